@@ -1,4 +1,5 @@
-"""Who acts (users), who owns and pays (accounts), what moved (ledger), who may call (tokens), what staff did (record).
+"""Models: users, accounts and plans, ledger and purchases, API tokens, notices, site rules, sanctions and the audit
+log.
 
 Amounts are integer micro-credits: 1 credit = 1,000,000. Balances are written by `accounts.credits` alone.
 """

@@ -1,4 +1,4 @@
-"""Who owns and pays: plans, accounts, who acts for which."""
+"""Plans, accounts, memberships and organisation invitations."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from core.db.prefix_index import PrefixIndex
 
 
 class Plan(models.Model):
-    """What several accounts share: limits, an allowance, a place in the queue. Empty: as the server has it."""
+    """Limits, allowance and queue priority shared by several accounts. An empty limit means the server's own."""
 
     class Every(models.TextChoices):
         DAY = "day", _("a day")
@@ -106,9 +106,9 @@ class Plan(models.Model):
 
 
 class Account(models.Model):
-    """Owns predictions, files and items; has the balance.
+    """Owner of predictions, files and items, with the balance.
 
-    Apart from the user, so that several can share one.
+    Separate from the user, so that several users can share one.
     """
 
     class Kind(models.TextChoices):
@@ -226,7 +226,7 @@ class Account(models.Model):
 
 
 class Membership(models.Model):
-    """Who may act for which account."""
+    """A user's right to act for an account, with a role."""
 
     class Role(models.TextChoices):
         OWNER = "owner", _("owner")
@@ -253,7 +253,7 @@ class Membership(models.Model):
 
 
 class OrganizationInvitation(models.Model):
-    """Asks somebody, by their address, to join an organisation."""
+    """An invitation by e-mail to join an organisation."""
 
     account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="invitations")
     email = models.EmailField(_("for"))

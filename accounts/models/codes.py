@@ -1,4 +1,4 @@
-"""Credits that come by a code, and credits that members give each other."""
+"""Redeem codes in batches, their redemptions, and gifts of credits between members."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from core.clock import Now
 
 
 def new_reference() -> str:
-    """An unguessable id of something about money: 20 hex digits."""
+    """An unguessable reference for something about money: 20 hex digits."""
     return secrets.token_hex(10)
 
 
 class CodeBatch(models.Model):
-    """Redeem codes that were made together and are worth the same."""
+    """Redeem codes made together, all worth the same."""
 
     name = models.CharField(_("name"), max_length=120)
     credits = models.BigIntegerField(_("worth"), help_text=_("micro-credits, each"))
@@ -62,7 +62,7 @@ class CodeBatch(models.Model):
 
 
 class RedeemCode(models.Model):
-    """One code. Only its SHA-256 is kept: the codes themselves are handed out once, when their batch is made."""
+    """One code. Only its SHA-256 is stored; the code itself is handed out once, when its batch is made."""
 
     batch = models.ForeignKey(CodeBatch, on_delete=models.PROTECT, related_name="codes")
     digest = models.CharField(max_length=64, unique=True, editable=False)
@@ -80,7 +80,7 @@ class RedeemCode(models.Model):
 
 
 class Redemption(models.Model):
-    """An account redeemed a code, once. Its credits stand in the ledger under `redeem-` and this row's id."""
+    """An account redeemed a code, once. Its ledger row has the reference `redeem-` plus this row's id."""
 
     code = models.ForeignKey(RedeemCode, on_delete=models.PROTECT, related_name="redemptions")
     account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="redemptions")
@@ -100,7 +100,7 @@ class Redemption(models.Model):
 
 
 class Gift(models.Model):
-    """Credits that one account gave another: two rows of the ledger, `gift-ID-out` and `gift-ID-in`, or none."""
+    """Credits one account gave another: two ledger rows, `gift-ID-out` and `gift-ID-in`, or none."""
 
     reference = models.CharField(max_length=20, unique=True, default=new_reference, editable=False)
     giver = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="gifts_given")

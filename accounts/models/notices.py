@@ -1,4 +1,4 @@
-"""What the house tells people: in the inbox, and by mail where it is owed."""
+"""Notifications of users, in the inbox and by e-mail, and their e-mail preferences."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from core.clock import Now
 
 
 class Notice(models.Model):
-    """One thing that somebody is told, once. Its words are made when it is read, in the reader's language.
+    """One notification of a user. Its text is rendered on reading, in the reader's language.
 
-    Written by `accounts.notifications.notices` in the transaction of what it tells of; a chore sends the mail.
+    Written by `accounts.notifications.notices` in the transaction of the event; a periodic job sends the e-mail.
     """
 
     user = models.ForeignKey(User, on_delete=models.PROTECT, null=True, related_name="notices")
@@ -53,7 +53,7 @@ class Notice(models.Model):
 
 
 class NoticeChoice(models.Model):
-    """Somebody wants no mail about this kind of thing. The inbox has it all the same."""
+    """Whether a user wants e-mails of this kind. The inbox gets the notice in any case."""
 
     user = models.ForeignKey(User, on_delete=models.PROTECT, related_name="notice_choices")
     kind = models.CharField(_("kind"), max_length=40)

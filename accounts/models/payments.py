@@ -1,4 +1,4 @@
-"""What members buy from the operator, and what payment providers told of it."""
+"""Credit packs, purchases, disputes and payment provider events."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from core.clock import Now
 
 
 class CreditPack(models.Model):
-    """An amount of credits that is for sale. A purchase keeps its own amounts, so a pack may be changed at any time."""
+    """An amount of credits for sale. A purchase copies its amounts, so a pack may be changed at any time."""
 
     name = models.CharField(_("name"), max_length=80)
     credits = models.BigIntegerField(_("credits"), help_text=_("micro-credits"))
@@ -42,7 +42,7 @@ class CreditPack(models.Model):
 
 
 class Purchase(models.Model):
-    """One order of credits. When it is paid they stand in the ledger under `purchase-` and its reference, once."""
+    """An order of credits. Once paid it has one ledger row with the reference `purchase-` plus its own."""
 
     class Status(models.TextChoices):
         OPEN = "open", _("waiting for payment")
@@ -146,32 +146,32 @@ class Purchase(models.Model):
 
     @property
     def credits_owed(self) -> int:
-        """What of its credits is still to be taken back, in micro-credits."""
+        """Micro-credits still to be taken back."""
         return self.to_take_back - self.taken_back
 
     def disputed(self, *states: str) -> int:
-        """The sum of its disputes in these states, in the smallest unit; open and lost ones where none is named."""
+        """Sum of its disputes in these states, in the smallest unit; by default of open and lost ones."""
         rows = self.disputes.filter(state__in=states or Dispute.COUNTED)
         return int(rows.aggregate(s=Sum("amount"))["s"] or 0)
 
     def returned(self) -> int:
-        """What its buyer has back or claims, never more than they paid: refunds, open and lost disputes."""
+        """What the buyer got back or claims, at most the price: refunds, and open and lost disputes."""
         return min(self.price, self.refunded + self.disputed())
 
     def refundable(self) -> int:
-        """What could still be paid back: not what was, nor what the bank has taken."""
+        """What can still be refunded: the price less what is returned or disputed."""
         return self.price - self.returned()
 
     def to_be_taken_back(self, returned: int | None = None) -> int:
-        """The part of its credits that follows from `returned`, rounded down in the member's favour."""
+        """Micro-credits to take back for `returned` (smallest unit), rounded down in the member's favour."""
         back = self.returned() if returned is None else min(self.price, returned)
         return self.credits * back // self.price
 
 
 class Dispute(models.Model):
-    """One dispute of a payment, by the bank of whoever paid; a payment may have several, each of a part.
+    """A dispute of a payment by the payer's bank; a payment may have several, each of a part.
 
-    An inquiry moves no money; while one is open, or once it was lost, the bank has its amount.
+    An inquiry moves no money; in the states `COUNTED` the bank has the amount.
     """
 
     class State(models.TextChoices):
@@ -209,7 +209,7 @@ class Dispute(models.Model):
 
 
 class PaymentEvent(models.Model):
-    """What a payment provider told, once for each of its events: the row is written with what the event did."""
+    """A payment provider's event, stored once, with what applying it did."""
 
     provider = models.CharField(_("payment provider"), max_length=20)
     event_id = models.CharField(_("event"), max_length=200)

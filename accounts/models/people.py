@@ -1,4 +1,4 @@
-"""Who signs in, and by which invitation."""
+"""Users, invitations to sign up, and the sign-in history."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from core.db.prefix_index import PrefixIndex
 
 
 class User(AbstractUser):
-    """A person who signs in. What they own belongs to an account, which they act for."""
+    """A person who signs in. What they own belongs to an account that they act for."""
 
     display_name = models.CharField(_("display name"), max_length=80, blank=True, default="")
     account = models.ForeignKey(
@@ -66,9 +66,9 @@ class User(AbstractUser):
 
     class Meta(AbstractUser.Meta):
         indexes: ClassVar = [
-            # With the erased, so that members are counted without being read.
+            # Includes erased_at, so that members are counted from the index alone.
             models.Index(name="user_joined_or_erased", fields=["date_joined", "erased_at"]),
-            # For whoever looks for a member among a million, and for the few that the panel's list is narrowed to.
+            # Prefix searches among a million users, and the filters of the admin's list.
             PrefixIndex(name="user_name_begins", fields=["username"]),
             PrefixIndex(name="user_shown_begins", fields=["display_name"]),
             PrefixIndex(name="user_email_begins", fields=["email"]),
@@ -88,7 +88,7 @@ class User(AbstractUser):
         return self.display_name or self.username
 
     def _get_session_auth_hash(self, secret: str | None = None) -> str:
-        """What each session must carry: of the password, and of the epoch once all were ended."""
+        """Hash each session must carry: of the password, and of the epoch once all sessions were ended."""
         password = super()._get_session_auth_hash(secret=secret)  # type: ignore[misc]
         if not self.session_epoch:
             return str(password)
@@ -99,7 +99,7 @@ class User(AbstractUser):
 
 
 class Invitation(models.Model):
-    """A way in where registration is by invitation: for one address, or for so many who have the link."""
+    """Lets people sign up where registration is by invitation: one address, or a number of users of a link."""
 
     digest = models.CharField(
         max_length=64, unique=True, editable=False, help_text=_("SHA-256 of its secret.")
@@ -136,7 +136,7 @@ class Invitation(models.Model):
 
 
 class SignIn(models.Model):
-    """Somebody came in, or tried to. Written by `accounts.sessions.login_history` alone and kept for 90 days."""
+    """A sign-in or a refused attempt. Written by `accounts.sessions.login_history` alone, kept for 90 days."""
 
     class How(models.TextChoices):
         PASSWORD = "password", _("password")

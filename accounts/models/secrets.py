@@ -1,4 +1,4 @@
-"""Which secrets this database was made with."""
+"""Fingerprints of the secrets this database was made with."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from core.clock import Now
 
 
 class SecretFingerprint(models.Model):
-    """A keyed digest of a secret that processes of this database have: it tells one from another, and no more."""
+    """A keyed digest of a secret of the installation: identifies it and reveals nothing of it."""
 
     class Kind(models.TextChoices):
         SECRET_KEY = "secret_key", "DARKROOM_SECRET_KEY"

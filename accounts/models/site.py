@@ -1,4 +1,4 @@
-"""What the operator sets while the house is running."""
+"""Site rules and announcements, which the operator edits at run time."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from core.clock import Now
 
 
 class Site(models.Model):
-    """One row: the house rules. Read through `accounts.site.site_rules`, which fills what is empty from the
+    """The single row of site rules. Read it through `accounts.site.site_rules`, which fills empty values from the
     environment.
     """
 
@@ -113,7 +113,7 @@ class Site(models.Model):
 
 
 class Announcement(models.Model):
-    """A line on top of every page for a while, in both languages."""
+    """A line on top of every page for a period, in both languages."""
 
     class Tone(models.TextChoices):
         NEWS = "news", _("news")

@@ -1,4 +1,4 @@
-"""What staff did: the record that nobody edits, and what was imposed on members."""
+"""Audit log of staff, append-only, and sanctions of users."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ class AuditQuerySet(models.QuerySet["AuditEntry"]):
 
 
 class AuditEntry(models.Model):
-    """One act of staff, or of the house in their name. Written by `accounts.staff.audit_log` alone, in the act's
+    """One act of staff, or of the system in their name. Written by `accounts.staff.audit_log` alone, in the act's
     transaction.
 
-    Each row carries the digest of the one before, so that a row that was changed or taken out is found by the audit;
-    the database refuses both by a trigger.
+    Each row carries the digest of the previous one, so that the audit finds rows that were changed or removed;
+    database triggers refuse both.
     """
 
     number = models.PositiveBigIntegerField(_("number"), unique=True, help_text=_("1, 2, 3 … without a gap."))
@@ -86,7 +86,7 @@ class AuditEntry(models.Model):
 
 
 class Sanction(models.Model):
-    """A warning, a silence or a ban. Written by `accounts.staff.sanctions` alone; lifted, never deleted."""
+    """A warning, a mute or a ban. Written by `accounts.staff.sanctions` alone; lifted, never deleted."""
 
     class Kind(models.TextChoices):
         WARNING = "warning", _("warning")

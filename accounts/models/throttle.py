@@ -1,4 +1,4 @@
-"""How often something was tried lately: one row for each who tries, gone soon after its time."""
+"""Counters of recent attempts, one row per subject, pruned soon after their window."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from core.clock import Now
 
 
 class Throttle(models.Model):
-    """Tries of one kind by one member, network or device within one window. Written by
-    `accounts.auth.attempt_limits` alone.
+    """Attempts of one kind by one user, network or device within a window. Written by `accounts.auth.attempt_limits`
+    alone.
     """
 
     what = models.CharField(_("what"), max_length=20, editable=False)

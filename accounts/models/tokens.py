@@ -1,4 +1,4 @@
-"""Who may call: API tokens, and what those with a limit have spent."""
+"""API tokens, and the spending counters of tokens with a limit."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ class ApiTokenQuerySet(models.QuerySet["ApiToken"]):
 
 
 def all_scopes() -> list[str]:
-    """What a token may do unless somebody chose otherwise: all but to take everything along and to end the account."""
+    """Default scopes of a token: all but `account`, which exports everything and deletes the account."""
     return [scope.value for scope in ApiToken.Scope if scope != ApiToken.Scope.ACCOUNT]
 
 
 class ApiToken(models.Model):
-    """A named key to the API. Only its SHA-256 is kept; the token itself is shown once, when it is made."""
+    """A named API key. Only its SHA-256 is stored; the token itself is shown once, when it is made."""
 
     class Scope(models.TextChoices):
         READ = "read", _("read: predictions, files, balance, ledger")
@@ -92,20 +92,20 @@ class ApiToken(models.Model):
 
     @property
     def has_usual_scopes(self) -> bool:
-        """Whether it may do what a token may that nobody chose for, and no more."""
+        """Whether its scopes are exactly the default ones."""
         return sorted(self.scopes) == sorted(all_scopes())
 
     @property
     def is_usable(self) -> bool:
-        """Whether it still opens the door."""
+        """Neither revoked nor expired."""
         return self.revoked_at is None and (self.expires_at is None or self.expires_at > timezone.now())
 
 
 class TokenSpending(models.Model):
     """What a token with a spending limit has held and spent in one period. Written by `accounts.credits` alone.
 
-    It is the sum of the ledger's rows that name the token: holds less what their settlements released, counted in the
-    period of the hold. Tokens without a limit have no rows; they are summed up when a limit is set.
+    The sum of the ledger rows that name the token: holds less what their settlements released, counted in the period
+    of the hold. Tokens without a limit have no rows; they are summed up when a limit is set.
     """
 
     token = models.ForeignKey(ApiToken, on_delete=models.PROTECT, related_name="spending")

@@ -1,1 +1,1 @@
-"""What the house tells people: which kinds there are, telling, mailing, and the inbox."""
+"""Notifications: kinds, writing, rendering, inbox, e-mail queue and preferences."""

@@ -1,7 +1,7 @@
-"""Tells the people of an account, once, that its credits run low; once more after they were above that again.
+"""Low-balance notifications: once per account when it falls below its threshold, again after it was above.
 
-Holds and settlements write nothing for it: a chore walks through the accounts, a portion of their numbers at a time.
-An account that never spent anything is told nothing.
+Holds and settlements write nothing for it: a periodic job scans the accounts, a range of primary keys at a time.
+Accounts that never spent anything get none.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from core.clock import Now
 from core.db.due_rows import guarded
 
 PORTION = 20_000
-"""Numbers of accounts that one statement looks through."""
+"""Primary keys of accounts that one statement scans."""
 ROUND_S = 0.5
 BOOKED = timedelta(seconds=60)
 KIND = "credits.low"
@@ -31,15 +31,15 @@ _last = 0
 
 
 def run_once() -> bool:
-    """A chore: look through the next portion. Whether the round goes on.
+    """Periodic job: scan the next range; returns whether the scan goes on.
 
-    Where it was is known to this process alone: after a restart the round begins anew, and nobody is told twice.
+    The position is kept in this process: after a restart the scan begins anew, and nobody is notified twice.
     """
     global _last
     top = Account.objects.aggregate(top=Max("pk"))["top"] or 0
     low, _last = _last, _last + PORTION
     portion = Account.objects.filter(pk__gt=low, pk__lte=low + PORTION)
-    _forget(portion)
+    _reset_recovered(portion)
     end = time.monotonic() + ROUND_S
     for key in _running_low(portion).order_by("pk").values_list("pk", flat=True).iterator(chunk_size=500):
         guarded("low balances", key, partial(notify_payers, key))
@@ -53,41 +53,47 @@ def run_once() -> bool:
 
 
 def due() -> QuerySet[LedgerEntry]:
-    """The newest row of the ledger, where it is young: then balances have changed. (Thresholds that are changed are
-    seen in the rounds that are made unasked.)
+    """The newest ledger row where it is recent: balances have changed. Changed thresholds are noticed by the scans
+    that run unconditionally.
     """
     newest = LedgerEntry.objects.order_by("-pk").values("pk")[:1]
     return LedgerEntry.objects.filter(pk__in=newest, created_at__gt=Now() - BOOKED)
 
 
 def begin_anew() -> None:
-    """Look through all of them from the first on: for tests and after a change of the house rules."""
+    """Restart the scan: for tests, and after a change of the site rules."""
     global _last
     _last = 0
 
 
-def _below(rows: QuerySet[Account]) -> Any:
+def _with_threshold(rows: QuerySet[Account]) -> Any:
     return rows.annotate(low=Coalesce(F("low_at"), Value(site_rules.current().low_balance)))
 
 
-def _forget(portion: QuerySet[Account]) -> None:
-    again = _below(portion).filter(low_told=True, balance__gte=F("low")).values_list("pk", flat=True)
-    keys = list(again)
+def _reset_recovered(portion: QuerySet[Account]) -> None:
+    recovered = (
+        _with_threshold(portion).filter(low_told=True, balance__gte=F("low")).values_list("pk", flat=True)
+    )
+    keys = list(recovered)
     if keys:
-        _below(Account.objects.filter(pk__in=keys)).filter(balance__gte=F("low")).update(low_told=False)
+        _with_threshold(Account.objects.filter(pk__in=keys)).filter(balance__gte=F("low")).update(
+            low_told=False
+        )
 
 
 def _running_low(portion: QuerySet[Account]) -> Any:
     spent = LedgerEntry.objects.filter(account=OuterRef("pk"), kind=LedgerEntry.Kind.HOLD)
-    low = _below(portion).filter(low_told=False, balance__lt=F("low"), status=Account.Status.ACTIVE)
+    low = _with_threshold(portion).filter(low_told=False, balance__lt=F("low"), status=Account.Status.ACTIVE)
     return low.filter(Exists(spent))
 
 
 def notify_payers(account_id: int) -> bool:
-    """Tell those who pay for an account, unless they were told. Whether this call did."""
+    """Notify the owners and billing members of an account, unless they were; returns whether this call did."""
     with transaction.atomic():
-        mine = _below(Account.objects.filter(pk=account_id, low_told=False)).filter(balance__lt=F("low"))
-        if not mine.update(low_told=True):
+        claim = _with_threshold(Account.objects.filter(pk=account_id, low_told=False)).filter(
+            balance__lt=F("low")
+        )
+        if not claim.update(low_told=True):
             return False
         account = Account.objects.get(pk=account_id)
         for user in _payers(account):

@@ -1,4 +1,4 @@
-"""What somebody wants to be told by mail. The inbox has everything; a mail that is necessary cannot be declined."""
+"""E-mail preferences by notice kind, and signed unsubscribe links. The inbox gets everything; necessary mails stay."""
 
 from __future__ import annotations
 
@@ -16,26 +16,26 @@ _SALT = "notices.stop"
 
 @dataclass(frozen=True)
 class Choice:
-    """A kind that mails are sent of, and whether this member wants them."""
+    """A kind with e-mails, and whether the user wants them."""
 
     kind: notice_kinds.Kind
     wanted: bool
 
 
 def mails_wanted(user: User) -> list[Choice]:
-    """What there are mails of, in the order of the list."""
+    """The kinds that send e-mails, in the order of the list."""
     declined = set(NoticeChoice.objects.filter(user=user, mail=False).values_list("kind", flat=True))
     found: dict[str, Choice] = {}
     for kind in notice_kinds.ALL:
         if kind.mail:
-            # Of what cannot be declined a list names each matter once, however many kinds tell of it.
+            # Necessary kinds with the same title are listed once.
             key = f"necessary: {kind.title}" if kind.necessary else kind.name
             found.setdefault(key, Choice(kind, kind.necessary or kind.name not in declined))
     return list(found.values())
 
 
 def wants_mail(user_id: int, name: str) -> bool:
-    """Whether a mail of this kind is to be sent."""
+    """Whether an e-mail of this kind is to be sent to the user."""
     kind = notice_kinds.BY_NAME.get(name)
     if kind is None or not kind.mail:
         return False
@@ -43,7 +43,7 @@ def wants_mail(user_id: int, name: str) -> bool:
 
 
 def choose(user: User, wanted: Iterable[str]) -> None:
-    """Keep which kinds of mails somebody wants; those that are not named are declined, but for the necessary ones."""
+    """Store the kinds a user wants e-mails of; others are declined, except necessary ones."""
     names = set(wanted)
     with transaction.atomic():
         for kind in notice_kinds.ALL:
@@ -52,7 +52,7 @@ def choose(user: User, wanted: Iterable[str]) -> None:
 
 
 def stop(user_id: int, name: str) -> bool:
-    """No more mails of this kind; False where they are necessary, or there is no such kind."""
+    """Unsubscribe from a kind; False where it is necessary, or the kind or user does not exist."""
     kind = notice_kinds.BY_NAME.get(name)
     if kind is None or kind.necessary or not User.objects.filter(pk=user_id, erased_at__isnull=True).exists():
         return False
@@ -65,18 +65,18 @@ def _set(user_id: int, name: str, wanted: bool) -> None:
 
 
 def title(name: str) -> str:
-    """What a kind is about, in a few words; empty for one that there is no more."""
+    """Short title of a kind; empty for one that no longer exists."""
     kind = notice_kinds.BY_NAME.get(name)
     return str(kind.title or "") if kind is not None else ""
 
 
 def stop_token(user_id: int, name: str) -> str:
-    """What the link in a mail carries: it ends mails of one kind, for one member, and does nothing else."""
+    """Token of an unsubscribe link: for one kind and one user, good for nothing else."""
     return signing.dumps([user_id, name], salt=_SALT)
 
 
 def read_stop_token(token: str) -> tuple[int, str] | None:
-    """Whose mails of which kind a link ends; None for one that is not ours."""
+    """User id and kind of an unsubscribe token; None for an invalid one."""
     try:
         user_id, name = signing.loads(token, salt=_SALT)
     except (signing.BadSignature, ValueError, TypeError):

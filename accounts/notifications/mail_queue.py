@@ -1,7 +1,7 @@
-"""Mails that are owed: a chore sends them, a few at a time, and tries again where the mail server does not answer.
+"""E-mail queue of notices: a periodic job that sends a few at a time and retries while the mail server is away.
 
-A notice is claimed before it is sent, by moving its next try ahead. A process that dies in between leaves it to the
-next one: a mail may come twice, and is lost only after its last try.
+A notice is claimed by moving its next attempt ahead before it is sent. If the process dies in between, it is sent
+again: an e-mail may arrive twice, and is lost only after its last attempt.
 """
 
 from __future__ import annotations
@@ -28,30 +28,30 @@ from core.clock import Now, after
 log = structlog.get_logger(__name__)
 BATCH = 10
 TURN_S = 1.0
-"""After so long the other chores have their turn: a slow mail server must not hold them up."""
+"""Longest turn, in seconds: a slow mail server must not hold up other periodic jobs."""
 LEASE = timedelta(minutes=5)
 PAUSES = (60, 300, 1800, 7200, 21600, 43200)
-"""Seconds until the next try, after the first, the second …; after the last it is given up."""
+"""Seconds until the next attempt, after the first, the second …; after the last the e-mail is given up."""
 LONGEST_SUBJECT = 90
 REST_S = 60.0
 KEPT_S = 365 * 86400.0
-"""A notice goes after a year, read or not."""
-_rests_until = 0.0
+"""Age at which notices are deleted, read or not."""
+_paused_until = 0.0
 
 
 def run_once() -> bool:
-    """Send what is owed, at most ten; whether there may be more. Rests for a minute when the server is away."""
-    global _rests_until
-    if time.monotonic() < _rests_until:
+    """Send at most ten; returns whether there may be more. Pauses for a minute when the server is away."""
+    global _paused_until
+    if time.monotonic() < _paused_until:
         return False
-    some, ends_at = list(due()[:BATCH]), time.monotonic() + TURN_S
-    for number, notice in enumerate(some):
+    notices, ends_at = list(due()[:BATCH]), time.monotonic() + TURN_S
+    for number, notice in enumerate(notices):
         if number and time.monotonic() >= ends_at:
             return True
         if not _claim(notice):
             continue
         if notice.mail_tries > len(PAUSES):
-            # Each of its tries ended with the process that made it: it must not be sent, or kill, for ever.
+            # All its attempts ended with the death of the process: it must not be retried for ever.
             _done(notice, mail_note="given up")
             continue
         try:
@@ -59,30 +59,30 @@ def run_once() -> bool:
         except (OSError, smtplib.SMTPException) as error:
             _failed(notice, error)
             if not isinstance(error, smtplib.SMTPRecipientsRefused):
-                _rests_until = time.monotonic() + REST_S
+                _paused_until = time.monotonic() + REST_S
                 return False
         except Exception as error:
-            # One that cannot be written, to an address that is none: it must not stand before all others.
+            # It cannot be rendered, or the address is invalid: it must not block the queue.
             _failed(notice, error)
-    return len(some) == BATCH
+    return len(notices) == BATCH
 
 
 def prune() -> bool:
-    """The chore: remove some notices that are a year old; whether there were any."""
+    """Periodic job: delete a batch of notices older than a year; returns whether there were any."""
     old = Notice.objects.filter(created_at__lte=after(-KEPT_S), mail_owed=False).order_by("created_at")
-    some = list(old.values_list("pk", flat=True)[:500])
-    Notice.objects.filter(pk__in=some).delete()
-    return bool(some)
+    keys = list(old.values_list("pk", flat=True)[:500])
+    Notice.objects.filter(pk__in=keys).delete()
+    return bool(keys)
 
 
 def forget_rest() -> None:
-    """Try again at once: for tests, and for whoever mended the server."""
-    global _rests_until
-    _rests_until = 0.0
+    """End the pause: for tests, and after the mail server was repaired."""
+    global _paused_until
+    _paused_until = 0.0
 
 
 def due() -> QuerySet[Notice]:
-    """Notices whose mail is to be sent now, the longest owed first."""
+    """Notices whose e-mail is due, longest first."""
     return (
         Notice.objects.filter(mail_owed=True, mail_at__lte=Now())
         .select_related("user")
@@ -100,18 +100,18 @@ def _send(notice: Notice) -> None:
     why_not = "" if address else "no address"
     if address and notice.user is not None:
         if not email_addresses.may_be_written_to(notice.user, address):
-            # Nobody has shown yet that it is theirs: what it would tell is not for a stranger. The inbox has it.
+            # The address is unverified and may be a stranger's; the inbox has the notice.
             why_not = "not confirmed"
         elif not mail_preferences.wants_mail(notice.user.pk, notice.kind):
             why_not = "not wanted"
     if why_not:
         _end(notice, why_not)
         return
-    letter = write(notice, address)
-    if letter is None:
+    message = write(notice, address)
+    if message is None:
         _end(notice, "nothing to say")
         return
-    letter.send()
+    message.send()
     _done(notice, mailed_at=Now(), mail_note="")
 
 
@@ -120,13 +120,13 @@ def _end(notice: Notice, note: str) -> None:
 
 
 def _done(notice: Notice, **values: Any) -> None:
-    # Of somebody without an account nothing is kept once they were written to: nor the secret of a link to join by.
+    # Without an account nothing is kept once the mail is sent, not even the secret of an invitation link.
     gone = {"address": "", "link": "", "params": {}} if notice.user_id is None else {}
     Notice.objects.filter(pk=notice.pk).update(mail_owed=False, **gone, **values)
 
 
 def _failed(notice: Notice, error: Exception) -> None:
-    # Which server, which address: none of that belongs into a log that many read.
+    # Only the type: the message may contain the server and the address.
     log.warning("mail_failed", notice=notice.pk, error=type(error).__name__)
     note = type(error).__name__[:200]
     if notice.mail_tries >= len(PAUSES):
@@ -137,8 +137,8 @@ def _failed(notice: Notice, error: Exception) -> None:
 
 
 @dataclass(frozen=True)
-class _Ways:
-    """Addresses in a mail; empty where there is none."""
+class _Links:
+    """URLs in an e-mail; empty where there is none."""
 
     on: str
     stop: str
@@ -146,36 +146,36 @@ class _Ways:
 
 
 def write(notice: Notice, address: str) -> EmailMultiAlternatives | None:
-    """The mail of a notice, plain and HTML; None where its kind is gone."""
+    """The e-mail of a notice, plain text and HTML; None where its kind no longer exists."""
     language = (notice.user.language if notice.user is not None else "") or notice.language
     with translation.override(language or settings.LANGUAGE_CODE):
         words = notice_text.for_notice(notice)
         if not words.line:
             return None
-        ways = _ways(notice)
+        links = _links(notice)
         context = {
             "words": words,
-            "ways": ways,
+            "ways": links,
             "language": translation.get_language(),
             "name": _name(notice),
-            "always": notice.user is not None and not ways.stop,
+            "always": notice.user is not None and not links.stop,
         }
-        letter = EmailMultiAlternatives(
+        message = EmailMultiAlternatives(
             subject=settings.ACCOUNT_EMAIL_SUBJECT_PREFIX + _subject(words.subject),
             body=render_to_string("notifications/mail.txt", context),
             to=[address],
             connection=get_connection(),
         )
-        letter.attach_alternative(render_to_string("notifications/mail.html", context), "text/html")
-    letter.extra_headers["Auto-Submitted"] = "auto-generated"
-    if ways.stop:
-        letter.extra_headers["List-Unsubscribe"] = f"<{ways.stop}>"
-        letter.extra_headers["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
-    return letter
+        message.attach_alternative(render_to_string("notifications/mail.html", context), "text/html")
+    message.extra_headers["Auto-Submitted"] = "auto-generated"
+    if links.stop:
+        message.extra_headers["List-Unsubscribe"] = f"<{links.stop}>"
+        message.extra_headers["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
+    return message
 
 
 def _subject(words: str) -> str:
-    """On one line, cut where lists of mails would cut it."""
+    """On one line, shortened to what mail clients display."""
     text = " ".join(words.split())
     return text if len(text) <= LONGEST_SUBJECT else f"{text[: LONGEST_SUBJECT - 1].rstrip()}…"
 
@@ -184,7 +184,7 @@ def _name(notice: Notice) -> str:
     return notice.user.shown_name if notice.user is not None else ""
 
 
-def _ways(notice: Notice) -> _Ways:
+def _links(notice: Notice) -> _Links:
     origin = settings.ORIGIN
     kind = notice_kinds.BY_NAME.get(notice.kind)
     stop = ""
@@ -192,7 +192,7 @@ def _ways(notice: Notice) -> _Ways:
         stop = origin + reverse(
             "notices_stop", args=[mail_preferences.stop_token(notice.user.pk, notice.kind)]
         )
-    return _Ways(
+    return _Links(
         on=origin + notice.link if notice.link else "",
         stop=stop,
         choices=origin + reverse("notices_choices") if notice.user is not None else "",

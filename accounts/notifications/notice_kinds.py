@@ -1,8 +1,8 @@
-"""Which kinds of notices there are, and their words. Whoever tells something adds its kind here.
+"""Kinds of notices and their message templates. Add a kind here for every new notification.
 
-Words are templates over the notice's `params` (`%(name)s`), translated when they are read. Amounts among the params are
-integer micro-credits under names that end in `_micro`, times ISO 8601 in UTC under names that end in `_at`; both are
-written out in the reader's language before they are put in, without the ending: `%(amount)s`, `%(due)s`.
+Texts are templates over the notice's `params` (`%(name)s`), translated on reading. Amounts among the params are
+integer micro-credits under names ending in `_micro`, times ISO 8601 in UTC under names ending in `_at`; both are
+formatted in the reader's language and inserted under the name without that ending: `%(amount)s`, `%(due)s`.
 """
 
 from __future__ import annotations
@@ -17,20 +17,20 @@ Words = str | Promise
 
 @dataclass(frozen=True)
 class Kind:
-    """One kind of notice. `Kind(name, title, line, …)`: about what it is, and what it says in one line."""
+    """A kind of notice: its title and its one-line text, positionally; the rest as named."""
 
     name: str
     title: Words
-    """What it is about, for the list of choices: `Credits from staff`."""
+    """Title in the list of preferences: `Credits from staff`."""
     line: Words
     more: Words = ""
-    """What a mail says beside the line."""
+    """Text of the e-mail beside the line."""
     button: Words = ""
-    """What the way on (the notice's link) is called."""
+    """Label of the notice's link."""
     necessary: bool = False
-    """Whether its mail cannot be declined: what concerns the account itself, its safety or a decision on it."""
+    """Whether its e-mail cannot be declined: it concerns the account, its security or a decision on it."""
     mail: bool = True
-    """Whether there is a mail at all; else it is for the inbox alone."""
+    """Whether an e-mail is sent at all; otherwise it is for the inbox only."""
 
 
 ALL: tuple[Kind, ...] = (

@@ -1,4 +1,4 @@
-"""Tell somebody something: the only writer of `Notice`. A mail is owed in the transaction of what it tells of."""
+"""Write notices: the only writer of `Notice`. An e-mail is owed in the transaction of the event."""
 
 from __future__ import annotations
 
@@ -8,11 +8,10 @@ from accounts.models import Notice, User
 
 
 def notify(user: User, kind: str, *, link: str = "", mail: bool = True, **params: Any) -> Notice:
-    """Put a notice into a member's inbox, and owe them the mail unless they want none of this kind.
+    """Add a notice to a user's inbox, and owe the e-mail; preferences are checked on sending.
 
-    `kind` is one of `accounts.notifications.notice_kinds`; `params` are JSON that its words name; `link` a path of
-    ours. Call it
-    inside the transaction of what it tells of.
+    `kind` is a name in `accounts.notifications.notice_kinds`; `params` the JSON values of its texts; `link` a path of
+    this server. Call it inside the transaction of the event.
     """
     return Notice.objects.create(
         user=user,
@@ -25,7 +24,7 @@ def notify(user: User, kind: str, *, link: str = "", mail: bool = True, **params
 
 
 def notify_address(address: str, kind: str, *, language: str = "", link: str = "", **params: Any) -> Notice:
-    """Owe a mail to somebody who has no account yet, or none any more."""
+    """Owe an e-mail to somebody who has no account, or no longer has one."""
     return Notice.objects.create(
         user=None, address=address, kind=kind, params=params, link=link, language=language, mail_owed=True
     )

@@ -1,4 +1,4 @@
-"""Addresses of the inbox."""
+"""URL patterns of the notifications inbox."""
 
 from __future__ import annotations
 

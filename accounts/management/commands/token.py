@@ -73,7 +73,7 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        chosen = {
+        terms = {
             "answer": options["answer"],
             "scopes": _checked("--scope", token_validation.scopes, options["scopes"] or all_scopes()),
             "allowed_models": _checked("--model", token_validation.allowed_models, options["allowed_models"]),
@@ -87,7 +87,7 @@ class Command(BaseCommand):
         }
         try:
             _row, plain = api_tokens.issue(
-                user_named(options["user"]), options["name"], **cast(token_validation.Limits, chosen)
+                user_named(options["user"]), options["name"], **cast(token_validation.Limits, terms)
             )
         except api_tokens.CannotIssue as error:
             raise CommandError(str(error)) from None
