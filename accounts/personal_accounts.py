@@ -1,4 +1,4 @@
-"""Every user gets an account of their own, whichever door they came in by."""
+"""Personal accounts: every user gets one, however they signed up."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from core.db.prepared import Prepared
 
 
 def ensure_account(user: User) -> Account:
-    """The account the user acts for, made with an owner's membership where there is none yet."""
+    """The account the user acts for; a personal one is created where there is none yet."""
     if user.account_id:
         assert user.account is not None
         return user.account
     with transaction.atomic():
-        # Of two that come at once the second waits here, and finds what the first made.
+        # Of two concurrent calls the second waits here and finds the first one's account.
         locked = User.objects.select_for_update().select_related(None).get(pk=user.pk)
         account = locked.account
         if account is None:
@@ -30,27 +30,29 @@ def ensure_account(user: User) -> Account:
 
 
 def personal_account(user: User) -> Account | None:
-    """The account that is the member's own, whomever they act for now; None where they have none."""
-    read: list[Membership] | None = getattr(user, _READ, None)
-    found = _OWN.first(user=user.pk) if read is None else next(iter(read), None)
-    return found.account if found is not None else None
+    """The user's personal account, whichever they act for now; None where they have none."""
+    prefetched: list[Membership] | None = getattr(user, _PREFETCHED, None)
+    membership = _PREPARED.first(user=user.pk) if prefetched is None else next(iter(prefetched), None)
+    return membership.account if membership is not None else None
 
 
 def with_personal_account(rows: QuerySet[User]) -> QuerySet[User]:
-    """The same users, for each of whom `personal_account` asks nothing more: for lists."""
-    return rows.prefetch_related(Prefetch("memberships", queryset=_own(), to_attr=_READ))
+    """The same users with memberships prefetched, so that `personal_account` makes no query: for lists."""
+    return rows.prefetch_related(
+        Prefetch("memberships", queryset=_personal_memberships(), to_attr=_PREFETCHED)
+    )
 
 
-_READ = "own_memberships"
+_PREFETCHED = "own_memberships"
 
 
-def _own() -> QuerySet[Membership]:
+def _personal_memberships() -> QuerySet[Membership]:
     rows = Membership.objects.filter(account__kind=Account.Kind.USER, role=Membership.Role.OWNER)
     return rows.select_related("account__plan").order_by("pk")
 
 
-# Asked by most pages of members.
-_OWN = Prepared[Membership](lambda user: _own().filter(user_id=user)[:1], user=int)
+# Compiled once: most pages of members run it.
+_PREPARED = Prepared[Membership](lambda user: _personal_memberships().filter(user_id=user)[:1], user=int)
 
 
 def _user_saved(sender: type[User], instance: User, created: bool, raw: bool = False, **kwargs: Any) -> None:
@@ -59,16 +61,16 @@ def _user_saved(sender: type[User], instance: User, created: bool, raw: bool = F
 
 
 def connect_signals() -> None:
-    """Connect the receiver; called once when the app is ready."""
+    """Connect the receiver; called from AppConfig.ready."""
     post_save.connect(_user_saved, sender=User, dispatch_uid="accounts.personal_accounts")
 
 
 def personal_account_behind(user: User, account: Account) -> Account | None:
-    """The account of their own of somebody who acts for an organisation; None where it is their own that pays."""
+    """The personal account of a user acting for an organisation; None where their own account pays."""
     return personal_account(user) if account.kind == Account.Kind.ORGANIZATION else None
 
 
 def is_personal_account_closed(user: User) -> bool:
-    """Whether the account of their own is closed to new things, so that they begin nothing for another either."""
+    """Whether the user's personal account is not active; such users may start nothing for an organisation either."""
     own = personal_account(user)
     return own is not None and own.status != Account.Status.ACTIVE

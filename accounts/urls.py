@@ -1,4 +1,4 @@
-"""Account pages, mounted at `/account/`."""
+"""URL patterns of the account pages, mounted at `/account/`."""
 
 from __future__ import annotations
 

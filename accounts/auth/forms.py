@@ -13,6 +13,7 @@ from allauth.account.forms import LoginForm as AllauthLoginForm
 from allauth.account.forms import SignupForm as AllauthSignupForm
 from allauth.account.models import EmailAddress
 from allauth.account.utils import setup_user_email
+from allauth.core import context as allauth_context
 from allauth.mfa.adapter import get_adapter as get_mfa_adapter
 from allauth.mfa.base.forms import AuthenticateForm as AllauthCodeForm
 from allauth.mfa.base.forms import ReauthenticateForm as AllauthCodeAgainForm
@@ -220,6 +221,4 @@ def turned_away(request: HttpRequest, refused: admission.Refused) -> HttpRespons
 
 
 def _request() -> HttpRequest:
-    from allauth.core import context
-
-    return cast(HttpRequest, context.request)
+    return cast(HttpRequest, allauth_context.request)

@@ -18,19 +18,19 @@ GIVEN_UP = timedelta(days=1)
 """Age at which an order without a checkout page expires."""
 KEPT_ASKING = timedelta(days=14)
 """Age at which any unpaid order expires: the slowest payment methods take this long."""
-_last_asked = 0
+_asked_to = 0
 """Primary key of the last order this process asked about in the current round: an order that fails blocks no other."""
 
 
 def run_once() -> bool:
     """Ask about one order; returns whether there was one. Orders that stay open are asked about in the next round."""
-    global _last_asked
+    global _asked_to
     waiting = Purchase.objects.filter(status=Purchase.Status.OPEN, created_at__lt=Now() - AFTER)
-    purchase = waiting.filter(pk__gt=_last_asked).order_by("pk").first()
+    purchase = waiting.filter(pk__gt=_asked_to).order_by("pk").first()
     if purchase is None:
-        _last_asked = 0
+        _asked_to = 0
         return False
-    _last_asked = purchase.pk
+    _asked_to = purchase.pk
     ask_provider(purchase)
     return True
 

@@ -1,4 +1,4 @@
-"""The inbox: under the bell, as a page, and what of it comes by mail."""
+"""Notifications inbox: page, dropdown, unread count, e-mail preferences and one-click unsubscribe."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ MOST_COUNTED = 99
 
 
 def unread(user: User) -> int:
-    """How many notices somebody has not read; counted up to a hundred."""
-    # A few keys of a small index, not a count: lists are allowed none.
+    """Number of unread notices, counted up to a hundred."""
+    # Reads at most a hundred keys of a partial index instead of a COUNT.
     rows = Notice.objects.filter(user=user, read_at__isnull=True).order_by().values_list("pk", flat=True)
     return len(rows[: MOST_COUNTED + 1])
 
@@ -35,35 +35,35 @@ def unread(user: User) -> int:
 @require_GET
 @member_required
 def inbox(request: HttpRequest) -> HttpResponse:
-    """GET /account/notices/: everything, by day; `?before=` goes on."""
+    """GET /account/notices/: all notices, grouped by day; `?before=` is the cursor of the next page."""
     user = user_of(request)
     try:
-        found = pagination.page(Notice.objects.filter(user=user), request.GET.get("before", "")[:40], PAGE)
+        result = pagination.page(Notice.objects.filter(user=user), request.GET.get("before", "")[:40], PAGE)
     except pagination.BadCursor:
         raise Http404 from None
     return page(
         request,
         "notifications/inbox.html",
-        {"days": _by_day(found.rows), "next": found.next, "unread": unread(user)},
+        {"days": _by_day(result.rows), "next": result.next, "unread": unread(user)},
     )
 
 
 @require_GET
 @member_required
 def peek(request: HttpRequest) -> HttpResponse:
-    """GET /account/notices/peek/: the newest few, for the popover under the bell."""
+    """GET /account/notices/peek/: the newest few, for the dropdown under the bell."""
     user = user_of(request)
     newest = list(Notice.objects.filter(user=user)[:PEEK])
     return page(
         request,
         "notifications/_dropdown.html",
-        {"lines": [_line(one) for one in newest], "unread": unread(user)},
+        {"lines": [_line(notice) for notice in newest], "unread": unread(user)},
     )
 
 
 @require_GET
 def count(request: HttpRequest) -> JsonResponse:
-    """GET /account/notices/count/: how many are unread, for a page that comes back to the front."""
+    """GET /account/notices/count/: the unread count, for a page that regains focus."""
     number = unread(request.user) if isinstance(request.user, User) else 0
     return JsonResponse({"unread": number}, headers={"Cache-Control": "no-store"})
 
@@ -71,20 +71,20 @@ def count(request: HttpRequest) -> JsonResponse:
 @require_POST
 @member_required
 def follow(request: HttpRequest, number: int) -> HttpResponse:
-    """POST /account/notices/NUMBER/: it is read; goes where it leads."""
-    found = Notice.objects.filter(user=user_of(request), pk=number).first()
-    if found is None:
+    """POST /account/notices/NUMBER/: mark as read and redirect to its link."""
+    notice = Notice.objects.filter(user=user_of(request), pk=number).first()
+    if notice is None:
         raise Http404
-    _mark(user_of(request), found.pk)
-    # Only paths of ours are ever stored; asked again here, since a redirect is worth more to a stranger than a row.
-    leads = found.link.startswith("/") and not found.link.startswith(("//", "/\\"))
-    return HttpResponseRedirect(found.link) if leads else redirect("notices")
+    _mark(user_of(request), notice.pk)
+    # Only local paths are ever stored; checked again here against open redirects.
+    is_local = notice.link.startswith("/") and not notice.link.startswith(("//", "/\\"))
+    return HttpResponseRedirect(notice.link) if is_local else redirect("notices")
 
 
 @require_POST
 @member_required
 def read_all(request: HttpRequest) -> HttpResponse:
-    """POST /account/notices/read/: all of them are read."""
+    """POST /account/notices/read/: mark all as read."""
     _mark(user_of(request))
     return redirect("notices")
 
@@ -92,7 +92,7 @@ def read_all(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 @member_required
 def choose(request: HttpRequest) -> HttpResponse:
-    """/account/notices/choices/: which kinds come by mail."""
+    """/account/notices/choices/: which kinds come by e-mail."""
     user = user_of(request)
     if request.method == "POST":
         mail_preferences.choose(user, request.POST.getlist("mail")[:200])
@@ -106,9 +106,9 @@ def choose(request: HttpRequest) -> HttpResponse:
 @csrf_exempt
 @require_http_methods(["GET", "POST"])
 def stop(request: HttpRequest, token: str) -> HttpResponse:
-    """/account/notices/stop/TOKEN/: the link in a mail. A POST ends those mails, as mail programs send it (RFC 8058).
+    """/account/notices/stop/TOKEN/: the unsubscribe link of an e-mail; a POST unsubscribes (one-click, RFC 8058).
 
-    A GET only asks: programs follow links by themselves to look for harm.
+    A GET only asks for confirmation: mail scanners follow links by themselves.
     """
     found = mail_preferences.read_stop_token(token)
     if found is None:
@@ -130,6 +130,6 @@ def _line(notice: Notice) -> dict[str, Any]:
     return {"notice": notice, "words": notice_text.for_notice(notice)}
 
 
-def _by_day(found: list[Notice]) -> list[dict[str, Any]]:
-    days = groupby(found, key=lambda one: timezone.localtime(one.created_at).date())
-    return [{"day": day, "lines": [_line(one) for one in some]} for day, some in days]
+def _by_day(rows: list[Notice]) -> list[dict[str, Any]]:
+    days = groupby(rows, key=lambda notice: timezone.localtime(notice.created_at).date())
+    return [{"day": day, "lines": [_line(notice) for notice in notices]} for day, notices in days]

@@ -1,1 +1,1 @@
-"""Organisations: several members share one balance, each with a role, tokens and limits of their own."""
+"""Organisations: members share one balance, each with a role, tokens and limits of their own."""

@@ -1,4 +1,4 @@
-"""Asking people to join an organisation, by their address. The secret is in the mail alone; here only its digest is."""
+"""Invitations to join an organisation, by e-mail. The secret is in the e-mail only; its digest is stored."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ from core.clock import Now
 
 LASTS = timedelta(days=14)
 MOST_OPEN = 100
-"""Invitations of one organisation that wait for an answer."""
+"""Pending invitations of one organisation."""
 MOST_A_DAY, MOST_TO_ONE = 200, 5
-"""Mails that one member has us send in a day: in all, and to the same address."""
+"""Invitation e-mails that one member may send in a day: in all, and to the same address."""
 
 
 def pending(account: Account) -> QuerySet[OrganizationInvitation]:
-    """Those that wait for an answer, newest first."""
+    """Invitations neither accepted, revoked nor expired, newest first."""
     return OrganizationInvitation.objects.filter(
         account=account, accepted_at__isnull=True, revoked_at__isnull=True, expires_at__gt=Now()
     )
 
 
 def invite(account: Account, email: str, role: str, *, by: User) -> OrganizationInvitation:
-    """Invite somebody, in a role. The same address again sends a new link, and the old one ends. Raises CannotDo."""
+    """Invite somebody, in a role; inviting an address again sends a new link and ends the old one. Raises CannotDo."""
     email = email.strip()[:254].lower()
     try:
         validate_email(email)
@@ -48,9 +48,9 @@ def invite(account: Account, email: str, role: str, *, by: User) -> Organization
     try:
         with transaction.atomic():
             Account.objects.select_for_update().get(pk=account.pk)
-            # Asked again now that nobody can be removed: else their own link would bring them back.
+            # Checked under the lock: a removed owner could otherwise invite themselves back.
             roles.require(by, account, roles.MANAGING)
-            _not_too_often(by, email)
+            _limit_invitations(by, email)
             if pending(account).exclude(email=email).count() >= MOST_OPEN:
                 raise CannotDo(_("%(most)s invitations wait for an answer already.") % {"most": MOST_OPEN})
             _end(account, email)
@@ -71,8 +71,8 @@ def invite(account: Account, email: str, role: str, *, by: User) -> Organization
     return made
 
 
-def _not_too_often(by: User, email: str) -> None:
-    """No house of ours fills the mailboxes of people who never asked. Raises CannotDo."""
+def _limit_invitations(by: User, email: str) -> None:
+    """Keep members from spamming strangers through us. Raises CannotDo."""
     today = OrganizationInvitation.objects.filter(made_by=by, created_at__gt=Now() - timedelta(days=1))
     if today.count() >= MOST_A_DAY or today.filter(email=email).count() >= MOST_TO_ONE:
         raise CannotDo(_("There were several tries today. Try again tomorrow."))
@@ -98,15 +98,15 @@ def find(secret: str) -> OrganizationInvitation | None:
 
 
 def accept(secret: str, user: User) -> Membership:
-    """Join, once. Whoever has the link is who was meant: it went to their address alone. Raises CannotDo."""
+    """Accept an invitation, once. The link is proof enough: it was sent to the address alone. Raises CannotDo."""
     with transaction.atomic():
         invitation = find(secret)
         if invitation is None:
             raise CannotDo(_("This invitation has ended, or was accepted already. Ask for a new one."))
-        taken = OrganizationInvitation.objects.filter(
+        accepted = OrganizationInvitation.objects.filter(
             pk=invitation.pk, accepted_at__isnull=True, revoked_at__isnull=True
         ).update(accepted_at=Now(), accepted_by=user)
-        if not taken:
+        if not accepted:
             raise CannotDo(_("This invitation has ended, or was accepted already. Ask for a new one."))
         member, made = Membership.objects.get_or_create(
             account=invitation.account, user=user, defaults={"role": invitation.role}
@@ -120,6 +120,6 @@ def accept(secret: str, user: User) -> Membership:
 
 
 def revoke(account: Account, number: int) -> bool:
-    """End an invitation; False where it does not wait any more."""
+    """Revoke a pending invitation; False where it is not pending any more."""
     waiting = OrganizationInvitation.objects.filter(Q(accepted_at__isnull=True, revoked_at__isnull=True))
     return bool(waiting.filter(account=account, pk=number).update(revoked_at=Now()))

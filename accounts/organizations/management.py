@@ -1,4 +1,4 @@
-"""Founding, renaming, leaving and choosing organisations."""
+"""Organisations: create, rename, switch to, leave; members, roles and limits."""
 
 from __future__ import annotations
 
@@ -18,9 +18,7 @@ LONGEST_NAME = 80
 
 
 class CannotDo(Exception):
-    """It is not done; the message says why, in words for the user. `field`: what was given that is at fault; empty
-    where it is nothing that was given.
-    """
+    """The request was refused; the message is for the user. `field`: the input at fault, or empty."""
 
     def __init__(self, words: str, field: str = "") -> None:
         self.field = field
@@ -28,7 +26,7 @@ class CannotDo(Exception):
 
 
 def create(user: User, name: str) -> Account:
-    """A new organisation, owned by the user, on the plan that the house begins them on. Raises CannotDo."""
+    """Create an organisation owned by the user, on the configured plan. Raises CannotDo."""
     if not feature_flags.is_on("organizations"):
         raise CannotDo(_("New organisations are switched off on this server."))
     if personal_accounts.is_personal_account_closed(user):
@@ -49,7 +47,7 @@ def create(user: User, name: str) -> Account:
             )
         account = Account.objects.create(name=name, kind=Account.Kind.ORGANIZATION)
         Membership.objects.create(account=account, user=user, role=roles.OWNER)
-        # Founding is no way out of a plan.
+        # A new organisation must not escape its founder's plan.
         plan = first_plan(user)
         if plan is not None:
             credits.set_plan(account, plan)
@@ -57,14 +55,14 @@ def create(user: User, name: str) -> Account:
 
 
 def first_plan(founder: User) -> Plan | None:
-    """What a new organisation begins on: what the house says, else the plan of new accounts, else its founder's."""
-    named = Plan.objects.filter(pk=site_rules.current().organization_plan_id or 0).first()
-    named = named or Plan.objects.filter(is_default=True).first()
-    return named or personal_account_of(founder).plan
+    """Plan of a new organisation: the site's choice, else the default plan, else its founder's."""
+    plan = Plan.objects.filter(pk=site_rules.current().organization_plan_id or 0).first()
+    plan = plan or Plan.objects.filter(is_default=True).first()
+    return plan or personal_account_of(founder).plan
 
 
 def clean_name(name: str) -> str:
-    """The name of an organisation as it is kept. Raises CannotDo for none."""
+    """Normalised name. Raises CannotDo for an empty one."""
     name = " ".join(name.replace("\x00", "").split())[:LONGEST_NAME]
     if not name:
         raise CannotDo(_("An organisation has a name."), "name")
@@ -72,23 +70,27 @@ def clean_name(name: str) -> str:
 
 
 def rename(account: Account, name: str) -> None:
-    """Give it another name. Raises CannotDo."""
+    """Rename an organisation. Raises CannotDo."""
     Account.objects.filter(pk=account.pk).update(name=clean_name(name))
 
 
 def memberships_of(user: User) -> list[Membership]:
-    """Whom the user may act for, their own account first."""
+    """Memberships of the user, the personal account first."""
     rows = Membership.objects.filter(user=user).exclude(account__status=Account.Status.CLOSED)
     return sorted(
         rows.select_related("account"),
-        key=lambda one: (one.account.kind != Account.Kind.USER, one.account.name.casefold(), one.pk),
+        key=lambda membership: (
+            membership.account.kind != Account.Kind.USER,
+            membership.account.name.casefold(),
+            membership.pk,
+        ),
     )
 
 
 def act_for(user: User, account_id: int) -> Account | None:
-    """Have the user act for that account from now on, on every page; None where they are no member of it.
+    """Switch the user to that account on every page; None where they are no member of it.
 
-    Tokens stay with the account that they were made for.
+    Tokens stay with the account they were made for.
     """
     with transaction.atomic():
         member = Membership.objects.select_for_update().filter(user=user, account_id=account_id).first()
@@ -100,24 +102,24 @@ def act_for(user: User, account_id: int) -> Account | None:
 
 
 def personal_account_of(user: User) -> Account:
-    """The account that is the user's own."""
+    """The user's personal account, created where it is missing."""
     return personal_account(user) or ensure_account(user)
 
 
 def leave(user: User, account: Account) -> None:
-    """Leave an organisation. Its last owner cannot. Raises CannotDo."""
+    """Leave an organisation. Raises CannotDo for its last owner."""
     remove(account, user, by=user)
 
 
 def remove(account: Account, user: User, *, by: User) -> None:
-    """End a membership: their tokens of this organisation are revoked, what they invited others to ends, and they act
-    for themselves again.
+    """End a membership, revoke the member's tokens and invitations of this organisation, and switch them to their
+    personal account.
 
-    What they made stays the organisation's. Raises CannotDo for the last owner.
+    What they made stays with the organisation. Raises CannotDo for the last owner.
     """
     with transaction.atomic():
-        # The account's row first: two owners who remove each other must not both succeed. No key: who turns to the
-        # organisation meanwhile (`act_for`), and names it with their membership locked, need not wait.
+        # Locked first: two owners who remove each other must not both succeed. FOR NO KEY UPDATE, so that `act_for`,
+        # which references the account with the membership locked, does not wait.
         Account.objects.select_for_update(no_key=True).get(pk=account.pk)
         member = Membership.objects.filter(account=account, user=user).first()
         if member is None or account.kind != Account.Kind.ORGANIZATION:
@@ -134,29 +136,29 @@ def remove(account: Account, user: User, *, by: User) -> None:
 
 
 def end_invitations(account: Account, maker: User) -> None:
-    """End what an owner who is none any more invited people to: nobody comes back by a link of their own."""
+    """Revoke pending invitations made by a former owner, so that nobody returns by a link of their own."""
     OrganizationInvitation.objects.filter(
         account=account, made_by=maker, accepted_at__isnull=True, revoked_at__isnull=True
     ).update(revoked_at=Now())
 
 
 def keep_an_owner(account: Account, leaving: Membership) -> None:
-    """Raise CannotDo where nobody else would own the organisation. The account's row is locked."""
+    """Raise CannotDo where nobody else would own the organisation. Call with the account's row locked."""
     if leaving.role != roles.OWNER:
         return
-    # Nobody counts who is kept out: banned for good, perhaps, or about to be deleted.
+    # Inactive owners do not count: they may be banned for good or about to be deleted.
     others = Membership.objects.filter(account=account, role=roles.OWNER, user__is_active=True)
     if not others.exclude(pk=leaving.pk).exists():
         raise CannotDo(_("An organisation has an owner: name another one first, or close it."))
 
 
 def give_role(account: Account, number: int, role: str, *, by: User) -> Membership:
-    """Give a member another role. The last owner stays one. Raises CannotDo, and NotYourRole."""
+    """Change a member's role; the last owner stays one. Raises CannotDo and NotYourRole."""
     if role not in Membership.Role.values:
         raise CannotDo(_("There is no such role."))
     with transaction.atomic():
         Account.objects.select_for_update().get(pk=account.pk)
-        # Asked again now that nobody can be removed: whoever just was makes nobody an owner any more.
+        # Checked under the lock: a just removed owner must not make anybody an owner.
         roles.require(by, account, roles.MANAGING)
         member = _member(account, number)
         if role != Membership.Role.OWNER:
@@ -168,7 +170,7 @@ def give_role(account: Account, number: int, role: str, *, by: User) -> Membersh
 
 
 def limit(account: Account, number: int, month: int | None) -> Membership:
-    """Set what a member may spend each month, in micro-credits; None: as much as there is. Raises CannotDo."""
+    """Set a member's monthly spending limit in micro-credits; None: no limit. Raises CannotDo."""
     if month is not None and not 0 <= month <= credits.LARGEST:
         raise CannotDo(_("A limit is from 0 to 1,000,000,000 credits."))
     member = _member(account, number)
@@ -177,7 +179,7 @@ def limit(account: Account, number: int, month: int | None) -> Membership:
 
 
 def _member(account: Account, number: int) -> Membership:
-    found = Membership.objects.filter(account=account, pk=number).select_related("user").first()
-    if found is None or account.kind != Account.Kind.ORGANIZATION:
+    membership = Membership.objects.filter(account=account, pk=number).select_related("user").first()
+    if membership is None or account.kind != Account.Kind.ORGANIZATION:
         raise CannotDo(_("There is no such member."))
-    return found
+    return membership

@@ -1,4 +1,4 @@
-"""Addresses of organisations, below `/account/`; the link to join stands in `accounts.urls`."""
+"""URL patterns of organisations, mounted at `/account/`."""
 
 from __future__ import annotations
 

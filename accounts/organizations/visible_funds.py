@@ -1,6 +1,6 @@
-"""What somebody sees of the money of the account that they act for.
+"""Funds of an account that a user may see, by role.
 
-Owners and billing members see all of it. A plain member sees what is left of a limit of their own, and nothing else.
+Owners and billing members see all of it. A plain member sees only what is left of a limit of their own.
 """
 
 from __future__ import annotations
@@ -19,30 +19,30 @@ _MONTH = "month"
 
 @dataclass(frozen=True)
 class VisibleFunds:
-    """Amounts in micro-credits; None where there is nothing to be seen."""
+    """Amounts in micro-credits; None where the user may not see them or there is no limit."""
 
     balance: int | None = None
     held: int | None = None
     limit: int | None = None
-    """What the member may spend a month in UTC, where they have a limit of their own."""
+    """The member's own monthly limit (UTC)."""
     left: int | None = None
-    """What is left of it."""
+    """What is left of it this month."""
     owed: int = 0
-    """What the account owes, where they see its money."""
+    """What the account owes, where the user sees its money."""
 
     @property
     def shown(self) -> int | None:
-        """The one figure for the bar: what they know that they can spend."""
+        """The one figure for the navigation bar: what the user knows they can spend."""
         return self.left if self.balance is None else self.balance
 
 
 def sees_money(user: User, account: Account) -> bool:
-    """Whether they see the account's balance, statement and usage."""
+    """Whether the user sees the account's balance, statement and usage."""
     return roles.role_of(user, account) in {role.value for role in roles.MONEY}
 
 
 def for_user(user: User, account: Account, at: datetime | None = None) -> VisibleFunds:
-    """What the user sees of an account that they act for. No query for an account of their own."""
+    """What the user sees of an account they act for. No query for a personal account."""
     if account.kind == Account.Kind.USER and user.account_id == account.pk:
         return VisibleFunds(account.balance, account.held, owed=account.owed)
     member = Membership.objects.filter(user=user, account=account).select_related("account").first()
@@ -50,7 +50,7 @@ def for_user(user: User, account: Account, at: datetime | None = None) -> Visibl
 
 
 def for_membership(member: Membership, at: datetime | None = None) -> VisibleFunds:
-    """The same by their membership."""
+    """The same for a membership."""
     account = member.account
     if member.role in {role.value for role in roles.MONEY}:
         return VisibleFunds(account.balance, account.held, *_limit(member, at), owed=account.owed)

@@ -1,7 +1,7 @@
-"""Whether somebody may become a member, and what a new member begins with: in the one transaction that makes them.
+"""Admission to sign-up: open, by invitation or closed, limits by network, and what a new user starts with.
 
-Nothing is sent and no password is hashed in here. Of many who come at once from one network each waits for the one
-before, so that none is counted too late.
+Everything runs in the one transaction that creates the user; no mail is sent and no password hashed in it. Concurrent
+sign-ups wait for each other, so that none is counted too late.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ DAY = timedelta(days=1)
 
 
 class Refused(Exception):
-    """Not now, or not this one; nothing was made. The words are for the one who asked."""
+    """Sign-up is refused; nothing was created. `words` is the message for the visitor."""
 
     def __init__(self, words: str | Promise, *, invitation: bool = False) -> None:
         self.words, self.invitation = words, invitation
@@ -45,35 +45,35 @@ class Refused(Exception):
 
 
 def keep(session: SessionBase, row: Invitation) -> None:
-    """Remember by which invitation this visitor came."""
+    """Store in the session which invitation the visitor came by."""
     session[_KEPT] = row.pk
 
 
 def invitation_of(request: HttpRequest) -> Invitation | None:
-    """The invitation that this visitor came by, while it is good."""
-    kept = request.session.get(_KEPT) if hasattr(request, "session") else None
-    return invitations.usable().filter(pk=kept).first() if isinstance(kept, int) else None
+    """The visitor's invitation, while it is usable."""
+    pk = request.session.get(_KEPT) if hasattr(request, "session") else None
+    return invitations.usable().filter(pk=pk).first() if isinstance(pk, int) else None
 
 
 def is_open(request: HttpRequest) -> bool:
-    """Whether the one who asks may sign up: registration is open, or by invitation and they have one."""
-    how = site_rules.registration()
-    return how == "open" or (how == "invite" and invitation_of(request) is not None)
+    """Whether the visitor may sign up: registration is open, or by invitation and they have one."""
+    mode = site_rules.registration()
+    return mode == "open" or (mode == "invite" and invitation_of(request) is not None)
 
 
 @dataclass
 class Opening:
-    """A transaction in which one new user may be made."""
+    """A transaction in which one new user may be created."""
 
     key: str
     invitation: Invitation | None
 
     def give(self, user: User) -> None:
-        """What a new member begins with: a plan, credits, their language, and a checked address where it is known.
+        """Set the new user up: plan, credits, language, and a verified address where the invitation proves it.
 
-        Raises Refused where somebody made one of that name at the same moment, written with other capitals.
+        Raises Refused where a concurrent sign-up took the name in another case.
         """
-        _wait_for_others()
+        _serialise()
         if User.objects.filter(username__iexact=user.username).exclude(pk=user.pk).exists():
             raise Refused(_("Somebody just took that name. Please choose another."))
         user.sign_up_key, user.invitation = self.key, self.invitation
@@ -85,7 +85,7 @@ class Opening:
         if plan is not None:
             credits.set_plan(account, plan)
         if self.invitation is not None and self.invitation.email:
-            # Who was invited at an address that another account has confirmed stays with one that nobody confirmed.
+            # The invited address stays unverified where another account has verified it already.
             same = EmailAddress.objects.filter(email__in=email_addresses.spellings(self.invitation.email))
             taken = same.filter(verified=True).exclude(user=user)
             same.filter(~Exists(taken), user=user).update(verified=True, primary=True)
@@ -96,19 +96,19 @@ class Opening:
 
 @contextmanager
 def opening(request: HttpRequest, email: str) -> Iterator[Opening]:
-    """Make the user inside, then call `give`. Raises Refused before anything is made.
+    """Create the user inside, then call `give`. Raises Refused before anything is created.
 
-    Who comes by an invitation is not counted against their network: a class or an office sits behind one address.
+    Invited users are not counted against their network: a class or an office shares one address.
     """
-    invitation, how = invitation_of(request), site_rules.registration()
-    if how == "closed" or (how == "invite" and invitation is None):
+    invitation, mode = invitation_of(request), site_rules.registration()
+    if mode == "closed" or (mode == "invite" and invitation is None):
         raise Refused(_("This invitation is used up or has ended."), invitation=True)
     if (
         invitation is not None
         and invitation.email
         and email_addresses.folded(invitation.email) != email_addresses.folded(email)
     ):
-        if how == "invite":
+        if mode == "invite":
             raise Refused(_("This invitation is for another address."))
         invitation = None
     keys = client_info.sign_up_keys(request)
@@ -116,35 +116,35 @@ def opening(request: HttpRequest, email: str) -> Iterator[Opening]:
         if invitation is not None and not invitations.use(invitation):
             raise Refused(_("This invitation is used up or has ended."), invitation=True)
         if invitation is None:
-            _count(keys)
+            _check_limit(keys)
         yield Opening(keys[0] if keys else "", invitation)
     request.session.pop(_KEPT, None)
 
 
 def is_full(request: HttpRequest) -> bool:
-    """Whether this visitor's network has had its sign-ups for today; asked before an address is looked at."""
+    """Whether the visitor's network has reached its daily limit of sign-ups; checked before an address is looked up."""
     if invitation_of(request) is not None:
         return False
     keys, most = client_info.sign_up_keys(request), site_rules.current().sign_ups_per_network
-    return bool(keys and most) and _came(keys) >= most
+    return bool(keys and most) and _recent_sign_ups(keys) >= most
 
 
-def _count(keys: list[str]) -> None:
+def _check_limit(keys: list[str]) -> None:
     most = site_rules.current().sign_ups_per_network
     if not keys or not most:
         return
-    _wait_for_others()
-    if _came(keys) >= most:
+    _serialise()
+    if _recent_sign_ups(keys) >= most:
         raise Refused(FULL)
 
 
-def _wait_for_others() -> None:
-    # The row of the house rules is what they wait for, one after the other; sign-ups are few.
+def _serialise() -> None:
+    # Sign-ups are few: they lock the row of the site rules one after the other.
     Site.objects.get_or_create(pk=1)
     Site.objects.select_for_update().get(pk=1)
 
 
-def _came(keys: list[str]) -> int:
+def _recent_sign_ups(keys: list[str]) -> int:
     return User.objects.filter(sign_up_key__in=keys, date_joined__gt=Now() - DAY).count()
 
 

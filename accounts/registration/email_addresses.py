@@ -1,4 +1,4 @@
-"""Which e-mail addresses may sign up, and which are written to: none to be thrown away, none that nobody confirmed."""
+"""E-mail address rules: disposable domains are refused at sign-up, and unverified addresses get no mail."""
 
 from __future__ import annotations
 
@@ -14,57 +14,59 @@ from django.utils.translation import gettext as _
 from accounts.models import User
 from accounts.site import site_rules
 
-_SMALL = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
+_TO_LOWER = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
 
 
 def folded(email: str) -> str:
-    """An address in the one spelling that it has here: only letters of ASCII have two cases that are one mailbox."""
-    return email.translate(_SMALL)
+    """The canonical spelling of an address: ASCII letters lower-cased, others left alone."""
+    return email.translate(_TO_LOWER)
 
 
 def spellings(email: str) -> set[str]:
-    """How this very address may stand in a row.
+    """The spellings in which this address may be stored, for exact comparison.
 
-    For comparing as they are: to leave capitals out of account, PostgreSQL makes one letter of `i` and `ı`, and
-    Python of `k` and the sign for kelvin, so that somebody else's address would pass for this one.
+    Case-insensitive comparison would be unsafe: PostgreSQL folds `ı` to `i`, and Python the Kelvin sign to `k`, so
+    that somebody else's address would match.
     """
     return {email, folded(email)}
 
 
 def refuse_disposable(email: str) -> None:
-    """Raises ValidationError for an address that is made to be thrown away, where the house refuses those."""
+    """Raise ValidationError for a disposable address, where the site refuses those."""
     if is_refused(email):
         raise ValidationError(_("Addresses of this mail service are not taken here. Please give another."))
 
 
 def is_refused(email: str) -> bool:
-    """Whether an address of this domain, or of one above it, is refused. What the operator allows is allowed."""
-    above = list(_above(email.rpartition("@")[2]))
-    if not _listed(settings.EMAIL_DOMAINS_ALLOWED).isdisjoint(above):
+    """Whether the domain or one of its parents is refused. Domains that the operator allows come first."""
+    names = list(_with_parents(email.rpartition("@")[2]))
+    if not _listed(settings.EMAIL_DOMAINS_ALLOWED).isdisjoint(names):
         return False
-    if not _listed(settings.EMAIL_DOMAINS_REFUSED).isdisjoint(above):
+    if not _listed(settings.EMAIL_DOMAINS_REFUSED).isdisjoint(names):
         return True
-    return site_rules.current().refuse_disposable and any(name in _known() for name in above)
+    return site_rules.current().refuse_disposable and any(name in _disposable_domains() for name in names)
 
 
 def may_be_written_to(user: User, address: str) -> bool:
-    """Whether mails beside the one that confirms it go there: it was confirmed, or an operator entered it."""
+    """Whether mails other than the confirmation go there: it is verified, or was entered by an operator."""
     rows = EmailAddress.objects.filter(user=user, email__in=spellings(address))
-    shown = rows.values_list("verified", flat=True)
-    found = list(shown)
-    return any(found) or not found
+    verified = rows.values_list("verified", flat=True)
+    flags = list(verified)
+    return any(flags) or not flags
 
 
-def _above(domain: str) -> Iterator[str]:
-    """`a.b.example`, `b.example`, and no further: nobody refuses all of a top level by accident."""
+def _with_parents(domain: str) -> Iterator[str]:
+    """The domain and its parents, without the top level, which nobody should refuse by accident: `a.b.example`,
+    `b.example`.
+    """
     parts = _ascii(domain.strip().strip(".").lower()).split(".")
     for first in range(max(1, len(parts) - 1)):
         yield ".".join(parts[first:])
 
 
 def _listed(domains: Iterable[str]) -> frozenset[str]:
-    """As the operator may write them: `Example.org`, `@example.org`, `.example.org`."""
-    return frozenset(_ascii(one.strip("@. ").lower()) for one in domains)
+    """Normalised domains of a setting, which may be written `Example.org`, `@example.org` or `.example.org`."""
+    return frozenset(_ascii(domain.strip("@. ").lower()) for domain in domains)
 
 
 def _ascii(domain: str) -> str:
@@ -75,8 +77,8 @@ def _ascii(domain: str) -> str:
 
 
 @cache
-def _known() -> frozenset[str]:
-    # Not at the top: ten thousand names that most processes never ask for.
+def _disposable_domains() -> frozenset[str]:
+    # Imported here: ten thousand names that most processes never need.
     import disposable_email_domains
 
     return frozenset(disposable_email_domains.blocklist)

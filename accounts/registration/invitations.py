@@ -1,7 +1,7 @@
-"""Invitations: links that let people sign up where registration is by invitation. The only writer of `Invitation`.
+"""Invitations to sign up: links that work while registration is by invitation. The only writer of `Invitation`.
 
-Only the SHA-256 of a link's secret is kept. Using one up is one conditional UPDATE in the transaction that makes the
-user, so that of many who come at once as many get in as it has uses.
+Only the SHA-256 of a link's secret is stored. Using one is a conditional UPDATE in the transaction that creates the
+user, so that concurrent sign-ups cannot exceed its uses.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _HINT = 4
 
 
 class InvitationState(StrEnum):
-    """What an invitation is worth now."""
+    """State of an invitation now."""
 
     GOOD = "good"
     UNKNOWN = "unknown"
@@ -48,7 +48,7 @@ def make(
     note: str = "",
     language: str = "",
 ) -> tuple[Invitation, str]:
-    """A new invitation and its path, known only now. One that is bound to an address has one use and is mailed."""
+    """Create an invitation; returns it with its path, known only now. One for an address has one use and is mailed."""
     secret = secrets.token_urlsafe(24)
     path = reverse("entrance_invitation", args=[secret])
     with transaction.atomic(), audit_log.gathered():
@@ -78,7 +78,7 @@ def make(
 def make_many(
     by: User | None, emails: Sequence[str], count: int, **terms: object
 ) -> list[tuple[Invitation, str]]:
-    """One for each address, or `count` for whoever has the links; all or none."""
+    """One for each address, or `count` for anybody who has the links; all or none."""
     with transaction.atomic(), audit_log.gathered():
         if emails:
             return [make(by, email=email, **terms) for email in emails]  # type: ignore[arg-type]
@@ -86,7 +86,7 @@ def make_many(
 
 
 def revoke(row: Invitation, by: User | None, reason: str) -> bool:
-    """Let it open nothing any more; whether it did until now."""
+    """Revoke an invitation; False where it was revoked before."""
     with transaction.atomic():
         if not Invitation.objects.filter(pk=row.pk, revoked_at__isnull=True).update(revoked_at=Now()):
             return False
@@ -95,14 +95,14 @@ def revoke(row: Invitation, by: User | None, reason: str) -> bool:
 
 
 def find(secret: str) -> Invitation | None:
-    """The invitation of a link's secret, whatever it is worth."""
+    """The invitation of a link's secret, in whatever state."""
     if not _SECRET.fullmatch(secret):
         return None
     return Invitation.objects.filter(digest=api_tokens.digest(secret)).first()
 
 
 def state_of(row: Invitation | None) -> InvitationState:
-    """What it is worth now, by the database's clock."""
+    """Its state now, by the database's clock."""
     if row is None:
         return InvitationState.UNKNOWN
     if row.revoked_at is not None:
@@ -113,12 +113,12 @@ def state_of(row: Invitation | None) -> InvitationState:
 
 
 def usable() -> QuerySet[Invitation]:
-    """Those that let somebody in now."""
+    """Invitations that can be used now."""
     return Invitation.objects.filter(
         Q(expires_at__isnull=True) | Q(expires_at__gt=Now()), uses_left__gt=0, revoked_at__isnull=True
     )
 
 
 def use(row: Invitation) -> bool:
-    """Take one of its uses, in the transaction that makes the user; False where others were quicker or it ended."""
+    """Take one use, in the transaction that creates the user; False where none is left or it ended."""
     return bool(usable().filter(pk=row.pk).update(uses_left=F("uses_left") - 1))

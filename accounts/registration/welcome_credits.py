@@ -1,4 +1,4 @@
-"""What a new member gets: the welcome credits, and what an invitation adds to them."""
+"""Welcome credits of a new user, and the credits that an invitation adds."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from accounts.site import site_rules
 
 
 def grant_welcome(user: User) -> LedgerEntry | None:
-    """Grant the welcome credits, once in a user's life; None where there are none or they were given."""
-    return _once(user, site_rules.welcome_credits(), "Welcome", f"welcome-{user.pk}")
+    """Grant the welcome credits, once per user; None where there are none or they were granted before."""
+    return _grant_once(user, site_rules.welcome_credits(), "Welcome", f"welcome-{user.pk}")
 
 
 def grant_invited(user: User, invitation: Invitation) -> LedgerEntry | None:
-    """Grant what the invitation adds, once in a user's life; None where it adds nothing or it was given."""
-    return _once(user, invitation.grant, "Invitation", f"invitation-{user.pk}")
+    """Grant the invitation's credits, once per user; None where it has none or they were granted before."""
+    return _grant_once(user, invitation.grant, "Invitation", f"invitation-{user.pk}")
 
 
-def _once(user: User, amount: int, reason: str, reference: str) -> LedgerEntry | None:
+def _grant_once(user: User, amount: int, reason: str, reference: str) -> LedgerEntry | None:
     if amount <= 0:
         return None
     try:
-        # A savepoint: the ledger's unique reference refuses the second time, and the caller's work goes on.
+        # A savepoint: the ledger's unique reference rejects a repeat without breaking the caller's transaction.
         with transaction.atomic():
             return credits.grant(ensure_account(user), amount, reason=reason, reference=reference)
     except IntegrityError:

@@ -1,4 +1,4 @@
-"""Where somebody comes from and by what, as far as others may see it: a network and the name of a browser."""
+"""Client information of a request: network, browser name, and keys that sign-ups and attempts are counted by."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from core.net import client_ip, ip_addresses
 from core.net.client_ip import client_address
 from core.net.ip_addresses import Address
 
-_PREFIX = {4: 24, 6: 48}
+_PREFIX_LENGTH = {4: 24, 6: 48}
 _LONGEST = 1000
-# In this order: most browsers also claim to be several of those below.
+# In this order: most browsers' user agents also name several of those below.
 _BROWSERS = (
     ("Edge", r"Edg(?:e|A|iOS)?/(\d+)"),
     ("Opera", r"(?:OPR|Opera)/(\d+)"),
@@ -39,7 +39,7 @@ _SYSTEMS = (
 
 
 def network(address: Address | str | None) -> str:
-    """The /24 or /48 that an address is in, as people write it; empty where it is none."""
+    """The /24 or /48 network of an address, in CIDR; empty for an invalid one."""
     if isinstance(address, str):
         try:
             address = ip_address(address)
@@ -47,32 +47,31 @@ def network(address: Address | str | None) -> str:
             return ""
     if address is None or address.is_unspecified:
         return ""
-    return str(ip_network(f"{address}/{_PREFIX[address.version]}", strict=False))
+    return str(ip_network(f"{address}/{_PREFIX_LENGTH[address.version]}", strict=False))
 
 
 def network_of(request: HttpRequest) -> str:
-    """The network that a request comes from."""
+    """The network of a request."""
     return network(client_address(request))
 
 
 def sign_up_keys(request: HttpRequest) -> list[str]:
-    """A keyed hash of the request's network, which counts without telling, by each secret key, newest first.
+    """Keyed hashes of the request's network, one per secret key, newest first: to count without storing it.
 
-    None for this very machine: who comes from it stands behind a proxy that was not named trusted, or has a shell on
-    it.
+    Empty for loopback: such a client is behind a proxy that is not configured as trusted, or on the machine itself.
     """
     address = client_address(request)
     if address is not None and address.is_loopback:
         return []
-    known = network(address) or "nowhere"
+    text = network(address) or "nowhere"
     return [
-        salted_hmac("accounts.auth.sign_up", known, secret=key, algorithm="sha256").hexdigest()
+        salted_hmac("accounts.auth.sign_up", text, secret=key, algorithm="sha256").hexdigest()
         for key in crypto.signing_keys()
     ]
 
 
 def browser(user_agent: str) -> str:
-    """A browser in words, such as `Firefox 128 · Linux`; what it calls itself first where it is no known one."""
+    """Browser and system as text, such as `Firefox 128 · Linux`; an unknown client by its own first word."""
     text = user_agent[:_LONGEST]
     name = next(
         (f"{known} {found[1]}" for known, pattern in _BROWSERS if (found := re.search(pattern, text))), ""
@@ -85,14 +84,14 @@ def browser(user_agent: str) -> str:
 
 
 def is_phone(user_agent: str) -> bool:
-    """Whether it seems to be held in a hand."""
+    """Whether the user agent looks like a phone or tablet."""
     return re.search(r"Mobi|iPhone|Android", user_agent[:_LONGEST]) is not None
 
 
 def counted(request: HttpRequest) -> str:
-    """The address by which tries are counted; of an IPv6 network, which is one household's, the first.
+    """The address by which attempts are counted; for IPv6 the first of its household's network.
 
-    One for all whose address cannot be told.
+    One value for all whose address is unknown.
     """
     household = client_ip.household(request)
     return str(

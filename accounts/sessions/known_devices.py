@@ -1,7 +1,7 @@
-"""Known devices: a signed cookie of an earlier sign-in. It opens nothing; tries with it have a count of their own.
+"""Known devices: a signed cookie of an earlier sign-in, which grants nothing but an attempt counter of its own.
 
-So whoever guesses at somebody's password from elsewhere never locks them out where they have been before. The cookie
-names its member, and ends with their password and when they end every session.
+So whoever guesses a user's password from elsewhere never locks them out on their own devices. The cookie names its
+user, and is void once their password changes or they end all sessions.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import secrets
 from typing import Any
 
+from allauth.account import signals
 from django.conf import settings
 from django.core import signing
 from django.http import HttpRequest
@@ -19,30 +20,30 @@ from core import crypto
 
 LASTS_S = 180 * 24 * 3600
 BY_MAIL = "mail"
-"""What a device is called whose reader set a new password by mail: one for all, or each mail would bring new tries."""
+"""Device id after a password reset by e-mail: one for all, or each reset mail would allow new attempts."""
 _SALT = "accounts.entrance.devices"
 _PATH = "/accounts/"
 
 
 def device_for(request: HttpRequest, user: User) -> str:
-    """What this device is called where this member signed in on it before; empty where they did not."""
+    """The id of this device where the user signed in on it before; else empty."""
     try:
         name, digest = signing.loads(request.COOKIES.get(_cookie(user), ""), salt=_SALT, max_age=LASTS_S)
     except (signing.BadSignature, ValueError, TypeError):
         return ""
-    known = [_digest(user, str(name), key) for key in crypto.signing_keys()]
-    return str(name) if any(constant_time_compare(str(digest), one) for one in known) else ""
+    digests = [_digest(user, str(name), key) for key in crypto.signing_keys()]
+    return str(name) if any(constant_time_compare(str(digest), expected) for expected in digests) else ""
 
 
 def owe(request: HttpRequest, user: User, name: str = "") -> None:
-    """Have the answer to this request make the device known; `name`: as what, or else by a new one."""
+    """Have the response set the device cookie, with the device id `name` or else a new one."""
     request.device_owed = (user.pk, name or secrets.token_hex(8))  # type: ignore[attr-defined]
 
 
 def give(request: HttpRequest, response: Any) -> None:
-    """Write the cookie that is owed."""
+    """Set the cookie where `owe` was called."""
     pk, name = getattr(request, "device_owed", (None, ""))
-    # Read anew: what it ends with may have changed while the answer was made.
+    # Read again: the password or epoch in the digest may have changed during the request.
     user = User.objects.filter(pk=pk).first() if pk else None
     if user is None:
         return
@@ -58,21 +59,19 @@ def give(request: HttpRequest, response: Any) -> None:
 
 
 def on_signed_in(sender: Any, request: HttpRequest, user: User, **kwargs: Any) -> None:
-    """Receiver of allauth's signals of a sign-in, and of a password that was changed by who is signed in."""
+    """Receiver of allauth's signals of a sign-in, and of a password changed by the signed-in user."""
     owe(request, user)
 
 
 def on_reset(sender: Any, request: HttpRequest, user: User, **kwargs: Any) -> None:
-    """Receiver of allauth's `password_reset`: who has the mailbox need not wait for somebody who guesses."""
+    """Receiver of allauth's `password_reset`: who owns the mailbox need not wait because somebody else is guessing."""
     owe(request, user, BY_MAIL)
 
 
 def connect_signals() -> None:
-    """Connect the receivers; called once when the app is ready."""
-    from allauth.account import signals
-
-    for told in (signals.user_logged_in, signals.password_changed, signals.password_set):
-        told.connect(on_signed_in, dispatch_uid="accounts.sessions.known_devices")
+    """Connect the receivers; called from AppConfig.ready."""
+    for signal in (signals.user_logged_in, signals.password_changed, signals.password_set):
+        signal.connect(on_signed_in, dispatch_uid="accounts.sessions.known_devices")
     signals.password_reset.connect(on_reset, dispatch_uid="accounts.sessions.known_devices")
 
 
@@ -81,6 +80,6 @@ def _cookie(user: User) -> str:
 
 
 def _digest(user: User, name: str, secret_key: str | None = None) -> str:
-    """With the newest key unless another is given."""
-    known = f"{user.pk} {name} {user._get_session_auth_hash(secret=secret_key)}"
-    return salted_hmac(_SALT, known, secret=secret_key, algorithm="sha256").hexdigest()[:32]
+    """With the newest key by default."""
+    text = f"{user.pk} {name} {user._get_session_auth_hash(secret=secret_key)}"
+    return salted_hmac(_SALT, text, secret=secret_key, algorithm="sha256").hexdigest()[:32]

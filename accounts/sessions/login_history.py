@@ -1,10 +1,15 @@
-"""Who came in and who tried to: the only writer of `SignIn`. Kept for 90 days, with networks and no addresses."""
+"""Sign-in history, successful and refused: the only writer of `SignIn`. Kept for 90 days, with networks, not
+addresses.
+"""
 
 from __future__ import annotations
 
 from datetime import timedelta
 from typing import Any
 
+from allauth.account.internal.flows.login import get_authentication_records
+from allauth.account.signals import user_logged_in
+from allauth.mfa.signals import authentication_failed
 from django.http import HttpRequest
 
 from accounts.models import SignIn, User
@@ -24,7 +29,7 @@ _BY_METHOD = {
 
 
 def note(request: HttpRequest, user: User | None, how: str, *, succeeded: bool) -> None:
-    """Write down that somebody came in or was sent away; `user` None: they named nobody that there is."""
+    """Record a sign-in or a refused attempt; `user` None: the name is unknown."""
     SignIn.objects.create(
         user=user,
         succeeded=succeeded,
@@ -35,25 +40,23 @@ def note(request: HttpRequest, user: User | None, how: str, *, succeeded: bool) 
 
 
 def for_user(user: User, most: int = SHOWN) -> list[SignIn]:
-    """The newest of a member."""
+    """The newest entries of a user."""
     return list(SignIn.objects.filter(user=user).order_by("-id")[:most])
 
 
 def forget_old() -> bool:
-    """A chore: remove what is older than 90 days, a thousand at a time; whether there may be more."""
+    """Periodic job: delete entries older than 90 days, at most 1,000; returns whether there may be more."""
     old = SignIn.objects.filter(at__lt=Now() - KEPT).order_by("at").values_list("pk", flat=True)[:_BATCH]
     removed, _each = SignIn.objects.filter(pk__in=list(old)).delete()
     return removed >= _BATCH
 
 
 def on_signed_in(sender: Any, request: HttpRequest, user: User, **kwargs: Any) -> None:
-    """Receiver of allauth's `user_logged_in`: how they came in is the last step they took."""
-    from allauth.account.internal.flows.login import get_authentication_records
-
+    """Receiver of allauth's `user_logged_in`: the method is that of the last step."""
     steps = get_authentication_records(request, user)
     last = steps[-1] if steps else {}
-    named = str(last.get("type") or last.get("method") or "password")
-    note(request, user, _BY_METHOD.get(named, SignIn.How.PASSWORD), succeeded=True)
+    method = str(last.get("type") or last.get("method") or "password")
+    note(request, user, _BY_METHOD.get(method, SignIn.How.PASSWORD), succeeded=True)
 
 
 def on_code_refused(sender: Any, request: HttpRequest, user: User, **kwargs: Any) -> None:
@@ -62,9 +65,6 @@ def on_code_refused(sender: Any, request: HttpRequest, user: User, **kwargs: Any
 
 
 def connect_signals() -> None:
-    """Connect the receivers; called once when the app is ready."""
-    from allauth.account.signals import user_logged_in
-    from allauth.mfa.signals import authentication_failed
-
+    """Connect the receivers; called from AppConfig.ready."""
     user_logged_in.connect(on_signed_in, dispatch_uid="accounts.sessions.login_history")
     authentication_failed.connect(on_code_refused, dispatch_uid="accounts.sessions.login_history")

@@ -1,7 +1,7 @@
-"""Where a member is signed in: allauth keeps a row for each session; here they are shown, kept fresh and ended.
+"""Open sessions of a user: list, activity and ending; allauth's `UserSession` keeps a row for each.
 
-A session ends with its row: open pages look for it every two seconds, each request does anyway. Another password, and
-the first second factor, end every session but the one in which they were set.
+A session ends with its row: open pages check every two seconds, other requests each time. A new password and the first
+second factor end every other session.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from allauth.account import signals
 from allauth.core import context
 from allauth.mfa.models import Authenticator
 from allauth.usersessions.models import UserSession
@@ -33,16 +34,16 @@ from accounts.staff import audit_log
 from core.clock import Now
 
 FRESH_S = 300.0
-"""A session's row says to about five minutes when it was used last: to know better would be a write with each page."""
+"""Precision of a session's last use, in seconds: more would be a write with each page."""
 _BATCH = 1000
-_MOST = 20_000
-_looked: OrderedDict[str, float] = OrderedDict()
+_MAX_REMEMBERED = 20_000
+_last_touched: OrderedDict[str, float] = OrderedDict()
 _lock = threading.Lock()
 
 
 @dataclass(frozen=True)
 class OpenSession:
-    """One session as its member sees it."""
+    """One session as shown to its user."""
 
     pk: int
     browser: str
@@ -54,13 +55,13 @@ class OpenSession:
 
 
 def open_sessions(request: HttpRequest, user: User) -> list[OpenSession]:
-    """The member's sessions that still count: this one first, then the one used last."""
-    rows = [_seat(request, row) for row in UserSession.objects.purge_and_list(user)]
-    return sorted(rows, key=lambda seat: (not seat.is_here, -seat.seen.timestamp()))
+    """The user's open sessions: this one first, then by last use."""
+    rows = [_open_session(request, row) for row in UserSession.objects.purge_and_list(user)]
+    return sorted(rows, key=lambda session: (not session.is_here, -session.seen.timestamp()))
 
 
 def end_one(user: User, pk: int) -> bool:
-    """End one of the member's own sessions; False where there is none such."""
+    """End one of the user's own sessions; False where there is none."""
     row = UserSession.objects.filter(user_id=user.pk, pk=pk).first()
     if row is None:
         return False
@@ -69,20 +70,20 @@ def end_one(user: User, pk: int) -> bool:
 
 
 def end_others(request: HttpRequest, user: User) -> None:
-    """End every session of the member but this one, also those that no row tells of."""
+    """End every session of the user but this one, also those without a row."""
     with transaction.atomic():
         _end_all(user, but=request.session.session_key or "")
-        _go_on(request, User.objects.get(pk=user.pk))
+        _keep_session(request, User.objects.get(pk=user.pk))
 
 
 def end_every(user: User) -> None:
-    """End every session of the member, at the wish of a token of theirs."""
+    """End every session of the user, on behalf of one of their API tokens."""
     with transaction.atomic():
         _end_all(user)
 
 
 def on_new_password(sender: Any, request: HttpRequest, user: User, **kwargs: Any) -> None:
-    """Receiver of allauth's signals of a new password (changed, set, reset): what was open before ends."""
+    """Receiver of allauth's signals of a new password (changed, set, reset): earlier sessions end."""
     with transaction.atomic():
         here = (request.session.session_key or "") if request.user.pk == user.pk else ""
         _remove_rows(user, but=here)
@@ -91,9 +92,9 @@ def on_new_password(sender: Any, request: HttpRequest, user: User, **kwargs: Any
 
 
 def on_factor_saved(sender: Any, instance: Authenticator, created: bool, raw: bool, **kwargs: Any) -> None:
-    """Receiver of `post_save`: whatever began with the password alone ends with the first second factor.
+    """Receiver of `post_save`: the first second factor ends sessions that were opened with the password alone.
 
-    In the transaction that makes it, so that no session is left over but the one in which it is set up.
+    In the transaction that stores it, so that only the session in which it was set up remains.
     """
     user = instance.user
     others = second_factor.authenticators_of(user).exclude(pk=instance.pk)
@@ -105,26 +106,24 @@ def on_factor_saved(sender: Any, instance: Authenticator, created: bool, raw: bo
         _end_all(user, but=request.session.session_key or "" if is_own else "")
         user.refresh_from_db(fields=["session_epoch"])
         if is_own:
-            _go_on(request, user)
+            _keep_session(request, user)
 
 
 def connect_signals() -> None:
-    """Connect the receivers; called once when the app is ready."""
-    from allauth.account import signals
-
+    """Connect the receivers; called from AppConfig.ready."""
     post_save.connect(on_factor_saved, sender=Authenticator, dispatch_uid="accounts.sessions.login_sessions")
-    for told in (signals.password_changed, signals.password_set, signals.password_reset):
-        told.connect(on_new_password, dispatch_uid="accounts.sessions.login_sessions")
+    for signal in (signals.password_changed, signals.password_set, signals.password_reset):
+        signal.connect(on_new_password, dispatch_uid="accounts.sessions.login_sessions")
 
 
 def end_all(user: User, by: User, reason: str) -> None:
-    """Staff ends every session of somebody."""
+    """End every session of a user on behalf of staff, with an audit entry."""
     with transaction.atomic():
         _end_all(user)
         audit_log.write(by, "user.end_sessions", user, reason=reason, account=personal_account(user))
 
 
-def _go_on(request: HttpRequest, user: User) -> None:
+def _keep_session(request: HttpRequest, user: User) -> None:
     update_session_auth_hash(request, user)
     UserSession.objects.create_from_request(request)
     known_devices.owe(request, user)
@@ -137,59 +136,61 @@ def _end_all(user: User, but: str = "") -> None:
 
 def _remove_rows(user: User, but: str = "") -> None:
     rows = UserSession.objects.filter(user_id=user.pk)
-    # The epoch is asked with each request; streams of open pages look whether their session is there.
+    # Requests check the epoch; event streams of open pages check that their session exists.
     keys = list(rows.exclude(session_key=but).values_list("session_key", flat=True))
     Session.objects.filter(session_key__in=keys).delete()
     rows.delete()
 
 
 def touch(request: HttpRequest) -> None:
-    """Note that a session is in use: when this process saw it before and that is five minutes ago."""
+    """Update the session's last use, at most every five minutes and not on its first request in this process."""
     key = request.session.session_key
     if not key or not _is_due(key):
         return
     stale = timezone.now() - timedelta(seconds=FRESH_S)
     rows = UserSession.objects.filter(session_key=key)
     if rows.filter(last_seen_at__lt=stale).update(last_seen_at=timezone.now()) == 0 and not rows.exists():
-        # Begun before sessions were kept, or by another way than the sign-in.
+        # The session began before rows were kept, or outside the sign-in form.
         UserSession.objects.create_from_request(request)
 
 
 def _is_due(key: str) -> bool:
     now = time.monotonic()
     with _lock:
-        before = _looked.get(key)
-        if before is not None and now - before < FRESH_S:
+        last = _last_touched.get(key)
+        if last is not None and now - last < FRESH_S:
             return False
-        _looked[key] = now
-        _looked.move_to_end(key)
-        if len(_looked) > _MOST:
-            _looked.popitem(last=False)
-    # The first look only begins to count: a session that is just used once needs no row written anew.
-    return before is not None
+        _last_touched[key] = now
+        _last_touched.move_to_end(key)
+        if len(_last_touched) > _MAX_REMEMBERED:
+            _last_touched.popitem(last=False)
+    # The first sight only starts the interval: a session used once needs no write.
+    return last is not None
 
 
 def forget_old() -> bool:
-    """A chore: remove sessions that are over, and the rows that tell of those; whether there may be more.
+    """Periodic job: delete expired sessions and their rows, in batches; returns whether there may be more.
 
-    Nobody else does: the rows have whole addresses, and whoever never looks at the list would leave them for ever.
+    Nothing else does: the rows hold full addresses, and would stay for users who never open the list.
     """
-    over = Session.objects.filter(expire_date__lt=Now()).values_list("pk", flat=True)[:_BATCH]
-    sessions, _each = Session.objects.filter(pk__in=list(over)).delete()
+    expired = Session.objects.filter(expire_date__lt=Now()).values_list("pk", flat=True)[:_BATCH]
+    sessions, _each = Session.objects.filter(pk__in=list(expired)).delete()
     unused = Now() - timedelta(seconds=settings.SESSION_COOKIE_AGE)
-    open_ones = Session.objects.filter(session_key=OuterRef("session_key"))
-    gone = UserSession.objects.filter(~Exists(open_ones), last_seen_at__lt=unused)
-    rows, _each = UserSession.objects.filter(pk__in=list(gone.values_list("pk", flat=True)[:_BATCH])).delete()
+    open_rows = Session.objects.filter(session_key=OuterRef("session_key"))
+    orphans = UserSession.objects.filter(~Exists(open_rows), last_seen_at__lt=unused)
+    rows, _each = UserSession.objects.filter(
+        pk__in=list(orphans.values_list("pk", flat=True)[:_BATCH])
+    ).delete()
     return max(sessions, rows) >= _BATCH
 
 
 def forget() -> None:
-    """Look anew at every session: for tests."""
+    """Clear the activity intervals: for tests."""
     with _lock:
-        _looked.clear()
+        _last_touched.clear()
 
 
-def _seat(request: HttpRequest, row: UserSession) -> OpenSession:
+def _open_session(request: HttpRequest, row: UserSession) -> OpenSession:
     return OpenSession(
         pk=row.pk,
         browser=client_info.browser(row.user_agent),

@@ -1,4 +1,4 @@
-"""Announcements that are shown now. Read by every page, so a process keeps them for some seconds."""
+"""Announcements in force, cached in the process for some seconds because every page reads them."""
 
 from __future__ import annotations
 
@@ -12,50 +12,52 @@ from core.clock import Now
 
 KEPT_S = 5.0
 MOST = 3
-"""More lines than these on top of every page are read by nobody."""
-_OF_EACH = 20
+"""Announcements displayed at once."""
+_PER_AUDIENCE = 20
 _kept: tuple[float, list[Announcement]] | None = None
 
 
 def current() -> list[Announcement]:
-    """Those whose time it is, the newest first, whomever they are for; of at most some seconds ago."""
+    """All announcements in force, newest first, for whichever audience; at most `KEPT_S` old."""
     global _kept
     now = time.monotonic()
     if _kept is None or now - _kept[0] > KEPT_S:
-        _kept = (now, list(_shown()))
+        _kept = (now, list(_query()))
     return _kept[1]
 
 
-def _shown() -> list[Announcement]:
+def _query() -> list[Announcement]:
     rows = Announcement.objects.filter(withdrawn_at__isnull=True, starts_at__lte=Now())
     rows = rows.filter(Q(ends_at__isnull=True) | Q(ends_at__gt=Now())).order_by("-id")
-    # So many of each: what is for staff pushes out nothing that all are told.
-    newest = [list(rows.filter(audience=one)[:_OF_EACH]) for one in Announcement.Audience.values]
-    return sorted(chain(*newest), key=lambda one: -one.pk)
+    # A limit per audience: announcements to staff must not push out those to everybody.
+    newest = [
+        list(rows.filter(audience=audience)[:_PER_AUDIENCE]) for audience in Announcement.Audience.values
+    ]
+    return sorted(chain(*newest), key=lambda audience: -audience.pk)
 
 
 def keep(known: list[Announcement]) -> None:
-    """Take these for what is shown now, without asking the database."""
+    """Fill the cache, without a query."""
     global _kept
     _kept = (time.monotonic(), known)
 
 
 def forget() -> None:
-    """Read them anew next time: after a change, and between tests."""
+    """Clear the cache: after a change, and between tests."""
     global _kept
     _kept = None
 
 
 def visible_to(user: User | None) -> list[Announcement]:
-    """What this reader sees, before what they have put away; None: a visitor."""
+    """Announcements for this user, dismissed ones included; None: a visitor."""
     audiences = {Announcement.Audience.ALL}
     if user is not None:
         audiences.add(Announcement.Audience.MEMBERS)
         if user.is_staff:
             audiences.add(Announcement.Audience.STAFF)
-    return [one for one in current() if one.audience in audiences]
+    return [announcement for announcement in current() if announcement.audience in audiences]
 
 
 def text_of(one: Announcement, language: str) -> str:
-    """Its text in a language: Chinese for every kind of Chinese, else English."""
+    """Its text in a language: Chinese for every variant of Chinese, else English."""
     return one.text_zh if language.startswith("zh") else one.text_en

@@ -1,4 +1,4 @@
-"""What stands on top of every page: announcements that the reader has not put away, and maintenance while it lasts."""
+"""Banner on top of every page: announcements the reader has not dismissed, and the maintenance notice."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from accounts.site import announcement_cache, maintenance_mode, site_rules
 from core.http.redirects import safe_next
 
 COOKIE = "put_away"
-_KEPT = 40
+_MAX_DISMISSED = 40
 _YEAR_S = 365 * 24 * 3600
 
 
 def context(request: HttpRequest) -> dict[str, Any]:
-    """For every template: `announcements` and `closed_for_work`, read only where a page shows them."""
+    """Context processor: `announcements` and `closed_for_work`, lazy, so that they are read only where shown."""
     return {
         "announcements": SimpleLazyObject(lambda: announcement_lines(request)),
         "closed_for_work": SimpleLazyObject(closed),
@@ -29,20 +29,27 @@ def context(request: HttpRequest) -> dict[str, Any]:
 
 
 def announcement_lines(request: HttpRequest) -> list[dict[str, Any]]:
-    """The newest few that this reader sees, in their language."""
+    """The newest few for this reader, in their language."""
     user = getattr(request, "user", None)
-    away = _put_away(request)
+    dismissed = _dismissed(request)
     language = get_language() or "en"
-    shown = announcement_cache.visible_to(user if isinstance(user, User) and user.is_authenticated else None)
+    visible = announcement_cache.visible_to(
+        user if isinstance(user, User) and user.is_authenticated else None
+    )
     return [
-        {"pk": one.pk, "text": announcement_cache.text_of(one, language), "link": one.link, "tone": one.tone}
-        for one in shown
-        if one.pk not in away
+        {
+            "pk": announcement.pk,
+            "text": announcement_cache.text_of(announcement, language),
+            "link": announcement.link,
+            "tone": announcement.tone,
+        }
+        for announcement in visible
+        if announcement.pk not in dismissed
     ][: announcement_cache.MOST]
 
 
 def closed() -> dict[str, Any]:
-    """The words of maintenance while it lasts, else nothing."""
+    """The maintenance message and its end, empty while maintenance is off."""
     if not maintenance_mode.is_on():
         return {}
     until = site_rules.current().maintenance_until
@@ -54,15 +61,15 @@ def closed() -> dict[str, Any]:
 
 @require_POST
 def put_away(request: HttpRequest, pk: int) -> HttpResponse:
-    """Show this reader that announcement no more."""
+    """Dismiss an announcement for this reader, by cookie."""
     if request.headers.get("HX-Request"):
         response = HttpResponse("")
     else:
         response = HttpResponseRedirect(safe_next(request, "/"))
-    kept = [*(one for one in _put_away(request) if one != pk), pk][-_KEPT:]
+    dismissed = [*(number for number in _dismissed(request) if number != pk), pk][-_MAX_DISMISSED:]
     response.set_cookie(
         COOKIE,
-        "-".join(str(one) for one in kept),
+        "-".join(str(number) for number in dismissed),
         max_age=_YEAR_S,
         httponly=True,
         samesite="Lax",
@@ -71,7 +78,7 @@ def put_away(request: HttpRequest, pk: int) -> HttpResponse:
     return response
 
 
-def _put_away(request: HttpRequest) -> list[int]:
-    """Numbers from the reader's cookie, whatever else stands there."""
+def _dismissed(request: HttpRequest) -> list[int]:
+    """Primary keys in the reader's cookie; anything malformed is ignored."""
     parts = request.COOKIES.get(COOKIE, "")[:800].split("-")
     return [int(part) for part in parts if part.isascii() and part.isdigit() and len(part) < 19]

@@ -1,4 +1,4 @@
-"""Features that the operator can switch off while the house is running. What is off is refused on every path."""
+"""Feature flags: features the operator can switch off at run time, refused on every path with 503."""
 
 from __future__ import annotations
 
@@ -12,9 +12,7 @@ from accounts.site import site_rules
 
 
 class FeatureFlag(NamedTuple):
-    """A feature by its name in `Site.switches_off`, what it is called at the desk, and what people read while it is
-    off.
-    """
+    """A feature: its name in `Site.switches_off`, its title for staff, and the message while it is off."""
 
     name: str
     title: str | Promise
@@ -52,32 +50,32 @@ ALL: tuple[FeatureFlag, ...] = (
     ),
     FeatureFlag("purchases", _("Buying credits"), _("Buying credits is switched off here for now.")),
 )
-NAMES = frozenset(switch.name for switch in ALL)
-_TOLD = {switch.name: switch.told for switch in ALL}
+NAMES = frozenset(flag.name for flag in ALL)
+_MESSAGES = {flag.name: flag.told for flag in ALL}
 RETRY_AFTER_S = 60
 
 
 class FeatureOff(APIException):
-    """The feature is switched off: 503 on every path, in each one's own shape, with a sentence that says which."""
+    """The feature is switched off: 503 on every path, in each API's error format, naming the feature."""
 
     status_code = 503
     default_code = "switched_off"
-    # The framework's own handler tells it as `Retry-After`.
+    # REST framework sends it as `Retry-After`.
     wait = RETRY_AFTER_S
 
     def __init__(self, name: str) -> None:
         self.name = name
-        super().__init__(str(_TOLD[name]))
+        super().__init__(str(_MESSAGES[name]))
 
 
 def is_on(name: str) -> bool:
-    """Whether the feature is on. An unknown name is a mistake of ours: KeyError."""
+    """Whether the feature is on. KeyError for an unknown name."""
     if name not in NAMES:
         raise KeyError(name)
     return name not in site_rules.current().switches_off
 
 
 def require(name: str) -> None:
-    """Nothing while the feature is on. Raises SwitchedOff."""
+    """Raise FeatureOff where the feature is off."""
     if not is_on(name):
         raise FeatureOff(name)

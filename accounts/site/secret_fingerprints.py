@@ -1,9 +1,9 @@
-"""Secrets of this process compared with those that its database was made with, by fingerprints that the database keeps.
+"""Secret fingerprints: detect a process whose secrets differ from those its database was made with.
 
-A process with other secrets would work and do harm: sessions and signed addresses of its fellows would end at it, and
-what they encrypted it could not read. So the first start leaves fingerprints, and later ones are compared. Of each kind
-a process may have several, newest first: it fits while one of them is known, which is how they are changed. Where none
-is known yet, in a dump from before there were any, what the database holds tells: it fits while some of it can be read.
+A process with other secrets would run and do harm: it would end sessions and signed URLs of the others, and could not
+read what they encrypted. So the first start stores fingerprints, and later starts are compared with them. Of each kind
+a process may have several secrets, newest first; it matches while one of them is known, which is how they are rotated.
+Without stored fingerprints (a dump from before they existed) it matches while some of the encrypted data can be read.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import hmac
 from collections.abc import Callable, Iterable
 from itertools import chain, islice
 
+from django.contrib.sessions.backends.db import SessionStore
 from django.core import signing
 from django.db import transaction
 
@@ -22,17 +23,17 @@ from core.clock import Now
 
 Kind = SecretFingerprint.Kind
 SETTINGS = {Kind.SECRET_KEY: "DARKROOM_SECRET_KEY", Kind.VAULT_KEY: "DARKROOM_KEYS"}
-_LOOKED_AT = 1000
-"""So many sessions, and values of each encrypted column, tell whether anything can be read: the newest."""
+_SAMPLE = 1000
+"""How many of the newest sessions, and values of each encrypted column, are tried."""
 
 
 def fingerprint(kind: Kind, secret: str) -> str:
-    """The fingerprint: 64 hex digits, from which nobody works out the secret."""
+    """The fingerprint: 64 hex digits, from which the secret cannot be derived."""
     return hmac.new(secret.encode(), f"darkroom {kind}".encode(), hashlib.sha256).hexdigest()
 
 
 def own() -> dict[Kind, list[str]]:
-    """The fingerprints of what this process has, newest first."""
+    """Fingerprints of this process's secrets, newest first."""
     held = {
         Kind.SECRET_KEY: crypto.signing_keys(),
         Kind.VAULT_KEY: list(crypto.keys()),
@@ -41,7 +42,9 @@ def own() -> dict[Kind, list[str]]:
 
 
 def misfits() -> list[Kind]:
-    """The kinds of which the database knows others only, or holds what only others can read. Raises DatabaseError."""
+    """Kinds for which the database knows only other secrets, or holds only data this process cannot read. Raises
+    DatabaseError.
+    """
     known = _known()
     return [
         kind
@@ -51,9 +54,9 @@ def misfits() -> list[Kind]:
 
 
 def renew() -> None:
-    """Know exactly what this process has, of the kinds that fit: new ones are added, and what it has no more goes.
+    """Store exactly this process's fingerprints, for the kinds that match: adds new ones, removes retired ones.
 
-    Called once by each start, while no other prepares.
+    Called once per start, while no other process starts.
     """
     known, wrong = _known(), misfits()
     for kind, digests in own().items():
@@ -62,7 +65,7 @@ def renew() -> None:
 
 
 def accept() -> None:
-    """Take what this process has for right, whatever the database knew: the others are lost, or are not to be used."""
+    """Store this process's fingerprints whatever the database knew: the other secrets are lost or retired."""
     for kind, digests in own().items():
         _replace(kind, digests)
 
@@ -75,9 +78,7 @@ def _known() -> dict[Kind, set[str]]:
 
 
 def _reads_no_session() -> bool:
-    """There are sessions, and all of them were signed with other keys."""
-    from django.contrib.sessions.backends.db import SessionStore
-
+    """Whether there are sessions, all signed with other keys."""
     newest = SessionStore.get_model_class().objects.filter(expire_date__gt=Now()).order_by("-expire_date")
     store = SessionStore()
 
@@ -88,26 +89,26 @@ def _reads_no_session() -> bool:
             return False
         return True
 
-    return _all_fail(newest.values_list("session_data", flat=True)[:_LOOKED_AT], is_ours)
+    return _all_fail(newest.values_list("session_data", flat=True)[:_SAMPLE], is_ours)
 
 
 def _reads_no_secret() -> bool:
-    """There are encrypted values, and none of the keys fits any of them."""
-    # Not at the top: no other process needs what second factors are made with.
+    """Whether there are encrypted values, none of which a key decrypts."""
+    # Imported here: no other process needs allauth's MFA modules.
     from accounts.auth import second_factor
 
     columns = (
         model._default_manager.exclude(**{column: ""}).order_by("-pk").values_list(column, flat=True)
         for model, column in crypto.held()
     )
-    values = chain.from_iterable(newest[:_LOOKED_AT] for newest in columns)
-    factors = islice(second_factor.stored(), _LOOKED_AT)
+    values = chain.from_iterable(newest[:_SAMPLE] for newest in columns)
+    factors = islice(second_factor.stored(), _SAMPLE)
     keys = crypto.keys()
     return _all_fail(chain(values, factors), lambda stored: crypto.opens(stored, keys))
 
 
 def _all_fail(values: Iterable[str], fits: Callable[[str], bool]) -> bool:
-    """Whether there are any, and none of them fits."""
+    """Whether there are values and none of them fits."""
     failed = False
     for value in values:
         if fits(value):

@@ -1,7 +1,7 @@
-"""The house rules as they are now: the one row of `Site`, with what it leaves open filled from the environment.
+"""Site rules: the single `Site` row, with empty values filled from the environment.
 
-Read by nearly every request, so a process keeps it for a second; a change is seen everywhere within that time, and at
-once by the process that made it.
+Nearly every request reads them, so a process caches them for a second: a change is visible everywhere within that
+time, and at once in the process that made it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _kept: tuple[float, Site] | None = None
 
 
 def current() -> Site:
-    """The house rules of at most a second ago. Not to be saved: `change` does."""
+    """The rules, at most a second old. Do not save the row: use `change`."""
     global _kept
     now = time.monotonic()
     if _kept is None or now - _kept[0] > KEPT_S:
@@ -30,19 +30,19 @@ def current() -> Site:
 
 
 def keep(known: Site) -> None:
-    """Take these for the rules as they are now, without asking the database."""
+    """Fill the cache, without a query."""
     global _kept
     _kept = (time.monotonic(), known)
 
 
 def forget() -> None:
-    """Read them anew next time: after a change, and between tests."""
+    """Clear the cache: after a change, and between tests."""
     global _kept
     _kept = None
 
 
 def change(**values: object) -> Site:
-    """Set some of them. The caller writes the record (`accounts.staff.audit_log`)."""
+    """Set some of the rules. The caller writes the audit log (`accounts.staff.audit_log`)."""
     with transaction.atomic():
         Site.objects.get_or_create(pk=1)
         Site.objects.filter(pk=1).update(**values, changed_at=Now())
@@ -52,18 +52,18 @@ def change(**values: object) -> Site:
 
 
 def registration() -> str:
-    """`open`, `invite` or `closed`."""
+    """Registration mode: `open`, `invite` or `closed`."""
     return current().registration or settings.REGISTRATION
 
 
 def welcome_credits() -> int:
-    """What a new member gets, in micro-credits."""
+    """Micro-credits a new user gets."""
     own = current().welcome_credits
     return settings.WELCOME_CREDITS * MICRO if own is None else own
 
 
 def billing_zone() -> tzinfo:
-    """Where days and months of allowances and charts begin; UTC where the name is none."""
+    """Time zone of the days and months of allowances and charts; UTC where the setting is invalid."""
     try:
         return zoneinfo.ZoneInfo(current().billing_zone)
     except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):

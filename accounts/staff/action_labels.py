@@ -1,4 +1,4 @@
-"""What the acts on record are called, for people. An act that is not named here is shown as it was written."""
+"""Labels of audit log actions, for people. An action that is not listed is displayed as stored."""
 
 from __future__ import annotations
 
@@ -84,14 +84,14 @@ _VERBS: dict[str, Promise] = {
 
 
 def label_for(action: str, kinds: dict[str, str] | None = None) -> str:
-    """The act in words. `kinds` names the models by `thing`."""
+    """The action's label. `kinds` gives the names of models by `model_name`."""
     if action in LABELS:
         return str(LABELS[action])
-    thing, _dot, verb = action.partition(".")
+    kind, _dot, verb = action.partition(".")
     if verb in _VERBS:
-        return str(_VERBS[verb]) % {"kind": (kinds or {}).get(thing, thing)}
+        return str(_VERBS[verb]) % {"kind": (kinds or {}).get(kind, kind)}
     if verb.startswith("undo_"):
         return str(_("took back: %(act)s")) % {
-            "act": label_for(f"{thing}.{verb.removeprefix('undo_')}", kinds)
+            "act": label_for(f"{kind}.{verb.removeprefix('undo_')}", kinds)
         }
     return action

@@ -1,9 +1,10 @@
-"""The record of what staff did: the only writer of `AuditEntry`. A row is written in the transaction of its act.
+"""Audit log of staff actions: the only writer of `AuditEntry`. An entry is written in the transaction of its action.
 
-Rows are numbered without a gap and each carries the digest of the one before, so that `broken` finds a row that was
-changed, moved or taken out; triggers of the database refuse both. Writers wait for each other from here to the end of
-their transaction, so it is written last, behind every other row: who held the record and then waited for a row would
-meet one who holds that row and waits for the record. An act that is made of others has theirs `gathered`.
+Entries are numbered without gaps, and each carries the digest of the previous one, so that `broken_entries` finds any
+that was changed, moved or removed; database triggers refuse both. A writer holds the log's lock to the end of its
+transaction, so it is written last, behind every other row: a transaction that held the log and then waited for a row
+would deadlock with one that holds the row and waits for the log. Actions made of others collect theirs with
+`gathered`.
 """
 
 from __future__ import annotations
@@ -23,39 +24,39 @@ from accounts.models import Account, AuditEntry, User
 
 FIRST = "0" * 64
 _LOCK = 0x7265636F7264
-"""Of the record, among PostgreSQL's advisory locks."""
+"""Key of the PostgreSQL advisory lock that serialises writers."""
 _LONGEST = 2000
-"""Characters of one value in the detail."""
+"""Longest string in the detail, in characters."""
 _MOST = 200
-"""Values of one list or object in it."""
-_kept: ContextVar[list[AuditEntry] | None] = ContextVar("record", default=None)
-"""What is to be written where what is under way ends; None: at once."""
+"""Most items of one list or object in it."""
+_pending: ContextVar[list[AuditEntry] | None] = ContextVar("record", default=None)
+"""Entries to be written at the end of the current `gathered` block; None: write at once."""
 
 
 @contextmanager
 def gathered(at: datetime | None = None) -> Iterator[None]:
-    """What is put on record within is written at the end of it, in order: just before the transaction's end.
+    """Collect entries written inside and append them, in order, at its end: just before the transaction's end.
 
-    `with transaction.atomic(), record.gathered():` – one within another ends with the outer one. `at`: when it is said
-    to have been, in made-up history alone.
+    `with transaction.atomic(), audit_log.gathered():` – a nested block ends with the outer one. `at`: the time of the
+    entries, for demonstration data only.
     """
-    outer = _kept.get()
+    outer = _pending.get()
     if outer is not None:
-        stood_at = len(outer)
+        start = len(outer)
         try:
             yield
         except BaseException:
-            # What was undone with it never happened.
-            del outer[stood_at:]
+            # The inner block is rolled back: drop its entries.
+            del outer[start:]
             raise
         return
-    kept: list[AuditEntry] = []
-    token = _kept.set(kept)
+    entries: list[AuditEntry] = []
+    token = _pending.set(entries)
     try:
         yield
     finally:
-        _kept.reset(token)
-    for entry in kept:
+        _pending.reset(token)
+    for entry in entries:
         with transaction.atomic():
             _append(entry, at)
 
@@ -71,12 +72,12 @@ def write(
     detail: Mapping[str, Any] | None = None,
     name: str = "",
 ) -> AuditEntry:
-    """Put an act on record: `action` is `thing.verb` (`item.hide`, `user.ban`), `subject` what it was done to.
+    """Write an entry: `action` is `thing.verb` (`item.hide`, `user.ban`), `subject` the row it was done to.
 
-    `detail` is JSON, with `before` and `after` where something was changed; never a secret. Call it inside the
-    transaction of the act. `actor` None: the house itself.
+    `detail` is JSON, with `before` and `after` for changes; never a secret. Call it inside the transaction of the
+    action. `actor` None: the system itself.
     """
-    kind, subject_id = _named(subject)
+    kind, subject_id = _subject_key(subject)
     fields: dict[str, Any] = {
         "actor": actor,
         "actor_name": actor.username if actor is not None else "",
@@ -89,9 +90,9 @@ def write(
         "reason": _line(reason, 500),
         "detail": _plain(json.loads(json.dumps(dict(detail or {}), default=str))),
     }
-    entry, kept = AuditEntry(**fields), _kept.get()
-    if kept is not None:
-        kept.append(entry)
+    entry, pending = AuditEntry(**fields), _pending.get()
+    if pending is not None:
+        pending.append(entry)
         return entry
     with transaction.atomic():
         return _append(entry)
@@ -99,7 +100,7 @@ def write(
 
 def _append(entry: AuditEntry, at: datetime | None = None) -> AuditEntry:
     if connection.vendor == "postgresql":
-        # Until the act's transaction ends: who comes next reads the row that it writes. IMMEDIATE is one on SQLite.
+        # Held to the end of the transaction: the next writer reads this row. On SQLite, BEGIN IMMEDIATE does the same.
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
     newest = AuditEntry.objects.order_by("-number").first()
@@ -112,19 +113,19 @@ def _append(entry: AuditEntry, at: datetime | None = None) -> AuditEntry:
 
 
 def newest() -> int:
-    """The number of the newest row; 0 for an empty record."""
+    """Number of the newest entry; 0 for an empty log."""
     return AuditEntry.objects.order_by("-number").values_list("number", flat=True).first() or 0
 
 
 def has_since(number: int, subject: models.Model) -> bool:
-    """Whether something about that row was written after that number, or is about to be."""
-    kind, subject_id = _named(subject)
-    if any((one.subject_kind, one.subject_id) == (kind, subject_id) for one in _kept.get() or ()):
+    """Whether an entry about that row was written after that number, or is pending."""
+    kind, subject_id = _subject_key(subject)
+    if any((entry.subject_kind, entry.subject_id) == (kind, subject_id) for entry in _pending.get() or ()):
         return True
     return AuditEntry.objects.filter(number__gt=number, subject_kind=kind, subject_id=subject_id).exists()
 
 
-def _named(subject: models.Model | None) -> tuple[str, str]:
+def _subject_key(subject: models.Model | None) -> tuple[str, str]:
     if subject is None:
         return "", ""
     return str(subject._meta.model_name), str(getattr(subject, "public_id", "") or subject.pk)[:64]
@@ -135,7 +136,7 @@ def _line(text: str, most: int) -> str:
 
 
 def _plain(value: Any) -> Any:
-    """What both databases give back as it was: no NUL, no number that comes back as another, nothing endless."""
+    """Normalise to what both databases return unchanged: no NUL, floats as text, bounded size."""
     if isinstance(value, str):
         text = value.replace("\x00", "")
         return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
@@ -149,18 +150,18 @@ def _plain(value: Any) -> Any:
 
 
 def digest(entry: AuditEntry) -> str:
-    """What a row must carry: SHA-256 over all that it says and the digest of the row before."""
-    said = [
+    """Digest an entry must carry: SHA-256 over all its fields and the digest of the previous entry."""
+    fields = [
         entry.number, entry.actor_id, entry.actor_name, entry.action, entry.subject_kind, entry.subject_id,
         entry.subject_name, entry.account_id, entry.case, entry.reason, entry.detail, entry.at.isoformat(),
         entry.previous,
     ]  # fmt: skip
-    text = json.dumps(said, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    text = json.dumps(fields, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 def broken_entries() -> Iterator[tuple[int, str]]:
-    """Numbers at which the record does not hold, and why. Reads it once, a thousand rows at a time."""
+    """Numbers at which the chain is broken, and why. Reads the log once, a thousand rows at a time."""
     number, previous = 0, FIRST
     for entry in AuditEntry.objects.order_by("number").iterator(chunk_size=1000):
         if entry.number != number + 1:

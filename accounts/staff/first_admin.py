@@ -20,7 +20,7 @@ _LETTERS = string.ascii_letters + string.digits
 
 @dataclass(frozen=True)
 class FirstAdmin:
-    """Name, password and API token, known only at this moment: the database keeps hashes."""
+    """Name, password and API token, known only now: the database stores hashes."""
 
     username: str
     password: str
@@ -29,9 +29,7 @@ class FirstAdmin:
 
 @transaction.atomic
 def create() -> FirstAdmin | None:
-    """Make a funded superuser whose e-mail counts as checked; None, and nothing done, where one exists
-    already.
-    """
+    """Create a funded superuser with a verified address; None, and nothing done, where one exists."""
     if User.objects.filter(is_superuser=True).exists():
         return None
     username = _free_name()

@@ -1,12 +1,12 @@
-"""The two levels of staff, as data: what each may do, and no more than it needs. Administrators are superusers.
+"""Staff groups (moderators, operators) and their permissions, made after each `migrate`. Administrators are
+superusers.
 
-*Moderators* decide cases: they read what is reported, hide and restore it, warn, mute and ban members. They see no
-money, no keys, no prices, and edit no user. *Operators* run the house: money, prices, plans, codes, upstreams, models,
-house rules and announcements; they remove pictures for good and open sealed evidence; they read the audit log. Neither
-gives rights to anybody: users, groups, addresses and tokens of others are the administrators' alone.
+*Moderators* decide cases: they read what is reported, hide and restore it, warn, mute and ban users. They see no
+money, keys or prices, and edit no user. *Operators* run the site: money, prices, plans, codes, upstreams, models, site
+rules and announcements; they remove items for good, open sealed evidence and read the audit log. Neither grants
+permissions: users, groups, addresses and tokens of others are for administrators alone.
 
-The groups are made after each `migrate` and brought to what stands here; an administrator makes groups of their own for
-anything else.
+Both groups are synchronised with this module; administrators make groups of their own for anything else.
 """
 
 from __future__ import annotations
@@ -61,17 +61,17 @@ _OPERATION = (
     "gallery.view_export", "gallery.view_closure", "gallery.view_preset", "gallery.view_searchrow",
 )  # fmt: skip
 _ALL_OF = ("predictions",)
-"""Apps of which operators may all: models, prices, upstreams, rules for prompts, work under way."""
+"""Apps in which operators have every permission: models, prices, upstreams, prompt rules, running work."""
 _NEVER = ("delete_",)
 
 
 def rights(group: str) -> set[str]:
-    """What a group may do, as `app.codename`, of what exists in this house."""
+    """A group's permissions as `app.codename`, of those that exist in this installation."""
     return {f"{row.content_type.app_label}.{row.codename}" for row in _permissions(group)}
 
 
 def sync() -> None:
-    """Bring both groups to what stands here: what was added by hand goes, what is missing comes."""
+    """Synchronise both groups with this module: manual additions are removed, missing permissions added."""
     with transaction.atomic():
         for name in NAMES:
             group, _made = Group.objects.get_or_create(name=name)
@@ -81,13 +81,13 @@ def sync() -> None:
 
 
 def connect_signals() -> None:
-    """Have the groups made after each `migrate`, and each sign-in of staff put on record."""
+    """Connect the receivers; called from AppConfig.ready."""
     post_migrate.connect(after_migrate, dispatch_uid="accounts.staff.groups")
     user_logged_in.connect(signed_in, dispatch_uid="accounts.staff.groups")
 
 
 def signed_in(request: HttpRequest, user: User, **_signal: Any) -> None:
-    """Put a sign-in of staff on record, with where it came from."""
+    """Receiver of `user_logged_in`: write sign-ins of staff to the audit log, with address and user agent."""
     if user.is_staff or user.is_superuser:
         detail = {
             "from": str(client_ip.client_address(request)),
@@ -97,20 +97,20 @@ def signed_in(request: HttpRequest, user: User, **_signal: Any) -> None:
 
 
 def after_migrate(app_config: Any, **_signal: Any) -> None:
-    """`sync` once the last app has its permissions; and see that the record is still guarded."""
-    # The signal comes for apps with models alone.
-    if app_config == [one for one in apps.get_app_configs() if one.models_module is not None][-1]:
+    """Receiver of `post_migrate`: `restore` once the last app has its permissions."""
+    # The signal is sent only for apps with models.
+    if app_config == [config for config in apps.get_app_configs() if config.models_module is not None][-1]:
         restore()
 
 
 def restore() -> None:
-    """Both groups as they stand here, and the record guarded."""
+    """Synchronise both groups and install the audit log's triggers."""
     log_triggers.install()
     sync()
 
 
 def all_permissions_are_there() -> bool:
-    """Whether the last `migrate` ended: Django makes the permissions after it, just before the groups are made."""
+    """Whether the last `migrate` completed: Django makes the permissions at its end, just before the groups."""
     wanted = {
         (model._meta.app_label, codename)
         for model in apps.get_models()
@@ -123,10 +123,10 @@ def all_permissions_are_there() -> bool:
 
 
 def _permissions(group: str) -> Iterator[Permission]:
-    named = _MODERATION if group == MODERATORS else (*_MODERATION, *_OPERATION)
+    names = _MODERATION if group == MODERATORS else (*_MODERATION, *_OPERATION)
     rows = Permission.objects.select_related("content_type")
     chosen = Q(pk__in=())
-    for name in named:
+    for name in names:
         app, codename = name.split(".")
         chosen |= Q(content_type__app_label=app, codename=codename)
     if group == OPERATORS:

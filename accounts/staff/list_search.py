@@ -1,4 +1,4 @@
-"""Search of the admin's long lists, each question by an index of its own."""
+"""Search of large admin lists: each condition by an index of its own, and free text in the newest rows only."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ else:
     ModelAdmin = object
 
 NEWEST = 20_000
-"""Of so many rows the words are read, where no index has them."""
-_WORDS = 8
+"""How many of the newest rows are searched for text without an index."""
+_MAX_WORDS = 8
 
 
 class IndexedSearchAdmin(ModelAdmin):
-    """For a panel: what a search asks, each by an index of its own, and what it finds in the newest rows besides."""
+    """Admin mixin: searches indexed columns by separate conditions, plus text in the newest rows."""
 
     exactly: ClassVar[tuple[str, ...]] = ()
-    """Columns with an index, or through a relation, that bear exactly the words."""
+    """Indexed columns, also through a relation, that must equal the search text."""
     by_user: ClassVar[tuple[str, ...]] = ()
     by_account: ClassVar[tuple[str, ...]] = ()
-    """Relations to a user or an account whose name begins with the words."""
+    """Relations to a user or an account whose name starts with the search text."""
     in_newest: ClassVar[tuple[str, ...]] = ()
-    """Columns that have the words anywhere, in the newest rows alone."""
+    """Columns that contain every word, in the newest rows only."""
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
-        """The list; it says so where words may stand in more rows than were read or are listed."""
+        """The list, with a message where older rows may match too or more match than are listed."""
         answer = super().changelist_view(request, extra_context)
         if getattr(request, "_words_fell_short", False):
             messages.info(
@@ -52,12 +52,12 @@ class IndexedSearchAdmin(ModelAdmin):
         words = people_search.clean(search_term)
         if not words:
             return queryset, False
-        # Who may not see addresses finds nobody by one: a search is an answer too.
+        # Staff who may not see addresses must not find anybody by one.
         by_address = bool(request.user.has_perm("accounts.view_account"))
         wanted = Q(pk__in=self.newest(request, queryset, words))
         for column in self.exactly:
             if column != "pk":
-                # Said as an index that leaves out rows without words says it.
+                # The condition of the partial index, so that it is used.
                 wanted |= Q(~Q(**{column: ""}), **{column: words})
             elif people_search.is_number(words):
                 wanted |= Q(pk=words)
@@ -70,18 +70,18 @@ class IndexedSearchAdmin(ModelAdmin):
         return queryset.filter(wanted), False
 
     def newest(self, request: HttpRequest, queryset: QuerySet[Any], words: str) -> list[Any]:
-        """Keys of new rows that have every word somewhere."""
-        everything = queryset.model._base_manager.order_by("-pk")
-        last = everything.values_list("pk", flat=True).first()
+        """Keys of new rows that contain every word in some column."""
+        all_rows = queryset.model._base_manager.order_by("-pk")
+        last = all_rows.values_list("pk", flat=True).first()
         if not self.in_newest or last is None:
             return []
         rows = queryset.filter(pk__gt=last - NEWEST).order_by("-pk")
-        for word in words.split()[:_WORDS]:
+        for word in words.split()[:_MAX_WORDS]:
             anywhere = Q()
             for column in self.in_newest:
                 anywhere |= Q(**{f"{column}__icontains": word})
             rows = rows.filter(anywhere)
-        found = list(rows.values_list("pk", flat=True)[: people_search.MOST])
-        if len(found) == people_search.MOST or everything.filter(pk__lte=last - NEWEST).exists():
+        keys = list(rows.values_list("pk", flat=True)[: people_search.MOST])
+        if len(keys) == people_search.MOST or all_rows.filter(pk__lte=last - NEWEST).exists():
             request._words_fell_short = True  # type: ignore[attr-defined]
-        return found
+        return keys

@@ -1,4 +1,4 @@
-"""The audit log as the log of changes in the admin (`core.admin.change_log`)."""
+"""Change log of the admin (`core.admin.change_log`), written to the audit log."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from accounts.staff import audit_log
 
 
 class AdminLog:
-    """Writes what is done in the admin into the audit log, with the account that it concerns."""
+    """Writes changes made in the admin to the audit log, with the account they concern."""
 
     def gathered(self) -> AbstractContextManager[Any]:
         return audit_log.gathered()

@@ -1,7 +1,6 @@
-"""The database's own refusal to change or shorten the record: triggers, put back wherever they are missing.
+"""Database triggers that refuse changes to the audit log, and their reinstallation where they are missing.
 
-They are looked for after each `migrate`, as SQLite forgets the triggers of a table that a migration rebuilds, and by
-the audit.
+Checked after each `migrate`, since SQLite drops the triggers of a table that a migration rebuilds, and by the audit.
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ _POSTGRESQL = (
 
 
 def install(**_signal: Any) -> None:
-    """Put the triggers where they are missing."""
+    """Create the triggers where any is missing."""
     if is_there() or TABLE not in connection.introspection.table_names():
         return
     with connection.cursor() as cursor:
@@ -39,18 +38,18 @@ def install(**_signal: Any) -> None:
 
 
 def is_there() -> bool:
-    """Whether the database refuses both."""
+    """Whether both triggers exist and are enabled."""
     if connection.vendor == "postgresql":
-        # Enabled ones only: 'O' is as they are made, 'A' always.
-        asked = (
+        # Enabled ones only: 'O' (the default) and 'A' (always).
+        sql = (
             "SELECT count(*) FROM pg_trigger WHERE tgrelid = to_regclass(%s) AND tgenabled IN ('O', 'A') "
             "AND tgname IN ('audit_never_changed', 'audit_never_emptied')"
         )
     else:
-        asked = (
+        sql = (
             "SELECT count(*) FROM sqlite_master WHERE type = 'trigger' AND tbl_name = %s "
             "AND name IN ('audit_never_changed', 'audit_never_shortened')"
         )
     with connection.cursor() as cursor:
-        cursor.execute(asked, [TABLE])
+        cursor.execute(sql, [TABLE])
         return bool(cursor.fetchone()[0] == 2)

@@ -1,7 +1,7 @@
-"""Suspending an account by hand, and opening it again: with a reason, on record, and told to its owners.
+"""Suspend and reopen accounts by hand: with a reason, an audit entry, and a notice to the owners.
 
-A ban suspends the banned member's own account and lifting it opens that again (`sanctions`); closing has its own way
-(`gallery.leaving`). This is for the rest: an organisation as a whole, or a member's account that is to wait.
+A ban suspends the banned user's personal account and lifting it reopens it (`sanctions`); deletion is separate
+(`gallery.privacy`). This is for the rest: an organisation as a whole, or a personal account that is to wait.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from accounts.models import Account, Membership, User
 from accounts.notifications import notices
 from accounts.staff import audit_log, sanctions
 
-_TOLD_AT_MOST = 20
+_MAX_NOTIFIED = 20
 _LONGEST = 200
 Status = Account.Status
 
 
 class CannotStand(Exception):
-    """The account stays as it stands. The message is for staff."""
+    """The status was not changed. The message is for staff."""
 
     WORDS: dict[str, str | Promise] = {
         "own": _("It is an account of your own: somebody else decides about it."),
@@ -42,18 +42,18 @@ class CannotStand(Exception):
 
 
 class Verb(Protocol):
-    """`suspend`, or `reopen`."""
+    """`suspend` or `reopen`."""
 
     def __call__(self, account: Account, *, by: User, reason: str) -> None: ...
 
 
 def suspend(account: Account, *, by: User, reason: str) -> None:
-    """Let an active account hold, buy and give nothing, and refuse its tokens. Raises CannotStand."""
+    """Suspend an active account: no holds, purchases or gifts, and its tokens are refused. Raises CannotStand."""
     _change(account, by, reason, Status.ACTIVE, Status.SUSPENDED, "suspend")
 
 
 def reopen(account: Account, *, by: User, reason: str) -> None:
-    """End a suspension. Raises CannotStand, also where a ban goes on that has suspended it."""
+    """End a suspension. Raises CannotStand, also where it comes from a ban still in force."""
     _change(account, by, reason, Status.SUSPENDED, Status.ACTIVE, "reopen")
 
 
@@ -63,13 +63,13 @@ def _change(account: Account, by: User, reason: str, before: str, after: str, ve
         raise CannotStand("reason")
     with transaction.atomic():
         if account.kind == Account.Kind.ORGANIZATION:
-            # Before its owners, as they do who join, leave and close it; a member's own account comes after its owner.
+            # Locked before its owners, as on joining, leaving and closing; a personal account is locked after them.
             Account.objects.select_for_update(no_key=True).filter(pk=account.pk).values_list("pk").first()
         owners = _owners(account)
-        _ask(account, by, owners, verb)
+        _check_allowed(account, by, owners, verb)
         if not Account.objects.filter(pk=account.pk, status=before).update(status=after):
             raise CannotStand("not active" if verb == "suspend" else "not suspended")
-        for owner in owners[:_TOLD_AT_MOST]:
+        for owner in owners[:_MAX_NOTIFIED]:
             kind = "account.suspended" if verb == "suspend" else "account.reopened"
             notices.notify(owner, kind, name=account.name, reason=reason)
         detail = {"before": {"status": before}, "after": {"status": after}}
@@ -77,13 +77,13 @@ def _change(account: Account, by: User, reason: str, before: str, after: str, ve
 
 
 def _owners(account: Account) -> list[User]:
-    # Locked as a ban locks them, so that a ban is seen here or sees this.
+    # The same lock as a ban's, so that one of the two sees the other.
     owned = Membership.objects.filter(account=account, role=Membership.Role.OWNER)
     rows = User.objects.select_for_update(no_key=True).filter(pk__in=owned.values("user"))
     return list(rows.order_by("pk"))
 
 
-def _ask(account: Account, by: User, owners: list[User], verb: str) -> None:
+def _check_allowed(account: Account, by: User, owners: list[User], verb: str) -> None:
     if any(owner.pk == by.pk for owner in owners):
         raise CannotStand("own")
     if not all(sanctions.outranks(by, owner) for owner in owners):

@@ -1,4 +1,4 @@
-"""Filters that show micro-credits as credits: `{% load amounts %} {{ entry.balance_after|credits }}`."""
+"""Template filters that format micro-credits as credits: `{% load amounts %} {{ entry.balance_after|credits }}`."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ register = template.Library()
 
 @register.filter
 def credits(micro: int | None) -> str:
-    """Two to six decimals, thousands apart; nothing for nothing."""
+    """Two to six decimals with thousands separators; empty for None."""
     return "" if micro is None else amounts.display(micro)
 
 
 @register.filter
 def credits_change(micro: int | None) -> str:
-    """The same with its sign."""
+    """The same with a sign."""
     return "" if micro is None else amounts.display_change(micro)
 
 
@@ -29,7 +29,7 @@ def credits_short(micro: int | None) -> str:
 
 @register.filter
 def credits_plain(micro: int | None) -> str:
-    """As one types it into a field: no thousands apart, no zeros behind; nothing for nothing."""
+    """As typed into a field: no thousands separators, no trailing `.00`; empty for None."""
     if micro is None:
         return ""
     text = amounts.decimal_text(micro)

@@ -1,4 +1,4 @@
-"""The bell."""
+"""Template tag: the count of unread notices beside the bell."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ register = template.Library()
 
 @register.simple_tag(takes_context=True)
 def unread_notices(context: dict[str, Any]) -> str:
-    """How many notices the reader has not read, `99+` at most; empty for none."""
+    """Unread notices of the reader, at most `99+`; empty for none."""
     request = context.get("request")
     user = getattr(request, "user", None)
     if not isinstance(user, User):

@@ -1,4 +1,4 @@
-"""Prices in money, and what a purchase's state looks like."""
+"""Template tags of purchases: prices in money, badges of their status, disputes, and where to get credits."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from accounts.models import CodeBatch, Dispute, Purchase
 from accounts.site import site_rules
 
 register = template.Library()
-_ENDS = {
+_OUTCOMES = {
     Dispute.State.WON: gettext_lazy("decided in our favour"),
     Dispute.State.LOST: gettext_lazy("decided in your favour"),
 }
@@ -28,44 +28,44 @@ _BADGES = {
 
 
 @register.filter
-def price_of(thing: Any) -> str:
+def price_of(pack_or_purchase: Any) -> str:
     """The price of a pack or a purchase."""
-    return in_words(thing.price, thing.currency)
+    return in_words(pack_or_purchase.price, pack_or_purchase.currency)
 
 
 @register.filter
 def refunded_of(purchase: Purchase) -> str:
-    """What of it was paid back."""
+    """The refunded amount of a purchase."""
     return in_words(purchase.refunded, purchase.currency)
 
 
 @register.filter
 def dispute_of(dispute: Dispute) -> str:
-    """What of its purchase is disputed."""
+    """The disputed amount."""
     return in_words(dispute.amount, dispute.purchase.currency)
 
 
 @register.filter
 def dispute_end(dispute: Dispute) -> str:
-    """How it ended, as the buyer reads it: `won` is ours, and would be taken for theirs."""
-    return str(_ENDS.get(Dispute.State(dispute.state), dispute.get_state_display()))
+    """The outcome of a dispute for the buyer: `won` means won by us, and would be misread."""
+    return str(_OUTCOMES.get(Dispute.State(dispute.state), dispute.get_state_display()))
 
 
 @register.filter
 def purchase_badge(purchase: Purchase) -> str:
-    """The colour of its state."""
+    """CSS badge class of the purchase's status."""
     return _BADGES.get(Purchase.Status(purchase.status), "")
 
 
 @register.simple_tag
 def money_doors() -> dict[str, bool]:
-    """Which ways to more credits are open now, beside codes."""
+    """Ways to get credits that are open now, beside codes."""
     return {"selling": provider_registry.is_selling(), "gifts": site_rules.current().gifts}
 
 
 @register.simple_tag
 def more_credits() -> str:
-    """Where whoever has too few gets more: the packs, else codes where there are any; empty without a way."""
+    """URL where the reader gets more credits: packs, else codes where any exist; empty without either."""
     if provider_registry.is_selling():
         return reverse("account_credits")
     return reverse("account_redeem") if CodeBatch.objects.filter(revoked_at__isnull=True).exists() else ""

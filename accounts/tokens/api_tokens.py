@@ -1,4 +1,4 @@
-"""API tokens: issue, look up, revoke. A token is 240 random bits, so an unsalted SHA-256 keeps it safe."""
+"""API tokens: issue, look up, change, revoke. A token has 240 random bits, so an unsalted SHA-256 is safe."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ from core.clock import Now
 from core.db.prepared import Prepared
 
 LIMIT = 100
-"""Usable tokens that one user may have: more is a leak or a loop, never a need."""
+"""Usable tokens one user may have; more would be a leak or a loop."""
 
 _ALPHABET = string.ascii_letters + string.digits
-_FORM = re.compile(r"dr_[A-Za-z0-9]{40}")
+_PATTERN = re.compile(r"dr_[A-Za-z0-9]{40}")
 _TOUCH_EVERY = timedelta(minutes=1)
 
 
 class CannotIssue(Exception):
-    """No token is made; the message says why, in words for the user. `field`: the term at fault, where one is."""
+    """No token was issued or changed; the message is for the user. `field`: the term at fault, or empty."""
 
     def __init__(self, words: str, field: str = "") -> None:
         self.field = field
@@ -46,47 +46,49 @@ _BY_DIGEST = Prepared[ApiToken](
 
 
 def looks_like_one(text: str) -> bool:
-    """Whether the text has the form of a token. What has it is never stored or said again, whoever sent it."""
-    return bool(_FORM.fullmatch(text))
+    """Whether the text has the form of a token. Such a text is never stored or repeated, whoever sent it."""
+    return bool(_PATTERN.fullmatch(text))
 
 
 def issue(
     user: User, name: str, account: Account | None = None, **terms: Unpack[Limits]
 ) -> tuple[ApiToken, str]:
-    """Make a token for that account, else for the one the user acts for. The second value is the token itself, to be
-    shown once.
+    """Issue a token for that account, else for the one the user acts for; returns the row and the token, to be shown
+    once.
 
-    `terms` are the other fields that its owner chooses, checked by `accounts.tokens.token_validation` already;
-    without them it may do
-    all that its user may. Raises CannotIssue for a suspended account, a date that has passed or too many tokens.
+    `terms` are the owner's other choices, already checked by `accounts.tokens.token_validation`; without them the
+    token has the default scopes and no limits. Raises CannotIssue for a suspended account, a past date or too many
+    tokens.
     """
     account = account or ensure_account(user)
     if not user.is_active or account.status != Account.Status.ACTIVE:
         raise CannotIssue(_("This account is suspended."))
-    _refuse_the_past(terms)
+    _check_expiry(terms)
     if ApiToken.objects.usable().filter(user=user).count() >= LIMIT:
         raise CannotIssue(_("There are %(limit)s tokens already; revoke one first.") % {"limit": LIMIT})
     plain = "dr_" + "".join(secrets.choice(_ALPHABET) for _ in range(40))
     token = ApiToken(user=user, account=account, prefix=plain[:7], digest=digest(plain))
     with transaction.atomic():
-        _ask_membership(user, account)
+        _check_membership(user, account)
         _write(token, {**terms, "name": name})
     return token, plain
 
 
-def _ask_membership(user: User, account: Account) -> None:
-    """Raise CannotIssue for who was removed from an organisation meanwhile: nobody revokes a token made after that."""
+def _check_membership(user: User, account: Account) -> None:
+    """Raise CannotIssue for a user who was removed from the organisation meanwhile: a token issued after the removal
+    would never be revoked.
+    """
     if account.kind != Account.Kind.ORGANIZATION:
         return
-    # As whoever removes them locks it: no key, so that who turns to the organisation need not wait.
+    # The lock of `management.remove`; FOR NO KEY UPDATE, so that `act_for` need not wait.
     Account.objects.select_for_update(no_key=True).get(pk=account.pk)
     if not Membership.objects.filter(user=user, account=account).exists():
         raise CannotIssue(_("You do not act for this account any more."))
 
 
 def change(token: ApiToken, **terms: Unpack[TokenTerms]) -> None:
-    """Give a usable token other terms; what is left out stays. Raises CannotIssue."""
-    _refuse_the_past(terms)
+    """Change a usable token's terms; those left out stay. Raises CannotIssue."""
+    _check_expiry(terms)
     with transaction.atomic():
         if not ApiToken.objects.usable().filter(pk=token.pk).exists():
             raise CannotIssue(_("This token is revoked or has expired."))
@@ -109,23 +111,20 @@ def _write(token: ApiToken, terms: TokenTerms) -> None:
         credits.limit(token, day=day, month=month, total=total)
 
 
-def _refuse_the_past(terms: Limits) -> None:
+def _check_expiry(terms: Limits) -> None:
     expires_at = terms.get("expires_at")
     if expires_at is not None and expires_at <= timezone.now():
         raise CannotIssue(_("The date has passed."), "expires_at")
 
 
 def digest(plain: str) -> str:
-    """The hash, 64 hex digits, under which a token or an invitation is kept: too random to need a salt."""
+    """The stored hash of a token or an invitation secret, 64 hex digits; both are too random to need a salt."""
     return hashlib.sha256(plain.encode()).hexdigest()
 
 
 def look_up(plain: str) -> ApiToken | None:
-    """The usable token of that text with its user and account, or None.
-
-    Unknown, revoked and expired look alike.
-    """
-    if not _FORM.fullmatch(plain):
+    """The usable token of that text with its user and account; None for unknown, revoked and expired ones alike."""
+    if not _PATTERN.fullmatch(plain):
         return None
     token = _BY_DIGEST.first(digest=digest(plain))
     if token is not None:
@@ -134,7 +133,7 @@ def look_up(plain: str) -> ApiToken | None:
 
 
 def revoke(token: ApiToken) -> bool:
-    """Close the door for good; the row stays as history. False where it was closed already."""
+    """Revoke a token; the row stays as history. False where it was revoked already."""
     return bool(ApiToken.objects.filter(pk=token.pk, revoked_at__isnull=True).update(revoked_at=Now()))
 
 

@@ -1,4 +1,4 @@
-"""Who asks, by the API token in the `Authorization` header."""
+"""API token authentication by the `Authorization` header."""
 
 from __future__ import annotations
 
@@ -16,24 +16,22 @@ from accounts.site import feature_flags
 from accounts.tokens import api_tokens, network_access
 
 UNAUTHENTICATED = "You did not pass a valid authentication token"
-"""One sentence for a missing, malformed, unknown, expired and revoked token, so that nobody can tell them
-apart.
-"""
+"""One message for a missing, malformed, unknown, expired or revoked token, so that they cannot be told apart."""
 
 _SCHEMES = {"bearer", "token"}
 
 
 class AccountBarred(PermissionDenied):
-    """The token is good, but its user is banned or its account suspended: 403."""
+    """The token is valid, but its user is banned or its account suspended: 403."""
 
     default_detail = _("This account is suspended.")
 
 
 def authenticate_header_value(header: str) -> ApiToken | None:
-    """The token that an `Authorization` header names, with its user and account; None where it opens nothing.
+    """The usable token of an `Authorization` header with its user and account; None without one.
 
-    `Bearer TOKEN` and `Token TOKEN` in any case, blanks around ignored. Raises AccountBarred for a banned
-    user or a suspended account.
+    `Bearer TOKEN` and `Token TOKEN` in any case, surrounding blanks ignored. Raises AccountBarred for a banned user or
+    a suspended account.
     """
     parts = header.split()
     if len(parts) != 2 or parts[0].lower() not in _SCHEMES:
@@ -45,14 +43,14 @@ def authenticate_header_value(header: str) -> ApiToken | None:
 
 
 def authenticate(request: HttpRequest) -> ApiToken | None:
-    """The token of a request, which may be used from where it comes; None where its header opens nothing.
+    """The usable token of a request, allowed from its address; None without one.
 
-    Raises AccountBarred, permits.NotFromHere for an address outside the token's networks, and switches.SwitchedOff
-    where tokens open nothing at present.
+    Raises AccountBarred, token_scopes.NotFromHere for an address outside the token's networks, and
+    feature_flags.FeatureOff while the API is switched off.
     """
     token = authenticate_header_value(request.headers.get("Authorization", ""))
     if token is not None:
-        # For the log, which names who asked.
+        # For the access log.
         request.api_token = token  # type: ignore[attr-defined]
         network_access.check(token, request)
         feature_flags.require("api")
@@ -65,10 +63,11 @@ def is_barred(user: User, account: Account | None) -> bool:
 
 
 def handed_out(prefix: str = "") -> Q:
-    """Of rows that were made by a user for an account: those that open by their own address, for whoever has it.
+    """Condition on rows with `user` and `account` that are reachable by URL alone, such as files: whether that URL
+    still works.
 
-    What a banned member handed out opens for nobody. What the deleted brought to an organisation is its own. `prefix`
-    leads from the rows to `user` and `account`.
+    Nothing of a banned user's does. What a deleted user left to an organisation is the organisation's. `prefix` is the
+    lookup path from the rows to `user` and `account`.
     """
     barred = Q(**{f"{prefix}account__status": Account.Status.SUSPENDED})
     return (
@@ -77,7 +76,7 @@ def handed_out(prefix: str = "") -> Q:
 
 
 def still_open(tokens: Iterable[int]) -> set[int]:
-    """Those of these tokens, by primary key, that would open the door now: of requests that are held for a while."""
+    """Those of these tokens, by primary key, that are still usable: for requests that are held for a while."""
     rows = ApiToken.objects.usable().filter(pk__in=tokens, user__is_active=True)
     return set(rows.exclude(account__status=Account.Status.SUSPENDED).values_list("pk", flat=True))
 
@@ -86,8 +85,8 @@ class TokenAuthentication(BaseAuthentication):
     """`request.user` is the token's user and `request.auth` the ApiToken, whose account pays."""
 
     def authenticate(self, request: Request) -> tuple[User, ApiToken] | None:
-        """None without a token header, so that the session may speak; AuthenticationFailed (401) for a bad
-        one.
+        """None without a token header, so that session authentication follows; AuthenticationFailed (401) for a bad
+        token.
         """
         header = request.headers.get("Authorization", "")
         scheme = header.split(maxsplit=1)[0].lower() if header.strip() else ""
@@ -96,10 +95,10 @@ class TokenAuthentication(BaseAuthentication):
         token = authenticate(request._request)
         if token is None:
             raise AuthenticationFailed(UNAUTHENTICATED)
-        # For whom its user acts on the pages at the moment is nothing to a token. Not saved.
+        # A token acts for its own account, whichever its user acts for on the pages. Not saved.
         token.user.account = token.account
         return token.user, token
 
     def authenticate_header(self, request: Request) -> str:
-        """Makes DRF answer 401, not 403, and names the scheme."""
+        """Makes DRF answer 401 instead of 403, and names the scheme."""
         return "Bearer"

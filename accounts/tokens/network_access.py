@@ -1,4 +1,4 @@
-"""Which networks may use the site, and which ones a token: checks of a caller's address."""
+"""Network restrictions: networks refused by the site rules, and networks that a token may be used from."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from core.net.ip_addresses import Address, contains
 
 
 def is_refused(request: HttpRequest) -> bool:
-    """Whether the house rules refuse the network that this comes from; never where it cannot be told."""
+    """Whether the site rules refuse the caller's network; never where the address is unknown."""
     refused = site_rules.current().refused_networks
     if not refused:
         return False
@@ -24,12 +24,12 @@ def is_refused(request: HttpRequest) -> bool:
 
 @lru_cache(maxsize=4096)
 def _is_among(address: Address, refused: tuple[str, ...]) -> bool:
-    # Kept: each request asks, and the same callers come again while the list stays as it is.
+    # Cached: every request is checked, mostly for the same callers and an unchanged list.
     return contains(refused, address)
 
 
 def check(token: ApiToken, request: HttpRequest) -> None:
-    """Raises NotFromHere where the token's networks do not have the caller's address."""
+    """Raise NotFromHere where the caller's address is not in the token's networks."""
     if not token.networks:
         return
     address = client_address(request)

@@ -1,12 +1,12 @@
-"""What an API token may do: scopes. Sessions may do all that their user may, a token what its owner gave it.
+"""Scopes of API tokens. A session may do all that its user may; a token only what its scopes permit.
 
-    read      look at things: predictions, files, models, balance, ledger, items
-    predict   make and cancel predictions, send and delete files
-    gallery   publish, share and delete items
-    admin     tokens, webhooks (their secret too, which forges) and limits of the account
-    account   take everything along, end sessions, delete the account: no token has it unless its owner says so
+  read      read predictions, files, models, balance, ledger, items
+  predict   make and cancel predictions, upload and delete files
+  gallery   publish, share and delete items
+  admin     tokens, webhooks (with their secret, which can forge them) and limits of the account
+  account   export everything, end sessions, delete the account: never a default
 
-None of them contains another: a token that makes predictions and polls them has two.
+No scope includes another: a token that makes predictions and polls them has two.
 """
 
 from __future__ import annotations
@@ -24,19 +24,19 @@ ADMIN = ApiToken.Scope.ADMIN.value
 ACCOUNT = ApiToken.Scope.ACCOUNT.value
 
 LOOKING = frozenset({"GET", "HEAD", "OPTIONS", "QUERY"})
-"""Methods that change nothing."""
+"""Safe HTTP methods."""
 
 ScopesByMethod = Mapping[str, str]
 
 
 class NotPermitted(PermissionDenied):
-    """The token is good, but not for this: 403 in every dialect. `code` is for programs."""
+    """The token is valid, but not for this: 403 in every API dialect. `code` is for programs."""
 
     code = "not_permitted"
 
 
 class MissingScope(NotPermitted):
-    """The token lacks a scope; the words name it."""
+    """The token lacks a scope, which the message names."""
 
     code = "missing_scope"
 
@@ -46,7 +46,7 @@ class MissingScope(NotPermitted):
 
 
 class NotFromHere(NotPermitted):
-    """The token may not be used from the caller's address; the words name the address."""
+    """The token may not be used from the caller's address, which the message names."""
 
     code = "address_not_permitted"
 
@@ -56,7 +56,7 @@ class NotFromHere(NotPermitted):
 
 
 def needed(method: str, *, looking: str = READ, changing: str, chosen: ScopesByMethod | None = None) -> str:
-    """The scope that a method needs: `chosen` where it says so, else by whether the method changes anything."""
+    """The scope a method requires: `chosen` for it, else by whether the method is safe."""
     method = "GET" if method == "HEAD" else method
     if chosen and method in chosen:
         return chosen[method]
@@ -64,6 +64,6 @@ def needed(method: str, *, looking: str = READ, changing: str, chosen: ScopesByM
 
 
 def require(token: ApiToken | None, scope: str) -> None:
-    """Raises MissingScope. None stands for a session, which needs no scope."""
+    """Raise MissingScope where the token lacks the scope. None is a session, which needs none."""
     if token is not None and scope not in token.scopes:
         raise MissingScope(scope)

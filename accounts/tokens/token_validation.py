@@ -1,6 +1,6 @@
-"""What an API token may be given: the values of its fields checked one by one, wherever they come from.
+"""Validation of API token terms: scopes, models, networks, limits, for forms, API and commands alike.
 
-Each check answers the value to store, and raises BadTerm with words for the one who asked.
+Each check returns the value to store, or raises BadTerm with a message for the user.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from accounts.models import ApiToken
 from core.net import ip_addresses
 
 MOST = 50
-"""Models and networks in one token's list."""
+"""Most entries in a token's list of models or networks."""
 MOST_OFTEN = 1_000_000
-"""The largest limit of a rate or of predictions at once."""
+"""Largest rate limit or limit of concurrent predictions."""
 SPENDING = ("day_limit", "month_limit", "total_limit")
 PACE = ("creates_per_minute", "in_flight_limit")
 _LONGEST_REF = 300
@@ -27,7 +27,7 @@ _known_models: list[Callable[[], Iterable[str]]] = []
 
 
 class Limits(TypedDict, total=False):
-    """What a token may do, by the names of its fields in the database. Amounts are micro-credits."""
+    """What a token may do, by model field. Amounts are micro-credits."""
 
     answer: str
     scopes: list[str]
@@ -42,17 +42,17 @@ class Limits(TypedDict, total=False):
 
 
 class TokenTerms(Limits, total=False):
-    """All that the owner of a token chooses."""
+    """All that a token's owner chooses."""
 
     name: str
 
 
 class BadTerm(ValueError):
-    """A value that a token cannot have; the message says why, in words for the user."""
+    """A value that a token cannot have; the message is for the user."""
 
 
 class Exceeds(Exception):
-    """A token would give more than it has itself. `field` names what; the message says it in a sentence."""
+    """A token would grant more than it has itself. `field` names the term; the message explains it."""
 
     def __init__(self, field: str, words: str) -> None:
         self.field = field
@@ -60,7 +60,7 @@ class Exceeds(Exception):
 
 
 def models_come_from(refs: Callable[[], Iterable[str]]) -> None:
-    """Tell where the names of models are known: a floor above, which this one must not import."""
+    """Register the function that lists model references; it lives in an app above, which must not be imported here."""
     _known_models[:] = [refs]
 
 
@@ -70,7 +70,7 @@ def known_models() -> list[str]:
 
 
 def scopes(given: Sequence[str]) -> list[str]:
-    """Known scopes, once each, in their own order. At least one."""
+    """Known scopes without duplicates, in declaration order; at least one."""
     unknown = [name for name in given if name not in ApiToken.Scope.values]
     if unknown:
         raise BadTerm(
@@ -84,8 +84,8 @@ def scopes(given: Sequence[str]) -> list[str]:
 
 
 def allowed_models(given: Sequence[str], *, kept: Sequence[str] = ()) -> list[str]:
-    """`owner/name` of models that exist, once each. `kept`: those that the token has already may stay."""
-    chosen = _few(given)
+    """References of existing models, without duplicates. `kept`: those the token allows already may stay."""
+    chosen = _unique(given)
     known = {*known_models(), *kept} if chosen else set()
     unknown = [ref for ref in chosen if ref not in known]
     if unknown:
@@ -94,48 +94,48 @@ def allowed_models(given: Sequence[str], *, kept: Sequence[str] = ()) -> list[st
 
 
 def network_list(given: Sequence[str]) -> list[str]:
-    """Networks as CIDR, in their shortest form, once each."""
-    found: list[str] = []
-    for text in _few(given):
+    """Networks as normalised CIDR, without duplicates."""
+    networks: list[str] = []
+    for text in _unique(given):
         try:
-            found.append(str(ip_addresses.parse(text)))
+            networks.append(str(ip_addresses.parse(text)))
         except ValueError:
             words = _("“%(text)s” is no network; write it as 192.0.2.0/24 or 2001:db8::/32.")
             raise BadTerm(words % {"text": text[:50]}) from None
-    return list(dict.fromkeys(found))
+    return list(dict.fromkeys(networks))
 
 
 def amount(micro: int | None) -> int | None:
-    """A spending limit in micro-credits, 0 to 10^9 credits; None for no limit."""
+    """A spending limit in micro-credits, 0 to 10^9 credits; None: no limit."""
     if micro is not None and not 0 <= micro <= LARGEST:
         raise BadTerm(_("A limit is from 0 to 1,000,000,000 credits."))
     return micro
 
 
 def pace(number: int | None) -> int | None:
-    """A limit of a rate or of predictions at once, 1 to 1,000,000; None for none of its own."""
+    """A rate limit or limit of concurrent predictions, 1 to 1,000,000; None: no limit of its own."""
     if number is not None and not 1 <= number <= MOST_OFTEN:
         raise BadTerm(_("A limit is from 1 to 1,000,000."))
     return number
 
 
 def within(own: ApiToken, terms: TokenTerms) -> None:
-    """What a token gives to another one, by making or changing it, is no more than what it has itself.
+    """Raise Exceeds where `terms` would grant more than the token that makes or changes another has itself.
 
-    Raises Exceeds, naming the field. Only the fields in `terms` are looked at.
+    Only the fields in `terms` are compared.
     """
-    for field, wider in _WIDER.items():
-        if field in terms and wider(getattr(own, field), terms[field]):  # type: ignore[literal-required]
+    for field, exceeds in _EXCEEDS.items():
+        if field in terms and exceeds(getattr(own, field), terms[field]):  # type: ignore[literal-required]
             raise Exceeds(field, f"{field}: an API token may not give more than it has itself.")
 
 
 def inherited(own: ApiToken, terms: TokenTerms) -> TokenTerms:
-    """`terms`, with the token's own where nothing was said: a token that it makes can do no more."""
-    mine: dict[str, Any] = {field: getattr(own, field) for field in _WIDER}
-    return {**mine, **terms}  # type: ignore[typeddict-item]
+    """`terms`, completed with the token's own values: a token that it makes can do no more."""
+    defaults: dict[str, Any] = {field: getattr(own, field) for field in _EXCEEDS}
+    return {**defaults, **terms}  # type: ignore[typeddict-item]
 
 
-def _few(given: Sequence[str]) -> list[str]:
+def _unique(given: Sequence[str]) -> list[str]:
     chosen = list(dict.fromkeys(text.strip() for text in given if text.strip()))
     if len(chosen) > MOST:
         raise BadTerm(_("At most %(most)s can be listed.") % {"most": MOST})
@@ -159,11 +159,11 @@ def _more_networks(own: list[str], given: list[str]) -> bool:
 
 
 def _more(own: Any, given: Any) -> bool:
-    """Of numbers and times, None being without end."""
+    """For numbers and times; None means unlimited."""
     return own is not None and (given is None or given > own)
 
 
-_WIDER: dict[str, Callable[[Any, Any], bool]] = {
+_EXCEEDS: dict[str, Callable[[Any, Any], bool]] = {
     "scopes": _more_scopes,
     "allowed_models": _more_models,
     "networks": _more_networks,

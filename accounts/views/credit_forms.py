@@ -1,4 +1,4 @@
-"""Forms of the account pages about money."""
+"""Forms of the account pages about credits: redeem, gift, limits, statement filters."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ ONCE = re.compile(r"[0-9a-f]{24}")
 
 
 class OnceForm(forms.Form):
-    """A form that counts once, however often it is sent: `once` is made when it is shown."""
+    """A form applied once, however often it is submitted: `once` is a token made on rendering."""
 
     once = forms.CharField(widget=forms.HiddenInput, required=False, max_length=64)
 
@@ -31,14 +31,14 @@ class OnceForm(forms.Form):
         self.fields["once"].initial = secrets.token_hex(12)
 
     def clean_once(self) -> str:
-        """As it was made here: a form of one's own making has no place to count twice in."""
+        """Accept only tokens of our own format."""
         if not ONCE.fullmatch(self.cleaned_data["once"]):
             raise forms.ValidationError(_("Open the form again."))
         return str(self.cleaned_data["once"])
 
 
 class RedeemForm(forms.Form):
-    """A code, however it is typed."""
+    """A redeem code, however it is typed."""
 
     code = forms.CharField(
         label=gettext_lazy("Code"),
@@ -57,7 +57,7 @@ class RedeemForm(forms.Form):
 
 
 class GiftForm(OnceForm):
-    """Credits for somebody else."""
+    """A gift of credits to another member."""
 
     to = forms.CharField(
         label=pgettext_lazy("gift", "To"),
@@ -83,7 +83,7 @@ class GiftForm(OnceForm):
     )
 
     def clean_amount(self) -> int:
-        """Micro-credits, more than none."""
+        """Micro-credits; must be positive."""
         try:
             micro = amounts.parse(self.cleaned_data["amount"])
         except amounts.NotAnAmount:
@@ -94,7 +94,7 @@ class GiftForm(OnceForm):
 
 
 class LimitsForm(forms.Form):
-    """What an account may spend, and when its people are told that little is left."""
+    """Spending limits of an account, and its low-balance threshold."""
 
     day_limit = CreditsField(gettext_lazy("Credits a day"))
     month_limit = CreditsField(gettext_lazy("Credits a month"))
@@ -107,11 +107,11 @@ class LimitsForm(forms.Form):
         self.fields["low_at"].help_text = _("Credits below which you get a notice. 0: never.")
 
 
-_TOKENS_SHOWN = 100
+_TOKENS_LISTED = 100
 
 
 class StatementForm(forms.Form):
-    """What of the account's statement to show. What makes no sense is left out, and said."""
+    """Filters of the account's statement. Invalid values are ignored and reported."""
 
     group = forms.ChoiceField(choices=[(name, name) for name in GROUPS], required=False)
     kind = forms.ChoiceField(
@@ -147,14 +147,14 @@ class StatementForm(forms.Form):
     def __init__(self, data: Any = None, *, account: Account) -> None:
         super().__init__(data)
         self._tokens = ApiToken.objects.filter(account=account)
-        # Those that were revoked have spent too.
-        newest = list(self._tokens.order_by("-id")[:_TOKENS_SHOWN])
+        # Revoked tokens are listed too: they have spending.
+        newest = list(self._tokens.order_by("-id")[:_TOKENS_LISTED])
         widget = self.fields["token"].widget
         widget.choices = [("", _("All tokens")), *((token.pk, str(token)) for token in newest)]
         self.has_tokens = bool(newest)
 
     def clean_token(self) -> int | None:
-        """One of the account's own; also one that is too old for the list."""
+        """One of the account's own tokens, also one too old for the list."""
         number = self.cleaned_data["token"]
         if number is None:
             return None
@@ -167,30 +167,30 @@ class StatementForm(forms.Form):
         return int(number)
 
     def clean(self) -> dict[str, Any]:
-        """Days of years that every part of the server can work with, in their order."""
-        found: dict[str, Any] = super().clean() or {}
+        """Refuse days out of the supported range, and an end before the start."""
+        cleaned: dict[str, Any] = super().clean() or {}
         for name in ("since", "until"):
-            day = found.get(name)
+            day = cleaned.get(name)
             if day is not None and not timezones.is_valid_day(day):
                 self.add_error(name, timezones.INVALID_DAY)
-        if found.get("since") and found.get("until") and found["since"] > found["until"]:
+        if cleaned.get("since") and cleaned.get("until") and cleaned["since"] > cleaned["until"]:
             self.add_error("until", _("The last day is before the first."))
-        return found
+        return cleaned
 
     def filters(self) -> Filters:
-        """What was asked for, with days of the current time zone; fields at fault are as if they were empty."""
+        """The filters, with days in the current time zone; invalid fields count as empty."""
         self.is_valid()
-        found = self.cleaned_data
-        since, until = found.get("since"), found.get("until")
+        cleaned = self.cleaned_data
+        since, until = cleaned.get("since"), cleaned.get("until")
         return Filters(
-            kind=found.get("kind") or "",
-            group=found.get("group") or "",
-            since=_begins(since) if since else None,
-            until=_begins(until + timedelta(days=1)) if until else None,
-            text=(found.get("q") or "").strip(),
-            token=found.get("token"),
+            kind=cleaned.get("kind") or "",
+            group=cleaned.get("group") or "",
+            since=_start_of(since) if since else None,
+            until=_start_of(until + timedelta(days=1)) if until else None,
+            text=(cleaned.get("q") or "").strip(),
+            token=cleaned.get("token"),
         )
 
 
-def _begins(day: Any) -> datetime:
+def _start_of(day: Any) -> datetime:
     return timezone.make_aware(datetime.combine(day, time.min))

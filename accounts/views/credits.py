@@ -1,4 +1,4 @@
-"""Account pages about money: balance and statement, codes, gifts, limits."""
+"""Account pages about credits: balance and statement, redeem codes, gifts, limits."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ from accounts.views.credit_forms import GiftForm, LimitsForm, RedeemForm, Statem
 from core import pagination, timezones
 from core.http import csv_rows
 
-_GIFTS_SHOWN = 20
+_GIFTS_LISTED = 20
 
 
 @never_cache
 @require_GET
 @login_required
 def overview(request: HttpRequest) -> HttpResponse:
-    """Balance, what is on hold, and one page of the statement (`?before=`), filtered as the form says."""
+    """Balance, holds, and one page of the filtered statement (`?before=` is its cursor)."""
     account = ownership.money_account(cast(User, request.user))
     with timezone.override(timezones.for_reader(request)):
         form = StatementForm(request.GET, account=account)
@@ -68,7 +68,7 @@ def overview(request: HttpRequest) -> HttpResponse:
 
 
 def asked(request: HttpRequest) -> str:
-    """The filters of the address, for the links that go on with them."""
+    """The filters of the URL, as a query string for links that keep them."""
     names = ("group", "kind", "since", "until", "token", "q")
     return urlencode({name: request.GET[name] for name in names if request.GET.get(name)})
 
@@ -76,7 +76,7 @@ def asked(request: HttpRequest) -> str:
 @require_GET
 @login_required
 def statement_csv(request: HttpRequest) -> StreamingHttpResponse:
-    """The statement as a download, filtered as the page is."""
+    """The statement as CSV, with the same filters as the page."""
     account = ownership.money_account(cast(User, request.user))
     with timezone.override(timezones.for_reader(request)):
         filters = StatementForm(request.GET, account=account).filters()
@@ -89,7 +89,7 @@ def statement_csv(request: HttpRequest) -> StreamingHttpResponse:
 @login_required
 @sensitive_post_parameters("code")
 def redeem(request: HttpRequest) -> HttpResponse:
-    """A code for credits."""
+    """Redeem a code."""
     user = cast(User, request.user)
     account = ownership.money_account(user)
     form, status = RedeemForm(request.POST if request.method == "POST" else None), 200
@@ -97,7 +97,7 @@ def redeem(request: HttpRequest) -> HttpResponse:
         status = 422
         if form.is_valid():
             try:
-                found = redeem_codes.redeem(user, account, form.cleaned_data["code"])
+                redeemed = redeem_codes.redeem(user, account, form.cleaned_data["code"])
             except redeem_codes.CannotRedeem as error:
                 form.add_error("code", str(error))
             except attempt_limits.TooMany as error:
@@ -107,19 +107,19 @@ def redeem(request: HttpRequest) -> HttpResponse:
                 )
                 status = 429
             else:
-                messages.success(request, _redeemed(found))
+                messages.success(request, _redeemed_message(redeemed))
                 return redirect("account_overview")
     context = {"form": form, "own": account, "selling": provider_registry.is_selling()}
     return render(request, "accounts/redeem.html", context, status=status)
 
 
-def _redeemed(found: redeem_codes.Redeemed) -> str:
-    amount = amounts.display_plain(found.credits)
-    if found.plan is None:
+def _redeemed_message(redeemed: redeem_codes.Redeemed) -> str:
+    amount = amounts.display_plain(redeemed.credits)
+    if redeemed.plan is None:
         return _("%(amount)s credits were added.") % {"amount": amount}
     return _("%(amount)s credits were added. Your plan is now %(plan)s.") % {
         "amount": amount,
-        "plan": found.plan.name,
+        "plan": redeemed.plan.name,
     }
 
 
@@ -127,7 +127,7 @@ def _redeemed(found: redeem_codes.Redeemed) -> str:
 @require_http_methods(["GET", "POST"])
 @login_required
 def gift_page(request: HttpRequest) -> HttpResponse:
-    """Credits for another member; what was given and received lately. 404 where the house has no gifts."""
+    """Give credits to another member; recent gifts below. 404 where gifts are switched off."""
     if not site_rules.current().gifts:
         raise Http404
     user = cast(User, request.user)
@@ -135,31 +135,31 @@ def gift_page(request: HttpRequest) -> HttpResponse:
     form = GiftForm(request.POST if request.method == "POST" else None)
     if request.method == "POST" and form.is_valid() and (gift := _give(user, account, form)) is not None:
         words = _("%(name)s has %(amount)s credits from you.")
-        shown = {"name": form.cleaned_data["to"], "amount": amounts.display_plain(gift.amount)}
-        messages.success(request, words % shown)
+        params = {"name": form.cleaned_data["to"], "amount": amounts.display_plain(gift.amount)}
+        messages.success(request, words % params)
         return redirect("account_gifts")
-    lately = Gift.objects.filter(Q(giver=account) | Q(receiver=account)).select_related("giver", "receiver")
+    recent = Gift.objects.filter(Q(giver=account) | Q(receiver=account)).select_related("giver", "receiver")
     context = {
         "form": form,
         "own": account,
         "to_give": giving.to_give(account),
         "limit": site_rules.current().gift_limit_day,
-        "gifts": [(gift, gift.giver_id == account.pk) for gift in lately.order_by("-id")[:_GIFTS_SHOWN]],
+        "gifts": [(gift, gift.giver_id == account.pk) for gift in recent.order_by("-id")[:_GIFTS_LISTED]],
     }
     with timezone.override(timezones.for_reader(request)):
         return render(request, "accounts/gifts.html", context, status=422 if form.errors else 200)
 
 
 def _give(user: User, account: Account, form: GiftForm) -> Gift | None:
-    told = form.cleaned_data
+    data = form.cleaned_data
     try:
         gift, _new = giving.give(
             user,
             account,
-            to=told["to"],
-            amount=told["amount"],
-            words=told["words"],
-            key=f"form {told['once']}",
+            to=data["to"],
+            amount=data["amount"],
+            words=data["words"],
+            key=f"form {data['once']}",
         )
     except giving.CannotGive as error:
         words = str(error)
@@ -174,14 +174,14 @@ def _give(user: User, account: Account, form: GiftForm) -> Gift | None:
 @require_http_methods(["GET", "POST"])
 @login_required
 def limits(request: HttpRequest) -> HttpResponse:
-    """What the account may spend a day and a month, and when its people are told that little is left."""
+    """Daily and monthly spending limits, and the low-balance threshold."""
     account = ownership.money_account(cast(User, request.user))
     form = LimitsForm(request.POST if request.method == "POST" else None, account=account)
     if request.method == "POST" and form.is_valid():
-        told = form.cleaned_data
-        credits.limit_account(account, day=told["day_limit"], month=told["month_limit"])
-        # Told anew below another line.
-        Account.objects.filter(pk=account.pk).update(low_at=told["low_at"], low_told=False)
+        data = form.cleaned_data
+        credits.limit_account(account, day=data["day_limit"], month=data["month_limit"])
+        # A new threshold is notified anew.
+        Account.objects.filter(pk=account.pk).update(low_at=data["low_at"], low_told=False)
         messages.success(request, _("The limits are changed."))
         return redirect("account_limits")
     context = {"form": form, "own": account, "meters": limit_usage.usage_of_account(account)}

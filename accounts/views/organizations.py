@@ -1,4 +1,4 @@
-"""Pages of organisations: those one acts for, one of them with its members, joining, choosing whom to act for."""
+"""Pages of organisations: list, members and settings of one, joining, switching the account one acts for."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def _user(request: HttpRequest) -> User:
 
 
 def _organization(user: User, number: int) -> tuple[Account, str]:
-    """An organisation that the user acts for, and in which role; Http404 for any other."""
+    """An organisation the user acts for, and their role; Http404 for any other."""
     rows = Account.objects.filter(pk=number, kind=Account.Kind.ORGANIZATION)
     account = rows.exclude(status=Account.Status.CLOSED).first()
     role = roles.role_of(user, account) if account is not None else ""
@@ -43,41 +43,41 @@ def _organization(user: User, number: int) -> tuple[Account, str]:
 @require_http_methods(["GET", "POST"])
 @login_required
 def organizations(request: HttpRequest) -> HttpResponse:
-    """/account/organizations/: whom one can act for; a POST founds one."""
-    user, wrong, name = _user(request), "", ""
+    """/account/organizations/: accounts the user can act for; a POST creates an organisation."""
+    user, error, name = _user(request), "", ""
     if request.method == "POST":
         name = request.POST.get("name", "")[:200]
         try:
-            made = management.create(user, name)
+            account = management.create(user, name)
         except management.CannotDo as cannot:
-            wrong = str(cannot)
+            error = str(cannot)
         else:
-            management.act_for(user, made.pk)
-            messages.success(request, _("“%(name)s” is there. You act for it now.") % {"name": made.name})
-            return redirect("organization", number=made.pk)
+            management.act_for(user, account.pk)
+            messages.success(request, _("“%(name)s” is there. You act for it now.") % {"name": account.name})
+            return redirect("organization", number=account.pk)
     context = {
         "memberships": management.memberships_of(user),
-        "wrong": wrong,
+        "wrong": error,
         "name": name,
         "most": management.LONGEST_NAME,
     }
-    return render(request, "organizations/list.html", context, status=422 if wrong else 200)
+    return render(request, "organizations/list.html", context, status=422 if error else 200)
 
 
 @require_POST
 @login_required
 def act(request: HttpRequest) -> HttpResponse:
-    """POST /account/act/: act for another account (`account`) from now on; goes back to `next`."""
+    """POST /account/act/: act for another account (`account`) from now on; redirects to `next`."""
     number = request.POST.get("account", "")
-    chosen = (
+    account = (
         management.act_for(_user(request), int(number)) if number.isdecimal() and len(number) < 19 else None
     )
-    if chosen is None:
+    if account is None:
         raise Http404
-    messages.success(request, _("You act for %(name)s now.") % {"name": chosen.name})
-    # Who sees none of its money goes to its members.
-    seen = visible_funds.sees_money(_user(request), chosen)
-    home = reverse("account_overview") if seen else reverse("organization", args=[chosen.pk])
+    messages.success(request, _("You act for %(name)s now.") % {"name": account.name})
+    # Plain members may not open the overview, which shows its money.
+    sees_money = visible_funds.sees_money(_user(request), account)
+    home = reverse("account_overview") if sees_money else reverse("organization", args=[account.pk])
     return HttpResponseRedirect(safe_next(request, home))
 
 
@@ -85,22 +85,24 @@ def act(request: HttpRequest) -> HttpResponse:
 @require_GET
 @login_required
 def organization(request: HttpRequest, number: int) -> HttpResponse:
-    """/account/organizations/NUMBER/: its members, what each may spend and spent, who was invited."""
+    """/account/organizations/NUMBER/: members with limits and spending, and pending invitations."""
     account, role = _organization(_user(request), number)
-    return _shown(request, account, role)
+    return _organization_page(request, account, role)
 
 
-def _shown(
+def _organization_page(
     request: HttpRequest, account: Account, role: str, *, wrong: str = "", about: str = ""
 ) -> HttpResponse:
-    """The page; with `wrong`, what is wrong with the form named `about`, which holds what was typed."""
+    """The page; `wrong` is the error of the form named `about`, which keeps what was typed."""
     after = _after(request)
     rows = Membership.objects.filter(account=account).select_related("user").order_by("pk")
     members = list(rows.filter(pk__gt=pagination.decode(after) if after else 0)[: MEMBERS + 1])
-    there_are_more, members = len(members) > MEMBERS, members[:MEMBERS]
+    has_more, members = len(members) > MEMBERS, members[:MEMBERS]
     manages = role == roles.OWNER
     month = AccountSpending.objects.filter(
-        account=account, member__in=[one.user_id for one in members], period=spending_periods.this_month()
+        account=account,
+        member__in=[member.user_id for member in members],
+        period=spending_periods.this_month(),
     )
     spent = dict(month.values_list("member_id", "spent"))
     context: dict[str, Any] = {
@@ -109,10 +111,11 @@ def _shown(
         "manages": manages,
         "seen": visible_funds.for_user(_user(request), account),
         "members": [
-            (one, spent.get(one.user_id) if one.month_limit is not None else None) for one in members
+            (member, spent.get(member.user_id) if member.month_limit is not None else None)
+            for member in members
         ],
         "after": after,
-        "next": pagination.encode(members[-1].pk) if there_are_more else "",
+        "next": pagination.encode(members[-1].pk) if has_more else "",
         "roles": Membership.Role.choices,
         "invitations": list(join_invitations.pending(account)[: join_invitations.MOST_OPEN])
         if manages
@@ -126,7 +129,7 @@ def _shown(
 
 
 def _after(request: HttpRequest) -> str:
-    """The cursor behind which the shown members begin, of the address or of the form; empty for the first ones."""
+    """The cursor of the displayed page of members, from the URL or the form; empty for the first page."""
     sent = request.POST if request.method == "POST" else request.GET
     after = sent.get("after", "")[:40]
     try:
@@ -138,9 +141,9 @@ def _after(request: HttpRequest) -> str:
 @require_http_methods(["GET", "POST"])
 @login_required
 def change(request: HttpRequest, number: int, deed: str) -> HttpResponse:
-    """POST /account/organizations/NUMBER/DEED/: what its owners do: rename, invite, revoke, role, limit, remove.
+    """POST /account/organizations/NUMBER/DEED/: an action on it: rename, invite, revoke, role, limit, remove, leave.
 
-    Where something was wrong its page stands at this address, which may then be opened again: it leads back.
+    On an error the page is rendered at this URL; opened by GET later, it redirects to the organisation.
     """
     user = _user(request)
     account, role = _organization(user, number)
@@ -149,18 +152,18 @@ def change(request: HttpRequest, number: int, deed: str) -> HttpResponse:
     if deed != "leave":
         roles.require(user, account, roles.MANAGING)
     try:
-        said = _DEEDS[deed](request, account)
+        message = _ACTIONS[deed](request, account)
     except KeyError:
         raise Http404 from None
     except management.CannotDo as cannot:
-        return _shown(request, account, role, wrong=str(cannot), about=deed)
-    messages.success(request, said)
-    still = Membership.objects.filter(account=account, user=user).exists()
-    if not still:
+        return _organization_page(request, account, role, wrong=str(cannot), about=deed)
+    messages.success(request, message)
+    is_member = Membership.objects.filter(account=account, user=user).exists()
+    if not is_member:
         return redirect("organizations")
     after = _after(request)
-    place = f"?{urlencode({'after': after})}" if after else ""
-    return redirect(reverse("organization", args=[account.pk]) + place)
+    query = f"?{urlencode({'after': after})}" if after else ""
+    return redirect(reverse("organization", args=[account.pk]) + query)
 
 
 def _number(request: HttpRequest) -> int:
@@ -200,11 +203,11 @@ def _limit(request: HttpRequest, account: Account) -> str:
 
 
 def _remove(request: HttpRequest, account: Account) -> str:
-    found = Membership.objects.filter(account=account, pk=_number(request)).select_related("user").first()
-    if found is None:
+    member = Membership.objects.filter(account=account, pk=_number(request)).select_related("user").first()
+    if member is None:
         raise management.CannotDo(_("There is no such member."))
-    management.remove(account, found.user, by=_user(request))
-    return _("%(who)s is no member any more.") % {"who": found.user.shown_name}
+    management.remove(account, member.user, by=_user(request))
+    return _("%(who)s is no member any more.") % {"who": member.user.shown_name}
 
 
 def _leave(request: HttpRequest, account: Account) -> str:
@@ -212,7 +215,7 @@ def _leave(request: HttpRequest, account: Account) -> str:
     return _("You left %(name)s.") % {"name": account.name}
 
 
-_DEEDS = {
+_ACTIONS = {
     "rename": _rename,
     "invite": _invite,
     "revoke": _revoke,
@@ -228,7 +231,7 @@ _DEEDS = {
 @login_required
 @sensitive_variables("secret")
 def join(request: HttpRequest, secret: str) -> HttpResponse:
-    """/join/SECRET/: what one is invited to; a POST accepts."""
+    """/join/SECRET/: an invitation; a POST accepts it."""
     invitation = join_invitations.find(secret)
     if invitation is None:
         return render(request, "organizations/ended.html", status=404)

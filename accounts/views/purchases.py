@@ -1,4 +1,4 @@
-"""Pages on which credits are bought, and the door at which providers tell what was paid."""
+"""Pages to buy credits, order receipts, and the webhook of payment providers."""
 
 from __future__ import annotations
 
@@ -24,27 +24,27 @@ from core import timezones
 
 log = structlog.get_logger(__name__)
 LARGEST_EVENT = 512 * 1024
-"""Bytes of a webhook's body; Stripe's own are a few thousand."""
-_SHOWN = 30
-_ASKED_AT_MOST = 30
-"""How often the page of an order asks by itself whether it was paid."""
+"""Largest webhook body in bytes; Stripe's are a few thousand."""
+_PURCHASES_LISTED = 30
+_MAX_POLLS = 30
+"""How often the page of an order polls for its payment."""
 
 
 @never_cache
 @require_http_methods(["GET", "POST"])
 @login_required
 def credits(request: HttpRequest) -> HttpResponse:
-    """What is for sale, and what was bought. A POST orders a pack and leads to the provider's page."""
+    """Packs for sale and past purchases. A POST orders a pack and redirects to the provider's checkout page."""
     user = cast(User, request.user)
     account = ownership.money_account(user)
     refusal: orders.CannotBuy | None = None
     if request.method == "POST":
-        answer = _ordered(request, user)
-        if isinstance(answer, HttpResponse):
-            return answer
-        refusal = answer
+        outcome = _place_order(request, user)
+        if isinstance(outcome, HttpResponse):
+            return outcome
+        refusal = outcome
     selling = provider_registry.is_selling()
-    rows = Purchase.objects.filter(account=account).order_by("-id")[: _SHOWN + 1]
+    rows = Purchase.objects.filter(account=account).order_by("-id")[: _PURCHASES_LISTED + 1]
     context: dict[str, Any] = {
         "own": account,
         "packs": CreditPack.objects.filter(enabled=True) if selling else [],
@@ -55,16 +55,16 @@ def credits(request: HttpRequest) -> HttpResponse:
     }
     status = 200 if refusal is None else 502 if refusal.why in {"provider", "refused"} else 409
     with timezone.override(timezones.for_reader(request)):
-        return _leading_out(render(request, "accounts/credits.html", context, status=status))
+        return _allow_checkout(render(request, "accounts/credits.html", context, status=status))
 
 
-def _ordered(request: HttpRequest, user: User) -> HttpResponse | orders.CannotBuy:
+def _place_order(request: HttpRequest, user: User) -> HttpResponse | orders.CannotBuy:
     pack, once = request.POST.get("pack", ""), request.POST.get("once", "")
     if not (pack.isascii() and pack.isdigit() and len(pack) < 19):
         return orders.CannotBuy("gone")
     if not ONCE.fullmatch(once):
         return orders.CannotBuy("stale")
-    # A slot for the reference, which is not known before the order's row is.
+    # A placeholder for the reference, which is not known yet.
     page = request.build_absolute_uri(reverse("account_purchase", args=["0" * 20])).replace(
         "0" * 20, "{reference}"
     )
@@ -81,8 +81,8 @@ def _ordered(request: HttpRequest, user: User) -> HttpResponse | orders.CannotBu
     return answer
 
 
-def _leading_out(response: HttpResponse) -> HttpResponse:
-    """Let the page's form end at the provider: browsers hold a redirect after a form against `form-action` too."""
+def _allow_checkout(response: HttpResponse) -> HttpResponse:
+    """Allow the form's redirect to the provider: browsers apply `form-action` to redirects after a form too."""
     provider = provider_registry.chosen()
     if provider is not None:
         origins = " ".join(provider.page_origins)
@@ -97,19 +97,19 @@ def _leading_out(response: HttpResponse) -> HttpResponse:
 @require_GET
 @login_required
 def purchase(request: HttpRequest, reference: str) -> HttpResponse:
-    """One order: waiting for the provider's word, or its receipt. A fragment while it asks again by itself."""
+    """One order, pending or as a receipt. Returns a fragment to htmx while the page polls."""
     account = ownership.money_account(cast(User, request.user))
-    found = Purchase.objects.filter(account=account, reference=reference).first()
-    if found is None:
+    order = Purchase.objects.filter(account=account, reference=reference).first()
+    if order is None:
         raise Http404
-    asked = request.GET.get("asked", "")
-    times = min(int(asked), _ASKED_AT_MOST) if asked.isascii() and asked.isdigit() and len(asked) < 4 else 0
+    text = request.GET.get("asked", "")
+    polls = min(int(text), _MAX_POLLS) if text.isascii() and text.isdigit() and len(text) < 4 else 0
     context = {
-        "purchase": found,
-        "disputes": found.disputes.exclude(state=Dispute.State.INQUIRY).order_by("pk"),
+        "purchase": order,
+        "disputes": order.disputes.exclude(state=Dispute.State.INQUIRY).order_by("pk"),
         "own": account,
-        "asks_again": found.status == Purchase.Status.OPEN and times < _ASKED_AT_MOST,
-        "next_asked": times + 1,
+        "asks_again": order.status == Purchase.Status.OPEN and polls < _MAX_POLLS,
+        "next_asked": polls + 1,
         "fragment": bool(getattr(request, "htmx", False)),
     }
     template = "accounts/_purchase.html" if context["fragment"] else "accounts/purchase.html"
@@ -120,15 +120,15 @@ def purchase(request: HttpRequest, reference: str) -> HttpResponse:
 @csrf_exempt
 @require_POST
 def webhook(request: HttpRequest, provider: str) -> HttpResponse:
-    """Where a provider tells what happened. 2xx only after what it says is committed; it asks again after the rest."""
-    found = provider_registry.provider(provider)
-    if found is None:
+    """Receive a provider's event. 2xx only after it is committed; after anything else the provider retries."""
+    provider_client = provider_registry.provider(provider)
+    if provider_client is None:
         return JsonResponse({"error": "There is no such provider here."}, status=404)
     body = _body(request)
     if body is None:
         return JsonResponse({"error": "The body is too large."}, status=413)
     try:
-        event = found.verify(request.headers, body)
+        event = provider_client.verify(request.headers, body)
     except NotGenuine:
         log.warning("payment_event_forged", provider=provider)
         return JsonResponse({"error": "The signature does not fit."}, status=400)
@@ -136,9 +136,9 @@ def webhook(request: HttpRequest, provider: str) -> HttpResponse:
 
 
 def _body(request: HttpRequest) -> bytes | None:
-    """The body as it came, for the signature; None where it is larger than any event."""
-    told = request.META.get("CONTENT_LENGTH") or "0"
-    if not (told.isascii() and told.isdigit() and len(told) < 10) or int(told) > LARGEST_EVENT:
+    """The raw body, for the signature; None where it is larger than any event."""
+    length = request.META.get("CONTENT_LENGTH") or "0"
+    if not (length.isascii() and length.isdigit() and len(length) < 10) or int(length) > LARGEST_EVENT:
         return None
     try:
         body = request.read(LARGEST_EVENT + 1)

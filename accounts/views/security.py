@@ -1,4 +1,4 @@
-"""Invitations, what protects the account, and where one is signed in."""
+"""Pages of invitations, account security (second factors, social accounts) and open sessions; language choice."""
 
 from __future__ import annotations
 
@@ -31,17 +31,17 @@ from accounts.sessions import login_history, login_sessions
 @never_cache
 @sensitive_variables("secret")
 def invitation(request: HttpRequest, secret: str) -> HttpResponse:
-    """Keep the invitation with the visitor and lead on to the sign-up, or say what is the matter with it.
+    """Store the invitation in the session and redirect to sign-up, or explain why it cannot be used.
 
-    Nothing is used up by opening the link: programs that look at mails before people do open it too.
+    Opening the link uses nothing up: mail scanners open it too.
     """
     row = invitations.find(secret)
-    standing = invitations.state_of(row)
-    if row is None or standing is not InvitationState.GOOD or request.user.is_authenticated:
-        if request.user.is_authenticated and standing is InvitationState.GOOD:
+    state = invitations.state_of(row)
+    if row is None or state is not InvitationState.GOOD or request.user.is_authenticated:
+        if request.user.is_authenticated and state is InvitationState.GOOD:
             return render(request, "accounts/auth/invitation.html", {"standing": "member"})
-        status = 404 if standing is InvitationState.UNKNOWN else 410
-        return render(request, "accounts/auth/invitation.html", {"standing": standing.value}, status=status)
+        status = 404 if state is InvitationState.UNKNOWN else 410
+        return render(request, "accounts/auth/invitation.html", {"standing": state.value}, status=status)
     admission.keep(request.session, row)
     return redirect("account_signup")
 
@@ -49,7 +49,7 @@ def invitation(request: HttpRequest, secret: str) -> HttpResponse:
 @require_GET
 @never_cache
 def invitation_ended(request: HttpRequest) -> HttpResponse:
-    """The invitation was good when it was opened, and is no more."""
+    """The invitation was usable when it was opened, but no longer is."""
     return render(
         request, "accounts/auth/invitation.html", {"standing": InvitationState.USED.value}, status=410
     )
@@ -59,7 +59,7 @@ def invitation_ended(request: HttpRequest) -> HttpResponse:
 @never_cache
 @login_required
 def security(request: HttpRequest) -> HttpResponse:
-    """What signing in takes: address, password, second factors, other services."""
+    """Sign-in settings: address, password, second factors, social accounts."""
     user = cast(User, request.user)
     flows.manage_email.sync_user_email_address(user)
     keys: list[Authenticator] = []
@@ -89,7 +89,7 @@ def security(request: HttpRequest) -> HttpResponse:
 @never_cache
 @login_required
 def session_list(request: HttpRequest) -> HttpResponse:
-    """Where the member is signed in, and who came in or tried to lately."""
+    """The member's open sessions and recent sign-ins."""
     user = cast(User, request.user)
     context = {"seats": login_sessions.open_sessions(request, user), "history": login_history.for_user(user)}
     return render(request, "usersessions/usersession_list.html", context)
@@ -115,7 +115,7 @@ def sessions_end(request: HttpRequest) -> HttpResponse:
 
 
 def set_language(request: HttpRequest) -> HttpResponseBase:
-    """Switch the pages' language as Django does, and remember it with the user."""
+    """Switch the pages' language as Django does, and store it with the user."""
     answer = switch(request)
     chosen = request.POST.get("language", "")
     if request.method == "POST" and request.user.is_authenticated and chosen in dict(settings.LANGUAGES):

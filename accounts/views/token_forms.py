@@ -1,4 +1,4 @@
-"""Forms of the account pages."""
+"""Form to create and edit API tokens."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Value = TypeVar("Value")
 
 
 class PaceField(forms.IntegerField):
-    """A limit of a rate or of predictions at once; None for an empty field."""
+    """A rate limit or limit of concurrent predictions; None for an empty field."""
 
     def __init__(self, label: Any) -> None:
         attributes = {"placeholder": gettext_lazy("no limit"), "autocomplete": "off"}
@@ -32,7 +32,7 @@ class PaceField(forms.IntegerField):
 
 
 class TokenForm(forms.Form):
-    """What the owner of an API token chooses. Made for a token, it shows and changes that one's."""
+    """Terms of an API token. Bound to a token, it shows and changes that one's."""
 
     name = forms.CharField(label=gettext_lazy("Name"), max_length=80, strip=True)
     answer = forms.ChoiceField(
@@ -82,7 +82,7 @@ class TokenForm(forms.Form):
 
     def __init__(self, data: Any = None, *, token: ApiToken | None = None) -> None:
         self.token = token
-        super().__init__(data, initial=_shown(token) if token is not None else None)
+        super().__init__(data, initial=_initial(token) if token is not None else None)
         kept = token.allowed_models if token is not None else []
         refs = sorted({*token_validation.known_models(), *kept})
         models = self.fields["allowed_models"]
@@ -90,35 +90,35 @@ class TokenForm(forms.Form):
 
     @property
     def limits_at_fault(self) -> bool:
-        """Whether a fault is among the fields that are folded away."""
+        """Whether an error is in a field of the collapsed section."""
         return any(name in self.errors for name in self.LIMITS)
 
     def clean_answer(self) -> str:
-        """The choice, or what most programs expect."""
+        """The choice, else the default that most clients expect."""
         return self.cleaned_data["answer"] or ApiToken.Answer.PREDICTION
 
     def clean_scopes(self) -> list[str]:
-        """At least one; a form without the field (a script's) means what a token has that nobody chose for."""
-        given = self.cleaned_data["scopes"]
-        if not given and "scopes_shown" not in self.data:
+        """At least one; a form without the field, such as a script's, gets the default scopes."""
+        names = self.cleaned_data["scopes"]
+        if not names and "scopes_shown" not in self.data:
             return self.token.scopes if self.token is not None else all_scopes()
-        return self._checked(token_validation.scopes, given)
+        return self._checked(token_validation.scopes, names)
 
     def clean_networks(self) -> list[str]:
-        """One or several to a line."""
+        """Networks separated by blanks, commas or line breaks."""
         return self._checked(
             token_validation.network_list, self.cleaned_data["networks"].replace(",", " ").split()
         )
 
     def clean_allowed_models(self) -> list[str]:
-        """Those that exist, or that the token has already."""
+        """Models that exist, or that the token allows already."""
         kept = self.token.allowed_models if self.token is not None else []
         return self._checked(
             lambda refs: token_validation.allowed_models(refs, kept=kept), self.cleaned_data["allowed_models"]
         )
 
     def clean_expires(self) -> Any:
-        """The last day in the reader's zone, not one that is over; unchanged, whatever it is."""
+        """The last day in the reader's zone, not in the past; an unchanged value may be."""
         day = self.cleaned_data["expires"]
         if day is None or "expires" not in self.changed_data:
             return day
@@ -129,7 +129,7 @@ class TokenForm(forms.Form):
         return day
 
     def chosen(self) -> token_validation.TokenTerms:
-        """What was chosen, for `tokens.issue` and `tokens.change`."""
+        """The terms, for `api_tokens.issue` and `api_tokens.change`."""
         values: dict[str, Any] = {
             name: value for name, value in self.cleaned_data.items() if name != "expires"
         }
@@ -145,14 +145,14 @@ class TokenForm(forms.Form):
             raise forms.ValidationError(str(error)) from None
 
 
-def _shown(token: ApiToken) -> dict[str, Any]:
-    same = ("name", "answer", "scopes", "allowed_models", *token_validation.SPENDING, *token_validation.PACE)
-    shown: dict[str, Any] = {name: getattr(token, name) for name in same}
+def _initial(token: ApiToken) -> dict[str, Any]:
+    names = ("name", "answer", "scopes", "allowed_models", *token_validation.SPENDING, *token_validation.PACE)
+    values: dict[str, Any] = {name: getattr(token, name) for name in names}
     if token.expires_at is not None:
-        shown["expires"] = timezone.localtime(token.expires_at - timedelta(microseconds=1)).date()
-    return {**shown, "networks": "\n".join(token.networks)}
+        values["expires"] = timezone.localtime(token.expires_at - timedelta(microseconds=1)).date()
+    return {**values, "networks": "\n".join(token.networks)}
 
 
 def _end_of(day: Any) -> datetime:
-    """The first moment after a day in the reader's zone."""
+    """Midnight after a day, in the reader's zone."""
     return timezone.make_aware(datetime.combine(day + timedelta(days=1), time.min))

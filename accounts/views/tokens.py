@@ -1,4 +1,4 @@
-"""Account pages: API tokens."""
+"""Account pages of API tokens: list and create, edit, revoke."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from accounts.models import ApiToken, User
 from accounts.tokens import api_tokens, token_scopes
 from accounts.views.token_forms import TokenForm
 
-_CLOSED_SHOWN = 20
+_CLOSED_LISTED = 20
 
 
 @never_cache
@@ -28,14 +28,14 @@ _CLOSED_SHOWN = 20
 @login_required
 @sensitive_variables("plain")
 def token_list(request: HttpRequest) -> HttpResponse:
-    """The user's tokens; a POST makes one and shows it, this once, in the answer itself.
+    """The user's tokens; a POST creates one and displays it in its own response, once.
 
-    No redirect after that POST: it would have to keep the token somewhere, and no place is good enough.
+    No redirect after that POST: it would require storing the token somewhere.
     """
     user = cast(User, request.user)
     form, plain = TokenForm(request.POST if request.method == "POST" else None), ""
     if request.method == "POST" and form.is_valid():
-        _ask_who_it_is(request, form)
+        _require_recent(request, form)
         try:
             _token, plain = api_tokens.issue(user, **form.chosen())
             form = TokenForm()
@@ -48,7 +48,7 @@ def token_list(request: HttpRequest) -> HttpResponse:
         "form": form,
         "plain": plain,
         "tokens": _with_meters(usable),
-        "closed": list(mine.exclude(pk__in=[token.pk for token in usable])[:_CLOSED_SHOWN]),
+        "closed": list(mine.exclude(pk__in=[token.pk for token in usable])[:_CLOSED_LISTED]),
     }
     return render(request, "accounts/tokens.html", context, status=status)
 
@@ -57,13 +57,13 @@ def token_list(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 @login_required
 def token_edit(request: HttpRequest, token_id: int) -> HttpResponse:
-    """What one of the user's own tokens may do, and how much; a POST changes it."""
+    """Terms of one of the user's own tokens; a POST changes them."""
     token = ownership.own_token(cast(User, request.user), token_id)
     if not token.is_usable:
         raise Http404
     form = TokenForm(request.POST if request.method == "POST" else None, token=token)
     if request.method == "POST" and form.is_valid():
-        _ask_who_it_is(request, form)
+        _require_recent(request, form)
         try:
             api_tokens.change(token, **form.chosen())
         except api_tokens.CannotIssue as error:
@@ -78,15 +78,15 @@ def token_edit(request: HttpRequest, token_id: int) -> HttpResponse:
 @require_POST
 @login_required
 def token_revoke(request: HttpRequest, token_id: int) -> HttpResponse:
-    """Close one of the user's own tokens."""
+    """Revoke one of the user's own tokens."""
     token = ownership.own_token(cast(User, request.user), token_id)
     if api_tokens.revoke(token):
         messages.success(request, _("The token “%(name)s” is revoked.") % {"name": token.name})
     return redirect("account_tokens")
 
 
-def _ask_who_it_is(request: HttpRequest, form: TokenForm) -> None:
-    """A token that can delete the account wants what deleting it does."""
+def _require_recent(request: HttpRequest, form: TokenForm) -> None:
+    """A token with the scope `account` requires recent authentication, as deleting the account does."""
     if token_scopes.ACCOUNT in form.cleaned_data["scopes"]:
         reauthentication.redirect_to_confirm(request)
 
