@@ -117,7 +117,7 @@ class PlanForm(forms.ModelForm):
         return self.cleaned_data["allowance"] or 0
 
     def clean_priority(self) -> int:
-        """How many predictions in flight the plan is worth in the queue: positive goes earlier, negative later."""
+        """Head start in the queue, in predictions in flight; negative goes after others."""
         priority = int(self.cleaned_data["priority"] or 0)
         if not -1000 <= priority <= 1000:
             raise forms.ValidationError(_("A priority is from -1000 to 1000."))
@@ -143,8 +143,9 @@ class PlanForm(forms.ModelForm):
         return refs
 
     def clean(self) -> dict[str, Any]:
-        """Refuse 0 as a limit: some code would read it as no limit, some as nothing allowed. Empty is the server's
-        limit.
+        """Refuse 0 as a limit.
+
+        Some code would read it as no limit, some as nothing allowed. An empty field is the server's limit.
         """
         cleaned: dict[str, Any] = super().clean() or {}
         for name in _AT_LEAST_ONE:

@@ -1,6 +1,4 @@
-"""Admin of redeem codes and gifts: create a batch (codes are downloaded once as a CSV file), revoke it, list
-redemptions.
-"""
+"""Admin of redeem codes and gifts: create batches (codes are downloaded once, as CSV), revoke, list redemptions."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""Admin of sign-in: invitations, sign-in history, attempt counters, sessions, second factors, connected social
-accounts.
-"""
+"""Admin of sign-in: invitations, history, attempt counters, sessions, second factors, connected social accounts."""
 
 from __future__ import annotations
 

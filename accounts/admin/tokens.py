@@ -1,6 +1,4 @@
-"""Admin of API tokens and spending counters: tokens, per-token and per-account spending, audit marks, secret
-fingerprints.
-"""
+"""Admin of API tokens and spending: tokens, counters per token and account, audit marks, secret fingerprints."""
 
 from __future__ import annotations
 

@@ -1,9 +1,8 @@
-"""Audit of credits: ledger, balances, debts, allowances and spending counters; re-exports the helpers of audit
-modules.
+"""Audit of credits: ledger, balances, debts, allowances and spending counters.
 
 Each check is SQL that finds suspects, in batches where there may be many rows, so memory stays small. The server keeps
 running meanwhile: before it is reported, a suspect is read again under its account's lock, which every movement of
-credits takes.
+credits takes. The helpers in `__all__` are re-exported for the audits of other apps.
 """
 
 from __future__ import annotations

@@ -1,6 +1,4 @@
-"""Audit of debts: clawbacks follow from refunds and disputes, debts equal what was not yet taken, ended allowances add
-up.
-"""
+"""Audit of debts: clawbacks follow from refunds and disputes, debts equal what is still due, allowances add up."""
 
 from __future__ import annotations
 

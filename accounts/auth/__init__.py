@@ -1,3 +1,1 @@
-"""Authentication: allauth adapters and forms, attempt limits, password hashing, second factors, social sign-in,
-blocked users.
-"""
+"""Authentication: allauth adapters and forms, attempt limits, password hashing, second factors, blocked users."""

@@ -127,8 +127,9 @@ class ChangePasswordForm(AllauthChangePasswordForm):
 
 
 class _SecondFactorCode(forms.Form):
-    """A code of an authenticator app, or a recovery code; the label has a context of its own because redeem codes
-    translate differently.
+    """A code of an authenticator app, or a recovery code.
+
+    The label has a translation context of its own: redeem codes are another word in some languages.
     """
 
     user: User

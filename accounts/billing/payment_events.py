@@ -56,8 +56,10 @@ def receive(provider: str, event: Event) -> str:
 
 
 def _lock_payment(event: Event) -> None:
-    """Serialise the events of one payment, also before its purchase is known by it. Otherwise a dispute could look for
-    the purchase while the payment looks for earlier events, each before the other commits.
+    """Serialise the events of one payment, also before its purchase is known by it.
+
+    Otherwise a dispute could look for the purchase while the payment looks for earlier events, each before the other
+    commits.
     """
     if event.payment and connection.vendor == "postgresql":
         with connection.cursor() as cursor:
@@ -65,8 +67,9 @@ def _lock_payment(event: Event) -> None:
 
 
 def _find_locked(provider: str, event: Event) -> Purchase | None:
-    """The purchase of an event, its account and row locked to the end of the transaction, in that order as everywhere:
-    events of one purchase wait for each other and for other movements on its account.
+    """The purchase of an event; its account and then its row are locked to the end of the transaction.
+
+    So events of one purchase wait for each other, and for other movements on its account.
     """
     condition = Q()
     if event.reference:

@@ -160,8 +160,9 @@ def _random_codes(count: int) -> list[str]:
 
 
 def _derived_codes(once: str, count: int) -> list[str]:
-    """Codes derived from the form's random text and the installation's secret key: neither alone reveals them, and of
-    the form's text only a digest is stored.
+    """Codes derived from the form's random text and the installation's secret key.
+
+    Neither alone reveals them, and of the form's text only a digest is stored.
     """
     hashes = (
         salted_hmac("accounts.billing.redeem_codes", f"{once} {number}", algorithm="sha256")
@@ -275,8 +276,10 @@ def _insert_redemption(code: RedeemCode, account: Account, user: User) -> Redemp
 
 
 def _usable() -> Q:
-    """Condition of usable codes, without a join: a join would move the condition on `uses_left` into a subquery, which
-    PostgreSQL does not re-evaluate after waiting for another UPDATE.
+    """Condition of usable codes, without a join.
+
+    A join would move the condition on `uses_left` into a subquery, which PostgreSQL does not re-evaluate after waiting
+    for another UPDATE.
     """
     open_now = Q(expires_at__isnull=True) | Q(expires_at__gt=Now())
     batches = CodeBatch.objects.filter(open_now, pk=OuterRef("batch"), revoked_at__isnull=True)

@@ -193,8 +193,9 @@ class _MalformedEvent(Exception):
 
 
 def _refuse_future(signature: str) -> None:
-    """Raise ValueError for a timestamp further ahead than clocks differ: the library refuses only old ones, so such a
-    message could be replayed until then.
+    """Raise ValueError for a timestamp further ahead than clocks differ.
+
+    The library refuses only old ones, so such a message could be replayed until then.
     """
     signed = int(next(part[2:] for part in signature.split(",") if part.startswith("t=")))
     if signed > time.time() + TOLERANCE_S:

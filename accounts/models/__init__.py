@@ -1,5 +1,4 @@
-"""Models: users, accounts and plans, ledger and purchases, API tokens, notices, site rules, sanctions and the audit
-log.
+"""Models of the accounts app: users, accounts, plans, ledger, purchases, tokens, notices, site rules, audit log.
 
 Amounts are integer micro-credits: 1 credit = 1,000,000. Balances are written by `accounts.credits` alone.
 """

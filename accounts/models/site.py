@@ -12,8 +12,9 @@ from core.clock import Now
 
 
 class Site(models.Model):
-    """The single row of site rules. Read it through `accounts.site.site_rules`, which fills empty values from the
-    environment.
+    """The single row of site rules.
+
+    Read it through `accounts.site.site_rules`, which fills empty values from the environment.
     """
 
     class Registration(models.TextChoices):

@@ -23,11 +23,10 @@ class AuditQuerySet(models.QuerySet["AuditEntry"]):
 
 
 class AuditEntry(models.Model):
-    """One act of staff, or of the system in their name. Written by `accounts.staff.audit_log` alone, in the act's
-    transaction.
+    """One act of staff, or of the system in their name.
 
-    Each row carries the digest of the previous one, so that the audit finds rows that were changed or removed;
-    database triggers refuse both.
+    Written by `accounts.staff.audit_log` alone, in the act's transaction. Each row carries the digest of the previous
+    one, so that the audit finds rows that were changed or removed; database triggers refuse both.
     """
 
     number = models.PositiveBigIntegerField(_("number"), unique=True, help_text=_("1, 2, 3 … without a gap."))

@@ -11,8 +11,9 @@ from core.clock import Now
 
 
 class Throttle(models.Model):
-    """Attempts of one kind by one user, network or device within a window. Written by `accounts.auth.attempt_limits`
-    alone.
+    """Attempts of one kind by one user, network or device within a window.
+
+    Written by `accounts.auth.attempt_limits` alone.
     """
 
     what = models.CharField(_("what"), max_length=20, editable=False)

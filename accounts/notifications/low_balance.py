@@ -53,8 +53,9 @@ def run_once() -> bool:
 
 
 def due() -> QuerySet[LedgerEntry]:
-    """The newest ledger row where it is recent: balances have changed. Changed thresholds are noticed by the scans
-    that run unconditionally.
+    """The newest ledger row where it is recent: balances have changed.
+
+    Changed thresholds are noticed by the scans that run unconditionally.
     """
     newest = LedgerEntry.objects.order_by("-pk").values("pk")[:1]
     return LedgerEntry.objects.filter(pk__in=newest, created_at__gt=Now() - BOOKED)

@@ -112,10 +112,10 @@ def leave(user: User, account: Account) -> None:
 
 
 def remove(account: Account, user: User, *, by: User) -> None:
-    """End a membership, revoke the member's tokens and invitations of this organisation, and switch them to their
-    personal account.
+    """End a membership. Raises CannotDo for the last owner.
 
-    What they made stays with the organisation. Raises CannotDo for the last owner.
+    Revokes the member's tokens and invitations of this organisation, and switches them to their personal account. What
+    they made stays with the organisation.
     """
     with transaction.atomic():
         # Locked first: two owners who remove each other must not both succeed. FOR NO KEY UPDATE, so that `act_for`,

@@ -56,8 +56,9 @@ def may_be_written_to(user: User, address: str) -> bool:
 
 
 def _with_parents(domain: str) -> Iterator[str]:
-    """The domain and its parents, without the top level, which nobody should refuse by accident: `a.b.example`,
-    `b.example`.
+    """The domain and its parents without the top level: `a.b.example`, `b.example`.
+
+    Nobody should refuse a whole top level by accident.
     """
     parts = _ascii(domain.strip().strip(".").lower()).split(".")
     for first in range(max(1, len(parts) - 1)):

@@ -1,5 +1,6 @@
-"""Sign-in history, successful and refused: the only writer of `SignIn`. Kept for 90 days, with networks, not
-addresses.
+"""Sign-in history, successful and refused: the only writer of `SignIn`.
+
+Kept for 90 days, with networks instead of addresses.
 """
 
 from __future__ import annotations

@@ -42,8 +42,9 @@ def own() -> dict[Kind, list[str]]:
 
 
 def misfits() -> list[Kind]:
-    """Kinds for which the database knows only other secrets, or holds only data this process cannot read. Raises
-    DatabaseError.
+    """Kinds of secret with which this process does not match its database. Raises DatabaseError.
+
+    The database knows only others, or holds only data that this process cannot read.
     """
     known = _known()
     return [

@@ -1,10 +1,9 @@
-"""Staff groups (moderators, operators) and their permissions, made after each `migrate`. Administrators are
-superusers.
+"""Staff groups (moderators, operators) and their permissions, synchronised after each `migrate`.
 
 *Moderators* decide cases: they read what is reported, hide and restore it, warn, mute and ban users. They see no
 money, keys or prices, and edit no user. *Operators* run the site: money, prices, plans, codes, upstreams, models, site
 rules and announcements; they remove items for good, open sealed evidence and read the audit log. Neither grants
-permissions: users, groups, addresses and tokens of others are for administrators alone.
+permissions: users, groups, addresses and tokens of others are for administrators (superusers) alone.
 
 Both groups are synchronised with this module; administrators make groups of their own for anything else.
 """

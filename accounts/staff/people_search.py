@@ -30,8 +30,9 @@ def is_number(words: str) -> bool:
 
 
 def people(words: str, *, by_address: bool, most: int = MOST) -> list[int]:
-    """Ids of users whose username or display name, or with `by_address` e-mail address, starts with the text.
-    Unordered.
+    """Ids of users whose username or display name starts with the text. Unordered.
+
+    With `by_address` also those with such an e-mail address.
     """
     words = clean(words)
     queries = questions(words, by_address=by_address) if words else []

@@ -63,8 +63,9 @@ def register_notifier(teller: Teller) -> None:
 
 
 def outranks(by: User | None, user: User) -> bool:
-    """Whether `by` may act on `user` at all, whatever else the action requires: nobody on themselves, and only
-    administrators on staff. `by` None: the system, on users who are not staff.
+    """Whether `by` may act on `user` at all, whatever else the action requires.
+
+    Nobody may on themselves, and only administrators on staff. `by` None: the system, on users who are not staff.
     """
     if by is None:
         return not (user.is_staff or user.is_superuser)
@@ -99,8 +100,9 @@ def mute(
     note: str = "",
     link: str = "",
 ) -> Sanction:
-    """Stop a user from publishing, sharing and commenting until then (None: until lifted); they can still make
-    predictions.
+    """Stop a user from publishing, sharing and commenting until then (None: until lifted).
+
+    They can still make predictions.
     """
     with transaction.atomic(), audit_log.gathered():
         user = _locked(user, by)
@@ -236,8 +238,10 @@ def _moment(at: datetime) -> str:
 
 
 def consequences(user: User) -> dict[str, int]:
-    """What a ban would end, by name: `tokens`, `held_micro` (credits on hold to be returned), and the counts of apps
-    above: `waiting` and `running` predictions, pending `webhooks`, `public_items`, `share_links` …
+    """What a ban would end: counts by name.
+
+    `tokens`, `held_micro` (credits on hold to be returned), and those of apps above: `waiting` and `running`
+    predictions, pending `webhooks`, `public_items`, `share_links` …
     """
     own = personal_account(user)
     counts = {
@@ -279,8 +283,9 @@ def hiding_is_done(sanction: Sanction) -> None:
 
 
 def _locked(user: User, by: User | None, *, house: bool = False) -> User:
-    """The user's current row, locked, if `by` may sanction them. `house`: the system (`by` None) may, whoever they
-    are.
+    """The user's current row, locked. Raises NotAllowed unless `by` may sanction them.
+
+    `house`: the system (`by` None) may, whoever they are.
     """
     # FOR NO KEY UPDATE: inserts of rows that reference the user need not wait, which avoids deadlocks.
     row = User.objects.select_for_update(no_key=True).get(pk=user.pk)

@@ -53,12 +53,11 @@ def looks_like_one(text: str) -> bool:
 def issue(
     user: User, name: str, account: Account | None = None, **terms: Unpack[Limits]
 ) -> tuple[ApiToken, str]:
-    """Issue a token for that account, else for the one the user acts for; returns the row and the token, to be shown
-    once.
+    """Issue a token; returns its row and the token itself, to be shown once. Raises CannotIssue.
 
-    `terms` are the owner's other choices, already checked by `accounts.tokens.token_validation`; without them the
-    token has the default scopes and no limits. Raises CannotIssue for a suspended account, a past date or too many
-    tokens.
+    For that account, else for the one the user acts for. `terms` are the owner's other choices, already checked by
+    `accounts.tokens.token_validation`; without them the token has the default scopes and no limits. Refused for a
+    suspended account, a past expiry date or too many tokens.
     """
     account = account or ensure_account(user)
     if not user.is_active or account.status != Account.Status.ACTIVE:
@@ -75,8 +74,9 @@ def issue(
 
 
 def _check_membership(user: User, account: Account) -> None:
-    """Raise CannotIssue for a user who was removed from the organisation meanwhile: a token issued after the removal
-    would never be revoked.
+    """Raise CannotIssue for a user who was removed from the organisation meanwhile.
+
+    A token issued after the removal would never be revoked.
     """
     if account.kind != Account.Kind.ORGANIZATION:
         return

@@ -63,8 +63,7 @@ def is_barred(user: User, account: Account | None) -> bool:
 
 
 def handed_out(prefix: str = "") -> Q:
-    """Condition on rows with `user` and `account` that are reachable by URL alone, such as files: whether that URL
-    still works.
+    """Condition on rows with `user` and `account`: whether their URL still works for anybody who has it.
 
     Nothing of a banned user's does. What a deleted user left to an organisation is the organisation's. `prefix` is the
     lookup path from the rows to `user` and `account`.
@@ -85,8 +84,9 @@ class TokenAuthentication(BaseAuthentication):
     """`request.user` is the token's user and `request.auth` the ApiToken, whose account pays."""
 
     def authenticate(self, request: Request) -> tuple[User, ApiToken] | None:
-        """None without a token header, so that session authentication follows; AuthenticationFailed (401) for a bad
-        token.
+        """The token of the header; None without one, so that session authentication follows.
+
+        AuthenticationFailed (401) for an invalid one.
         """
         header = request.headers.get("Authorization", "")
         scheme = header.split(maxsplit=1)[0].lower() if header.strip() else ""
