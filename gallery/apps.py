@@ -1,4 +1,4 @@
-"""The gallery app: keeps finished outputs for browsing and sharing."""
+"""App configuration of the gallery: registers its background jobs, signal receivers and file owners."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Checks that every output has its item, that it belongs to whom its prediction belongs, and that it can be found."""
+"""Audit of items: every output has one, owned by the owner of its prediction, and present in the search index."""
 
 from __future__ import annotations
 
@@ -13,39 +13,40 @@ from predictions.models import Output, Status
 
 
 def breaches(*, quick: bool = False) -> Iterator[Breach]:
-    """What is wrong with items."""
+    """Inconsistencies of items; each is one that `manage.py audit` reports."""
     yield from _outputs_without_item()
-    yield from _items_of_others()
-    yield from _items_that_search_forgot()
+    yield from _wrongly_owned_items()
+    yield from _unindexed_items()
 
 
 def checked() -> dict[str, int]:
-    """How much there was to check."""
+    """Number of rows checked, by kind."""
     return {"items": Item.objects.count()}
 
 
 def _outputs_without_item() -> Iterator[Breach]:
-    # The item comes in the transaction that ends the prediction, so it is never merely late.
+    # The item is inserted in the transaction that ends the prediction, so it is never merely late.
     alone = Output.objects.filter(prediction__status=Status.SUCCEEDED, item__isnull=True)
     for output in in_batches(alone.select_related("prediction").defer("blur")):
         if alone.filter(pk=output.pk).exists():
             yield Breach("item", f"{output.prediction.public_id}/{output.name}", "has no item in the gallery")
 
 
-def _items_of_others() -> Iterator[Breach]:
+def _wrongly_owned_items() -> Iterator[Breach]:
     same = Q(account=F("output__prediction__account"), user=F("output__prediction__user"))
     for item in in_batches(Item.objects.exclude(same)):
         yield Breach("item", item.public_id, "belongs to somebody else than its prediction")
 
 
-def _items_that_search_forgot() -> Iterator[Breach]:
-    # What is owed is merely late; the rest has its row, written together with the note that nothing is owed.
+def _unindexed_items() -> Iterator[Breach]:
+    # An item queued for indexing is merely late; any other has a row, written in the transaction that cleared
+    # the queue mark.
     forgotten = Item.objects.filter(search_owed=False, search_row__isnull=True)
     for item in in_batches(forgotten):
-        mend = partial(_owe, item.pk)
+        mend = partial(_queue_for_indexing, item.pk)
         yield Breach("search", item.public_id, "is not in the search index, and nobody owes it", mend)
 
 
-def _owe(item: int) -> str:
+def _queue_for_indexing(item: int) -> str:
     Item.objects.filter(pk=item).update(search_owed=True)
     return "will be put into the search index"

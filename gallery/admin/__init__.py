@@ -1,4 +1,4 @@
-"""Admin of items, cases, shares and closures: registered as Django imports this package."""
+"""Django admin of the gallery's models; importing this package registers it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Cases as a list to be searched; they are decided at the moderators' desk, which each leads to."""
+"""Admin of moderation cases and of bulk hides: search only. Cases are decided on the moderation pages, linked
+from each."""
 
 from __future__ import annotations
 
@@ -21,7 +22,7 @@ from gallery.moderation import reasons
 
 @admin.register(Case)
 class CaseAdmin(IndexedSearchAdmin, ReadOnlyAdmin):
-    """Every case, open and closed."""
+    """All cases, open and closed."""
 
     list_display = (
         "number",
@@ -79,14 +80,16 @@ class CaseAdmin(IndexedSearchAdmin, ReadOnlyAdmin):
         return bool(request.user.has_perm("gallery.view_case"))
 
     def get_fields(self, request: HttpRequest, obj: Case | None = None) -> Any:
-        """Nobody reads what was said by who complained of them, moderators neither."""
-        own = obj is not None and obj.kind == Case.Kind.REPORT and obj.user_id == request.user.pk
-        return tuple(name for name in super().get_fields(request, obj) if not (own and name == "words"))
+        """Hide the reporter's text from the reported person, moderators included."""
+        about_self = obj is not None and obj.kind == Case.Kind.REPORT and obj.user_id == request.user.pk
+        return tuple(
+            name for name in super().get_fields(request, obj) if not (about_self and name == "words")
+        )
 
 
 @admin.register(AccountDeed)
 class AccountDeedAdmin(ReadOnlyAdmin):
-    """What was done to all public pictures of a member."""
+    """Bulk hides and restores of all public pictures of a member."""
 
     list_display = ("user", "what", "reason", "changed", "made_by", "created_at", "done_at")
     list_select_related = ("user", "made_by", "of")

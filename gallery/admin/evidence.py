@@ -1,4 +1,4 @@
-"""The desk for sealed evidence: that there is some is a list; what it holds is shown only for a reason, on record."""
+"""Admin of sealed evidence. The list shows that it exists; its content opens only for a stated, logged reason."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from gallery.moderation import evidence
 
 _SALT = "gallery.evidence"
 OPEN_FOR_S = 300
-"""So long after it was opened its picture may be looked at, by who opened it."""
+"""How long after opening the evidence its picture may be viewed, by the user who opened it alone."""
 _INLINE = {"image/png", "image/jpeg", "image/webp", "image/gif", "image/avif", "video/mp4"}
 
 
 @admin.register(Evidence)
 class EvidenceAdmin(ReadOnlyAdmin):
-    """What is kept of removed pictures, until when; and the way to open it."""
+    """Evidence kept of removed pictures, its expiry, and the action that opens it."""
 
     list_display = ("item_id_then", "member", "case", "sealed", "kept_until", "state")
     list_filter = ("created_at",)
@@ -41,11 +41,11 @@ class EvidenceAdmin(ReadOnlyAdmin):
     actions_detail = ("open_sealed",)
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """The right to see that there is some is apart from the right to open it."""
+        """Whether the list may be seen, which is a separate permission from opening the content."""
         return bool(super().has_view_permission(request, obj))
 
     def has_open_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
-        """Who may remove pictures for good may open what is kept of them."""
+        """Whether the user may open evidence: whoever may remove pictures for good may."""
         return bool(request.user.has_perm(evidence.PERMISSION))
 
     @display(description=gettext_lazy("member"))
@@ -68,7 +68,7 @@ class EvidenceAdmin(ReadOnlyAdmin):
         description=gettext_lazy("Open the evidence"), url_path="open", icon="lock_open", permissions=["open"]
     )
     def open_sealed(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """Ask why; then show it once, and keep it nowhere."""
+        """Ask for the reason, then show the content in this response alone."""
         row = self.get_object(request, object_id)
         if row is None:
             raise Http404
@@ -106,15 +106,15 @@ class EvidenceAdmin(ReadOnlyAdmin):
         return [own, *super().get_urls()]
 
     def picture(self, request: HttpRequest, number: int) -> HttpResponse:
-        """The picture of evidence that this member of staff has just opened; 404 for everybody and everything else."""
+        """The picture of evidence that this user opened within `OPEN_FOR_S`; 404 in every other case."""
         if not self.has_open_permission(request):
             raise Http404
         try:
-            named = signing.loads(request.GET.get("ticket", ""), salt=_SALT, max_age=OPEN_FOR_S)
+            claims = signing.loads(request.GET.get("ticket", ""), salt=_SALT, max_age=OPEN_FOR_S)
         except signing.BadSignature:
             raise Http404 from None
         row = Evidence.objects.select_related("file").filter(pk=number, gone_at__isnull=True).first()
-        if row is None or row.file is None or named != [row.pk, request.user.pk]:
+        if row is None or row.file is None or claims != [row.pk, request.user.pk]:
             raise Http404
         kind = row.content_type if row.content_type in _INLINE else "application/octet-stream"
         answer = StreamingHttpResponse(evidence.content(row), content_type=kind)
@@ -126,7 +126,7 @@ class EvidenceAdmin(ReadOnlyAdmin):
 
 
 def _private(answer: HttpResponse) -> HttpResponse:
-    """Kept by nobody, neither browser nor proxy."""
+    """Forbid browsers and proxies to store the response."""
     answer["Cache-Control"] = "private, no-store"
     answer["Referrer-Policy"] = "no-referrer"
     return answer

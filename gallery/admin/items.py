@@ -1,4 +1,4 @@
-"""The moderators' desk: items with their pictures, hidden and shown again with a reason; share links."""
+"""Admin of items (hide and restore, each with a reason) and of share links (withdraw)."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from predictions.admin.thumbnails import thumbnail
 
 
 class HiddenFilter(admin.SimpleListFilter):
-    """Shown or hidden."""
+    """Filter items by whether a moderator hid them."""
 
     title = gettext_lazy("moderation")
     parameter_name = "hidden"
@@ -41,10 +41,11 @@ class HiddenFilter(admin.SimpleListFilter):
 
 @admin.register(Item)
 class ItemAdmin(IndexedSearchAdmin, ReadOnlyAdmin):
-    """Items with their pictures. Hiding works at once and everywhere; the owner keeps the picture, and reads why."""
+    """Items with thumbnails. Hiding takes effect at once and everywhere; the owner keeps the picture and reads
+    the reason."""
 
     list_display = ("picture", "words", "user_link", "model", "state", "hidden_reason", "when")
-    # The picture leads to its large self: a link within a link is none.
+    # The thumbnail already links to the large picture, and links cannot nest.
     list_display_links = ("words",)
     list_filter = (HiddenFilter, "visibility", "model", "created_at")
     list_select_related = ("user", "model")
@@ -58,7 +59,7 @@ class ItemAdmin(IndexedSearchAdmin, ReadOnlyAdmin):
     readonly_fields = fields
 
     def has_moderate_permission(self, request: HttpRequest) -> bool:
-        """Who may change items may hide them."""
+        """Whether the user may hide items: whoever may change them may."""
         return bool(request.user.has_perm("gallery.change_item"))
 
     @display(description=gettext_lazy("created"))
@@ -100,7 +101,7 @@ class ItemAdmin(IndexedSearchAdmin, ReadOnlyAdmin):
 
     @admin.action(description=gettext_lazy("Hide, with a reason"), permissions=["moderate"])
     def hide(self, request: HttpRequest, chosen: QuerySet[Item]) -> HttpResponse | None:
-        """Ask for the reason, then hide the chosen items."""
+        """Ask for the reason, then hide the selected items."""
         form = ReasonForm(request.POST if "answered" in request.POST else None)
         if not form.is_valid():
             words = _("They leave the gallery and every share link at once. The owner reads the reason.")
@@ -117,17 +118,21 @@ class ItemAdmin(IndexedSearchAdmin, ReadOnlyAdmin):
         reason = form.cleaned_data["reason"]
         assert isinstance(request.user, User)
         cases = decisions.hide_now(list(chosen), request.user, reason)
-        self._tell(request, [case.item for case in cases if case.item is not None], f"Hidden: {reason}")
+        self._report_changes(
+            request, [case.item for case in cases if case.item is not None], f"Hidden: {reason}"
+        )
         return None
 
     @admin.action(description=gettext_lazy("Show again"), permissions=["moderate"])
     def restore(self, request: HttpRequest, chosen: QuerySet[Item]) -> None:
-        """Show the chosen items where they were shown before."""
+        """Restore the selected items to where they were shown before."""
         assert isinstance(request.user, User)
         moderator = request.user
-        self._tell(request, [item for item in chosen if decisions.show_now(item, moderator)], "Shown again.")
+        self._report_changes(
+            request, [item for item in chosen if decisions.show_now(item, moderator)], "Shown again."
+        )
 
-    def _tell(self, request: HttpRequest, changed: list[Item], note: str) -> None:
+    def _report_changes(self, request: HttpRequest, changed: list[Item], note: str) -> None:
         for item in changed:
             self.log_change(request, item, note)
         words = ngettext("%(n)d item changed.", "%(n)d items changed.", len(changed)) % {"n": len(changed)}
@@ -136,7 +141,7 @@ class ItemAdmin(IndexedSearchAdmin, ReadOnlyAdmin):
 
 @admin.register(ShareLink)
 class ShareLinkAdmin(ReadOnlyAdmin):
-    """Share links: whose, how often opened, withdrawn at once. The address itself is not shown: it is a secret."""
+    """Share links: owner, views, withdrawal. The URL itself is a secret and not shown."""
 
     list_display = ("item_link", "user_link", "state", "views", "expires_at", "created_at")
     list_filter = (("withdrawn_at", admin.EmptyFieldListFilter), "created_at")
@@ -147,7 +152,7 @@ class ShareLinkAdmin(ReadOnlyAdmin):
     actions = ("withdraw",)
 
     def has_moderate_permission(self, request: HttpRequest) -> bool:
-        """Who may change links may withdraw them."""
+        """Whether the user may withdraw links: whoever may change them may."""
         return bool(request.user.has_perm("gallery.change_sharelink"))
 
     @display(description=gettext_lazy("item"))
@@ -164,10 +169,14 @@ class ShareLinkAdmin(ReadOnlyAdmin):
 
     @admin.action(description=gettext_lazy("Withdraw for good"), permissions=["moderate"])
     def withdraw(self, request: HttpRequest, chosen: QuerySet[ShareLink]) -> None:
-        """End the chosen links; those of staff are for administrators."""
+        """Withdraw the selected links; links made by staff only for those who outrank them."""
         assert isinstance(request.user, User)
-        by, rows = request.user, chosen.select_related("created_by")
-        ended = [one for one in rows if sanctions.outranks(by, one.created_by) and share_links.withdraw(one)]
+        moderator, rows = request.user, chosen.select_related("created_by")
+        ended = [
+            share
+            for share in rows
+            if sanctions.outranks(moderator, share.created_by) and share_links.withdraw(share)
+        ]
         for share in ended:
             self.log_change(request, share, "Withdrawn.")
         words = ngettext("%(n)d link withdrawn.", "%(n)d links withdrawn.", len(ended)) % {"n": len(ended)}

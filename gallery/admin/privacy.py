@@ -1,4 +1,4 @@
-"""The desk for exports and deleted accounts, to be read."""
+"""Read-only admin of data exports and account closures."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from gallery.models import Closure, Export
 
 @admin.register(Export)
 class ExportAdmin(ReadOnlyAdmin):
-    """Copies of everything that members asked for. Their addresses are the members' own and not shown."""
+    """Data exports that members requested. Their download URLs are secret and not shown."""
 
     list_display = ("user", "account", "state", "done", "total", "created_at", "finished_at", "expires_at")
     list_filter = ("state", "created_at")
@@ -23,7 +23,7 @@ class ExportAdmin(ReadOnlyAdmin):
 
 @admin.register(Closure)
 class ClosureAdmin(ReadOnlyAdmin):
-    """Who wants their account deleted, and what was removed."""
+    """Requested account closures, and what each removed."""
 
     list_display = ("user", "account", "created_at", "due_at", "called_off_at", "begun_at", "finished_at")
     list_select_related = ("user", "account")

@@ -1,4 +1,5 @@
-"""What people do with pictures, for the operator to look at: comments are hidden, reports closed, none written."""
+"""Admin of comments, reports, collections, tags, likes and follows: comments and collections can be hidden,
+reports closed; nothing is created or edited here."""
 
 from __future__ import annotations
 
@@ -35,7 +36,7 @@ from gallery.moderation import cases, decisions
 
 @admin.register(Tag)
 class TagAdmin(ReadOnlyAdmin):
-    """Words that pictures are filed under."""
+    """Tags of pictures."""
 
     list_display = ("name", "created_at")
     search_fields = ("name",)
@@ -44,7 +45,7 @@ class TagAdmin(ReadOnlyAdmin):
 
 @admin.register(ItemTag)
 class ItemTagAdmin(ReadOnlyAdmin):
-    """Which picture has which tag."""
+    """Which item has which tag."""
 
     list_display = ("tag", "item", "listed_at")
     list_select_related = ("tag", "item")
@@ -54,7 +55,7 @@ class ItemTagAdmin(ReadOnlyAdmin):
 
 @admin.register(Like)
 class LikeAdmin(ReadOnlyAdmin):
-    """Who likes what."""
+    """Which user likes which item."""
 
     list_display = ("user", "item", "created_at")
     list_select_related = ("user", "item")
@@ -64,7 +65,7 @@ class LikeAdmin(ReadOnlyAdmin):
 
 @admin.register(Follow)
 class FollowAdmin(ReadOnlyAdmin):
-    """Who follows whom."""
+    """Which user follows which."""
 
     list_display = ("follower", "followed", "created_at")
     list_select_related = ("follower", "followed")
@@ -74,7 +75,7 @@ class FollowAdmin(ReadOnlyAdmin):
 
 @admin.register(Comment)
 class CommentAdmin(ReadOnlyAdmin):
-    """What was written under pictures. Hiding takes a comment away at once; its author still has their account."""
+    """Comments. Hiding one takes effect at once; its author's account is not affected."""
 
     list_display = ("text", "user", "item", "state", "created_at")
     list_filter: ClassVar = [
@@ -86,7 +87,7 @@ class CommentAdmin(ReadOnlyAdmin):
     actions = ("hide", "restore")
 
     def has_moderate_permission(self, request: HttpRequest) -> bool:
-        """Who may change comments may hide them."""
+        """Whether the user may hide comments: whoever may change them may."""
         return bool(request.user.has_perm("gallery.change_comment"))
 
     @display(
@@ -100,7 +101,7 @@ class CommentAdmin(ReadOnlyAdmin):
 
     @admin.action(description=gettext_lazy("Hide"), permissions=["moderate"])
     def hide(self, request: HttpRequest, chosen: QuerySet[Comment]) -> None:
-        """Hide the chosen comments."""
+        """Hide the selected comments."""
         assert isinstance(request.user, User)
         rows = list(chosen.select_related("item", "user"))
         cases = decisions.hide_now(rows, request.user, "")
@@ -108,22 +109,27 @@ class CommentAdmin(ReadOnlyAdmin):
 
     @admin.action(description=gettext_lazy("Show again"), permissions=["moderate"])
     def restore(self, request: HttpRequest, chosen: QuerySet[Comment]) -> None:
-        """Show the chosen comments again."""
+        """Restore the selected comments."""
         assert isinstance(request.user, User)
-        by, rows = request.user, chosen.select_related("item", "user")
-        tell(self, request, [one for one in rows if decisions.show_now(one, by)], "Shown again.")
+        moderator, rows = request.user, chosen.select_related("item", "user")
+        tell(
+            self,
+            request,
+            [comment for comment in rows if decisions.show_now(comment, moderator)],
+            "Shown again.",
+        )
 
 
-def tell(desk: ReadOnlyAdmin, request: HttpRequest, changed: Sequence[Model], note: str) -> None:
-    """Log what an action did to each row, and say to how many."""
+def tell(model_admin: ReadOnlyAdmin, request: HttpRequest, changed: Sequence[Model], note: str) -> None:
+    """Log `note` for each changed row, and show how many there were."""
     for row in changed:
-        desk.log_change(request, row, note)
+        model_admin.log_change(request, row, note)
     words = ngettext("%(n)d row changed.", "%(n)d rows changed.", len(changed)) % {"n": len(changed)}
-    desk.message_user(request, words, messages.SUCCESS if changed else messages.WARNING)
+    model_admin.message_user(request, words, messages.SUCCESS if changed else messages.WARNING)
 
 
-def let_stand(desk: ReadOnlyAdmin, request: HttpRequest, reports: QuerySet[Report]) -> None:
-    """Decide the cases of these open reports: what they are about is let stand. Say how many were decided."""
+def let_stand(model_admin: ReadOnlyAdmin, request: HttpRequest, reports: QuerySet[Report]) -> None:
+    """Decide the cases of these open reports as "let stand", and show how many were decided."""
     assert isinstance(request.user, User)
     found = cases.of_reports(reports)
     left = decisions.leave_now(found, request.user)
@@ -136,12 +142,12 @@ def let_stand(desk: ReadOnlyAdmin, request: HttpRequest, reports: QuerySet[Repor
             others,
         )
         words = f"{words} {more % {'n': others}}"
-    desk.message_user(request, words, messages.SUCCESS if left else messages.WARNING)
+    model_admin.message_user(request, words, messages.SUCCESS if left else messages.WARNING)
 
 
 @admin.register(Report)
 class ReportAdmin(ReadOnlyAdmin):
-    """Complaints, newest first. Closing one decides its case, as the moderators' desk does: all of it is let stand."""
+    """Reports, newest first. Closing one decides its whole case as "let stand", as the moderation page does."""
 
     list_display = ("reason", "item", "comment", "collection", "reporter", "state", "case_link", "created_at")
     list_filter: ClassVar = [("closed_at", admin.EmptyFieldListFilter), "reason", "created_at"]
@@ -154,7 +160,7 @@ class ReportAdmin(ReadOnlyAdmin):
     actions = ("close",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Report]:
-        """Nobody learns who complained of them, moderators neither."""
+        """Hide reports from the person reported, moderators included; superusers see all."""
         rows: QuerySet[Report] = super().get_queryset(request)
         user = request.user
         if not isinstance(user, User) or user.is_superuser:
@@ -162,7 +168,7 @@ class ReportAdmin(ReadOnlyAdmin):
         return rows.exclude(item__user=user).exclude(comment__user=user).exclude(collection__user=user)
 
     def has_moderate_permission(self, request: HttpRequest) -> bool:
-        """Who decides cases may close reports: it is the same."""
+        """Whether the user may close reports: whoever decides cases may, since closing decides the case."""
         return bool(request.user.has_perm("gallery.decide_case"))
 
     @display(description=gettext_lazy("case"))
@@ -178,13 +184,14 @@ class ReportAdmin(ReadOnlyAdmin):
         permissions=["moderate"],
     )
     def close(self, request: HttpRequest, chosen: QuerySet[Report]) -> None:
-        """Decide the cases of the chosen reports, in the moderator's name."""
+        """Decide the cases of the selected reports as "let stand", in the moderator's name."""
         let_stand(self, request, chosen.filter(closed_at__isnull=True))
 
 
 @admin.register(Collection)
 class CollectionAdmin(ReadOnlyAdmin):
-    """Sets of pictures. Hiding one works at once: its public page and its share links are gone, its pictures stay."""
+    """Collections. Hiding one closes its public page and its share links at once; its pictures are not
+    affected."""
 
     list_display = ("title", "user", "state", "complaints", "hidden_reason", "changed_at")
     list_filter: ClassVar = [("hidden_at", admin.EmptyFieldListFilter), "visibility", "created_at"]
@@ -197,16 +204,16 @@ class CollectionAdmin(ReadOnlyAdmin):
     actions = ("hide", "restore", "close_reports")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Collection]:
-        """Each with its open reports."""
+        """Annotate each collection with its number of open reports."""
         open_ones = Count("reports", filter=Q(reports__closed_at__isnull=True))
         return super().get_queryset(request).annotate(open_reports=open_ones)
 
     def has_moderate_permission(self, request: HttpRequest) -> bool:
-        """Who may change collections may hide them."""
+        """Whether the user may hide collections: whoever may change them may."""
         return bool(request.user.has_perm("gallery.change_collection"))
 
     def has_close_permission(self, request: HttpRequest) -> bool:
-        """Who decides cases may close reports: it is the same."""
+        """Whether the user may close reports: whoever decides cases may, since closing decides the case."""
         return bool(request.user.has_perm("gallery.decide_case"))
 
     @display(description=gettext_lazy("open reports"), ordering="open_reports")
@@ -224,7 +231,7 @@ class CollectionAdmin(ReadOnlyAdmin):
 
     @admin.action(description=gettext_lazy("Hide, with a reason"), permissions=["moderate"])
     def hide(self, request: HttpRequest, chosen: QuerySet[Collection]) -> HttpResponse | None:
-        """Ask for the reason, then hide the chosen collections."""
+        """Ask for the reason, then hide the selected collections."""
         form = ReasonForm(request.POST if "answered" in request.POST else None)
         if not form.is_valid():
             words = _(
@@ -244,20 +251,26 @@ class CollectionAdmin(ReadOnlyAdmin):
 
     @admin.action(description=gettext_lazy("Show again"), permissions=["moderate"])
     def restore(self, request: HttpRequest, chosen: QuerySet[Collection]) -> None:
-        """Show the chosen collections to whom they were shown before."""
+        """Restore the selected collections to whom they were shown before."""
         assert isinstance(request.user, User)
-        by = request.user
-        tell(self, request, [one for one in chosen if decisions.show_now(one, by)], "Shown again.")
+        moderator = request.user
+        tell(
+            self,
+            request,
+            [collection for collection in chosen if decisions.show_now(collection, moderator)],
+            "Shown again.",
+        )
 
     @admin.action(description=gettext_lazy("Close their reports: let them stand"), permissions=["close"])
     def close_reports(self, request: HttpRequest, chosen: QuerySet[Collection]) -> None:
-        """Decide the cases of what was reported of the chosen collections, in the moderator's name."""
+        """Decide the cases of all open reports about the selected collections as "let stand", in the
+        moderator's name."""
         let_stand(self, request, Report.objects.filter(collection__in=chosen, closed_at__isnull=True))
 
 
 @admin.register(CollectionItem)
 class CollectionItemAdmin(ReadOnlyAdmin):
-    """Which picture stands in which collection."""
+    """Which item is in which collection."""
 
     list_display = ("collection", "item", "added_by", "created_at")
     list_select_related = ("collection", "item", "added_by")
@@ -267,7 +280,7 @@ class CollectionItemAdmin(ReadOnlyAdmin):
 
 @admin.register(CollectionEditor)
 class CollectionEditorAdmin(ReadOnlyAdmin):
-    """Who may change whose collection."""
+    """Which users may edit which collection."""
 
     list_display = ("collection", "user", "created_at")
     list_select_related = ("collection", "user")
@@ -277,7 +290,7 @@ class CollectionEditorAdmin(ReadOnlyAdmin):
 
 @admin.register(Preset)
 class PresetAdmin(ReadOnlyAdmin):
-    """Settings that members keep under a name."""
+    """Form settings that members saved under a name."""
 
     list_display = ("name", "user", "model", "created_at")
     list_select_related = ("user", "model")
@@ -287,7 +300,7 @@ class PresetAdmin(ReadOnlyAdmin):
 
 @admin.register(ReaderChoice)
 class ReaderChoiceAdmin(ReadOnlyAdmin):
-    """How members want the gallery to be shown."""
+    """How members want sensitive pictures shown."""
 
     list_display = ("user", "sensitive")
     list_select_related = ("user",)
@@ -297,7 +310,7 @@ class ReaderChoiceAdmin(ReadOnlyAdmin):
 
 @admin.register(SearchRow)
 class SearchRowAdmin(ReadOnlyAdmin):
-    """Which pictures stand in the search index."""
+    """Which items are in the search index."""
 
     ordering = ("-pk",)
     list_display = ("item", "place")

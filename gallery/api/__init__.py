@@ -1,1 +1,1 @@
-"""The gallery's share of `/api/`: a member's items and share links, and what everybody may see."""
+"""The gallery's endpoints under `/api/`: a member's own items and share links, and the public gallery."""

@@ -1,4 +1,5 @@
-"""`/api/decisions` and `/api/appeals`: what moderators decided about one's things, and why that was wrong."""
+"""`/api/decisions` and `/api/appeals`: moderation decisions about the caller's content, and appeals against
+them."""
 
 from __future__ import annotations
 
@@ -86,7 +87,8 @@ class NewAppealSerializer(serializers.Serializer[Any]):
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         """One of the two."""
         if ("decision" in attrs) == ("sanction" in attrs):
-            # Each alone is fine, so the description cannot forbid it: refused as what it is, a wish that cannot be met.
+            # Each alone is valid, which the schema cannot express as "exactly one"; hence 409 rather than
+            # 400.
             words = "Name a decision or a sanction, one of the two."
             raise Denied(409, "One of the two", words, {"decision": [words]})
         return attrs
@@ -143,39 +145,40 @@ class AppealsView(OwnApiView):
     )  # fmt: skip
     def post(self, request: Request) -> Response:
         """Say once why a decision about you was wrong; a moderator looks again, another one where there is one."""
-        asked = NewAppealSerializer(data=request.data)
-        asked.is_valid(raise_exception=True)
-        given = asked.validated_data
+        serializer = NewAppealSerializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        data = serializer.validated_data
         try:
-            made = self._made(given)
+            appeal = self._create_appeal(data)
         except appeals.Already:
             raise Denied(409, "Conflict", "You appealed against it before; once is what there is.") from None
         except (appeals.NotOpen, appeals.Empty) as refused:
             words = "Say why it was wrong." if isinstance(refused, appeals.Empty) else "It no longer counts."
             raise Denied(409, "Conflict", words) from None
-        return Response(_appeal(made), status=status.HTTP_201_CREATED)
+        return Response(_appeal(appeal), status=status.HTTP_201_CREATED)
 
-    def _made(self, given: dict[str, Any]) -> Case:
-        if "decision" in given:
-            one = appeals.decisions(self.user).filter(pk=given["decision"])
-            case = access.found(_seen_by(self, one).first())
-            return appeals.make(case, self.user, given["words"])
-        # A sanction is of the member, whomever they act for.
+    def _create_appeal(self, data: dict[str, Any]) -> Case:
+        if "decision" in data:
+            decision = appeals.decisions(self.user).filter(pk=data["decision"])
+            case = access.found(_seen_by(self, decision).first())
+            return appeals.make(case, self.user, data["words"])
+        # A sanction concerns the member, whichever account they act for.
         own = self.token is None or self.account.kind == Account.Kind.USER
-        rows = Sanction.objects.filter(user=self.user, pk=given["sanction"])
+        rows = Sanction.objects.filter(user=self.user, pk=data["sanction"])
         row = access.found(rows.first() if own else None)
-        return appeals.make_against_sanction(row, self.user, given["words"])
+        return appeals.make_against_sanction(row, self.user, data["words"])
 
 
 def _seen_by(view: OwnApiView, rows: QuerySet[Case]) -> QuerySet[Case]:
-    """Those that the caller may see: an organisation's token, which others may hold, what is about its things alone."""
+    """Limit cases to what the caller may see: a token of an organisation, which several members may hold, sees
+    only cases about the organisation's things."""
     if view.token is None or view.account.kind == Account.Kind.USER:
         return rows
     return rows.filter(account=view.account, sanction=None)
 
 
 def _decision(case: Case) -> dict[str, Any]:
-    made = list(case.appeals.all())
+    case_appeals = list(case.appeals.all())
     return {
         "id": case.pk,
         "decision": case.decision,
@@ -185,7 +188,7 @@ def _decision(case: Case) -> dict[str, Any]:
         "about": case.about,
         "reason": case.told,
         "decided_at": case.decided_at,
-        "appeal": appeals.state(made[0] if made else None),
+        "appeal": appeals.state(case_appeals[0] if case_appeals else None),
     }
 
 

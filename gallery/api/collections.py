@@ -1,4 +1,4 @@
-"""`/api/collections`: sets of items, kept by their owner and by editors."""
+"""`/api/collections`: collections, their items and their editors."""
 
 from __future__ import annotations
 
@@ -109,15 +109,15 @@ class MoveSerializer(serializers.Serializer[Any]):
         return attrs
 
 
-def _shown(row: Collection, origin: str) -> dict[str, Any]:
-    """A collection as those see it who keep it; `row.count` is annotated, its editors are loaded."""
+def _rendered(row: Collection, origin: str) -> dict[str, Any]:
+    """A collection as its owner and editors see it; needs `row.count` annotated and its editors prefetched."""
     open_ = row.visibility != Collection.Visibility.PRIVATE and row.hidden_at is None
     return {
         "id": row.public_id,
         "title": row.title,
         "description": row.description,
         "owner": row.user.username,
-        "editors": [one.user.username for one in row.editors.all()],
+        "editors": [editor.user.username for editor in row.editors.all()],
         "visibility": row.visibility,
         "cover": row.cover.public_id if row.cover else None,
         "items": row.count,  # type: ignore[attr-defined]
@@ -131,7 +131,7 @@ def _shown(row: Collection, origin: str) -> dict[str, Any]:
 
 @contextmanager
 def refusals() -> Iterator[None]:
-    """Tell what keeping refuses in the API's own words."""
+    """Map the errors of collection services to the API's problems."""
     try:
         yield
     except curation.NoTitle:
@@ -158,21 +158,21 @@ class _Kept(OwnApiView):
     scopes: ClassVar = _CHANGES
 
     def rows(self) -> Any:
-        """With what is shown of them, in as many queries for a hundred as for one."""
+        """The caller's collections with what is shown of them, in a constant number of queries."""
         rows = querysets.editable(self.user).select_related("user", "cover").prefetch_related("editors__user")
         return rows.annotate(count=Count("entries"))
 
     def answer(self, collection: Collection, status_code: int = 200) -> Response:
-        """The collection as it is now."""
+        """The response with the collection as the database has it now."""
         row = self.rows().get(pk=collection.pk)
-        return Response(_shown(row, origin_of(self.request._request)), status=status_code)
+        return Response(_rendered(row, origin_of(self.request._request)), status=status_code)
 
     def items(self, ids: list[str]) -> list[Item]:
-        """Own items by their ids, in that order."""
-        known = {
+        """The account's items with these public ids, in the order given; unknown ids are left out."""
+        items_by_id = {
             item.public_id: item for item in Item.objects.owned_by(self.account).filter(public_id__in=ids)
         }
-        return [known[one] for one in dict.fromkeys(ids) if one in known]
+        return [items_by_id[public_id] for public_id in dict.fromkeys(ids) if public_id in items_by_id]
 
 
 class CollectionsView(_Kept):
@@ -189,7 +189,7 @@ class CollectionsView(_Kept):
         """Your own, and those of others where you are an editor; the last changed first."""
         query, origin = list_pages.page_query(Listed, request), origin_of(request._request)
         return list_pages.answer(
-            request, self.rows(), query, lambda row: _shown(row, origin), time="changed_at"
+            request, self.rows(), query, lambda row: _rendered(row, origin), time="changed_at"
         )
 
     @extend_schema(
@@ -204,11 +204,11 @@ class CollectionsView(_Kept):
     )
     def post(self, request: Request) -> Response:
         """A new one, private and without pictures, at the top of your list."""
-        asked = NewCollectionSerializer(data=request.data)
-        asked.is_valid(raise_exception=True)
+        serializer = NewCollectionSerializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
         with refusals():
-            made = curation.create(self.user, asked.validated_data["title"])
-        return self.answer(made, status.HTTP_201_CREATED)
+            collection = curation.create(self.user, serializer.validated_data["title"])
+        return self.answer(collection, status.HTTP_201_CREATED)
 
 
 class CollectionView(_Kept):
@@ -234,22 +234,22 @@ class CollectionView(_Kept):
     def patch(self, request: Request, collection_id: str) -> Response:
         """Change its words, its cover, and who sees it. Its owner only."""
         own = querysets.owned(self.user, collection_id)
-        asked = ChangeCollectionSerializer(data=request.data)
-        asked.is_valid(raise_exception=True)
-        given = asked.validated_data
+        serializer = ChangeCollectionSerializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        changes = serializer.validated_data
         with refusals():
-            if "title" in given or "description" in given:
+            if "title" in changes or "description" in changes:
                 curation.describe(
                     own,
-                    title=given.get("title", own.title),
-                    description=given.get("description", own.description),
+                    title=changes.get("title", own.title),
+                    description=changes.get("description", own.description),
                     by=self.user,
                 )
-            if "cover" in given:
-                entry = querysets.entry(own.entries.all(), given["cover"])
+            if "cover" in changes:
+                entry = querysets.entry(own.entries.all(), changes["cover"])
                 curation.set_cover(own, entry.item)
-            if "visibility" in given:
-                curation.show_to(own, given["visibility"], by=self.user)
+            if "visibility" in changes:
+                curation.show_to(own, changes["visibility"], by=self.user)
         return self.answer(own)
 
     @extend_schema(
@@ -306,13 +306,17 @@ class CollectionItemsView(_Kept):
     def patch(self, request: Request, collection_id: str) -> Response:
         """Put it before or after another one of the same collection."""
         collection = querysets.edited(self.user, collection_id)
-        asked = MoveSerializer(data=request.data)
-        asked.is_valid(raise_exception=True)
-        given = asked.validated_data
-        seen = querysets.for_members(collection.entries.all(), self.user.account)
+        serializer = MoveSerializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        data = serializer.validated_data
+        visible_entries = querysets.for_members(collection.entries.all(), self.user.account)
         with refusals():
             positions.move(
-                collection, seen, given["id"], before=given.get("before", ""), after=given.get("after", "")
+                collection,
+                visible_entries,
+                data["id"],
+                before=data.get("before", ""),
+                after=data.get("after", ""),
             )
         return Response(status=status.HTTP_204_NO_CONTENT)
 
@@ -389,7 +393,7 @@ class OpenCollectionItemsView(PublicView):
 
 
 def _entries(request: Request, entries: Any, account_id: int | None) -> Response:
-    """A page of entries as items; what is private keeps its prompt but for its owner."""
+    """A page of entries rendered as items; private items show their prompt to their owner alone."""
     query, origin = list_pages.page_query(Listed, request), origin_of(request._request)
     if query["cursor"]:
         try:
@@ -399,19 +403,19 @@ def _entries(request: Request, entries: Any, account_id: int | None) -> Response
     found, more = positions.page(querysets.with_items(entries), query["cursor"], query["limit"])
     rows = {
         row.pk: row
-        for row in item_serializers.with_tags(Item.objects.filter(pk__in=[one.item_id for one in found]))
+        for row in item_serializers.with_tags(Item.objects.filter(pk__in=[entry.item_id for entry in found]))
     }
-    there = [rows[one.item_id] for one in found if one.item_id in rows]
+    items = [rows[entry.item_id] for entry in found if entry.item_id in rows]
 
-    def shown(row: Item) -> dict[str, Any]:
-        told = item_serializers.public_item(row, origin)
-        return told | {"prompt": row.prompt} if account_id == row.account_id else told
+    def rendered(row: Item) -> dict[str, Any]:
+        data = item_serializers.public_item(row, origin)
+        return data | {"prompt": row.prompt} if account_id == row.account_id else data
 
-    return item_serializers.answered(request, pagination.RowsPage(there, more), shown)
+    return item_serializers.answered(request, pagination.RowsPage(items, more), rendered)
 
 
 def _ids(request: Request) -> list[str]:
-    asked = IdsSerializer(data=request.data)
-    asked.is_valid(raise_exception=True)
-    ids: list[str] = asked.validated_data["ids"]
+    serializer = IdsSerializer(data=request.data)
+    serializer.is_valid(raise_exception=True)
+    ids: list[str] = serializer.validated_data["ids"]
     return ids

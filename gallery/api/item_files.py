@@ -1,4 +1,5 @@
-"""The bytes of an item's picture for frontends, checked at each request: what is withdrawn is gone at once."""
+"""Sends an item's picture to API clients. Access is checked at every request, so withdrawing takes effect at
+once."""
 
 from __future__ import annotations
 
@@ -13,16 +14,17 @@ from predictions.files import media
 
 
 def send(request: HttpRequest, item: Item, size: str, *, words: bool, public: bool) -> HttpResponse:
-    """One size of the item. `words`: whether its file name may tell the prompt; `public`: any site may show it."""
+    """One size of the item's picture. `words`: whether the file name may reveal the prompt; `public`: whether
+    any site may embed it."""
     file = access.file_of(item, cast(access.Size, size))
     name = details.download_name(item, file, words=words)
     if size == "full":
-        answer = file_response.send(request, item, filename=name, attachment=False, words=words)
+        response = file_response.send(request, item, filename=name, attachment=False, words=words)
     else:
-        answer = media.send(request, file, filename=name, revalidate=True)
-    answer["Vary"] = "Authorization, Cookie"
+        response = media.send(request, file, filename=name, revalidate=True)
+    response["Vary"] = "Authorization, Cookie"
     if not public:
-        # Other origins get it as the operator's settings say, and by a token only.
-        del answer["Access-Control-Allow-Origin"]
-        answer["Cross-Origin-Resource-Policy"] = "same-origin"
-    return answer
+        # Other origins get it as CORS settings allow, and only with a token.
+        del response["Access-Control-Allow-Origin"]
+        response["Cross-Origin-Resource-Policy"] = "same-origin"
+    return response

@@ -1,4 +1,4 @@
-"""Items and share links as `/api/` shows them."""
+"""Serializers and renderers of items and share links for `/api/`."""
 
 from __future__ import annotations
 
@@ -132,7 +132,7 @@ class ShareSerializer(serializers.Serializer[Any]):
 
 
 def with_facts(items: ItemQuerySet) -> ItemQuerySet:
-    """Items with all that is shown of them, in as many queries for a hundred as for one."""
+    """Items annotated and prefetched with all that `item()` renders, in a constant number of queries."""
     against = Case.objects.filter(item=OuterRef("pk"), decision__in=appeals.AGAINST).order_by("-decided_at")
     appeal = Case.objects.filter(parent=OuterRef("decided"))
     return with_tags(items).annotate(
@@ -143,12 +143,12 @@ def with_facts(items: ItemQuerySet) -> ItemQuerySet:
 
 
 def with_tags(items: ItemQuerySet) -> ItemQuerySet:
-    """Items with their files and their tags."""
+    """Items with their files and tags prefetched."""
     return access.with_files(items).prefetch_related("item_tags__tag")
 
 
 def tags(given: list[str]) -> list[str]:
-    """Tags in the one form that each has. Raises ValidationError."""
+    """Tags normalised, each once. Raises ValidationError."""
     try:
         return item_tags.read(given)
     except item_tags.TooManyTags:
@@ -158,21 +158,21 @@ def tags(given: list[str]) -> list[str]:
 
 
 def number_cursor(cursor: str) -> str:
-    """The cursor of a search, if it is one. Raises ValidationError."""
+    """The cursor of a search page (the text of a number) if it is valid. Raises ValidationError."""
     if cursor and not (cursor.isascii() and cursor.isdigit() and len(cursor) <= 19):
         raise serializers.ValidationError({"cursor": [BAD_CURSOR]})
     return cursor
 
 
 def answered(request: Request, found: pagination.RowsPage[Row], render: Callable[[Row], Any]) -> Response:
-    """The answer with a page of rows that is there already."""
+    """The response with a page of rows already fetched."""
     return Response(
         {"results": [render(row) for row in found.rows], "next": list_pages.next_url(request, found.older)}
     )
 
 
 def item(row: Item, origin: str) -> dict[str, Any]:
-    """An item as its owner sees it. The row comes from `with_facts`."""
+    """An item as its owner sees it. The row must come from `with_facts`."""
     return _common(row) | {
         "prediction": row.made_by,  # type: ignore[attr-defined]
         "prompt": row.prompt,
@@ -199,16 +199,16 @@ def item(row: Item, origin: str) -> dict[str, Any]:
 
 
 def _decision(row: Item) -> dict[str, Any]:
-    """Which decision stands against it, and how its appeal stands."""
+    """The decision that hides the item or keeps it private, and the state of the appeal against it."""
     against = row.hidden_at is not None or row.review == Item.Review.REFUSED
-    number, answer = row.decided, row.appealed  # type: ignore[attr-defined]
+    number, appeal = row.decided, row.appealed  # type: ignore[attr-defined]
     if not against or number is None:
         return {"decision": None, "appeal": "none"}
-    return {"decision": number, "appeal": appeals.STATES[answer] if answer is not None else "none"}
+    return {"decision": number, "appeal": appeals.STATES[appeal] if appeal is not None else "none"}
 
 
 def public_item(row: Item, origin: str) -> dict[str, Any]:
-    """An item as everybody sees it: the prompt where it is shown, and nothing of what it cost."""
+    """An item as everybody sees it: the prompt only where shown, nothing of what it cost."""
     return _common(row) | {
         "prompt": row.prompt if row.show_prompt else None,
         "author": row.user.shown_name,
@@ -225,9 +225,9 @@ def public_item(row: Item, origin: str) -> dict[str, Any]:
 
 
 def share(link: ShareLink, origin: str) -> dict[str, Any]:
-    """A share link as its owner sees it; what it is of is loaded."""
-    thing = link.item or link.collection
-    assert thing is not None
+    """A share link as its owner sees it; its item or collection must be loaded."""
+    target = link.item or link.collection
+    assert target is not None
     return {
         "id": link.pk,
         "item": link.item.public_id if link.item else None,
@@ -236,7 +236,7 @@ def share(link: ShareLink, origin: str) -> dict[str, Any]:
         "show_prompt": link.show_prompt,
         "allow_download": link.allow_download,
         "locked": link.is_locked,
-        "open": link.is_open and thing.hidden_at is None and not (link.item and link.item.in_trash),
+        "open": link.is_open and target.hidden_at is None and not (link.item and link.item.in_trash),
         "expires_at": link.expires_at,
         "withdrawn_at": link.withdrawn_at,
         "views": link.views,
@@ -255,7 +255,7 @@ def _common(row: Item) -> dict[str, Any]:
         "content_type": output.file.content_type,
         "colour": output.colour,
         "blur": output.blur,
-        "tags": [one.tag.name for one in row.item_tags.all()],
+        "tags": [item_tag.tag.name for item_tag in row.item_tags.all()],
         "sensitive": row.sensitive,
         "licence": row.licence,
         "likes": row.likes,

@@ -1,4 +1,4 @@
-"""`/api/items`: a member's own pictures, and what its owner does with one."""
+"""`/api/items`: a member's own items; reading, changing, publishing, deleting and their pictures."""
 
 from __future__ import annotations
 
@@ -110,14 +110,14 @@ class OneItem(OwnApiView):
     scopes: ClassVar = dict.fromkeys(("POST", "PATCH", "DELETE"), token_scopes.GALLERY)
 
     def own(self, item_id: str) -> Item:
-        """The item as the database has it now; Http404."""
+        """The item as the database has it now, or Http404."""
         found = (
             item_serializers.with_facts(Item.objects.owned_by(self.account)).filter(public_id=item_id).first()
         )
         return access.found(found)
 
     def shown(self, item_id: str) -> Response:
-        """The item as it is now."""
+        """The response with the item as the database has it now."""
         return Response(item_serializers.item(self.own(item_id), origin_of(self.request._request)))
 
 
@@ -215,14 +215,14 @@ class PublishView(OneItem):
         Where a moderator looks at it first, it stays as it is with `review` `waiting`, and is published as asked then.
         """
         item = self.own(item_id)
-        asked = PublishSerializer(data=request.data)
-        asked.is_valid(raise_exception=True)
-        as_it_is = {
+        serializer = PublishSerializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        current = {
             "title": item.title, "show_prompt": item.show_prompt, "sensitive": item.sensitive,
             "licence": item.licence, "tags": item_tags.for_item(item),
         }  # fmt: skip
         with refusals():
-            publication.publish(item, **{**as_it_is, **asked.validated_data}, by=self.user)
+            publication.publish(item, **{**current, **serializer.validated_data}, by=self.user)
         return self.shown(item_id)
 
 
@@ -260,7 +260,7 @@ class ItemPictureView(OneItem):
 
 @contextmanager
 def refusals() -> Iterator[None]:
-    """Tell what sharing refuses in the API's own words."""
+    """Map the errors of publishing and sharing to the API's problems."""
     try:
         yield
     except publication.Refused:
@@ -278,7 +278,7 @@ def refusals() -> Iterator[None]:
 
 
 def _words(request: Request) -> dict[str, Any]:
-    asked = WordsSerializer(data=request.data)
-    asked.is_valid(raise_exception=True)
-    words: dict[str, Any] = asked.validated_data
-    return words
+    serializer = WordsSerializer(data=request.data)
+    serializer.is_valid(raise_exception=True)
+    data: dict[str, Any] = serializer.validated_data
+    return data

@@ -1,4 +1,4 @@
-"""`/api/exports` and `/api/closure`: everything along, and going, for frontends."""
+"""`/api/exports` and `/api/closure`: data exports and account deletion."""
 
 from __future__ import annotations
 
@@ -182,10 +182,10 @@ class ClosureView(PersonalView):
     )
     def get(self, request: Request) -> Response:
         """Since when the caller wants the account deleted, and when that will happen; 404 where they do not."""
-        wish = closure.open_wish(self.user)
-        if wish is None:
+        row = closure.open_wish(self.user)
+        if row is None:
             raise Http404
-        return Response(ClosureSerializer(wish).data)
+        return Response(ClosureSerializer(row).data)
 
     @extend_schema(
         operation_id="closure_create",
@@ -207,9 +207,9 @@ class ClosureView(PersonalView):
         DELETE calls it off. 409 where another name was given, or something else has to be done first; 403 where the
         session is not of the last five minutes.
         """
-        asked = CloseSerializer(data=request.data)
-        asked.is_valid(raise_exception=True)
-        if asked.validated_data["username"].casefold() != self.user.username.casefold():
+        serializer = CloseSerializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        if serializer.validated_data["username"].casefold() != self.user.username.casefold():
             raise Denied(
                 409,
                 "Another name",
@@ -229,7 +229,7 @@ class ClosureView(PersonalView):
     )
     def delete(self, request: Request) -> Response:
         """Take the wish back, as long as nothing was removed; 404 where there is none, or it is too late for that."""
-        wish = closure.open_wish(self.user)
-        if wish is None or not closure.cancel(wish):
+        row = closure.open_wish(self.user)
+        if row is None or not closure.cancel(row):
             raise Http404
         return Response(status=status.HTTP_204_NO_CONTENT)

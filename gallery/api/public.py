@@ -1,4 +1,4 @@
-"""`/api/gallery`: what everybody may see, without a token."""
+"""`/api/gallery` and `/api/feed`: public items and their pictures. No token is needed, except for the feed."""
 
 from __future__ import annotations
 
@@ -37,14 +37,15 @@ class PublicView(OpenView):
     """The gallery as visitors see it."""
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        """Counted as every request; then nothing where the gallery is not for visitors."""
+        """Apply the rate limit as for every request; then refuse visitors where the gallery is for members
+        only."""
         super().initial(request, *args, **kwargs)
         if not feature_flags.is_on("public_gallery") and not _is_member(request):
             raise feature_flags.FeatureOff("public_gallery")
 
 
 def _is_member(request: Request) -> bool:
-    """Whether a member asks, by session or by token; looked at only while the gallery is for members alone."""
+    """Whether a member asks, by session or by token; evaluated only while the gallery is for members only."""
     return (
         get_user(request._request).is_authenticated or TokenAuthentication().authenticate(request) is not None
     )
@@ -68,7 +69,7 @@ class GalleryQuery(Listed):
     sensitive = QueryFlag(default=True, help_text="`false` leaves out what should be blurred.")
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        """One list at a time: each has an order of its own."""
+        """At most one list at a time, since each has its own order."""
         chosen = [name for name in ("q", "tag", "author", "model") if attrs[name].strip()]
         if attrs["sort"] != "newest":
             chosen.append("sort")
@@ -121,7 +122,7 @@ def _found(query: dict[str, Any], reader: Reader) -> pagination.RowsPage[Item]:
 
 
 def _checked(parse: Any, cursor: str) -> str:
-    """The cursor, if it is one of that list. Raises ValidationError."""
+    """The cursor, if it is valid for that list. Raises ValidationError."""
     if cursor:
         try:
             parse(cursor)
@@ -131,16 +132,18 @@ def _checked(parse: Any, cursor: str) -> str:
 
 
 def public_answer(request: Request, found: pagination.RowsPage[Item]) -> Response:
-    """The answer with a page of public items, with their tags."""
+    """The response with a page of public items and their tags."""
     rows = {
         row.pk: row
         for row in item_serializers.with_tags(Item.objects.public()).filter(
-            pk__in=[one.pk for one in found.rows]
+            pk__in=[item.pk for item in found.rows]
         )
     }
     origin = origin_of(request._request)
-    there = pagination.RowsPage([rows[one.pk] for one in found.rows if one.pk in rows], found.older)
-    return item_serializers.answered(request, there, lambda row: item_serializers.public_item(row, origin))
+    still_public = pagination.RowsPage([rows[item.pk] for item in found.rows if item.pk in rows], found.older)
+    return item_serializers.answered(
+        request, still_public, lambda row: item_serializers.public_item(row, origin)
+    )
 
 
 class FeedView(OwnApiView):

@@ -1,4 +1,4 @@
-"""`/api/shares`, and the share links of an item or a collection: made, counted and withdrawn."""
+"""`/api/shares`, and the share links of an item or a collection: create, list, withdraw."""
 
 from __future__ import annotations
 
@@ -42,28 +42,28 @@ class NewShareSerializer(serializers.Serializer[Any]):
     expires_at = Moment(default=None, allow_null=True, help_text="When it ends; null for never.")
 
     def validate_password(self, value: str) -> str:
-        """Long enough, where there is one."""
+        """At least the minimum length, where there is one."""
         if value and len(value) < link_passwords.MIN_LENGTH:
             raise serializers.ValidationError(f"At least {link_passwords.MIN_LENGTH} characters.")
         return value
 
     def validate_expires_at(self, value: Any) -> Any:
-        """Still to come."""
+        """In the future, where there is one."""
         if value is not None and value <= timezone.now():
             raise serializers.ValidationError("It has passed.")
         return value
 
 
-def _made(view: OwnApiView, request: Request, thing: Item | Collection) -> Response:
-    asked = NewShareSerializer(data=request.data)
-    asked.is_valid(raise_exception=True)
+def _create(view: OwnApiView, request: Request, target: Item | Collection) -> Response:
+    serializer = NewShareSerializer(data=request.data)
+    serializer.is_valid(raise_exception=True)
     with refusals():
-        made = share_links.share(thing, view.user, **asked.validated_data)
-    made.refresh_from_db(fields=["created_at"])
-    return Response(item_serializers.share(made, origin_of(request._request)), status=status.HTTP_201_CREATED)
+        link = share_links.share(target, view.user, **serializer.validated_data)
+    link.refresh_from_db(fields=["created_at"])
+    return Response(item_serializers.share(link, origin_of(request._request)), status=status.HTTP_201_CREATED)
 
 
-def _listed(request: Request, links: QuerySet[ShareLink]) -> Response:
+def _list_links(request: Request, links: QuerySet[ShareLink]) -> Response:
     query, origin = list_pages.page_query(Listed, request), origin_of(request._request)
     rows = links.select_related("item", "collection")
     return list_pages.answer(request, rows, query, lambda link: item_serializers.share(link, origin))
@@ -93,7 +93,7 @@ class ItemSharesView(OneItem):
     )  # fmt: skip
     def get(self, request: Request, item_id: str) -> Response:
         """All links to the item, newest first, ended and withdrawn ones too."""
-        return _listed(request, ShareLink.objects.filter(item=self.own(item_id)))
+        return _list_links(request, ShareLink.objects.filter(item=self.own(item_id)))
 
     @extend_schema(
         operation_id="item_shares_create",
@@ -107,7 +107,7 @@ class ItemSharesView(OneItem):
 
         To share again after withdrawing, make a new one; the old address never opens again.
         """
-        return _made(self, request, self.own(item_id))
+        return _create(self, request, self.own(item_id))
 
 
 class CollectionSharesView(OwnApiView):
@@ -128,7 +128,7 @@ class CollectionSharesView(OwnApiView):
     def get(self, request: Request, collection_id: str) -> Response:
         """All links to the collection, newest first, ended and withdrawn ones too."""
         own = querysets.owned(self.user, collection_id)
-        return _listed(request, ShareLink.objects.filter(collection=own))
+        return _list_links(request, ShareLink.objects.filter(collection=own))
 
     @extend_schema(
         operation_id="collection_shares_create",
@@ -139,7 +139,7 @@ class CollectionSharesView(OwnApiView):
     )
     def post(self, request: Request, collection_id: str) -> Response:
         """Make a link: whoever has it sees all that is in the collection, now and later, public or not."""
-        return _made(self, request, querysets.owned(self.user, collection_id))
+        return _create(self, request, querysets.owned(self.user, collection_id))
 
 
 class SharesView(OwnApiView):
@@ -157,7 +157,7 @@ class SharesView(OwnApiView):
     )
     def get(self, request: Request) -> Response:
         """The links to all items and collections, newest first, ended and withdrawn ones too."""
-        return _listed(request, _own(self))
+        return _list_links(request, _own(self))
 
 
 class ShareView(OwnApiView):
@@ -186,9 +186,9 @@ class ShareView(OwnApiView):
         return Response(status=status.HTTP_204_NO_CONTENT)
 
     def own(self, share_id: int) -> ShareLink:
-        """The link, of one of the account's items or collections; Http404."""
+        """The link, if it is of one of the account's items or collections; Http404."""
         links = _own(self).select_related("item", "collection")
-        # Larger than any id: the database would refuse the number.
+        # Larger than any id: the database would reject the number.
         found = links.filter(pk=share_id).first() if share_id < 2**63 else None
         if found is None:
             raise Http404

@@ -1,4 +1,4 @@
-"""`/api` of what members do with published items: likes, follows, comments; and reports, which visitors make too."""
+"""`/api` endpoints for likes, follows, comments and reports. Reports are open to visitors as well."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ _COMMENT = {
 
 @contextmanager
 def manners_of() -> Iterator[None]:
-    """Tell what is refused in the API's own words."""
+    """Map the errors of social actions to the API's problems."""
     try:
         yield
     except permissions.Suspended as refused:
@@ -74,13 +74,13 @@ class LikesView(OwnApiView):
         liked = Like.objects.filter(user=self.user, item__in=Item.objects.public())
         page = list_pages.page(liked, query, time="created_at")
         rows = item_serializers.with_tags(Item.objects.public()).filter(
-            pk__in=[one.item_id for one in page.rows]
+            pk__in=[like.item_id for like in page.rows]
         )
-        known, origin = {row.pk: row for row in rows}, origin_of(request._request)
-        there = [known[one.item_id] for one in page.rows if one.item_id in known]
+        items_by_pk, origin = {row.pk: row for row in rows}, origin_of(request._request)
+        items = [items_by_pk[like.item_id] for like in page.rows if like.item_id in items_by_pk]
         return Response(
             {
-                "results": [item_serializers.public_item(row, origin) for row in there],
+                "results": [item_serializers.public_item(row, origin) for row in items],
                 "next": list_pages.next_url(request, page.next),
             }
         )
@@ -181,7 +181,7 @@ class FollowView(OwnApiView):
 
     def _set(self, username: str, *, wanted: bool) -> Response:
         other = access.found(User.objects.filter(username=username, is_active=True).first())
-        # Not to follow oneself is what one does anyway.
+        # Unfollowing oneself is a no-op.
         if wanted or other != self.user:
             with manners_of():
                 follows.set_following(self.user, other, wanted)
@@ -220,7 +220,7 @@ class CommentsView(OwnApiView):
     scopes: ClassVar = _CHANGES
 
     def get_permissions(self) -> Any:
-        """Nobody is asked for a token to read."""
+        """Reading needs no token."""
         return [AllowAny()] if self.request.method in token_scopes.LOOKING else super().get_permissions()
 
     @extend_schema(
@@ -254,17 +254,17 @@ class CommentsView(OwnApiView):
     def post(self, request: Request, item_id: str) -> Response:
         """Write under a public or unlisted item, as plain text."""
         item = access.published(item_id)
-        asked = NewCommentSerializer(data=request.data)
-        asked.is_valid(raise_exception=True)
+        serializer = NewCommentSerializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
         try:
             with manners_of():
-                made = discussion.write(item, self.user, asked.validated_data["text"])
+                comment = discussion.write(item, self.user, serializer.validated_data["text"])
         except discussion.EmptyComment:
             raise serializers.ValidationError({"text": ["Nothing of it would be seen."]}) from None
         except discussion.DuplicateComment:
             raise Denied(409, "Said already", "You wrote the same a moment ago.") from None
-        made.refresh_from_db()
-        return Response(_comment(made), status=status.HTTP_201_CREATED)
+        comment.refresh_from_db()
+        return Response(_comment(comment), status=status.HTTP_201_CREATED)
 
 
 class CommentView(OwnApiView):
@@ -297,7 +297,7 @@ class NewReportSerializer(serializers.Serializer[Any]):
     words = Text(default="", allow_blank=True, max_length=abuse_reports.LONGEST)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        """Of one thing."""
+        """Exactly one target."""
         if sum(name in attrs for name in ("item", "comment", "collection")) != 1:
             raise serializers.ValidationError(
                 {"item": ["Name an item, a comment or a collection: one of them."]}
@@ -325,20 +325,20 @@ class ReportsView(OwnApiView):
     )
     def post(self, request: Request) -> Response:
         """A moderator will look at it. Once by each person (200 the second time); no token is needed."""
-        asked = NewReportSerializer(data=request.data)
-        asked.is_valid(raise_exception=True)
-        given = asked.validated_data
+        serializer = NewReportSerializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        data = serializer.validated_data
         user = request.user if isinstance(request.user, User) else None
         reporter = abuse_reports.Reporter(user) if user else abuse_reports.visitor(request._request)
         with manners_of():
-            fresh = abuse_reports.report(_reported(given), reporter, given["reason"], given["words"])
+            fresh = abuse_reports.report(_target(data), reporter, data["reason"], data["words"])
         return Response(status=status.HTTP_201_CREATED if fresh else status.HTTP_200_OK)
 
 
-def _reported(given: dict[str, Any]) -> abuse_reports.Thing:
-    if "item" in given:
-        return access.published(given["item"])
-    if "collection" in given:
-        return querysets.published(given["collection"])
+def _target(data: dict[str, Any]) -> abuse_reports.Thing:
+    if "item" in data:
+        return access.published(data["item"])
+    if "collection" in data:
+        return querysets.published(data["collection"])
     open_items = Q(item__in=Item.objects.open())
-    return access.found(Comment.objects.filter(discussion.SHOWN, open_items, pk=given["comment"]).first())
+    return access.found(Comment.objects.filter(discussion.SHOWN, open_items, pk=data["comment"]).first())

@@ -1,4 +1,5 @@
-"""`/api/trash`, `/api/items/bulk` and `/api/storage`: many own pictures at once, and the place that they take."""
+"""`/api/trash`, `/api/items/bulk` and `/api/storage`: bulk actions, trash, storage used and how long items are
+kept."""
 
 from __future__ import annotations
 
@@ -25,7 +26,7 @@ from gallery.models import Item
 from gallery.social import likes
 
 MOST = 1000
-"""Items of one request."""
+"""Items per bulk request."""
 _EXAMPLE = item_serializers.OWN_EXAMPLE | {"trashed_at": "2026-11-20T14:00:00Z"}
 
 
@@ -83,17 +84,16 @@ class StorageView(OwnApiView):
             raise Denied(
                 403, "Forbidden", "An organisation keeps its items; only members choose for their own."
             )
-        asked = KeepSerializer(data=request.data)
-        asked.is_valid(raise_exception=True)
-        if "keep_days" in asked.validated_data:
-            lifetime.choose(self.user, asked.validated_data["keep_days"])
+        serializer = KeepSerializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        if "keep_days" in serializer.validated_data:
+            lifetime.choose(self.user, serializer.validated_data["keep_days"])
         return self._answer()
 
     @property
     def _shared(self) -> bool:
-        """Whether an organisation's token asks, which others may hold: how long is the member's choice for their own
-        items alone.
-        """
+        """Whether the caller has a token of an organisation, which several members may hold. How long items are
+        kept is a member's choice, for their own items alone."""
         return self.token is not None and self.account.kind != Account.Kind.USER
 
     def _answer(self) -> Response:
@@ -193,13 +193,16 @@ class BulkView(OwnApiView):
     )  # fmt: skip
     def post(self, request: Request) -> Response:
         """Up to 1,000 of your own items. Ids that are not yours, or not where the deed wants them, are passed over."""
-        asked = BulkSerializer(data=request.data)
-        asked.is_valid(raise_exception=True)
-        ids, action = list(dict.fromkeys(asked.validated_data["ids"])), asked.validated_data["action"]
+        serializer = BulkSerializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        ids, action = (
+            list(dict.fromkeys(serializer.validated_data["ids"])),
+            serializer.validated_data["action"],
+        )
         with refusals():
-            return Response({"changed": self._deeds()[action](ids)})
+            return Response({"changed": self._actions()[action](ids)})
 
-    def _deeds(self) -> dict[str, Callable[[Sequence[str]], int]]:
+    def _actions(self) -> dict[str, Callable[[Sequence[str]], int]]:
         return {
             "trash": lambda ids: trash.move(self.account, self._own(ids)),
             "restore": lambda ids: trash.restore(self.account, ids),
@@ -212,8 +215,8 @@ class BulkView(OwnApiView):
         return list(Item.objects.owned_by(self.account).filter(public_id__in=ids))
 
     def _delete(self, ids: Sequence[str]) -> int:
-        """For good, from the library and from the trash."""
-        here = self._own(ids)
-        for item in here:
+        """Delete for good, from the library and from the trash."""
+        items = self._own(ids)
+        for item in items:
             deletion.delete(item)
-        return len(here) + trash.delete_now(self.account, ids)
+        return len(items) + trash.delete_now(self.account, ids)

@@ -1,4 +1,4 @@
-"""Addresses of the gallery's share of `/api/`."""
+"""URLs of the gallery's endpoints under `/api/`."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Collections: sets of pictures in an order of their own, kept by one or several members."""
+"""Collections: ordered sets of items, edited by their owner and by invited editors."""

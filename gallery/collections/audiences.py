@@ -1,4 +1,5 @@
-"""How members, readers and guests look at the pictures of a collection."""
+"""URLs, captions and blurring of a collection's items for each audience: its editors, public readers, share
+link guests."""
 
 from __future__ import annotations
 
@@ -14,7 +15,8 @@ from gallery.shares import link_access
 
 
 def members(user: User, collection: Collection, reader: Reader) -> Look:
-    """Owner and editors: an own picture has its own page, another's one in the collection."""
+    """For the owner and editors: an own item links to its library page, another's to its page in the
+    collection."""
 
     def href(item: Item) -> str:
         if item.account_id == user.account_id:
@@ -22,7 +24,7 @@ def members(user: User, collection: Collection, reader: Reader) -> Look:
         return reverse("collection_item", args=[collection.public_id, item.public_id])
 
     def pictures(item: Item) -> str:
-        return _base("collection_picture", collection.public_id, item.public_id)
+        return _picture_base("collection_picture", collection.public_id, item.public_id)
 
     def own(item: Item) -> bool:
         return item.account_id == user.account_id
@@ -36,17 +38,17 @@ def members(user: User, collection: Collection, reader: Reader) -> Look:
 
 
 def readers(reader: Reader) -> Look:
-    """Everybody, at public and unlisted collections: pictures have their pages and addresses in the gallery."""
+    """For everybody, in public and unlisted collections: items link to their gallery pages."""
     return Look(
         href=lambda item: reverse("gallery_item", args=[item.public_id]),
-        pictures=lambda item: _base("item_picture", item.public_id),
+        pictures=lambda item: _picture_base("item_picture", item.public_id),
         words=lambda item: tiles.words_for(item, own=False),
         blurs=lambda item: item.sensitive and not reader.shows,
     )
 
 
 def guests(link: ShareLink) -> Look:
-    """Whoever has a share link: all addresses are of the link and end with it."""
+    """For holders of a share link: all URLs belong to the link and end with it."""
 
     def words(item: Item) -> str:
         told = item.prompt[:160] if link_access.shows_prompt(link, item) else ""
@@ -54,12 +56,12 @@ def guests(link: ShareLink) -> Look:
 
     return Look(
         href=lambda item: reverse("share_item", args=[link.token, item.public_id]),
-        pictures=lambda item: _base("share_item_picture", link.token, item.public_id),
+        pictures=lambda item: _picture_base("share_item_picture", link.token, item.public_id),
         words=words,
         blurs=lambda item: item.sensitive,
     )
 
 
-def _base(name: str, *names: str) -> str:
-    """The address of pictures without the size."""
+def _picture_base(name: str, *names: str) -> str:
+    """The URL of an item's pictures without the size."""
     return reverse(name, args=[*names, "medium"]).removesuffix("medium")

@@ -1,4 +1,4 @@
-"""Collections in lists: each with its cover, two more pictures and a count, in a constant number of queries."""
+"""Cards of collections in lists: cover, two more pictures and a count, in a constant number of queries."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from gallery.items import access
 from gallery.models import Collection, CollectionItem, Item
 
 MOST_COUNTED = 1000
-"""A larger collection is said to have more than that: no list counts a million entries."""
+"""Counting stops here, and a larger collection is shown as "more than": no list counts a million entries."""
 _PICTURES = 3
 Seen = Callable[[QuerySet[CollectionItem]], QuerySet[CollectionItem]]
 
 
 class _Count(Subquery):
-    """How many rows a query has, with its limit."""
+    """The number of rows of a query, honouring its limit."""
 
     template = "(SELECT COUNT(*) FROM (%(subquery)s) counted)"
     output_field = IntegerField()
@@ -36,7 +36,7 @@ class Card:
 
     @property
     def many(self) -> bool:
-        """Whether there are more than were counted."""
+        """Whether there are more items than were counted."""
         return self.count > MOST_COUNTED
 
 
@@ -46,26 +46,27 @@ def cards(
     href: Callable[[Collection], str],
     look: Callable[[Collection], Look],
 ) -> list[Card]:
-    """Cards of some collections, with what of their entries is `seen`, in two queries.
+    """Cards of these collections, with the entries that `seen` lets through; two queries.
 
-    Apart from the query that finds them: there the facts would be looked up for all that it sorts.
+    Separate from the query that finds the collections: joined to it, the counts and pictures would be computed
+    for every row that it sorts.
     """
-    known = {one.pk: one for one in _facts([one.pk for one in collections], seen)}
-    pictures = {pk: _pictures(one) for pk, one in known.items()}
-    items = access.with_files(Item.objects.all()).in_bulk({pk for some in pictures.values() for pk in some})
+    rows = {row.pk: row for row in _annotated([row.pk for row in collections], seen)}
+    pictures = {pk: _pictures(row) for pk, row in rows.items()}
+    items = access.with_files(Item.objects.all()).in_bulk({pk for pks in pictures.values() for pk in pks})
     return [
         Card(
-            one,
-            href(one),
-            getattr(known.get(one.pk), "seen_count", 0),
-            [Frame(items[pk], look(one)) for pk in pictures.get(one.pk, ()) if pk in items],
+            row,
+            href(row),
+            getattr(rows.get(row.pk), "seen_count", 0),
+            [Frame(items[pk], look(row)) for pk in pictures.get(row.pk, ()) if pk in items],
         )
-        for one in collections
+        for row in collections
     ]
 
 
-def _facts(ids: Sequence[int], seen: Seen) -> QuerySet[Collection]:
-    """The ids of the first pictures of collections, and how many there are."""
+def _annotated(ids: Sequence[int], seen: Seen) -> QuerySet[Collection]:
+    """These collections, annotated with the ids of their first pictures and their number of entries."""
     entries = seen(CollectionItem.objects.filter(collection=OuterRef("pk")))
     ordered = entries.order_by("place", "id").values("item_id")
     facts: dict[str, Any] = {
@@ -77,7 +78,7 @@ def _facts(ids: Sequence[int], seen: Seen) -> QuerySet[Collection]:
 
 
 def _pictures(collection: Collection) -> list[int]:
-    """The cover, then the first of the others."""
+    """Ids of the cover and then of the first other pictures, at most `_PICTURES`."""
     found = [getattr(collection, "shown_cover", None)]
     found += [getattr(collection, f"picture_{number}", None) for number in range(_PICTURES)]
     return list(dict.fromkeys(pk for pk in found if pk is not None))[:_PICTURES]

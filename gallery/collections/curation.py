@@ -1,6 +1,8 @@
-"""What members do with collections: make, describe, fill, empty, open to others, delete. The items stay whose they are.
+"""Write operations on collections: create, describe, fill, empty, publish, delete. Items stay with their
+owners.
 
-Whoever calls has found the collection by `seeing.owned` or `seeing.edited`; here is checked what the rows allow.
+Callers find the collection by `querysets.owned` or `querysets.edited`, which check access; here is checked what
+the rows allow.
 """
 
 from __future__ import annotations
@@ -44,25 +46,25 @@ __all__ = [
     "take_back",
 ]
 MAX_COLLECTIONS = 500
-"""Of one account."""
+"""Per account."""
 MAX_ITEMS = 10_000
-"""In one collection."""
+"""Per collection."""
 MAX_TITLE = 120
 MAX_DESCRIPTION = 2000
 _AT_ONCE = 400
-_One = TypeVar("_One")
+_Row = TypeVar("_One")
 
 
 class NoTitle(ValueError):
-    """Nothing of the title would be seen."""
+    """The title is empty or has no visible character."""
 
 
 class Hidden(Exception):
-    """A moderator hid the collection: it is not shown to others until it is shown again."""
+    """A moderator hid the collection; it can't be published until it is restored."""
 
 
 class TooManyCollections(Exception):
-    """The account has MAX_COLLECTIONS of them."""
+    """The account already has MAX_COLLECTIONS."""
 
 
 class TooManyItems(Exception):
@@ -70,7 +72,7 @@ class TooManyItems(Exception):
 
 
 def create(user: User, title: str) -> Collection:
-    """A new private collection. Raises NoTitle, Suspended, TooManyCollections."""
+    """Create a private collection. Raises NoTitle, Suspended, TooManyCollections."""
     line = _title(title)
     with transaction.atomic():
         account = _open_account(user)
@@ -80,7 +82,7 @@ def create(user: User, title: str) -> Collection:
 
 
 def describe(collection: Collection, *, title: str, description: str, by: User | None = None) -> None:
-    """Change its words. Raises NoTitle, and Muted for one that others see."""
+    """Change title and description. Raises NoTitle, and Muted for a collection that others see."""
     if collection.visibility != Collection.Visibility.PRIVATE:
         check_may_post(by or collection.user)
     Collection.objects.filter(pk=collection.pk).update(
@@ -89,9 +91,9 @@ def describe(collection: Collection, *, title: str, description: str, by: User |
 
 
 def show_to(collection: Collection, visibility: str, by: User | None = None) -> None:
-    """Make it private, unlisted or public; opening it opens none of its items.
+    """Make it private, unlisted or public; publishing it publishes none of its items.
 
-    Raises Hidden, Suspended, and ValueError for a visibility that is none.
+    Raises Hidden, Suspended, and ValueError for an unknown visibility.
     """
     wanted = Collection.Visibility(visibility)
     rows = Collection.objects.filter(pk=collection.pk)
@@ -102,7 +104,7 @@ def show_to(collection: Collection, visibility: str, by: User | None = None) -> 
     if not Account.objects.filter(pk=collection.account_id, status=Account.Status.ACTIVE).exists():
         raise Suspended
     check_may_post(by or collection.user)
-    # The first time counts: an edit must not push it to the top of the lists again.
+    # Keep the first publication time, so that publishing again doesn't move it to the top of the lists.
     changed = rows.filter(hidden_at__isnull=True).update(
         visibility=wanted, published_at=Coalesce(F("published_at"), Now()), changed_at=Now()
     )
@@ -111,7 +113,8 @@ def show_to(collection: Collection, visibility: str, by: User | None = None) -> 
 
 
 def add(collection: Collection, items: Iterable[Item], user: User) -> int:
-    """Put items at the end, in their order; how many were new. Those of other accounts or in the trash are left out.
+    """Append items in the order given and return how many were new. Items of other accounts or in the trash are
+    skipped.
 
     Raises Gone, Suspended where the user's account is closed, TooManyItems where not all of them would fit.
     """
@@ -121,11 +124,11 @@ def add(collection: Collection, items: Iterable[Item], user: User) -> int:
             raise Suspended
         if now.visibility != Collection.Visibility.PRIVATE or now.account_id != user.account_id:
             check_may_post(user)
-        # One who may change it no more while this waited for the lock adds nothing.
+        # The user may have lost access while this waited for the lock.
         if not editable(user).filter(pk=now.pk).exists():
             raise Gone
         wanted = list(dict.fromkeys(item.pk for item in items))
-        fresh = _fresh(now, account, wanted)
+        fresh = _addable(now, account, wanted)
         if now.entries.count() + len(fresh) > MAX_ITEMS:
             raise TooManyItems
         place = positions.last_place(now)
@@ -141,28 +144,29 @@ def add(collection: Collection, items: Iterable[Item], user: User) -> int:
     return len(fresh)
 
 
-def _fresh(collection: Collection, account: Account, wanted: Sequence[int]) -> list[int]:
-    """Those of these items that are the account's own, not in the trash and not in the collection yet."""
+def _addable(collection: Collection, account: Account, wanted: Sequence[int]) -> list[int]:
+    """The items among these that are the account's own, not in the trash and not yet in the collection."""
     found: list[int] = []
-    for some in _some(wanted):
-        own = set(Item.objects.owned_by(account).filter(pk__in=some).values_list("pk", flat=True))
-        own -= set(collection.entries.filter(item__in=some).values_list("item_id", flat=True))
-        found += [pk for pk in some if pk in own]
+    for batch in _batches(wanted):
+        own = set(Item.objects.owned_by(account).filter(pk__in=batch).values_list("pk", flat=True))
+        own -= set(collection.entries.filter(item__in=batch).values_list("item_id", flat=True))
+        found += [pk for pk in batch if pk in own]
     return found
 
 
 def remove(collection: Collection, public_ids: Sequence[str]) -> int:
-    """Take items out, by their public ids; how many were in it. The items themselves stay. Raises Gone."""
+    """Take items out by their public ids and return how many were in it. The items themselves stay. Raises
+    Gone."""
     removed = 0
     with positions.locked(collection) as now:
-        for some in _some(public_ids):
-            items = list(now.entries.filter(item__public_id__in=some).values_list("item_id", flat=True))
+        for batch in _batches(public_ids):
+            items = list(now.entries.filter(item__public_id__in=batch).values_list("item_id", flat=True))
             removed += _take_out(now, Q(item__in=items))
     return removed
 
 
 def take_back(item: Item, collection: Collection) -> bool:
-    """Take an own item out of whatever collection it is in, one's own or not; whether it was in it."""
+    """Take an own item out of any collection, whoever owns that. Returns whether it was in it."""
     try:
         with positions.locked(collection) as now:
             return bool(_take_out(now, Q(item=item)))
@@ -178,7 +182,7 @@ def _take_out(collection: Collection, which: Q) -> int:
 
 
 def set_cover(collection: Collection, item: Item) -> None:
-    """Let one of its items stand for it. Raises Gone where the item is not in it."""
+    """Set the cover. Raises Gone where the item isn't in the collection."""
     with positions.locked(collection) as now:
         if not now.entries.filter(item=item).exists():
             raise Gone
@@ -197,14 +201,14 @@ def delete(collection: Collection) -> None:
         rows.delete()
 
 
-def _some(rows: Sequence[_One]) -> Iterator[Sequence[_One]]:
-    """As many at a time as one query takes."""
+def _batches(rows: Sequence[_Row]) -> Iterator[Sequence[_Row]]:
+    """The rows in batches small enough for one query's parameters."""
     for start in range(0, len(rows), _AT_ONCE):
         yield rows[start : start + _AT_ONCE]
 
 
 def _open_account(user: User) -> Account:
-    """The user's account, locked so that two at once count the same rows. Raises Suspended."""
+    """The user's account, locked so that concurrent requests count the same rows. Raises Suspended."""
     rows = Account.objects.select_for_update()
     account = rows.filter(pk=user.account_id).first() if user.account_id is not None else None
     if account is None or account.status != Account.Status.ACTIVE:

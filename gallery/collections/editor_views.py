@@ -1,4 +1,4 @@
-"""Editors: asked in and shown out by the owner, free to leave."""
+"""Pages' actions for editors of a collection: the owner adds and removes them, an editor may leave."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ from gallery.items.access import found
 from predictions.api_dialects.common import rate_limits
 
 _AN_HOUR = RateLimitItemPerHour(60)
-"""Names that one member may try: enough for every collection, too few to ask who has an account here."""
+"""User names that one member may try per hour: enough for every collection, too few to probe who has an
+account."""
 
 
 @require_POST
@@ -41,8 +42,8 @@ def add(request: HttpRequest, public_id: str) -> HttpResponse:
     except positions.Gone:
         raise Http404 from None
     else:
-        said = _("%(name)s can add to this collection, arrange it and take pictures out.")
-        messages.success(request, said % {"name": editor.shown_name})
+        message = _("%(name)s can add to this collection, arrange it and take pictures out.")
+        messages.success(request, message % {"name": editor.shown_name})
     return back(collection, "people")
 
 
@@ -54,7 +55,7 @@ def _may_try(user_id: int) -> bool:
 @require_POST
 @member_required
 def remove(request: HttpRequest, public_id: str) -> HttpResponse:
-    """Show an editor out; their pictures go with them."""
+    """Remove an editor; their items leave the collection with them."""
     collection = querysets.owned(user_of(request), public_id)
     name = safe_text.line(request.POST.get("username", "")[:160], 150)
     editor = found(editors.for_collection(collection).filter(user__username=name).first()).user
@@ -62,15 +63,15 @@ def remove(request: HttpRequest, public_id: str) -> HttpResponse:
         editors.leave(collection, editor)
     except positions.Gone:
         raise Http404 from None
-    said = _("%(name)s no longer sees this collection. Their pictures have left it.")
-    messages.success(request, said % {"name": editor.shown_name})
+    message = _("%(name)s no longer sees this collection. Their pictures have left it.")
+    messages.success(request, message % {"name": editor.shown_name})
     return back(collection, "people")
 
 
 @require_POST
 @member_required
 def leave(request: HttpRequest, public_id: str) -> HttpResponse:
-    """Leave somebody else's collection, with one's own pictures."""
+    """Leave somebody else's collection; one's own items leave it too."""
     user = user_of(request)
     collection = querysets.edited(user, public_id)
     try:
@@ -78,8 +79,8 @@ def leave(request: HttpRequest, public_id: str) -> HttpResponse:
     except positions.Gone:
         raise Http404 from None
     if not left:
-        # The owner cannot leave; there is a way to delete it.
+        # The owner cannot leave, only delete the collection.
         raise Http404
-    said = _("You left “%(title)s”. Your pictures are in your library alone.")
-    messages.success(request, said % {"title": collection.title})
+    message = _("You left “%(title)s”. Your pictures are in your library alone.")
+    messages.success(request, message % {"title": collection.title})
     return HttpResponseRedirect(reverse("collections"))

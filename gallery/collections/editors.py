@@ -1,4 +1,4 @@
-"""Members who keep somebody else's collection too. What they add stays theirs, and leaves when they leave."""
+"""Editors of a collection: members who may change somebody else's. Their items stay theirs and leave with them."""
 
 from __future__ import annotations
 
@@ -9,26 +9,26 @@ from gallery.collections import positions
 from gallery.models import Collection, CollectionEditor, CollectionItem
 
 MAX_EDITORS = 20
-"""Of one collection, its owner not counted."""
+"""Per collection, its owner not counted."""
 
 
 class NoMember(ValueError):
-    """Nobody who could be an editor has this name."""
+    """No member who could be an editor has this name."""
 
 
 class TooManyEditors(Exception):
-    """The collection has MAX_EDITORS."""
+    """The collection already has MAX_EDITORS."""
 
 
 def for_collection(collection: Collection) -> QuerySet[CollectionEditor]:
-    """Its editors, the first first."""
+    """Its editors, in the order they were added."""
     return CollectionEditor.objects.filter(collection=collection).select_related("user")
 
 
 def invite(collection: Collection, username: str) -> User:
-    """Make a member an editor, by user name. Raises NoMember, TooManyEditors, ordering.Gone.
+    """Make a member an editor, by user name. No-op for existing editors.
 
-    The owner and who is an editor already stay what they are.
+    Raises TooManyEditors, positions.Gone, and NoMember, also for the owner.
     """
     user = User.objects.filter(username=username.strip().removeprefix("@"), is_active=True).first()
     if user is None or user.account_id is None or user.account_id == collection.account_id:
@@ -43,15 +43,16 @@ def invite(collection: Collection, username: str) -> User:
 
 
 def leave(collection: Collection, user: User) -> bool:
-    """End somebody's part in it: they no longer see it, and their own items leave it. Whether they had one.
+    """Remove an editor: they lose access, and their items leave the collection. Returns whether they were an
+    editor.
 
-    Their items go because nobody could take them out afterwards but those who are left.
+    Their items go because afterwards only the remaining editors could take them out.
     """
     with positions.locked(collection) as now:
         if not CollectionEditor.objects.filter(collection=now, user=user).delete()[0]:
             return False
-        theirs = CollectionItem.objects.filter(collection=now, item__account=user.account_id)
-        if now.cover_id is not None and theirs.filter(item=now.cover_id).exists():
+        entries = CollectionItem.objects.filter(collection=now, item__account=user.account_id)
+        if now.cover_id is not None and entries.filter(item=now.cover_id).exists():
             Collection.objects.filter(pk=now.pk).update(cover=None)
-        theirs.delete()
+        entries.delete()
     return True

@@ -1,4 +1,4 @@
-"""What members write about a collection."""
+"""Forms for the title, description and visibility of a collection."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from gallery.models import Collection
 
 
 class TitleField(forms.CharField):
-    """One line that can be seen."""
+    """One line of text with at least one visible character."""
 
     def __init__(self) -> None:
         super().__init__(label=_("Title"), max_length=curation.MAX_TITLE, strip=True)
 
     def clean(self, value: object) -> str:
-        """The line, cleaned; ValidationError where nothing of it would be seen."""
+        """The cleaned line; ValidationError where nothing of it would be visible."""
         line = safe_text.line(super().clean(value), curation.MAX_TITLE)
         if safe_text.is_blank(line):
             raise forms.ValidationError(_("Give it a title that can be read."))
@@ -25,13 +25,13 @@ class TitleField(forms.CharField):
 
 
 class NewForm(forms.Form):
-    """A new collection begins with its title."""
+    """A new collection: its title."""
 
     title = TitleField()
 
 
 class CollectionForm(forms.Form):
-    """Title, description and who sees it."""
+    """Title, description and visibility."""
 
     title = TitleField()
     description = forms.CharField(
@@ -52,7 +52,7 @@ class CollectionForm(forms.Form):
 
     @classmethod
     def of(cls, collection: Collection) -> CollectionForm:
-        """A fresh form that says what the collection is now."""
+        """An unbound form with the collection's present values."""
         return cls(
             initial={
                 "title": collection.title,

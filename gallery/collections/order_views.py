@@ -1,4 +1,4 @@
-"""The order of a collection, its cover, and what leaves it: by whoever keeps it."""
+"""Pages' actions on a collection's order, its cover, and items to take out; for its owner and editors."""
 
 from __future__ import annotations
 
@@ -17,15 +17,16 @@ from gallery.models import Collection
 
 STEPS: tuple[str, ...] = get_args(positions.Step)
 MAX_IDS = 1000
-"""Of one request. A page of the sheet shows fewer."""
+"""Per request; a page of the collection has fewer."""
 
 
 @require_POST
 @member_required
 def move(request: HttpRequest, public_id: str) -> HttpResponse:
-    """Move one picture: `item` with `before` or `after`, or one of the buttons `earlier`, `later`, `first`, `last`.
+    """Move one item: `item` with `before` or `after`, or one of the buttons `earlier`, `later`, `first`,
+    `last`.
 
-    A script is answered 204; 404 where one of the pictures is not, or no longer, in the collection.
+    Answers 204 to a script; 404 where one of the items is not, or no longer, in the collection.
     """
     user = user_of(request)
     collection = querysets.edited(user, public_id)
@@ -48,7 +49,7 @@ def move(request: HttpRequest, public_id: str) -> HttpResponse:
 @require_POST
 @member_required
 def cover(request: HttpRequest, public_id: str) -> HttpResponse:
-    """Let one of its pictures stand for it."""
+    """Set the cover."""
     user = user_of(request)
     collection = querysets.edited(user, public_id)
     entry = querysets.entry(seen_by(user, collection), request.POST.get("cover", ""))
@@ -63,12 +64,12 @@ def cover(request: HttpRequest, public_id: str) -> HttpResponse:
 @require_POST
 @member_required
 def remove(request: HttpRequest, public_id: str) -> HttpResponse:
-    """Take pictures out; they stay in their libraries."""
+    """Take items out; they stay in their libraries."""
     collection = querysets.edited(user_of(request), public_id)
-    return _removed(request, collection, querysets.valid_ids(request.POST.getlist("ids")))
+    return _take_out(request, collection, querysets.valid_ids(request.POST.getlist("ids")))
 
 
-def _removed(request: HttpRequest, collection: Collection, ids: list[str]) -> HttpResponse:
+def _take_out(request: HttpRequest, collection: Collection, ids: list[str]) -> HttpResponse:
     if len(ids) > MAX_IDS:
         messages.error(request, _("At most %(most)d pictures at once.") % {"most": MAX_IDS})
         return back(collection, arrange=True)

@@ -1,4 +1,4 @@
-"""Pictures of a collection as rows, wherever it is looked at: addresses and words are those of the way in."""
+"""A collection's items as justified rows; URLs and captions come from the audience's `Look`."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from gallery.models import CollectionItem, Item
 
 @dataclass(frozen=True)
 class Look:
-    """A way of looking at items: where their pages and pictures are, what is said of them, which are blurred."""
+    """How an audience sees items: page URLs, picture URLs, captions, and which are blurred."""
 
     href: Callable[[Item], str]
     pictures: Callable[[Item], str]
-    """The address of an item's pictures without the size: `…/picture/`."""
+    """The URL of an item's pictures without the size: `…/picture/`."""
     words: Callable[[Item], str]
     blurs: Callable[[Item], bool]
 
 
 @dataclass(frozen=True)
 class Frame:
-    """One picture of a collection. `breaks` are the width classes in which the row ends after it."""
+    """One item of a collection. `breaks`: the width classes in which a row ends after it."""
 
     item: Item
     look: Look
@@ -31,37 +31,37 @@ class Frame:
 
     @property
     def href(self) -> str:
-        """The page behind it."""
+        """The URL of its page."""
         return self.look.href(self.item)
 
     @property
     def picture(self) -> str:
-        """The address of its picture in the middle size."""
+        """The URL of its medium thumbnail."""
         return self.look.pictures(self.item) + "medium"
 
     @property
     def full(self) -> str:
-        """The address of the whole file."""
+        """The URL of the whole file."""
         return self.look.pictures(self.item) + "full"
 
     @property
     def small(self) -> str:
-        """The address of its small picture."""
+        """The URL of its small thumbnail."""
         return self.look.pictures(self.item) + "small"
 
     @property
     def words(self) -> str:
-        """What it shows, as far as the reader may know it."""
+        """Its caption, as far as the audience may read it."""
         return self.look.words(self.item)
 
     @property
     def blurred(self) -> bool:
-        """Whether it is not shown before the reader asks."""
+        """Whether it is blurred until the reader asks for it."""
         return self.look.blurs(self.item)
 
     @property
     def style(self) -> str:
-        """Ratio, colour and blur: they hold the place until the picture is there."""
+        """Aspect ratio, colour and blur as CSS: the placeholder until the picture has loaded."""
         return f"--r:{justified_rows.shown_ratio(self.item.ratio):.4f};{tiles.placeholder(self.item)}"
 
     @property
@@ -73,7 +73,7 @@ class Frame:
 
     @property
     def sizes(self) -> str:
-        """How wide it will be, as near as can be told before layout."""
+        """Its width on the page, as close as can be told before layout."""
         ratio = justified_rows.shown_ratio(self.item.ratio)
         return f"(max-width: 640px) {min(100, round(ratio * 56))}vw, {round(ratio * self.target)}px"
 
@@ -87,7 +87,7 @@ class Rows:
 
 
 def lay_out(entries: Sequence[CollectionItem], look: Look, *, more: bool) -> Rows:
-    """The entries as rows; with `more` to come after them the last row is filled as well."""
+    """Lay out entries as rows; with `more` to come, the last row is filled up as well."""
     items = [entry.item for entry in entries]
     widths = justified_rows.GALLERY
     layout = justified_rows.lay_out(

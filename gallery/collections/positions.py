@@ -1,7 +1,7 @@
-"""The order of a collection: places with room between, so that one picture moves alone.
+"""The order of a collection: integer places with gaps, so that moving an item updates its row alone.
 
-Whoever writes places holds the collection's lock (`locked`), so that moves at the same time happen one after another;
-two pictures never share a place.
+Whoever writes places holds the collection's lock (`locked`), so that concurrent moves are serialised; no two
+entries share a place.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ from core.pagination import BadCursor
 from gallery.models import Collection, CollectionItem
 
 GAP = 2**20
-"""Between neighbours: twenty pictures can be put into one spot before those behind it must give way."""
+"""Between neighbours: twenty items fit into one spot before those behind must be shifted."""
 _LARGEST = 2**63 - 1
 Step = Literal["earlier", "later", "first", "last"]
 
 
 class Gone(Exception):
-    """The collection, or what should be moved, is no longer there."""
+    """The collection, or the item to be moved, no longer exists."""
 
 
 @contextmanager
 def locked(collection: Collection) -> Iterator[Collection]:
-    """The collection as it is now, held until the end of the transaction, and marked as changed. Raises Gone."""
+    """The collection, read and locked until the end of the transaction, and marked as changed. Raises Gone."""
     with transaction.atomic():
         now = Collection.objects.select_for_update().filter(pk=collection.pk).first()
         if now is None:
@@ -41,9 +41,9 @@ def locked(collection: Collection) -> Iterator[Collection]:
 def move(
     collection: Collection, seen: QuerySet[CollectionItem], item: str, *, before: str = "", after: str = ""
 ) -> None:
-    """Put one item before or after another one; all by public id. Raises Gone.
+    """Move one item before or after another, all by public id. Raises Gone.
 
-    `seen` are the entries as the mover sees them: what they do not see cannot be moved, and stays where it is.
+    `seen` are the entries visible to the caller: others cannot be moved, and keep their places.
     """
     with locked(collection):
         moved, target = _entry(seen, item), _entry(seen, before or after)
@@ -52,7 +52,7 @@ def move(
 
 
 def step(collection: Collection, seen: QuerySet[CollectionItem], item: str, where: Step) -> None:
-    """Move one item by one place, or to one end, among those that are seen. Raises Gone."""
+    """Move one item by one place, or to either end, among the visible entries. Raises Gone."""
     with locked(collection):
         moved = _entry(seen, item)
         forward = where in ("earlier", "first")
@@ -68,13 +68,13 @@ def step(collection: Collection, seen: QuerySet[CollectionItem], item: str, wher
 
 
 def last_place(collection: Collection) -> int:
-    """The place of the last entry, or 0 where there is none. Under the lock."""
+    """The last entry's place, or 0 without entries. Requires the lock."""
     last = collection.entries.order_by("-place").values_list("place", flat=True).first()
     return last or 0
 
 
 def _entry(seen: QuerySet[CollectionItem], item: str) -> CollectionItem:
-    # A forged id may hold what a database refuses as text.
+    # A forged id may hold NUL, which the database rejects in text.
     found = seen.filter(item__public_id=item).first() if "\0" not in item else None
     if found is None:
         raise Gone
@@ -82,26 +82,26 @@ def _entry(seen: QuerySet[CollectionItem], item: str) -> CollectionItem:
 
 
 def _put(collection: Collection, moved: CollectionItem, target: CollectionItem, *, in_front: bool) -> None:
-    place = _free(collection, moved, target, in_front)
+    place = _free_place(collection, moved, target, in_front)
     if place is None:
-        _make_room(collection, target, in_front)
+        _shift_following(collection, target, in_front)
         target.refresh_from_db(fields=["place"])
-        place = _free(collection, moved, target, in_front)
+        place = _free_place(collection, moved, target, in_front)
     CollectionItem.objects.filter(pk=moved.pk).update(place=place)
 
 
-def _make_room(collection: Collection, target: CollectionItem, in_front: bool) -> None:
-    """Move all that follows back by one GAP, in one statement; the target too where room is needed before it."""
+def _shift_following(collection: Collection, target: CollectionItem, in_front: bool) -> None:
+    """Shift all that follows by one GAP, in one statement; the target too where the room is needed before it."""
     following = behind(target.place, target.pk)
     if in_front:
         following |= Q(pk=target.pk)
     collection.entries.filter(following).update(place=F("place") + GAP)
 
 
-def _free(
+def _free_place(
     collection: Collection, moved: CollectionItem, target: CollectionItem, in_front: bool
 ) -> int | None:
-    """A place right before or after the target; None where its neighbour leaves no room."""
+    """A free place right before or after the target; None where there is none."""
     others = collection.entries.exclude(pk__in=[moved.pk, target.pk])
     if in_front:
         near = others.filter(ahead(target.place, target.pk)).order_by("-place", "-id").first()
@@ -114,19 +114,19 @@ def _free(
 
 
 def ahead(place: int, pk: int) -> Q:
-    """Entries before a place in the order `place, id`; written so that the index on both is used as a range."""
+    """Entries before a place in the order `place, id`; phrased so that the composite index serves as a range."""
     return Q(place__lte=place) & (Q(place__lt=place) | Q(pk__lt=pk))
 
 
 def behind(place: int, pk: int) -> Q:
-    """Entries after a place in the order `place, id`; written so that the index on both is used as a range."""
+    """Entries after a place in the order `place, id`; phrased so that the composite index serves as a range."""
     return Q(place__gte=place) & (Q(place__gt=place) | Q(pk__gt=pk))
 
 
 def page(entries: QuerySet[CollectionItem], cursor: str, size: int) -> tuple[list[CollectionItem], str]:
-    """The `size` entries behind a cursor, and the cursor of those behind them (empty at the end); one query.
+    """The `size` entries after a cursor, and the cursor of the next page (empty at the end); one query.
 
-    A cursor that is none starts the list anew.
+    An invalid cursor starts at the beginning.
     """
     try:
         if cursor:
@@ -140,7 +140,7 @@ def page(entries: QuerySet[CollectionItem], cursor: str, size: int) -> tuple[lis
 
 
 def parsed(cursor: str) -> tuple[int, int]:
-    """Place and id of a cursor, `-12.34`; BadCursor where it is none."""
+    """Place and id of a cursor such as `-12.34`. Raises BadCursor."""
     first, dot, second = cursor.partition(".")
     digits = first.removeprefix("-")
     if not (

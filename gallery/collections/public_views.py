@@ -1,4 +1,4 @@
-"""Collections that everybody sees: the newest public ones, and the page of one."""
+"""Public pages of collections: the list of the newest, and one collection."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ PICTURES = 48
 
 
 def public_list(reader: Reader, after: str = "", size: int = PAGE) -> tuple[list[cards.Card], str]:
-    """The newest public collections as this reader sees them, and the cursor of the older ones; three queries."""
+    """The newest public collections as this reader sees them, and the cursor of older ones; three queries."""
 
     def seen(entries: Any) -> Any:
         return querysets.for_readers(entries).filter(reader.conditions("item__"))
@@ -33,7 +33,7 @@ def public_list(reader: Reader, after: str = "", size: int = PAGE) -> tuple[list
 
 
 def address(collection: Collection) -> str:
-    """The public page of a collection."""
+    """The URL of a collection's public page."""
     return reverse("collection_public", args=[collection.public_id])
 
 
@@ -41,12 +41,12 @@ def address(collection: Collection) -> str:
 def collections(request: HttpRequest) -> HttpResponse:
     """Public collections, newest first."""
     reader = reader_of(request)
-    shown, older = public_list(reader, request.GET.get("after", ""))
+    card_list, older = public_list(reader, request.GET.get("after", ""))
     context = {
         "reader": reader,
         "choices": ReaderChoice.Sensitive.choices,
         "place": reverse("collections_public"),
-        "cards": shown,
+        "cards": card_list,
         "older": f"{reverse('collections_public')}?{urlencode({'after': older})}" if older else "",
         "first": "after" not in request.GET,
         "public": True,
@@ -57,7 +57,7 @@ def collections(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 def collection(request: HttpRequest, public_id: str) -> HttpResponse:
-    """A public or unlisted collection: those of its pictures that are open by themselves."""
+    """A public or unlisted collection, with those of its items that are public or unlisted themselves."""
     collection = querysets.published(public_id)
     reader = reader_of(request)
     seen = querysets.for_readers(CollectionItem.objects.filter(collection=collection))
@@ -84,14 +84,14 @@ def collection(request: HttpRequest, public_id: str) -> HttpResponse:
 
 
 def cover(collection: Collection) -> Item | None:
-    """The open picture that stands for it elsewhere; None where none may."""
+    """The open item that represents the collection elsewhere; None where there is none."""
     return querysets.cover(
         collection, querysets.for_readers(CollectionItem.objects.filter(collection=collection))
     )
 
 
 def _graph(request: HttpRequest, collection: Collection) -> dict[str, Any]:
-    """What a pasted link shows: the cover or the first picture, unless it is sensitive."""
+    """Open Graph tags with the cover or the first item, unless that is sensitive."""
     item = cover(collection)
     if item is None:
         return {}
