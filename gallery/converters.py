@@ -1,4 +1,4 @@
-"""Names in addresses: of people, tags and models. What no name can be does not reach a database."""
+"""URL converter `name`: names of users, tags and models, without what no database takes."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from django.urls.converters import StringConverter
 
 
 class NameConverter(StringConverter):
-    """At most 200 characters, without the one that PostgreSQL takes in no text."""
+    """At most 200 characters, without `/` and NUL, which PostgreSQL rejects in text."""
 
     regex = "[^/\0]{1,200}"
 

@@ -1,13 +1,13 @@
-"""Who sees which collections, and what in them. What one may not see does not exist: 404, never 403.
+"""Access to collections and to the entries in them. What a viewer may not see answers 404, never 403.
 
-Three ways in, each with its own view of the same entries:
+Three audiences, each with its own view of the same entries:
 
-- **members** (the owner's account and the editors) see every picture that is neither in the trash nor, where it is of
-  another account, hidden by a moderator;
-- **readers** of a public or unlisted collection see those of its pictures that are open by themselves: to publish a
-  collection publishes no picture. A public one is a public list: of unlisted pictures it shows those alone that would
-  be public without a moderator's look;
-- **guests**, who hold a share link, see every picture that is neither in the trash nor hidden.
+- **members** (the owner's account and the editors) see every item that is not in the trash and, where it
+  belongs to another account, not hidden by a moderator;
+- **readers** of a public or unlisted collection see those of its items that are public or unlisted themselves:
+  publishing a collection publishes no item. A public collection is a public list, so of unlisted items it shows
+  only those that need no review before they are public;
+- **guests**, who hold a share link, see every item that is neither in the trash nor hidden.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ OPEN = (Collection.Visibility.PUBLIC, Collection.Visibility.UNLISTED)
 
 
 def valid_ids(given: Iterable[str]) -> list[str]:
-    """What could be ids of items among what a form sent, each once; the rest is nobody's."""
-    return [one for one in dict.fromkeys(given) if _ID.fullmatch(one)]
+    """Well-formed ids among what a form sent, each once; anything else is dropped."""
+    return [text for text in dict.fromkeys(given) if _ID.fullmatch(text)]
 
 
 def editable(user: User) -> QuerySet[Collection]:
-    """The collections that a member may change: those of the own account, and those where they are an editor."""
+    """The collections that a member may change: those of their account, and those where they are an editor."""
     edited = CollectionEditor.objects.filter(user=user).values("collection_id")
     return Collection.objects.filter(Q(account=user.account) | Q(pk__in=edited))
 
@@ -55,13 +55,13 @@ def is_owner(user: User, collection: Collection) -> bool:
 
 
 def published(public_id: str) -> Collection:
-    """A collection that everybody sees who has its address; 404 otherwise, for its owner too."""
+    """A public or unlisted collection that is not hidden; 404 otherwise, for its owner too."""
     rows = Collection.objects.select_related("user").filter(visibility__in=OPEN, hidden_at__isnull=True)
     return access.found(rows.filter(public_id=public_id).first())
 
 
 def listed() -> QuerySet[Collection]:
-    """Public collections in which there is something to see, newest first."""
+    """Public collections with at least one visible item, newest first."""
     entries = for_readers(CollectionItem.objects.filter(collection=OuterRef("pk")))
     rows = Collection.objects.select_related("user").filter(
         visibility=Collection.Visibility.PUBLIC, hidden_at__isnull=True
@@ -70,23 +70,24 @@ def listed() -> QuerySet[Collection]:
 
 
 def for_members(entries: QuerySet[CollectionItem], account: Account | None) -> QuerySet[CollectionItem]:
-    """What owner and editors see; `account` is the viewer's."""
-    shown = Q(item__hidden_at__isnull=True)
+    """The entries that owner and editors see; `account` is the viewer's."""
+    visible = Q(item__hidden_at__isnull=True)
     if account is not None:
-        shown |= Q(item__account=account)
-    return entries.filter(shown, item__trashed_at__isnull=True)
+        visible |= Q(item__account=account)
+    return entries.filter(visible, item__trashed_at__isnull=True)
 
 
 def for_readers(entries: QuerySet[CollectionItem]) -> QuerySet[CollectionItem]:
-    """What everybody sees of a public or unlisted collection; nothing that a moderator did not let be published.
+    """The entries that everybody sees of a public or unlisted collection, without what moderators refused to
+    publish.
 
-    Whoever has an unlisted collection's address was given it, as an unlisted picture's; in a public one strangers find
-    what nobody gave them, so what a moderator is to look at first is not there (`moderation.review`).
+    Whoever has an unlisted collection's URL was given it, as with an unlisted item. A public collection is
+    found by strangers, so unlisted items that would need a review are left out of it (`moderation.review`).
     """
-    given = Q(collection__visibility=Collection.Visibility.UNLISTED)
+    unlisted = Q(collection__visibility=Collection.Visibility.UNLISTED)
     public = Q(item__visibility=Item.Visibility.PUBLIC)
     return entries.exclude(item__review=Item.Review.REFUSED).filter(
-        public | given | review.needs_none("item__"),
+        public | unlisted | review.needs_none("item__"),
         item__visibility__in=(Item.Visibility.PUBLIC, Item.Visibility.UNLISTED),
         item__hidden_at__isnull=True,
         item__trashed_at__isnull=True,
@@ -94,7 +95,7 @@ def for_readers(entries: QuerySet[CollectionItem]) -> QuerySet[CollectionItem]:
 
 
 def looked_at_first(collection: Collection) -> bool:
-    """Whether something in a public collection is unlisted, and not shown there before a moderator looked at it."""
+    """Whether a public collection has unlisted items that stay out of it until a moderator reviews them."""
     if collection.visibility != Collection.Visibility.PUBLIC:
         return False
     rows = collection.entries.filter(
@@ -104,12 +105,12 @@ def looked_at_first(collection: Collection) -> bool:
 
 
 def for_guests(entries: QuerySet[CollectionItem]) -> QuerySet[CollectionItem]:
-    """What whoever has a share link of the collection sees."""
+    """The entries that the holder of a share link sees."""
     return entries.filter(item__hidden_at__isnull=True, item__trashed_at__isnull=True)
 
 
 def entry(entries: QuerySet[CollectionItem], public_id: str) -> CollectionItem:
-    """The entry of one item, with its files; 404 where these entries do not have it."""
+    """The entry of one item, with its files; 404 where these entries don't hold it."""
     found = with_items(entries).filter(item__public_id=public_id).first() if valid_ids([public_id]) else None
     if found is None:
         raise Http404
@@ -117,15 +118,16 @@ def entry(entries: QuerySet[CollectionItem], public_id: str) -> CollectionItem:
 
 
 def cover(collection: Collection, entries: QuerySet[CollectionItem]) -> Item | None:
-    """What stands for a collection where it is pasted: its cover, else the first of these entries, none sensitive."""
+    """The item that represents a collection in link previews: its cover, else the first entry; never a
+    sensitive one."""
     safe = with_items(entries.filter(item__sensitive=False))
-    chosen = safe.filter(item=collection.cover_id).first() if collection.cover_id is not None else None
-    found = chosen or safe.order_by("place", "id").first()
+    own_cover = safe.filter(item=collection.cover_id).first() if collection.cover_id is not None else None
+    found = own_cover or safe.order_by("place", "id").first()
     return found.item if found is not None else None
 
 
 def with_items(entries: QuerySet[CollectionItem]) -> QuerySet[CollectionItem]:
-    """Entries with what a page of pictures needs, in one query."""
+    """Entries with all that a page of pictures needs, in one query."""
     return entries.select_related(
         "item__output__file", "item__output__small", "item__output__medium", "item__model", "item__user"
     )

@@ -1,4 +1,4 @@
-"""Addresses of collections."""
+"""URLs of collections."""
 
 from __future__ import annotations
 
@@ -7,25 +7,27 @@ from django.urls import path
 from gallery.collections import editor_views, order_views, pick_views, public_views, views
 from gallery.shares import collection_views
 
-_ONE = "library/collections/<slug:public_id>/"
+_COLLECTION = "library/collections/<slug:public_id>/"
 urlpatterns = [
     path("library/collections/", views.collections, name="collections"),
     path("library/collections/new/", views.new, name="collection_new"),
     path("library/collections/pick/", pick_views.pick, name="collection_pick"),
     path("library/collections/add/", pick_views.add, name="collection_add"),
-    path(_ONE, views.collection, name="collection_own"),
-    path(f"{_ONE}edit/", views.edit, name="collection_edit"),
-    path(f"{_ONE}delete/", views.delete, name="collection_delete"),
-    path(f"{_ONE}move/", order_views.move, name="collection_move"),
-    path(f"{_ONE}cover/", order_views.cover, name="collection_cover"),
-    path(f"{_ONE}remove/", order_views.remove, name="collection_remove"),
-    path(f"{_ONE}editors/", editor_views.add, name="collection_editors"),
-    path(f"{_ONE}editors/remove/", editor_views.remove, name="collection_editor_remove"),
-    path(f"{_ONE}leave/", editor_views.leave, name="collection_leave"),
-    path(f"{_ONE}share/", collection_views.share, name="collection_share"),
-    path(f"{_ONE}share/<int:link_id>/withdraw/", collection_views.withdraw, name="collection_withdraw"),
-    path(f"{_ONE}<slug:item_id>/", views.item, name="collection_item"),
-    path(f"{_ONE}<slug:item_id>/picture/<slug:size>", views.picture, name="collection_picture"),
+    path(_COLLECTION, views.collection, name="collection_own"),
+    path(f"{_COLLECTION}edit/", views.edit, name="collection_edit"),
+    path(f"{_COLLECTION}delete/", views.delete, name="collection_delete"),
+    path(f"{_COLLECTION}move/", order_views.move, name="collection_move"),
+    path(f"{_COLLECTION}cover/", order_views.cover, name="collection_cover"),
+    path(f"{_COLLECTION}remove/", order_views.remove, name="collection_remove"),
+    path(f"{_COLLECTION}editors/", editor_views.add, name="collection_editors"),
+    path(f"{_COLLECTION}editors/remove/", editor_views.remove, name="collection_editor_remove"),
+    path(f"{_COLLECTION}leave/", editor_views.leave, name="collection_leave"),
+    path(f"{_COLLECTION}share/", collection_views.share, name="collection_share"),
+    path(
+        f"{_COLLECTION}share/<int:link_id>/withdraw/", collection_views.withdraw, name="collection_withdraw"
+    ),
+    path(f"{_COLLECTION}<slug:item_id>/", views.item, name="collection_item"),
+    path(f"{_COLLECTION}<slug:item_id>/picture/<slug:size>", views.picture, name="collection_picture"),
     path(
         "library/<slug:public_id>/collections/<slug:collection_id>/remove/",
         pick_views.take_back,

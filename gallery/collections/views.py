@@ -1,4 +1,4 @@
-"""A member's collections: the list of them, one of them, and what its owner changes about it."""
+"""Pages of a member's collections: the list, one collection, its items, and forms to create, edit and delete."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ PICTURES = 60
 @require_safe
 @member_required
 def collections(request: HttpRequest) -> HttpResponse:
-    """The member's collections, and those that others share with them; the last changed first."""
+    """The member's collections and those they edit; the last changed first."""
     return list_page(request, NewForm())
 
 
 def list_page(request: HttpRequest, form: Form, *, status: int = 200) -> HttpResponse:
-    """The list with a form for a new one."""
+    """The list with the form for a new collection."""
     user, account = user_of(request), account_of(request)
     rows = querysets.editable(user)
     show = request.GET.get("show", "")
@@ -53,7 +53,7 @@ def list_page(request: HttpRequest, form: Form, *, status: int = 200) -> HttpRes
             found.rows,
             lambda entries: querysets.for_members(entries, account),
             own_address,
-            lambda one: audiences.members(user, one, reader),
+            lambda collection: audiences.members(user, collection, reader),
         ),
         "older": _older(reverse("collections"), found.older, show=show),
         "show": show if show in ("mine", "others") else "",
@@ -70,32 +70,32 @@ def list_page(request: HttpRequest, form: Form, *, status: int = 200) -> HttpRes
 @require_POST
 @member_required
 def new(request: HttpRequest) -> HttpResponse:
-    """Make an empty collection and go there."""
+    """Create an empty collection and redirect to it."""
     form = NewForm(request.POST)
     if not form.is_valid():
         return list_page(request, form, status=422)
     try:
-        made = curation.create(user_of(request), form.cleaned_data["title"])
+        collection = curation.create(user_of(request), form.cleaned_data["title"])
     except curation.TooManyCollections:
         messages.error(request, too_many_collections())
     except permissions.Suspended as refused:
         messages.error(request, refused.words)
     else:
-        return back(made)
+        return back(collection)
     return HttpResponseRedirect(reverse("collections"))
 
 
 @require_safe
 @member_required
 def collection(request: HttpRequest, public_id: str) -> HttpResponse:
-    """One collection, for its owner and its editors: as rows, or as a sheet to arrange."""
+    """One collection, for its owner and editors: as rows, or as a sheet to arrange."""
     return own_page(request, querysets.edited(user_of(request), public_id))
 
 
 def own_page(
     request: HttpRequest, collection: Collection, *, status: int = 200, **forms: Form
 ) -> HttpResponse:
-    """The page of a collection that the user keeps; `forms` with faults stand in place of fresh ones."""
+    """The page of a collection for its owner or an editor; `forms` with errors replace the unbound ones."""
     user, address = user_of(request), own_address(collection)
     arrange = "arrange" in request.GET
     entries, older = positions.page(
@@ -123,14 +123,14 @@ def own_page(
 
 
 def seen_by(user: User, collection: Collection) -> QuerySet[CollectionItem]:
-    """The entries as one of its keepers sees them."""
+    """The entries as the owner or an editor sees them."""
     return querysets.for_members(CollectionItem.objects.filter(collection=collection), user.account)
 
 
 @require_safe
 @member_required
 def item(request: HttpRequest, public_id: str, item_id: str) -> HttpResponse:
-    """Another member's picture in a collection that one keeps too."""
+    """Another member's item in a collection that the viewer owns or edits."""
     user = user_of(request)
     collection = querysets.edited(user, public_id)
     entry = querysets.entry(seen_by(user, collection), item_id)
@@ -146,7 +146,7 @@ def item(request: HttpRequest, public_id: str, item_id: str) -> HttpResponse:
 def neighbours(
     seen: QuerySet[CollectionItem], entry: CollectionItem, look: picture_rows.Look
 ) -> dict[str, Any]:
-    """The addresses of the pictures before and after one, where there are any."""
+    """The URLs of the items before and after an entry, None where there is none."""
     rows = seen.select_related("item")
     before = rows.filter(positions.ahead(entry.place, entry.pk)).order_by("-place", "-id").first()
     after = rows.filter(positions.behind(entry.place, entry.pk)).order_by("place", "id").first()
@@ -156,7 +156,7 @@ def neighbours(
 @require_safe
 @member_required
 def picture(request: HttpRequest, public_id: str, item_id: str, size: str) -> HttpResponse:
-    """A picture of a collection, for those who keep it. Checked at each request."""
+    """A picture in a collection, for its owner and editors. Access is checked at each request."""
     user = user_of(request)
     entry = querysets.entry(seen_by(user, querysets.edited(user, public_id)), item_id)
     own = entry.item.account_id == user.account_id
@@ -168,16 +168,16 @@ def picture(request: HttpRequest, public_id: str, item_id: str, size: str) -> Ht
 @require_POST
 @member_required
 def edit(request: HttpRequest, public_id: str) -> HttpResponse:
-    """Change title, description and who sees it."""
+    """Change title, description and visibility."""
     collection = querysets.owned(user_of(request), public_id)
     form = CollectionForm(request.POST)
     if not form.is_valid():
         return own_page(request, collection, status=422, form=form)
-    said = form.cleaned_data
+    data = form.cleaned_data
     user = user_of(request)
     try:
-        curation.describe(collection, title=said["title"], description=said["description"], by=user)
-        curation.show_to(collection, said["visibility"], by=user)
+        curation.describe(collection, title=data["title"], description=data["description"], by=user)
+        curation.show_to(collection, data["visibility"], by=user)
     except curation.Hidden:
         messages.error(request, _("A moderator hid this collection; it cannot be shown to others."))
     except permissions.Suspended as refused:
@@ -190,7 +190,7 @@ def edit(request: HttpRequest, public_id: str) -> HttpResponse:
 @require_POST
 @member_required
 def delete(request: HttpRequest, public_id: str) -> HttpResponse:
-    """Delete it with its links; the pictures stay."""
+    """Delete the collection with its share links; its items stay."""
     collection = querysets.owned(user_of(request), public_id)
     curation.delete(collection)
     messages.success(request, _("Deleted. Its pictures are still in your library."))
@@ -198,13 +198,13 @@ def delete(request: HttpRequest, public_id: str) -> HttpResponse:
 
 
 def back(collection: Collection, fragment: str = "", *, arrange: bool = False) -> HttpResponse:
-    """On to the page of a collection."""
+    """Redirect to the page of a collection."""
     address = own_address(collection) + ("?arrange=1" if arrange else "")
     return HttpResponseRedirect(f"{address}#{fragment}" if fragment else address)
 
 
 def own_address(collection: Collection) -> str:
-    """The page of a collection for those who keep it."""
+    """The URL of a collection's page for its owner and editors."""
     return reverse("collection_own", args=[collection.public_id])
 
 
@@ -214,13 +214,13 @@ def _older(address: str, cursor: str, **query: str) -> str:
 
 
 def too_many_collections() -> str:
-    """Why there is no further one."""
+    """The message where the account has MAX_COLLECTIONS."""
     most = {"most": curation.MAX_COLLECTIONS}
     return _("You have %(most)d collections, as many as there may be. Delete one first.") % most
 
 
 def too_many_items() -> str:
-    """Why nothing was added."""
+    """The message where the collection would exceed MAX_ITEMS."""
     return _("A collection holds at most %(most)s pictures; these would be too many. Nothing was added.") % {
         "most": f"{curation.MAX_ITEMS:,}"
     }

@@ -1,4 +1,4 @@
-"""Who may see or change an item. What one may not see does not exist: 404, never 403."""
+"""Access to items: who may see or change one. What a viewer may not see answers 404, never 403."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ def account_of(viewer: Viewer) -> Account | None:
 
 
 def with_files(items: ItemQuerySet) -> ItemQuerySet:
-    """Items with what a page of pictures needs, in one query: output, thumbnails, model and author."""
+    """Items with all that a page of pictures needs, in one query: output, thumbnails, model and author."""
     return items.select_related("output__file", "output__small", "output__medium", "model", "user")
 
 
-# All that lists of tiles show or ask; the rest of the rows, with prompts of any length, is left where it is.
+# All that lists of tiles read; other columns, such as prompts of any length, are not loaded.
 _OF_A_TILE = (
     "public_id", "account", "user", "model", "title", "show_prompt", "sensitive", "width", "height", "visibility",
     "published_at", "hidden_at", "trashed_at", "created_at", "likes", "recent_likes", "comments", "output__colour",
@@ -37,20 +37,22 @@ _OF_A_TILE = (
 )  # fmt: skip
 WORDS_OF_A_TILE = 160
 _LONGEST_ID = 100
-"""Characters; ids have 22 of them, tokens 43."""
+"""Characters; ids have 22, tokens 43."""
 
 
 def for_tiles(items: ItemQuerySet) -> ItemQuerySet:
-    """Items with what a tile shows and no more, in one query; `begins` is how the prompt begins."""
+    """Items with only what a tile shows, in one query; `begins` is the first `WORDS_OF_A_TILE` characters of
+    the prompt."""
     return with_files(items).only(*_OF_A_TILE).annotate(begins=Left("prompt", WORDS_OF_A_TILE))
 
 
 def can_be_id(text: str) -> bool:
-    """Whether a database takes the text at all: one with a NUL is no id of anything."""
+    """Whether a database accepts the text as a parameter: NUL is not valid in any id."""
     return "\0" not in text and len(text) <= _LONGEST_ID
 
 
-# One item with its files is asked for by every picture that is sent: of its many columns Django makes the SQL once.
+# Every picture request fetches one item with its files: with this many columns Django should build the SQL
+# once.
 _OWNED = Prepared[Item](
     lambda account, public_id: (
         with_files(Item.objects.filter(account_id=account, trashed_at__isnull=True)).filter(
@@ -68,7 +70,7 @@ _ANY = Prepared[Item](
 
 
 def owned(viewer: Viewer, public_id: str) -> Item:
-    """An item of the viewer's own account, whether hidden or not; 404 otherwise, and where it is in the trash."""
+    """An item of the viewer's own account, hidden or not; 404 otherwise, and where it is in the trash."""
     account = account_of(viewer)
     if account is None or not can_be_id(public_id):
         raise Http404
@@ -76,12 +78,12 @@ def owned(viewer: Viewer, public_id: str) -> Item:
 
 
 def published(public_id: str) -> Item:
-    """An item that everybody may see who has its address (public or unlisted); 404 otherwise, to its owner too."""
+    """A public or unlisted item, for anybody who has its URL; 404 otherwise, for its owner too."""
     return found(_OPEN.first(public_id=public_id) if can_be_id(public_id) else None)
 
 
 def visible(viewer: Viewer, public_id: str) -> Item:
-    """An item that is public or unlisted, or the viewer's own, in the trash too; 404 otherwise."""
+    """An item that is public or unlisted, or the viewer's own, also in the trash; 404 otherwise."""
     item = _ANY.first(public_id=public_id) if can_be_id(public_id) else None
     account = account_of(viewer)
     if item is None or not (item.is_open or (account is not None and item.account_id == account.pk)):
@@ -90,14 +92,14 @@ def visible(viewer: Viewer, public_id: str) -> Item:
 
 
 def shows_author(item: Item) -> bool:
-    """Whether the author of an item has a page of their own: an open account, and something public."""
+    """Whether the item's author has a public page: an active account with at least one public item."""
     if not item.user.is_active:
         return False
     return item.is_public or Item.objects.public().filter(user=item.user).exists()
 
 
 def file_of(item: Item, size: Size) -> StoredFile:
-    """The stored file of one size; a missing thumbnail is replaced by the next larger file."""
+    """The stored file of one size; a missing thumbnail falls back to the next larger file."""
     output = item.output
     if size == "small":
         return output.small or output.medium or output.file
@@ -107,7 +109,7 @@ def file_of(item: Item, size: Size) -> StoredFile:
 
 
 def found(row: _Row | None) -> _Row:
-    """The row, or 404 where there is none."""
+    """The row, or Http404 where it is None."""
     if row is None:
         raise Http404
     return row

@@ -1,4 +1,4 @@
-"""Every output of a succeeded prediction becomes a private item."""
+"""Creates a private item for every output of a succeeded prediction."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from predictions.signals import prediction_succeeded
 
 
 def make_items(sender: Any, prediction: Prediction, outputs: list[Output], **kwargs: Any) -> None:
-    """Insert the items; runs inside the transaction that ends the prediction, and does nothing else."""
+    """Insert the items, and nothing else: it runs inside the transaction that ends the prediction."""
     Item.objects.bulk_create(
         Item(
             output=output,
@@ -30,17 +30,17 @@ def make_items(sender: Any, prediction: Prediction, outputs: list[Output], **kwa
 
 
 def item_ids_for(prediction: Prediction) -> list[str]:
-    """The ids of a prediction's items, in the order of its outputs."""
-    made = Item.objects.filter(output__prediction=prediction).order_by("output__index")
-    return list(made.values_list("public_id", flat=True))
+    """The public ids of a prediction's items, in the order of its outputs."""
+    items = Item.objects.filter(output__prediction=prediction).order_by("output__index")
+    return list(items.values_list("public_id", flat=True))
 
 
 def renditions() -> Exists:
-    """Of stored files: whether one is the published copy of an item."""
+    """A condition on stored files: whether one is the rendition (published copy) of an item."""
     return Exists(Item.objects.filter(rendition=OuterRef("pk")))
 
 
 def connect_signals() -> None:
-    """Connect the receiver, and tell those below what was made; called once when the app is ready."""
+    """Connect the receiver and register the source of item ids; called once when the app is ready."""
     prediction_succeeded.connect(make_items, dispatch_uid="gallery.items.creation")
     status_extras.register_items_source(item_ids_for)

@@ -1,4 +1,4 @@
-"""What is worth knowing about a picture: how it was made, what it cost, how to make it again."""
+"""Details on an item's page: settings, run time, provider, cost, and the input as JSON to copy."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from predictions.catalogue import input_labels
 from predictions.catalogue.input_labels import TURNED
 from predictions.models import Prediction, StoredFile
 
-# Said elsewhere on the page, or without meaning for one picture.
-_ELSEWHERE = {"width", "height", "num_outputs", "output_format", "seed"}
-_FORMS = {
+# Shown elsewhere on the page, or meaningless for one picture.
+_OMITTED = {"width", "height", "num_outputs", "output_format", "seed"}
+_EXTENSIONS = {
     "image/png": "png",
     "image/jpeg": "jpg",
     "image/webp": "webp",
@@ -30,7 +30,7 @@ _NOT_IN_NAMES = re.compile(r"[^\w]+")
 
 @dataclass(frozen=True)
 class Detail:
-    """One line: the name in the API, our word for it, and the value."""
+    """One line: the name in the API, its label, and the value. `copy`: whether a button copies the value."""
 
     name: str
     label: str
@@ -40,7 +40,7 @@ class Detail:
 
 @dataclass(frozen=True)
 class Details:
-    """The lines of an item's page, and everything as text to copy."""
+    """The lines, the input as JSON, and the negative prompt."""
 
     lines: list[Detail]
     recipe: str = ""
@@ -48,30 +48,30 @@ class Details:
 
 
 def for_item(item: Item, *, public: bool = False) -> Details:
-    """The facts of an item. To the public the input is told only where the prompt is shown, and the cost never."""
+    """The details of an item. The public sees the input only where the prompt is shown, and never the cost."""
     prediction = item.output.prediction
-    open_book = not public or item.show_prompt
+    shows_input = not public or item.show_prompt
     lines = [
         Detail("model", _("model"), item.model.ref),
         Detail("size", _("size"), f"{item.width} × {item.height} {extension(item.output.file)}"),
     ]
-    if open_book and not prediction.data_removed:
+    if shows_input and not prediction.data_removed:
         lines += _settings(prediction)
     if not public:
         lines += _run(prediction)
-    if not open_book or prediction.data_removed:
+    if not shows_input or prediction.data_removed:
         return Details(lines)
-    given = {name: value for name, value in prediction.input.items() if not _is_data(value)}
-    negative = given.get("negative_prompt") or given.get("n_prompt") or ""
-    return Details(lines, json.dumps(given, ensure_ascii=False, indent=2), str(negative))
+    inputs = {name: value for name, value in prediction.input.items() if not _is_data(value)}
+    negative = inputs.get("negative_prompt") or inputs.get("n_prompt") or ""
+    return Details(lines, json.dumps(inputs, ensure_ascii=False, indent=2), str(negative))
 
 
 def _settings(prediction: Prediction) -> list[Detail]:
-    chosen = prediction.settings()
+    settings = prediction.settings()
     lines = [
-        Detail(name, input_labels.short(name), _shown(_as_shown(name, chosen[name])))
-        for name in input_labels.in_order(prediction.version, chosen)
-        if name not in _ELSEWHERE
+        Detail(name, input_labels.short(name), _value_text(_as_labelled(name, settings[name])))
+        for name in input_labels.in_order(prediction.version, settings)
+        if name not in _OMITTED
     ]
     seed = prediction.seed()
     if seed is not None:
@@ -95,22 +95,22 @@ def _run(prediction: Prediction) -> list[Detail]:
 
 
 def extension(file: StoredFile) -> str:
-    """The usual ending of a file's type, without the dot."""
-    return _FORMS.get(file.content_type, "bin")
+    """The usual extension of a file's type, without the dot."""
+    return _EXTENSIONS.get(file.content_type, "bin")
 
 
 def download_name(item: Item, file: StoredFile, *, words: bool) -> str:
-    """A file name that says what it is: the title, or, where `words` may be told, how the prompt begins."""
+    """A file name from the title or, where `words` may be revealed, the beginning of the prompt."""
     text = item.title or (item.prompt if words else "")
     return f"{_NOT_IN_NAMES.sub('-', text[:60]).strip('-_') or 'picture'}.{extension(file)}"
 
 
-def _as_shown(name: str, value: Any) -> Any:
-    """Our labels say what is on, where the field says what is off."""
+def _as_labelled(name: str, value: Any) -> Any:
+    """Labels of `TURNED` fields say what is on where the field says what is off."""
     return not value if name.startswith(TURNED) and isinstance(value, bool) else value
 
 
-def _shown(value: Any) -> str:
+def _value_text(value: Any) -> str:
     if isinstance(value, bool):
         return _("yes") if value else _("no")
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

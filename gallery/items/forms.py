@@ -1,4 +1,4 @@
-"""What an owner fills in to publish or to share."""
+"""The form to publish an item."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from gallery.models import Item, Licence
 
 
 class TagsField(forms.CharField):
-    """Tags as people type them, with commas between; a list of folded names."""
+    """Comma-separated tags; cleans to a list of normalised names."""
 
     def clean(self, value: Any) -> list[str]:
         """The names, each once; ValidationError where there are too many, or one is too long."""
@@ -28,7 +28,7 @@ class TagsField(forms.CharField):
 
 
 class PublishForm(forms.Form):
-    """What is said of a published picture, and who finds it. `cleaned_data` is what `sharing.publish` takes."""
+    """Title, tags, licence and visibility of a published item. `cleaned_data` fits `publication.publish`."""
 
     title = forms.CharField(label=_("Title"), max_length=publication.TITLE, required=False, strip=True)
     tags = TagsField(
@@ -51,7 +51,7 @@ class PublishForm(forms.Form):
 
     @classmethod
     def of(cls, item: Item) -> PublishForm:
-        """A fresh form that says what is said of the item now."""
+        """An unbound form with the item's present values."""
         return cls(
             initial={
                 "title": item.title,
@@ -64,5 +64,5 @@ class PublishForm(forms.Form):
         )
 
     def clean_visibility(self) -> str:
-        """Where nothing was chosen, everybody."""
+        """Public where nothing was chosen."""
         return self.cleaned_data["visibility"] or Item.Visibility.PUBLIC

@@ -1,4 +1,4 @@
-"""Tags: how they are read and folded, and which stand in the public lists."""
+"""Tags of items: parsing, normalisation, storage, and listing in the public tag pages."""
 
 from __future__ import annotations
 
@@ -15,46 +15,46 @@ from gallery.models import Item, ItemTag, Tag
 from gallery.models.items import SHOWN
 
 MOST = 12
-"""Tags of one picture."""
+"""Tags per item."""
 LONGEST = 40
-"""Characters of one tag."""
+"""Characters per tag."""
 LONGEST_LIST = 2000
-"""Characters of a list of tags as it is typed; what is longer is not even looked at."""
+"""Characters of the typed list; a longer one is refused unread."""
 _BETWEEN = re.compile(r"[,，、;；\n\r]")
 _SPACES = re.compile(r"[\s_]+")
 _SIGNS = frozenset("-'’&.+:!")
 
 
 class TooManyTags(ValueError):
-    """More tags than a picture may have."""
+    """More than MOST tags."""
 
 
 class TagTooLong(ValueError):
-    """A tag of more characters than one may have; its text begins the message."""
+    """A tag longer than LONGEST characters; the message is its beginning."""
 
 
 def fold(name: str) -> str:
-    """The one form of a tag: NFKC, lower case, letters, numbers and few signs, single spaces; may be empty.
+    """The normal form of a tag: NFKC, lower case, letters, digits and a few signs, single spaces; may be empty.
 
-    What comes out is at most as long as NFKC makes it; the caller looks at its length.
+    Not bounded in length: NFKC can make text longer, so the caller checks the result.
     """
     text = unicodedata.normalize("NFKC", safe_text.without_invisible(unicodedata.normalize("NFKC", name)))
     text = unicodedata.normalize("NFKC", text.lower())
-    text = "".join(one if _may_stand(one) else " " for one in safe_text.without_invisible(text))
+    text = "".join(char if _is_allowed(char) else " " for char in safe_text.without_invisible(text))
     text = _SPACES.sub(" ", text).strip(" .'’-&:!")
     while text and unicodedata.category(text[0]).startswith("M"):
         text = text[1:]
-    # Signs alone are no word, and "." would be an address of its own.
-    return text if any(unicodedata.category(one)[0] in "LN" or one > "\u2000" for one in text) else ""
+    # A tag needs a letter or digit, and "." alone would be a different URL.
+    return text if any(unicodedata.category(char)[0] in "LN" or char > "\u2000" for char in text) else ""
 
 
-def _may_stand(one: str) -> bool:
-    kind = unicodedata.category(one)
-    return kind[0] in "LMN" or one in _SIGNS or (not one.isascii() and kind in ("So", "Sm", "Sk"))
+def _is_allowed(char: str) -> bool:
+    kind = unicodedata.category(char)
+    return kind[0] in "LMN" or char in _SIGNS or (not char.isascii() and kind in ("So", "Sm", "Sk"))
 
 
 def read(given: str | Iterable[str]) -> list[str]:
-    """Folded tags in the order they were given, each once; from a list, or from text with commas between.
+    """Normalised tags in the order given, each once; from a list, or from comma-separated text.
 
     Raises TooManyTags or TagTooLong.
     """
@@ -64,7 +64,7 @@ def read(given: str | Iterable[str]) -> list[str]:
         given = _BETWEEN.split(given)
     names: dict[str, None] = {}
     for raw in islice(given, LONGEST_LIST):
-        # Nobody types so much for forty characters; NFKC makes one letter eighteen at most.
+        # Cut before folding: NFKC makes one character eighteen at most, so a valid tag fits.
         name = fold(raw[: LONGEST * 20])
         if len(name) > LONGEST:
             raise TagTooLong(name[:LONGEST])
@@ -76,15 +76,18 @@ def read(given: str | Iterable[str]) -> list[str]:
 
 
 def write(item_id: int, names: Sequence[str]) -> None:
-    """Make these the item's tags, in this order. In the transaction that changed the item's row."""
+    """Set the item's tags, in this order. Call in the transaction that changes the item's row."""
     names = read(list(names))
     Tag.objects.bulk_create([Tag(name=name) for name in sorted(names)], ignore_conflicts=True)
-    # Held until they are in use: nobody may drop them as unused meanwhile.
+    # Locked until they are in use, so that nobody drops them as unused meanwhile.
     tags = Tag.objects.select_for_update(no_key=True).filter(name__in=names).order_by("pk")
-    known = dict(tags.values_list("name", "pk"))
-    ItemTag.objects.filter(item_id=item_id).exclude(tag__in=known.values()).delete()
+    pks = dict(tags.values_list("name", "pk"))
+    ItemTag.objects.filter(item_id=item_id).exclude(tag__in=pks.values()).delete()
     ItemTag.objects.bulk_create(
-        [ItemTag(item_id=item_id, tag_id=known[name], position=at) for at, name in enumerate(names)],
+        [
+            ItemTag(item_id=item_id, tag_id=pks[name], position=position)
+            for position, name in enumerate(names)
+        ],
         update_conflicts=True,
         unique_fields=["item", "tag"],
         update_fields=["position"],
@@ -93,27 +96,28 @@ def write(item_id: int, names: Sequence[str]) -> None:
 
 
 def relist(item_ids: Iterable[int]) -> None:
-    """Have these items' tags stand in the lists exactly while the items do; in the transaction that changed them."""
+    """List these items' tags in the tag pages exactly while the items are public; in the transaction that
+    changed them."""
     time = Item.objects.filter(SHOWN, pk=OuterRef("item")).values("published_at")[:1]
     ids = list(item_ids)
     for start in range(0, len(ids), 500):
-        some = ids[start : start + 500]
-        ItemTag.objects.filter(item_id__in=some).update(listed_at=Subquery(time))
+        batch = ids[start : start + 500]
+        ItemTag.objects.filter(item_id__in=batch).update(listed_at=Subquery(time))
 
 
 def unlist(item_ids: Iterable[int]) -> None:
-    """Take these items' tags out of the lists."""
+    """Remove these items' tags from the tag pages."""
     ItemTag.objects.filter(item_id__in=list(item_ids), listed_at__isnull=False).update(listed_at=None)
 
 
 def drop_unused(tag_ids: Iterable[int]) -> None:
-    """Delete those of these tags that no picture has any more: some are a person's own words."""
+    """Delete those of these tags that no item has any more: some are personal words of their authors."""
     with transaction.atomic():
         rows = Tag.objects.select_for_update().filter(pk__in=list(tag_ids)).order_by("pk")
-        some = list(rows.values_list("pk", flat=True))
-        # Asked again once nobody else can put one to use.
-        used = set(ItemTag.objects.filter(tag__in=some).values_list("tag_id", flat=True))
-        Tag.objects.filter(pk__in=set(some) - used).delete()
+        pks = list(rows.values_list("pk", flat=True))
+        # Checked again under the lock.
+        used = set(ItemTag.objects.filter(tag__in=pks).values_list("tag_id", flat=True))
+        Tag.objects.filter(pk__in=set(pks) - used).delete()
 
 
 def for_item(item: Item) -> list[str]:

@@ -1,8 +1,8 @@
-"""Justified rows: where rows of pictures break, for six widths at once, so that no script and no shift is needed.
+"""Justified rows: line breaks of picture rows for six container widths at once, so the layout needs no script.
 
 Tiles have `flex: var(--r) 1 0` and `aspect-ratio: var(--r)`; between two breaks they fill the width at equal
-height. A break is an empty full-width element that is shown in its width class alone. Breaks are chosen so that the
-heights of all rows are as near as possible to a target: least squares of log(height ÷ target), by dynamic programming.
+height. A break is an empty full-width element that is displayed in its width class alone. Breaks minimise the
+sum of squares of log(row height ÷ target height), by dynamic programming.
 """
 
 from __future__ import annotations
@@ -12,19 +12,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 MIN_RATIO, MAX_RATIO = 0.4, 2.6
-"""Pictures more extreme than this are cropped in rows (not on their own pages)."""
+"""Aspect ratios beyond these are cropped in rows (not on the item's own page)."""
 
 
 @dataclass(frozen=True)
 class Width:
-    """One class of container widths: a typical width, the wished height of rows and the gap, in CSS pixels."""
+    """A class of container widths: a typical width, the target height of rows and the gap, in CSS pixels."""
 
     width: int
     target: int
     gap: int
 
 
-# Container widths from 320, 440, 600, 840, 1150 and 1600; each laid out for a width inside its class.
+# Classes start at container widths 320, 440, 600, 840, 1150 and 1600; each is laid out for a width inside it.
 GALLERY = (
     Width(375, 210, 3), Width(510, 215, 3), Width(710, 220, 4),
     Width(980, 250, 6), Width(1340, 260, 6), Width(1840, 320, 8),
@@ -37,9 +37,9 @@ LIBRARY = (
 
 @dataclass(frozen=True)
 class Layout:
-    """For each tile the width classes in which a row ends after it; for each class the filler of the last row and about
-    how high all rows are together, in CSS pixels.
-    """
+    """Result for all width classes. `breaks`: per tile, the classes in which a row ends after it; `fillers`:
+    per class, the filler of the last row in units of ratio; `heights`: per class, the total height of all rows
+    in CSS pixels."""
 
     breaks: list[str]
     fillers: list[float] = field(default_factory=list)
@@ -52,17 +52,17 @@ class Layout:
 
     @property
     def height_style(self) -> str:
-        """The heights as CSS custom properties `--h0` to `--h5`: the place that rows hold which nobody sees yet."""
+        """The heights as CSS custom properties `--h0` to `--h5`: reserved for rows outside the viewport."""
         return ";".join(f"--h{index}:{value}px" for index, value in enumerate(self.heights))
 
 
 def shown_ratio(ratio: float) -> float:
-    """The ratio at which a picture stands in a row."""
+    """The aspect ratio of a picture in a row, clamped to MIN_RATIO and MAX_RATIO."""
     return min(MAX_RATIO, max(MIN_RATIO, ratio))
 
 
 def lay_out(ratios: Sequence[float], widths: Sequence[Width] = GALLERY, *, more: bool = False) -> Layout:
-    """Rows for pictures of these (shown) ratios. With `more` to come after them the last row is filled as well."""
+    """Rows for pictures of these (clamped) ratios. With `more` to come, the last row is filled up as well."""
     classes: list[list[str]] = [[] for _ in ratios]
     fillers, heights = [], []
     for index, width in enumerate(widths):
@@ -75,7 +75,7 @@ def lay_out(ratios: Sequence[float], widths: Sequence[Width] = GALLERY, *, more:
 
 
 def _best_breaks(ratios: Sequence[float], width: Width, more: bool) -> tuple[list[int], float]:
-    """The ends of the rows (exclusive, the last is the number of tiles), and the filler of the last row."""
+    """The ends of the rows (exclusive; the last is the number of tiles), and the filler of the last row."""
     count = len(ratios)
     costs = [0.0] + [math.inf] * count
     starts = [0] * (count + 1)
@@ -87,7 +87,7 @@ def _best_breaks(ratios: Sequence[float], width: Width, more: bool) -> tuple[lis
             cost = costs[start] + _cost(height, width.target, last=end == count and not more)
             if cost < costs[end]:
                 costs[end], starts[end] = cost, start
-            # Further pictures only make a row lower; below a third of the target nothing is gained.
+            # More pictures only make the row lower; below a third of the target nothing is gained.
             if height < width.target / 3:
                 break
     ends = []
@@ -100,31 +100,31 @@ def _best_breaks(ratios: Sequence[float], width: Width, more: bool) -> tuple[lis
 
 
 def _height(ratios: Sequence[float], ends: Sequence[int], width: Width, filler: float) -> int:
-    """How high these rows stand at the width of the class, gaps between them included."""
-    high, start = 0.0, 0
+    """The total height of these rows at the width of the class, gaps included."""
+    height, start = 0.0, 0
     for end in ends:
         total = sum(ratios[start:end]) + (filler if end == ends[-1] else 0.0)
-        high += (width.width - width.gap * (end - start - 1)) / total
+        height += (width.width - width.gap * (end - start - 1)) / total
         start = end
-    return round(high + width.gap * max(0, len(ends) - 1))
+    return round(height + width.gap * max(0, len(ends) - 1))
 
 
 def scaled(widths: Sequence[Width], target: int) -> tuple[Width, ...]:
-    """The same classes with another wish: `target` is the height of rows in the class of usual desktops."""
+    """The same classes scaled to another row height; `target` is that of the class of usual desktops."""
     factor = target / widths[-2].target
-    return tuple(replace(one, target=max(48, round(one.target * factor))) for one in widths)
+    return tuple(replace(width, target=max(48, round(width.target * factor))) for width in widths)
 
 
 def _cost(height: float, target: int, *, last: bool) -> float:
-    # The last row may be short: it gets a filler and costs nothing for being high.
+    # A short last row gets a filler, so its height costs nothing.
     return 0.0 if last and height > target else math.log(height / target) ** 2
 
 
 def _filler(ratios: Sequence[float], width: Width, more: bool) -> float:
-    """What is missing, in units of ratio, until the last row is as low as the target."""
+    """The filler, in units of ratio, that brings the last row down to the target height."""
     total = sum(ratios)
     height = (width.width - width.gap * (len(ratios) - 1)) / total
-    # A full row is kept full where more follows, unless so few pictures are left that it would tower.
+    # With more to come a full row stays full, unless so few pictures are left that it would be far too high.
     if height <= width.target * (1.6 if more else 1.15):
         return 0.0
     return max(0.0, (width.width - width.gap * len(ratios)) / width.target - total)

@@ -1,4 +1,5 @@
-"""Publish and unpublish items, at once. Share links are made in `gallery.shares.share_links`."""
+"""Publishing, unpublishing and describing items. Takes effect at once; share links are in
+`gallery.shares.share_links`."""
 
 from __future__ import annotations
 
@@ -23,14 +24,14 @@ TITLE = 120
 
 
 class Hidden(Exception):
-    """A moderator hid the item: it is neither published nor shared until it is shown again."""
+    """A moderator hid the item (or it is in the trash): it can't be published or shared until it is restored."""
 
 
 class Refused(Hidden):
-    """A moderator looked at it and did not let it be published."""
+    """A moderator reviewed the item and refused to publish it."""
 
 
-# What changes with the words of a published picture: its place in the search, and the copy that carries them.
+# What a change of a published item's texts makes stale: its search row and its rendition, which carries them.
 _OWED: dict[str, Any] = {"search_owed": True, "rendition_owed": True}
 
 
@@ -46,32 +47,33 @@ def publish(
     reviewed: bool = False,
     by: User | None = None,
 ) -> bool:
-    """Open the item to everybody: in the public lists, or `unlisted` for those who have its address.
+    """Publish the item: in the public lists, or `unlisted` for those who have its URL. Returns whether it is
+    published.
 
-    False where a moderator looks at it first: then the wish waits, and the item stays what it is. `reviewed`: a
-    moderator has. Doing it again changes what is said of it and keeps its place in the lists; what comes into them anew
-    stands at the top. `by`: who does it, where that is not who made it. Raises Hidden, Refused, Suspended, and
-    ValueError for tags, licence or visibility that are none.
+    False where a moderator reviews it first: then the request is stored and the item stays as it is.
+    `reviewed`: a moderator has approved it. `by`: who publishes, where that is not the item's author.
+    Publishing again changes its texts and keeps its place in the lists; an item new to them is placed at the
+    top. Raises Hidden, Refused, Suspended, and ValueError for invalid tags, licence or visibility.
     """
     if visibility not in (Item.Visibility.PUBLIC, Item.Visibility.UNLISTED):
         raise ValueError(visibility)
     if not reviewed:
         feature_flags.require("publishing")
-    named = item_tags.read(list(tags))
+    tag_names = item_tags.read(list(tags))
     with transaction.atomic():
         check_open_account(item.account_id)
         check_may_post(by or item.user)
-        if not reviewed and not _passes(item, visibility, by):
-            wish = {
+        if not reviewed and not _needs_no_review(item, visibility, by):
+            request = {
                 "title": safe_text.line(title, TITLE), "show_prompt": show_prompt, "sensitive": sensitive,
-                "licence": Licence(licence).value, "tags": named,
+                "licence": Licence(licence).value, "tags": tag_names,
             }  # fmt: skip
-            review.wish(item, wish, by)
+            review.wish(item, request, by)
             broadcast.items_changed([item.pk])
             return False
         changed = Item.objects.filter(pk=item.pk, hidden_at__isnull=True, trashed_at__isnull=True).update(
             visibility=visibility,
-            published_at=_place(visibility),
+            published_at=_listing_time(visibility),
             title=safe_text.line(title, TITLE),
             show_prompt=show_prompt,
             sensitive=sensitive or review.blurred(item),
@@ -81,13 +83,13 @@ def publish(
         )
         if not changed:
             raise Hidden
-        item_tags.write(item.pk, named)
+        item_tags.write(item.pk, tag_names)
         broadcast.items_changed([item.pk])
     return True
 
 
-def _passes(item: Item, visibility: str, by: User | None) -> bool:
-    """Whether it may be opened without a moderator's look. Locks the item. Raises Hidden and Refused."""
+def _needs_no_review(item: Item, visibility: str, by: User | None) -> bool:
+    """Whether it may be published without a review. Locks the item. Raises Hidden and Refused."""
     cases.lock(item)
     now = Item.objects.select_related("output").get(pk=item.pk)
     if now.review == Item.Review.REFUSED:
@@ -97,13 +99,13 @@ def _passes(item: Item, visibility: str, by: User | None) -> bool:
     if visibility == Item.Visibility.PUBLIC and review.needed(now, by):
         return False
     if now.review == Item.Review.WAITING:
-        # Wished otherwise meanwhile: nobody needs to look any more.
+        # The owner no longer asks for what was to be reviewed.
         review.withdraw(now)
     return True
 
 
-def _place(visibility: str) -> Case:
-    # The first time in a list counts: an edit must not push it to the top again.
+def _listing_time(visibility: str) -> Case:
+    # Keep the time it first entered the list: an edit must not move it to the top again.
     stays = When(visibility=visibility, published_at__isnull=False, then=F("published_at"))
     return Case(stays, default=Now())
 
@@ -118,35 +120,35 @@ def describe(
     tags: Iterable[str] | None = None,
     by: User | None = None,
 ) -> None:
-    """Change what is said of an item, published or not; None leaves one as it is. Raises as `publish` does.
+    """Change an item's texts, published or not; None leaves a value as it is. Raises as `publish` does.
 
-    What a moderator marked as sensitive stays so.
+    The sensitive mark stays where a moderator set it.
     """
-    given = {
+    values = {
         "title": None if title is None else safe_text.line(title, TITLE),
         "show_prompt": show_prompt,
         "sensitive": review.blurred(item) if sensitive is False else sensitive,
         "licence": None if licence is None else Licence(licence).value,
     }
-    changes = {name: value for name, value in given.items() if value is not None}
-    named = None if tags is None else item_tags.read(list(tags))
+    changes = {name: value for name, value in values.items() if value is not None}
+    tag_names = None if tags is None else item_tags.read(list(tags))
     with transaction.atomic():
         check_open_account(item.account_id)
         if item.visibility != Item.Visibility.PRIVATE:
             check_may_post(by or item.user)
-        if not changes and named is None:
+        if not changes and tag_names is None:
             return
-        # A copy is owed to others alone: who has it in private has the file itself.
+        # Only others get a rendition: the owner of a private item downloads the file itself.
         others = When(~Q(visibility=Item.Visibility.PRIVATE), then=True)
         owed = Case(others, default=F("rendition_owed"), output_field=BooleanField())
         Item.objects.filter(pk=item.pk).update(**changes, search_owed=True, rendition_owed=owed)
-        if named is not None:
-            item_tags.write(item.pk, named)
+        if tag_names is not None:
+            item_tags.write(item.pk, tag_names)
         broadcast.items_changed([item.pk])
 
 
 def unpublish(item: Item) -> None:
-    """Make the item private: page and pictures answer 404 to others from now on."""
+    """Make the item private: its public page and pictures answer 404 from now on."""
     with transaction.atomic():
         review.withdraw(item)
         Item.objects.filter(pk=item.pk).update(
@@ -157,10 +159,11 @@ def unpublish(item: Item) -> None:
 
 
 def publish_many(items: Sequence[Item], form_data: Mapping[str, Any], by: User | None = None) -> int:
-    """Publish several with what one form says of all (`PublishForm.cleaned_data`); how many are open now.
+    """Publish several items with the data of one form (`PublishForm.cleaned_data`); returns how many are now
+    published.
 
-    Each keeps its own title, and its own tags where the form names none. What a moderator hid, or lies in the trash,
-    is left out, and what waits for one is not open yet. Raises Suspended.
+    Each keeps its own title, and its own tags where the form has none. Items that are hidden or in the trash
+    are skipped, those that wait for a review are not counted. Raises Suspended.
     """
     done = 0
     for item in items:
@@ -173,13 +176,13 @@ def publish_many(items: Sequence[Item], form_data: Mapping[str, Any], by: User |
 
 
 def unpublish_many(items: Sequence[Item]) -> int:
-    """Make several private; how many were."""
+    """Make several items private; returns how many."""
     for item in items:
         unpublish(item)
     return len(items)
 
 
 def check_open_account(account_id: int | None) -> None:
-    """Raise Suspended where the account is closed to new things, or there is none."""
+    """Raise Suspended where the account is not active, or there is none."""
     if account_id is None or not Account.objects.filter(pk=account_id, status=Account.Status.ACTIVE).exists():
         raise Suspended

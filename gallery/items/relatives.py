@@ -1,4 +1,4 @@
-"""The family of a picture: what it was made from, and what was made from it, as far as a reader may see it."""
+"""Lineage of an item: the items it was made from, and those made from it, as far as the viewer may see them."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from predictions.models import Prediction, Status
 from predictions.models.prediction import MadeHow
 
 GENERATIONS = 5
-"""Ancestors that are looked for, one short query each."""
+"""Ancestors shown at most; one short query each."""
 CHILDREN = 12
 LOOKED_AT = 200
-"""Newest predictions made from a picture among which its children are found."""
+"""Newest predictions made from an item among which its children are searched."""
 
 
 @dataclass(frozen=True)
 class Relative:
-    """A picture of the family; `how` it was made from the one before it, or it from this one, in words."""
+    """A related item; `how` is the label of how it was made from its parent."""
 
     tile: tiles.Tile
     how: str
@@ -30,7 +30,7 @@ class Relative:
 
 @dataclass(frozen=True)
 class Family:
-    """Ancestors, the oldest first, and children, the newest first."""
+    """Ancestors, oldest first, and children, newest first."""
 
     ancestors: list[Relative] = field(default_factory=list)
     children: list[Relative] = field(default_factory=list)
@@ -40,15 +40,16 @@ class Family:
 
 
 def for_item(item: Item, viewer: Viewer) -> Family:
-    """The family of an item that the viewer sees. Unlisted and sensitive pictures of others are no part of it.
+    """The lineage of an item that the viewer sees, without others' unlisted and sensitive items.
 
-    A picture whose prompt is kept back keeps back where it comes from, too.
+    Where the prompt is not shown to the viewer, the ancestors aren't either.
     """
     return Family(_ancestors(item, viewer), _children(item, viewer))
 
 
-def _listed(viewer: Viewer) -> ItemQuerySet:
-    """What of others' may stand in a list for everybody, and all of the viewer's own."""
+def _candidates(viewer: Viewer) -> ItemQuerySet:
+    """Items that may appear in a lineage: others' public ones whose prompt is shown, and all of the viewer's
+    own."""
     account = access.account_of(viewer)
     anybody = Q(visibility=Item.Visibility.PUBLIC, hidden_at__isnull=True, show_prompt=True, sensitive=False)
     mine = Q(account=account) if account is not None else Q(pk__in=[])
@@ -66,7 +67,7 @@ def _ancestors(item: Item, viewer: Viewer) -> list[Relative]:
         origin = child.output.prediction
         if not origin.made_from or origin.made_from in seen:
             break
-        parent = _listed(viewer).filter(public_id=origin.made_from).first()
+        parent = _candidates(viewer).filter(public_id=origin.made_from).first()
         if parent is None:
             break
         found.append(_relative(parent, origin, viewer))
@@ -76,12 +77,12 @@ def _ancestors(item: Item, viewer: Viewer) -> list[Relative]:
 
 
 def _children(item: Item, viewer: Viewer) -> list[Relative]:
-    # Without the empty ones, as the index is.
+    # Excludes the empty value as the partial index does.
     made = Prediction.objects.filter(~Q(made_from=""), made_from=item.public_id, status=Status.SUCCEEDED)
     newest = list(made.order_by("-id").values_list("pk", flat=True)[:LOOKED_AT])
     if not newest:
         return []
-    rows = _listed(viewer).filter(output__prediction__in=newest).exclude(pk=item.pk)
+    rows = _candidates(viewer).filter(output__prediction__in=newest).exclude(pk=item.pk)
     return [_relative(row, row.output.prediction, viewer) for row in rows.order_by("-id")[:CHILDREN]]
 
 

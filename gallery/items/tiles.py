@@ -1,4 +1,4 @@
-"""Pictures as tiles of justified rows: addresses, placeholders and words for those who do not see them."""
+"""Tiles of justified rows: URLs, placeholders, `srcset` and alternative texts of pictures."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _BLUR = re.compile(r"data:image/(?:png|jpeg|webp|gif);base64,[A-Za-z0-9+/=]{1,40
 
 @dataclass(frozen=True)
 class Tile:
-    """One picture in a row. `breaks` are the width classes in which the row ends after it."""
+    """One item in a row. `breaks`: the width classes in which a row ends after it."""
 
     item: Item
     own: bool
@@ -31,55 +31,55 @@ class Tile:
 
     @property
     def href(self) -> str:
-        """The page behind it: the owner's in lists of their own, else the public one."""
+        """The URL of its page: the library's in the owner's own lists, else the public one."""
         return reverse("library_item" if self.own else "gallery_item", args=[self.item.public_id])
 
     @property
     def ratio(self) -> str:
-        """Width by height as it stands in the row."""
+        """The aspect ratio in the row."""
         return f"{justified_rows.shown_ratio(self.item.ratio):.4f}"
 
     @property
     def style(self) -> str:
-        """Ratio, colour and blur: they hold the place until the picture is there."""
+        """Aspect ratio, colour and blur as CSS: the placeholder until the picture has loaded."""
         return f"--r:{self.ratio};{placeholder(self.item)}"
 
     @property
     def srcset(self) -> str:
-        """The two thumbnails with their real widths."""
+        """The thumbnails with their real widths."""
         return srcset(self.item)
 
     @property
     def sizes(self) -> str:
-        """How wide the tile will be, as near as can be told before layout."""
+        """Its width on the page, as close as can be told before layout."""
         ratio = justified_rows.shown_ratio(self.item.ratio)
         phone = min(100, round(ratio * 56))
         return f"(max-width: 640px) {phone}vw, {round(ratio * self.target)}px"
 
     @property
     def is_still(self) -> bool:
-        """Whether nothing in it moves; its file was loaded with it."""
+        """Whether it is not animated or a video; reads the loaded file."""
         return not self.item.moves
 
     @property
     def is_clear(self) -> bool:
-        """Whether something of it is transparent."""
+        """Whether it has transparency."""
         return is_clear(self.item)
 
     @property
     def bytes(self) -> int:
-        """The size of the original."""
+        """The size of the original file."""
         return self.item.output.file.size
 
     @property
     def alt(self) -> str:
-        """What it shows, as far as the reader may know it."""
+        """Its alternative text, as far as the viewer may read it."""
         return words_for(self.item, own=self.own)
 
 
 @dataclass(frozen=True)
 class Group:
-    """Rows of pictures, with a day's heading in the library."""
+    """Rows of items; in the library, those of one day."""
 
     tiles: list[Tile]
     filler_style: str
@@ -89,12 +89,12 @@ class Group:
 
 
 def picture_url(item: Item, size: str) -> str:
-    """The item's own picture address, checked at each request."""
+    """The item's own picture URL, which checks access at each request."""
     return reverse("item_picture", args=[item.public_id, size])
 
 
 def srcset(item: Item) -> str:
-    """The sizes that exist, for `srcset`; empty where there are no thumbnails."""
+    """The sizes that exist, for `srcset`; empty without thumbnails."""
     found = [(name, getattr(item.output, name)) for name in ("small", "medium")]
     return ", ".join(
         f"{picture_url(item, name)} {file.width}w" for name, file in found if file and file.width
@@ -102,14 +102,14 @@ def srcset(item: Item) -> str:
 
 
 def is_clear(item: Item) -> bool:
-    """Whether something of it is transparent: of such pictures only the colour is noted, and no blur."""
+    """Whether it has transparency: such outputs have a colour but no blur."""
     return bool(item.output.colour) and not item.output.blur
 
 
 def placeholder(item: Item) -> str:
-    """Dominant colour and tiny blur as CSS custom properties; what is not of the expected form is left out.
+    """Dominant colour and tiny blur as CSS custom properties; values not of the expected form are left out.
 
-    What is transparent stands on a checkerboard instead, which stays.
+    Pictures with transparency get a checkerboard instead, which stays behind them.
     """
     output = item.output
     if is_clear(item):
@@ -126,7 +126,7 @@ def words_for(item: Item, *, own: bool) -> str:
     """Alternative text: the title, the prompt where it may be read, or whose picture it is."""
     if item.title:
         return item.title
-    # Lists read only how it begins (`access.for_tiles`).
+    # Lists load only the beginning of the prompt (`access.for_tiles`).
     begins: str | None = vars(item).get("begins")
     prompt = item.prompt if begins is None else begins
     if prompt and (own or item.show_prompt):
@@ -142,7 +142,7 @@ def group(
     more: bool,
     day: date | None = None,
 ) -> Group:
-    """Lay out some items as rows."""
+    """Lay out items as rows."""
     layout = justified_rows.lay_out(
         [justified_rows.shown_ratio(item.ratio) for item in items], widths, more=more
     )
@@ -154,7 +154,7 @@ def group(
 def groups_by_day(
     items: Sequence[Item], *, more: bool, widths: Sequence[justified_rows.Width] = justified_rows.LIBRARY
 ) -> list[Group]:
-    """A member's items by the reader's own days, newest day first."""
+    """A member's items grouped by days in the current time zone, newest first."""
     days: dict[date, list[Item]] = {}
     for item in items:
         days.setdefault(timezone.localtime(item.created_at).date(), []).append(item)

@@ -1,4 +1,4 @@
-"""Publishing an own picture, and taking it back."""
+"""Publish and unpublish an own item; and the redirect from a prediction's id to its item."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from predictions.models import Prediction
 @require_POST
 @member_required
 def publish(request: HttpRequest, public_id: str) -> HttpResponse:
-    """Open it to everybody, or to whoever has its address, with what its owner says of it."""
+    """Publish an own item, publicly or unlisted, with the form's title, tags and options."""
     item = access.owned(request.user, public_id)
     form = PublishForm(request.POST)
     if not form.is_valid():
@@ -38,17 +38,17 @@ def publish(request: HttpRequest, public_id: str) -> HttpResponse:
     except permissions.Suspended as refused:
         messages.error(request, refused.words)
     else:
-        messages.success(request, _said(form.cleaned_data) if opened else WAITS)
+        messages.success(request, _confirmation(form.cleaned_data) if opened else WAITS)
     return back(item)
 
 
 WAITS = gettext_lazy("A moderator looks at it first. Then it is public just as you wished, and you are told.")
 
 
-def _said(chosen: dict[str, Any]) -> str:
-    if chosen["visibility"] == Item.Visibility.UNLISTED:
+def _confirmation(data: dict[str, Any]) -> str:
+    if data["visibility"] == Item.Visibility.UNLISTED:
         return _("Open to whoever has its address; no list shows it.")
-    if chosen["show_prompt"]:
+    if data["show_prompt"]:
         return _("Public now, with its prompt.")
     return _("Public now. Your prompt stays hidden.")
 
@@ -63,13 +63,13 @@ def unpublish(request: HttpRequest, public_id: str) -> HttpResponse:
     return back(item)
 
 
-def _own(public_id: str, account: Account) -> Prediction | None:
-    mine = Prediction.objects.filter(public_id=public_id, account=account)
-    return mine.only("public_id", "status").first()
+def _own_prediction(public_id: str, account: Account) -> Prediction | None:
+    rows = Prediction.objects.filter(public_id=public_id, account=account)
+    return rows.only("public_id", "status").first()
 
 
-def _own_address(prediction: Prediction, item: Item | None) -> str:
-    """The picture, or what became of its webhooks, or the studio."""
+def _own_url(prediction: Prediction, item: Item | None) -> str:
+    """The item's page, else the log of the prediction's webhooks, else the studio."""
     if item is not None:
         return reverse("library_item", args=[item.public_id])
     if prediction.is_ended and prediction.deliveries.exists():
@@ -79,12 +79,12 @@ def _own_address(prediction: Prediction, item: Item | None) -> str:
 
 @require_safe
 def prediction_redirect(request: HttpRequest, public_id: str) -> HttpResponse:
-    """Its owner comes to the item, else to the log of its webhooks or the studio; others to a published item."""
+    """Redirect the owner to the item, to the webhook log or to the studio; anybody else to a published item."""
     items = Item.objects.filter(output__prediction__public_id=public_id).order_by("output__index")
     account = access.account_of(request.user)
-    own = _own(public_id, account) if account else None
+    own = _own_prediction(public_id, account) if account else None
     if own:
-        return HttpResponseRedirect(_own_address(own, items.filter(trashed_at__isnull=True).first()))
+        return HttpResponseRedirect(_own_url(own, items.filter(trashed_at__isnull=True).first()))
     published = items.public().first()
     if published is None:
         if account is None:

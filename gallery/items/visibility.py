@@ -1,4 +1,4 @@
-"""What follows from an item being hidden or in the trash: whether its file is withheld, and where its tags stand."""
+"""What follows from an item being hidden or trashed: its output URL is withheld and its tags unlisted."""
 
 from __future__ import annotations
 
@@ -11,15 +11,17 @@ from gallery.live import broadcast
 from gallery.models import Item
 from predictions.models import Output
 
-_KEPT_BACK = Q(hidden_at__isnull=False) | Q(trashed_at__isnull=False)
+_WITHHELD = Q(hidden_at__isnull=False) | Q(trashed_at__isnull=False)
 
 
 def propagate(item_ids: Sequence[int]) -> None:
-    """Put right what hangs on these items' state; in the transaction that changed it, for at most some hundreds.
+    """Update what depends on these items' state; in the transaction that changed it, for a few hundred items at
+    most.
 
-    The address that the API gave out is withheld for both reasons: only the owner's session or token still opens it.
+    A hidden or trashed item's output URL, which the API gave out, then opens only with its owner's session or
+    token.
     """
-    kept_back = Exists(Item.objects.filter(_KEPT_BACK, output=OuterRef("pk")))
-    Output.objects.filter(item__in=item_ids).update(withheld=kept_back)
+    withheld = Exists(Item.objects.filter(_WITHHELD, output=OuterRef("pk")))
+    Output.objects.filter(item__in=item_ids).update(withheld=withheld)
     item_tags.relist(item_ids)
     broadcast.items_changed(item_ids)

@@ -1,1 +1,1 @@
-"""A member's own pictures."""
+"""The library: a member's own items, filters, bulk actions, trash and downloads."""

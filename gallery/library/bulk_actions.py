@@ -1,6 +1,7 @@
-"""Deeds on several pictures at once: into the trash and back, publish, collect, download. Forms first, scripts second.
+"""Bulk actions on selected items: trash, restore, publish, collect, download, delete. Work without scripts.
 
-A form that a script sent (`Accept: application/json`) is answered with what to say; any other leads back to a page.
+A script (`Accept: application/json`) gets JSON with the message to show; any other form post is redirected to a
+page.
 """
 
 from __future__ import annotations
@@ -39,45 +40,46 @@ from gallery.models import Item
 from predictions.files import media
 
 MOST_PUBLISHED = 1000
-"""Pictures that are published or collected at once: each of them is looked at on its own."""
-_SOME = 50
+"""Items per request for publishing and collecting, which work item by item."""
+_BATCH = 50
 
 
 class Refusal(Exception):
-    """A deed that is not done, in words for the member."""
+    """An action that is not carried out; the message is for the member."""
 
 
 @dataclass(frozen=True)
 class Done:
-    """What was done: how many, in words, and the moment by which it is undone where it can be."""
+    """The result of an action: count, message, and the moment that identifies it for undo, where it can be
+    undone."""
 
     count: int
     words: str
     at: datetime | None = None
     gone: bool = False
-    """Whether the pictures are no longer where they were chosen."""
+    """Whether the items have left the list they were selected in."""
 
 
 @require_POST
 @member_required
 def bulk(request: HttpRequest) -> HttpResponse:
-    """Do one `deed` with everything that was chosen."""
-    deed = _DEEDS.get(request.POST.get("deed", ""))
+    """Run one action (field `deed`) on the selected items."""
+    action = _ACTIONS.get(request.POST.get("deed", ""))
     with timezone.override(reader_zone(request)):
         try:
-            if deed is None:
+            if action is None:
                 raise Refusal(_("Choose what to do with them."))
             chosen = selection.chosen(user_of(request), request.POST)
             if not len(chosen):
                 raise Refusal(_("Select pictures first."))
-            return _told(request, deed(request, chosen))
+            return _answer(request, action(request, chosen))
         except selection.TooMany:
             return _refused(request, _("Up to 10,000 pictures at once."))
         except Refusal as refusal:
             return _refused(request, str(refusal))
 
 
-def _into_trash(request: HttpRequest, chosen: Chosen) -> Done:
+def _trash(request: HttpRequest, chosen: Chosen) -> Done:
     at = trash.now()
     count = trash.move_ids(account_of(request), chosen.pks, at=at)
     return Done(count, toasts.in_trash(count), at, gone=True)
@@ -87,11 +89,11 @@ def _publish(request: HttpRequest, chosen: Chosen) -> Done:
     form = PublishForm(request.POST)
     if not form.is_valid():
         raise Refusal(" ".join(str(fault) for faults in form.errors.values() for fault in faults))
-    _few(chosen)
+    _check_limit(chosen)
     user = user_of(request)
     try:
         count = sum(
-            publication.publish_many(some, form.cleaned_data, by=user) for some in _items(user, chosen)
+            publication.publish_many(batch, form.cleaned_data, by=user) for batch in _items(user, chosen)
         )
     except permissions.Suspended as refused:
         raise Refusal(refused.words) from None
@@ -100,8 +102,8 @@ def _publish(request: HttpRequest, chosen: Chosen) -> Done:
 
 
 def _unpublish(request: HttpRequest, chosen: Chosen) -> Done:
-    _few(chosen)
-    count = sum(publication.unpublish_many(some) for some in _items(user_of(request), chosen))
+    _check_limit(chosen)
+    count = sum(publication.unpublish_many(batch) for batch in _items(user_of(request), chosen))
     return Done(count, toasts.unpublished(count))
 
 
@@ -109,7 +111,7 @@ def _collect(request: HttpRequest, chosen: Chosen) -> Done:
     user = user_of(request)
     try:
         collection = _collection(user, request.POST)
-        items = [item for some in _items(user, chosen) for item in some]
+        items = [item for batch in _items(user, chosen) for item in batch]
         count = curation.add(collection, items, user)
     except curation.NoTitle:
         raise Refusal(_("Choose a collection, or name a new one.")) from None
@@ -125,7 +127,7 @@ def _collect(request: HttpRequest, chosen: Chosen) -> Done:
 
 
 def _collection(user: User, form: QueryDict) -> Any:
-    """The chosen collection, or a new one of that title. Raises Refusal, and what making one raises."""
+    """The selected collection, or a new one of that title. Raises Refusal, and what creating one raises."""
     public_id = form.get("collection", "")
     if not public_id:
         return curation.create(user, form.get("new_collection", ""))
@@ -135,23 +137,23 @@ def _collection(user: User, form: QueryDict) -> Any:
     return found
 
 
-_DEEDS: dict[str, Callable[[HttpRequest, Chosen], Done]] = {
-    "trash": _into_trash,
+_ACTIONS: dict[str, Callable[[HttpRequest, Chosen], Done]] = {
+    "trash": _trash,
     "publish": _publish,
     "unpublish": _unpublish,
     "collect": _collect,
 }
 
 
-def _few(chosen: Chosen) -> None:
+def _check_limit(chosen: Chosen) -> None:
     if len(chosen) > MOST_PUBLISHED:
         raise Refusal(_("Up to 1,000 pictures at once. Choose fewer."))
 
 
 def _items(user: User, chosen: Chosen) -> Any:
-    """The chosen items in lists of some, in order; still the member's own when their turn comes."""
+    """The selected items in batches, in order; those that are still the member's own when their batch comes."""
     assert user.account is not None
-    for pks in chosen.batches(_SOME):
+    for pks in chosen.batches(_BATCH):
         found = Item.objects.owned_by(user.account).in_bulk(pks)
         yield [found[pk] for pk in pks if pk in found]
 
@@ -159,7 +161,7 @@ def _items(user: User, chosen: Chosen) -> Any:
 @require_POST
 @member_required
 def archived(request: HttpRequest) -> HttpResponse:
-    """A zip of what was chosen, sent while it is made."""
+    """A zip of the selected items, streamed while it is built."""
     account = account_of(request)
     with timezone.override(reader_zone(request)):
         try:
@@ -170,34 +172,34 @@ def archived(request: HttpRequest) -> HttpResponse:
             return _refused(request, _("Select pictures first."))
         name = f"darkroom-{timezone.localdate():%Y-%m-%d}.zip"
     media.require_storage()
-    answer = StreamingHttpResponse(zip_download.stream(account, chosen.pks), content_type="application/zip")
-    answer["Content-Disposition"] = f'attachment; filename="{name}"'
-    answer["Cache-Control"] = "private, no-store"
-    answer["X-Content-Type-Options"] = "nosniff"
-    return answer  # type: ignore[return-value]  # (a view may stream; Django's stubs keep the two apart)
+    response = StreamingHttpResponse(zip_download.stream(account, chosen.pks), content_type="application/zip")
+    response["Content-Disposition"] = f'attachment; filename="{name}"'
+    response["Cache-Control"] = "private, no-store"
+    response["X-Content-Type-Options"] = "nosniff"
+    return response  # type: ignore[return-value]  # (a view may stream; Django's stubs keep the two apart)
 
 
 @require_safe
 @member_required
 def measured(request: HttpRequest) -> HttpResponse:
-    """How many pictures the filter of the address lets through, and their size: what "all" would mean."""
+    """How many items match the filter of the URL, and their size: what "select all" would cover."""
     with timezone.override(reader_zone(request)):
         found = item_queries.measured(user_of(request), item_filters.read(request.GET.dict()))
     words = f"{found.count:,}{'+' if found.more else ''}"
-    told = {
+    answer = {
         "count": found.count,
         "more": found.more,
         "words": words,
         "bytes": found.bytes,
         "size": filesizeformat(found.bytes),
     }
-    return JsonResponse(told, headers={"Cache-Control": "private, no-store"})
+    return JsonResponse(answer, headers={"Cache-Control": "private, no-store"})
 
 
 @require_POST
 @member_required
 def restore(request: HttpRequest) -> HttpResponse:
-    """Bring back from the trash: what was moved together at a moment (`at`), or what was chosen there."""
+    """Restore from the trash: what was moved at one moment (`at`), or what was selected there."""
     account = account_of(request)
     at = selection.moment(request.POST.get("at", ""))
     try:
@@ -209,13 +211,13 @@ def restore(request: HttpRequest) -> HttpResponse:
         return _refused(request, _("Up to 10,000 pictures at once."))
     if not count:
         return _refused(request, _("Nothing was brought back: it is no longer in the trash."))
-    return _told(request, Done(count, toasts.restored(count), gone=at is None))
+    return _answer(request, Done(count, toasts.restored(count), gone=at is None))
 
 
 @require_POST
 @member_required
 def erase(request: HttpRequest) -> HttpResponse:
-    """Delete what was chosen in the trash for good, or with `all` everything in it."""
+    """Delete selected items from the trash for good, or with `all` everything in it."""
     account = account_of(request)
     try:
         if request.POST.get("all") == "1":
@@ -226,10 +228,10 @@ def erase(request: HttpRequest) -> HttpResponse:
         return _refused(request, _("Up to 10,000 pictures at once."))
     if not count:
         return _refused(request, _("Select pictures first."))
-    return _told(request, Done(count, toasts.deleted(count), gone=True))
+    return _answer(request, Done(count, toasts.deleted(count), gone=True))
 
 
-def _told(request: HttpRequest, done: Done) -> HttpResponse:
+def _answer(request: HttpRequest, done: Done) -> HttpResponse:
     if _wants_json(request):
         undo = selection.stamp(done.at) if done.at and done.count else ""
         return JsonResponse({"count": done.count, "words": done.words, "undo": undo, "gone": done.gone})

@@ -1,7 +1,7 @@
-"""The filters of the library: read from an address, applied as ranges of indexes, shown as chips.
+"""Filters of the library: parsed from the query string, applied to the queryset, shown as chips.
 
-What a filter names and nobody knows (a model, somebody else's collection) matches nothing; what is no filter at all is
-left out, so that a page of somebody's own address book opens all the same.
+A filter value that matches nothing (an unknown model, somebody else's collection) gives an empty list; an
+invalid one is ignored, so that old bookmarks still open.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ from predictions.models import HostedModel
 MOST_TEXT = 200
 _FIRST, _LAST = date(1971, 1, 1), date(9000, 1, 1)
 _NOBODY = 0
-"""A row number that no row has."""
+"""A primary key that no row has."""
 
 
 @dataclass(frozen=True)
 class Chip:
-    """One filter that is on: its words, and the address of the same list without it."""
+    """An active filter: its label, and the URL of the same list without it."""
 
     words: str
     url: str
@@ -39,7 +39,7 @@ class Chip:
 
 @dataclass(frozen=True)
 class Filter:
-    """What is wanted of the library; everything empty means all of it. All of it must be met."""
+    """Filters of the library, combined with AND; an empty value does not filter."""
 
     text: str = ""
     model: str = ""
@@ -51,11 +51,11 @@ class Filter:
     shared: bool = False
     collection: str = ""
     asof: datetime | None = None
-    """Nothing that came later; for deeds on all that matches, and never part of an address."""
+    """Excludes items created later. For bulk actions on all that matches; never part of a URL."""
 
     def params(self) -> dict[str, str]:
-        """As the parameters of an address."""
-        given = {
+        """The filter as query parameters."""
+        values = {
             "q": self.text,
             "model": self.model,
             "from": self.since.isoformat() if self.since else "",
@@ -66,31 +66,31 @@ class Filter:
             "shared": "1" if self.shared else "",
             "in": self.collection,
         }
-        return {name: value for name, value in given.items() if value}
+        return {name: value for name, value in values.items() if value}
 
     @property
     def query(self) -> str:
-        """The parameters as they stand in an address, without the question mark."""
+        """The filter as a query string, without the question mark."""
         return urlencode(self.params())
 
     def __bool__(self) -> bool:
         return bool(self.params())
 
 
-def read(given: Mapping[str, str]) -> Filter:
-    """The filter that the parameters of an address ask for."""
-    since, until = _day(given.get("from", "")), _day(given.get("to", ""))
-    owner, slash, name = given.get("model", "")[:201].partition("/")
+def read(params: Mapping[str, str]) -> Filter:
+    """The filter in these query parameters."""
+    since, until = _day(params.get("from", "")), _day(params.get("to", ""))
+    owner, slash, name = params.get("model", "")[:201].partition("/")
     return Filter(
-        text=" ".join(given.get("q", "")[:MOST_TEXT].replace("\0", "").split()),
+        text=" ".join(params.get("q", "")[:MOST_TEXT].replace("\0", "").split()),
         model=f"{owner}/{name}" if slash and "\0" not in owner + name else "",
         since=since,
         until=until,
-        kind=_one_of(given.get("kind", ""), ("picture", "film")),
-        show=_one_of(given.get("show", ""), Item.Visibility.values),
-        liked=given.get("liked") == "1",
-        shared=given.get("shared") == "1",
-        collection=word(given.get("in", "")),
+        kind=_one_of(params.get("kind", ""), ("picture", "film")),
+        show=_one_of(params.get("show", ""), Item.Visibility.values),
+        liked=params.get("liked") == "1",
+        shared=params.get("shared") == "1",
+        collection=word(params.get("in", "")),
     )
 
 
@@ -107,7 +107,7 @@ def _one_of(text: str, known: Any) -> str:
 
 
 def word(text: str) -> str:
-    """The text where it may be an id of ours, else nothing."""
+    """The text if it is well-formed as an id, else ""."""
     return (
         text
         if len(text) <= 32 and text.isascii() and text.replace("-", "").replace("_", "").isalnum()
@@ -116,9 +116,9 @@ def word(text: str) -> str:
 
 
 def matching(user: User, wanted: Filter) -> ItemQuerySet:
-    """A member's items that the filter lets through, all but its words, which the search looks for.
+    """The member's items that pass the filter, except for its text, which the search applies.
 
-    Days are those of the present time zone.
+    Days are those of the current time zone.
     """
     assert user.account is not None
     items = Item.objects.owned_by(user.account).filter(_times(wanted))
@@ -132,30 +132,30 @@ def matching(user: User, wanted: Filter) -> ItemQuerySet:
             items.filter(model_id__in=films) if wanted.kind == "film" else items.exclude(model_id__in=films)
         )
     if wanted.liked:
-        items = items.filter(_walked(Like.objects.filter(user=user)))
+        items = items.filter(_having(Like.objects.filter(user=user)))
     if wanted.shared:
-        # From the links, which are few, to the items, and not the other way round through all items.
-        # Whoever made them may act for another account now.
+        # Start from the links, which are few, rather than check every item. Their creators may act for
+        # another account now.
         makers = Membership.objects.filter(account=user.account).values("user")
         links = ShareLink.objects.open().filter(created_by__in=makers, item__isnull=False)
         items = items.filter(pk__in=links.values("item_id"))
     if wanted.collection:
         inside = CollectionItem.objects.filter(collection_id=_collection_id(user, wanted.collection))
-        items = items.filter(_walked(inside))
+        items = items.filter(_having(inside))
     return items
 
 
-def _walked(rows: Any) -> Q:
-    """Items that have one of these rows, asked of each on the way from the newest on.
+def _having(rows: Any) -> Q:
+    """Items that have one of these rows, checked item by item from the newest on.
 
-    As a set of its own PostgreSQL takes it for smaller than it is, and sorts all of it with all that a tile needs; with
-    the second half, which no item meets, it cannot.
+    Given the set alone, PostgreSQL underestimates its size and sorts all of it with every column of a tile; the
+    second condition, which no item meets, rules that plan out.
     """
     return Q(Exists(rows.filter(item=OuterRef("pk")))) | Q(pk=_NOBODY)
 
 
 def _times(wanted: Filter) -> Q:
-    """The range of times, so that the index on account and time begins and ends in it."""
+    """The range of creation times, so that the index on account and time is used as a range."""
     range_ = Q()
     if wanted.since:
         range_ &= Q(created_at__gte=_midnight(wanted.since))
@@ -189,32 +189,32 @@ def collections_of(user: User) -> Any:
 
 
 def chips(user: User, wanted: Filter) -> list[Chip]:
-    """The filters that are on, each with the way to clear it alone."""
-    words: list[tuple[str, str, Any]] = []
+    """The active filters, each with the URL that clears it."""
+    active: list[tuple[str, str, Any]] = []
     if wanted.text:
-        words.append(("text", _("“%(words)s”") % {"words": wanted.text}, ""))
+        active.append(("text", _("“%(words)s”") % {"words": wanted.text}, ""))
     if wanted.model:
-        words.append(("model", wanted.model.partition("/")[2], ""))
+        active.append(("model", wanted.model.partition("/")[2], ""))
     if wanted.since:
-        words.append(("since", _("from %(day)s") % {"day": _shown(wanted.since)}, None))
+        active.append(("since", _("from %(day)s") % {"day": _day_label(wanted.since)}, None))
     if wanted.until:
-        words.append(("until", _("until %(day)s") % {"day": _shown(wanted.until)}, None))
+        active.append(("until", _("until %(day)s") % {"day": _day_label(wanted.until)}, None))
     if wanted.kind:
-        words.append(("kind", kinds()[wanted.kind], ""))
+        active.append(("kind", kinds()[wanted.kind], ""))
     if wanted.show:
-        words.append(("show", str(SHOWN_AS[wanted.show]()), ""))
+        active.append(("show", str(SHOWN_AS[wanted.show]()), ""))
     if wanted.liked:
-        words.append(("liked", _("Liked"), False))
+        active.append(("liked", _("Liked"), False))
     if wanted.shared:
-        words.append(("shared", _("Shared by link"), False))
+        active.append(("shared", _("Shared by link"), False))
     if wanted.collection:
-        words.append(("collection", _title(user, wanted.collection), ""))
-    return [Chip(text, url_of(replace(wanted, **{name: empty}))) for name, text, empty in words]
+        active.append(("collection", _title(user, wanted.collection), ""))
+    return [Chip(text, url_of(replace(wanted, **{name: empty}))) for name, text, empty in active]
 
 
 @dataclass(frozen=True)
 class Option:
-    """One value of a filter: its words, the address of the list under it, and whether it is on."""
+    """One value of a filter: its label, the URL of the list with it, and whether it is active."""
 
     value: str
     words: str
@@ -223,7 +223,7 @@ class Option:
 
 
 def options(wanted: Filter, name: str, values: Mapping[str, str]) -> list[Option]:
-    """The values of one filter; the one that is on leads back to the list without it."""
+    """The values of one filter; the active one links to the list without it."""
     now = getattr(wanted, name)
     return [
         Option(
@@ -238,7 +238,7 @@ def _as(name: str, value: Any) -> dict[str, Any]:
 
 
 def kinds() -> dict[str, str]:
-    """The kinds of items, in words."""
+    """The kinds of items, with labels."""
     return {"picture": _("Pictures"), "film": _("Videos")}
 
 
@@ -249,7 +249,7 @@ SHOWN_AS: dict[str, Any] = {
 }
 
 
-def _shown(day: date) -> str:
+def _day_label(day: date) -> str:
     return date_format(day, pgettext("format of a day", "j F Y"))
 
 
@@ -259,6 +259,6 @@ def _title(user: User, public_id: str) -> str:
 
 
 def url_of(wanted: Filter, **more: str) -> str:
-    """The address of the library under a filter, with further parameters."""
+    """The URL of the library with a filter and further parameters."""
     query = urlencode({**wanted.params(), **more})
     return f"{reverse('library')}?{query}" if query else reverse("library")

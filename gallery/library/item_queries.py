@@ -1,4 +1,4 @@
-"""Pages of the library under a filter, how many match, and which rows a deed on all of them means."""
+"""Queries of the library: a page under a filter, counts, and the rows that "select all" means."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from gallery.search import results
 from predictions.models import HostedModel
 
 MANY = 1000
-"""Counts go so far and no further: nobody waits for a million rows to be counted."""
+"""Counts stop here: nobody waits for a million rows to be counted."""
 MOST = 10_000
-"""Items that one deed on all that matches is about."""
+"""Items that one bulk action covers at most."""
 _STEP = 500
 
 
@@ -34,7 +34,7 @@ def page(user: User, wanted: Filter, size: int, after: str = "") -> pagination.R
 
 
 def ids(user: User, wanted: Filter, most: int = MOST) -> list[int]:
-    """The row numbers of what matches, newest first, at most so many."""
+    """Primary keys of the items that match, newest first, at most `most`."""
     items = item_filters.matching(user, wanted)
     if not wanted.text:
         newest = items.order_by("-created_at", "-id")
@@ -43,9 +43,9 @@ def ids(user: User, wanted: Filter, most: int = MOST) -> list[int]:
     after = ""
     assert user.account is not None
     while len(found) < most:
-        some = results.own_page(user.account, wanted.text, _STEP, after, within=items)
-        found += [item.pk for item in some.rows]
-        after = some.older
+        page = results.own_page(user.account, wanted.text, _STEP, after, within=items)
+        found += [item.pk for item in page.rows]
+        after = page.older
         if not after:
             break
     return found[:most]
@@ -53,7 +53,7 @@ def ids(user: User, wanted: Filter, most: int = MOST) -> list[int]:
 
 @dataclass(frozen=True)
 class Measure:
-    """How many match, at most `MOST`, whether there are more, and the bytes of their originals."""
+    """How many match, at most `MOST`; whether there are more; and the bytes of their originals."""
 
     count: int
     more: bool
@@ -61,7 +61,7 @@ class Measure:
 
 
 def measured(user: User, wanted: Filter) -> Measure:
-    """How much a deed on all that matches is about; bounded."""
+    """What a bulk action on all that matches would cover; bounded."""
     if wanted.text:
         rows = ids(user, wanted, MOST + 1)
         parts = [rows[start : start + _STEP] for start in range(0, min(len(rows), MOST), _STEP)]
@@ -78,7 +78,7 @@ def _bytes(items: ItemQuerySet) -> int:
 
 
 def counts(user: User) -> dict[str, str]:
-    """The numbers beside the library's sections, none higher than `1,000+`."""
+    """The counts beside the library's sections, none higher than `1,000+`."""
     assert user.account is not None
     mine = Item.objects.owned_by(user.account)
     films = list(HostedModel.objects.filter(kind=HostedModel.Kind.VIDEO).values_list("pk", flat=True))
@@ -93,6 +93,6 @@ def counts(user: User) -> dict[str, str]:
 
 
 def capped(rows: Any) -> str:
-    """How many rows there are, in words, without counting further than is worth it."""
+    """The number of rows as text, at most `1,000+`."""
     count = rows.order_by()[: MANY + 1].count()
     return f"{MANY:,}+" if count > MANY else f"{count:,}"

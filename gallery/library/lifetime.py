@@ -1,7 +1,7 @@
-"""How long pictures are kept: as long as their owner wants. After the days that they chose, the trash.
+"""Automatic trash: private items that nobody refers to, after the number of days that their owner chose.
 
-What somebody cares for stays: pictures that are published, liked by their owner, in a collection, or shared by an open
-link. All others are private and go to the trash, from where they still come back (`trash`).
+Items that are published, liked by their owner, in a collection or shared by an open link stay. From the trash
+they can be restored as any other (`trash`).
 """
 
 from __future__ import annotations
@@ -18,29 +18,29 @@ from gallery.library import trash
 from gallery.models import CollectionItem, Item, ItemQuerySet, Like, ReaderChoice, ShareLink
 
 CHOICES = (7, 30, 90, 365)
-"""Days that one may choose; or none at all, which is how everybody begins."""
-_TURN_S = 1.0
+"""Days to choose from; None, the default, keeps items for ever."""
+_ROUND_S = 1.0
 _AT_ONCE = 200
 
 
 class NotOffered(ValueError):
-    """A number of days that nobody is offered."""
+    """A number of days that is not among CHOICES."""
 
 
 def choose(user: User, days: int | None) -> None:
-    """Keep this member's private pictures so many days, or as long as they want (None). Raises NotOffered."""
+    """Set after how many days this member's private items go to the trash; None: never. Raises NotOffered."""
     if days is not None and days not in CHOICES:
         raise NotOffered(days)
     ReaderChoice.objects.update_or_create(user=user, defaults={"keep_days": days})
 
 
 def days_for(user: User) -> int | None:
-    """The days that a member chose; None: as long as they want."""
+    """The number of days that a member chose; None: never."""
     return ReaderChoice.objects.filter(user=user).values_list("keep_days", flat=True).first()
 
 
 def leaves_at(item: Item) -> datetime | None:
-    """When this item goes to the trash by itself, if nothing is done with it; None where it does not."""
+    """When this item goes to the trash if nothing changes; None where it does not."""
     days = days_for(item.user)
     if days is None or not unreferenced(Item.objects.filter(pk=item.pk), item.user).exists():
         return None
@@ -48,9 +48,9 @@ def leaves_at(item: Item) -> datetime | None:
 
 
 def unreferenced(items: ItemQuerySet, owner: User) -> ItemQuerySet:
-    """Of these items the owner's private ones that are neither liked by them, nor collected, nor shared.
+    """The owner's private items among these that they neither like nor have in a collection or share.
 
-    Of their own account alone: what they made for an organisation stays as long as that one wants.
+    Of their personal account alone: what they made for an organisation stays as long as that wants.
     """
     return items.filter(
         ~Exists(Like.objects.filter(item=OuterRef("pk"), user=owner)),
@@ -64,16 +64,16 @@ def unreferenced(items: ItemQuerySet, owner: User) -> ItemQuerySet:
 
 
 def run_once() -> bool:
-    """The chore: some of what is past its time goes to the trash. Whether there may be more."""
-    return _CHOICES.step(_TURN_S)
+    """Background job: move some expired items to the trash. Returns whether there may be more."""
+    return _JOB.step(_ROUND_S)
 
 
-def _chosen() -> QuerySet[ReaderChoice]:
+def _limited() -> QuerySet[ReaderChoice]:
     return ReaderChoice.objects.filter(keep_days__isnull=False)
 
 
-def _move(chosen: tuple[int]) -> bool:
-    choice = _chosen().filter(pk=chosen[0]).select_related("user").first()
+def _move(key: tuple[int]) -> bool:
+    choice = _limited().filter(pk=key[0]).select_related("user").first()
     if choice is None or choice.keep_days is None:
         return False
     account = management.personal_account_of(choice.user)
@@ -82,4 +82,4 @@ def _move(chosen: tuple[int]) -> bool:
     return trash.move_ids(account, list(ids[:_AT_ONCE])) > 0
 
 
-_CHOICES = DueRows("lifetime", lambda: _chosen().values_list("pk"), _move)
+_JOB = DueRows("lifetime", lambda: _limited().values_list("pk"), _move)
