@@ -52,7 +52,7 @@ MAX_ITEMS = 10_000
 MAX_TITLE = 120
 MAX_DESCRIPTION = 2000
 _AT_ONCE = 400
-_Row = TypeVar("_One")
+_Row = TypeVar("_Row")
 
 
 class NoTitle(ValueError):

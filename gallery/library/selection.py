@@ -1,6 +1,6 @@
-"""What a member chose in the library: pictures by their ids, or all that a filter lets through.
+"""The selection of a bulk action: items by their ids, or all that match a filter.
 
-Ids that are forged, of others or in the trash are left out, and nothing tells which they were.
+Forged ids, those of others' items and those in the trash are silently left out.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ _STEP = 500
 
 
 class TooMany(ValueError):
-    """More ids than one deed takes."""
+    """More ids than one action takes."""
 
 
 @dataclass(frozen=True)
 class Chosen:
-    """The row numbers of own items, newest first."""
+    """Primary keys of the selected own items, newest first."""
 
     pks: list[int]
 
@@ -38,28 +38,30 @@ class Chosen:
         return len(self.pks)
 
     def batches(self, size: int = _STEP) -> Iterator[list[int]]:
-        """So many at a time."""
+        """The keys in batches."""
         for start in range(0, len(self.pks), size):
             yield self.pks[start : start + size]
 
 
 def chosen(user: User, form: QueryDict) -> Chosen:
-    """What the fields of a form mean: `id` (each), `ids` (with spaces between), or `all` with `filter` and `asof`.
+    """The selection in a form: `id` (repeated), `ids` (separated by spaces), or `all` with `filter` and `asof`.
 
     Raises TooMany.
     """
     if form.get("all") == "1":
-        wanted = item_filters.read(QueryDict(form.get("filter", "")[:2000]).dict())
-        return Chosen(item_queries.ids(user, replace(wanted, asof=moment(form.get("asof", "")))))
+        filter_ = item_filters.read(QueryDict(form.get("filter", "")[:2000]).dict())
+        return Chosen(item_queries.ids(user, replace(filter_, asof=moment(form.get("asof", "")))))
     return Chosen(_own(user, public_ids(form)))
 
 
 def public_ids(form: QueryDict) -> list[str]:
-    """The ids in a form, each once; what is no id is left out. Raises TooMany."""
+    """The well-formed ids in a form, each once. Raises TooMany."""
     text = form.get("ids", "")
     if len(text) > MOST * 33:
         raise TooMany
-    found = dict.fromkeys(one for one in [*form.getlist("id"), *text.split()] if _ID.fullmatch(one))
+    found = dict.fromkeys(
+        text_id for text_id in [*form.getlist("id"), *text.split()] if _ID.fullmatch(text_id)
+    )
     if len(found) > MOST:
         raise TooMany
     return list(found)
@@ -75,10 +77,10 @@ def _own(user: User, ids: list[str]) -> list[int]:
 
 
 def moment(text: str) -> datetime | None:
-    """A moment that a page was given as microseconds since 1970; None where it is none."""
+    """The moment in a page's parameter (microseconds since 1970); None where it is invalid."""
     return _EPOCH + timedelta(microseconds=int(text)) if _AT.fullmatch(text) else None
 
 
-def stamp(at: datetime) -> str:
-    """A moment as a page keeps it."""
-    return str((at - _EPOCH) // timedelta(microseconds=1))
+def stamp(when: datetime) -> str:
+    """A moment as the parameter that `moment` reads."""
+    return str((when - _EPOCH) // timedelta(microseconds=1))

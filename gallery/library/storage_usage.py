@@ -1,4 +1,4 @@
-"""How much room an account's files take, and how much it has, as its pages and the API show it."""
+"""Storage used by an account and its quota, for pages and the API."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from predictions.submit import quotas
 
 @dataclass(frozen=True)
 class Used:
-    """Bytes that the account's files take, trash and uploads included, and how many it may; 0 means as many as fit."""
+    """Bytes of the account's files, trash and uploads included, and its quota; a quota of 0 means no limit."""
 
     bytes: int
     quota: int
 
     @property
     def percent(self) -> int:
-        """How much of the quota is used, 0 to 100; 0 without one."""
+        """Percentage of the quota used, 0 to 100; 0 without a quota."""
         return min(100, self.bytes * 100 // self.quota) if self.quota else 0
 
     @property
@@ -30,7 +30,7 @@ class Used:
 
     @property
     def words(self) -> str:
-        """`2.1 GB of 10 GB`, or `2.1 GB` where there is no limit."""
+        """`2.1 GB of 10 GB`, or `2.1 GB` without a quota."""
         used = filesizeformat(self.bytes)
         if not self.quota:
             return str(used)
@@ -38,6 +38,6 @@ class Used:
 
 
 def used(account: Account) -> Used:
-    """What the account uses now."""
+    """The account's usage now."""
     quota = quotas.limits_of(account).storage
     return Used(quotas.used(account), 0 if quota == quotas.NO_LIMIT else quota)

@@ -1,4 +1,4 @@
-"""What is said after a deed in the library, with the way back where there is one."""
+"""Messages shown after an action in the library, with an undo button where it can be undone."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ from gallery.library import selection
 
 
 def moved(request: HttpRequest, count: int, at: datetime, then: str = "") -> None:
-    """So many went into the trash together at that moment; a button in the toast brings them back, and on to `then`."""
+    """Show how many items went to the trash at that moment, with a button that restores them and leads to
+    `then`."""
     if not count:
         return
     undo = format_html(
@@ -56,13 +57,13 @@ def deleted(count: int) -> str:
 
 
 def published(count: int, asked: int, waiting: int = 0) -> str:
-    """How many are open to others now, of those that were asked for; how many wait for a moderator."""
+    """How many of the `asked` are published, how many wait for a moderator, how many were left out."""
     words = ngettext("%(count)s picture is published now.", "%(count)s pictures are published now.", count)
-    said = words % {"count": f"{count:,}"}
+    message = words % {"count": f"{count:,}"}
     if waiting:
         wait = ngettext("%(count)s waits for a moderator.", "%(count)s wait for a moderator.", waiting)
-        said = f"{said} {wait % {'count': f'{waiting:,}'}}"
-    return _left_out(said, asked - count - waiting)
+        message = f"{message} {wait % {'count': f'{waiting:,}'}}"
+    return _with_left_out(message, asked - count - waiting)
 
 
 def unpublished(count: int) -> str:
@@ -72,21 +73,21 @@ def unpublished(count: int) -> str:
 
 
 def collected(count: int, asked: int, title: str) -> str:
-    """How many were put into a collection."""
+    """How many of the `asked` were added to a collection, and how many were in it already."""
     words = ngettext(
         "%(count)s picture added to “%(title)s”.", "%(count)s pictures added to “%(title)s”.", count
     )
-    told = words % {"count": f"{count:,}", "title": title}
+    message = words % {"count": f"{count:,}", "title": title}
     if asked == count:
-        return told
+        return message
     rest = ngettext("%(count)s was in it already.", "%(count)s were in it already.", asked - count)
-    return f"{told} {rest % {'count': f'{asked - count:,}'}}"
+    return f"{message} {rest % {'count': f'{asked - count:,}'}}"
 
 
-def _left_out(told: str, count: int) -> str:
+def _with_left_out(message: str, count: int) -> str:
     if count <= 0:
-        return told
+        return message
     rest = ngettext(
         "%(count)s that a moderator hid was left out.", "%(count)s that a moderator hid were left out.", count
     )
-    return f"{told} {rest % {'count': f'{count:,}'}}"
+    return f"{message} {rest % {'count': f'{count:,}'}}"

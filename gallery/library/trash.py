@@ -1,7 +1,7 @@
-"""The trash: out of every list at once, back as it was for some weeks, then gone with its files.
+"""The trash: items leave every list at once, can be restored for some weeks, then are deleted with their files.
 
-An item in the trash keeps its title, tags, collections, links and whether it is public; only nobody else sees any of
-it. Its owner still opens the file; to others the addresses of pictures and of outputs answer 404.
+An item in the trash keeps its title, tags, collections, share links and visibility, but nobody else sees any of
+it. Its owner still opens the file; to others the URLs of pictures and outputs answer 404.
 """
 
 from __future__ import annotations
@@ -21,11 +21,12 @@ from gallery.models import Item, ItemQuerySet
 
 log = structlog.get_logger(__name__)
 BATCH = 200
-"""Items that one transaction moves."""
+"""Items per transaction."""
 GONE = datetime(2000, 1, 1, tzinfo=UTC)
-"""The age of what was deleted for good and waits for the chore: no list shows it, and nothing brings it back."""
+"""The `trashed_at` of items deleted for good that wait for the background job: no list shows them, and nothing
+restores them."""
 AT_ONCE = 25
-"""Items that are deleted for good while the owner waits; the rest goes by the chore."""
+"""Items deleted for good during the request; the rest is left to the background job."""
 _stuck: deque[int] = deque(maxlen=500)
 
 
@@ -35,41 +36,41 @@ def life_s() -> float:
 
 
 def items_of(account: Account) -> ItemQuerySet:
-    """What the account's owner may still bring back."""
+    """The account's items in the trash that can still be restored."""
     return Item.objects.trashed_by(account).filter(trashed_at__gt=GONE)
 
 
 def now() -> datetime:
-    """The database's present moment: one for all that is moved together, by which it is brought back together."""
+    """The database's present time. Items trashed together share it, and are restored together by it."""
     moment = Account.objects.values_list(Now(), flat=True).first()
     assert isinstance(moment, datetime)
     return moment
 
 
 def move(account: Account, items: Iterable[Item], *, at: datetime | None = None) -> int:
-    """Put own items into the trash; how many went. Others' items, and what is there already, are left as they are."""
+    """Move own items to the trash; returns how many. Others' items and those already there are left alone."""
     return move_ids(account, [item.pk for item in items], at=at)
 
 
 def move_ids(account: Account, ids: Sequence[int], *, at: datetime | None = None) -> int:
-    """As `move`, by the rows' numbers, in batches of one transaction each."""
+    """As `move`, by primary keys, in batches of one transaction each."""
     at = at or now()
     return sum(_move(account, ids[start : start + BATCH], at) for start in range(0, len(ids), BATCH))
 
 
 def _move(account: Account, ids: Sequence[int], at: datetime) -> int:
     with transaction.atomic():
-        mine = Item.objects.owned_by(account).filter(pk__in=ids)
-        going = list(mine.select_for_update().order_by("pk").values_list("pk", flat=True))
-        if not going:
+        rows = Item.objects.owned_by(account).filter(pk__in=ids)
+        pks = list(rows.select_for_update().order_by("pk").values_list("pk", flat=True))
+        if not pks:
             return 0
-        changed = mine.filter(pk__in=going).update(trashed_at=at, search_owed=True)
-        visibility.propagate(going)
+        changed = rows.filter(pk__in=pks).update(trashed_at=at, search_owed=True)
+        visibility.propagate(pks)
     return changed
 
 
 def restore(account: Account, ids: Iterable[str]) -> int:
-    """Bring items back by their public ids, as they were; how many came."""
+    """Restore items by their public ids, as they were; returns how many."""
     wanted = list(ids)
     return sum(
         _restore(account, items_of(account).filter(public_id__in=wanted[start : start + BATCH]))
@@ -78,55 +79,56 @@ def restore(account: Account, ids: Iterable[str]) -> int:
 
 
 def restore_moved_at(account: Account, at: datetime, most: int = 10_000) -> int:
-    """Bring back what was moved at that moment, together; how many came."""
-    came = 0
-    while came < most:
-        some = _restore(account, items_of(account).filter(trashed_at=at))
-        if not some:
+    """Restore what was trashed together at that moment; returns how many."""
+    restored = 0
+    while restored < most:
+        count = _restore(account, items_of(account).filter(trashed_at=at))
+        if not count:
             break
-        came += some
-    return came
+        restored += count
+    return restored
 
 
 def _restore(account: Account, items: ItemQuerySet) -> int:
     with transaction.atomic():
-        coming = list(items.select_for_update().order_by("pk").values_list("pk", flat=True)[:BATCH])
-        if not coming:
+        pks = list(items.select_for_update().order_by("pk").values_list("pk", flat=True)[:BATCH])
+        if not pks:
             return 0
-        changed = items_of(account).filter(pk__in=coming).update(trashed_at=None, search_owed=True)
-        visibility.propagate(coming)
+        changed = items_of(account).filter(pk__in=pks).update(trashed_at=None, search_owed=True)
+        visibility.propagate(pks)
     return changed
 
 
 def delete_now(account: Account, ids: Iterable[str]) -> int:
-    """Delete items of the trash for good, by their public ids; how many. From now on nothing brings them back."""
+    """Delete items in the trash for good, by their public ids; returns how many. They can't be restored from
+    then on."""
     wanted = list(ids)
     gone = 0
     for start in range(0, len(wanted), BATCH):
         gone += items_of(account).filter(public_id__in=wanted[start : start + BATCH]).update(trashed_at=GONE)
-    _begin(account)
+    _remove_first(account)
     return gone
 
 
 def empty(account: Account) -> int:
-    """Delete all of the account's trash for good; how many. From now on nothing brings them back."""
+    """Delete all of the account's trash for good; returns how many. They can't be restored from then on."""
     gone = items_of(account).update(trashed_at=GONE)
-    _begin(account)
+    _remove_first(account)
     return gone
 
 
-def _begin(account: Account) -> None:
-    """Remove the first few at once, so that a small deletion is complete when it is said to be."""
+def _remove_first(account: Account) -> None:
+    """Remove the first few during the request, so that a small deletion is complete when the page says so."""
     _remove(Item.objects.trashed_by(account).filter(trashed_at__lte=GONE), AT_ONCE)
 
 
 def remove_old() -> bool:
-    """The chore: some of what is past its time, or deleted for good already. Whether there was any."""
+    """Background job: remove some of what is expired or deleted for good. Returns whether there was any."""
     return _remove(old(), AT_ONCE) > 0
 
 
 def old() -> ItemQuerySet:
-    """What is past its time, or deleted for good already."""
+    """Items that are expired or deleted for good."""
     return Item.objects.filter(trashed_at__isnull=False, trashed_at__lte=after(-life_s()))
 
 
@@ -136,7 +138,7 @@ def _remove(items: ItemQuerySet, most: int) -> int:
         try:
             deletion.delete(item, from_trash=True)
         except Exception:
-            # One that cannot go steps aside until the next start, so that it does not stand before all others.
+            # Skip a failing one until the next start of the process, so that it does not block the others.
             log.exception("trash_not_removed", item=item.public_id)
             _stuck.append(item.pk)
         else:

@@ -1,4 +1,4 @@
-"""The page of the trash: what can still be brought back, the last deleted first."""
+"""Page of the trash, newest first, and the choice of how long private items are kept."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from gallery.library.views import COLLECTIONS, PAGE, row_height
 @require_safe
 @member_required
 def trashed(request: HttpRequest) -> HttpResponse:
-    """What is in the trash, each with the days that are left."""
+    """What is in the trash, each with the days left."""
     items = access.for_tiles(trash.items_of(account_of(request)))
     found = pagination.page_or_newest(items, "trashed_at", PAGE, request.GET.get("after", ""))
     widths = justified_rows.scaled(justified_rows.LIBRARY, row_height(request))
@@ -43,18 +43,18 @@ def trashed(request: HttpRequest) -> HttpResponse:
 @require_POST
 @member_required
 def keep_for(request: HttpRequest) -> HttpResponse:
-    """Choose how long private pictures are kept that nobody cares for."""
-    given = request.POST.get("days", "")
+    """Choose after how many days unreferenced private items go to the trash."""
+    days = request.POST.get("days", "")
     try:
-        lifetime.choose(user_of(request), int(given) if given else None)
+        lifetime.choose(user_of(request), int(days) if days else None)
     except ValueError:
         raise Http404 from None
-    if given:
+    if days:
         words = ngettext(
             "Private pictures that you neither like, collect nor share go to the trash after %(days)s day.",
             "Private pictures that you neither like, collect nor share go to the trash after %(days)s days.",
-            int(given),
-        ) % {"days": given}
+            int(days),
+        ) % {"days": days}
     else:
         words = _("Your pictures are kept until you delete them.")
     messages.success(request, words)
@@ -62,6 +62,6 @@ def keep_for(request: HttpRequest) -> HttpResponse:
 
 
 def days_left(item: Any) -> int:
-    """Days, begun ones too, that an item of the trash can still be brought back."""
+    """Days, rounded up and at least one, that an item can still be restored."""
     gone = (timezone.now() - item.trashed_at).total_seconds()
     return max(1, -int(-(trash.life_s() - gone) // 86400))

@@ -1,4 +1,4 @@
-"""Addresses of the library and of a member's own pictures."""
+"""URLs of the library and of a member's own items."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A member's own pictures: the library, one item, and the way of one into the trash."""
+"""Pages of the library and of an own item, and moving one to the trash."""
 
 from __future__ import annotations
 
@@ -31,25 +31,25 @@ FILM = 6
 MONTHS = 60
 COLLECTIONS = 100
 SMALLEST, LARGEST, USUAL = 96, 360, 196
-"""Heights of rows that may be chosen, in CSS pixels."""
+"""Heights of rows to choose from, in CSS pixels."""
 SIZE_COOKIE = "tile"
 
 
 @require_safe
 @member_required
 def library(request: HttpRequest) -> HttpResponse:
-    """All own items, newest first, by day, under the filters of the address."""
+    """All own items, newest first, grouped by day, under the filters of the URL."""
     with timezone.override(reader_zone(request)):
-        wanted = item_filters.read(request.GET.dict())
-        found = item_queries.page(user_of(request), wanted, PAGE, request.GET.get("after", ""))
-        context = _rows(request, found, wanted)
+        filter_ = item_filters.read(request.GET.dict())
+        found = item_queries.page(user_of(request), filter_, PAGE, request.GET.get("after", ""))
+        context = _rows(request, found, filter_)
         if request.headers.get("HX-Request") == "true" and "after" in request.GET:
             return page(request, "library/_rows.html", context | {"shown_day": _day(request)})
-        return page(request, "library/library.html", context | _around(request, wanted))
+        return page(request, "library/library.html", context | _around(request, filter_))
 
 
-def _rows(request: HttpRequest, found: pagination.RowsPage[Item], wanted: Filter) -> dict[str, Any]:
-    """The rows under the reader's own days, and the way to what is older and newer."""
+def _rows(request: HttpRequest, found: pagination.RowsPage[Item], filter_: Filter) -> dict[str, Any]:
+    """Context of the rows, grouped by the reader's own days, with the links to older and newer ones."""
     size = row_height(request)
     groups = tiles.groups_by_day(
         found.rows, more=bool(found.older), widths=justified_rows.scaled(justified_rows.LIBRARY, size)
@@ -61,30 +61,30 @@ def _rows(request: HttpRequest, found: pagination.RowsPage[Item], wanted: Filter
         "today": today,
         "yesterday": today - timedelta(days=1),
         "last_day": groups[-1].day if groups else None,
-        "older": item_filters.url_of(wanted, after=found.older) if found.older else "",
-        "query": wanted.query,
+        "older": item_filters.url_of(filter_, after=found.older) if found.older else "",
+        "query": filter_.query,
         "size": size,
         "newest": str(pagination.Place(first.created_at, first.pk)) if first else "0.0",
     }
 
 
-def _around(request: HttpRequest, wanted: Filter) -> dict[str, Any]:
-    """What stands beside the rows: sections, filters, collections, and what can be done with a choice."""
+def _around(request: HttpRequest, filter_: Filter) -> dict[str, Any]:
+    """Context of what surrounds the rows: sections, filters, collections and bulk actions."""
     user = user_of(request)
     mine = Item.objects.owned_by(account_of(request))
     newest = mine.order_by("-created_at", "-id")[:1000]
     models = HostedModel.objects.filter(pk__in=newest.values("model_id"))
-    used = {one.ref: one.name for one in models.order_by("position", "owner", "name")}
+    used = {model.ref: model.name for model in models.order_by("position", "owner", "name")}
     return {
-        "wanted": wanted,
-        "chips": item_filters.chips(user, wanted),
-        "models": item_filters.options(wanted, "model", used),
-        "kinds": item_filters.options(wanted, "kind", item_filters.kinds()),
+        "wanted": filter_,
+        "chips": item_filters.chips(user, filter_),
+        "models": item_filters.options(filter_, "model", used),
+        "kinds": item_filters.options(filter_, "kind", item_filters.kinds()),
         "visibilities": item_filters.options(
-            wanted, "show", {value: words() for value, words in item_filters.SHOWN_AS.items()}
+            filter_, "show", {value: words() for value, words in item_filters.SHOWN_AS.items()}
         ),
         "months": [
-            (day, item_filters.url_of(replace(wanted, since=None, until=day))) for day in _months(mine)
+            (day, item_filters.url_of(replace(filter_, since=None, until=day))) for day in _months(mine)
         ],
         "collections": item_filters.collections_of(user)[:COLLECTIONS],
         "first": "after" not in request.GET,
@@ -98,7 +98,7 @@ def _around(request: HttpRequest, wanted: Filter) -> dict[str, Any]:
 
 
 def _months(mine: ItemQuerySet) -> Iterator[date]:
-    """The last days of the months that have passed since the first picture, newest first."""
+    """The last days of the months since the first item, newest first."""
     oldest = mine.order_by("created_at", "id").values_list("created_at", flat=True).first()
     if oldest is None:
         return
@@ -112,14 +112,14 @@ def _months(mine: ItemQuerySet) -> Iterator[date]:
 
 
 def row_height(request: HttpRequest) -> int:
-    """How high the reader wants rows to be."""
-    chosen = request.COOKIES.get(SIZE_COOKIE, "")
-    known = chosen.isascii() and chosen.isdigit() and len(chosen) <= 4
-    return min(LARGEST, max(SMALLEST, int(chosen))) if known else USUAL
+    """The row height that the reader chose, in CSS pixels."""
+    text = request.COOKIES.get(SIZE_COOKIE, "")
+    is_number = text.isascii() and text.isdigit() and len(text) <= 4
+    return min(LARGEST, max(SMALLEST, int(text))) if is_number else USUAL
 
 
 def _day(request: HttpRequest) -> date | None:
-    """The day under whose heading the rows before this page stand."""
+    """The day whose heading is already on the page, above these rows."""
     try:
         return date.fromisoformat(request.GET.get("day", "")[:10])
     except ValueError:
@@ -129,57 +129,58 @@ def _day(request: HttpRequest) -> date | None:
 @require_safe
 @member_required
 def newer(request: HttpRequest) -> HttpResponse:
-    """The rows of what came after `newer`, the place of the first picture on the page; 204 where nothing did."""
+    """The rows of what is newer than `newer`, the position of the page's first item; 204 where nothing is."""
     with timezone.override(reader_zone(request)):
-        wanted = item_filters.read(request.GET.dict())
+        filter_ = item_filters.read(request.GET.dict())
         try:
             place = pagination.Place.parse(request.GET.get("newer", ""))
         except ValueError:
             return HttpResponse(status=204)
-        items = item_filters.matching(user_of(request), wanted).filter(
+        items = item_filters.matching(user_of(request), filter_).filter(
             pagination.newer_than("created_at", place)
         )
         newest = access.for_tiles(items).order_by("-created_at", "-id")[:PAGE]
         found = pagination.RowsPage(list(newest))
-        # What has the words that are looked for is known only once it is in the index.
-        if not found.rows or wanted.text:
+        # Whether a new item matches the search text is known only once it is indexed.
+        if not found.rows or filter_.text:
             return HttpResponse(status=204)
-        return page(request, "library/_rows.html", _rows(request, found, wanted))
+        return page(request, "library/_rows.html", _rows(request, found, filter_))
 
 
 @require_safe
 @member_required
 def counts(request: HttpRequest) -> HttpResponse:
-    """The numbers beside the sections and the room that is used, for a page that is shown already."""
+    """The counts beside the sections and the storage used, for a page that is already loaded."""
     account = account_of(request)
     used = storage_usage.used(account)
-    told: dict[str, Any] = item_queries.counts(user_of(request))
-    told["trash"] = item_queries.capped(trash.items_of(account))
-    told["storage"] = {
+    answer: dict[str, Any] = item_queries.counts(user_of(request))
+    answer["trash"] = item_queries.capped(trash.items_of(account))
+    answer["storage"] = {
         "words": used.words,
         "percent": used.percent,
         "quota": bool(used.quota),
         "full": used.is_full,
     }
-    return JsonResponse(told, headers={"Cache-Control": "private, no-store"})
+    return JsonResponse(answer, headers={"Cache-Control": "private, no-store"})
 
 
 @require_safe
 @member_required
 def item(request: HttpRequest, public_id: str) -> HttpResponse:
-    """One own picture with everything about it."""
+    """One own item with all its details."""
     return item_page(request, access.owned(request.user, public_id))
 
 
 def item_page(
     request: HttpRequest, item: Item, *, status: int = 200, **forms: PublishForm | ShareForm
 ) -> HttpResponse:
-    """The page of one own picture; `forms` with faults stand in place of fresh ones."""
+    """The page of an own item; `forms` with errors replace the unbound ones."""
     with timezone.override(reader_zone(request)):
-        wanted = item_filters.read(request.GET.dict())
-        # Search has an order of its own: from a found picture the way leads on through all.
-        wanted = wanted if not wanted.text else Filter()
-        mine = access.for_tiles(item_filters.matching(user_of(request), wanted))
+        filter_ = item_filters.read(request.GET.dict())
+        # Search results have an order of their own: the neighbours of a result are those of the whole
+        # library.
+        filter_ = filter_ if not filter_.text else Filter()
+        mine = access.for_tiles(item_filters.matching(user_of(request), filter_))
         cut_out = lookup.background_removal_model()
         context: dict[str, Any] = {
             "item": item,
@@ -191,7 +192,7 @@ def item_page(
             "share_form": ShareForm(),
             "base_url": base_url(request),
             "lines": delivery_lines(item.output.prediction),
-            "query": wanted.query,
+            "query": filter_.query,
             "cut_out": cut_out.ref if cut_out is not None else "",
             "trash_days": int(trash.life_s() // 86400),
             **neighbours(mine, "created_at", item),
@@ -201,7 +202,7 @@ def item_page(
 
 
 def neighbours(items: ItemQuerySet, field: str, item: Item) -> dict[str, Any]:
-    """The items beside one in a list: up to six on each side for the film, and the nearest two."""
+    """The items next to one in a list: up to six on each side for the strip, and the nearest two."""
     place = pagination.Place(getattr(item, field), item.pk)
     newer = list(items.filter(pagination.newer_than(field, place)).order_by(field, "id")[:FILM])
     older = list(items.filter(pagination.older_than(field, place)).order_by(f"-{field}", "-id")[:FILM])
@@ -215,7 +216,7 @@ def neighbours(items: ItemQuerySet, field: str, item: Item) -> dict[str, Any]:
 @require_POST
 @member_required
 def delete(request: HttpRequest, public_id: str) -> HttpResponse:
-    """Put it into the trash; then on to the next picture, with the way back in a toast."""
+    """Move it to the trash; then on to the next item, with an undo button in the message."""
     item = access.owned(request.user, public_id)
     account = account_of(request)
     mine = Item.objects.owned_by(account)
@@ -230,6 +231,6 @@ def delete(request: HttpRequest, public_id: str) -> HttpResponse:
 
 
 def back(item: Item, fragment: str = "") -> HttpResponse:
-    """On to the page of an own picture."""
+    """Redirect to the page of an own item."""
     target = reverse("library_item", args=[item.public_id])
     return HttpResponseRedirect(f"{target}#{fragment}" if fragment else target)

@@ -1,7 +1,7 @@
-"""A zip of originals, written while it is sent: neither it nor any file is ever whole in memory or on disk.
+"""Zip download of original files, streamed while it is built: neither the zip nor a file is held whole.
 
-Pictures are stored, not compressed again. `prompts.json` says what made each; what is gone is named in `missing.txt`,
-and where the storage is away the archive breaks off: half of it must not look like all there is.
+Files are stored uncompressed. `prompts.json` describes how each was made; missing files are listed in
+`missing.txt`. Where the storage fails the archive breaks off, so that a partial one is not taken for complete.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from predictions.files import media
 from predictions.models import StoredFile
 
 BLOCK = 256 * 1024
-"""Bytes that go out at once: a zip has many parts of a few bytes."""
+"""Bytes sent at once: a zip has many parts of a few bytes."""
 _ROWS = 50
 _IN_MEMORY = 256 * 1024
 
 
 def stream(account: Account, pks: Sequence[int]) -> Iterator[bytes]:
-    """The bytes of a zip of these items of the account, in blocks. Nothing is asked of the database between them."""
+    """The bytes of a zip of these items of the account, in blocks. Queries run between batches of items only."""
     block = bytearray()
     for part in _parts(account, pks):
         block += part
@@ -48,13 +48,13 @@ def _parts(account: Account, pks: Sequence[int]) -> Iterator[bytes]:
     with tempfile.SpooledTemporaryFile(_IN_MEMORY, dir=str(settings.TEMPORARY), prefix="zip-") as words:
         for number, item in enumerate(_items(account, pks)):
             name = names.of(item, item.output.file)
-            words.write((",\n" if number else "[\n").encode() + _told(item, name))
+            words.write((",\n" if number else "[\n").encode() + _description(item, name))
             try:
                 file = media.opened(item.output.file)
             except media.FileGone:
                 missing.append(name)
                 continue
-            with file:  # also where nobody reads on
+            with file:  # Also closes it where the client disconnects.
                 archive.add(media.pieces(file), name, size=item.output.file.size)
                 yield from archive.all_files()
         words.write(b"\n]\n" if words.tell() else b"[]\n")
@@ -66,38 +66,38 @@ def _parts(account: Account, pks: Sequence[int]) -> Iterator[bytes]:
 
 
 def _items(account: Account, pks: Sequence[int]) -> Iterator[Item]:
-    """The items in this order, some at a time: what was deleted while the zip was on its way is left out."""
+    """The items in this order, in batches; those deleted while the zip is being sent are left out."""
     for start in range(0, len(pks), _ROWS):
-        some = pks[start : start + _ROWS]
-        rows = access.with_files(Item.objects.owned_by(account)).filter(pk__in=some)
+        batch = pks[start : start + _ROWS]
+        rows = access.with_files(Item.objects.owned_by(account)).filter(pk__in=batch)
         found = {item.pk: item for item in rows.select_related("output__prediction")}
-        yield from (found[pk] for pk in some if pk in found)
+        yield from (found[pk] for pk in batch if pk in found)
 
 
 class Names:
-    """File names inside one archive, each once however the picture is called; upper and lower case count as one."""
+    """Unique file names inside one archive, compared without case."""
 
     def __init__(self) -> None:
         self._taken: dict[str, int] = {"prompts.json": 1, "missing.txt": 1}
 
     def of(self, item: Item, file: StoredFile) -> str:
-        """A free name that says what it is."""
-        wanted = PurePosixPath(details.download_name(item, file, words=True))
-        number = self._taken.get(str(wanted).lower(), 0) + 1
-        name = str(wanted)
+        """A free name from the item's title or prompt."""
+        path = PurePosixPath(details.download_name(item, file, words=True))
+        number = self._taken.get(str(path).lower(), 0) + 1
+        name = str(path)
         while name.lower() in self._taken:
             number += 1
-            name = f"{wanted.stem}-{number}{wanted.suffix}"
-        # Where the next of that name begins to look: a thousand of one prompt must not look a thousand times each.
-        self._taken[str(wanted).lower()] = number
+            name = f"{path.stem}-{number}{path.suffix}"
+        # Remember where to go on counting: a thousand items of one prompt must not try a thousand names each.
+        self._taken[str(path).lower()] = number
         self._taken[name.lower()] = 1
         return name
 
 
-def _told(item: Item, name: str) -> bytes:
+def _description(item: Item, name: str) -> bytes:
     prediction = item.output.prediction
     settings_ = {} if prediction.data_removed else prediction.settings()
-    told: dict[str, Any] = {
+    description: dict[str, Any] = {
         "file": name,
         "id": item.public_id,
         "title": item.title,
@@ -112,13 +112,13 @@ def _told(item: Item, name: str) -> bytes:
         "created_at": item.created_at.astimezone(UTC).isoformat().replace("+00:00", "Z"),
         "prediction": prediction.public_id,
     }
-    # What was sent in as text may hold half of a character; a file of UTF-8 may not.
-    return json.dumps(told, ensure_ascii=False, indent=1).encode("utf-8", "replace")
+    # Input text may hold a lone surrogate, which UTF-8 does not allow.
+    return json.dumps(description, ensure_ascii=False, indent=1).encode("utf-8", "replace")
 
 
-def _negative(given: dict[str, Any]) -> str:
-    words = given.get("negative_prompt") or given.get("n_prompt")
-    return words if isinstance(words, str) else ""
+def _negative(inputs: dict[str, Any]) -> str:
+    text = inputs.get("negative_prompt") or inputs.get("n_prompt")
+    return text if isinstance(text, str) else ""
 
 
 def _note(missing: Iterable[str]) -> Iterator[bytes]:

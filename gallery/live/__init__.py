@@ -1,11 +1,11 @@
-"""What changes, told to open pages.
+"""Live updates: server-sent events that tell open pages what changed.
 
-The stream is only a hint: it carries ids and the balance, and pages read what is true from the server. Whoever was away
-for longer than the server remembers is told so, and reads everything again.
+The stream is only a hint: it carries ids and the balance, and pages fetch the rest. A page that was away for
+longer than the server remembers is told so, and reloads everything.
 
-    telling    what changed in this process, said to all web processes of this machine
-    looking    the queries: what changed for these accounts since the last look
-    channels   what one account's open pages have been told, and what they are to be told next
-    watching   one thread per process that looks for all of them
-    streams    the server-sent events of one page; `views` opens them
+    broadcast        hints about changed items, to all web processes of this machine
+    change_queries   what changed for some accounts since the last poll
+    channels         what the open pages of one account were sent, and what comes next
+    poller           one thread per process that polls for all of them
+    event_stream     the server-sent events of one page; `views` opens them
 """

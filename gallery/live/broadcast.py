@@ -1,6 +1,7 @@
-"""Telling open pages at once that items changed. Optional, as every hint: without it pages see it when they next read.
+"""Hints to open pages that items changed. Optional as every hint: without it pages see the change when they
+next load.
 
-New items and everything about predictions need no telling: the looks at the database find them.
+New items and predictions need no hint: polling finds them.
 """
 
 from __future__ import annotations
@@ -11,16 +12,16 @@ from itertools import islice
 from core.jobs import wakeups
 
 MOST = 100
-"""Items told of one deed."""
+"""Items per hint."""
 
 
 def items_changed(item_ids: Iterable[int]) -> None:
-    """Say, once the transaction has committed, that these rows changed; whose they are the listeners look up."""
-    some = list(islice(item_ids, MOST))
-    if some:
-        wakeups.send_on_commit(wakeups.ITEMS, *map(str, some))
+    """Send a hint, once the transaction commits, that these rows changed; listeners look up whose they are."""
+    pks = list(islice(item_ids, MOST))
+    if pks:
+        wakeups.send_on_commit(wakeups.ITEMS, *map(str, pks))
 
 
 def parse(hint: str) -> int | None:
-    """The row that a hint names; None where it names none."""
+    """The primary key in a hint; None where it is malformed."""
     return int(hint) if hint.isascii() and hint.isdigit() and len(hint) <= 18 else None

@@ -1,7 +1,7 @@
-"""The queries behind open pages: what changed for some accounts. One statement a look, all of it over indexes.
+"""Queries behind the live updates: what changed for some accounts. One indexed statement per poll.
 
-New rows are found above a floor, a primary key that was the highest one some seconds before: on PostgreSQL a row with a
-lower key may be committed after one with a higher.
+New rows are those above a floor, a primary key that was the highest some seconds ago: on PostgreSQL a row with
+a lower key may be committed after one with a higher.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from predictions.models import Phase, Prediction
 
 LIVE = [Phase.WAITING, Phase.CLAIMED, Phase.RUNNING, Phase.RESULT, Phase.COLLECTING]
 FIRST = 60
-"""Rows of a kind that a first look takes."""
+"""Rows of each kind that a channel's first poll reads."""
 
 
 @dataclass(frozen=True, slots=True)
 class Floors:
-    """Rows above these keys are looked at as new ones."""
+    """Rows above these primary keys are polled as new."""
 
     prediction: int
     item: int
@@ -34,7 +34,7 @@ class Floors:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One line of a look. `number` is a prediction's revision or an account's balance."""
+    """One row of a poll. `number` is a prediction's revision or an account's balance in micro-credits."""
 
     kind: str
     account_id: int
@@ -45,7 +45,7 @@ class Row:
 
 
 def highest() -> Floors:
-    """The highest keys at present."""
+    """The highest primary keys at present."""
     return Floors(
         Prediction.objects.aggregate(top=Max("pk"))["top"] or 0,
         Item.objects.aggregate(top=Max("pk"))["top"] or 0,
@@ -54,10 +54,10 @@ def highest() -> Floors:
 
 def changes(accounts: Sequence[int], tracked: Sequence[int], floors: Floors) -> list[Row]:
     """Balances, unfinished predictions and new rows of these accounts, whether changed or not. One query."""
-    mine = {"account_id__in": accounts}
+    of_accounts = {"account_id__in": accounts}
     parts = [
-        _predictions(Prediction.objects.filter(pk__gt=floors.prediction, **mine)),
-        _items(Item.objects.filter(pk__gt=floors.item, trashed_at__isnull=True, **mine)),
+        _predictions(Prediction.objects.filter(pk__gt=floors.prediction, **of_accounts)),
+        _items(Item.objects.filter(pk__gt=floors.item, trashed_at__isnull=True, **of_accounts)),
     ]
     if tracked:
         parts.append(_predictions(Prediction.objects.filter(pk__in=tracked)))
@@ -65,18 +65,18 @@ def changes(accounts: Sequence[int], tracked: Sequence[int], floors: Floors) -> 
 
 
 def first(account_id: int) -> list[Row]:
-    """What a channel begins with: the account's balance, its unfinished predictions and its newest rows."""
+    """What a channel starts with: the account's balance, its unfinished predictions and its newest rows."""
     live = Prediction.objects.filter(phase__in=LIVE, account_id=account_id).order_by("-pk")[:TRACKED]
-    mine = {"account_id": account_id, "created_at__gt": after(-RECENT_S)}
-    fresh = Prediction.objects.filter(**mine).order_by("-created_at", "-id")[:FIRST]
-    items = Item.objects.filter(trashed_at__isnull=True, **mine).order_by("-created_at", "-id")[:FIRST]
-    # Cut off at a number of rows each: no union, which SQLite would refuse.
+    recent = {"account_id": account_id, "created_at__gt": after(-RECENT_S)}
+    fresh = Prediction.objects.filter(**recent).order_by("-created_at", "-id")[:FIRST]
+    items = Item.objects.filter(trashed_at__isnull=True, **recent).order_by("-created_at", "-id")[:FIRST]
+    # Each is cut off by LIMIT: no union, which SQLite would reject.
     parts = (_balances([account_id]), _predictions(live), _predictions(fresh), _items(items))
     return [row for part in parts for row in _rows(part)]
 
 
 def named(item_ids: Sequence[int], accounts: Sequence[int]) -> list[tuple[int, str, bool]]:
-    """Of these rows those of these accounts: account, public id, and whether it is in the trash."""
+    """Those of these items that belong to these accounts: account id, public id, whether it is in the trash."""
     rows = Item.objects.filter(pk__in=item_ids, account_id__in=accounts).order_by("pk")
     return [
         (account_id, public_id, trashed is not None)
@@ -85,9 +85,8 @@ def named(item_ids: Sequence[int], accounts: Sequence[int]) -> list[tuple[int, s
 
 
 def admitted(sessions: set[str], users: set[int]) -> tuple[set[str], dict[int, tuple[int | None, str]]]:
-    """Which of these sessions are still open; and of these users who may still sign in, each with the account and with
-    what a session of theirs has to carry now: another password, or all sessions ended, and it is another one.
-    """
+    """Which of these sessions are still open; and which of these users are active, each with their account id
+    and the session hash that is valid now (it changes with the password, and where all sessions were ended)."""
     open_now = Session.objects.filter(session_key__in=sessions, expire_date__gt=Now())
     active = User.objects.filter(pk__in=users, is_active=True).only("account_id", "password", "session_epoch")
     members = {user.pk: (user.account_id, user.get_session_auth_hash()) for user in active}
@@ -95,7 +94,8 @@ def admitted(sessions: set[str], users: set[int]) -> tuple[set[str], dict[int, t
 
 
 def kept_from_money(accounts: set[int], users: set[int]) -> set[tuple[int, int]]:
-    """Of these users those who are plain members of one of these organisations by now, each with that account."""
+    """Pairs (user, account) of those users who are now plain members of these organisations, and so may not see
+    its money."""
     plain = Membership.objects.filter(account__in=accounts, user__in=users, role=Membership.Role.MEMBER)
     return set(plain.values_list("user_id", "account_id"))
 
@@ -114,7 +114,7 @@ def _balances(accounts: Sequence[int]) -> QuerySet[Any, Any]:
 
 
 def _predictions(rows: QuerySet[Prediction]) -> QuerySet[Any, Any]:
-    # A model's own order has no place in a union; a cut one keeps that by which it was cut.
+    # A model's default order is not allowed in a union; a sliced query keeps the order by which it is sliced.
     ordered = rows if rows.query.is_sliced else rows.order_by()
     return ordered.values_list(_text("prediction"), "account_id", "pk", "public_id", "revision", "phase")
 

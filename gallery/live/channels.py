@@ -1,4 +1,5 @@
-"""What the open pages of one account have been told. No database here, and no threads: `watching` holds the lock."""
+"""What the open pages of one account were sent: a log of news with cursors. No database, no threads, no locking
+here: callers hold the poller's lock."""
 
 from __future__ import annotations
 
@@ -11,18 +12,18 @@ from dataclasses import dataclass, field
 PREDICTIONS, ITEMS, GONE, BALANCE = "predictions", "items", "gone", "balance"
 _OTHER = {ITEMS: GONE, GONE: ITEMS}
 KEPT = 256
-"""News that a channel remembers for those who come back."""
+"""News that a channel remembers for pages that reconnect."""
 RECENT_S = 15.0
-"""Who comes for the first time is told the news of so many seconds: its page may be a little older than its stream."""
+"""A page that connects for the first time gets the news of this many seconds: it may be older than its stream."""
 MOST_IDS = 100
-"""Ids told at once; who missed more reads everything."""
+"""Ids per event; a page that missed more reloads everything."""
 TRACKED = 100
-"""Unfinished predictions of one account whose changes are told: the newest."""
+"""Unfinished predictions tracked per account: the newest."""
 
 
 @dataclass(frozen=True, slots=True)
 class News:
-    """One thing that was told: ids of a kind, and when (monotonic seconds). The balance has none."""
+    """One entry of the log: ids of one kind, and when (monotonic seconds). Balance news has no ids."""
 
     number: int
     at: float
@@ -32,7 +33,7 @@ class News:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What somebody is to be told now, by kind, each id once; and up to where."""
+    """What to send now: ids by kind, each once; `number` is the position reached."""
 
     number: int
     ids: dict[str, list[str]]
@@ -51,22 +52,23 @@ class Listener:
     user_id: int
     session_key: str
     mark: str
-    """What the session had to carry when it began to listen: another one by now has ended it."""
+    """The session's hash when the stream was opened; where it is another by now, the session is over."""
     money: bool = True
-    """Whether its reader saw the account's money when it began to listen."""
+    """Whether the user might see the account's money when the stream was opened."""
     over: str = ""
-    """Why it is to end; empty while it goes on."""
+    """Why the stream is to end; empty while it goes on."""
     _woken: asyncio.Event = field(default_factory=asyncio.Event)
 
     def wake(self) -> None:
-        """There is something to be told. From any thread; a loop that is gone has nobody left to be woken."""
+        """Signal that there is something to send. From any thread; a closed event loop marks the stream as
+        closed."""
         try:
             self.loop.call_soon_threadsafe(self._woken.set)
         except RuntimeError:
             self.over = "closed"
 
     async def wait(self, seconds: float) -> None:
-        """Until woken, or for so many seconds. Neither a thread nor a task is held meanwhile."""
+        """Wait until woken, or for so many seconds, without holding a thread or a task."""
         timer = self.loop.call_later(max(0.0, seconds), self._woken.set)
         try:
             await self._woken.wait()
@@ -84,39 +86,39 @@ class _Seen:
 
 @dataclass(eq=False, slots=True)
 class Channel:
-    """One account's."""
+    """The log, and the polling state, of one account."""
 
     account_id: int
     boot: str = field(default_factory=lambda: secrets.token_hex(4))
-    """Tells a later channel of the same account apart, whose numbers begin anew."""
+    """Distinguishes a later channel of the same account, whose numbers start again."""
     number: int = 0
     balance: int | None = None
     listeners: set[Listener] = field(default_factory=set)
     tracked: dict[int, _Seen] = field(default_factory=dict)
     """Unfinished predictions by primary key."""
     known: dict[str, set[int]] = field(default_factory=lambda: {PREDICTIONS: set(), ITEMS: set()})
-    """Newest rows that were told already, by primary key, so that looking twice tells them once."""
+    """Primary keys of new rows already reported, so that polling them again reports them once."""
     ready: bool = False
-    """Whether it was looked at once."""
+    """Whether it was polled at least once."""
     asked_at: float = 0.0
-    """When somebody last listened or asked, in monotonic seconds."""
+    """When a page last listened or asked, in monotonic seconds."""
     placed_at: float = 0.0
-    """When the places in the queue were last told."""
+    """When queue positions were last sent."""
     _log: deque[News] = field(default_factory=lambda: deque(maxlen=KEPT))
 
     @property
     def cursor(self) -> str:
-        """Where it stands, as pages give it back."""
+        """The present position, as pages send it back."""
         return f"{self.boot}-{self.number}"
 
     def tell(self, kind: str, ids: Iterable[str], now: float) -> None:
-        """Note news; the listeners are woken by the caller."""
-        some = tuple(ids)
-        for start in range(0, len(some), MOST_IDS):
-            self._add(News(self.number + 1, now, kind, some[start : start + MOST_IDS]))
+        """Append news; the caller wakes the listeners."""
+        all_ids = tuple(ids)
+        for start in range(0, len(all_ids), MOST_IDS):
+            self._add(News(self.number + 1, now, kind, all_ids[start : start + MOST_IDS]))
 
     def set_balance(self, balance: int, now: float) -> None:
-        """Note the balance, in micro-credits; news where it is another one."""
+        """Note the balance, in micro-credits; appends news where it changed."""
         if balance != self.balance:
             self.balance = balance
             self._add(News(self.number + 1, now, BALANCE))
@@ -126,7 +128,7 @@ class Channel:
         self._log.append(news)
 
     def position(self, cursor: str) -> int | None:
-        """The number behind a cursor of this channel whose later news are all remembered; else None."""
+        """The number in a cursor of this channel, if all later news is remembered; else None."""
         boot, _dash, text = cursor.partition("-")
         if boot != self.boot or not text.isascii() or not text.isdigit() or len(text) > 12:
             return None
@@ -135,14 +137,14 @@ class Channel:
         return number if oldest - 1 <= number <= self.number else None
 
     def beginning(self, now: float) -> int:
-        """Where somebody begins who comes for the first time: a little before now."""
+        """The position of a page that connects for the first time: a little before now."""
         older = [news.number for news in self._log if news.at < now - RECENT_S]
         oldest = self._log[0].number - 1 if self._log else self.number
         return max(older, default=oldest)
 
     def after(self, number: int) -> Told:
-        """All news after that number, each id once, the newest of them last."""
-        told: dict[str, dict[str, None]] = {PREDICTIONS: {}, ITEMS: {}, GONE: {}}
+        """All news after that number, each id once, the latest last."""
+        ids_by_kind: dict[str, dict[str, None]] = {PREDICTIONS: {}, ITEMS: {}, GONE: {}}
         balance = False
         for news in self._log:
             if news.number <= number:
@@ -150,16 +152,17 @@ class Channel:
             if news.kind == BALANCE:
                 balance = True
             else:
-                told[news.kind].update(dict.fromkeys(news.ids))
-                # What was thrown away and brought back is there.
-                for one in news.ids if news.kind in _OTHER else ():
-                    told[_OTHER[news.kind]].pop(one, None)
-        return Told(self.number, {kind: list(ids) for kind, ids in told.items()}, balance)
+                ids_by_kind[news.kind].update(dict.fromkeys(news.ids))
+                # An item that was trashed and restored is there, and the other way round.
+                for public_id in news.ids if news.kind in _OTHER else ():
+                    ids_by_kind[_OTHER[news.kind]].pop(public_id, None)
+        return Told(self.number, {kind: list(ids) for kind, ids in ids_by_kind.items()}, balance)
 
-    # -- What the looks found --------------------------------------------------------------------------------
+    # -- Results of polls
+    # -------------------------------------------------------------------------------------
 
     def saw_prediction(self, pk: int, public_id: str, state: tuple[int, str], *, ended: bool) -> str | None:
-        """Note how one stands; its id where that is news."""
+        """Note a prediction's state; returns its id where that is news."""
         before = self.tracked.get(pk)
         if before is None:
             if pk in self.known[PREDICTIONS]:
@@ -176,21 +179,21 @@ class Channel:
         return public_id
 
     def lost_predictions(self, found: set[int]) -> list[str]:
-        """Those that were tracked and are no more (an account that is being removed)."""
+        """Ids of predictions that were tracked and no longer exist (an account is being removed)."""
         gone = [pk for pk in self.tracked if pk not in found]
         return [self.tracked.pop(pk).public_id for pk in gone]
 
     def saw_item(self, pk: int) -> bool:
-        """Whether it is new."""
+        """Note an item; returns whether it is new."""
         fresh = pk not in self.known[ITEMS]
         self.known[ITEMS].add(pk)
         return fresh
 
     def waiting(self, phase: str, most: int) -> list[str]:
-        """The newest tracked ones in that phase."""
+        """The newest tracked predictions in that phase."""
         found = [seen.public_id for _, seen in sorted(self.tracked.items()) if seen.state[1] == phase]
         return found[-most:]
 
     def forget(self, kind: str, until: int) -> None:
-        """Rows up to that primary key are not looked at any more as new ones."""
+        """Forget rows up to that primary key: they are no longer polled as new."""
         self.known[kind] = {pk for pk in self.known[kind] if pk > until}

@@ -1,14 +1,14 @@
-"""The server-sent events of one open page.
+"""Server-sent events of one open page.
 
-    hello        {"resumed": bool}; not resumed: news may have been missed, read everything again
+    hello        {"resumed": bool}; not resumed: news may have been missed, reload everything
     predictions  {"ids": [...]}: new, changed or ended
-    items        {"ids": [...], "gone": [...]}: new or changed; of them in the trash
+    items        {"ids": [...], "gone": [...]}: new or changed; those of them in the trash
     balance      {"shown": "12.4", "unit": "credits"}
-    beat         nothing happened; the stream is alive
-    end          {"reason": "signed-out" | "session-over" | "full"}: no more; ask anew, since the browser may
-                 have another session by now (after a change of the password); come back later
+    beat         keep-alive
+    end          {"reason": "signed-out" | "session-over" | "full"}: the stream is over. After session-over connect
+                 again, since the browser may have a new session (after a password change); after full, later
 
-Ids are cursors: who comes back with one within a minute is told what it missed.
+Event ids are cursors: a page that reconnects with one within a minute gets what it missed.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ from gallery.live.channels import BALANCE, GONE, ITEMS, PREDICTIONS, Channel, Li
 
 KEEP_ALIVE_S = 12.0
 LIFE_S = 600.0
-"""A stream ends after so many seconds, more or less a tenth; the page comes back and is checked again."""
+"""A stream ends after this many seconds, ±10 %; the page reconnects and its session is checked again."""
 RETRY_MS = 1000
 TOLD_WHY = ("signed-out", "session-over")
-"""Ends that the page is told of; others are like a break of the network."""
+"""Reasons that are sent to the page; other ends look like a network failure."""
 
 
 async def events(
@@ -54,7 +54,7 @@ async def events(
         return
     channel, listener = opened
     try:
-        async for part in _told(reader, channel, listener, cursor, language, money):
+        async for part in _updates(reader, channel, listener, cursor, language, money):
             yield part
         if listener.over in TOLD_WHY:
             yield _event("end", {"reason": listener.over})
@@ -62,36 +62,37 @@ async def events(
         reader.leave(listener)
 
 
-async def _told(
+async def _updates(
     reader: poller.Reader, channel: Channel, listener: Listener, cursor: str, language: str, money: bool
 ) -> AsyncIterator[bytes]:
     clock = listener.loop.time
-    ends = clock() + LIFE_S * random.uniform(0.9, 1.1)  # noqa: S311 (spreads the returns, guards nothing)
+    ends = clock() + LIFE_S * random.uniform(0.9, 1.1)  # noqa: S311 (spreads reconnects, guards nothing)
     with reader.reading():
-        told, parts = begin(channel, cursor, language, money=money)
+        position, parts = begin(channel, cursor, language, money=money)
     yield f"retry: {RETRY_MS}\n\n".encode() + b"".join(_event(*part, channel.cursor) for part in parts)
     while not listener.over and clock() < ends:
         began = clock()
         await listener.wait(min(KEEP_ALIVE_S, ends - began))
         with reader.reading():
-            news = channel.after(told)
+            news = channel.after(position)
             parts = shown(channel, news, language, money=money)
-        told = news.number
+        position = news.number
         if parts:
-            yield b"".join(_event(*part, f"{channel.boot}-{told}") for part in parts)
+            yield b"".join(_event(*part, f"{channel.boot}-{position}") for part in parts)
         elif clock() - began >= KEEP_ALIVE_S:
-            # An event and no comment: pages see by it that the stream lives, which comments do not tell them.
+            # An event and not a comment: scripts don't see comments, so they couldn't tell that the stream is
+            # alive.
             yield _event("beat", {})
 
 
 def begin(
     channel: Channel, cursor: str, language: str, *, money: bool = True
 ) -> tuple[int, list[tuple[str, dict[str, Any]]]]:
-    """Where somebody begins who gives this cursor, and what they are told first. The caller holds the channel."""
+    """The position at which a page with this cursor starts, and its first events. The caller holds the lock."""
     position = channel.position(cursor)
     start = channel.beginning(time.monotonic()) if position is None else position
     news = channel.after(start)
-    # The balance of a page may be old, so it is always told where it is known.
+    # The balance on the page may be old, so it is always sent where it is known.
     news = Told(news.number, news.ids, balance=money and channel.balance is not None)
     hello: tuple[str, dict[str, Any]] = ("hello", {"resumed": position is not None})
     return news.number, [hello, *shown(channel, news, language, money=money)]
@@ -100,7 +101,7 @@ def begin(
 def shown(
     channel: Channel, news: Told, language: str, *, money: bool = True
 ) -> list[tuple[str, dict[str, Any]]]:
-    """The events that tell it, in the reader's language."""
+    """The events for these news, in the reader's language."""
     parts: list[tuple[str, dict[str, Any]]] = []
     if news.ids.get(PREDICTIONS):
         parts.append((PREDICTIONS, {"ids": news.ids[PREDICTIONS]}))

@@ -1,9 +1,9 @@
-"""One thread per process that looks for all open pages.
+"""Polling for live updates: one thread per web process, for all open pages.
 
-It asks for all accounts with open pages together, one statement for a hundred of them, and wakes those streams that
-have something to tell. It sleeps while nobody listens, looks at once when a prediction ends on this machine (`hints`),
-and takes at most a small share of a processor: with more to look at the tick grows. The thread and its connection are
-all that any number of open streams costs.
+One statement covers a hundred accounts with open pages, and wakes those streams that have something to send.
+The thread sleeps while nobody listens, polls at once when a prediction ends on this machine (`wakeups`), and
+uses at most a small share of a processor: with more to poll the interval grows. The thread and its database
+connection are all that any number of open streams costs.
 """
 
 from __future__ import annotations
@@ -29,29 +29,30 @@ from gallery.live.channels import GONE, ITEMS, PREDICTIONS, Channel, Listener
 from predictions.models import Phase
 
 log = logging.getLogger("darkroom.live")
-Some = TypeVar("Some")
+Row = TypeVar("Row")
 TICK = 0.25
 SHARE = 0.05
-"""Of a processor, at most, for looking."""
+"""The largest share of a processor used for polling."""
 SLOWEST = 2.0
-"""Seconds to which the tick grows at most."""
+"""The longest interval, in seconds."""
 PER_ACCOUNT = 20
-"""Streams of one account."""
+"""Streams per account."""
 LINGER_S = 60.0
-"""An account is watched for so many seconds after its last page has gone, so that one that returns missed nothing."""
+"""Seconds that an account is still polled after its last page has gone, so that one that returns missed
+nothing."""
 FLOORS_S = 5.0
-"""New rows are looked for above what was the highest key this long ago at least, and twice as long at most."""
+"""New rows are those above what was the highest key at least this long ago, and at most twice as long."""
 PLACES_S = 3.0
-"""Places in the queue change with other people's predictions: pages look at theirs this often."""
+"""Queue positions change with other accounts' predictions: pages refresh theirs this often."""
 PLACES = 12
 GUARD_S = 2.0
-"""How often it is asked whether those who listen are still signed in."""
+"""Seconds between checks whether listeners are still signed in."""
 CHUNK = 100
 
 
 @dataclass(eq=False)
 class Reader:
-    """The open pages of this process, and the thread that looks for them."""
+    """The open streams of this process, and the thread that polls for them."""
 
     limit: int
     tick: float = TICK
@@ -66,9 +67,10 @@ class Reader:
     _guarded_at: float = 0.0
     _wake: tuple[int, int] | None = None
     _named: set[int] = field(default_factory=set)
-    """Items of which hints said that they changed; of the thread alone."""
+    """Primary keys of items that hints reported as changed; used by the thread alone."""
 
-    # -- For streams and views -------------------------------------------------------------------------------
+    # -- For streams and views
+    # --------------------------------------------------------------------------------
 
     @property
     def streams(self) -> int:
@@ -85,7 +87,7 @@ class Reader:
     def open(
         self, account_id: int, user_id: int, session_key: str, mark: str, *, money: bool = True
     ) -> tuple[Channel, Listener] | None:
-        """Listen, from the running event loop; None without room. Ends with `leave`."""
+        """Register a stream, from its event loop; None where the limit is reached. Ends with `leave`."""
         with self._lock:
             if not self.has_room(account_id):
                 return None
@@ -96,7 +98,7 @@ class Reader:
         return channel, listener
 
     def leave(self, listener: Listener) -> None:
-        """Listen no more."""
+        """Unregister a stream."""
         with self._lock:
             channel = self._channels.get(listener.account_id)
             if channel is not None and listener in channel.listeners:
@@ -105,7 +107,7 @@ class Reader:
                 self._streams -= 1
 
     def visit(self, account_id: int) -> Channel | None:
-        """The channel of one who asks now and then instead of listening; None without room."""
+        """The channel for a page that polls instead of listening; None where the limit is reached."""
         with self._lock:
             if self._closed or (
                 account_id not in self._channels and len(self._channels) >= max(1, self.limit)
@@ -114,11 +116,11 @@ class Reader:
             return self._watch(account_id)
 
     def reading(self) -> contextlib.AbstractContextManager[bool]:
-        """Hold this while reading a channel."""
+        """The lock to hold while reading a channel."""
         return self._lock
 
     def close(self) -> None:
-        """End all streams and the thread. Nobody may listen after that."""
+        """End all streams and the thread; no stream can be opened afterwards."""
         with self._lock:
             self._closed = True
             for channel in self._channels.values():
@@ -139,14 +141,16 @@ class Reader:
         channel.asked_at = time.monotonic()
         return channel
 
-    # -- The thread ------------------------------------------------------------------------------------------
+    # -- The thread
+    # -------------------------------------------------------------------------------------------
 
     def _start(self) -> None:
         if self._thread is None:
             self._wake = os.pipe()
             os.set_blocking(self._wake[1], False)
             self._thread = threading.Thread(target=self._run, name="live", daemon=True)
-            # Nothing of the request that happens to come first may live on in the thread.
+            # Start it in an empty context: nothing of the request that happens to come first may stay in the
+            # thread.
             contextvars.Context().run(self._thread.start)
 
     def _rouse(self) -> None:
@@ -155,62 +159,70 @@ class Reader:
                 os.write(self._wake[1], b".")
 
     def _run(self) -> None:
-        ears = list(_ears())
+        hint_listeners = list(_hint_listeners())
         try:
             due = soonest = 0.0
             while not self._closed:
-                self._sleep(ears, due, soonest)
+                self._sleep(hint_listeners, due, soonest)
                 if self._closed or not self._channels:
                     continue
-                used = self._looked()
+                used = self._poll_timed()
                 soonest = time.monotonic() + min(used * (1 / SHARE - 1), SLOWEST)
                 due = max(soonest, time.monotonic() + self.tick)
         finally:
-            for ear in ears:
-                ear.close()
-            # Of this thread, which ends here.
+            for hint_listener in hint_listeners:
+                hint_listener.close()
+            # Connections belong to this thread, which ends here.
             connections.close_all()
             with self._lock:
                 for end in self._wake or ():
                     os.close(end)
                 self._wake = None
 
-    def _sleep(self, ears: Sequence[wakeups.Listener], due: float, soonest: float) -> None:
-        """Until the next look is due, or something worth an earlier one; with nobody there, until somebody comes."""
+    def _sleep(self, hint_listeners: Sequence[wakeups.Listener], due: float, soonest: float) -> None:
+        """Sleep until the next poll is due, or a hint calls for an earlier one; without listeners, until one
+        comes."""
         assert self._wake is not None
         poll = select.poll()
         poll.register(self._wake[0], select.POLLIN)
-        for ear in ears:
-            poll.register(ear.fileno(), select.POLLIN)
+        for hint_listener in hint_listeners:
+            poll.register(hint_listener.fileno(), select.POLLIN)
         while not self._closed:
             left = due - time.monotonic()
             if self._channels and left <= 0:
                 return
-            ready = {one for one, _ in poll.poll(left * 1000 if self._channels else None)}
+            ready = {fd for fd, _ in poll.poll(left * 1000 if self._channels else None)}
             if self._wake[0] in ready:
                 os.read(self._wake[0], 4096)
-            heard = self._heard([one for ear in ears if ear.fileno() in ready for one in ear.wait(0)])
-            # Who has just come is looked for at once, too.
-            if heard or any(not channel.ready for channel in list(self._channels.values())):
+            has_hint = self._has_relevant_hint(
+                [
+                    hint
+                    for hint_listener in hint_listeners
+                    if hint_listener.fileno() in ready
+                    for hint in hint_listener.wait(0)
+                ]
+            )
+            # New listeners are polled for at once, too.
+            if has_hint or any(not channel.ready for channel in list(self._channels.values())):
                 due = min(due, soonest)
 
-    def _heard(self, said: list[str]) -> bool:
-        """Whether hints name a prediction that is watched, or an item: then it is time for a look."""
+    def _has_relevant_hint(self, hints: list[str]) -> bool:
+        """Whether hints name a tracked prediction, or an item: then a poll is worthwhile."""
         with self._lock:
             tracked = {
                 seen.public_id for channel in self._channels.values() for seen in channel.tracked.values()
             }
-        items = {pk for pk in map(broadcast.parse, said) if pk is not None}
+        items = {pk for pk in map(broadcast.parse, hints) if pk is not None}
         self._named.update(items)
-        return bool(items) or any(one in tracked for one in said)
+        return bool(items) or any(hint in tracked for hint in hints)
 
-    def _looked(self) -> float:
-        """Look; the processor seconds that it took."""
+    def _poll_timed(self) -> float:
+        """Poll; returns the processor seconds used."""
         began = time.thread_time()
         try:
             self.look()
         except Exception:
-            # The database is away for a moment: the streams go on, and it is left alone for a while.
+            # The database is away: the streams stay open, and the next poll comes after the longest interval.
             log.exception("live could not read")
             return SLOWEST
         finally:
@@ -219,9 +231,10 @@ class Reader:
         return time.thread_time() - began
 
     def look(self) -> None:
-        """One look for all accounts: note what is new, and wake who is to be told. Raises what the database raises."""
+        """Poll once for all accounts: note what is new, and wake the streams concerned. Raises what the
+        database raises."""
         now = time.monotonic()
-        self._let_go(now)
+        self._drop_idle(now)
         self._move_floors(now)
         with self._lock:
             fresh = [channel for channel in self._channels.values() if not channel.ready]
@@ -231,17 +244,17 @@ class Reader:
             channel.ready = True
         floors = self._floors
         assert floors is not None
-        for some in _chunks(others):
-            tracked = [pk for channel in some for pk in channel.tracked]
-            accounts = [channel.account_id for channel in some]
-            self._note(some, change_queries.changes(accounts, tracked, floors), whole=True)
-        self._look_up()
+        for chunk in _chunks(others):
+            tracked = [pk for channel in chunk for pk in channel.tracked]
+            accounts = [channel.account_id for channel in chunk]
+            self._note(chunk, change_queries.changes(accounts, tracked, floors), whole=True)
+        self._report_named()
         if now - self._guarded_at >= GUARD_S:
             self._guarded_at = now
-            self._guard()
+            self._end_stale_streams()
 
     def _note(self, channels: Sequence[Channel], rows: Iterable[change_queries.Row], *, whole: bool) -> None:
-        """Note what a look found. `whole`: what is tracked and was not found is gone."""
+        """Note the rows of a poll. `whole`: tracked predictions that are not among them no longer exist."""
         now = time.monotonic()
         by_account: dict[int, list[change_queries.Row]] = {channel.account_id: [] for channel in channels}
         for row in rows:
@@ -259,13 +272,13 @@ class Reader:
                 if channel.number != before:
                     _wake(channel)
 
-    def _look_up(self) -> None:
-        """Tell of the items that hints named, to those whose they are."""
+    def _report_named(self) -> None:
+        """Report the items that hints named, to their owners' channels."""
         items, self._named = sorted(self._named), set()
-        for some in _chunks(items):
+        for chunk in _chunks(items):
             with self._lock:
                 accounts = list(self._channels)
-            found = change_queries.named(some, accounts)
+            found = change_queries.named(chunk, accounts)
             with self._lock:
                 for account_id, public_id, trashed in found:
                     channel = self._channels.get(account_id)
@@ -283,39 +296,44 @@ class Reader:
                 channel.forget(PREDICTIONS, self._floors.prediction)
                 channel.forget(ITEMS, self._floors.item)
 
-    def _let_go(self, now: float) -> None:
+    def _drop_idle(self, now: float) -> None:
         with self._lock:
             for account_id, channel in list(self._channels.items()):
                 if not channel.listeners and now - channel.asked_at > LINGER_S:
                     del self._channels[account_id]
 
-    def _guard(self) -> None:
-        """End the streams of sessions that are over, of the banned, of those who act for another account by now, and of
-        those who began to listen in a role that saw the account's money and have another: they come back in that.
-        """
+    def _end_stale_streams(self) -> None:
+        """End the streams of sessions that are over, of banned users, of those who act for another account by
+        now, and of those whose role no longer shows the account's money; the latter reconnect in the new role."""
         with self._lock:
-            listeners = [one for channel in self._channels.values() for one in channel.listeners]
-        for some in _chunks(listeners):
+            listeners = [listener for channel in self._channels.values() for listener in channel.listeners]
+        for chunk in _chunks(listeners):
             open_now, members = change_queries.admitted(
-                {one.session_key for one in some}, {one.user_id for one in some}
+                {listener.session_key for listener in chunk}, {listener.user_id for listener in chunk}
             )
-            seeing = [one for one in some if one.money]
-            accounts, users = {one.account_id for one in seeing}, {one.user_id for one in seeing}
-            kept = change_queries.kept_from_money(accounts, users) if seeing else set()
-            _end((one for one in seeing if (one.user_id, one.account_id) in kept), "role")
-            out, over = [], []
-            for one in some:
-                account_id, mark = members.get(one.user_id, (None, ""))
-                if account_id != one.account_id:
-                    out.append(one)
-                elif one.session_key not in open_now or mark != one.mark:
-                    over.append(one)
-            _end(out, "signed-out")
-            _end(over, "session-over")
+            with_money = [listener for listener in chunk if listener.money]
+            accounts, users = (
+                {listener.account_id for listener in with_money},
+                {listener.user_id for listener in with_money},
+            )
+            demoted = change_queries.kept_from_money(accounts, users) if with_money else set()
+            _end(
+                (listener for listener in with_money if (listener.user_id, listener.account_id) in demoted),
+                "role",
+            )
+            signed_out, expired = [], []
+            for listener in chunk:
+                account_id, mark = members.get(listener.user_id, (None, ""))
+                if account_id != listener.account_id:
+                    signed_out.append(listener)
+                elif listener.session_key not in open_now or mark != listener.mark:
+                    expired.append(listener)
+            _end(signed_out, "signed-out")
+            _end(expired, "session-over")
 
 
 def _changed(channel: Channel, rows: list[change_queries.Row], now: float, *, whole: bool) -> list[str]:
-    """The ids of the predictions whose pages are to be told."""
+    """The ids of predictions that changed, or whose queue position is to be refreshed."""
     found = [row for row in rows if row.kind == "prediction"]
     ids: dict[str, None] = {}
     for row in sorted(found, key=lambda row: row.pk):
@@ -331,7 +349,7 @@ def _changed(channel: Channel, rows: list[change_queries.Row], now: float, *, wh
     return list(ids)
 
 
-def _ears() -> Iterator[wakeups.Listener]:
+def _hint_listeners() -> Iterator[wakeups.Listener]:
     for kind in (wakeups.ENDED, wakeups.ITEMS):
         try:
             yield wakeups.Listener(kind, "live-")
@@ -339,8 +357,8 @@ def _ears() -> Iterator[wakeups.Listener]:
             log.info("live hears no hints: %s", error)
 
 
-def _chunks(some: Sequence[Some]) -> Iterator[Sequence[Some]]:
-    return (some[start : start + CHUNK] for start in range(0, len(some), CHUNK))
+def _chunks(rows: Sequence[Row]) -> Iterator[Sequence[Row]]:
+    return (rows[start : start + CHUNK] for start in range(0, len(rows), CHUNK))
 
 
 def _wake(channel: Channel) -> None:
@@ -359,7 +377,7 @@ _making = threading.Lock()
 
 
 def reader() -> Reader:
-    """The reader of this process, made at the first call."""
+    """The reader of this process, created by the first call."""
     global _reader
     with _making:
         if _reader is None:
@@ -368,12 +386,12 @@ def reader() -> Reader:
 
 
 def close() -> None:
-    """End all streams, because the process is about to end; they come back to the next one."""
+    """End all streams, because the process is about to stop; pages reconnect to the next one."""
     reader().close()
 
 
 def reset() -> None:
-    """Forget the reader, so that a later server in the same process (in tests) may begin anew."""
+    """Forget the reader, so that a later server in the same process (in tests) starts with a new one."""
     global _reader
     with _making:
         if _reader is not None:

@@ -1,4 +1,4 @@
-"""Addresses of the stream of what changes."""
+"""URLs of the live updates."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The stream of what changes, and the same for browsers that cannot have one."""
+"""GET /live/: live updates as server-sent events, or as JSON for browsers that can't stream."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ LONGEST_CURSOR = 40
 
 @require_GET
 def events(request: HttpRequest) -> HttpResponseBase:
-    """GET /live/: the stream of the signed-in member's account. With `?after=` the same as one short JSON answer."""
+    """The event stream of the signed-in member's account; with `?after=` the same as one short JSON answer."""
     if not request.user.is_authenticated or not request.session.session_key:
-        # No page to be shown: what asks here is a script, and it has to stop.
+        # Called by a script, not navigated to: 401 makes it stop.
         return HttpResponse(status=401)
     account, user = account_of(request).pk, user_of(request)
     money = visible_funds.sees_money(user, account_of(request))
     if "after" in request.GET:
-        return _asked(account, request.GET["after"][:LONGEST_CURSOR], money)
+        return _polled(account, request.GET["after"][:LONGEST_CURSOR], money)
     if not hasattr(request, "scope"):
-        # Under WSGI a stream would keep a thread for as long as it is open: the page asks instead.
+        # Under WSGI a stream would hold a thread while it is open: the page polls instead.
         return HttpResponse(status=204)
     if not poller.reader().has_room(account):
         return HttpResponse(status=429, headers={"Retry-After": "30"})
-    # Pages make a new connection themselves, at their own pace, and browsers let them send no header with it.
+    # Pages open new connections themselves, at their own pace, where browsers can't send the header.
     cursor = (request.headers.get("Last-Event-ID") or request.GET.get("last", ""))[:LONGEST_CURSOR]
-    told = event_stream.events(
+    stream = event_stream.events(
         account,
         user.pk,
         request.session.session_key,
@@ -42,13 +42,13 @@ def events(request: HttpRequest) -> HttpResponseBase:
         get_language() or "en",
         money=money,
     )
-    response = StreamingHttpResponse(told, content_type="text/event-stream")
+    response = StreamingHttpResponse(stream, content_type="text/event-stream")
     response["Cache-Control"] = "no-store"
     response["X-Accel-Buffering"] = "no"
     return response
 
 
-def _asked(account: int, cursor: str, money: bool) -> HttpResponse:
+def _polled(account: int, cursor: str, money: bool) -> HttpResponse:
     reader = poller.reader()
     channel = reader.visit(account)
     if channel is None:

@@ -1,4 +1,4 @@
-"""The gallery's rows: items and what people do with them."""
+"""Models of the gallery: items, collections, share links, social rows, moderation cases, search, privacy."""
 
 from __future__ import annotations
 

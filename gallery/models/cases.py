@@ -1,4 +1,4 @@
-"""The moderators' record: cases, and what is kept of removed pictures."""
+"""Models of moderation: cases, bulk hides of a member's pictures, and sealed evidence of removed ones."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from predictions.models import StoredFile, Upload
 
 
 class Case(models.Model):
-    """Something a moderator decides. Its number is its id. Written by `gallery.moderation` alone.
+    """Something that a moderator decides. Its number is its id. Written by `gallery.moderation` alone.
 
-    What it is about may be gone one day (removed, or deleted by its owner); then the case says what it was.
+    The subject may be deleted (removed, or by its owner); `about` then still names it.
     """
 
     class Kind(models.TextChoices):
@@ -185,10 +185,10 @@ class Case(models.Model):
 
 
 class AccountDeed(models.Model):
-    """All public pictures of a member are hidden, or shown again. Written by `gallery.moderation` alone.
+    """A background hide or restore of all public pictures of a member. Written by `gallery.moderation` alone.
 
-    It goes on in the background until `done_at`; `last_id` is how far it is. What it hid carries its own time of
-    hiding, by which the way back finds it.
+    It runs until `done_at`; `last_id` is its progress. Every item it hides carries the hide's own time in
+    `hidden_at`, by which the restore finds it.
     """
 
     user = models.ForeignKey(
@@ -233,7 +233,7 @@ class AccountDeed(models.Model):
 
 
 class Evidence(models.Model):
-    """What is kept of a removed picture, sealed: the file and the words are encrypted, and each look is on record."""
+    """Evidence of a removed picture: file and texts are encrypted, and every access is in the audit log."""
 
     case = models.ForeignKey(Case, on_delete=models.PROTECT, null=True, related_name="evidence")
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")

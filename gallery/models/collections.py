@@ -1,4 +1,4 @@
-"""Collections: sets of items in an order of their own, kept by one or several members."""
+"""Models of collections: ordered sets of items with editors."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from gallery.models.items import Item, new_item_id
 
 
 class Collection(models.Model):
-    """A member's set of items."""
+    """A member's ordered set of items."""
 
     class Visibility(models.TextChoices):
         PRIVATE = "private", _("private")
@@ -68,7 +68,7 @@ class Collection(models.Model):
 
 
 class CollectionItem(models.Model):
-    """An item in a collection. `place` orders them, with room between so that one can move alone."""
+    """An item in a collection. `place` orders entries, with gaps so that one can move alone."""
 
     collection = models.ForeignKey(Collection, on_delete=models.PROTECT, related_name="entries")
     item = models.ForeignKey(Item, on_delete=models.PROTECT, related_name="collection_entries")

@@ -1,4 +1,4 @@
-"""Items, one for each output, and their tags."""
+"""Models of items, one per output, and their tags."""
 
 from __future__ import annotations
 
@@ -15,29 +15,29 @@ from core.clock import Now
 from predictions.models import HostedModel, Output, StoredFile
 
 SHOWN = Q(visibility="public", hidden_at__isnull=True, trashed_at__isnull=True)
-"""What stands in the public lists, for their partial indexes."""
+"""Items in the public lists; the condition of their partial indexes."""
 
 
 def new_item_id() -> str:
-    """The unguessable part of an item's addresses: 128 random bits."""
+    """A random id for an item's URLs: 128 bits."""
     return secrets.token_urlsafe(16)
 
 
 class ItemQuerySet(models.QuerySet["Item"]):
     def owned_by(self, account: Account) -> ItemQuerySet:
-        """A member's own items, without those in the trash."""
+        """The account's items, without those in the trash."""
         return self.filter(account=account, trashed_at__isnull=True)
 
     def trashed_by(self, account: Account) -> ItemQuerySet:
-        """A member's own items in the trash."""
+        """The account's items in the trash."""
         return self.filter(account=account, trashed_at__isnull=False)
 
     def public(self) -> ItemQuerySet:
-        """What everybody may see in the gallery's lists."""
+        """Items in the gallery's public lists."""
         return self.filter(visibility=Item.Visibility.PUBLIC, hidden_at__isnull=True, trashed_at__isnull=True)
 
     def open(self) -> ItemQuerySet:
-        """What everybody may see who has its address: public and unlisted items."""
+        """Items that anybody with the URL may see: public and unlisted ones."""
         return self.filter(
             visibility__in=(Item.Visibility.PUBLIC, Item.Visibility.UNLISTED),
             hidden_at__isnull=True,
@@ -46,7 +46,7 @@ class ItemQuerySet(models.QuerySet["Item"]):
 
 
 class Licence(models.TextChoices):
-    """What others may do with a published picture, as SPDX names it; empty where all rights are reserved."""
+    """What others may do with a published item, as SPDX identifiers; empty: all rights reserved."""
 
     RESERVED = "", _("All rights reserved")
     CC0 = "CC0-1.0", _("CC0: no rights reserved")
@@ -56,9 +56,9 @@ class Licence(models.TextChoices):
 
 
 class Item(models.Model):
-    """A gallery entry. Private until its owner publishes it.
+    """A gallery entry of one output. Private until its owner publishes it.
 
-    Width, height, model and prompt stand here too, so that a page of a list is one query over one index.
+    Width, height, model and prompt are copied here so that a page of a list is one query over one index.
     """
 
     class Visibility(models.TextChoices):
@@ -111,12 +111,13 @@ class Item(models.Model):
     trashed_at = models.DateTimeField(_("in the trash since"), null=True, blank=True)
     created_at = models.DateTimeField(_("created"), db_default=Now())
 
-    # What others do with it; `recent_likes` are those of the last seven days, by which the week's list is ordered.
+    # Counts of what others do with it; `recent_likes` are those of the last seven days, which order the
+    # week's list.
     likes = models.PositiveIntegerField(_("likes"), default=0, editable=False)
     recent_likes = models.PositiveIntegerField(default=0, editable=False)
     comments = models.PositiveIntegerField(_("comments"), default=0, editable=False)
 
-    # What the chores owe it
+    # Flags of work that background jobs still have to do.
     search_owed = models.BooleanField(
         default=True, editable=False, help_text=_("Its words changed since it was put into the search index.")
     )
@@ -170,7 +171,7 @@ class Item(models.Model):
                 fields=["-published_at", "-id"],
                 condition=SHOWN & Q(sensitive=False),
             ),
-            # With what is the same in all of it, too: else SQLite reads every row to count them.
+            # Includes the columns of the condition: without them SQLite reads every row to count them.
             models.Index(
                 name="item_public_of_user",
                 fields=["user", "-published_at", "-id", "visibility", "hidden_at", "trashed_at"],
@@ -199,17 +200,17 @@ class Item(models.Model):
 
     @property
     def is_public(self) -> bool:
-        """Whether it stands in the public lists now."""
+        """Whether it is in the public lists now."""
         return self.visibility == self.Visibility.PUBLIC and self.hidden_at is None and not self.in_trash
 
     @property
     def is_open(self) -> bool:
-        """Whether everybody who has its address may see it now."""
+        """Whether anybody with its URL may see it now."""
         return self.visibility != self.Visibility.PRIVATE and self.hidden_at is None and not self.in_trash
 
     @property
     def in_trash(self) -> bool:
-        """Whether its owner put it into the trash."""
+        """Whether it is in the trash."""
         return self.trashed_at is not None
 
     @property
@@ -219,17 +220,17 @@ class Item(models.Model):
 
     @property
     def is_film(self) -> bool:
-        """Whether it is a film, which a browser plays and does not show as a picture."""
+        """Whether it is a video, which browsers play rather than show."""
         return self.output.file.content_type == "video/mp4"
 
     @property
     def moves(self) -> bool:
-        """Whether it moves, as a film or as a picture that plays by itself; its thumbnails stand still."""
+        """Whether it moves, as a video or as an animated GIF; its thumbnails are still."""
         return self.is_film or self.output.file.content_type == "image/gif"
 
 
 class Tag(models.Model):
-    """A word that people file pictures under. `name` is folded (NFKC, lower case), so that each stands once."""
+    """A tag of items. `name` is normalised (NFKC, lower case), so that each exists once."""
 
     name = models.CharField(_("name"), max_length=40, unique=True)
     created_at = models.DateTimeField(_("created"), db_default=Now())
@@ -246,7 +247,8 @@ class Tag(models.Model):
 class ItemTag(models.Model):
     """A tag on an item.
 
-    `listed_at` is the item's `published_at` while it is public, else empty, so that a tag's list is a range.
+    `listed_at` is the item's `published_at` while it is public, else null, so that a tag's list is a range of
+    its index.
     """
 
     item = models.ForeignKey(Item, on_delete=models.PROTECT, related_name="item_tags")

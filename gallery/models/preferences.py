@@ -1,4 +1,4 @@
-"""What the studio and the pages remember for a member."""
+"""Models of a member's preferences: presets of the studio, and how pictures are shown and kept."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from predictions.models import HostedModel
 
 
 class Preset(models.Model):
-    """Settings of a model under a name, to be used again. `values` are form fields of the studio (name to text)."""
+    """Saved form settings of a model. `values` are the studio's form fields (name to text)."""
 
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="presets")
     model = models.ForeignKey(HostedModel, on_delete=models.PROTECT, related_name="+")
@@ -32,7 +32,8 @@ class Preset(models.Model):
 
 
 class ReaderChoice(models.Model):
-    """How a member wants pictures: how the gallery shows them, and how long their own private ones are kept."""
+    """How the gallery shows sensitive pictures to a member, and after how many days their private items go to
+    the trash."""
 
     class Sensitive(models.TextChoices):
         BLUR = "blur", _("Blurred until I ask")

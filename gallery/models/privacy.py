@@ -1,4 +1,4 @@
-"""What members take with them, and how they go."""
+"""Models of data exports and account deletion."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from predictions.models import StoredFile
 
 
 def new_export_id() -> str:
-    """The unguessable part of an export's address."""
+    """A random id for an export's URL."""
     return secrets.token_urlsafe(24)
 
 
 class Export(models.Model):
-    """All that is a member's, as one archive of JSON and files; made in the background, kept for some days."""
+    """An archive (JSON and files) of all that a member owns; built in the background, kept for some days."""
 
     class State(models.TextChoices):
         OWED = "owed", _("waiting")
@@ -67,7 +67,8 @@ class Export(models.Model):
 
 
 class Closure(models.Model):
-    """A member wants their account deleted. After the grace everything goes, and this row says how much it was."""
+    """A member's request to delete their account. After the grace period all is deleted, and `receipt` counts
+    what."""
 
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="closures")
     account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="closures")

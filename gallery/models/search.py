@@ -1,4 +1,4 @@
-"""What stands in the search index: one narrow row for each item."""
+"""Model of the search index: one narrow row per item."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from gallery.models.items import Item
 
 
 class SearchRow(models.Model):
-    """An item's place in the search index.
+    """An item's row in the search index, written by `gallery.search` alone.
 
-    The words themselves stand where the database can search them (migration 0005): on PostgreSQL in two more columns
-    of this table, on SQLite in two tables of their own that follow it. They are written by `gallery.search` alone.
+    The searchable text is outside of the ORM (first migration): on PostgreSQL in two more columns of this
+    table, on SQLite in two full-text tables of their own that follow it.
     """
 
     item = models.OneToOneField(

@@ -1,4 +1,4 @@
-"""Share links: an item or a collection for people without an account."""
+"""Model of share links, which show an item or a collection to people without an account."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ from gallery.models.items import Item
 
 class ShareLinkQuerySet(models.QuerySet["ShareLink"]):
     def open(self) -> ShareLinkQuerySet:
-        """Neither withdrawn nor ended, of nobody who is banned, and what it shows neither hidden nor in the trash."""
+        """Neither withdrawn nor expired, created by an active user, and of something neither hidden nor in the
+        trash."""
         return self.filter(
             withdrawn_at__isnull=True,
             created_by__is_active=True,
@@ -31,7 +32,7 @@ class ShareLinkQuerySet(models.QuerySet["ShareLink"]):
 class ShareLink(models.Model):
     """An unguessable link to one item or one collection.
 
-    Page and pictures have addresses of the link, so withdrawing it ends both.
+    Its page and pictures have URLs of the link, so withdrawing it ends both.
     """
 
     token = models.CharField(max_length=43, unique=True, default=secrets.token_urlsafe, editable=False)
@@ -71,10 +72,10 @@ class ShareLink(models.Model):
 
     @property
     def is_open(self) -> bool:
-        """Whether it still opens, as far as the link itself goes."""
+        """Whether the link itself is neither withdrawn nor expired; its target is not checked."""
         return self.withdrawn_at is None and (self.expires_at is None or self.expires_at > timezone.now())
 
     @property
     def is_locked(self) -> bool:
-        """Whether it wants a password."""
+        """Whether it requires a password."""
         return bool(self.password)

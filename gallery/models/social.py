@@ -1,4 +1,4 @@
-"""What people do with published pictures: likes, follows, comments, reports."""
+"""Models of likes, follows, comments and reports."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from gallery.models.items import Item
 
 
 class Like(models.Model):
-    """A member likes an item, an own one too. `recent` while it is of the last seven days and counts for the week."""
+    """A member's like of an item, maybe of their own. `recent`: from the last seven days, counted in the week's
+    list."""
 
     item = models.ForeignKey(Item, on_delete=models.PROTECT, related_name="liked")
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="likes")
@@ -37,7 +38,7 @@ class Like(models.Model):
 
 
 class Follow(models.Model):
-    """A member follows another: what that one publishes stands in their list."""
+    """A member follows another, whose published items appear in their feed."""
 
     follower = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="following")
     followed = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="followers")
@@ -57,7 +58,7 @@ class Follow(models.Model):
 
 
 class Comment(models.Model):
-    """What a member wrote under a published item. Removed ones stay for as long as moderation needs them."""
+    """A member's comment under a published item. Removed ones are kept for as long as moderation needs them."""
 
     item = models.ForeignKey(Item, on_delete=models.PROTECT, related_name="comment_rows")
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="comments")
@@ -80,7 +81,7 @@ class Comment(models.Model):
 
 
 class Report(models.Model):
-    """A complaint about an item, a comment or a collection, by a member or by a visitor."""
+    """A report of an item, a comment or a collection, by a member or a visitor."""
 
     class Reason(models.TextChoices):
         SEXUAL = "sexual", _("Sexual, or not marked as sensitive")

@@ -1,4 +1,5 @@
-"""Moderation: cases and their decisions, hiding and restoring, appeals, review before publication, the desk."""
+"""Moderation: cases and their decisions, hiding and restoring, appeals, reviews before publication, staff
+pages."""
 
 from __future__ import annotations
 

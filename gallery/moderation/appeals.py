@@ -1,4 +1,4 @@
-"""Appeals: a member says once why a decision about them was wrong, and a moderator looks again."""
+"""Appeals: a member may appeal once against each decision or sanction about them; a moderator decides again."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from gallery.models import Case, Item
 from gallery.moderation import cases, upload_cases
 
 LONGEST = 2000
-"""Characters of what they say."""
+"""Characters of an appeal's text."""
 AGAINST = (Case.Decision.HIDE, Case.Decision.REMOVE, Case.Decision.REFUSE)
-"""Decisions that one appeals against."""
+"""Decisions that can be appealed."""
 SHOWN = 50
 STATES = {"": "waiting", "restore": "granted", "uphold": "refused", "gone": "closed"}
-"""How an appeal stands, by its decision."""
+"""State of an appeal, by its decision."""
 
 
 class NotOpen(Exception):
-    """There is nothing to appeal against, or nothing any more."""
+    """There is no decision or sanction in force to appeal against."""
 
 
 class Already(Exception):
-    """They appealed before; `case` is that appeal."""
+    """There is an appeal already: `case`."""
 
     def __init__(self, case: Case) -> None:
         super().__init__(case.pk)
@@ -33,17 +33,18 @@ class Already(Exception):
 
 
 class Empty(Exception):
-    """Nothing of the text would be seen."""
+    """The text is empty or has no visible character."""
 
 
 def decisions(user: User) -> QuerySet[Case]:
-    """What moderators decided about a member's things, newest first, without what changed nothing for them."""
+    """Decisions about a member's content that can be appealed, newest first, without those that merely followed
+    another."""
     rows = Case.objects.filter(user=user, decision__in=AGAINST).exclude(done__has_key="with")
     return rows.select_related("item", "comment", "collection").order_by("-id")
 
 
 def decision(user: User, number: int) -> Case | None:
-    """One of them."""
+    """One of them, or None."""
     return decisions(user).filter(pk=number).first()
 
 
@@ -58,26 +59,26 @@ def against_sanction(sanction: Sanction) -> Case | None:
 
 
 def stands(case: Case) -> bool:
-    """Whether the decision still has its effect."""
+    """Whether the decision is still in effect."""
     if case.decision == Case.Decision.REMOVE or upload_cases.is_upload_case(case):
         return True
     if case.decision == Case.Decision.REFUSE:
         return case.item is not None and case.item.review == case.item.Review.REFUSED
     if case.marks.get("all"):
         return not case.deeds.filter(of__isnull=False).exists()
-    thing = cases.thing_of(case)
-    return thing is not None and thing.hidden_at is not None and not cases.hidden_since(case, thing)
+    target = cases.thing_of(case)
+    return target is not None and target.hidden_at is not None and not cases.hidden_since(case, target)
 
 
 def make(case: Case, user: User, text: str) -> Case:
     """Appeal against a decision. Raises NotOpen, Already and Empty."""
-    text = _said(text)
+    text = _cleaned(text)
     if case.user_id != user.pk or case.decision not in AGAINST or case.decided_at is None:
         raise NotOpen
     try:
         with transaction.atomic():
-            thing = cases.thing_of(case)
-            cases.lock(thing)
+            target = cases.thing_of(case)
+            cases.lock(target)
             before = against(case)
             if before is not None:
                 raise Already(before)
@@ -95,7 +96,7 @@ def make(case: Case, user: User, text: str) -> Case:
 
 def make_against_sanction(sanction: Sanction, user: User, text: str) -> Case:
     """Appeal against a warning, a mute or a ban. Raises NotOpen, Already and Empty."""
-    text = _said(text)
+    text = _cleaned(text)
     if sanction.user_id != user.pk or sanction.lifted_at is not None or user.erased_at is not None:
         raise NotOpen
     before = against_sanction(sanction)
@@ -112,7 +113,7 @@ def make_against_sanction(sanction: Sanction, user: User, text: str) -> Case:
         raise Already(Case.objects.get(kind=Case.Kind.APPEAL, sanction=sanction)) from None
 
 
-def _said(text: str) -> str:
+def _cleaned(text: str) -> str:
     text = safe_text.paragraphs(text, LONGEST)
     if safe_text.is_blank(text):
         raise Empty
@@ -120,18 +121,18 @@ def _said(text: str) -> str:
 
 
 def state(appeal: Case | None) -> str:
-    """`none`, `waiting`, `granted` or `refused`; `closed` where it came to nothing, for the thing is gone."""
+    """`none`, `waiting`, `granted` or `refused`; `closed` where its subject was deleted before a decision."""
     if appeal is None:
         return "none"
     return STATES[appeal.decision]
 
 
 def hiding_of(thing: cases.Thing) -> Case | None:
-    """The decision that hides a thing now, or keeps it from being published."""
+    """The decision that hides something now, or that refused to publish it."""
     if isinstance(thing, Item) and thing.hidden_at is not None:
         if thing.hidden_for_id is not None:
-            return None  # with a ban, against which they appeal
-        # First: what was decided about it alone before may have been taken back since.
+            return None  # hidden by a ban, which is what can be appealed
+        # A bulk hide first: an earlier decision about the item alone may have been undone since.
         of_all = Case.objects.filter(user=thing.user_id, deeds__created_at=thing.hidden_at, deeds__of=None)
         if (found := of_all.first()) is not None:
             return found

@@ -1,4 +1,5 @@
-"""What moderation owes: cases of findings and of reports from before there were cases, deeds on members, loose ends."""
+"""Background jobs of moderation: open cases for findings and for reports without one; close cases without a
+subject."""
 
 from __future__ import annotations
 
@@ -16,11 +17,11 @@ AT_ONCE = 20
 
 
 def open_for_reports() -> bool:
-    """Put open reports without a case into one; whether there were any."""
+    """Attach open reports without a case to one. Returns whether there were any."""
     return _REPORTS.step(most=AT_ONCE)
 
 
-def _loose_reports() -> QuerySet[Report]:
+def _reports_without_case() -> QuerySet[Report]:
     return Report.objects.filter(case__isnull=True, closed_at__isnull=True)
 
 
@@ -30,25 +31,25 @@ def _join(row: tuple[int]) -> bool:
     if found is None:
         return False
     cases.lock(cases.thing_of(found))
-    # Once more, now that nobody else decides on it.
-    for report in _loose_reports().filter(pk=row[0]).select_related(*named, "reporter"):
+    # Read again under the lock.
+    for report in _reports_without_case().filter(pk=row[0]).select_related(*named, "reporter"):
         cases.join(report)
     return True
 
 
-_REPORTS = DueRows("cases of reports", lambda: _loose_reports().values_list("pk"), _join)
+_REPORTS = DueRows("cases of reports", lambda: _reports_without_case().values_list("pk"), _join)
 
 
 def open_for_findings() -> bool:
-    """Open cases for what rules and classifiers found, once the picture is there; whether there were any.
+    """Open cases for findings of rules and classifiers, once the item exists. Returns whether there were any.
 
-    Where a prediction gave no picture there is nothing to look at: the finding stays on its list.
+    A prediction without output leaves nothing to review: its finding only stays in the list of findings.
     """
     return _FINDINGS.step(most=AT_ONCE)
 
 
 def owed_findings() -> QuerySet[RuleHit]:
-    """What `findings` deals with."""
+    """Findings that `open_for_findings` has to process."""
     live = Prediction.objects.filter(public_id=OuterRef("prediction"), status__in=LIVE)
     return RuleHit.objects.filter(~Exists(live), case_owed=True)
 
@@ -84,10 +85,10 @@ def _open(hit: RuleHit) -> None:
 
 
 def close_orphans() -> bool:
-    """Close open cases about what its owner deleted meanwhile, and of whoever is gone: nothing is left to decide.
+    """Close open cases whose subject was deleted by its owner, or whose member's account was erased.
 
-    An appeal against a removal goes on: there the thing was gone before. So does what is about a thing of an
-    organisation, which stays when whoever made it goes.
+    Appeals against a removal stay open: there the item was gone before. So do cases about an organisation's
+    content, which stays when its author leaves.
     """
     gone = Q(item__isnull=True, comment__isnull=True, collection__isnull=True)
     about_more = Q(marks__has_key="all") | Q(marks__has_key=upload_cases.MARK) | Q(sanction__isnull=False)

@@ -1,6 +1,7 @@
-"""Cases: how they are opened and joined. A thing has one open case of each kind, however many complain of it.
+"""Cases: opening one, and joining reports and findings to it. A subject has at most one open case of each kind.
 
-Whoever opens or decides one locks the thing first, then the case: two who come at once come one after the other.
+Whoever opens or decides a case locks the subject first, then the case, so that concurrent requests are
+serialised.
 """
 
 from __future__ import annotations
@@ -17,42 +18,43 @@ from gallery.models import Case, Collection, Comment, Item, Report
 Thing = Item | Comment | Collection
 FIELDS: dict[type[Thing], str] = {Item: "item", Comment: "comment", Collection: "collection"}
 OPEN_KINDS = (Case.Kind.REPORT, Case.Kind.FLAG)
-"""What stands in the desk's first tab."""
+"""Kinds in the first tab of the moderation pages."""
 _LONGEST_ABOUT = 200
 
 
 def thing_of(row: Case | Report) -> Thing | None:
-    """What it is about; None for a sanction, for all of a member, and for what is gone."""
+    """The subject; None for a sanction, for a bulk hide, and for what was deleted."""
     return row.item or row.comment or row.collection
 
 
 def lock(thing: Thing | None) -> None:
-    """Let everybody else who would open or decide a case of it wait until the transaction ends."""
+    """Lock the subject: others who would open or decide a case about it wait until the transaction ends."""
     if thing is not None:
         type(thing)._default_manager.select_for_update(no_key=True).filter(pk=thing.pk).first()
 
 
 def named(thing: Thing) -> str:
-    """What it is called in lists, also when it is gone one day."""
+    """Its name in lists, kept for when it is deleted."""
     return str(thing).replace("\x00", "")[:_LONGEST_ABOUT]
 
 
 def whose(thing: Thing) -> dict[str, int]:
-    """Who made it, and for which account, as columns of a case."""
+    """Its author and account, as columns of a case."""
     account = thing.item.account_id if isinstance(thing, Comment) else thing.account_id
     if isinstance(thing, Comment) and thing.user.account_id is not None:
-        # Their own, not the one that they act for at present, which may be an organisation's.
+        # The author's personal account, not the one they act for at present, which may be an organisation's.
         account = management.personal_account_of(thing.user).pk
     return {"user_id": thing.user_id, "account_id": account}
 
 
 def open_one(thing: Thing, kind: str) -> Case | None:
-    """The open case of that kind."""
+    """The open case of that kind, or None."""
     return Case.objects.filter(**{FIELDS[type(thing)]: thing}, kind=kind, decided_at__isnull=True).first()
 
 
 def join(report: Report) -> Case:
-    """Put a report into the open case of its thing, or open one. In the report's transaction, with the thing locked."""
+    """Attach a report to its subject's open case, or open one. In the report's transaction, with the subject
+    locked."""
     thing = thing_of(report)
     assert thing is not None
     case = open_one(thing, Case.Kind.REPORT)
@@ -78,7 +80,7 @@ def join(report: Report) -> Case:
 
 
 def of_reports(reports: QuerySet[Report]) -> list[Case]:
-    """The open cases of some reports, each once; one from before there were cases is put into one first."""
+    """The open cases of these reports, each once; a report without a case is attached to one first."""
     found: dict[int, Case] = {}
     for report in reports.select_related("item", "comment__item", "comment__user", "collection", "reporter"):
         with transaction.atomic():
@@ -91,13 +93,13 @@ def of_reports(reports: QuerySet[Report]) -> list[Case]:
 
 
 def make(thing: Thing, kind: str, **fields: Any) -> Case:
-    """A case about that thing."""
+    """Create a case about it."""
     about = {FIELDS[type(thing)]: thing}
     return Case.objects.create(kind=kind, about=named(thing), **about, **whose(thing), **fields)
 
 
 def of_moderator(thing: Thing, moderator: User, reason: str = "") -> Case:
-    """The open case of it, or one that the moderator opens by deciding it without a report."""
+    """Its open case, or a new one for a moderator who decides without a report."""
     with transaction.atomic():
         lock(thing)
         found = open_one(thing, Case.Kind.REPORT) or open_one(thing, Case.Kind.FLAG)
@@ -105,7 +107,7 @@ def of_moderator(thing: Thing, moderator: User, reason: str = "") -> Case:
 
 
 def flag(item: Item, *, words: str, marks: dict[str, Any]) -> Case:
-    """Show an item to a moderator that a rule or a classifier found; joins the case that is open."""
+    """Open a case for an item found by a rule or a classifier, or add to the open one."""
     with transaction.atomic():
         lock(item)
         case = open_one(item, Case.Kind.FLAG)
@@ -119,7 +121,7 @@ def flag(item: Item, *, words: str, marks: dict[str, Any]) -> Case:
 
 
 def hidden_since(case: Case, thing: Thing) -> bool:
-    """Whether another decision hides it that was made after this one: then it is that one that counts."""
+    """Whether a later decision hides it, which is then the one in effect."""
     assert case.decided_at is not None
     rows = Case.objects.filter(**{FIELDS[type(thing)]: thing}, decision=Case.Decision.HIDE)
     later = rows.filter(decided_at__gt=case.decided_at).exclude(pk=case.pk)
@@ -127,7 +129,7 @@ def hidden_since(case: Case, thing: Thing) -> bool:
 
 
 def siblings(case: Case, thing: Thing) -> list[Case]:
-    """Other open cases of the same thing in the first tab."""
+    """Other open cases about the same subject that the first tab shows."""
     rows = Case.objects.filter(
         **{FIELDS[type(thing)]: thing}, kind__in=OPEN_KINDS, decided_at__isnull=True
     ).exclude(pk=case.pk)

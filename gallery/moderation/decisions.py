@@ -1,8 +1,9 @@
-"""Decisions on cases, and how they are taken back: the only writer of a case's decision.
+"""Decisions on cases and their undo; the only writer of a case's decision.
 
-A decision is one transaction: the thing's lock, the case by an UPDATE that only an open one lets through, what follows,
-the notices to its owner and to those who reported it, the record last of all. Two moderators at one case decide it
-once; the second is told by whom. Upon staff and what is theirs only administrators decide, upon themselves nobody.
+A decision is one transaction: lock the subject, claim the case by an UPDATE that matches open ones only, apply
+the effects, notify the owner and the reporters, write the audit log last. Of two moderators on one case the
+first decides; the second is told by whom. Only administrators decide about staff and their content, nobody
+about themselves.
 """
 
 from __future__ import annotations
@@ -30,13 +31,13 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     Case.Kind.REVIEW: (Decision.PUBLISH, Decision.REFUSE),
     Case.Kind.APPEAL: (Decision.RESTORE, Decision.UPHOLD),
 }
-"""Which decisions end which kind of case."""
+"""Which decisions close which kind of case."""
 NEED_WORDS = frozenset({Decision.HIDE, Decision.REMOVE, Decision.REFUSE, Decision.UPHOLD})
-"""Those whose reason the owner reads."""
+"""Decisions with a reason that the owner reads."""
 _END_ALL = frozenset({Decision.HIDE, Decision.REMOVE})
-"""Those after which nothing else about the thing is left to decide."""
+"""Decisions that close the subject's other open cases as well."""
 AGAINST = frozenset({Decision.HIDE, Decision.REMOVE, Decision.REFUSE})
-"""Those that found something against the member, who may be banned for it later too."""
+"""Decisions against the member, after which a ban may still be added."""
 UNDO_WITHIN = timedelta(hours=1)
 LONGEST_TOLD = 200
 LONGEST_NOTE = 500
@@ -53,22 +54,22 @@ _RELATED = (
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a moderator decides: `told` is read by the owner, `note` by staff alone."""
+    """A moderator's decision: the owner reads `told`, staff alone `note`."""
 
     decision: str
     told: str = ""
     note: str = ""
     sensitive: bool = False
-    """Mark the picture as sensitive, where it is allowed to stay."""
+    """Mark the item as sensitive, where it is allowed."""
     sanction: str = ""
-    """`warn`, `mute` or `ban` beside it; a mute until `until`."""
+    """`warn`, `mute` or `ban` in addition; a mute until `until`."""
     until: datetime | None = None
     hide_public: bool = False
-    """With a ban: all public pictures of the member leave the gallery too."""
+    """With a ban: hide all public items of the member as well."""
 
 
 class AlreadyDecided(Exception):
-    """Somebody decided it already; `case` says who, and how."""
+    """Another moderator decided it; `case` has who and how."""
 
     def __init__(self, case: Case) -> None:
         super().__init__(case.pk)
@@ -76,49 +77,50 @@ class AlreadyDecided(Exception):
 
 
 class NotAllowed(Exception):
-    """Not by this moderator: about themselves, about staff, or beyond their rights."""
+    """The moderator may not decide this: about themselves, about staff, or beyond their permissions."""
 
 
 def new_batch() -> str:
-    """A name for what is decided with one key."""
+    """A key shared by all cases decided with one action."""
     return secrets.token_urlsafe(16)
 
 
 def read(number: int) -> Case:
-    """A case with what a decision needs of it. Raises Case.DoesNotExist."""
+    """A case with all that a decision reads. Raises Case.DoesNotExist."""
     return Case.objects.select_related(*_RELATED).get(pk=number)
 
 
 def decide(number: int, moderator: User, verdict: Verdict, batch: str = "") -> Case:
-    """Decide a case. Raises Case.DoesNotExist, Decided, NotAllowed, NotPossible and ValueError.
+    """Decide a case. Raises Case.DoesNotExist, AlreadyDecided, NotAllowed, NotPossible and ValueError.
 
-    Other open reports and findings about the same thing end with it.
+    Where the decision hides or removes, other open reports and findings about the same subject are closed with
+    it.
     """
     batch = batch or new_batch()
     with transaction.atomic(), audit_log.gathered():
         before = read(number)
-        about = cases.thing_of(before)
+        subject_before = cases.thing_of(before)
         upload_cases.lock(before)
-        if verdict.decision == Decision.REMOVE and isinstance(about, Item):
-            takedown.lock(about)
-        cases.lock(about)
+        if verdict.decision == Decision.REMOVE and isinstance(subject_before, Item):
+            takedown.lock(subject_before)
+        cases.lock(subject_before)
         case = read(number)
-        thing = cases.thing_of(case)
+        subject = cases.thing_of(case)
         verdict = _checked(case, moderator, verdict)
         _claim(case, moderator, verdict, batch)
-        # Before what follows: a picture that is removed takes its cases' links along.
-        others = cases.siblings(case, thing) if verdict.decision in _END_ALL and thing is not None else []
-        done = outcomes.DO[verdict.decision](case, thing, moderator, verdict.told)
-        if verdict.decision == Decision.ALLOW and verdict.sensitive and isinstance(thing, Item):
-            done |= outcomes.mark(case, thing)
+        # Before the effects: removing an item clears its cases' links to it.
+        others = cases.siblings(case, subject) if verdict.decision in _END_ALL and subject is not None else []
+        done = outcomes.DO[verdict.decision](case, subject, moderator, verdict.told)
+        if verdict.decision == Decision.ALLOW and verdict.sensitive and isinstance(subject, Item):
+            done |= outcomes.mark(case, subject)
         if verdict.sanction:
             done["sanctions"] = [row.pk for row in _sanction(case, moderator, verdict)]
         Case.objects.filter(pk=case.pk).update(done=done)
-        _write(case, thing, moderator, verdict, done)
+        _write_audit_log(case, subject, moderator, verdict, done)
         for other in others:
             _claim(other, moderator, replace(verdict, note=""), batch)
             Case.objects.filter(pk=other.pk).update(done={"with": case.pk})
-            _write(other, thing, moderator, verdict, {"with": case.pk})
+            _write_audit_log(other, subject, moderator, verdict, {"with": case.pk})
         return read(number)
 
 
@@ -136,7 +138,7 @@ def _checked(case: Case, moderator: User, verdict: Verdict) -> Verdict:
 
 
 def _claim(case: Case, moderator: User, verdict: Verdict, batch: str) -> None:
-    """Make it decided, if nobody has; its reports are closed with it."""
+    """Close the case and its reports if it is still open; else raise AlreadyDecided."""
     changed = Case.objects.filter(pk=case.pk, decided_at__isnull=True).update(
         decision=verdict.decision,
         told=verdict.told,
@@ -148,17 +150,17 @@ def _claim(case: Case, moderator: User, verdict: Verdict, batch: str) -> None:
     if not changed:
         raise AlreadyDecided(Case.objects.select_related("decided_by").get(pk=case.pk))
     Report.objects.filter(case=case, closed_at__isnull=True).update(closed_at=Now(), closed_by=moderator)
-    # Before what follows: a picture that is removed takes its reports along.
-    reporter_notices.notify(case, moderator, acted=_acts(verdict))
+    # Before the effects: removing an item deletes its reports.
+    reporter_notices.notify(case, moderator, acted=_has_effect(verdict))
 
 
-def _acts(verdict: Verdict) -> bool:
-    """Whether anything comes of it."""
+def _has_effect(verdict: Verdict) -> bool:
+    """Whether the decision has any effect."""
     return verdict.decision != Decision.ALLOW or verdict.sensitive or bool(verdict.sanction)
 
 
 def _sanction(case: Case, moderator: User, verdict: Verdict) -> list[Any]:
-    """Impose what was chosen beside the decision; nothing where they are banned already."""
+    """Impose the sanction chosen with the decision; nothing where the member is banned already."""
     user, reason = case.user, reasons.for_user(verdict.told, case.user)
     more: dict[str, Any] = {"case": case.pk, "note": verdict.note}
     try:
@@ -176,10 +178,10 @@ def _sanction(case: Case, moderator: User, verdict: Verdict) -> list[Any]:
 
 
 def ban(number: int, moderator: User, verdict: Verdict) -> Case:
-    """Ban the member whom a decided case was about. Its decision stays, and taking that back does not lift the ban.
+    """Ban the member whom a decided case was about. Undoing the case's decision does not lift the ban.
 
-    Raises Case.DoesNotExist, NotAllowed, `sanctions.Already`, and NotPossible where the case is open or ended without
-    anything against them.
+    Raises Case.DoesNotExist, NotAllowed, `sanctions.Already`, and NotPossible where the case is open, or was
+    closed without a finding against the member.
     """
     case = read(number)
     if case.decision not in AGAINST:
@@ -205,7 +207,7 @@ def ban(number: int, moderator: User, verdict: Verdict) -> Case:
 _KINDS: dict[type, str] = {Item: "item", Comment: "comment", Collection: "collection"}
 
 
-def _write(case: Case, thing: Any, moderator: User, verdict: Verdict, done: dict[str, Any]) -> None:
+def _write_audit_log(case: Case, thing: Any, moderator: User, verdict: Verdict, done: dict[str, Any]) -> None:
     subject = thing if thing is not None else case
     audit_log.write(
         moderator,
@@ -222,27 +224,30 @@ def _write(case: Case, thing: Any, moderator: User, verdict: Verdict, done: dict
     )  # fmt: skip
 
 
-# -- Taking it back ---------------------------------------------------------------------------------------------------
+# -- Undo
+# --------------------------------------------------------------------------------------------------------
 
 
 def last_batch(moderator: User) -> list[Case]:
-    """What this moderator decided last, of the last hour, newest first: one case, or several by one key."""
-    mine = Case.objects.filter(decided_by=moderator, decided_at__gte=Now() - UNDO_WITHIN).exclude(batch="")
-    newest = mine.order_by("-decided_at", "-id").first()
+    """This moderator's last decision of the past hour: one case, or several decided with one action; newest
+    first."""
+    rows = Case.objects.filter(decided_by=moderator, decided_at__gte=Now() - UNDO_WITHIN).exclude(batch="")
+    newest = rows.order_by("-decided_at", "-id").first()
     if newest is None:
         return []
-    return list(mine.filter(batch=newest.batch).select_related("user").order_by("-decided_at", "-id"))
+    return list(rows.filter(batch=newest.batch).select_related("user").order_by("-decided_at", "-id"))
 
 
 def has_way_back(case: Case) -> bool:
-    """Whether a decision of its kind can be taken back at all: what is removed is gone."""
+    """Whether decisions of this kind can be undone: a removal can't."""
     return case.decision in outcomes.UNDO
 
 
 def take_back(moderator: User, batch: str = "") -> tuple[list[Case], list[Case]]:
-    """Undo the moderator's last decision, or that of `batch`: what is open again, and what could not be undone.
+    """Undo the moderator's last decision, or that of `batch`; returns the reopened cases and those that could
+    not be undone.
 
-    Each case is a transaction of its own; the others of a batch do not suffer from one that cannot be.
+    Each case is a transaction of its own, so one that fails does not hold back the others of a batch.
     """
     last = last_batch(moderator)
     if batch and (not last or last[0].batch != batch):
@@ -257,7 +262,7 @@ def take_back(moderator: User, batch: str = "") -> tuple[list[Case], list[Case]]
         except (NotPossible, NotAllowed, AlreadyDecided):
             stuck.append(case)
     for case in stuck:
-        # The next press of the key is for the one before.
+        # So that the next undo takes the decision before.
         Case.objects.filter(pk=case.pk).update(batch="")
     return reopened, stuck
 
@@ -291,7 +296,7 @@ def _check_way_back(case: Case, thing: Any) -> None:
     if Case.objects.filter(parent=case).exists():
         raise NotPossible
     if thing is not None and case.kind != Case.Kind.APPEAL and cases.open_one(thing, case.kind) is not None:
-        # Somebody complained again since: that case is open.
+        # It was reported again since, and has an open case.
         raise NotPossible
     if thing is not None and case.decision == Decision.HIDE and cases.hidden_since(case, thing):
         # Another moderator hid it since.
@@ -306,17 +311,18 @@ def _lift(case: Case, moderator: User, done: dict[str, Any]) -> None:
             raise NotAllowed from None
 
 
-# -- Without the desk -------------------------------------------------------------------------------------------------
+# -- Decisions outside of the moderation pages
+# ---------------------------------------------------------------------
 
 
 def hide_now(things: Sequence[cases.Thing], moderator: User, reason: str) -> list[Case]:
-    """Hide things that nobody reported, each as a case of its own that its owner may appeal; those that were shown."""
+    """Hide content that nobody reported, each as a case that its owner may appeal. Returns those newly hidden."""
     batch = new_batch()
     hidden = []
     for thing in things:
         if thing.hidden_at is None:
             try:
-                # Together: no case stays open of what they may not decide.
+                # In one transaction, so that no case is left open where deciding is refused.
                 with transaction.atomic():
                     case = cases.of_moderator(thing, moderator)
                     hidden.append(decide(case.pk, moderator, Verdict(Decision.HIDE, told=reason), batch))
@@ -326,18 +332,19 @@ def hide_now(things: Sequence[cases.Thing], moderator: User, reason: str) -> lis
 
 
 def leave_now(rows: Iterable[Case], moderator: User) -> list[Case]:
-    """Let stand what these cases are about, as the desk does; those that were open, and theirs to decide."""
-    batch, left = new_batch(), []
+    """Decide these cases as "allow"; returns those that were open and that this moderator may decide."""
+    batch, allowed = new_batch(), []
     for case in rows:
         try:
-            left.append(decide(case.pk, moderator, Verdict(Decision.ALLOW), batch))
+            allowed.append(decide(case.pk, moderator, Verdict(Decision.ALLOW), batch))
         except (AlreadyDecided, NotAllowed):
             continue
-    return left
+    return allowed
 
 
 def show_now(thing: cases.Thing, moderator: User, reason: str = "") -> bool:
-    """Show again what was hidden, without an appeal or with one; False where it was not hidden, or not by them."""
+    """Restore something hidden, granting its open appeal if there is one. Returns False where it was not
+    hidden, or the moderator may not decide about its owner."""
     if not sanctions.outranks(moderator, thing.user):
         return False
     with transaction.atomic(), audit_log.gathered():

@@ -1,8 +1,9 @@
-"""What is kept of removed pictures: encrypted, out of reach of every address, opened by few and never unrecorded.
+"""Sealed evidence of removed items: encrypted, reachable by no URL, opened by few, every access in the audit
+log.
 
-The words (prompt, settings, reports) are encrypted with the house's keys, and among them stands a key of the evidence's
-own, with which its file is encrypted: a chunk at a time, each with its number and the last one marked, so that nothing
-can be left out or moved. So only the words need be encrypted anew when the house changes its keys.
+The texts (prompt, settings, reports) are encrypted with the server's keys. Among them is a key of the
+evidence's own that encrypts its file: in chunks, each with its number and the last one marked, so that none can
+be dropped or moved. Rotating the server's keys therefore only re-encrypts the texts.
 """
 
 from __future__ import annotations
@@ -37,11 +38,11 @@ log = structlog.get_logger(__name__)
 
 PERMISSION = "gallery.remove_item"
 CHUNK = 256 * 1024
-"""Bytes of the file in one piece of it."""
+"""Bytes of plain text per encrypted chunk."""
 AGAIN_S = 60.0
-"""After which a file is tried again that could not be encrypted."""
+"""Seconds until a file that could not be encrypted is tried again."""
 _stuck: dict[int, float] = {}
-"""Evidence that this process could not seal, and until when it lets it be."""
+"""Evidence that this process failed to seal, and until when it is skipped (monotonic)."""
 _HEAD = struct.Struct(">Q?")
 _LENGTH = struct.Struct(">I")
 _LONGEST_PIECE = 2 * CHUNK
@@ -50,41 +51,42 @@ _LONGEST_INPUT = 4000
 
 
 class NotAllowed(Exception):
-    """Not by this one."""
+    """The user may not open evidence."""
 
 
 class Gone(Exception):
-    """Its time was over; or it cannot be read with the keys that this house has."""
+    """It has expired, or no key of this server decrypts it."""
 
 
 @dataclass(frozen=True)
 class Opened:
-    """Evidence that somebody looks at."""
+    """Opened evidence."""
 
     row: Evidence
     words: dict[str, Any] = field(repr=False)
 
 
 def owned() -> Exists:
-    """Of stored files: whether one is kept as evidence."""
+    """A condition on stored files: whether one is kept as evidence."""
     return Exists(Evidence.objects.filter(file=OuterRef("pk")))
 
 
-# -- Words -----------------------------------------------------------------------------------------------------------
+# -- Texts
+# -----------------------------------------------------------------------------------------------------------
 
 
 def close_words(words: dict[str, Any]) -> str:
-    """Encrypt what is said of a picture, with a fresh key for its file."""
+    """Encrypt the texts about an item, with a fresh key for its file."""
     from cryptography.fernet import Fernet
 
     key = Fernet.generate_key().decode("ascii")
     text = json.dumps({**words, "_key": key}, ensure_ascii=False, default=str)
-    # Not `sealing.encrypt`: this is no secret that every log line must be searched for.
+    # Not `crypto.encrypt`: that adds what it encrypts to the secrets redacted from every log line.
     return crypto.ring_of(crypto.keys()).encrypt(text.encode("utf-8", "replace")).decode("ascii")
 
 
 def open_words(row: Evidence) -> dict[str, Any]:
-    """What is said of it, and the key of its file under `_key`. Raises Gone."""
+    """The decrypted texts, with the key of the file under `_key`. Raises Gone."""
     from cryptography.fernet import InvalidToken
 
     try:
@@ -96,7 +98,7 @@ def open_words(row: Evidence) -> dict[str, Any]:
 
 
 def without_files(value: Any) -> Any:
-    """An input as words: what is a file in it is named by its beginning."""
+    """An input with long values (files as data URIs) cut to their beginning."""
     if isinstance(value, str) and len(value) > _LONGEST_INPUT:
         return f"{value[: _LONGEST_INPUT if ' ' in value[:200] else 60]}… ({len(value)})"
     if isinstance(value, dict):
@@ -106,11 +108,13 @@ def without_files(value: Any) -> Any:
     return value
 
 
-# -- The chores ------------------------------------------------------------------------------------------------------
+# -- Background jobs
+# -------------------------------------------------------------------------------------------------
 
 
 def seal_some() -> bool:
-    """A chore: encrypt one file that changed hands, and block its picture where that is owed. Whether there was one."""
+    """Background job: encrypt one file taken over, and block its picture where required. Returns whether there
+    was one."""
     now = time.monotonic()
     for number in [number for number, until in _stuck.items() if until <= now]:
         del _stuck[number]
@@ -121,28 +125,30 @@ def seal_some() -> bool:
         except Exception as fault:
             if retry.is_away(fault):
                 raise
-            # It is tried again in a while, and holds up no other, however many there are.
+            # Tried again later; any number of failing ones hold up no other.
             _stuck[row.pk] = now + AGAIN_S
-            known = isinstance(fault, Gone | OSError | media.DiskFull)
-            trouble = None if known else fault
-            log.error("evidence_not_sealed", evidence=row.pk, why=type(fault).__name__, exc_info=trouble)
+            is_expected = isinstance(fault, Gone | OSError | media.DiskFull)
+            exc_info = None if is_expected else fault
+            log.error("evidence_not_sealed", evidence=row.pk, why=type(fault).__name__, exc_info=exc_info)
             continue
         return True
     return False
 
 
 def due() -> QuerySet[Evidence]:
-    """Evidence whose file is still plain."""
+    """Evidence whose file is not encrypted yet."""
     return Evidence.objects.filter(sealing_owed=True)
 
 
 def seal(row: Evidence) -> None:
-    """Encrypt its file into a new one, and doom the plain one. Killed anywhere it begins anew: until the one
-    transaction at its end the plain file is the evidence's, and the other is a pending one that the sweep removes.
+    """Encrypt its file into a new one, and doom the plain one. Can be killed anywhere and starts over.
+
+    Until the one transaction at its end the plain file belongs to the evidence, and the other is a pending one
+    that the sweep removes.
     """
     plain = row.file
     if plain is None or not media.storage().exists(plain.key):
-        _sealed(row, plain, None)
+        _swap_files(row, plain, None)
         return
     with TemporaryDirectory(dir=_temporary(), prefix="seal-") as folder:
         copy = Path(folder) / "plain"
@@ -150,25 +156,25 @@ def seal(row: Evidence) -> None:
         if row.block_owed and not row.phash:
             _block_by_look(row, copy, Path(folder))
         if not Evidence.objects.filter(pk=row.pk, sealed_until__gt=Now()).exists():
-            # The house keeps none, or its time is over: what is left to do is to forget it.
-            _sealed(row, plain, None)
+            # Site settings keep no evidence, or it has expired: only the plain file is left to remove.
+            _swap_files(row, plain, None)
             return
         with media.Writing(2 * plain.size + _LONGEST_PIECE) as writing:
-            for piece in _pieces(copy, open_words(row)["_key"]):
+            for piece in _encrypted_chunks(copy, open_words(row)["_key"]):
                 writing.write(piece)
             digest = writing.finished()
-            closed = media.reserve("sealed")
-            media.store(closed, writing.path, sha256=digest, content_type="application/octet-stream")
-    _sealed(row, plain, closed)
+            encrypted = media.reserve("sealed")
+            media.store(encrypted, writing.path, sha256=digest, content_type="application/octet-stream")
+    _swap_files(row, plain, encrypted)
 
 
-def _sealed(row: Evidence, plain: StoredFile | None, closed: StoredFile | None) -> None:
+def _swap_files(row: Evidence, plain: StoredFile | None, encrypted: StoredFile | None) -> None:
     with transaction.atomic():
         changed = Evidence.objects.filter(pk=row.pk, file=plain, sealing_owed=True).update(
-            file=closed, sealing_owed=False, block_owed=False
+            file=encrypted, sealing_owed=False, block_owed=False
         )
         if changed:
-            media.keep([closed] if closed is not None else [])
+            media.keep([encrypted] if encrypted is not None else [])
             media.doom([plain] if plain is not None else [])
 
 
@@ -186,23 +192,23 @@ def _block_by_look(row: Evidence, copy: Path, folder: Path) -> None:
 
 
 def block(row: Evidence, *, reason: str, by: User | None) -> None:
-    """Refuse the same picture from now on, where its hash is known; else the chore looks at it first."""
+    """Block the same picture from now on, where its hash is known; else the background job computes it first."""
     if row.phash:
         image_safety.block(row.phash, reason=reason, case=row.case_id, by=by)
         Evidence.objects.filter(pk=row.pk).update(block_owed=False)
 
 
 def forget_old() -> bool:
-    """A chore: remove what was kept as long as it should be. Whether there was any."""
+    """Background job: delete expired evidence. Returns whether there was any."""
     return _OLD.step()
 
 
 def old() -> QuerySet[Evidence]:
-    """What `forget_old` deals with."""
+    """Expired evidence that `forget_old` has to delete."""
     return Evidence.objects.filter(gone_at__isnull=True, sealed_until__lte=Now(), sealing_owed=False)
 
 
-def _forget(due_row: tuple[int]) -> bool:
+def _expire(due_row: tuple[int]) -> bool:
     row = old().filter(pk=due_row[0]).select_related("file").first()
     if row is None or not old().filter(pk=row.pk).update(file=None, words="", gone_at=Now()):
         return False
@@ -211,14 +217,16 @@ def _forget(due_row: tuple[int]) -> bool:
     return True
 
 
-_OLD = DueRows("old evidence", lambda: old().values_list("pk"), _forget)
+_OLD = DueRows("old evidence", lambda: old().values_list("pk"), _expire)
 
 
-# -- Opening ---------------------------------------------------------------------------------------------------------
+# -- Access
+# ----------------------------------------------------------------------------------------------------------
 
 
 def look_at(number: int, by: User, reason: str) -> Opened:
-    """Open it, with a reason, on record. Raises NotAllowed, Evidence.DoesNotExist, Gone, and ValueError without one."""
+    """Open evidence for a reason, which is logged. Raises NotAllowed, Evidence.DoesNotExist, Gone, and
+    ValueError without a reason."""
     if not by.has_perm(PERMISSION):
         raise NotAllowed
     reason = reason.replace("\x00", "").strip()[:_LONGEST_REASON]
@@ -229,29 +237,29 @@ def look_at(number: int, by: User, reason: str) -> Opened:
         if row.gone_at is not None or not row.words:
             raise Gone
         words = open_words(row)
-        account = row.case.account_id if row.case is not None else _own(row.user)
+        account = row.case.account_id if row.case is not None else _personal_account_id(row.user)
         audit_log.write(by, "evidence.open", row, reason=reason, account=account, case=row.case_id)
     words.pop("_key", None)
     if row.user_id == by.pk:
-        # Nobody learns who complained of them.
+        # Nobody learns who reported them.
         words.pop("reports", None)
     return Opened(row, words)
 
 
-def _own(user: User) -> int | None:
-    """Their own account, not the one that they act for at present; None once they are gone."""
+def _personal_account_id(user: User) -> int | None:
+    """The personal account, not the one they act for at present; None for erased users."""
     return management.personal_account_of(user).pk if user.account_id is not None else None
 
 
 def content(row: Evidence) -> Iterator[bytes]:
-    """The file as it was, a piece at a time. Raises FileGone or StorageAway at once, and Gone where it is not whole."""
+    """The original file in chunks. Raises FileGone or StorageAway at once, and Gone where it is incomplete."""
     if row.file is None:
         raise Gone
     file = media.opened(row.file)
-    return media.Reading(file, media.pieces(file) if row.sealing_owed else _opened_pieces(row, file))
+    return media.Reading(file, media.pieces(file) if row.sealing_owed else _decrypted_chunks(row, file))
 
 
-def _opened_pieces(row: Evidence, file: IO[bytes]) -> Iterator[bytes]:
+def _decrypted_chunks(row: Evidence, file: IO[bytes]) -> Iterator[bytes]:
     from cryptography.fernet import Fernet, InvalidToken
 
     ring, number, last = Fernet(open_words(row)["_key"]), 0, False
@@ -264,8 +272,8 @@ def _opened_pieces(row: Evidence, file: IO[bytes]) -> Iterator[bytes]:
                 piece = ring.decrypt(file.read(length))
             except InvalidToken:
                 raise Gone from None
-            stands, last = _HEAD.unpack(piece[: _HEAD.size])
-            if stands != number:
+            chunk_number, last = _HEAD.unpack(piece[: _HEAD.size])
+            if chunk_number != number:
                 raise Gone
             number += 1
             yield piece[_HEAD.size :]
@@ -273,7 +281,7 @@ def _opened_pieces(row: Evidence, file: IO[bytes]) -> Iterator[bytes]:
         raise Gone
 
 
-def _pieces(path: Path, key: str) -> Iterator[bytes]:
+def _encrypted_chunks(path: Path, key: str) -> Iterator[bytes]:
     from cryptography.fernet import Fernet
 
     ring, number = Fernet(key), 0

@@ -1,4 +1,4 @@
-"""What members are told of decisions, with what it was in their own language."""
+"""Notices to members about decisions, in their own language."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from gallery.moderation import reasons, upload_cases
 
 
 def describe(case: Case) -> str:
-    """What a case is about, to whom it belongs: `your picture “Fog”`. In the language that is active."""
+    """What a case is about, addressed to its owner: `your picture “Fog”`. In the active language."""
     name = case.about if len(case.about) <= 60 else f"{case.about[:59]}…"
     if case.sanction_id is not None:
         return _("the measure against your account")
@@ -29,7 +29,7 @@ def describe(case: Case) -> str:
 
 
 def notify(case: Case, kind: str, reason: str = "") -> None:
-    """Tell the member whom a case is about, with a way to the decision. In the decision's transaction."""
+    """Notify the member whom a case is about, with a link to the decision. In the decision's transaction."""
     user: User = case.user
     with translation.override(user.language or None):
         about = describe(case)

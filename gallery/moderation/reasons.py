@@ -1,7 +1,7 @@
-"""Why something was hidden, in words that its owner reads in their own language.
+"""Reasons for decisions, shown to the owner in their own language.
 
-A moderator picks one or writes their own. What was picked is kept in English, as the record has it, and is translated
-when it is shown; what was written stays as it is.
+A moderator picks a preset or writes their own. Presets are stored in English, as the audit log has them, and
+translated for display; own texts are shown as written.
 """
 
 from __future__ import annotations
@@ -40,26 +40,26 @@ _SHORT: dict[str, Promise] = {
 
 
 def suggested(reason: str) -> str:
-    """What a moderator most likely tells the owner of something that was reported for that."""
+    """The preset that fits content reported for that reason."""
     return _OF_REPORTS.get(Report.Reason(reason), RULES) if reason in Report.Reason.values else RULES
 
 
 def short(reason: str) -> str:
-    """A reason of reports in two words, for a tile."""
+    """A report's reason in two words, for tiles."""
     return str(_SHORT.get(reason, ""))
 
 
 def choices() -> list[tuple[str, str]]:
-    """The reasons to pick from: as they are kept, and in the reader's language."""
+    """The presets: as stored, and in the active language."""
     return [(words, _(words)) for words in PRESETS]
 
 
 def display(words: str) -> str:
-    """What was told, in the reader's language where it was one of the reasons to pick from."""
+    """A stored reason for display: presets in the active language, own texts as they are."""
     return _(words) if words in PRESETS else words
 
 
 def for_user(words: str, user: User) -> str:
-    """The same in the language that a member's mails are in."""
+    """The same in the member's own language."""
     with translation.override(user.language or None):
         return display(words)

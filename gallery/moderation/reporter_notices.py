@@ -1,7 +1,7 @@
-"""What those who reported something are told of it: that we acted, or left it as it is; no more, and never by whom.
+"""Notices to reporters: whether moderators acted on their report; no details, and never who decided.
 
-Each is told once for a case; again only where its decision was taken back and came out otherwise. Whoever is kept out
-by a ban is told nothing, and neither is a moderator of what they decided themselves.
+Each reporter is notified once per case; again only where the decision was undone and came out differently.
+Banned reporters get no notice, nor do moderators about cases that they decided themselves.
 """
 
 from __future__ import annotations
@@ -20,46 +20,46 @@ from gallery.moderation import cases
 
 
 def notify(case: Case, moderator: User, *, acted: bool) -> int:
-    """Tell everybody who reported it what came of it; how many. In the decision's transaction."""
+    """Notify everybody who reported it of the outcome; returns how many. In the decision's transaction."""
     outcome = Report.Outcome.ACTED if acted else Report.Outcome.LEFT
     rows = Report.objects.filter(case=case, reporter__is_active=True, reporter__erased_at__isnull=True)
     rows = rows.exclude(told=outcome).exclude(reporter=moderator).exclude(reporter=F("case__user"))
-    owed = list(
+    unnotified = list(
         rows.select_related("reporter", "item", "comment__item", "collection").order_by("reporter", "id")
     )
-    for report in owed:
-        _tell(report, outcome)
-    return Report.objects.filter(pk__in=[report.pk for report in owed]).update(told=outcome)
+    for report in unnotified:
+        _notify_one(report, outcome)
+    return Report.objects.filter(pk__in=[report.pk for report in unnotified]).update(told=outcome)
 
 
-def _tell(report: Report, outcome: str) -> None:
+def _notify_one(report: Report, outcome: str) -> None:
     assert report.reporter is not None
-    thing = cases.thing_of(report)
+    target = cases.thing_of(report)
     with translation.override(report.reporter.language or None):
-        what = _what(thing)
+        kind = _kind_label(target)
     notices.notify(
         report.reporter,
         f"report.{outcome}",
-        link=_way_to(thing) if outcome == Report.Outcome.LEFT else "",
-        what=what,
+        link=_public_url(target) if outcome == Report.Outcome.LEFT else "",
+        what=kind,
         reported_at=report.created_at.astimezone(UTC).isoformat(),
     )
 
 
-def _what(thing: cases.Thing | None) -> str:
-    """What kind of thing it was. Not its name: that may be a prompt that only its owner reads."""
+def _kind_label(thing: cases.Thing | None) -> str:
+    """The kind of the reported content. Not its name, which may be a prompt that only its owner may read."""
     if isinstance(thing, Comment):
         return _("a comment")
     return _("a collection") if isinstance(thing, Collection) else _("a picture")
 
 
-def _way_to(thing: cases.Thing | None) -> str:
-    """The page on which everybody still sees it; none where nobody does."""
-    if isinstance(thing, Comment):
-        thing = thing.item
-    if isinstance(thing, Item) and thing.is_open:
-        return reverse("gallery_item", args=[thing.public_id])
-    is_open = isinstance(thing, Collection) and thing.hidden_at is None
-    if is_open and isinstance(thing, Collection) and thing.visibility != Collection.Visibility.PRIVATE:
-        return reverse("collection_public", args=[thing.public_id])
+def _public_url(target: cases.Thing | None) -> str:
+    """The public page on which it is still visible; "" where there is none."""
+    if isinstance(target, Comment):
+        target = target.item
+    if isinstance(target, Item) and target.is_open:
+        return reverse("gallery_item", args=[target.public_id])
+    is_open = isinstance(target, Collection) and target.hidden_at is None
+    if is_open and isinstance(target, Collection) and target.visibility != Collection.Visibility.PRIVATE:
+        return reverse("collection_public", args=[target.public_id])
     return ""

@@ -1,7 +1,7 @@
-"""All public pictures of a member hidden, or shown again: owed in one row, done in the background, one decision.
+"""Bulk hide and restore of all public items of a member: one decision, carried out in the background.
 
-What a deed hid carries the deed's own time of hiding, so that the way back finds just that, and nothing that was hidden
-for another reason.
+Items hidden by it have the bulk hide's own creation time as `hidden_at`, so that the restore finds just those,
+and nothing hidden for another reason.
 """
 
 from __future__ import annotations
@@ -23,26 +23,26 @@ from gallery.moderation import member_notices
 from predictions.models import BlockedPicture
 
 AT_ONCE = 200
-"""Pictures in one transaction."""
+"""Items per transaction."""
 _LONGEST_REASON = 200
 
 
 class Busy(Exception):
-    """One such deed on this member is still going on."""
+    """A bulk hide or restore of this member is still running."""
 
 
 class NotAllowed(Exception):
-    """Not by this one: it is about themselves, or about staff."""
+    """The moderator may not decide this: about themselves, or about staff."""
 
 
 class NothingToHide(Exception):
-    """Nothing of theirs is public, or all of it is shown again already."""
+    """Nothing of theirs is public, or all of it was restored already."""
 
 
 def hide_all(user: User, moderator: User, reason: str, note: str = "") -> AccountDeed:
-    """Have all public and unlisted pictures of a member hidden, as one decision that they may appeal.
+    """Hide all public and unlisted items of a member, as one decision that they may appeal.
 
-    Raises NotAllowed, Busy and Nothing.
+    Raises NotAllowed, Busy and NothingToHide.
     """
     if not sanctions.outranks(moderator, user):
         raise NotAllowed
@@ -50,7 +50,7 @@ def hide_all(user: User, moderator: User, reason: str, note: str = "") -> Accoun
     reason = reason[:_LONGEST_REASON]
     if not _to_hide(user.pk).exists():
         raise NothingToHide
-    # Not the one that they act for at present, which may be an organisation's.
+    # The personal account, not the one they act for at present, which may be an organisation's.
     account = management.personal_account_of(user)
     with transaction.atomic():
         case = Case.objects.create(
@@ -58,7 +58,7 @@ def hide_all(user: User, moderator: User, reason: str, note: str = "") -> Accoun
             opened_by=moderator, marks={"all": True}, decision=Case.Decision.HIDE, told=reason,
             note=note[:500], decided_at=Now(), decided_by=moderator,
         )  # fmt: skip
-        deed = _begin(user, case, moderator, reason, None)
+        deed = _create(user, case, moderator, reason, None)
         member_notices.notify(case, "hidden", reason)
         audit_log.write(
             moderator, "user.hide_pictures", user, reason=reason, account=account.pk, case=case.pk,
@@ -68,17 +68,18 @@ def hide_all(user: User, moderator: User, reason: str, note: str = "") -> Accoun
 
 
 def show_again(case: Case, moderator: User, reason: str, *, appealed: bool = False) -> int:
-    """Take the hiding of such a case back, in the background; the deed's number. Raises as `hide_all` does.
+    """Restore what the bulk hide of this case hid, in the background; returns the restore's id. Raises as
+    `hide_all` does.
 
-    `appealed`: the answer to their appeal tells the member; else they are told here.
+    `appealed`: the answer to the member's appeal notifies them; otherwise they are notified here.
     """
     if not sanctions.outranks(moderator, case.user):
         raise NotAllowed
     with transaction.atomic():
-        hid = AccountDeed.objects.filter(case=case, of=None).order_by("-id").first()
-        if hid is None or AccountDeed.objects.filter(of=hid).exists():
+        hide = AccountDeed.objects.filter(case=case, of=None).order_by("-id").first()
+        if hide is None or AccountDeed.objects.filter(of=hide).exists():
             raise NothingToHide
-        deed = _begin(case.user, case, moderator, reason, hid)
+        deed = _create(case.user, case, moderator, reason, hide)
         if not appealed:
             member_notices.notify(case, "restored", reason)
         audit_log.write(
@@ -88,7 +89,7 @@ def show_again(case: Case, moderator: User, reason: str, *, appealed: bool = Fal
     return deed.pk
 
 
-def _begin(user: User, case: Case, moderator: User, reason: str, of: AccountDeed | None) -> AccountDeed:
+def _create(user: User, case: Case, moderator: User, reason: str, of: AccountDeed | None) -> AccountDeed:
     try:
         with transaction.atomic():
             wakeups.send_on_commit(wakeups.CHORES)
@@ -98,42 +99,43 @@ def _begin(user: User, case: Case, moderator: User, reason: str, of: AccountDeed
 
 
 def run_once() -> bool:
-    """A chore: some pictures of each deed that is owed; whether there were any."""
-    return _DEEDS.step()
+    """Background job: one batch of each unfinished bulk hide or restore. Returns whether there were any."""
+    return _JOB.step()
 
 
-def _go_on(row: tuple[int]) -> bool:
+def _process(row: tuple[int]) -> bool:
     deed = unfinished().filter(pk=row[0]).select_related("of").first()
     if deed is None:
         return False
-    rows = _owed(deed).filter(pk__gt=deed.last_id).order_by("pk")
+    rows = _remaining(deed).filter(pk__gt=deed.last_id).order_by("pk")
     found = list(rows.values_list("pk", flat=True)[:AT_ONCE])
     if not found:
         AccountDeed.objects.filter(pk=deed.pk).update(done_at=Now())
         return True
-    # Once more what is owed: what somebody hid meanwhile for another reason is theirs.
-    changed = _owed(deed).filter(pk__in=found).update(**_change(deed))
+    # Filtered again: an item hidden meanwhile for another reason stays so.
+    changed = _remaining(deed).filter(pk__in=found).update(**_change(deed))
     visibility.propagate(found)
     AccountDeed.objects.filter(pk=deed.pk).update(last_id=found[-1], changed=F("changed") + changed)
     return True
 
 
 def unfinished() -> QuerySet[AccountDeed]:
-    """What `step` deals with."""
+    """Bulk hides and restores that `run_once` has to process."""
     return AccountDeed.objects.filter(done_at__isnull=True)
 
 
-_DEEDS = DueRows("pictures of a member", lambda: unfinished().values_list("pk"), _go_on)
+_JOB = DueRows("pictures of a member", lambda: unfinished().values_list("pk"), _process)
 
 
-def _owed(deed: AccountDeed) -> QuerySet[Item]:
+def _remaining(deed: AccountDeed) -> QuerySet[Item]:
     if deed.of is None:
         return _to_hide(deed.user_id)
     return Item.objects.filter(user=deed.user_id, hidden_at=deed.of.created_at)
 
 
 def _to_hide(user_id: int) -> QuerySet[Item]:
-    """All of theirs that is open; in the trash too, for it would come back from there as public as it was."""
+    """All public and unlisted items of the member, also in the trash: restored from there they would be public
+    again."""
     open_ones = (Item.Visibility.PUBLIC, Item.Visibility.UNLISTED)
     return Item.objects.filter(user=user_id, visibility__in=open_ones, hidden_at__isnull=True)
 
@@ -145,11 +147,11 @@ def _change(deed: AccountDeed) -> dict[str, Any]:
 
 
 def for_user(user: User) -> list[AccountDeed]:
-    """What was done to all pictures of a member, newest first."""
+    """A member's last bulk hides and restores, newest first."""
     rows = AccountDeed.objects.filter(user=user).select_related("made_by", "of").order_by("-id")
     return list(rows[:5])
 
 
 def unblock(blocked: QuerySet[BlockedPicture]) -> int:
-    """The same picture is refused no more."""
+    """Lift these blocks: the pictures may be uploaded and generated again."""
     return blocked.update(lifted_at=Now())

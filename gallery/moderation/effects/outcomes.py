@@ -1,4 +1,4 @@
-"""What each decision does, and what takes it back. Called by `deciding`, in its transaction, with the thing locked."""
+"""Effects of each decision, and their undo. Called by `decisions`, in its transaction, with the subject locked."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ TAKEN_BACK = gettext_noop("The decision was taken back.")
 
 
 class NotPossible(Exception):
-    """What it is about does not let it: it is gone, or went on since."""
+    """The subject's state forbids it: it was deleted, or changed since."""
 
 
 def hide(thing: Thing, reason: str) -> bool:
-    """Take it from everybody but its owner; whether others saw it until now."""
+    """Hide it from everybody but its owner. Returns whether it was visible until now."""
     if isinstance(thing, Item):
         return visibility_changes.hide(thing, reason)
     if isinstance(thing, Comment):
@@ -37,28 +37,29 @@ def hide(thing: Thing, reason: str) -> bool:
 
 
 def show(thing: Thing) -> bool:
-    """Show it again to whom it was shown before; whether it was hidden, and by nothing but what is taken back."""
+    """Show it again to whom it was shown before. Returns whether it was hidden, by nothing but what is undone."""
     if isinstance(thing, Item):
-        return visibility_changes.restore(thing) or _left_to_the_refusal(thing)
+        return visibility_changes.restore(thing) or _hand_over_to_refusal(thing)
     if isinstance(thing, Comment):
         return discussion.restore(thing)
     return visibility_changes.restore_collection(thing)
 
 
 def show_refused(thing: Thing) -> bool:
-    """Take a refusal to publish it back, without an appeal; whether there was one. With the thing locked."""
-    now = (
+    """Undo a refusal to publish, without an appeal. Returns whether there was one. With the item locked."""
+    item = (
         Item.objects.filter(pk=thing.pk, hidden_at__isnull=False).first() if isinstance(thing, Item) else None
     )
-    refused = review.refusal(now) if now is not None else None
-    if now is None or refused is None:
+    refused = review.refusal(item) if item is not None else None
+    if item is None or refused is None:
         return False
-    review.show_refused(now, refused)
+    review.show_refused(item, refused)
     return True
 
 
-def _left_to_the_refusal(item: Item) -> bool:
-    """What was refused meanwhile stays hidden for that alone, and is shown when that is taken back. Always False."""
+def _hand_over_to_refusal(item: Item) -> bool:
+    """Record that an item refused meanwhile is now hidden for the refusal alone, whose undo will show it.
+    Always False."""
     now = Item.objects.filter(pk=item.pk, review=Item.Review.REFUSED, hidden_at__isnull=False).first()
     refused = review.refusal(now) if now is not None else None
     if refused is not None and not refused.done.get("hidden"):
@@ -68,7 +69,7 @@ def _left_to_the_refusal(item: Item) -> bool:
 
 
 def mark(case: Case, item: Item) -> Done:
-    """Blur it for others; its owner is told if that is news."""
+    """Mark it as sensitive; its owner is notified if it was not."""
     changed = visibility_changes.mark_sensitive(item)
     if changed:
         member_notices.notify(case, "sensitive")
@@ -110,7 +111,7 @@ def _publish(case: Case, thing: Thing | None, moderator: User, told: str) -> Don
 
 
 def open_as_wished(item: Item, wish: dict[str, Any], by: User | None = None) -> bool:
-    """Publish it exactly as it was wished (`by` whom); False where they cannot have it any more."""
+    """Publish it exactly as requested, in `by`'s name; False where that is no longer possible."""
     try:
         return publication.publish(item, **wish, visibility=Item.Visibility.PUBLIC, reviewed=True, by=by)
     except (publication.Hidden, permissions.Suspended):
@@ -128,9 +129,9 @@ def _refuse(case: Case, thing: Thing | None, moderator: User, told: str) -> Done
 
 
 def _restore(case: Case, thing: Thing | None, moderator: User, told: str) -> Done:
-    """The appeal was right: whatever the decision did is undone."""
+    """Grant the appeal: undo whatever the decision did."""
     if case.sanction is not None:
-        # Lifting tells them itself.
+        # Lifting notifies the member itself.
         try:
             lifted = sanctions.lift(case.sanction, moderator, told or TAKEN_BACK)
         except sanctions.NotAllowed:
@@ -148,14 +149,14 @@ def _restore(case: Case, thing: Thing | None, moderator: User, told: str) -> Don
         changed = BlockedPicture.objects.filter(case=parent.pk, lifted_at__isnull=True)
         done = {"unblocked": bulk_hide.unblock(changed)}
     elif upload_cases.is_upload_case(parent):
-        done = {}  # it may be sent again
+        done = {}  # the file may be uploaded again
     elif parent.marks.get("all"):
         try:
             done = {"deed": bulk_hide.show_again(parent, moderator, told, appealed=True)}
         except bulk_hide.Busy:
             raise NotPossible from None
         except bulk_hide.NothingToHide:
-            pass  # somebody shows them again already; the appeal was right all the same
+            pass  # restored by somebody already; the appeal is granted all the same
     else:
         done = {"shown": thing is not None and show(thing)}
     member_notices.notify(case, "appeal_right", told)
@@ -185,7 +186,7 @@ def _undo_allow(case: Case, thing: Thing | None, done: Done) -> None:
 
 def _undo_hide(case: Case, thing: Thing | None, done: Done) -> None:
     if upload_cases.is_upload_case(case):
-        # What was taken away may be gone already; it can be sent again.
+        # The file may be deleted already; it can be uploaded again.
         raise NotPossible
     if done.get("before") and isinstance(thing, Item):
         visibility_changes.give_back(thing, done["before"])
@@ -198,11 +199,11 @@ def _undo_publish(case: Case, thing: Thing | None, done: Done) -> None:
         raise NotPossible
     now = Item.objects.get(pk=thing.pk)
     if now.visibility != Item.Visibility.PUBLIC:
-        # Its owner took it back meanwhile.
+        # Its owner made it private meanwhile.
         raise NotPossible
     publication.unpublish(thing)
     Item.objects.filter(pk=thing.pk).update(review=Item.Review.WAITING)
-    # Taking it from the lists takes back the wish that waits, too; this one waits again.
+    # Unpublishing closes the pending review as well; reopen this one.
     Case.objects.filter(pk=case.pk).update(decision="", decided_at=None)
 
 
@@ -210,7 +211,7 @@ def _undo_refuse(case: Case, thing: Thing | None, done: Done) -> None:
     refused = Item.objects.filter(pk=case.item_id or 0, review=Item.Review.REFUSED)
     if not isinstance(thing, Item) or not refused.exists():
         raise NotPossible
-    # `done` of the row is empty by now.
+    # The row's own `done` was cleared before.
     case.done = done
     review.show_refused(thing, case)
     Item.objects.filter(pk=thing.pk).update(review=Item.Review.WAITING)
@@ -234,4 +235,4 @@ UNDO: dict[str, Callable[[Case, Thing | None, Done], None]] = {
     Decision.RESTORE: _undo_restore,
     Decision.UPHOLD: _undo_nothing,
 }
-"""Removing for good, and lifting a sanction, are not taken back."""
+"""Removals and lifted sanctions can't be undone."""

@@ -1,8 +1,9 @@
-"""Removing a picture for good, as a moderator's decision: everything of it goes at once, and evidence is kept sealed.
+"""Takedown: removing an item for good by a moderator's decision, with sealed evidence kept.
 
-One transaction that never touches the storage, so that it may be part of a decision: what showed the picture goes as
-when its owner deletes it, and its whole file changes hands, from the output to the evidence. A chore then encrypts it
-(`evidence.seal`), and dooms the plain one. From the first moment no address leads to either.
+One transaction without any access to the storage, so that it can be part of a decision: rows and thumbnails go
+as when the owner deletes the item, and ownership of the whole file passes from the output to the evidence. A
+background job then encrypts it (`evidence.seal`) and dooms the plain file. From the first moment no URL leads
+to either.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ _LONGEST_REASON = 200
 
 
 def connect_signals() -> None:
-    """Have what bans and removed pictures owe done by the chores, and tell those below what is ours."""
+    """Register the background jobs of bans and evidence, the owners of their files, and the encrypted column."""
     ban_effects.connect_signals()
     removal.register_owner(evidence.owned)
     removal.register_owner(upload_cases.owned)
@@ -42,8 +43,10 @@ def connect_signals() -> None:
 
 
 def lock(item: Item) -> None:
-    """Let whoever else would remove it wait, or its owner and a moderator who do it at once wait in a circle: each
-    takes the prediction first, and the item behind it. In a transaction, before the item is locked.
+    """Lock the prediction before the item, as deleting by its owner does: in the other order the two would
+    deadlock.
+
+    Call in a transaction, before the item is locked.
     """
     owner = Output.objects.filter(pk=item.output_id).values("prediction")
     Prediction.objects.select_for_update().only("pk").filter(pk__in=owner).first()
@@ -52,9 +55,10 @@ def lock(item: Item) -> None:
 def remove(
     item: Item, by: User | None, reason: str, case: Case | int | None = None, block: bool = True
 ) -> Evidence | None:
-    """Remove it, and keep it sealed for as long as the house rules say. None where it is gone already.
+    """Remove the item and keep it as sealed evidence for as long as the site settings say. None where it is
+    gone already.
 
-    `block`: the same picture is refused from now on, sent or made. Who may do it the caller has asked.
+    `block`: refuse the same picture from now on, uploaded or generated. The caller has checked permissions.
     """
     number = case.pk if isinstance(case, Case) else case
     reason = reason.replace("\x00", "").strip()[:_LONGEST_REASON]
@@ -66,7 +70,7 @@ def remove(
         )
         if output is None:
             return None
-        told = _words(item, output)
+        texts = _texts(item, output)
         if not deletion.delete(item, spare_file=True):
             return None
         exports.without(item.user_id, item.account_id)
@@ -76,7 +80,7 @@ def remove(
             item_id_then=item.public_id,
             file=output.file,
             content_type=output.file.content_type,
-            words=evidence.close_words(told),
+            words=evidence.close_words(texts),
             phash=output.phash,
             made_by=by,
             sealed_until=Now() + timedelta(days=site_rules.current().evidence_days),
@@ -94,8 +98,8 @@ def remove(
     return sealed
 
 
-def _words(item: Item, output: Output) -> dict[str, Any]:
-    """What is said of the picture, for whoever opens the evidence."""
+def _texts(item: Item, output: Output) -> dict[str, Any]:
+    """The item's texts and reports, kept for whoever opens the evidence."""
     prediction = output.prediction
     reports = Report.objects.filter(item=item).select_related("reporter").order_by("pk")[:100]
     return {

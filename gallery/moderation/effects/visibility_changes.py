@@ -1,7 +1,8 @@
-"""Hiding and restoring items and collections. A hidden item leaves every public place at once, and its file goes to its
-owner alone; a hidden collection has no public page and no share link, and its pictures stay what they are.
+"""Hiding and restoring items and collections.
 
-An item's tags leave their lists with it, and the search index is owed the change; feeds and maps read the item itself.
+A hidden item leaves every public place at once, and its file is served to its owner alone; its tags are
+unlisted and its search row is queued for update. A hidden collection has no public page and no share links; its
+items are unaffected.
 """
 
 from __future__ import annotations
@@ -18,11 +19,11 @@ from gallery.live import broadcast
 from gallery.models import AccountDeed, Collection, Item
 
 LONGEST_REASON = 200
-"""Characters of what a moderator tells the owner."""
+"""Characters of the reason that the owner reads."""
 
 
 def hide(item: Item, reason: str) -> bool:
-    """Hide it, with a reason that its owner sees. False where it was hidden already."""
+    """Hide it, with a reason that its owner reads. False where it was hidden already."""
     with transaction.atomic():
         changed = Item.objects.filter(pk=item.pk, hidden_at__isnull=True).update(
             hidden_at=Now(), hidden_reason=reason.strip()[:LONGEST_REASON], search_owed=True
@@ -32,9 +33,11 @@ def hide(item: Item, reason: str) -> bool:
 
 
 def take_over(item: Item, reason: str) -> dict[str, Any] | None:
-    """Hide for its own reason what is hidden with all pictures of its maker, so that it stays when those come back.
+    """Hide for its own reason an item that a bulk hide or a ban hides, so that it stays hidden when those are
+    undone.
 
-    In a transaction, with the item locked. What it was hidden for, as `give_back` takes it; None for anything else.
+    In a transaction, with the item locked. Returns what it was hidden for, as `give_back` takes it; None for
+    any other item.
     """
     deed = AccountDeed.objects.filter(user=OuterRef("user"), of=None, created_at=OuterRef("hidden_at"))
     rows = Item.objects.filter(pk=item.pk, hidden_at__isnull=False)
@@ -49,7 +52,7 @@ def take_over(item: Item, reason: str) -> dict[str, Any] | None:
 
 
 def give_back(item: Item, before: dict[str, Any]) -> None:
-    """Hide it again with all the others of its maker, or show it where those came back meanwhile."""
+    """Undo `take_over`: hidden by the ban or bulk hide again, or shown where those were undone meanwhile."""
     rows = Item.objects.filter(pk=item.pk, hidden_at__isnull=False)
     ban = Sanction.objects.filter(pk=before["ban"] or 0, lifted_at__isnull=True).first()
     deed = AccountDeed.objects.filter(pk=before["deed"] or 0, taken_back__isnull=True).first()
@@ -64,17 +67,17 @@ def give_back(item: Item, before: dict[str, Any]) -> None:
 def restore(item: Item) -> bool:
     """Show it again where it was shown before. False where it was not hidden.
 
-    What was refused stays hidden until that is taken back (`review.show_refused`).
+    A refused item stays hidden until the refusal is undone (`review.show_refused`).
     """
     with transaction.atomic():
-        shown = Item.objects.filter(pk=item.pk, hidden_at__isnull=False).exclude(review=Item.Review.REFUSED)
-        changed = shown.update(hidden_at=None, hidden_reason="", hidden_for=None, search_owed=True)
+        rows = Item.objects.filter(pk=item.pk, hidden_at__isnull=False).exclude(review=Item.Review.REFUSED)
+        changed = rows.update(hidden_at=None, hidden_reason="", hidden_for=None, search_owed=True)
         visibility.propagate([item.pk])
     return changed == 1
 
 
 def hide_collection(collection: Collection, reason: str) -> bool:
-    """Hide a collection, with a reason that its owner sees. False where it was hidden already."""
+    """Hide a collection, with a reason that its owner reads. False where it was hidden already."""
     rows = Collection.objects.filter(pk=collection.pk, hidden_at__isnull=True)
     return bool(rows.update(hidden_at=Now(), hidden_reason=reason.strip()[:LONGEST_REASON]))
 
@@ -86,7 +89,7 @@ def restore_collection(collection: Collection) -> bool:
 
 
 def mark_sensitive(item: Item, sensitive: bool = True) -> bool:
-    """Blur it for others, or no longer, by a moderator's word. False where it was so already."""
+    """Set or clear the sensitive mark, on a moderator's decision. False where nothing changed."""
     with transaction.atomic():
         changed = Item.objects.filter(pk=item.pk, sensitive=not sensitive).update(
             sensitive=sensitive, search_owed=True, rendition_owed=True
