@@ -1,6 +1,6 @@
-"""Who may say and show things to others: accounts that are open, and members whom nobody muted.
+"""Who may publish, share and comment: members of active accounts who are not muted.
 
-A muted member goes on making pictures in private, likes, follows and reports; they publish, share and comment nothing.
+A muted member can still generate in private, like, follow and report.
 """
 
 from __future__ import annotations
@@ -16,19 +16,19 @@ from accounts.staff import sanctions
 
 
 class Suspended(Exception):
-    """The account is closed to new things: its pictures stay as they are."""
+    """The account is not active: it can't publish; its items stay as they are."""
 
     detail = "This account is closed to new things."
-    """For programs."""
+    """English, for API responses."""
 
     @property
     def words(self) -> str:
-        """The sentence for whoever it stops."""
+        """The message for the user."""
         return _("This account is closed to new things. You can download your pictures.")
 
 
 class Muted(Suspended):
-    """A moderator muted who does it, until some time or until it is lifted."""
+    """A moderator muted the user, until some time or until it is lifted."""
 
     def __init__(self, user: User) -> None:
         super().__init__(user.pk)
@@ -42,17 +42,16 @@ class Muted(Suspended):
 
 
 def mute_message(user: User) -> str:
-    """Why a muted member says nothing, by the row that came with the request; empty for all others, unasked."""
+    """Why a muted member can't post, judged by the user row of the request without a query; "" for everybody
+    else."""
     if user.muted_until is None or user.muted_until <= timezone.now():
         return ""
     return sanctions.muted_words(user)
 
 
 def check_may_post(user: User) -> None:
-    """Raise Muted where a moderator muted them, and Suspended where their own account is closed, whoever they act for.
-
-    By the database's word, not by the row that came with the request.
-    """
+    """Raise Muted where a moderator muted the user, Suspended where their personal account is not active,
+    whoever they act for. Reads the database, not the user row of the request."""
     if sanctions.is_muted(user.pk):
         raise Muted(user)
     if personal_accounts.is_personal_account_closed(user):

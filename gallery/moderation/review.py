@@ -1,9 +1,10 @@
-"""Review before publication: the first pictures of a new member, and what no classifier could judge, wait for a
-moderator. The wish is kept in the case as its owner said it, and published just so, or taken back.
+"""Review before publication: the first items of a new member, and those that no classifier could rate, wait for
+a moderator.
 
-An item waits in private (or unlisted, as it was); only public lists are for reviewed pictures. A public collection is
-one of them: of unlisted pictures it shows those that would need no look (`needs_none`). What was refused is hidden:
-nobody but its owner sees it, by no collection and by no share link.
+The request is stored in the case as the owner made it, and is published exactly so, or withdrawn. Until then
+the item stays private (or unlisted, as it was): only public lists are restricted to reviewed items. A public
+collection is such a list: of unlisted items it shows those that need no review (`needs_none`). A refused item
+is hidden: nobody but its owner sees it, in no collection and by no share link.
 """
 
 from __future__ import annotations
@@ -24,78 +25,79 @@ from gallery.moderation import cases
 from gallery.moderation.effects import visibility_changes
 
 UNRATED = "unrated"
-"""In an output's marks: nobody could say what it shows."""
+"""Key in an output's marks: no classifier could rate it."""
 _MOST_COUNTED = 1000
-"""Public pictures after which nobody is new, whatever the rule says: no list counts more of them."""
+"""With this many public items nobody counts as new, whatever the setting: queries count no further."""
 
 
 def first(account: Account | None) -> int:
-    """How many pictures of a new member of that account are looked at first."""
+    """The number of first items of a new member that are reviewed, for that account."""
     own = account.plan.reviewed_first if account is not None and account.plan is not None else None
     return site_rules.current().reviewed_first if own is None else own
 
 
 def needed(item: Item, by: User | None = None) -> bool:
-    """Whether a moderator looks at it before it is public. What is public already was looked at, or needed no look.
+    """Whether a moderator must review it before it is public. What is public already was reviewed, or needed no
+    review.
 
-    Both who made it and who publishes it (`by`) are asked after, so that an organisation is no way around their being
-    new; and both the account that has it and the own account of each, of which the stricter counts.
+    Both the author and whoever publishes it (`by`) are checked, so that an organisation is no way around being
+    new; for each, the stricter setting counts: that of the item's account or of their personal account.
     """
     if item.visibility == Item.Visibility.PUBLIC:
         return False
     if item.output.marks.get(UNRATED) and not item.user.is_superuser:
         return not approved(item)
     account = Account.objects.select_related("plan").filter(pk=item.account_id).first()
-    people = {item.user_id: item.user} | ({by.pk: by} if by is not None else {})
-    return any(_is_new(person, account) for person in people.values()) and not approved(item)
+    members = {item.user_id: item.user} | ({by.pk: by} if by is not None else {})
+    return any(_is_new(member, account) for member in members.values()) and not approved(item)
 
 
-def _is_new(person: User, account: Account | None) -> bool:
-    """Whether so few of their pictures are public that the next one is looked at.
+def _is_new(member: User, account: Account | None) -> bool:
+    """Whether they have so few public items that the next one is reviewed.
 
-    Never of an administrator's: nobody stands above them to look, and they make the rule.
+    Never true of administrators: they make the rule, and nobody ranks above them.
     """
-    if person.is_superuser:
+    if member.is_superuser:
         return False
-    own = personal_accounts.personal_account_behind(person, account) if account is not None else None
-    many = max(first(account), first(own) if own is not None else 0)
-    if not many:
+    personal = personal_accounts.personal_account_behind(member, account) if account is not None else None
+    required = max(first(account), first(personal) if personal is not None else 0)
+    if not required:
         return False
-    # Never more rows than the rule is about; hidden ones count for nothing.
-    shown = Item.objects.public().filter(user=person)[:many].count()
-    if shown < many and account is not None and account.kind == Account.Kind.ORGANIZATION:
-        # Who only publishes for an organisation what others make becomes known as well.
-        theirs = Case.objects.filter(
-            opened_by=person, kind=Case.Kind.REVIEW, decision=Case.Decision.PUBLISH
-        ).exclude(user=person)
-        shown += theirs[:many].count()
-    return shown < many
+    # Counts no more rows than the setting needs; hidden items don't count.
+    public_count = Item.objects.public().filter(user=member)[:required].count()
+    if public_count < required and account is not None and account.kind == Account.Kind.ORGANIZATION:
+        # Publishing what others made for an organisation makes a member known as well.
+        published_for_others = Case.objects.filter(
+            opened_by=member, kind=Case.Kind.REVIEW, decision=Case.Decision.PUBLISH
+        ).exclude(user=member)
+        public_count += published_for_others[:required].count()
+    return public_count < required
 
 
 class _Count(Subquery):
-    """How many rows a query has, with its limit."""
+    """The number of rows of a query, honouring its limit."""
 
     template = "(SELECT COUNT(*) FROM (%(subquery)s) counted)"
     output_field = IntegerField()
 
 
 def needs_none(to: str) -> Q:
-    """Of rows that lead `to` an item (`item__`): whether it would be public without a moderator's look.
+    """Condition on rows related to an item by the prefix `to` (`item__`): it could be public without a review.
 
-    The same as `needed`, for lists: in the database, and for whoever made it alone. Whoever became known by publishing
-    what others made is asked to publish a picture before it stands there.
+    The same as `needed`, for lists, but of the author alone. For a member known by publishing others' items the
+    condition is false, and they are asked to publish the item before it is listed.
     """
-    rules, most = site_rules.current().reviewed_first, Value(_MOST_COUNTED)
-    payer = Account.objects.filter(pk=OuterRef(f"{to}account")).values("plan__reviewed_first")[:1]
-    mine = Membership.objects.filter(
+    default, cap = site_rules.current().reviewed_first, Value(_MOST_COUNTED)
+    of_account = Account.objects.filter(pk=OuterRef(f"{to}account")).values("plan__reviewed_first")[:1]
+    memberships = Membership.objects.filter(
         user=OuterRef(f"{to}user"), account__kind=Account.Kind.USER, role=Membership.Role.OWNER
     ).order_by("pk")
-    own = mine.values("account__plan__reviewed_first")[:1]
-    many = Least(
-        Greatest(Coalesce(Subquery(payer), Value(rules)), Coalesce(Subquery(own), Value(rules))), most
+    of_personal = memberships.values("account__plan__reviewed_first")[:1]
+    required = Least(
+        Greatest(Coalesce(Subquery(of_account), Value(default)), Coalesce(Subquery(of_personal), Value(default))), cap
     )
-    shown = Item.objects.public().filter(user=OuterRef(f"{to}user")).order_by().values("pk")[:_MOST_COUNTED]
-    is_known = GreaterThanOrEqual(_Count(shown), many)
+    public_items = Item.objects.public().filter(user=OuterRef(f"{to}user")).order_by().values("pk")[:_MOST_COUNTED]
+    is_known = GreaterThanOrEqual(_Count(public_items), required)
     published = Case.objects.filter(
         item=OuterRef(f"{to}pk"), kind=Case.Kind.REVIEW, decision=Case.Decision.PUBLISH
     )
@@ -105,13 +107,13 @@ def needs_none(to: str) -> Q:
         decision=Case.Decision.RESTORE,
         parent__decision=Case.Decision.REFUSE,
     )
-    rated = ~Q(**{f"{to}output__marks__has_key": UNRATED})
-    looked_at = Q(**{f"{to}user__is_superuser": True}) | Q(Exists(published)) | Q(Exists(granted))
-    return Q(**{f"{to}review": Item.Review.NONE}) & (looked_at | (rated & Q(is_known)))
+    is_rated = ~Q(**{f"{to}output__marks__has_key": UNRATED})
+    reviewed = Q(**{f"{to}user__is_superuser": True}) | Q(Exists(published)) | Q(Exists(granted))
+    return Q(**{f"{to}review": Item.Review.NONE}) & (reviewed | (is_rated & Q(is_known)))
 
 
 def approved(item: Item) -> bool:
-    """Whether a moderator let it be published before: taking it back and publishing it again is no news."""
+    """Whether a moderator approved it before: an item made private and published again needs no second review."""
     return (
         Case.objects.filter(item=item, kind=Case.Kind.REVIEW, decision=Case.Decision.PUBLISH).exists()
         or Case.objects.filter(
@@ -124,7 +126,7 @@ def approved(item: Item) -> bool:
 
 
 def blurred(item: Item) -> bool:
-    """Whether a moderator marked it as sensitive: its owner does not take that back. Of an item as it was just read."""
+    """Whether a moderator marked it as sensitive, which its owner can't undo. Expects a freshly loaded item."""
     return (
         item.sensitive
         and Case.objects.filter(item=item, decision=Case.Decision.ALLOW, done__sensitive=True).exists()
@@ -132,9 +134,9 @@ def blurred(item: Item) -> bool:
 
 
 def wish(item: Item, how: dict[str, Any], by: User | None = None) -> Case:
-    """Have it wait for a moderator, or change how it is wished. In a transaction, with the item locked.
+    """Store a request to publish, or replace the stored one. In a transaction, with the item locked.
 
-    `by`: who wishes it, where that is not who made it.
+    `by`: who requests it, where that is not the author.
     """
     Item.objects.filter(pk=item.pk).update(review=Item.Review.WAITING)
     case = cases.open_one(item, Case.Kind.REVIEW)
@@ -145,7 +147,7 @@ def wish(item: Item, how: dict[str, Any], by: User | None = None) -> Case:
 
 
 def withdraw(item: Item) -> bool:
-    """The owner wants it published no more; whether it waited."""
+    """Withdraw the owner's request. Returns whether there was one."""
     with transaction.atomic():
         cases.lock(item)
         changed = Item.objects.filter(pk=item.pk, review=Item.Review.WAITING).update(review="")
@@ -156,7 +158,7 @@ def withdraw(item: Item) -> bool:
 
 
 def show_refused(item: Item, refused: Case) -> None:
-    """Take a refusal's hiding back; the owner may wish it published again. With the item locked."""
+    """Undo the hiding of a refused item; the owner may request publication again. With the item locked."""
     Item.objects.filter(pk=item.pk, review=Item.Review.REFUSED).update(review=Item.Review.NONE)
     before = refused.done.get("before")
     if before:
@@ -166,7 +168,7 @@ def show_refused(item: Item, refused: Case) -> None:
 
 
 def refusal(item: Item) -> Case | None:
-    """The decision not to publish it, where that stands."""
+    """The decision that refused to publish it, where that is in effect."""
     if item.review != Item.Review.REFUSED:
         return None
     rows = Case.objects.filter(item=item, kind=Case.Kind.REVIEW, decision=Case.Decision.REFUSE)

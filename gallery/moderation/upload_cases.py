@@ -1,8 +1,8 @@
-"""Cases of files that members sent and that a classifier would have a moderator see: opened, looked at, decided.
+"""Cases about uploaded files that a classifier flagged: opening, evidence, decisions.
 
-Nobody but its sender ever sees such a file, so there is nothing to hide. To let it stand changes nothing; to take it
-away ends its use; to remove it for good keeps it sealed and refuses the same picture from then on. What it looks like
-is kept as our own thumbnail for whoever decides, and for the appeal.
+Nobody but the sender ever sees an uploaded file, so there is nothing to hide. "Allow" changes nothing; "take
+away" ends its use; "remove" keeps it sealed as evidence and blocks the same picture. A thumbnail of ours is
+kept for whoever decides, and for the appeal.
 """
 
 from __future__ import annotations
@@ -25,25 +25,26 @@ from predictions.files import media, uploads
 from predictions.models import RuleHit, StoredFile, Upload
 
 MARK = "sent"
-"""In a case's marks: it is about a file that was sent."""
+"""Key in a case's marks: it is about an uploaded file."""
 _LONGEST_ABOUT = 200
 UNDO_WITHIN = timedelta(hours=1)
-"""How long what was let stand may still be looked at: as long as that may be taken back."""
+"""How long after "allow" the thumbnail is kept: as long as the decision can be undone."""
 
 
 def is_upload_case(case: Case) -> bool:
-    """Whether a case is about a file that was sent."""
+    """Whether a case is about an uploaded file."""
     return bool(case.marks.get(MARK))
 
 
 def open_case(hit: RuleHit) -> Case | None:
-    """Show it to a moderator; the same file of the same member joins the case that is open. None where it was done."""
+    """Open a case for a finding, or add it to the open case about the same file of the same member. None if
+    done already."""
     mark = {"by": hit.source, "what": hit.what, "found": hit.excerpt, "scores": hit.marks.get("scores", {})}
     sha256 = str(hit.marks.get("sha256", ""))
     with transaction.atomic():
         if not RuleHit.objects.filter(pk=hit.pk, case_owed=True).update(case_owed=False, look=None):
             return None
-        case = _open_one(hit.user_id, sha256) if sha256 else None
+        case = _open_case_of(hit.user_id, sha256) if sha256 else None
         if case is not None:
             found = [*case.marks.get("found", []), mark][-20:]
             Case.objects.filter(pk=case.pk).update(count=F("count") + 1, marks={**case.marks, "found": found})
@@ -61,27 +62,27 @@ def open_case(hit: RuleHit) -> Case | None:
         )
 
 
-def _open_one(user_id: int, sha256: str) -> Case | None:
+def _open_case_of(user_id: int, sha256: str) -> Case | None:
     rows = Case.objects.filter(kind=Case.Kind.FLAG, user=user_id, decided_at__isnull=True)
     return rows.filter(marks__sha256=sha256).order_by("id").first()
 
 
 def lock(case: Case) -> None:
-    """Lock the file, before the case as a removal does, which takes the case's link to it along."""
+    """Lock the upload, before the case: removing an upload does so too, and clears the case's link to it."""
     if case.upload_id is not None:
         uploads.lock(case.upload_id)
 
 
 def take_away(case: Case) -> bool:
-    """End the use of the file; whether it was still there."""
+    """End the use of the file. Returns whether it still existed."""
     return case.upload_id is not None and uploads.take_away(case.upload_id)
 
 
 def remove(case: Case, moderator: User, reason: str) -> Evidence:
-    """Remove it for good, keep it sealed, and refuse the same picture from now on."""
+    """Remove it for good, keep it sealed, and block the same picture."""
     whole = uploads.hand_over(case.upload_id) if case.upload_id is not None else None
     exports.without(case.user_id, case.account_id)
-    # What came within an input alone has no file of its own: then what it looks like is the evidence.
+    # A file sent inside an input has no row of its own: then the thumbnail is the evidence.
     file = whole or case.look
     Case.objects.filter(pk=case.pk).update(look=None, upload=None)
     media.doom([case.look] if whole is not None and case.look is not None else [])
@@ -91,7 +92,7 @@ def remove(case: Case, moderator: User, reason: str) -> Evidence:
         item_id_then=str(case.about)[:32] or "file",
         file=file,
         content_type=file.content_type if file is not None else "",
-        words=evidence.close_words(_words(case, file)),
+        words=evidence.close_words(_texts(case, file)),
         made_by=moderator,
         sealed_until=Now() + timedelta(days=site_rules.current().evidence_days),
         sealing_owed=True,
@@ -104,8 +105,8 @@ def remove(case: Case, moderator: User, reason: str) -> Evidence:
     return sealed
 
 
-def _words(case: Case, file: StoredFile | None) -> dict[str, Any]:
-    """What is said of it, for whoever opens the evidence."""
+def _texts(case: Case, file: StoredFile | None) -> dict[str, Any]:
+    """Texts about the file, for whoever opens the evidence."""
     return {
         "file": case.about,
         "sent_by": case.user.username,
@@ -119,15 +120,16 @@ def _words(case: Case, file: StoredFile | None) -> dict[str, Any]:
 
 
 def forget_looks() -> bool:
-    """A chore: remove what decided files look like, once nobody takes the decision back or appeals any more."""
+    """Background job: delete thumbnails of decided cases once the decision can be neither undone nor appealed.
+    Returns whether there were any."""
     return _LOOKS.step()
 
 
 def _old_looks() -> QuerySet[Case]:
     kept = timedelta(days=site_rules.current().evidence_days)
-    let_stand = Q(decision=Case.Decision.ALLOW, decided_at__lt=Now() - UNDO_WITHIN)
+    allowed = Q(decision=Case.Decision.ALLOW, decided_at__lt=Now() - UNDO_WITHIN)
     others = ~Q(decision=Case.Decision.ALLOW) & Q(decided_at__lt=Now() - kept - UNDO_WITHIN)
-    return Case.objects.filter(let_stand | others, look__isnull=False)
+    return Case.objects.filter(allowed | others, look__isnull=False)
 
 
 def _forget_look(row: tuple[int]) -> bool:
@@ -144,5 +146,5 @@ _LOOKS = DueRows("looks of sent files", lambda: _old_looks().values_list("pk"), 
 
 
 def owned() -> Exists:
-    """Of stored files: whether a case keeps one to be looked at."""
+    """A condition on stored files: whether one is a case's thumbnail."""
     return Exists(Case.objects.filter(look=OuterRef("pk")))

@@ -1,4 +1,4 @@
-"""Addresses of a member's side of moderation."""
+"""URLs of a member's own moderation pages."""
 
 from __future__ import annotations
 

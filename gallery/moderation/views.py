@@ -1,6 +1,6 @@
-"""A member's side: what moderators decided about their things and themselves, and the way to appeal, once each.
+"""Pages of a member's moderation decisions and sanctions, with the form to appeal once against each.
 
-Whoever is kept out by a ban comes here too, by what the entrance has of them (`accounts.auth.blocked_login`).
+Banned members see them too, identified by their blocked sign-in (`accounts.auth.blocked_login`).
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from gallery.moderation import appeals, cases, reasons, review
 
 
 class AppealForm(forms.Form):
-    """Why the decision was wrong, in their words."""
+    """The text of an appeal."""
 
     words = forms.CharField(
         label=gettext_lazy("Why it was wrong"),
@@ -36,22 +36,22 @@ class AppealForm(forms.Form):
     )
 
 
-def _person(request: HttpRequest) -> User | None:
-    """Who is signed in, or is kept out and has shown that it is them."""
+def _identified_user(request: HttpRequest) -> User | None:
+    """The signed-in user, or the blocked one who has proved who they are."""
     return request.user if isinstance(request.user, User) else blocked_login.blocked_user(request)
 
 
 @require_safe
 @member_required
 def decisions(request: HttpRequest) -> HttpResponse:
-    """All decisions about the member, newest first, with what became of their appeals."""
+    """All decisions about the member, newest first, with the states of their appeals."""
     user = user_of(request)
     found = list(appeals.decisions(user)[: appeals.SHOWN])
-    made = Case.objects.filter(parent__in=found)
-    by_parent = {one.parent_id: one for one in made}
+    all_appeals = Case.objects.filter(parent__in=found)
+    by_parent = {appeal.parent_id: appeal for appeal in all_appeals}
     sanctions = list(Sanction.objects.filter(user=user).order_by("-id")[: appeals.SHOWN])
     of_sanctions = Case.objects.filter(kind=Case.Kind.APPEAL, sanction__in=sanctions)
-    by_sanction = {one.sanction_id: one for one in of_sanctions}
+    by_sanction = {appeal.sanction_id: appeal for appeal in of_sanctions}
     context = {
         "cases": [
             (case, appeals.state(by_parent.get(case.pk)), reasons.display(case.told)) for case in found
@@ -65,8 +65,8 @@ def decisions(request: HttpRequest) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def decision(request: HttpRequest, number: int) -> HttpResponse:
-    """One decision about something of theirs. POST: appeal."""
-    user = _person(request)
+    """One decision about the member's content. POST: appeal."""
+    user = _identified_user(request)
     if user is None:
         return _sign_in(request)
     case = access.found(appeals.decision(user, number))
@@ -80,13 +80,13 @@ def decision(request: HttpRequest, number: int) -> HttpResponse:
         "answer": reasons.display(before.told) if before is not None else "",
         "stands": appeals.stands(case),
     }
-    return _shown(request, context, lambda text: appeals.make(case, user, text))
+    return _appeal_response(request, context, lambda text: appeals.make(case, user, text))
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def sanction(request: HttpRequest, number: int) -> HttpResponse:
     """A warning, a mute or a ban. POST: appeal."""
-    user = _person(request)
+    user = _identified_user(request)
     if user is None:
         return _sign_in(request)
     row = access.found(Sanction.objects.filter(user=user, pk=number).first())
@@ -99,15 +99,15 @@ def sanction(request: HttpRequest, number: int) -> HttpResponse:
         "answer": reasons.display(before.told) if before is not None else "",
         "stands": row.lifted_at is None,
     }
-    return _shown(request, context, lambda text: appeals.make_against_sanction(row, user, text))
+    return _appeal_response(request, context, lambda text: appeals.make_against_sanction(row, user, text))
 
 
 def _sign_in(request: HttpRequest) -> HttpResponse:
-    """Nobody is here: to the sign-in page and back."""
+    """Redirect to the sign-in page and back."""
     return member_required(lambda _request: HttpResponse())(request)
 
 
-def _shown(request: HttpRequest, context: dict[str, Any], make: Any) -> HttpResponse:
+def _appeal_response(request: HttpRequest, context: dict[str, Any], make: Any) -> HttpResponse:
     form = AppealForm(request.POST if request.method == "POST" else None)
     if form.is_valid():
         try:
@@ -132,7 +132,7 @@ def _shown(request: HttpRequest, context: dict[str, Any], make: Any) -> HttpResp
 @require_POST
 @member_required
 def withdraw(request: HttpRequest, public_id: str) -> HttpResponse:
-    """The owner wants a picture that waits for a moderator not to be published after all."""
+    """Withdraw the owner's request to publish an item that waits for a review."""
     item = access.owned(request.user, public_id)
     if review.withdraw(item):
         messages.success(request, _("Taken back. The picture stays as it is."))
@@ -140,7 +140,7 @@ def withdraw(request: HttpRequest, public_id: str) -> HttpResponse:
 
 
 def appeal_option(request: HttpRequest, user: User) -> blocked_login.WayOut | None:
-    """What the page of those who are kept out offers: to appeal, or what became of it."""
+    """For the page of blocked users: a link to appeal, or to the appeal made."""
     row = Sanction.objects.filter(user=user, kind=Sanction.Kind.BAN, lifted_at__isnull=True).first()
     if row is None:
         return None
@@ -150,5 +150,5 @@ def appeal_option(request: HttpRequest, user: User) -> blocked_login.WayOut | No
 
 
 def connect_signals() -> None:
-    """Offer the appeal to whoever is kept out."""
+    """Register the appeal link for blocked users."""
     blocked_login.register_way_out(appeal_option)

@@ -1,5 +1,7 @@
-"""The archive of an export, as a stream of bytes: JSON first, then every file as it is. Memory stays the same however
-much there is. A file that is gone is named in it; while the storage is away there is no archive (StorageAway).
+"""The zip archive of a data export as a stream of bytes: JSON first, then all files as they are.
+
+Memory use is constant however much there is. Missing files are listed in it; where the storage is away there is
+no archive (StorageAway).
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ FOLDER = "darkroom"
 
 
 def stream(user: User, account: Account, written: Callable[[int], None]) -> Iterator[bytes]:
-    """The bytes of the archive. `written` is told how many files are in it, now and then."""
+    """The bytes of the archive. `written` is called now and then with the number of files written."""
     archive = ZipStream(compress_type=ZIP_STORED)
     archive.add(_readme(user), f"{FOLDER}/README.txt", compress_type=ZIP_DEFLATED)
     archive.add(
@@ -40,7 +42,7 @@ def stream(user: User, account: Account, written: Callable[[int], None]) -> Iter
         except media.FileGone:
             missing.append(name)
             continue
-        with file:  # also where nobody reads on
+        with file:  # Also closes it where the reader stops.
             archive.add(media.pieces(file), f"{FOLDER}/{name}", size=stored.size)
             yield from archive.all_files()
         written(number)
@@ -52,7 +54,7 @@ def stream(user: User, account: Account, written: Callable[[int], None]) -> Iter
 
 def _lines(rows: Iterator[export_contents.Row]) -> Iterator[bytes]:
     for row in rows:
-        # What was sent in as text may hold half of a character; a file of UTF-8 may not.
+        # Input text may hold a lone surrogate, which UTF-8 does not allow.
         yield json.dumps(row, ensure_ascii=False, default=str).encode("utf-8", "replace") + b"\n"
 
 

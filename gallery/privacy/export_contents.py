@@ -1,8 +1,7 @@
-"""All that is a member's, as rows of JSON, part by part; each part is read some rows at a time, however long it is.
+"""Contents of a data export: all of a member's rows as JSON, by part, and their files. Rows are read in chunks.
 
-What is left out on purpose: what opens doors (digests of passwords, tokens and links, two-factor secrets), and what
-others wrote about the member where it would tell who they are (who reported). A test names every column of theirs that
-is left out, with its reason.
+Left out on purpose: what grants access (digests of passwords, tokens and links, two-factor secrets), and what
+would identify others (who reported). A test lists every column left out, with its reason.
 """
 
 from __future__ import annotations
@@ -50,7 +49,7 @@ CHUNK = 200
 
 @dataclass(frozen=True)
 class Part:
-    """One file of JSON lines in the archive."""
+    """One JSON Lines file in the archive."""
 
     name: str
     rows: Rows
@@ -61,28 +60,28 @@ def stamp(at: datetime | None) -> str | None:
     return at.astimezone(UTC).isoformat().replace("+00:00", "Z") if at is not None else None
 
 
-def _each(rows: QuerySet[Any]) -> Iterator[Any]:
-    """By growing key, some at a time: an export of hours must not hold one long read open."""
+def _in_chunks(rows: QuerySet[Any]) -> Iterator[Any]:
+    """By ascending primary key, in chunks: an export that takes hours must not hold one long read open."""
     ordered, last = rows.order_by("pk"), 0
     while True:
-        some = list(ordered.filter(pk__gt=last)[:CHUNK])
-        yield from some
-        if len(some) < CHUNK:
+        chunk = list(ordered.filter(pk__gt=last)[:CHUNK])
+        yield from chunk
+        if len(chunk) < CHUNK:
             return
-        last = some[-1].pk
+        last = chunk[-1].pk
 
 
 def fields(row: Model, *names: str) -> Row:
-    """Some of its columns, as JSON has them."""
-    return {name: _plain(getattr(row, name)) for name in names}
+    """Some of its columns, as JSON values."""
+    return {name: _json_value(getattr(row, name)) for name in names}
 
 
-def _plain(value: Any) -> Any:
+def _json_value(value: Any) -> Any:
     return stamp(value) if isinstance(value, datetime) else value
 
 
 def _ledger(user: User, account: Account) -> Iterator[Row]:
-    for entry in _each(LedgerEntry.objects.filter(account=account)):
+    for entry in _in_chunks(LedgerEntry.objects.filter(account=account)):
         yield fields(
             entry, "id", "kind", "reference", "balance_delta", "held_delta", "captured", "released",
             "balance_after", "held_after", "reason", "created_at",
@@ -90,25 +89,32 @@ def _ledger(user: User, account: Account) -> Iterator[Row]:
 
 
 def _predictions(user: User, account: Account) -> Iterator[Row]:
-    for one in _each(Prediction.objects.filter(account=account, user=user).select_related("model")):
-        told = fields(
-            one, "public_id", "source", "input", "output", "error", "logs", "metrics", "charge", "data_removed",
+    for prediction in _in_chunks(
+        Prediction.objects.filter(account=account, user=user).select_related("model")
+    ):
+        values = fields(
+            prediction, "public_id", "source", "input", "output", "error", "logs", "metrics", "charge", "data_removed",
             "webhook", "batch", "made_from", "made_how", "deployment", "created_at", "started_at", "completed_at",
         )  # fmt: skip
-        yield {**told, "status": one.shown_status, "model": one.model.ref, "version": one.version_id}
+        yield {
+            **values,
+            "status": prediction.shown_status,
+            "model": prediction.model.ref,
+            "version": prediction.version_id,
+        }
 
 
 def _items(user: User, account: Account) -> Iterator[Row]:
     rows = Item.objects.filter(account=account, user=user).select_related(
         "model", "output__prediction", "output__file"
     )
-    for item in _each(rows):
-        told = fields(
+    for item in _in_chunks(rows):
+        values = fields(
             item, "public_id", "title", "prompt", "show_prompt", "sensitive", "licence", "width", "height",
             "visibility", "published_at", "hidden_at", "hidden_reason", "trashed_at", "likes", "comments", "created_at",
         )  # fmt: skip
         yield {
-            **told,
+            **values,
             "model": item.model.ref,
             "prediction": item.output.prediction.public_id,
             "tags": item_tags.for_item(item),
@@ -118,85 +124,88 @@ def _items(user: User, account: Account) -> Iterator[Row]:
 
 
 def _collections(user: User, account: Account) -> Iterator[Row]:
-    for one in _each(Collection.objects.filter(account=account, user=user)):
-        entries = one.entries.select_related("item").order_by("place", "pk")
+    for collection in _in_chunks(Collection.objects.filter(account=account, user=user)):
+        entries = collection.entries.select_related("item").order_by("place", "pk")
         yield {
             **fields(
-                one, "public_id", "title", "description", "visibility", "published_at", "hidden_at", "hidden_reason",
+                collection, "public_id", "title", "description", "visibility", "published_at", "hidden_at", "hidden_reason",
                 "created_at",
             ),
             "items": [entry.item.public_id for entry in entries],
         }  # fmt: skip
-    for editor in _each(CollectionEditor.objects.filter(user=user).select_related("collection")):
-        # Of somebody else: no more than that they keep it together.
+    for editor in _in_chunks(CollectionEditor.objects.filter(user=user).select_related("collection")):
+        # Somebody else's collection: no more than the fact that they edit it.
         yield {"helps_with": editor.collection.public_id, **fields(editor, "created_at")}
 
 
 def _shares(user: User, account: Account) -> Iterator[Row]:
     rows = ShareLink.objects.filter(created_by=user).select_related("item", "collection")
-    for one in _each(rows):
+    for link in _in_chunks(rows):
         yield {
-            "item": one.item.public_id if one.item is not None else None,
-            "collection": one.collection.public_id if one.collection is not None else None,
+            "item": link.item.public_id if link.item is not None else None,
+            "collection": link.collection.public_id if link.collection is not None else None,
             **fields(
-                one, "show_prompt", "allow_download", "views", "created_at", "expires_at", "withdrawn_at"
+                link, "show_prompt", "allow_download", "views", "created_at", "expires_at", "withdrawn_at"
             ),
         }
 
 
 def _tokens(user: User, account: Account) -> Iterator[Row]:
-    for one in _each(ApiToken.objects.filter(user=user)):
+    for token in _in_chunks(ApiToken.objects.filter(user=user)):
         yield fields(
-            one, "name", "prefix", "scopes", "allowed_models", "networks", "day_limit", "month_limit",
+            token, "name", "prefix", "scopes", "allowed_models", "networks", "day_limit", "month_limit",
             "total_limit", "creates_per_minute", "in_flight_limit", "created_at", "expires_at", "last_used_at",
             "revoked_at",
         )  # fmt: skip
 
 
 def _sign_ins(user: User, account: Account) -> Iterator[Row]:
-    for one in _each(SignIn.objects.filter(user=user)):
-        yield fields(one, "at", "succeeded", "how", "network", "browser")
+    for sign_in in _in_chunks(SignIn.objects.filter(user=user)):
+        yield fields(sign_in, "at", "succeeded", "how", "network", "browser")
 
 
 def _comments(user: User, account: Account) -> Iterator[Row]:
-    for one in _each(Comment.objects.filter(user=user).select_related("item")):
-        yield {"item": one.item.public_id, **fields(one, "text", "created_at", "removed_at", "hidden_at")}
+    for comment in _in_chunks(Comment.objects.filter(user=user).select_related("item")):
+        yield {
+            "item": comment.item.public_id,
+            **fields(comment, "text", "created_at", "removed_at", "hidden_at"),
+        }
 
 
 def _likes(user: User, account: Account) -> Iterator[Row]:
-    for one in _each(Like.objects.filter(user=user).select_related("item")):
-        yield {"item": one.item.public_id, **fields(one, "created_at")}
+    for like in _in_chunks(Like.objects.filter(user=user).select_related("item")):
+        yield {"item": like.item.public_id, **fields(like, "created_at")}
 
 
 def _follows(user: User, account: Account) -> Iterator[Row]:
-    for one in _each(
+    for follow in _in_chunks(
         Follow.objects.filter(Q(follower=user) | Q(followed=user)).select_related("follower", "followed")
     ):
         yield {
-            "follower": one.follower.username,
-            "followed": one.followed.username,
-            **fields(one, "created_at"),
+            "follower": follow.follower.username,
+            "followed": follow.followed.username,
+            **fields(follow, "created_at"),
         }
 
 
 def _reports(user: User, account: Account) -> Iterator[Row]:
     rows = Report.objects.filter(reporter=user).select_related("item", "collection", "comment__item")
-    for one in _each(rows):
-        item = one.item or (one.comment.item if one.comment is not None else None)
+    for report in _in_chunks(rows):
+        item = report.item or (report.comment.item if report.comment is not None else None)
         yield {
             "item": item.public_id if item is not None else None,
-            "collection": one.collection.public_id if one.collection is not None else None,
-            **fields(one, "reason", "words", "created_at", "closed_at"),
+            "collection": report.collection.public_id if report.collection is not None else None,
+            **fields(report, "reason", "words", "created_at", "closed_at"),
         }
 
 
 def _decisions(user: User, account: Account) -> Iterator[Row]:
-    # What was decided about them, in the words that they were told; not who reported them, nor the note of staff.
-    for one in _each(Case.objects.filter(user=user)):
-        words = one.words if one.kind == Case.Kind.APPEAL else ""
-        told = fields(one, "kind", "about", "decision", "told", "opened_at", "decided_at")
-        yield {"case": one.pk, **told, "words": words}
-    for sanction in _each(Sanction.objects.filter(user=user)):
+    # Decisions about the member with the reason they read; not who reported them, nor the note for staff.
+    for case in _in_chunks(Case.objects.filter(user=user)):
+        words = case.words if case.kind == Case.Kind.APPEAL else ""
+        values = fields(case, "kind", "about", "decision", "told", "opened_at", "decided_at")
+        yield {"case": case.pk, **values, "words": words}
+    for sanction in _in_chunks(Sanction.objects.filter(user=user)):
         yield {
             "sanction": sanction.kind,
             **fields(sanction, "reason", "created_at", "until", "lifted_at", "lift_reason"),
@@ -204,30 +213,38 @@ def _decisions(user: User, account: Account) -> Iterator[Row]:
 
 
 def _notices(user: User, account: Account) -> Iterator[Row]:
-    for one in _each(Notice.objects.filter(user=user)):
+    for notice in _in_chunks(Notice.objects.filter(user=user)):
         yield {
-            "text": notice_text.in_language(one, user.language).line,
-            **fields(one, "kind", "params", "link", "created_at", "read_at", "mailed_at"),
+            "text": notice_text.in_language(notice, user.language).line,
+            **fields(notice, "kind", "params", "link", "created_at", "read_at", "mailed_at"),
         }
 
 
 def _presets(user: User, account: Account) -> Iterator[Row]:
-    for one in _each(Preset.objects.filter(user=user).select_related("model")):
-        yield {"model": one.model.ref, **fields(one, "name", "values", "created_at")}
+    for preset in _in_chunks(Preset.objects.filter(user=user).select_related("model")):
+        yield {"model": preset.model.ref, **fields(preset, "name", "values", "created_at")}
 
 
 def _purchases(user: User, account: Account) -> Iterator[Row]:
-    for one in _each(Purchase.objects.filter(account=account)):
+    for purchase in _in_chunks(Purchase.objects.filter(account=account)):
         yield {
-            "purchase": one.reference,
+            "purchase": purchase.reference,
             **fields(
-                one, "credits", "price", "currency", "provider", "status", "refunded", "created_at", "paid_at"
+                purchase,
+                "credits",
+                "price",
+                "currency",
+                "provider",
+                "status",
+                "refunded",
+                "created_at",
+                "paid_at",
             ),
         }
-    for code in _each(Redemption.objects.filter(account=account).select_related("code")):
-        yield {"redeemed": f"…{code.code.hint}", **fields(code, "created_at")}
+    for redemption in _in_chunks(Redemption.objects.filter(account=account).select_related("code")):
+        yield {"redeemed": f"…{redemption.code.hint}", **fields(redemption, "created_at")}
     gifts = Gift.objects.filter(Q(giver=account) | Q(receiver=account)).select_related("giver", "receiver")
-    for gift in _each(gifts):
+    for gift in _in_chunks(gifts):
         yield {
             "gift": gift.reference,
             "from": gift.giver.name,
@@ -237,35 +254,39 @@ def _purchases(user: User, account: Account) -> Iterator[Row]:
 
 
 def _uploads(user: User, account: Account) -> Iterator[Row]:
-    for one in _each(Upload.objects.filter(account=account, user=user).select_related("file")):
-        told = fields(
-            one, "public_id", "name", "content_type", "metadata", "created_at", "expires_at", "deleted_at"
+    for upload in _in_chunks(Upload.objects.filter(account=account, user=user).select_related("file")):
+        values = fields(
+            upload, "public_id", "name", "content_type", "metadata", "created_at", "expires_at", "deleted_at"
         )
-        yield {**told, "file": upload_name(one), "sha256": one.file.sha256}
+        yield {**values, "file": upload_name(upload), "sha256": upload.file.sha256}
 
 
-_TOLD = (
+_DELIVERY_FIELDS = (
     "event", "message_id", "state", "attempts", "answer_code", "answer_note", "created_at", "delivered_at",
 )  # fmt: skip
-"""Of an event that was told, or was to be."""
+"""Fields of a webhook delivery."""
 
 
 def _webhooks(user: User, account: Account) -> Iterator[Row]:
-    # What was sent is the prediction, as predictions.jsonl has it: it is not read again for each of its events.
+    # The payload is the prediction, which predictions.jsonl has: it is not repeated for each delivery.
     rows = Delivery.objects.filter(account=account).select_related("prediction")
-    for one in _each(rows.only("url", *_TOLD, "prediction__public_id", "prediction__webhook")):
+    for delivery in _in_chunks(
+        rows.only("url", *_DELIVERY_FIELDS, "prediction__public_id", "prediction__webhook")
+    ):
         yield {
-            "prediction": one.prediction.public_id if one.prediction is not None else None,
-            "to": one.url or (one.prediction.webhook if one.prediction is not None else ""),
-            **fields(one, *_TOLD),
+            "prediction": delivery.prediction.public_id if delivery.prediction is not None else None,
+            "to": delivery.url or (delivery.prediction.webhook if delivery.prediction is not None else ""),
+            **fields(delivery, *_DELIVERY_FIELDS),
         }
 
 
 def _invitations(user: User, account: Account) -> Iterator[Row]:
-    for one in _each(OrganizationInvitation.objects.filter(made_by=user).select_related("account")):
+    for invitation in _in_chunks(
+        OrganizationInvitation.objects.filter(made_by=user).select_related("account")
+    ):
         yield {
-            "organization": one.account.name,
-            **fields(one, "email", "role", "created_at", "expires_at", "accepted_at", "revoked_at"),
+            "organization": invitation.account.name,
+            **fields(invitation, "email", "role", "created_at", "expires_at", "accepted_at", "revoked_at"),
         }
 
 
@@ -292,28 +313,28 @@ PARTS: tuple[Part, ...] = (
 
 
 def file_name(item: Item) -> str:
-    """Where a picture lies in the archive."""
+    """The path of an item's file in the archive."""
     extension = item.output.file.key.rpartition(".")[2]
     return f"pictures/{item.created_at:%Y-%m}/{item.created_at:%Y-%m-%d}-{item.public_id}.{extension}"
 
 
 def upload_name(upload: Upload) -> str:
-    """Where a file that was sent lies in the archive: by its id alone, since its name is the sender's."""
+    """The path of an upload in the archive: by id alone, since its name is the sender's."""
     return f"uploads/{upload.public_id}.bin"
 
 
 def files(user: User, account: Account) -> Iterator[tuple[str, StoredFile]]:
-    """Every file and its name in the archive."""
-    for item in _each(Item.objects.filter(account=account, user=user).select_related("output__file")):
+    """Every file with its path in the archive."""
+    for item in _in_chunks(Item.objects.filter(account=account, user=user).select_related("output__file")):
         yield file_name(item), item.output.file
-    for upload in _each(
+    for upload in _in_chunks(
         Upload.objects.filter(account=account, user=user, deleted_at__isnull=True).select_related("file")
     ):
         yield upload_name(upload), upload.file
 
 
 def count(user: User, account: Account) -> int:
-    """How many files there are."""
+    """The number of files."""
     items = Item.objects.filter(account=account, user=user).count()
     return items + Upload.objects.filter(account=account, user=user, deleted_at__isnull=True).count()
 
@@ -321,5 +342,5 @@ def count(user: User, account: Account) -> int:
 def size(user: User, account: Account) -> int:
     """Bytes of all files together."""
     items = Item.objects.filter(account=account, user=user).aggregate(s=Sum("output__file__size"))["s"]
-    sent = Upload.objects.filter(account=account, user=user, deleted_at__isnull=True)
-    return int(items or 0) + int(sent.aggregate(s=Sum("file__size"))["s"] or 0)
+    uploads = Upload.objects.filter(account=account, user=user, deleted_at__isnull=True)
+    return int(items or 0) + int(uploads.aggregate(s=Sum("file__size"))["s"] or 0)

@@ -1,4 +1,4 @@
-"""Who a member is, for `account.json` of an export: names, addresses, ways in, choices. Nothing that opens a door."""
+"""`account.json` of a data export: names, addresses, sign-in methods, preferences; nothing that grants access."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from gallery.privacy import export_contents
 
 
 def profile_row(user: User, account: Account) -> export_contents.Row:
-    """The member and the account, for `account.json`."""
+    """The member and the account."""
     memberships = Membership.objects.filter(user=user).select_related("account")
     return {
         "username": user.username,
@@ -71,13 +71,13 @@ def profile_row(user: User, account: Account) -> export_contents.Row:
     }
 
 
-def _second_factor(one: Authenticator) -> export_contents.Row:
+def _second_factor(authenticator: Authenticator) -> export_contents.Row:
     return {
-        "kind": one.type,
-        # Of passkeys alone; all else in there opens the account.
-        "name": str(one.data.get("name", "")),
-        "since": export_contents.stamp(one.created_at),
-        "last_used_at": export_contents.stamp(one.last_used_at),
+        "kind": authenticator.type,
+        # Only passkeys have a name; everything else in `data` grants access.
+        "name": str(authenticator.data.get("name", "")),
+        "since": export_contents.stamp(authenticator.created_at),
+        "last_used_at": export_contents.stamp(authenticator.last_used_at),
     }
 
 

@@ -1,8 +1,8 @@
-"""Exports: asked for once at a time, made in the background, kept for a week or until the next one is made.
+"""Data exports: one at a time per member, built in the background, kept for a week or until the next one.
 
-An export is claimed with a lease, which a thread of its own renews until the archive is stored: however long that
-takes, nobody else makes it meanwhile. Whoever dies over it leaves it to the next one, who begins anew; after three
-tries it is failed, and its owner is told. Where the disk has no room for it nothing is begun, and no try is used up.
+An export is claimed with a lease, which a thread renews until the archive is stored: however long that takes,
+nobody else builds it meanwhile. If the process dies the next one starts over; after three tries the export
+fails and its owner is notified. Where the disk has no room nothing is started, and no try is used up.
 """
 
 from __future__ import annotations
@@ -30,26 +30,27 @@ from predictions.models import StoredFile
 log = structlog.get_logger(__name__)
 KEPT = timedelta(days=7)
 AGAIN_S = 24 * 3600.0
-"""A finished one is so old at least before another one is made."""
+"""Seconds between a finished export and the next one."""
 A_DAY = 5
-"""Exports of one member in a day, those that failed too."""
+"""Exports per member and day, failed ones included."""
 LEASE = timedelta(minutes=3)
 AWAY = timedelta(minutes=1)
-"""After which an export is tried again for which the storage was away."""
+"""How long until an export is tried again after the storage was away."""
 RENEW_S = 20.0
 TRIES = 3
 MOST_BYTES = 1 << 42
 UNDER_WAY = (Export.State.OWED, Export.State.MAKING)
 NO_ROOM = "no room"
-"""The note of one that was given up for want of room, which counts as no try of its owner's."""
+"""The note of an export that failed for lack of disk space, which does not count against `A_DAY`."""
 NO_ROOM_A_DAY = 20
 _OLD_AT_ONCE = 20
 BESIDE = 32 * 1024 * 1024
-"""Bytes beside the files: JSON, names, the archive's own list; and a fiftieth of the files."""
+"""Bytes allowed for beside the files (JSON, names, the zip's directory); another fiftieth of the files comes on
+top."""
 
 
 class TooSoon(Exception):
-    """There is one of the last day already (`export`), or there were too many tries (None)."""
+    """There is an export of the last day (`export`), or there were too many tries (None)."""
 
     def __init__(self, export: Export | None) -> None:
         self.export = export
@@ -57,27 +58,27 @@ class TooSoon(Exception):
 
 
 class NoRoom(Exception):
-    """The server has no room for it at present; nothing was begun."""
+    """The server has no disk space for it at present; nothing was started."""
 
 
 class Lost(Exception):
-    """Somebody else has the export now."""
+    """Another process has claimed the export."""
 
 
 def request_export(user: User, account: Account) -> Export:
-    """Owe an export; the one that is under way where there is one. Raises TooSoon and NoRoom."""
-    has_room = _fits(user, account)
+    """Request an export; returns the pending one if there is one. Raises TooSoon and NoRoom."""
+    has_room = _has_room(user, account)
     with transaction.atomic():
-        # Of many that come at once each waits here for the one before, and finds what it made.
+        # Concurrent requests wait here for each other, and find the export of the first.
         User.objects.select_for_update().get(pk=user.pk)
-        mine = Export.objects.filter(user=user, account=account)
-        under_way = mine.filter(state__in=UNDER_WAY).first()
+        own = Export.objects.filter(user=user, account=account)
+        under_way = own.filter(state__in=UNDER_WAY).first()
         if under_way is not None:
             return under_way
-        lately = mine.filter(created_at__gt=after(-AGAIN_S))
-        ready = lately.filter(state=Export.State.READY).first()
-        given_up = lately.filter(note=NO_ROOM).count()
-        if ready is not None or lately.count() - given_up >= A_DAY or given_up >= NO_ROOM_A_DAY:
+        recent = own.filter(created_at__gt=after(-AGAIN_S))
+        ready = recent.filter(state=Export.State.READY).first()
+        given_up = recent.filter(note=NO_ROOM).count()
+        if ready is not None or recent.count() - given_up >= A_DAY or given_up >= NO_ROOM_A_DAY:
             raise TooSoon(ready)
         if not has_room:
             raise NoRoom
@@ -85,30 +86,30 @@ def request_export(user: User, account: Account) -> Export:
         return Export.objects.create(user=user, account=account, total=export_contents.count(user, account))
 
 
-def _fits(user: User, account: Account) -> bool:
+def _has_room(user: User, account: Account) -> bool:
     files = export_contents.size(user, account)
     return media.has_room(files + files // 50 + BESIDE)
 
 
-_maker: threading.Thread | None = None
+_builder: threading.Thread | None = None
 
 
 def run_once() -> bool:
-    """The chore: have a thread make what is owed, one after the other, and remove what is past its time."""
-    global _maker
-    if (_maker is None or not _maker.is_alive()) and _waiting().exists():
-        # A thread of its own: an export of many gigabytes takes minutes, and the other chores are not to wait for it.
-        _maker = threading.Thread(target=_make_all, name="exports", daemon=True)
-        _maker.start()
+    """Background job: start a thread that builds pending exports one after the other, and remove expired ones."""
+    global _builder
+    if (_builder is None or not _builder.is_alive()) and _pending().exists():
+        # An export of many gigabytes takes minutes, and other jobs must not wait for it.
+        _builder = threading.Thread(target=_build_all, name="exports", daemon=True)
+        _builder.start()
     return remove_old()
 
 
 def due() -> tuple[QuerySet[Export], QuerySet[Export]]:
-    """What is to be made, and what is past its time."""
-    return _waiting(), _past()
+    """Exports to build, and expired ones."""
+    return _pending(), _expired()
 
 
-def _make_all() -> None:
+def _build_all() -> None:
     try:
         while make_next():
             close_old_connections()
@@ -118,13 +119,13 @@ def _make_all() -> None:
         connections.close_all()
 
 
-def _waiting() -> QuerySet[Export]:
+def _pending() -> QuerySet[Export]:
     free = Q(state=Export.State.OWED) | Q(state=Export.State.MAKING, lease_until__lte=Now())
     return Export.objects.filter(free)
 
 
 def make_next() -> bool:
-    """Make the export that has waited longest, in this thread; False where none waits."""
+    """Build the export that has waited longest, in this thread; False where there is none."""
     export = _claim()
     if export is None:
         return False
@@ -132,29 +133,29 @@ def make_next() -> bool:
         _fail(export, "three tries did not end")
         return True
     try:
-        _make(export)
+        _build(export)
     except Lost:
         log.warning("export_lost", export=export.pk)
     except (NoRoom, media.DiskFull):
         log.error("export_has_no_room", export=export.pk)
         _fail(export, NO_ROOM, "export.no_room")
     except media.StorageAway:
-        # Nobody's fault, and no try: it is taken up again when this lease ends.
-        _mine(export).update(claim="", tries=F("tries") - 1, lease_until=Now() + AWAY)
+        # Not counted as a try; tried again when this lease ends.
+        _claimed(export).update(claim="", tries=F("tries") - 1, lease_until=Now() + AWAY)
         return False
     except Exception as error:
         log.exception("export_failed", export=export.pk)
         if export.tries >= TRIES:
             _fail(export, type(error).__name__)
         else:
-            _mine(export).update(state=Export.State.OWED, claim="", lease_until=None)
+            _claimed(export).update(state=Export.State.OWED, claim="", lease_until=None)
             return False
     return True
 
 
 def _claim() -> Export | None:
     with transaction.atomic():
-        found = _waiting().select_for_update().order_by("id").first()
+        found = _pending().select_for_update().order_by("id").first()
         if found is None:
             return None
         found.claim = secrets.token_hex(16)
@@ -169,23 +170,23 @@ def _claim() -> Export | None:
     return found
 
 
-def _mine(export: Export) -> QuerySet[Export]:
+def _claimed(export: Export) -> QuerySet[Export]:
     return Export.objects.filter(pk=export.pk, claim=export.claim, state=Export.State.MAKING)
 
 
 class _Lease:
-    """Holds an export while this process is at it: renewed until the block ends, or until somebody else has it."""
+    """Keeps an export claimed by this process: renewed until the block ends, or until another process has it."""
 
     def __init__(self, export: Export) -> None:
         self._export = export
         self._over = threading.Event()
         self.lost = False
         self.pending: StoredFile | None = None
-        """The archive's row while its bytes are moved into the storage."""
+        """The archive's row while its bytes are copied to the storage."""
 
     @contextlib.contextmanager
     def held(self) -> Iterator[_Lease]:
-        """Renew it meanwhile."""
+        """Renew the lease in a thread for the duration of the block."""
         thread = threading.Thread(target=self._renew, name="export-lease", daemon=True)
         thread.start()
         try:
@@ -195,7 +196,7 @@ class _Lease:
             thread.join()
 
     def check(self) -> None:
-        """Raises Lost."""
+        """Raise Lost where another process has the export."""
         if self.lost:
             raise Lost
 
@@ -209,19 +210,19 @@ class _Lease:
     def _renew_once(self) -> None:
         try:
             close_old_connections()
-            self.lost = not _mine(self._export).update(lease_until=Now() + LEASE, done=self._export.done)
+            self.lost = not _claimed(self._export).update(lease_until=Now() + LEASE, done=self._export.done)
             if self.pending is not None:
                 media.still_writing(self.pending)
         except DatabaseError:
-            # The database is away for a moment. If it stays away the lease ends, and the claim is asked at the end.
+            # The database is away. If it stays away the lease ends; the claim is checked again at the end.
             log.warning("export_lease_not_renewed", export=self._export.pk)
 
 
-def _make(export: Export) -> None:
+def _build(export: Export) -> None:
     def written(number: int) -> None:
         export.done = number
 
-    if not _fits(export.user, export.account):
+    if not _has_room(export.user, export.account):
         raise NoRoom
     with _Lease(export).held() as lease, media.Writing(MOST_BYTES) as writing:
         for block in export_archive.stream(export.user, export.account, written):
@@ -231,65 +232,67 @@ def _make(export: Export) -> None:
         row = lease.pending = media.reserve("zip")
         file = media.store(row, writing.path, sha256=sha256, content_type="application/zip")
     with transaction.atomic():
-        ready = _mine(export).update(
+        ready = _claimed(export).update(
             state=Export.State.READY, file=file, done=export.done, finished_at=Now(), expires_at=Now() + KEPT, claim="",
             lease_until=None,
         )  # fmt: skip
         if not ready:
             raise Lost
         media.keep([file])
-        # It holds all that those before it held: one archive is kept of each member, not one for each day of the week.
+        # It contains everything of the former ones: one archive is kept per member, not one per day of the
+        # week.
         older = Export.objects.filter(user=export.user, account=export.account, state=Export.State.READY)
-        for one in older.exclude(pk=export.pk):
-            remove(one)
+        for old_export in older.exclude(pk=export.pk):
+            remove(old_export)
         notices.notify(export.user, "export.ready", link="/account/export/")
 
 
 def _fail(export: Export, note: str, kind: str = "export.failed") -> None:
     with transaction.atomic():
-        if _mine(export).update(state=Export.State.FAILED, note=note[:200], claim="", lease_until=None):
+        if _claimed(export).update(state=Export.State.FAILED, note=note[:200], claim="", lease_until=None):
             notices.notify(export.user, kind, link="/account/export/")
 
 
 def owned() -> Exists:
-    """Of stored files: whether one is the archive of an export."""
+    """A condition on stored files: whether one is the archive of an export."""
     return Exists(Export.objects.filter(file=OuterRef("pk")))
 
 
 def remove_old() -> bool:
-    """Remove the files of some that are past their time; whether there were any."""
+    """Remove the files of some expired exports. Returns whether there were any."""
     return _OLD.step(most=_OLD_AT_ONCE)
 
 
-def _past() -> QuerySet[Export]:
+def _expired() -> QuerySet[Export]:
     return Export.objects.filter(state=Export.State.READY, expires_at__lte=Now())
 
 
 _OLD = DueRows(
     "old exports",
-    lambda: _past().values_list("pk"),
+    lambda: _expired().values_list("pk"),
     lambda row: remove(Export.objects.get(pk=row[0])),
 )
 
 
 def without(user_id: int, account_id: int) -> None:
-    """Something of theirs is removed for good: the archives that hold it go, and one that is being made begins anew.
+    """Something of theirs is removed for good: delete the archives that hold it, and restart one that is being
+    built.
 
-    In the transaction of whoever removes it.
+    Call in the transaction that removes it.
     """
-    mine = Export.objects.filter(user=user_id, account=account_id)
-    mine.filter(state=Export.State.MAKING).update(
+    exports = Export.objects.filter(user=user_id, account=account_id)
+    exports.filter(state=Export.State.MAKING).update(
         state=Export.State.OWED, claim="", lease_until=None, tries=0
     )
-    for export in mine.filter(state=Export.State.READY):
+    for export in exports.filter(state=Export.State.READY):
         remove(export)
 
 
 def remove(export: Export) -> bool:
     """Remove the file of an export; False where it is gone already."""
     with transaction.atomic():
-        held = Export.objects.select_for_update().filter(pk=export.pk, state=Export.State.READY)
-        found = held.select_related(None).first()
+        locked = Export.objects.select_for_update().filter(pk=export.pk, state=Export.State.READY)
+        found = locked.select_related(None).first()
         if found is None:
             return False
         file = found.file

@@ -1,7 +1,7 @@
-"""What outlives an account on purpose: the one table of it, with its reason and its term.
+"""What is retained after an account is erased: the one table, with reasons and terms.
 
-The receipt shows it, `docs/operating.md` repeats it, and a test walks every column of text that there is: one that
-holds words of a deleted member and is not named here fails it.
+The receipt shows it, `docs/operating.md` repeats it, and a test checks every text column there is: it fails
+where one that holds text of an erased member is not listed here.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from accounts.site import site_rules
 
 @dataclass(frozen=True)
 class RetainedData:
-    """Something that stays: what, why, how long, and the columns of text in which it stands."""
+    """A retained kind of data: what, why, how long, and the text columns that hold it."""
 
     name: str
     what: Promise
@@ -26,7 +26,7 @@ class RetainedData:
 
     @property
     def how_long(self) -> str:
-        """The term with the days of this house's own rules."""
+        """The term, with the number of days from the site settings."""
         return str(self.term) % {"days": site_rules.current().evidence_days}
 
 
@@ -121,14 +121,14 @@ TABLE: tuple[RetainedData, ...] = (
         _("until the operator's backups are replaced"),
     ),
 )
-"""All of it, in the order in which it is told."""
+"""The whole table, in the order shown."""
 
 
 def columns() -> frozenset[str]:
-    """The columns of text that keep something."""
-    return frozenset(name for one in TABLE for name in one.columns)
+    """The text columns in the table."""
+    return frozenset(name for row in TABLE for name in row.columns)
 
 
 def display_rows() -> list[dict[str, str]]:
-    """The table in the language that is active."""
-    return [{"what": str(one.what), "why": str(one.why), "term": one.how_long} for one in TABLE]
+    """The table in the active language."""
+    return [{"what": str(row.what), "why": str(row.why), "term": row.how_long} for row in TABLE]

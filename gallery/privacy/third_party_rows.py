@@ -1,4 +1,4 @@
-"""Rows of libraries that name a user: sessions, second factors, connected accounts, sign-ins."""
+"""Rows of third-party apps (and sign-ins) that refer to a user: sessions, second factors, connected accounts."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from django.contrib.sessions.models import Session
 
 from accounts.models import User
 
-# By name: each is there only where its app is installed.
+# By name: each exists only where its app is installed.
 _OF_USER = (
     "mfa.Authenticator",
     "usersessions.UserSession",
@@ -17,7 +17,7 @@ _OF_USER = (
 
 
 def remove(user: User) -> int:
-    """Delete them; how many rows. Sessions that are listed end with their row."""
+    """Delete them; returns how many. Listed sessions end with their rows."""
     removed = 0
     for label in _OF_USER:
         try:

@@ -1,4 +1,4 @@
-"""Addresses of exports and closures."""
+"""URLs of data exports and account deletion."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Taking everything along, and going: both are buttons."""
+"""Pages of data exports and account deletion."""
 
 from __future__ import annotations
 
@@ -27,16 +27,18 @@ from predictions.models import Prediction, Upload
 _SHOWN = 10
 
 
-def _whose(request: HttpRequest) -> User:
-    """The signed-in member, or one who is kept out and has just shown who they are: theirs stays theirs."""
+def _identified_user(request: HttpRequest) -> User:
+    """The signed-in member, or a blocked one who has just proved who they are: they may still export their
+    data."""
     user = request.user if isinstance(request.user, User) else blocked_login.blocked_user(request)
     if user is None:
         raise Http404
     return user
 
 
-def _ask_who_it_is(request: HttpRequest) -> None:
-    """A browser that was left open takes nothing along. Who is kept out has just shown it."""
+def _require_recent_login(request: HttpRequest) -> None:
+    """Require a recent sign-in, since a browser may have been left open. A blocked user has just proved who
+    they are."""
     if request.user.is_authenticated:
         reauthentication.redirect_to_confirm(request)
 
@@ -50,13 +52,13 @@ def _account(user: User) -> Account:
 
 @require_http_methods(["GET", "POST"])
 def export(request: HttpRequest) -> HttpResponse:
-    """/account/export/: the copies there are; a POST asks for one."""
+    """/account/export/: the exports there are; POST requests one."""
     if not request.user.is_authenticated and blocked_login.blocked_user(request) is None:
         return redirect("account_login")
-    user = _whose(request)
+    user = _identified_user(request)
     account = _account(user)
     if request.method == "POST":
-        _ask_who_it_is(request)
+        _require_recent_login(request)
         try:
             exports.request_export(user, account)
         except exports.TooSoon as soon:
@@ -72,16 +74,16 @@ def export(request: HttpRequest) -> HttpResponse:
         else:
             messages.success(request, _("Your copy is being made. You are told when it is ready."))
         return redirect("export")
-    mine = list(Export.objects.filter(user=user, account=account).select_related("file")[:_SHOWN])
-    under_way = any(one.state in exports.UNDER_WAY for one in mine)
-    context = {"exports": mine, "under_way": under_way, "is_barred": not request.user.is_authenticated}
+    own = list(Export.objects.filter(user=user, account=account).select_related("file")[:_SHOWN])
+    under_way = any(row.state in exports.UNDER_WAY for row in own)
+    context = {"exports": own, "under_way": under_way, "is_barred": not request.user.is_authenticated}
     return page(request, "privacy/export.html", context)
 
 
 @require_GET
 def download(request: HttpRequest, public_id: str) -> HttpResponse:
-    """GET /account/export/ID/: the archive, in ranges if wanted. Its maker's alone; others find nothing."""
-    user = _whose(request)
+    """GET /account/export/ID/: the archive, with ranges. For its owner alone; 404 for others."""
+    user = _identified_user(request)
     found = (
         Export.objects.filter(public_id=public_id, user=user, state=Export.State.READY)
         .select_related("file")
@@ -89,13 +91,13 @@ def download(request: HttpRequest, public_id: str) -> HttpResponse:
     )
     if found is None or found.file is None:
         raise Http404
-    _ask_who_it_is(request)
+    _require_recent_login(request)
     name = f"darkroom-{user.username}-{found.created_at:%Y-%m-%d}.zip"
     return media.send(request, found.file, filename=name, attachment=True, revalidate=True)
 
 
 class NameForm(forms.Form):
-    """The name of what goes, typed: nobody deletes an account by a slip."""
+    """The typed name of what is to be deleted, against slips."""
 
     name = forms.CharField(label=gettext_lazy("Your username"), max_length=150, strip=True)
 
@@ -114,7 +116,8 @@ class NameForm(forms.Form):
 @require_http_methods(["GET", "POST"])
 @member_required
 def close(request: HttpRequest) -> HttpResponse:
-    """/account/delete/: what would go, and the wish; or the wish that stands, and the way back."""
+    """/account/delete/: what would be deleted and the form; or the pending request with the button to cancel
+    it."""
     wish = closure.open_wish(user_of(request))
     if wish is not None:
         late = [closure.WORDS[code] for code in closure.obstacles(wish.user)]
@@ -133,22 +136,22 @@ def _close(request: HttpRequest) -> HttpResponse:
             return redirect("account_close")
         except closure.CannotClose as cannot:
             obstacles = [cannot.code]
-    return _asking(request, _account(user), form, obstacles)
+    return _form_page(request, _account(user), form, obstacles)
 
 
 @require_http_methods(["GET", "POST"])
 @member_required
 def close_organization(request: HttpRequest, number: int) -> HttpResponse:
-    """/account/organizations/NUMBER/close/: for its owners, as `close` is for one's own account."""
-    account = _owned(user_of(request), number)
+    """/account/organizations/NUMBER/close/: for its owners, as `close` is for a personal account."""
+    account = _owned_organization(user_of(request), number)
     wish = closure.wish_for(account)
     if wish is not None:
         return page(request, "privacy/closure_pending.html", {"wish": wish, "organization": account})
     return _close_organization(request, account)
 
 
-def _owned(user: User, number: int) -> Account:
-    """An organisation of which the user is an owner; Http404 for one that they do not act for."""
+def _owned_organization(user: User, number: int) -> Account:
+    """An organisation that the user owns; Http404 for one that they do not act for."""
     account = Account.objects.filter(
         pk=number, kind=Account.Kind.ORGANIZATION, memberships__user=user
     ).first()
@@ -169,10 +172,10 @@ def _close_organization(request: HttpRequest, account: Account) -> HttpResponse:
             return redirect("organization_close", number=account.pk)
         except closure.CannotClose as cannot:
             obstacles = [cannot.code]
-    return _asking(request, account, form, obstacles, organization=account)
+    return _form_page(request, account, form, obstacles, organization=account)
 
 
-def _asking(
+def _form_page(
     request: HttpRequest, account: Account, form: NameForm, obstacles: list[str], **more: Any
 ) -> HttpResponse:
     context = {
@@ -198,11 +201,11 @@ def _counts(account: Account) -> dict[str, int]:
 @require_POST
 @member_required
 def keep(request: HttpRequest) -> HttpResponse:
-    """POST /account/delete/stop/: the wish is taken back; of an `organization` by any of its owners."""
+    """POST /account/delete/stop/: cancel the request; that of an `organization` by any of its owners."""
     user, number = user_of(request), request.POST.get("organization", "")
     if number and not (number.isdecimal() and len(number) < 19):
         raise Http404
-    wish = closure.wish_for(_owned(user, int(number))) if number else closure.open_wish(user)
+    wish = closure.wish_for(_owned_organization(user, int(number))) if number else closure.open_wish(user)
     if wish is not None and closure.cancel(wish):
         messages.success(request, _("It stays. Nothing was removed."))
     return redirect("organization", number=int(number)) if number else redirect("account_overview")
@@ -210,7 +213,8 @@ def keep(request: HttpRequest) -> HttpResponse:
 
 @require_GET
 def receipt(request: HttpRequest, reference: str) -> HttpResponse:
-    """GET /account/receipt/REFERENCE/: how much was removed. The address is the only key, and names nobody."""
+    """GET /account/receipt/REFERENCE/: the counts of what was deleted. The URL is the only key, and identifies
+    nobody."""
     found = Closure.objects.filter(reference=reference, finished_at__isnull=False).first()
     if found is None:
         raise Http404

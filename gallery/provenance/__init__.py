@@ -1,1 +1,1 @@
-"""What a file says about how it was made: metadata in every published file, content credentials where signed."""
+"""Provenance: XMP metadata in every published file, and content credentials (C2PA) where the operator can sign."""

@@ -1,9 +1,9 @@
-"""New metadata in a picture or film without touching its pixels: PNG, JPEG, WebP, GIF, AVIF and MP4.
+"""Replaces the metadata of a picture or video without touching its pixels: PNG, JPEG, WebP, GIF, AVIF and MP4.
 
-A file is walked by its own structure and becomes a list of parts: stretches of the file as they stand, and a few bytes
-of ours between them. What its maker wrote about it (text, EXIF, XMP, comments, credentials) is left out: it may hold
-the words that a member keeps to themselves. What the pixels need (colour profiles, transparency, animation, which side
-is up) stays. Sources: PNG 3rd edition, ITU-T T.81, JFIF 1.02, the WebP container specification, GIF89a,
+A file is walked by its own structure and becomes a list of parts: ranges copied from the file, and a few bytes
+of ours between them. Metadata written by its maker (text, EXIF, XMP, comments, credentials) is dropped: it may
+hold a prompt that the member does not show. What the pixels need (colour profiles, transparency, animation,
+orientation) stays. Sources: PNG 3rd edition, ITU-T T.81, JFIF 1.02, the WebP container specification, GIF89a,
 ISO 14496-12, ISO 23008-12, AV1 Image File Format 1.1, XMP part 3.
 """
 
@@ -17,21 +17,21 @@ from dataclasses import dataclass
 from typing import IO
 
 LARGEST_PACKET = 60_000
-"""Bytes of XMP that fit into one segment of a JPEG, the tightest of all."""
+"""Bytes of XMP that fit into one segment of a JPEG, the tightest of the formats."""
 MOST_PARTS = 200_000
 MOST_READS = 1_000_000
-"""Looks into one file: its parts may be so small that a walk through them would take a core for half a minute."""
+"""Reads per file: parts may be so small that walking them would take a core for half a minute."""
 _PIECE = 1 << 20
 _WINDOW = 64 * 1024
 
 
 class UnsupportedContainer(ValueError):
-    """The file is not built as its type says."""
+    """The file's structure is not what its type requires, or is not supported."""
 
 
 @dataclass(frozen=True)
 class Stretch:
-    """So many bytes of the file, from `start`."""
+    """A range of the file: `length` bytes from `start`."""
 
     start: int
     length: int
@@ -41,7 +41,7 @@ Part = bytes | Stretch
 
 
 def rewritten(file: IO[bytes], size: int, content_type: str, packet: bytes) -> list[Part]:
-    """The parts of the file of that type with this XMP packet as its only metadata. Raises NotUnderstood."""
+    """The parts of the file with this XMP packet as its only metadata. Raises UnsupportedContainer."""
     walk = _WALKS.get(content_type)
     if walk is None or len(packet) > LARGEST_PACKET:
         raise UnsupportedContainer(content_type)
@@ -57,7 +57,7 @@ def length_of(parts: list[Part]) -> int:
 
 
 def _joined(parts: Iterator[Part]) -> list[Part]:
-    """The parts with neighbouring stretches made one."""
+    """The parts with adjacent ranges merged."""
     found: list[Part] = []
     for part in parts:
         last = found[-1] if found else None
@@ -71,14 +71,14 @@ def _joined(parts: Iterator[Part]) -> list[Part]:
 
 
 class _Reader:
-    """Reads at places, some of the file at a time; what is not there is a fault."""
+    """Bounded random access to the file, through a window."""
 
     def __init__(self, file: IO[bytes], size: int) -> None:
         self._file, self.size = file, size
         self._window, self._from, self._reads = b"", 0, 0
 
     def at(self, start: int, length: int) -> bytes:
-        """So many bytes from there. Raises NotUnderstood where they are not."""
+        """Exactly `length` bytes from `start`. Raises UnsupportedContainer where the file has fewer."""
         if length < 0 or start < 0 or start + length > self.size:
             raise UnsupportedContainer("cut short")
         self._reads += 1
@@ -94,7 +94,7 @@ class _Reader:
         return data
 
     def number(self, start: int, length: int) -> int:
-        """So many bytes from there as one number, the highest first."""
+        """A big-endian integer."""
         return int.from_bytes(self.at(start, length), "big")
 
 
@@ -141,8 +141,8 @@ def _png_chunk(kind: bytes, data: bytes) -> bytes:
 
 _XMP_SEGMENT = b"http://ns.adobe.com/xap/1.0/\0"
 _MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
-_STANDS_ALONE = {0x01, *range(0xD0, 0xD8)}
-# What decoders need; a camera's own notes stand in segments of the same numbers.
+_WITHOUT_LENGTH = {0x01, *range(0xD0, 0xD8)}
+# What decoders need; cameras write metadata of their own into segments with the same numbers.
 _JPEG_KEPT = {0xE0: b"JFIF\0", 0xE2: b"ICC_PROFILE\0", 0xEE: b"Adobe"}
 
 
@@ -152,7 +152,7 @@ def _jpeg(read: _Reader, packet: bytes) -> Iterator[Part]:
     yield Stretch(0, 2)
     ours = _XMP_SEGMENT + packet
     segment = b"\xff\xe1" + struct.pack(">H", len(ours) + 2) + ours
-    place, told = 2, False
+    place, written = 2, False
     while True:
         lead, marker = read.at(place, 2)
         if lead != 0xFF:
@@ -161,13 +161,13 @@ def _jpeg(read: _Reader, packet: bytes) -> Iterator[Part]:
             place += 1
             continue
         # JFIF's own segment has to be the first.
-        if not told and marker != 0xE0:
+        if not written and marker != 0xE0:
             yield segment
-            told = True
+            written = True
         if marker == 0xD9:
             yield Stretch(place, 2)
             return
-        if marker in _STANDS_ALONE:
+        if marker in _WITHOUT_LENGTH:
             yield Stretch(place, 2)
             place += 2
             continue
@@ -195,13 +195,13 @@ def _jpeg_segment(read: _Reader, marker: int, whole: Stretch) -> Iterator[Part]:
 
 
 def _end_of_scan(read: _Reader, place: int) -> int:
-    """Where the next marker stands behind compressed data."""
+    """The position of the next marker after entropy-coded data."""
     while place < read.size:
         piece = read.at(place, min(_PIECE, read.size - place))
         found = _MARKER.search(piece)
         if found:
             return place + found.start()
-        # A marker may lie across the border of two pieces.
+        # A marker may straddle two pieces.
         place += max(1, len(piece) - 1)
     raise UnsupportedContainer("no end")
 
@@ -209,7 +209,7 @@ def _end_of_scan(read: _Reader, place: int) -> int:
 # WebP
 
 _WEBP_KEPT = {b"ICCP", b"ANIM", b"ANMF", b"ALPH", b"VP8 ", b"VP8L"}
-_HAS_ICC, _HAS_ALPHA, _HAS_EXIF, _HAS_XMP, _MOVES = 0x20, 0x10, 0x08, 0x04, 0x02
+_HAS_ICC, _HAS_ALPHA, _HAS_EXIF, _HAS_XMP, _HAS_ANIMATION = 0x20, 0x10, 0x08, 0x04, 0x02
 
 
 def _webp(read: _Reader, packet: bytes) -> Iterator[Part]:
@@ -244,7 +244,7 @@ def _webp(read: _Reader, packet: bytes) -> Iterator[Part]:
 
 
 def _webp_head(read: _Reader, name: bytes, place: int) -> bytes:
-    """The extended header that a plain file of one picture lacks: no flag but alpha, and the size less one."""
+    """The extended header that a simple file lacks: no flag but alpha, and width and height minus one."""
     if name == b"VP8L":
         bits = int.from_bytes(read.at(place + 1, 4), "little")
         width, height, alpha = bits & 0x3FFF, bits >> 14 & 0x3FFF, bool(bits >> 28 & 1)
@@ -264,7 +264,7 @@ def _riff_chunk(name: bytes, data: bytes) -> bytes:
 # GIF
 
 _GIF_KEPT = (b"NETSCAPE2.0", b"ANIMEXTS1.0")
-# Ends any reader's walk through the packet as if through blocks (XMP part 3, 1.1.2).
+# Makes any decoder that reads the packet as sub-blocks reach the end (XMP part 3, 1.1.2).
 _GIF_MAGIC = b"\x01" + bytes(range(255, -1, -1)) + b"\0"
 
 
@@ -296,12 +296,12 @@ def _gif(read: _Reader, packet: bytes) -> Iterator[Part]:
 
 
 def _table(packed: int) -> int:
-    """Bytes of the colour table that a header's bits tell of."""
+    """Bytes of the colour table declared by these flags."""
     return 3 << (packed & 7) + 1 if packed & 0x80 else 0
 
 
 def _blocks(read: _Reader, place: int) -> int:
-    """Behind the sub-blocks that begin there."""
+    """The position after the sub-blocks that start there."""
     while length := read.number(place, 1):
         place += 1 + length
     return place + 1
@@ -313,45 +313,47 @@ _XMP_BOX = bytes.fromhex("be7acfcb97a942e89c71999491e3afac")
 _MP4_KEPT = {b"ftyp", b"moov", b"mdat", b"moof", b"sidx", b"mfra", b"wide", b"pdin", b"styp"}
 _AVIF_KEPT = {*_MP4_KEPT, b"meta"}
 _AVIF_PICTURES = {b"av01", b"grid", b"iden", b"iovl", b"tmap"}
-"""Types of the items that are pictures, or are made of them. What else there is tells of the picture: EXIF, XMP."""
+"""Types of items that are pictures, or parts of them. All others are metadata: EXIF, XMP."""
 
 
 def _mp4(read: _Reader, packet: bytes) -> Iterator[Part]:
-    """Boxes that go become free space of the same size, so that no offset into the film changes."""
+    """Dropped boxes become free space of the same size, so that no offset into the media data changes."""
     if read.at(4, 4) != b"ftyp":
         raise UnsupportedContainer("no MP4")
     yield from _box_file(read, packet, _MP4_KEPT, {})
 
 
 def _avif(read: _Reader, packet: bytes) -> Iterator[Part]:
-    """The same of a picture: what is written about it becomes zeros, of a type that nobody reads."""
+    """As MP4; in addition, metadata items are overwritten with zeros and get a type that nobody reads."""
     if read.at(4, 4) != b"ftyp":
         raise UnsupportedContainer("no AVIF")
-    metas = [one for one in _boxes(read, 0, read.size) if one[3] == b"meta"]
+    metas = [box for box in _boxes(read, 0, read.size) if box[3] == b"meta"]
     if len(metas) != 1:
         raise UnsupportedContainer("no index")
     place, length, ahead, _kind = metas[0]
-    yield from _box_file(read, packet, _AVIF_KEPT, _told_by_items(read, place + ahead + 4, place + length))
+    yield from _box_file(
+        read, packet, _AVIF_KEPT, _metadata_replacements(read, place + ahead + 4, place + length)
+    )
 
 
 def _box_file(read: _Reader, packet: bytes, kept: set[bytes], instead: dict[int, bytes]) -> Iterator[Part]:
-    """`instead`: bytes that stand in place of those of the file, by where they begin."""
+    """`instead`: bytes that replace those of the file, by start position."""
     for place, length, ahead, kind in _boxes(read, 0, read.size):
         end = place + length
         if kind == b"moov":
             yield Stretch(place, ahead)
-            yield from _emptied(read, place + ahead, end)
+            yield from _without_metadata(read, place + ahead, end)
         elif kind in kept:
-            # One that goes on to the end of the file ends where it did, with the packet behind it.
+            # A box that extends to the end of the file gets its length, since the packet follows it.
             is_open = read.number(place, 4) == 0
             yield struct.pack(">I4s", length, kind) if is_open else Stretch(place, ahead)
-            yield from _with(instead, place + ahead, end)
+            yield from _replaced(instead, place + ahead, end)
         elif kind != b"uuid" or end < read.size:
             yield _free(length)
     yield struct.pack(">I4s", 24 + len(packet), b"uuid") + _XMP_BOX + packet
 
 
-def _with(instead: dict[int, bytes], start: int, end: int) -> Iterator[Part]:
+def _replaced(instead: dict[int, bytes], start: int, end: int) -> Iterator[Part]:
     for place in sorted(place for place in instead if start <= place < end):
         if place < start or place + len(instead[place]) > end:
             raise UnsupportedContainer("parts that overlap")
@@ -361,20 +363,20 @@ def _with(instead: dict[int, bytes], start: int, end: int) -> Iterator[Part]:
     yield Stretch(start, end - start)
 
 
-def _emptied(read: _Reader, start: int, end: int) -> Iterator[Part]:
-    """The boxes of a film's index, without what was written about it."""
+def _without_metadata(read: _Reader, start: int, end: int) -> Iterator[Part]:
+    """The boxes of a video's index, without metadata."""
     for place, length, ahead, kind in _boxes(read, start, end):
         if kind in (b"udta", b"meta", b"uuid"):
             yield _free(length)
         elif kind == b"trak":
             yield Stretch(place, ahead)
-            yield from _emptied(read, place + ahead, place + length)
+            yield from _without_metadata(read, place + ahead, place + length)
         else:
             yield Stretch(place, length)
 
 
 def _boxes(read: _Reader, place: int, end: int) -> Iterator[tuple[int, int, int, bytes]]:
-    """Start, length, length of the header and type of each box between two places."""
+    """Position, length, header length and type of each box between two positions."""
     first = place
     while place < end:
         length, kind = struct.unpack(">I4s", read.at(place, 8))
@@ -397,15 +399,15 @@ def _free(length: int) -> bytes:
     return struct.pack(">I4s", length, b"free") + b"\0" * (length - 8)
 
 
-def _told_by_items(read: _Reader, start: int, end: int) -> dict[int, bytes]:
-    """What stands in place of an AVIF's items that are no pictures: their types, and their bytes."""
+def _metadata_replacements(read: _Reader, start: int, end: int) -> dict[int, bytes]:
+    """Replacements for an AVIF's metadata items: their types, and their bytes."""
     inside = {
         kind: (place + ahead, place + length) for place, length, ahead, kind in _boxes(read, start, end)
     }
     if b"iinf" not in inside or b"iloc" not in inside:
         raise UnsupportedContainer("no items")
     instead: dict[int, bytes] = {}
-    told: set[int] = set()
+    metadata_items: set[int] = set()
     place, stop = inside[b"iinf"]
     place += 6 if read.number(place, 1) == 0 else 8
     for entry, length, ahead, kind in _boxes(read, place, stop):
@@ -413,14 +415,16 @@ def _told_by_items(read: _Reader, start: int, end: int) -> dict[int, bytes]:
         if kind != b"infe" or version not in (2, 3):
             raise UnsupportedContainer("an old index")
         wide = 2 if version == 2 else 4
-        at = entry + ahead + 4 + wide + 2
-        if read.at(at, 4) not in _AVIF_PICTURES:
-            told.add(read.number(entry + ahead + 4, wide))
-            # The name and the type behind it may tell something too.
-            instead[at] = b"free" + b"\0" * (entry + length - at - 4)
+        type_at = entry + ahead + 4 + wide + 2
+        if read.at(type_at, 4) not in _AVIF_PICTURES:
+            metadata_items.add(read.number(entry + ahead + 4, wide))
+            # The name and MIME type after it may reveal something too.
+            instead[type_at] = b"free" + b"\0" * (entry + length - type_at - 4)
     idat = inside.get(b"idat", (0, 0))[0]
-    extents = [(begin, size, item in told) for item, begin, size in _extents(read, *inside[b"iloc"], idat)]
-    # Writers let items that hold the same bytes share them.
+    extents = [
+        (begin, size, item in metadata_items) for item, begin, size in _extents(read, *inside[b"iloc"], idat)
+    ]
+    # Writers let items with equal bytes share them.
     stop, before = 0, True
     for begin, size, goes in sorted(extents):
         if begin < stop and goes is not before:
@@ -436,7 +440,7 @@ def _told_by_items(read: _Reader, start: int, end: int) -> dict[int, bytes]:
 
 
 def _extents(read: _Reader, place: int, end: int, idat: int) -> Iterator[tuple[int, int, int]]:
-    """Each item, where bytes of it stand, and how many there are."""
+    """For each extent of each item: item id, position, length."""
     version, sizes = read.number(place, 1), read.number(place + 4, 2)
     offset_size, length_size, base_size = sizes >> 12, sizes >> 8 & 15, sizes >> 4 & 15
     index_size = sizes & 15 if version else 0
@@ -466,7 +470,7 @@ def _extents(read: _Reader, place: int, end: int, idat: int) -> Iterator[tuple[i
 
 
 def _orientation(exif: bytes) -> bytes:
-    """An EXIF block that says which side is up and nothing else; empty where the picture stands upright anyway."""
+    """An EXIF block with the orientation alone; empty where the picture is upright anyway."""
     order = {b"II": "<", b"MM": ">"}.get(exif[:2])
     if order is None or len(exif) < 14:
         return b""

@@ -1,8 +1,8 @@
-"""Content credentials (C2PA) in published pictures, where the operator has a certificate to sign with.
+"""Content credentials (C2PA) in published files, where the operator has a signing certificate.
 
-A signature is over bytes, so a signed copy is made ahead: `Item.rendition`, owed (`rendition_owed`) by whoever changes
-what a published file says. Until it is there the file goes out unsigned, with the same words (`serving`). A chore makes
-the copies, one at a time; it may be killed at any moment.
+A signature is over bytes, so signed copies are made ahead: `Item.rendition`, queued (`rendition_owed`) by
+whatever changes what a published file says. Until it exists the file is sent unsigned with the same metadata
+(`file_response`). A background job makes the copies one at a time; it may be killed at any moment.
 """
 
 from __future__ import annotations
@@ -34,28 +34,28 @@ from predictions.models import Prediction, StoredFile
 log = structlog.get_logger(__name__)
 WAIT_S = 90.0
 AGAIN_S = 3600.0
-"""After so long a file that could not be signed is tried again."""
-_SAID = ("title", "prompt", "show_prompt", "licence", "visibility", "rendition_id")
+"""Seconds until a file that could not be signed is tried again."""
+_PUBLISHED_FIELDS = ("title", "prompt", "show_prompt", "licence", "visibility", "rendition_id")
 _failed: dict[int, float] = {}
 
 
 @dataclass(frozen=True)
 class Identity:
-    """Who signs. The key is never shown."""
+    """The signer. The key is not part of its repr."""
 
     certificate: str
-    """The chain in PEM, the signer's own first."""
+    """The PEM chain, the signer's own certificate first."""
     key: str = field(repr=False)
     algorithm: str = "es256"
     timestamps: str = ""
 
 
 class BadIdentity(Exception):
-    """The settings name no certificate that one can sign with; the text says which and why."""
+    """The settings name no usable certificate; the message says which and why."""
 
 
 def identity() -> Identity | None:
-    """The operator's, None where there is none. Raises BadIdentity."""
+    """The operator's identity, None without one. Raises BadIdentity."""
     if not settings.C2PA["certificate"]:
         return None
     try:
@@ -85,44 +85,44 @@ def _algorithm(key: object) -> str:
 
 
 def due() -> QuerySet[Item]:
-    """Items that are owed a copy; none without a certificate."""
+    """Items whose copy is queued; none without a certificate."""
     owed = Item.objects.filter(rendition_owed=True)
     return owed if settings.C2PA["certificate"] else owed.none()
 
 
 def run_once() -> bool:
-    """Make or remove one copy that is owed; whether there was one. Does nothing without a certificate."""
-    own = identity()
-    if own is None:
+    """Make or remove one queued copy. Returns whether there was one. Does nothing without a certificate."""
+    signer = identity()
+    if signer is None:
         return False
     now = time.monotonic()
-    resting = [pk for pk, until in _failed.items() if until > now]
-    owed = access.with_files(Item.objects.filter(rendition_owed=True)).exclude(pk__in=resting)
+    skipped = [pk for pk, until in _failed.items() if until > now]
+    owed = access.with_files(Item.objects.filter(rendition_owed=True)).exclude(pk__in=skipped)
     item = owed.select_related("rendition", "output__prediction__version").order_by("-id").first()
     if item is None:
         return False
     try:
-        made = _signed_copy(item, own) if item.is_open else None
+        copy = _signed_copy(item, signer) if item.is_open else None
     except (containers.UnsupportedContainer, SigningFailed, OSError) as error:
         log.warning("not_signed", item=item.public_id, error=str(error))
         _failed[item.pk] = now + AGAIN_S
         return True
-    _replace(item, made)
+    _replace(item, copy)
     return True
 
 
-def _replace(item: Item, made: StoredFile | None) -> None:
-    """Have the new copy in place of the old one, unless what it says has changed meanwhile."""
-    same = {name: getattr(item, name) for name in _SAID}
+def _replace(item: Item, copy: StoredFile | None) -> None:
+    """Replace the item's copy, unless what it says has changed meanwhile."""
+    unchanged = {name: getattr(item, name) for name in _PUBLISHED_FIELDS}
     with transaction.atomic():
-        changed = Item.objects.filter(pk=item.pk, rendition_owed=True, **same).update(
-            rendition=made, rendition_owed=False
+        changed = Item.objects.filter(pk=item.pk, rendition_owed=True, **unchanged).update(
+            rendition=copy, rendition_owed=False
         )
         if not changed:
-            # The file stays pending, and the sweep removes it; the item is still owed one.
+            # The new file stays pending, and the sweep removes it; the item is still queued.
             return
-        if made is not None:
-            media.keep([made])
+        if copy is not None:
+            media.keep([copy])
         if item.rendition is not None:
             media.doom([item.rendition])
 
@@ -131,24 +131,24 @@ class SigningFailed(Exception):
     """The library could not sign this file."""
 
 
-def _signed_copy(item: Item, own: Identity) -> StoredFile:
+def _signed_copy(item: Item, signer: Identity) -> StoredFile:
     file, words = item.output.file, item.show_prompt
-    told = xmp_packet.packet_of(item, words=words)
+    packet = xmp_packet.packet_of(item, words=words)
     with tempfile.TemporaryDirectory(dir=_folder(), prefix="sign-") as folder:
         source, target, parent = (Path(folder, name) for name in ("source", "signed", "parent"))
         with media.storage().open(file.key, "rb") as opened:
-            keeps = file_response.is_unmodified(file, opened, "" if words else item.prompt)
-            _copy(opened, containers.rewritten(opened, file.size, file.content_type, told), source)
-            if keeps:
-                # The maker's own credentials go along as those of what ours came from.
+            has_credentials = file_response.is_unmodified(file, opened, "" if words else item.prompt)
+            _copy(opened, containers.rewritten(opened, file.size, file.content_type, packet), source)
+            if has_credentials:
+                # The maker's own credentials become those of the parent.
                 _copy(opened, [containers.Stretch(0, file.size)], parent)
-        wish = {
-            "source": str(source), "target": str(target), "parent": str(parent) if keeps else "",
-            "type": file.content_type, "manifest": _manifest(item, from_parent=keeps),
-            "certificate": own.certificate, "key": own.key, "algorithm": own.algorithm,
-            "timestamps": own.timestamps,
+        request = {
+            "source": str(source), "target": str(target), "parent": str(parent) if has_credentials else "",
+            "type": file.content_type, "manifest": _manifest(item, from_parent=has_credentials),
+            "certificate": signer.certificate, "key": signer.key, "algorithm": signer.algorithm,
+            "timestamps": signer.timestamps,
         }  # fmt: skip
-        _sign(wish)
+        _sign(request)
         return _store(target, file, item.account_id)
 
 
@@ -162,10 +162,10 @@ def _copy(opened: IO[bytes], parts: list[containers.Part], path: Path) -> None:
         copy.writelines(file_response.pieces_of(opened, parts, 0, containers.length_of(parts)))
 
 
-def _sign(wish: dict[str, Any]) -> None:
+def _sign(request: dict[str, Any]) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "gallery.provenance.c2pa_signer"],
-        input=json.dumps(wish),
+        input=json.dumps(request),
         capture_output=True,
         text=True,
         timeout=WAIT_S,
@@ -199,7 +199,8 @@ def _store(path: Path, original: StoredFile, account_id: int) -> StoredFile:
 
 
 def _manifest(item: Item, *, from_parent: bool) -> dict[str, Any]:
-    """What is signed: that it was made, by which model, and when; the prompt never, the packet in the file has it."""
+    """The manifest: that it was generated, by which model, and when; never the prompt, which only the XMP
+    packet may have."""
     prediction: Prediction = item.output.prediction
     agent = {"name": f"{item.model.ref} ({xmp_packet.maker_of(prediction) or 'Darkroom'})"}
     made: dict[str, Any] = {

@@ -1,7 +1,8 @@
-"""The whole file of an item as others get it: its own bytes, and a packet that says what made it.
+"""The whole file of an item for others: its own pixels with an XMP packet of what generated it.
 
-The packet is written at each request, so that it is always what the owner shows now; a signed copy stands ready where
-the operator has a certificate (`credentials`). Ranges, HEAD and conditions work as for any file.
+The packet is written at each request, so it always matches what the owner shows now; where the operator has a
+certificate a signed copy exists (`content_credentials`). Ranges, HEAD and conditional requests work as for any
+file.
 """
 
 from __future__ import annotations
@@ -22,33 +23,33 @@ from predictions.models import StoredFile
 CHUNK = 64 * 1024
 _SCAN = 1 << 20
 _MANIFEST = b"jumdc2pa"
-"""A box of content credentials begins so, in whatever kind of file (C2PA 2.1, 11.1)."""
+"""Every C2PA manifest box starts so, in any container (C2PA 2.1, 11.1)."""
 _KNOWN_S = 3600
 
 
 def send(request: HttpRequest, item: Item, *, filename: str, attachment: bool, words: bool) -> HttpResponse:
-    """Answer with the whole file. `words`: whether this reader may have the prompt and the settings."""
+    """Respond with the whole file. `words`: whether this reader may have the prompt and the settings."""
     body = body_of(item, words=words)
     return media.send_body(request, body, filename=filename, attachment=attachment, revalidate=True)
 
 
 def body_of(item: Item, *, words: bool) -> media.Body:
-    """The whole file as others get it, by whatever way. Raises FileGone or StorageAway."""
+    """The whole file as others get it. Raises FileGone or StorageAway."""
     file = item.output.file
-    ready = signed(item, words=words)
-    if ready is not None:
-        return media.body_of(ready)
-    told = xmp_packet.packet_of(item, words=words)
+    signed_copy = signed(item, words=words)
+    if signed_copy is not None:
+        return media.body_of(signed_copy)
+    packet = xmp_packet.packet_of(item, words=words)
     with media.opened(file) as opened:
         if is_unmodified(file, opened, "" if words else item.prompt):
-            # Somebody's signature is on these very bytes: to write into them would break it.
+            # These very bytes are signed by somebody: writing into them would break the signature.
             return media.body_of(file)
         try:
-            parts = containers.rewritten(opened, file.size, file.content_type, told)
+            parts = containers.rewritten(opened, file.size, file.content_type, packet)
         except UnsupportedContainer:
-            return _instead(item, words=words)
+            return _fallback(item, words=words)
     return media.Body(
-        etag=f"{file.sha256[:40]}-{hashlib.sha256(told).hexdigest()[:16]}",
+        etag=f"{file.sha256[:40]}-{hashlib.sha256(packet).hexdigest()[:16]}",
         size=containers.length_of(parts),
         content_type=file.content_type,
         read=lambda start, length: _read(file, parts, start, length),
@@ -56,18 +57,19 @@ def body_of(item: Item, *, words: bool) -> media.Body:
 
 
 def signed(item: Item, *, words: bool) -> StoredFile | None:
-    """The copy with content credentials, where there is one that says what may be said now."""
+    """The copy with content credentials, if it is current and made for this `words`."""
     return (
         item.rendition if item.rendition and not item.rendition_owed and words == item.show_prompt else None
     )
 
 
 def is_unmodified(file: StoredFile, opened: IO[bytes], secret: str) -> bool:
-    """Whether a file carries content credentials of its maker, and does not tell `secret` (empty: there is none)."""
+    """Whether the file carries content credentials of its maker and must be sent unmodified: false where it
+    contains `secret` ("": there is none)."""
     key = f"credentials-{file.pk}"
     found: tuple[bool, bool] | None = cache.get(key) if not secret else None
     if found is None:
-        found = _looked_through(opened, _spellings(secret))
+        found = _scan(opened, _spellings(secret))
         if not secret:
             cache.set(key, found, _KNOWN_S)
     signed, tells = found
@@ -75,17 +77,17 @@ def is_unmodified(file: StoredFile, opened: IO[bytes], secret: str) -> bool:
 
 
 def _spellings(secret: str) -> tuple[bytes, ...]:
-    """How words that nobody may read would stand in a file; compressed text counts, since nobody looks into it."""
+    """Encodings in which a hidden text may occur in a file; compressed text counts, since it is not inspected."""
     start = secret.strip()[:40]
     return (start.encode(), start.encode("utf-16-le"), b"zTXt") if start else ()
 
 
-def _looked_through(opened: IO[bytes], words: tuple[bytes, ...]) -> tuple[bool, bool]:
+def _scan(opened: IO[bytes], words: tuple[bytes, ...]) -> tuple[bool, bool]:
     """Whether the file holds credentials, and any of these words."""
     opened.seek(0)
     signed, tells, before = False, False, b""
     while piece := opened.read(_SCAN):
-        # What lies across the border of two pieces is found too.
+        # Overlaps, so that what straddles two pieces is found.
         window = before + piece
         signed = signed or _MANIFEST in window
         tells = tells or any(word in window for word in words)
@@ -93,10 +95,10 @@ def _looked_through(opened: IO[bytes], words: tuple[bytes, ...]) -> tuple[bool, 
     return signed, tells
 
 
-def _instead(item: Item, *, words: bool) -> media.Body:
-    """What goes out for a file that is built strangely: its thumbnail, which says nothing of where and how it was made.
+def _fallback(item: Item, *, words: bool) -> media.Body:
+    """For a file of unsupported structure: its thumbnail, which carries no metadata.
 
-    A film that nobody here could read has none; it goes out whole where no prompt is kept back. Raises Http404.
+    A video that could not be decoded has none; it is sent whole unless a prompt is hidden. Raises Http404.
     """
     output = item.output
     thumbnail = output.medium or output.small
@@ -111,7 +113,7 @@ def _read(file: StoredFile, parts: list[Part], start: int, length: int) -> media
 
 
 def pieces_of(file: IO[bytes], parts: list[Part], start: int, length: int) -> Iterator[bytes]:
-    """So many bytes of all parts together, from `start`, in pieces."""
+    """A range of all parts together, in pieces."""
     for part in parts:
         size = part.length if isinstance(part, Stretch) else len(part)
         if start >= size:

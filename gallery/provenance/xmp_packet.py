@@ -1,4 +1,4 @@
-"""The XMP packet of an item's file: what made it, when, by whom, under which licence; the words only where shown."""
+"""The XMP packet of an item's file: model, time, author, licence; prompt and settings only where shown."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ LICENCE_PAGES = {
     "CC-BY-NC-4.0": "https://creativecommons.org/licenses/by-nc/4.0/",
 }
 LONGEST = 12_000
-"""Characters of a prompt or of settings that a file carries."""
-# XML 1.0 has no place for these, however they are written.
+"""Characters of a prompt or of settings in a file."""
+# Not representable in XML 1.0, not even escaped.
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _HEAD = """<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>
 <x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">
@@ -34,14 +34,14 @@ _FOOT = '</rdf:Description></rdf:RDF></x:xmpmeta>\n<?xpacket end="r"?>'
 
 
 def packet_of(item: Item, *, words: bool) -> bytes:
-    """The packet, UTF-8, at most about 55 KB. `words`: whether prompt, seed and settings may be told."""
+    """The packet in UTF-8, at most about 55 KB. `words`: whether prompt, seed and settings are included."""
     lines = [_line(name, value) for name, value in _values(item, words=words) if value]
     head = _HEAD.replace("{namespace}", NAMESPACE)
     return (head + "".join(lines) + _FOOT).encode()
 
 
 def source_of(prediction: Prediction) -> str:
-    """The IPTC term for how it came to be; what a network made apart from what an algorithm without one painted."""
+    """The IPTC term for its origin; distinguishes trained models from the engine's plain algorithms."""
     pictures = any(
         isinstance(value, str) and value.startswith(("data:", "http://", "https://"))
         for value in prediction.input.values()
@@ -52,7 +52,7 @@ def source_of(prediction: Prediction) -> str:
 
 
 def maker_of(prediction: Prediction) -> str:
-    """Engine or upstream, as members see it named."""
+    """Engine or upstream, by the name that members see."""
     provider = status_extras.provider(prediction) or ""
     return "Darkroom embedded engine" if provider == "embedded" else provider
 
@@ -79,7 +79,7 @@ def _values(item: Item, *, words: bool) -> Iterator[tuple[str, str]]:
         yield "darkroom:settings", json.dumps(prediction.settings(), ensure_ascii=False)[:LONGEST]
 
 
-# Which names hold a list or a text in several languages, as XMP wants it.
+# Properties that hold a list, or a text in several languages.
 _HOLDERS = {"dc:title": "Alt", "dc:description": "Alt", "dc:rights": "Alt", "dc:creator": "Seq"}
 
 

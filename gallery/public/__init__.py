@@ -1,1 +1,1 @@
-"""What everybody may see."""
+"""The public gallery: lists, item and member pages, feeds, sitemaps, embeds."""

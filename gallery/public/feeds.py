@@ -1,7 +1,7 @@
-"""Atom feeds of what is published: the newest, a member's, a tag's. Safe pictures only; what is taken back is gone.
+"""Atom feeds of published items: the newest, a member's, a tag's. Sensitive items are left out.
 
-Who has a feed already asks with its ETag, and is answered 304 where it reads the same. The time of the newest picture
-is told but decides nothing: it stays when an older picture is taken back, or goes back with the newest.
+Readers send the feed's ETag and get 304 where it is unchanged. The time of the newest item does not decide
+that: it stays the same when an older item is made private, and goes back with the newest.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _SAFE = Reader(None, ReaderChoice.Sensitive.HIDE)
 
 @dataclass(frozen=True)
 class Subject:
-    """What a feed is of, and under which origin its addresses stand."""
+    """What a feed covers, and the origin of its URLs."""
 
     origin: str
     path: str
@@ -44,26 +44,26 @@ class Subject:
 
 @dataclass(frozen=True)
 class Entry:
-    """A picture in a feed."""
+    """An item in a feed."""
 
     item: Item
     origin: str
 
     def at(self, name: str, *args: str) -> str:
-        """One of its addresses in full."""
+        """One of its URLs, absolute."""
         return f"{self.origin}{reverse(name, args=[self.item.public_id, *args])}"
 
 
 class Atom(Atom1Feed):
-    """A feed that reads the same until something changes."""
+    """A feed whose bytes change only with its content."""
 
     def latest_post_date(self) -> datetime:
-        """The time of the newest entry; without any the same as ever, where Django would have the time of asking."""
+        """The time of the newest entry; a constant without entries, where Django would use the present time."""
         return super().latest_post_date() if self.items else datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Newest(Feed):
-    """Everything that is published."""
+    """All public items."""
 
     feed_type = Atom
 
@@ -71,9 +71,9 @@ class Newest(Feed):
         if request.method not in ("GET", "HEAD"):
             return HttpResponse(status=405, headers={"Allow": "GET, HEAD"})
         response = super().__call__(request, *args, **kwargs)
-        # Asked for again each time, so that what was taken back does not stand in some cache.
+        # Revalidated every time, so that no cache serves items made private since.
         response["Cache-Control"] = "no-cache"
-        # Weak: compression on the way changes the bytes, not what they say.
+        # Weak: compression on the way changes the bytes, not the content.
         etag = f'W/"{hashlib.sha256(response.content).hexdigest()[:32]}"'
         response["ETag"] = etag
         return get_conditional_response(request, etag=etag, response=response) or response
@@ -83,15 +83,15 @@ class Newest(Feed):
         return Subject(own_origin(request), reverse("gallery"))
 
     def title(self, subject: Subject) -> str:
-        """The feed's name."""
+        """The feed's title."""
         return _("Darkroom: newest pictures")
 
     def link(self, subject: Subject) -> str:
-        """The page that shows the same."""
+        """The page that shows the same items."""
         return subject.origin + subject.path
 
     def feed_url(self, subject: Subject) -> str:
-        """The feed itself."""
+        """The feed's own URL."""
         return f"{subject.origin}{subject.path}feed.xml"
 
     def items(self, subject: Subject) -> list[Entry]:
@@ -99,17 +99,17 @@ class Newest(Feed):
         return [Entry(item, subject.origin) for item in self.rows(subject)]
 
     def rows(self, subject: Subject) -> list[Item]:
-        """The items behind them."""
+        """The items behind the entries."""
         return public_lists.newest(_SAFE, ENTRIES).rows
 
     def item_title(self, entry: Entry) -> str:
-        """As the picture is called, without what XML cannot hold."""
+        """The item's title without characters that XML can't hold."""
         return safe_text.line(tiles.words_for(entry.item, own=False), 120) or _("A picture")
 
     def item_description(self, entry: Entry) -> SafeString:
-        """The picture, and its prompt where that is shown."""
+        """The picture, and its prompt where shown."""
         item, file = entry.item, access.file_of(entry.item, "medium")
-        told = safe_text.paragraphs(item.prompt, 2000) if item.show_prompt else ""
+        prompt = safe_text.paragraphs(item.prompt, 2000) if item.show_prompt else ""
         return format_html(
             '<p><a href="{}"><img src="{}" alt="{}" width="{}" height="{}"></a></p><p>{}</p>',
             entry.at("gallery_item"),
@@ -117,47 +117,47 @@ class Newest(Feed):
             self.item_title(entry),
             file.width or item.width,
             file.height or item.height,
-            told,
+            prompt,
         )
 
     def item_link(self, entry: Entry) -> str:
-        """Its page."""
+        """The item's page."""
         return entry.at("gallery_item")
 
     def item_author_name(self, entry: Entry) -> str:
-        """Who published it."""
+        """The author's name."""
         return safe_text.line(entry.item.user.shown_name, 80) or entry.item.user.username
 
     def item_author_link(self, entry: Entry) -> str:
-        """What else they published."""
+        """The author's public page."""
         return entry.origin + reverse("gallery_author", args=[entry.item.user.username])
 
     def item_pubdate(self, entry: Entry) -> datetime | None:
-        """When it came into the gallery."""
+        """When it was published."""
         return entry.item.published_at
 
     def item_updateddate(self, entry: Entry) -> datetime | None:
-        """The same: what is said of it later is no news."""
+        """The same: later edits are not news."""
         return entry.item.published_at
 
     def item_enclosures(self, entry: Entry) -> list[Enclosure]:
-        """The file itself, for readers that keep files."""
+        """The file itself, for readers that store files."""
         file = entry.item.output.file
         return [Enclosure(entry.at("api_gallery_picture", "full"), str(file.size), file.content_type)]
 
 
 class OfAuthor(Newest):
-    """What one member published."""
+    """Public items of one member."""
 
     def get_object(self, request: HttpRequest, **named: str) -> Subject:
-        """The member; 404 where they published nothing."""
-        one = access.found(User.objects.filter(username=named["username"], is_active=True).first())
-        if not Item.objects.public().filter(user=one).exists():
+        """The member; 404 where they have no public items."""
+        author = access.found(User.objects.filter(username=named["username"], is_active=True).first())
+        if not Item.objects.public().filter(user=author).exists():
             raise Http404
-        return Subject(own_origin(request), reverse("gallery_author", args=[one.username]), author=one)
+        return Subject(own_origin(request), reverse("gallery_author", args=[author.username]), author=author)
 
     def title(self, subject: Subject) -> str:
-        """The feed's name."""
+        """The feed's title."""
         assert subject.author is not None
         return _("Pictures by %(name)s") % {"name": safe_text.line(subject.author.shown_name, 80)}
 
@@ -168,16 +168,16 @@ class OfAuthor(Newest):
 
 
 class OfTag(Newest):
-    """What has a tag."""
+    """Public items with a tag."""
 
     def get_object(self, request: HttpRequest, **named: str) -> Subject:
-        """The tag, however it is spelled; 404 where there is none."""
+        """The tag, however it is spelled; 404 for an unknown one."""
         name = item_tags.fold(named["name"][: item_tags.LONGEST * 4])
         tag = access.found(Tag.objects.filter(name=name).first())
         return Subject(own_origin(request), reverse("gallery_tag", args=[tag.name]), tag=tag)
 
     def title(self, subject: Subject) -> str:
-        """The feed's name."""
+        """The feed's title."""
         assert subject.tag is not None
         return _("Pictures tagged %(tag)s") % {"tag": subject.tag.name}
 

@@ -1,4 +1,4 @@
-"""What stands in which tab of the desk, newest first, by keyset; counts that never read more than they show."""
+"""Lists of cases on the moderation pages: tabs, filters, keyset pages, bounded counts."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from gallery.moderation import reasons
 from gallery.moderation.cases import OPEN_KINDS
 
 SIZE = 24
-"""Cases on one page."""
+"""Cases per page."""
 MOST = 999
-"""What a count tells; more is `999+`."""
+"""The highest number counted; beyond it the page shows `999+`."""
 TITLES: dict[str, str | Promise] = {
     "open": pgettext_lazy("cases", "Open"),
     "appeals": gettext_lazy("Appeals"),
@@ -41,71 +41,71 @@ _RELATED = (
 
 @dataclass(frozen=True)
 class Filter:
-    """What is looked at: a tab, one reason or all, and how far down."""
+    """What is listed: a tab, one reason or all, and the page's cursor."""
 
     tab: str = "open"
     reason: str = ""
     after: str = ""
 
     @classmethod
-    def read(cls, given: Any) -> Filter:
-        """From an address; what is none of ours is left out."""
-        tab, reason = given.get("tab", ""), given.get("reason", "")
-        known = {*Report.Reason.values, FLAGGED}
+    def read(cls, params: Any) -> Filter:
+        """Parse query parameters; invalid ones are ignored."""
+        tab, reason = params.get("tab", ""), params.get("reason", "")
+        valid_reasons = {*Report.Reason.values, FLAGGED}
         return cls(
             tab=tab if tab in TITLES else "open",
-            reason=reason if reason in known else "",
-            after=given.get("after", "")[:60],
+            reason=reason if reason in valid_reasons else "",
+            after=params.get("after", "")[:60],
         )
 
     def query(self, **more: Any) -> str:
-        """The address's end for it, with more or other values; empty ones are left out."""
+        """The query string, with `more` added or replaced; empty values are left out."""
         values = {"tab": self.tab, "reason": self.reason, "after": self.after, **more}
         return urlencode({name: value for name, value in values.items() if value and value != "open"})
 
     def address(self, **more: Any) -> str:
-        """The desk's address for it."""
+        """The URL of the moderation page with this filter."""
         query = self.query(**more)
         return reverse("moderation") + (f"?{query}" if query else "")
 
 
-def rows(wanted: Filter) -> QuerySet[Case]:
-    """All cases of a tab."""
-    found = Case.objects.filter(decided_at__isnull=wanted.tab != "closed")
-    if wanted.tab in _KINDS:
-        found = found.filter(kind__in=_KINDS[wanted.tab])
-    if wanted.reason == FLAGGED:
-        found = found.filter(kind=Case.Kind.FLAG)
-    elif wanted.reason:
-        found = found.filter(reason=wanted.reason)
-    return found
+def rows(filter_: Filter) -> QuerySet[Case]:
+    """All cases of a tab with that reason."""
+    queryset = Case.objects.filter(decided_at__isnull=filter_.tab != "closed")
+    if filter_.tab in _KINDS:
+        queryset = queryset.filter(kind__in=_KINDS[filter_.tab])
+    if filter_.reason == FLAGGED:
+        queryset = queryset.filter(kind=Case.Kind.FLAG)
+    elif filter_.reason:
+        queryset = queryset.filter(reason=filter_.reason)
+    return queryset
 
 
-def page(wanted: Filter, size: int = SIZE) -> pagination.RowsPage[Case]:
-    """Some of them, with all that a tile shows."""
-    field = "decided_at" if wanted.tab == "closed" else "opened_at"
-    return pagination.page_or_newest(rows(wanted).select_related(*_RELATED), field, size, wanted.after)
+def page(filter_: Filter, size: int = SIZE) -> pagination.RowsPage[Case]:
+    """One page of them, with all that a tile shows."""
+    field = "decided_at" if filter_.tab == "closed" else "opened_at"
+    return pagination.page_or_newest(rows(filter_).select_related(*_RELATED), field, size, filter_.after)
 
 
 def one(number: int) -> Case | None:
-    """A case with all that its tile and its panel show."""
-    more = ("comment__item", "opened_by", "account", "parent__decided_by", "sanction__made_by")
-    return Case.objects.select_related(*_RELATED, *more).filter(pk=number).first()
+    """A case with all that its tile and panel show."""
+    related = ("comment__item", "opened_by", "account", "parent__decided_by", "sanction__made_by")
+    return Case.objects.select_related(*_RELATED, *related).filter(pk=number).first()
 
 
-def next_open(wanted: Filter, case: Case) -> Case | None:
-    """The open case that stands behind this one in its tab, else the first that is open."""
-    found = rows(Filter(wanted.tab, wanted.reason)).filter(decided_at__isnull=True).exclude(pk=case.pk)
-    found = found.order_by("-opened_at", "-id")
-    behind = found.filter(
+def next_open(filter_: Filter, case: Case) -> Case | None:
+    """The open case after this one in its tab, else the first open one."""
+    queryset = rows(Filter(filter_.tab, filter_.reason)).filter(decided_at__isnull=True).exclude(pk=case.pk)
+    queryset = queryset.order_by("-opened_at", "-id")
+    behind = queryset.filter(
         pagination.older_than("opened_at", pagination.Place(case.opened_at, case.pk))
     ).first()
-    return behind or found.first()
+    return behind or queryset.first()
 
 
 @dataclass(frozen=True)
 class Tab:
-    """One tab of the desk."""
+    """One tab of the moderation pages."""
 
     name: str
     title: str
@@ -114,22 +114,22 @@ class Tab:
     here: bool
 
 
-def tabs(wanted: Filter) -> list[Tab]:
-    """The tabs with how many cases wait in each; of closed ones nobody counts all."""
+def tabs(filter_: Filter) -> list[Tab]:
+    """The tabs with their counts; closed cases are not counted."""
     return [
         Tab(
             name,
             str(title),
             counted(rows(Filter(name))) if name != "closed" else "",
             Filter(name).address(),
-            name == wanted.tab,
+            name == filter_.tab,
         )
         for name, title in TITLES.items()
     ]
 
 
 def counted(found: QuerySet[Any]) -> str:
-    """How many there are, up to as many as anybody wants to read."""
+    """The number of rows as text, at most `999+`."""
     number = found.order_by().values("pk")[: MOST + 1].count()
     return f"{MOST}+" if number > MOST else str(number)
 
@@ -140,7 +140,7 @@ def reason_choices() -> list[tuple[str, str]]:
     return [("", _("Any reason")), *named, (FLAGGED, _("Found by a rule"))]
 
 
-def newer(wanted: Filter, after: int) -> int:
-    """How many cases came into a tab since the case of that number, up to a hundred."""
-    found = rows(Filter(wanted.tab, wanted.reason)).filter(pk__gt=after)
+def newer(filter_: Filter, after: int) -> int:
+    """How many cases were added to a tab since the one with that id, up to a hundred."""
+    found = rows(Filter(filter_.tab, filter_.reason)).filter(pk__gt=after)
     return int(found.order_by().values("pk")[:100].count())

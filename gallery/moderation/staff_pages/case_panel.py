@@ -1,4 +1,4 @@
-"""What stands beside the grid: one case, what was said of it, whose it is, and what follows from each decision."""
+"""Context of the case panel beside the grid: reports, member, history, and what each decision leads to."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Line:
 
 
 def context(case: Case, moderator: User) -> dict[str, Any]:
-    """Everything that the panel shows of a case."""
+    """All that the panel shows of a case."""
     item = case_tiles.picture_of(case) if case.comment is None else case.comment.item
     ends = sanctions.consequences(case.user)
     own = case.user_id == moderator.pk
@@ -50,14 +50,14 @@ def context(case: Case, moderator: User) -> dict[str, Any]:
         "count_words": _count_words(case),
         "open_words": _("open %(age)s") % {"age": case_tiles.age(case.opened_at)},
         "item": item,
-        "facts": _facts(item) if item is not None else [],
-        # Nobody learns who complained of them, moderators neither.
+        "facts": _item_facts(item) if item is not None else [],
+        # Nobody learns who reported them, moderators included.
         "reports": [] if own else list(reports[:20]),
         "found": case.marks.get("found", []),
         "member": case.user,
         "joined": day(case.user.date_joined),
         "pictures": case_lists.counted(Item.objects.filter(user=case.user_id)),
-        "standing": _standing(case.user),
+        "standing": _sanction_badge(case.user),
         "history": history(case),
         "follows": follows(case, ends),
         "ends": ends_words(case.user, ends),
@@ -85,21 +85,21 @@ def _count_words(case: Case) -> str:
 
 
 def _decided_it(case: Case, moderator: User) -> bool:
-    """Whether the appeal is against what this moderator decided themselves."""
+    """Whether the appeal is against this moderator's own decision."""
     if case.parent is not None:
         return case.parent.decided_by_id == moderator.pk
     return case.sanction is not None and case.sanction.made_by_id == moderator.pk
 
 
-def day(at: datetime) -> str:
-    """A day without its year where it is of this one: `18 November`."""
-    local = timezone.localtime(at)
+def day(when: datetime) -> str:
+    """A date, without the year where it is the current one: `18 November`."""
+    local = timezone.localtime(when)
     if local.year != timezone.localtime().year:
         return date_format(local, pgettext("format of a day", "j F Y"))
     return date_format(local, pgettext("format of a day of this year", "j F"))
 
 
-def _facts(item: Item) -> list[str]:
+def _item_facts(item: Item) -> list[str]:
     views = ShareLink.objects.filter(item=item).aggregate(sum=Sum("views"))["sum"] or 0
     facts = []
     if item.published_at is not None and item.visibility != Item.Visibility.PRIVATE:
@@ -114,8 +114,8 @@ def _facts(item: Item) -> list[str]:
     return facts
 
 
-def _standing(user: User) -> tuple[str, str]:
-    """A badge for how a member stands: its tone and its words; empty words where there is nothing to say."""
+def _sanction_badge(user: User) -> tuple[str, str]:
+    """A badge for the member's sanctions: tone and label; an empty label where there is nothing to show."""
     for row in sanctions.in_force(user):
         if row.kind == Sanction.Kind.BAN:
             return "danger", _("banned")
@@ -126,10 +126,10 @@ def _standing(user: User) -> tuple[str, str]:
 
 
 def history(case: Case) -> list[Line]:
-    """What is known of the member, in a few lines."""
+    """The member's past sanctions and cases, open cases, related sign-ups and queued predictions."""
     user = case.user
     lines = [
-        _of_sanction(row) for row in Sanction.objects.filter(user=user).select_related("made_by")[:_LAST]
+        _sanction_line(row) for row in Sanction.objects.filter(user=user).select_related("made_by")[:_LAST]
     ]
     former = (
         Case.objects.filter(user=user, decided_at__isnull=False, kind__in=cases.OPEN_KINDS)
@@ -177,37 +177,37 @@ def _same_network(user: User) -> list[Line]:
     return [Line("quiet", words % {"n": number}, short_day(newest))]
 
 
-def _of_sanction(row: Sanction) -> Line:
-    said = {
+def _sanction_line(row: Sanction) -> Line:
+    text = {
         Sanction.Kind.WARNING: _("Warned: %(reason)s"),
         Sanction.Kind.MUTE: _("Muted: %(reason)s"),
         Sanction.Kind.BAN: _("Banned: %(reason)s"),
     }[Sanction.Kind(row.kind)] % {"reason": reasons.display(row.reason)}
     if row.lifted_at is not None:
-        said = _("%(what)s (lifted)") % {"what": said}
+        text = _("%(what)s (lifted)") % {"what": text}
     by = row.made_by.shown_name if row.made_by is not None else "–"
     tone = "quiet" if row.lifted_at else "danger" if row.kind == Sanction.Kind.BAN else "warning"
-    return Line(tone, said, f"{short_day(row.created_at)}, {by}")
+    return Line(tone, text, f"{short_day(row.created_at)}, {by}")
 
 
-def short_day(at: datetime) -> str:
-    """A day in the least words: `17 Nov`."""
-    return formatted(timezone.localtime(at), pgettext("format of a short day", "j M"))
+def short_day(when: datetime) -> str:
+    """A short date: `17 Nov`."""
+    return formatted(timezone.localtime(when), pgettext("format of a short day", "j M"))
 
 
 def ends_words(user: User, ends: dict[str, int]) -> str:
-    """What a ban ends, with the real numbers, as the end of a sentence; empty where it ends nothing."""
+    """What a ban ends, with numbers, as the end of a sentence; empty where it ends nothing."""
     parts = []
     sessions = _sessions(user)
-    doors = [
+    credentials = [
         ngettext("%(n)d session", "%(n)d sessions", sessions) % {"n": sessions} if sessions else "",
         ngettext("%(n)d token", "%(n)d tokens", ends.get("tokens", 0)) % {"n": ends.get("tokens", 0)}
         if ends.get("tokens")
         else "",
     ]
-    doors = [one for one in doors if one]
-    if doors:
-        parts.append(_("ends %(what)s") % {"what": _(" and ").join(doors)})
+    credentials = [part for part in credentials if part]
+    if credentials:
+        parts.append(_("ends %(what)s") % {"what": _(" and ").join(credentials)})
     work = ends.get("waiting", 0) + ends.get("running", 0)
     if work:
         words = ngettext("cancels %(n)d prediction", "cancels %(n)d predictions", work) % {"n": work}
@@ -231,13 +231,13 @@ def _sessions(user: User) -> int:
 
 
 def follows(case: Case, ends: dict[str, int]) -> list[tuple[str, str]]:
-    """What follows from each decision, as verb and sentence."""
+    """What each decision leads to, as pairs of verb and sentence."""
     ban = ends_words(case.user, ends)
     banned = _("also closes the account; the member may appeal.")
     if ban:
         banned = _("also %(what)s; the member may appeal.") % {"what": ban}
     if case.kind == Case.Kind.APPEAL:
-        return _follows_appeal(case)
+        return _appeal_effects(case)
     if upload_cases.is_upload_case(case):
         gone = _("ends its use at once, only its sender ever saw it; they are told and may appeal.")
         return [(_("Take away"), gone), (_("Ban"), banned)]
@@ -262,7 +262,7 @@ def follows(case: Case, ends: dict[str, int]) -> list[tuple[str, str]]:
     return [(_("Hide"), hide), (_("Ban"), banned)]
 
 
-def _follows_appeal(case: Case) -> list[tuple[str, str]]:
+def _appeal_effects(case: Case) -> list[tuple[str, str]]:
     stands = _("leaves everything as it is; the member is told why. They appeal once.")
     if case.sanction is not None:
         return [(_("Restore"), _("lifts it at once, and tells the member.")), (_("Uphold"), stands)]

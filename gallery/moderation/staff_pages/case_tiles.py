@@ -1,4 +1,4 @@
-"""A case as a tile: its picture or its words, why it is here, since when, and what became of it."""
+"""A case as a tile: picture or text, reason, age, and the decision."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from gallery.moderation import reasons, upload_cases
 from predictions.models import StoredFile
 
 CLEAR = frozenset({Report.Reason.COPIED, Report.Reason.PERSON, Report.Reason.HATE})
-"""Reasons for which nobody needs to be spared the picture; all others are blurred while the switch is on."""
+"""Reasons for which the picture is shown as it is; for all others it is blurred while blurring is on."""
 DONE: dict[str, tuple[str, str | Promise]] = {
     Case.Decision.ALLOW: ("check", gettext_lazy("Allowed")),
     Case.Decision.HIDE: ("eye-off", gettext_lazy("Hidden")),
@@ -31,21 +31,21 @@ DONE: dict[str, tuple[str, str | Promise]] = {
 
 
 def picture_of(case: Case) -> Item | None:
-    """The picture that stands for it: its own, or the cover of its collection."""
+    """The item that represents it: its own, or the cover of its collection."""
     if case.item is not None:
         return case.item
     return case.collection.cover if case.collection is not None else None
 
 
 def look_of(case: Case) -> StoredFile | None:
-    """What a sent file looks like that it is about, or that an appeal is about."""
+    """The thumbnail of the uploaded file that it, or the appealed decision, is about."""
     if case.look is not None:
         return case.look
     return case.parent.look if case.parent is not None else None
 
 
 def title(case: Case) -> str:
-    """Why it is here, in two words."""
+    """Its kind or reason, in two words."""
     if case.kind == Case.Kind.APPEAL:
         if case.sanction is not None:
             return {"ban": _("Appeal: ban"), "mute": _("Appeal: mute")}.get(
@@ -64,7 +64,7 @@ def title(case: Case) -> str:
 
 
 def covered(case: Case) -> bool:
-    """Whether its picture is one to be spared."""
+    """Whether its picture is to be blurred."""
     item = picture_of(case)
     if look_of(case) is not None:
         return True
@@ -79,7 +79,7 @@ def covered(case: Case) -> bool:
 
 
 def age(since: datetime) -> str:
-    """How long ago, as short as can be: `11 min`."""
+    """The time since then, as short as possible: `11 min`."""
     minutes = max(0, int((timezone.now() - since).total_seconds() // 60))
     if minutes < 1:
         return _("now")
@@ -92,7 +92,7 @@ def age(since: datetime) -> str:
 
 @dataclass(frozen=True)
 class CaseTile:
-    """What the grid shows of a case."""
+    """A case in the grid."""
 
     case: Case
     address: str
@@ -107,18 +107,18 @@ class CaseTile:
 
     @property
     def look_ratio(self) -> float:
-        """Width divided by height of what a sent file looks like."""
+        """The aspect ratio of the uploaded file's thumbnail."""
         look = self.look
         return (look.width or 1) / (look.height or 1) if look is not None else 1.0
 
     @property
     def small(self) -> str:
-        """The address of its small picture."""
+        """The URL of its picture."""
         return reverse("moderation_picture", args=[self.case.pk, "medium"])
 
     @property
     def style(self) -> str:
-        """What holds the picture's place; nothing for those to be spared, for the blur shows them too."""
+        """The placeholder until the picture has loaded, as CSS."""
         item = self.picture
         return tiles.placeholder(item) if item is not None else ""
 
@@ -132,7 +132,7 @@ class CaseTile:
 
     @property
     def text(self) -> str:
-        """The words of what has no picture."""
+        """The text where there is no picture."""
         case = self.case
         if case.comment is not None:
             return case.comment.text[:300]
@@ -142,7 +142,7 @@ class CaseTile:
 
     @property
     def icon(self) -> str:
-        """What kind of thing it is, where there is no picture to say so."""
+        """An icon for the kind of subject, where there is no picture."""
         if self.case.comment_id is not None:
             return "message-circle"
         if self.case.collection_id is not None:
@@ -157,7 +157,7 @@ class CaseTile:
 
     @property
     def done(self) -> str:
-        """What was decided, in a word; empty while it is open."""
+        """The decision in a word; empty while it is open."""
         return str(DONE[self.case.decision][1]) if self.case.decision else ""
 
     @property
@@ -166,7 +166,7 @@ class CaseTile:
 
     @property
     def label(self) -> str:
-        """What a screen reader says of it."""
+        """The label for screen readers."""
         parts = [self.title, self.case.about or self.text[:60], self.age]
         if self.case.count > 1:
             parts.insert(

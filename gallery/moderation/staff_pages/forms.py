@@ -1,4 +1,4 @@
-"""What a moderator sends with a decision."""
+"""Forms of a moderator's decision on one case, and on several."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from gallery.moderation.decisions import LONGEST_NOTE, LONGEST_TOLD, Verdict
 
 Decision = Case.Decision
 MUTES = (1, 7, 30)
-"""Days of silence to choose from; 0: until it is lifted."""
+"""Days of a mute to choose from; 0: until it is lifted."""
 DEEDS: dict[str, dict[str, Any]] = {
     "allow": {"decision": Decision.ALLOW},
     "sensitive": {"decision": Decision.ALLOW, "sensitive": True},
@@ -28,14 +28,14 @@ DEEDS: dict[str, dict[str, Any]] = {
     "refuse": {"decision": Decision.REFUSE},
     "refuse_ban": {"decision": Decision.REFUSE, "sanction": "ban"},
 }
-"""What the buttons are called, and what each decides."""
+"""The actions of the buttons, and the decision each makes."""
 ASKED = frozenset({"ban", "refuse_ban", "remove"})
-"""Those that ask once, for what they end."""
+"""Actions to be confirmed first, because of what they end."""
 BULK = ("allow", "hide", "ban", "restore", "uphold", "publish", "refuse")
 
 
 class DecisionForm(forms.Form):
-    """One decision, with what its owner is told and a note for the record."""
+    """A decision, the reason for the owner and a note for the audit log."""
 
     deed = forms.ChoiceField(choices=[(name, name) for name in DEEDS])
     reason = forms.CharField(max_length=LONGEST_TOLD, required=False)
@@ -47,30 +47,31 @@ class DecisionForm(forms.Form):
     next = forms.IntegerField(min_value=1, max_value=2**62, required=False)
 
     def verdict(self) -> Verdict:
-        """What it decides."""
-        given = self.cleaned_data
-        days = given.get("days")
+        """The decision made by the form's action."""
+        data = self.cleaned_data
+        days = data.get("days")
         return Verdict(
-            **DEEDS[given["deed"]],
-            told=given["own_words"] or given["reason"],
-            note=given["note"],
-            until=_in(7 if days is None else days) if given["deed"] == "mute" else None,
-            hide_public=given["hide_public"],
+            **DEEDS[data["deed"]],
+            told=data["own_words"] or data["reason"],
+            note=data["note"],
+            until=_days_from_now(7 if days is None else days) if data["deed"] == "mute" else None,
+            hide_public=data["hide_public"],
         )
 
     @property
     def bans(self) -> bool:
-        """Whether it is a ban, whatever else is decided with it."""
+        """Whether the action bans the member, whatever else it decides."""
         return DEEDS[self.cleaned_data["deed"]].get("sanction") == "ban"
 
     @property
     def is_to_be_asked(self) -> bool:
-        """Whether the moderator has not yet said that they are sure."""
+        """Whether the action has still to be confirmed."""
         return self.cleaned_data["deed"] in ASKED and not self.cleaned_data["sure"]
 
 
-def _in(days: int) -> datetime | None:
-    # A day more or less of the two clocks does not matter here; which it is in force is the database's word.
+def _days_from_now(days: int) -> datetime | None:
+    # The exact second does not matter here, so the process' clock will do; the database decides whether a
+    # mute is in force.
     return timezone.now() + timedelta(days=days) if days else None
 
 
@@ -84,7 +85,7 @@ class BulkForm(DecisionForm):
         self.fields["deed"] = forms.ChoiceField(choices=[(name, name) for name in BULK])
 
     def numbers(self) -> list[int]:
-        """The cases that were chosen; what is no number is left out."""
-        given = self.data.getlist("case") if hasattr(self.data, "getlist") else []
-        found = dict.fromkeys(int(one) for one in given if one.isascii() and one.isdigit() and len(one) < 19)
+        """The ids of the selected cases; invalid ones are ignored."""
+        values = self.data.getlist("case") if hasattr(self.data, "getlist") else []
+        found = dict.fromkeys(int(value) for value in values if value.isascii() and value.isdigit() and len(value) < 19)
         return list(found)[: self.MOST]

@@ -1,4 +1,4 @@
-"""What a moderator does with all public pictures of a member, and how far it is."""
+"""Moderation page of a member: hide all their public items, restore them, and the progress of that."""
 
 from __future__ import annotations
 
@@ -23,7 +23,8 @@ from gallery.moderation.staff_pages.views import moderators
 @require_http_methods(["GET", "HEAD", "POST"])
 @moderators("gallery.decide_case")
 def pictures(request: HttpRequest, username: str) -> HttpResponse:
-    """GET: the page with what was done. POST: hide all of them (`deed=hide`), or show those of a deed again."""
+    """GET: the page with what was done. POST: hide all of them (`deed=hide`), or restore those of one bulk
+    hide."""
     member = get_object_or_404(User, username=username)
     here = reverse("moderation_member", args=[member.username])
     if request.method == "POST":
@@ -33,11 +34,11 @@ def pictures(request: HttpRequest, username: str) -> HttpResponse:
     context = {
         "member": member,
         "public": case_lists.counted(Item.objects.public().filter(user=member)),
-        "deeds": [(deed, _can_be_shown(deed, done)) for deed in done],
+        "deeds": [(deed, _can_be_restored(deed, done)) for deed in done],
         "going": any(deed.done_at is None for deed in done),
         "reasons": reasons.choices(),
         "suggested": reasons.RULES,
-        "not_theirs": _not_theirs(member, user_of(request)),
+        "not_theirs": _refusal(member, user_of(request)),
     }
     part = request.headers.get("HX-Request") == "true"
     return page(
@@ -47,8 +48,8 @@ def pictures(request: HttpRequest, username: str) -> HttpResponse:
     )
 
 
-def _not_theirs(member: User, moderator: User) -> str:
-    """Why they may not act upon that member; empty where they may."""
+def _refusal(member: User, moderator: User) -> str:
+    """Why the moderator may not decide about that member; empty where they may."""
     if sanctions.outranks(moderator, member):
         return ""
     if member.pk == moderator.pk:
@@ -56,18 +57,18 @@ def _not_theirs(member: User, moderator: User) -> str:
     return _("This is about staff: an administrator decides it.")
 
 
-def _can_be_shown(deed: AccountDeed, all_of_them: list[AccountDeed]) -> bool:
-    taken = any(one.of_id == deed.pk for one in all_of_them)
-    return deed.of_id is None and deed.done_at is not None and not taken
+def _can_be_restored(deed: AccountDeed, deeds: list[AccountDeed]) -> bool:
+    is_undone = any(deed_.of_id == deed.pk for deed_ in deeds)
+    return deed.of_id is None and deed.done_at is not None and not is_undone
 
 
 def _act(request: HttpRequest, member: User) -> None:
     moderator = user_of(request)
-    told = request.POST.get("own_words", "").strip() or request.POST.get("reason", "").strip()
-    told = told.replace("\x00", "")[:200]
+    reason = request.POST.get("own_words", "").strip() or request.POST.get("reason", "").strip()
+    reason = reason.replace("\x00", "")[:200]
     try:
         if request.POST.get("deed") == "hide":
-            bulk_hide.hide_all(member, moderator, told or reasons.RULES, request.POST.get("note", "")[:500])
+            bulk_hide.hide_all(member, moderator, reason or reasons.RULES, request.POST.get("note", "")[:500])
             messages.success(request, _("Their public pictures are being hidden."))
         else:
             number = request.POST.get("of", "")
@@ -77,10 +78,10 @@ def _act(request: HttpRequest, member: User) -> None:
             ).first()
             if of is None:
                 raise bulk_hide.NothingToHide
-            bulk_hide.show_again(of.case, moderator, told)
+            bulk_hide.show_again(of.case, moderator, reason)
             messages.success(request, _("Their pictures are being shown again."))
     except bulk_hide.NotAllowed:
-        messages.error(request, _not_theirs(member, moderator))
+        messages.error(request, _refusal(member, moderator))
     except bulk_hide.Busy:
         messages.error(request, _("The last one is still going on. Wait until it is done."))
     except bulk_hide.NothingToHide:

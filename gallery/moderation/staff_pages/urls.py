@@ -1,4 +1,4 @@
-"""Addresses of the desk, under /admin/moderation/."""
+"""URLs of the moderation pages, under /admin/moderation/."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""The desk's pages and deeds. Everything works as plain forms; scripts get parts of the same pages."""
+"""Moderation pages: grid of cases, panel, decisions, undo. All works as plain forms; scripts fetch parts of the
+pages."""
 
 from __future__ import annotations
 
@@ -36,7 +37,7 @@ NOT_YOURS = gettext_lazy("Not yours to decide: it is about yourself, about staff
 
 
 def moderators(permission: str = "gallery.view_case") -> Callable[[View], View]:
-    """Only for staff with that permission; others are asked to sign in, or refused."""
+    """View decorator: staff with that permission only; others are sent to sign in, or get 403."""
 
     def guard(view: View) -> View:
         @functools.wraps(view)
@@ -53,28 +54,28 @@ def moderators(permission: str = "gallery.view_case") -> Callable[[View], View]:
 @require_safe
 @moderators()
 def desk(request: HttpRequest) -> HttpResponse:
-    """The grid of one tab, and the case that is looked at beside it."""
-    wanted = Filter.read(request.GET)
-    found = case_lists.page(wanted)
-    looked_at = _looked_at(request, found.rows)
-    shown = [case_tiles.CaseTile(case, wanted.address(case=case.pk)) for case in found.rows]
+    """The grid of one tab, with the panel of the selected case."""
+    filter_ = Filter.read(request.GET)
+    found = case_lists.page(filter_)
+    selected = _selected_case(request, found.rows)
+    grid = [case_tiles.CaseTile(case, filter_.address(case=case.pk)) for case in found.rows]
     context: dict[str, Any] = {
-        **_around(request, wanted),
-        "tiles": shown,
-        "older": wanted.address(after=found.older) if found.older else "",
-        "newest": wanted.address(after="") if wanted.after else "",
-        "looked_at": looked_at,
-        "last_number": max((case.pk for case in found.rows), default=0) if not wanted.after else 0,
+        **_page_context(request, filter_),
+        "tiles": grid,
+        "older": filter_.address(after=found.older) if found.older else "",
+        "newest": filter_.address(after="") if filter_.after else "",
+        "looked_at": selected,
+        "last_number": max((case.pk for case in found.rows), default=0) if not filter_.after else 0,
     }
-    if looked_at is not None:
-        context |= case_panel.context(looked_at, user_of(request))
+    if selected is not None:
+        context |= case_panel.context(selected, user_of(request))
     response = page(request, "moderation/staff_pages/cases.html", context)
     if request.GET.get("blur") in ("on", "off"):
         _remember_blur(request, response, request.GET["blur"])
     return response
 
 
-def _looked_at(request: HttpRequest, rows: list[Case]) -> Case | None:
+def _selected_case(request: HttpRequest, rows: list[Case]) -> Case | None:
     number = _number(request.GET.get("case", ""))
     if number is not None:
         found = case_lists.one(number)
@@ -88,12 +89,12 @@ def _number(text: str) -> int | None:
     return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None
 
 
-def _around(request: HttpRequest, wanted: Filter) -> dict[str, Any]:
-    """What stands around the grid on every answer."""
+def _page_context(request: HttpRequest, filter_: Filter) -> dict[str, Any]:
+    """Context of what surrounds the grid, for every response."""
     blur = request.GET.get("blur") or request.COOKIES.get(BLUR_COOKIE, "on")
     return {
-        "wanted": wanted,
-        "tabs": case_lists.tabs(wanted),
+        "wanted": filter_,
+        "tabs": case_lists.tabs(filter_),
         "reason_choices": case_lists.reason_choices(),
         "blur": blur != "off",
         "last": _last(request),
@@ -109,7 +110,7 @@ def _remember_blur(request: HttpRequest, response: HttpResponse, value: str) -> 
 
 
 def _last(request: HttpRequest) -> dict[str, Any] | None:
-    """What the moderator decided last, in words, with the way back."""
+    """The moderator's last decision as text, with what undoing it needs."""
     batch = decisions.last_batch(user_of(request))
     if not batch:
         return None
@@ -125,13 +126,13 @@ def _last(request: HttpRequest) -> dict[str, Any] | None:
 @moderators()
 def look(request: HttpRequest, number: int) -> HttpResponse:
     """The panel alone, for scripts."""
-    wanted = Filter.read(request.GET)
-    return page(request, "moderation/staff_pages/_case_panel.html", _panel(request, _case(number), wanted))
+    filter_ = Filter.read(request.GET)
+    return page(request, "moderation/staff_pages/_case_panel.html", _panel(request, _case(number), filter_))
 
 
-def _panel(request: HttpRequest, case: Case, wanted: Filter) -> dict[str, Any]:
+def _panel(request: HttpRequest, case: Case, filter_: Filter) -> dict[str, Any]:
     return {
-        **_around(request, wanted),
+        **_page_context(request, filter_),
         "looked_at": case,
         **case_panel.context(case, user_of(request)),
     }
@@ -147,7 +148,7 @@ def _case(number: int) -> Case:
 @require_safe
 @moderators()
 def case_page(request: HttpRequest, number: int) -> HttpResponse:
-    """One case with all that was ever done in it."""
+    """One case with its full history."""
     case = _case(number)
     trail = AuditEntry.objects.filter(case=case.pk).select_related("actor").order_by("number")[:200]
     context = {
@@ -163,7 +164,7 @@ def case_page(request: HttpRequest, number: int) -> HttpResponse:
 @require_safe
 @moderators()
 def picture(request: HttpRequest, number: int, size: str) -> HttpResponse:
-    """The picture that a case is about, hidden or not, for moderators."""
+    """The picture that a case is about, hidden or not."""
     case = _case(number)
     item = case_tiles.picture_of(case)
     if item is None and case.comment is not None:
@@ -179,14 +180,14 @@ def picture(request: HttpRequest, number: int, size: str) -> HttpResponse:
 @require_safe
 @moderators()
 def news(request: HttpRequest) -> HttpResponse:
-    """How many cases came since the newest that the page shows; nothing in it moves."""
-    wanted = Filter.read(request.GET)
+    """How many cases were added since the newest on the page, which itself stays as it is."""
+    filter_ = Filter.read(request.GET)
     since = _number(request.GET.get("since", "")) or 0
     context = {
-        "wanted": wanted,
+        "wanted": filter_,
         "since": since,
-        "fresh": case_lists.newer(wanted, since),
-        "tabs": case_lists.tabs(wanted),
+        "fresh": case_lists.newer(filter_, since),
+        "tabs": case_lists.tabs(filter_),
         "part": True,
     }
     return page(request, "moderation/staff_pages/_new_cases.html", context)
@@ -195,58 +196,58 @@ def news(request: HttpRequest) -> HttpResponse:
 @require_POST
 @moderators("gallery.decide_case")
 def decide(request: HttpRequest, number: int) -> HttpResponse:
-    """Decide one case, and go on to the next."""
-    wanted = Filter.read(request.GET)
+    """Decide one case, then go on to the next."""
+    filter_ = Filter.read(request.GET)
     case = _case(number)
     form = DecisionForm(request.POST)
     if not form.is_valid():
-        return _said(request, wanted, case, _fault(form), status=422)
+        return _message_response(request, filter_, case, _form_errors(form), status=422)
     if case.decision and not (form.bans and case.decision in decisions.AGAINST):
-        return _said(request, wanted, case, _decided_words(case))
+        return _message_response(request, filter_, case, _decided_words(case))
     if form.is_to_be_asked:
         return page(
             request,
             "moderation/staff_pages/_confirm.html"
-            if _is_part(request)
+            if _is_htmx(request)
             else "moderation/staff_pages/confirm.html",
-            {**_panel(request, case, wanted), "given": form.cleaned_data},
+            {**_panel(request, case, filter_), "given": form.cleaned_data},
         )
     if case.decision:
-        return _ban(request, wanted, case, form)
+        return _ban(request, filter_, case, form)
     try:
         decided = decisions.decide(number, user_of(request), form.verdict())
     except AlreadyDecided as late:
-        return _said(request, wanted, late.case, _decided_words(late.case))
+        return _message_response(request, filter_, late.case, _decided_words(late.case))
     except NotAllowed:
-        return _said(
+        return _message_response(
             request,
-            wanted,
+            filter_,
             case,
             NOT_YOURS,
         )
     except NotPossible:
-        return _said(request, wanted, case, _("That cannot be done any more: what it is about changed."))
+        return _message_response(request, filter_, case, _("That cannot be done any more: what it is about changed."))
     except ValueError:
-        return _said(request, wanted, case, _("That does not end this kind of case."))
-    return _went(request, wanted, [decided], form.cleaned_data.get("next"))
+        return _message_response(request, filter_, case, _("That does not end this kind of case."))
+    return _next_response(request, filter_, [decided], form.cleaned_data.get("next"))
 
 
-def _ban(request: HttpRequest, wanted: Filter, case: Case, form: DecisionForm) -> HttpResponse:
-    """What was decided stands; the member is banned for it all the same."""
+def _ban(request: HttpRequest, filter_: Filter, case: Case, form: DecisionForm) -> HttpResponse:
+    """Ban the member of a decided case; its decision stays."""
     name = {"name": case.user.username}
     try:
         banned = decisions.ban(case.pk, user_of(request), form.verdict())
     except Already:
-        return _said(request, wanted, case, _("%(name)s is banned already; nothing was changed.") % name)
+        return _message_response(request, filter_, case, _("%(name)s is banned already; nothing was changed.") % name)
     except NotAllowed:
-        return _said(request, wanted, case, NOT_YOURS)
+        return _message_response(request, filter_, case, NOT_YOURS)
     except NotPossible:
-        return _said(request, wanted, case, _("That cannot be done any more: what it is about changed."))
+        return _message_response(request, filter_, case, _("That cannot be done any more: what it is about changed."))
     words = _("%(name)s is banned. The earlier decision still stands.") % name
-    return _went(request, wanted, [banned], banned.pk, words)
+    return _next_response(request, filter_, [banned], banned.pk, words)
 
 
-def _fault(form: DecisionForm) -> str:
+def _form_errors(form: DecisionForm) -> str:
     return " ".join(str(fault) for faults in form.errors.values() for fault in faults)
 
 
@@ -256,76 +257,76 @@ def _decided_words(case: Case) -> str:
     return _("Already decided by %(name)s: %(decision)s.") % {"name": by, "decision": word}
 
 
-def _is_part(request: HttpRequest) -> bool:
+def _is_htmx(request: HttpRequest) -> bool:
     return request.headers.get("HX-Request") == "true"
 
 
-def _said(
-    request: HttpRequest, wanted: Filter, case: Case, words: str | Promise, status: int = 200
+def _message_response(
+    request: HttpRequest, filter_: Filter, case: Case, words: str | Promise, status: int = 200
 ) -> HttpResponse:
-    """Tell why nothing was done, with the case as it is now."""
-    if not _is_part(request):
+    """Show why nothing was done, with the case as it is now."""
+    if not _is_htmx(request):
         messages.error(request, str(words))
-        return HttpResponseRedirect(wanted.address(case=case.pk))
+        return HttpResponseRedirect(filter_.address(case=case.pk))
     fresh = _case(case.pk)
-    context = _panel(request, fresh, wanted) | {
-        "said": words, "changed": [case_tiles.CaseTile(fresh, wanted.address(case=fresh.pk))],
+    context = _panel(request, fresh, filter_) | {
+        "said": words, "changed": [case_tiles.CaseTile(fresh, filter_.address(case=fresh.pk))],
     }  # fmt: skip
     return page(request, "moderation/staff_pages/_decision_response.html", context, status=status)
 
 
-def _went(
-    request: HttpRequest, wanted: Filter, done: Iterable[Case], following: int | None, said: str = ""
+def _next_response(
+    request: HttpRequest, filter_: Filter, done: Iterable[Case], following: int | None, message: str = ""
 ) -> HttpResponse:
-    """On to the next case; what was decided stays in its place, darkened."""
+    """Go on to the next case; those decided stay in the grid, dimmed."""
     done = list(done)
     after = case_lists.one(following) if following else None
     if after is None and done:
-        after = case_lists.next_open(wanted, done[-1])
-    if not _is_part(request):
-        if said:
-            messages.success(request, said)
-        return HttpResponseRedirect(wanted.address(case=after.pk if after else ""))
+        after = case_lists.next_open(filter_, done[-1])
+    if not _is_htmx(request):
+        if message:
+            messages.success(request, message)
+        return HttpResponseRedirect(filter_.address(case=after.pk if after else ""))
     changed = [case_lists.one(case.pk) for case in done]
     context: dict[str, Any] = {
-        **_around(request, wanted),
+        **_page_context(request, filter_),
         "changed": [
-            case_tiles.CaseTile(case, wanted.address(case=case.pk)) for case in changed if case is not None
+            case_tiles.CaseTile(case, filter_.address(case=case.pk)) for case in changed if case is not None
         ],
-        "said": said,
+        "said": message,
         "looked_at": None,
     }
     if after is not None:
-        context |= _panel(request, case_lists.one(after.pk) or after, wanted)
+        context |= _panel(request, case_lists.one(after.pk) or after, filter_)
     return page(request, "moderation/staff_pages/_decision_response.html", context)
 
 
 @require_POST
 @moderators("gallery.decide_case")
 def bulk(request: HttpRequest) -> HttpResponse:
-    """The same decision on all that were selected; each is a transaction, one undo takes all back."""
-    wanted = Filter.read(request.GET)
+    """Apply one decision to all selected cases; each is a transaction, and one undo takes all back."""
+    filter_ = Filter.read(request.GET)
     form = BulkForm(request.POST)
     numbers = form.numbers()
     if not form.is_valid() or not numbers:
         messages.error(request, _("Select cases first, then choose what to do with them."))
-        return _home(request, wanted)
+        return _list_response(request, filter_)
     if form.is_to_be_asked:
-        chosen = [case for case in (case_lists.one(number) for number in numbers) if case is not None]
-        members = {case.user_id: case.user for case in chosen}
+        selected_cases = [case for case in (case_lists.one(number) for number in numbers) if case is not None]
+        members = {case.user_id: case.user for case in selected_cases}
         context = {
-            **_around(request, wanted), "given": form.cleaned_data, "chosen": chosen,
-            "members": [(one, case_panel.ends_words(one,
-                case_panel.sanctions.consequences(one))) for one in members.values()],
+            **_page_context(request, filter_), "given": form.cleaned_data, "chosen": selected_cases,
+            "members": [(member, case_panel.ends_words(member,
+                case_panel.sanctions.consequences(member))) for member in members.values()],
         }  # fmt: skip
         name = (
             "moderation/staff_pages/_confirm_bulk.html"
-            if _is_part(request)
+            if _is_htmx(request)
             else "moderation/staff_pages/confirm_bulk.html"
         )
         return page(request, name, context)
     done, left = _decide_all(request, numbers, form)
-    return _went(request, wanted, done, form.cleaned_data.get("next"), _bulk_words(len(done), left))
+    return _next_response(request, filter_, done, form.cleaned_data.get("next"), _bulk_words(len(done), left))
 
 
 def _decide_all(request: HttpRequest, numbers: list[int], form: BulkForm) -> tuple[list[Case], int]:
@@ -354,8 +355,8 @@ def _bulk_words(done: int, left: int) -> str:
 @require_POST
 @moderators("gallery.decide_case")
 def undo(request: HttpRequest) -> HttpResponse:
-    """Take the last decision back, or all of the last key press."""
-    wanted = Filter.read(request.GET)
+    """Undo the last decision, or all of the last action."""
+    filter_ = Filter.read(request.GET)
     reopened, stuck = decisions.take_back(user_of(request), _batch(request))
     if not reopened and not stuck:
         words = _("There is nothing to take back.")
@@ -370,17 +371,17 @@ def undo(request: HttpRequest) -> HttpResponse:
             len(stuck),
         ) % {"n": len(stuck)}
     following = reopened[0].pk if reopened else None
-    return _went(request, wanted, [*reopened, *stuck], following, words)
+    return _next_response(request, filter_, [*reopened, *stuck], following, words)
 
 
 def _batch(request: HttpRequest) -> str:
-    """What was decided with one key, by its name; PostgreSQL takes no NUL in any."""
+    """The key of the action to undo; NUL is dropped, which PostgreSQL rejects."""
     return request.POST.get("batch", "").replace("\x00", "")[:22]
 
 
-def _home(request: HttpRequest, wanted: Filter) -> HttpResponse:
-    address = wanted.address()
-    if _is_part(request):
+def _list_response(request: HttpRequest, filter_: Filter) -> HttpResponse:
+    address = filter_.address()
+    if _is_htmx(request):
         return HttpResponse(status=204, headers={"HX-Redirect": address})
     return HttpResponseRedirect(address)
 
@@ -388,15 +389,15 @@ def _home(request: HttpRequest, wanted: Filter) -> HttpResponse:
 @require_POST
 @moderators()
 def blur(request: HttpRequest) -> HttpResponse:
-    """Remember whether pictures are blurred; for those without scripts."""
-    wanted = Filter.read(QueryDict(request.POST.get("query", "")[:300]))
-    response = HttpResponseRedirect(wanted.address(case=_number(request.POST.get("case", "")) or ""))
+    """Remember whether pictures are blurred, for browsers without scripts."""
+    filter_ = Filter.read(QueryDict(request.POST.get("query", "")[:300]))
+    response = HttpResponseRedirect(filter_.address(case=_number(request.POST.get("case", "")) or ""))
     _remember_blur(request, response, "on" if request.POST.get("blur") else "off")
     return response
 
 
 def landing(request: HttpRequest) -> HttpResponse | None:
-    """Where a moderator arrives in the panel who is nothing more: the desk."""
+    """The moderation page as landing page of the admin, for staff who are moderators only."""
     user = request.user
     if user.has_perm("gallery.view_case") and not user.has_perm("accounts.view_ledgerentry"):
         return HttpResponseRedirect(reverse("moderation"))
