@@ -94,9 +94,14 @@ def needs_none(to: str) -> Q:
     ).order_by("pk")
     of_personal = memberships.values("account__plan__reviewed_first")[:1]
     required = Least(
-        Greatest(Coalesce(Subquery(of_account), Value(default)), Coalesce(Subquery(of_personal), Value(default))), cap
+        Greatest(
+            Coalesce(Subquery(of_account), Value(default)), Coalesce(Subquery(of_personal), Value(default))
+        ),
+        cap,
     )
-    public_items = Item.objects.public().filter(user=OuterRef(f"{to}user")).order_by().values("pk")[:_MOST_COUNTED]
+    public_items = (
+        Item.objects.public().filter(user=OuterRef(f"{to}user")).order_by().values("pk")[:_MOST_COUNTED]
+    )
     is_known = GreaterThanOrEqual(_Count(public_items), required)
     published = Case.objects.filter(
         item=OuterRef(f"{to}pk"), kind=Case.Kind.REVIEW, decision=Case.Decision.PUBLISH

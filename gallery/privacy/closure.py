@@ -1,6 +1,6 @@
-"""A member wants to delete the account: a wish, a grace in which it can be taken back; then `erasing` does it.
+"""Account deletion: request, grace period in which it can be cancelled, then `erasure` carries it out.
 
-An organisation goes the same way, by the wish of one of its owners.
+An organisation is deleted in the same way, at the request of one of its owners.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from gallery.privacy import closure, erasure
 log = structlog.get_logger(__name__)
 AT_ONCE = 5
 _last = 0
-"""The wish that the last turn came to; 0: the next begins with the oldest."""
+"""Primary key of the last request processed; 0: the next run starts with the oldest."""
 
 WORDS = {
     "staff": _("Staff cannot delete their account: an administrator takes the staff rights away first."),
@@ -38,11 +38,11 @@ WORDS = {
     "another": _("Another account of yours is being deleted. One at a time."),
     "no_account": _("There is no account of your own to delete."),
 }
-"""What has to be done first, by the code of what is in the way."""
+"""What has to be done first, by code of the obstacle."""
 
 
 class CannotClose(Exception):
-    """The account cannot be deleted as things are; `code` is one of `WORDS`."""
+    """The account can't be deleted as things are; `code` is a key of `WORDS`."""
 
     def __init__(self, code: str) -> None:
         self.code = code
@@ -50,21 +50,21 @@ class CannotClose(Exception):
 
 
 def open_wish(user: User) -> Closure | None:
-    """The wish that stands to delete the member's own account, if any."""
-    return _standing().filter(user=user, account__kind=Account.Kind.USER).first()
+    """The pending request to delete the member's own account, or None."""
+    return _pending().filter(user=user, account__kind=Account.Kind.USER).first()
 
 
 def wish_for(account: Account) -> Closure | None:
-    """The wish that stands to delete that account, if any."""
-    return _standing().filter(account=account).first()
+    """The pending request to delete that account, or None."""
+    return _pending().filter(account=account).first()
 
 
-def _standing() -> QuerySet[Closure]:
+def _pending() -> QuerySet[Closure]:
     return Closure.objects.filter(called_off_at__isnull=True, finished_at__isnull=True)
 
 
 def obstacles(user: User) -> list[str]:
-    """Why the member's own account cannot be deleted now, as codes of `WORDS`."""
+    """Obstacles to deleting the member's own account, as keys of `WORDS`."""
     found = []
     if user.is_staff or user.is_superuser:
         found.append("staff")
@@ -74,11 +74,11 @@ def obstacles(user: User) -> list[str]:
 
 
 def _owned_alone(user: User) -> bool:
-    """Whether an organisation would be left without an owner."""
+    """Whether an organisation would be left without an active owner."""
     owned = Membership.objects.filter(
         user=user, role=Membership.Role.OWNER, account__kind=Account.Kind.ORGANIZATION
     ).exclude(account__status=Account.Status.CLOSED)
-    # Nor with one alone who is kept out.
+    # A banned co-owner does not count.
     others = Membership.objects.filter(
         account=OuterRef("account"), role=Membership.Role.OWNER, user__is_active=True
     )
@@ -86,22 +86,23 @@ def _owned_alone(user: User) -> bool:
 
 
 def request_closure(user: User, organization: Account | None = None) -> Closure:
-    """Put the wish down: nothing new may be made from now on, after the grace all goes. Raises CannotClose.
+    """Request deletion: nothing new may be made from now on, and after the grace period all is deleted. Raises
+    CannotClose.
 
-    With `organization`, which the user owns, that one goes and the user stays. Raises NotYourRole there.
+    With `organization`, which the user owns, that is deleted and the user stays; raises NotYourRole as well.
     """
     if organization is not None:
         roles.require(user, organization, roles.MANAGING)
     with transaction.atomic():
         if organization is not None:
-            # Of two owners who ask at once the second finds the wish of the first.
+            # Of two owners who ask at once the second finds the first one's request.
             organization = Account.objects.select_for_update().get(pk=organization.pk)
-        # No key: who tells them of their credits, with the account locked, need not wait.
+        # Without the key lock: who notifies them about credits, with the account locked, need not wait.
         User.objects.select_for_update(no_key=True).get(pk=user.pk)
         account = organization or personal_account(user)
         if account is None or account.status == Account.Status.CLOSED:
             raise CannotClose("no_account")
-        standing = wish_for(account) or _standing().filter(user=user).first()
+        standing = wish_for(account) or _pending().filter(user=user).first()
         if standing is not None:
             if standing.account_id != account.pk:
                 raise CannotClose("another")
@@ -113,7 +114,7 @@ def request_closure(user: User, organization: Account | None = None) -> Closure:
             user=user,
             account=account,
             due_at=due,
-            # A receipt goes to nobody who has not shown that the address is theirs; the page has it.
+            # No receipt to an unconfirmed address; the receipt page is there all the same.
             address=user.email if email_addresses.may_be_written_to(user, user.email) else "",
             language=user.language,
         )
@@ -121,81 +122,83 @@ def request_closure(user: User, organization: Account | None = None) -> Closure:
         Account.objects.filter(pk=account.pk, status=Account.Status.ACTIVE).update(
             status=Account.Status.CLOSING
         )
-        _tell(wish, "closing", due_at=wish.due_at.isoformat())
+        _notify(wish, "closing", due_at=wish.due_at.isoformat())
     return wish
 
 
-def _tell(wish: Closure, what: str, **params: Any) -> None:
-    """Tell the member; of an organisation everybody who acts for it."""
+def _notify(wish: Closure, event: str, **params: Any) -> None:
+    """Notify the member; for an organisation everybody who acts for it."""
     account = wish.account
     personal = account.kind == Account.Kind.USER
-    kind = f"account.{what}" if personal else f"organization.{what}"
-    for one in [wish.user] if personal else User.objects.filter(memberships__account=account):
-        notices.notify(one, kind, link=_page(account), name=account.name, **params)
+    kind = f"account.{event}" if personal else f"organization.{event}"
+    for recipient in [wish.user] if personal else User.objects.filter(memberships__account=account):
+        notices.notify(recipient, kind, link=_page_url(account), name=account.name, **params)
 
 
-def _page(account: Account) -> str:
+def _page_url(account: Account) -> str:
     if account.kind == Account.Kind.USER:
         return "/account/delete/"
     return f"/account/organizations/{account.pk}/"
 
 
 def cancel(wish: Closure) -> bool:
-    """Take the wish back, while nothing was removed yet; False where it is too late."""
+    """Cancel the request while nothing was deleted yet; returns False where it is too late."""
     with transaction.atomic():
-        stands = _standing().filter(pk=wish.pk, begun_at__isnull=True)
-        if not stands.update(called_off_at=Now(), address=""):
+        pending = _pending().filter(pk=wish.pk, begun_at__isnull=True)
+        if not pending.update(called_off_at=Now(), address=""):
             return False
         Account.objects.filter(pk=wish.account_id, status=Account.Status.CLOSING).update(
             status=Account.Status.ACTIVE
         )
-        _tell(wish, "kept")
+        _notify(wish, "kept")
     return True
 
 
 def due() -> QuerySet[Closure]:
-    """Wishes whose grace is over."""
-    return _standing().filter(due_at__lte=Now())
+    """Requests whose grace period is over."""
+    return _pending().filter(due_at__lte=Now())
 
 
 def run_once() -> bool:
-    """The chore: go on with wishes whose grace is over; whether anything was done, or there are others to look at."""
+    """Background job: continue with due requests. Returns whether anything was done, or there are more to
+    process."""
     global _last
     rows = due().select_related("user", "account")
-    # From where the last turn came to: those that wait until nothing of theirs is under way hide no other.
+    # Continue after the last one: requests that wait for running predictions must not block others.
     found = list(rows.filter(pk__gt=_last).order_by("pk")[:AT_ONCE])
     did = len(found) == AT_ONCE
     _last = found[-1].pk if did else 0
     for wish in found:
         try:
-            did = _go_on(wish) or did
+            did = _process(wish) or did
         except Exception:
-            # One that cannot go must not stand before all others: it is tried again in an hour.
+            # A failing one must not block all others: it is tried again in an hour.
             log.exception("closure_broke", closure=wish.pk)
-            _standing().filter(pk=wish.pk).update(due_at=Now() + timedelta(hours=1))
+            _pending().filter(pk=wish.pk).update(due_at=Now() + timedelta(hours=1))
     return did
 
 
-def _go_on(wish: Closure) -> bool:
+def _process(wish: Closure) -> bool:
     if wish.begun_at is not None:
         return erasure.go_on(wish)
     with transaction.atomic():
-        # Of two owners who go at once the second waits here, or at the same row where they leave, and finds one gone.
+        # Lock the organisations: of two owners deleted at once (or one leaving) the second waits, and finds
+        # the other gone.
         shared = Membership.objects.filter(user=wish.user, account__kind=Account.Kind.ORGANIZATION)
         list(Account.objects.select_for_update().filter(pk__in=shared.values("account")).order_by("pk"))
         if erasure.is_personal(wish) and obstacles(wish.user):
-            # Something came in the way since it was asked for: looked at again tomorrow.
-            _standing().filter(pk=wish.pk, begun_at__isnull=True).update(due_at=Now() + timedelta(days=1))
+            # An obstacle has appeared since the request: tried again tomorrow.
+            _pending().filter(pk=wish.pk, begun_at__isnull=True).update(due_at=Now() + timedelta(days=1))
         else:
             erasure.begin(wish)
     return True
 
 
 def export_option(request: HttpRequest, user: User) -> blocked_login.WayOut:
-    """A copy of everything."""
+    """The data export, for the page of blocked users."""
     return blocked_login.WayOut(gettext("Take everything along"), reverse("export"), "file-archive")
 
 
 def keep_account_url(user: User) -> str:
-    """Whoever signs in while their account is about to be deleted can keep it, before anything else."""
+    """Where a user signs in whose account is about to be deleted: the page to keep it."""
     return reverse("account_close") if closure.open_wish(user) is not None else ""

@@ -1,8 +1,8 @@
-"""What a wish to delete an account does once its grace is over: stage by stage everything goes, and is counted.
+"""Erasure of an account after the grace period, in stages; what is deleted is counted for the receipt.
 
-Every stage looks at what is left and removes some of it, so that it may be killed anywhere and goes on. Bare rows stay
-for the books, emptied of words by `emptying`; all that stays is named in `kept`. The user's row is emptied too, its
-name becomes `deleted-` and a number.
+Each stage deletes some of what is left, so that it can be killed anywhere and continues. Bare rows stay for the
+books, cleared by `anonymization`; `retention` lists all that stays. The user's row is cleared too, and renamed
+`deleted-` and a number.
 """
 
 from __future__ import annotations
@@ -48,37 +48,37 @@ PREDICTIONS = "predictions"
 
 
 def is_personal(wish: Closure) -> bool:
-    """Whether it is a member who goes, not an organisation."""
+    """Whether a member's account is deleted, not an organisation."""
     return wish.account.kind == Account.Kind.USER
 
 
 def begin(wish: Closure) -> None:
-    """Close every door, once."""
+    """Block sign-in and tokens; once."""
     with transaction.atomic():
         if not Closure.objects.filter(pk=wish.pk, called_off_at__isnull=True, begun_at__isnull=True).update(
             begun_at=Now()
         ):
             return
-        theirs = Q(account=wish.account)
+        owned = Q(account=wish.account)
         if is_personal(wish):
             User.objects.filter(pk=wish.user_id).update(is_active=False)
-            theirs |= Q(user=wish.user)
+            owned |= Q(user=wish.user)
         Account.objects.filter(pk=wish.account_id).update(status=Account.Status.CLOSING)
-        tokens = ApiToken.objects.filter(theirs, revoked_at__isnull=True).update(revoked_at=Now())
+        tokens = ApiToken.objects.filter(owned, revoked_at__isnull=True).update(revoked_at=Now())
         _count(wish, "tokens", tokens)
-        # Those of deleted pictures have told nothing for long, and count all the same.
+        # Those whose data was removed long ago count as well.
         _count(wish, PREDICTIONS, Prediction.objects.owned_by(wish.account).count())
 
 
 def go_on(wish: Closure) -> bool:
-    """Remove some of what is left, of the first stage that has anything; whether anything was done."""
+    """Delete some of what is left, from the first stage that has anything. Returns whether anything was done."""
     if is_personal(wish):
-        # A ban whose time was over meanwhile has let them in again.
+        # A ban that has expired meanwhile made them active again.
         User.objects.filter(pk=wish.user_id, is_active=True).update(is_active=False)
     if personal_data.end_live(wish.account):
         return True
     if not personal_data.is_quiet(wish.account):
-        # A provider that is still at work is waited for; the sweep asks it to stop.
+        # Wait for a provider that is still at work; the sweep asks it to stop.
         return False
     for name, remove in STAGES if is_personal(wish) else STAGES_OF_ALL:
         removed = remove(wish)
@@ -100,23 +100,23 @@ def _count(wish: Closure, name: str, number: int) -> None:
 
 
 def _items(wish: Closure) -> int:
-    some = list(Item.objects.filter(account=wish.account)[:BATCH])
-    tags = set(ItemTag.objects.filter(item__in=some).values_list("tag_id", flat=True))
-    anonymization.log_of(Item, [item.pk for item in some])
-    for item in some:
+    batch = list(Item.objects.filter(account=wish.account)[:BATCH])
+    tags = set(ItemTag.objects.filter(item__in=batch).values_list("tag_id", flat=True))
+    anonymization.log_of(Item, [item.pk for item in batch])
+    for item in batch:
         deletion.delete(item)
     item_tags.drop_unused(tags)
-    return len(some)
+    return len(batch)
 
 
 def _collections(wish: Closure) -> int:
     with transaction.atomic():
-        some = list(Collection.objects.filter(account=wish.account).values_list("pk", flat=True)[:BATCH])
-        Report.objects.filter(collection_id__in=some).delete()
+        batch = list(Collection.objects.filter(account=wish.account).values_list("pk", flat=True)[:BATCH])
+        Report.objects.filter(collection_id__in=batch).delete()
         for kind in (CollectionItem, CollectionEditor, ShareLink):
-            kind.objects.filter(collection_id__in=some).delete()
-        Collection.objects.filter(pk__in=some).delete()
-    return len(some)
+            kind.objects.filter(collection_id__in=batch).delete()
+        Collection.objects.filter(pk__in=batch).delete()
+    return len(batch)
 
 
 def _shares(wish: Closure) -> int:
@@ -159,8 +159,8 @@ def _notices(wish: Closure) -> int:
 
 def _delete_some(kind: type[Model], which: Q) -> int:
     rows = kind._default_manager
-    some = list(rows.filter(which).values_list("pk", flat=True)[: BATCH * 8])
-    return rows.filter(pk__in=some).delete()[0] if some else 0
+    batch = list(rows.filter(which).values_list("pk", flat=True)[: BATCH * 8])
+    return rows.filter(pk__in=batch).delete()[0] if batch else 0
 
 
 Stages = tuple[tuple[str, Callable[[Closure], int]], ...]
@@ -179,11 +179,11 @@ STAGES: Stages = (
     ("follows", _follows),
     ("notices", _notices),
 )
-"""What goes, in this order; each removes some and says how many, nothing where nothing is left."""
+"""The stages in order; each deletes some rows and returns how many, 0 where none are left."""
 
 
 def _finish(wish: Closure) -> None:
-    """Empty the rows that stay, end the account, and owe the receipt; all or nothing."""
+    """Clear the rows that stay, close the account, and send the receipt; all or nothing."""
     account, personal_one = wish.account, is_personal(wish)
     personal_data.forget_rest(wish.user if personal_one else None, account)
     if personal_one:
@@ -197,7 +197,7 @@ def _finish(wish: Closure) -> None:
         anonymization.account(account)
         if personal_one:
             anonymization.user(wish.user, account)
-        # Closed, then cleared; and an organisation before its members, as whoever suspends it has them.
+        # Close before clearing; and lock the organisation before its members, as suspending one does.
         Account.objects.filter(pk=account.pk).update(
             name=f"deleted-{wish.user_id}" if personal_one else f"deleted-organisation-{account.pk}",
             status=Account.Status.CLOSED,
@@ -206,7 +206,7 @@ def _finish(wish: Closure) -> None:
         )
         credits.clear(account, reason="The account was deleted.")
         if not personal_one:
-            _part_members(account)
+            _detach_members(account)
         if wish.address:
             named = {} if personal_one else {"name": account.name}
             notices.notify_address(
@@ -215,11 +215,12 @@ def _finish(wish: Closure) -> None:
             )  # fmt: skip
 
 
-def _part_members(account: Account) -> None:
-    """The members of an organisation act for themselves again."""
+def _detach_members(account: Account) -> None:
+    """Let the members of an organisation act for themselves again."""
     OrganizationInvitation.objects.filter(account=account).delete()
     for member in Membership.objects.filter(account=account).select_related("user"):
-        # The membership first: who chooses to act for it at this moment waits, and finds none.
+        # The membership first: a member who switches to the organisation at this moment waits, and finds
+        # none.
         member.delete()
         User.objects.filter(pk=member.user_id, account=account).update(
             account=management.personal_account_of(member.user)

@@ -128,8 +128,8 @@ def _collections(user: User, account: Account) -> Iterator[Row]:
         entries = collection.entries.select_related("item").order_by("place", "pk")
         yield {
             **fields(
-                collection, "public_id", "title", "description", "visibility", "published_at", "hidden_at", "hidden_reason",
-                "created_at",
+                collection, "public_id", "title", "description", "visibility", "published_at", "hidden_at",
+                "hidden_reason", "created_at",
             ),
             "items": [entry.item.public_id for entry in entries],
         }  # fmt: skip

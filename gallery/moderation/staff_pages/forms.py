@@ -87,5 +87,7 @@ class BulkForm(DecisionForm):
     def numbers(self) -> list[int]:
         """The ids of the selected cases; invalid ones are ignored."""
         values = self.data.getlist("case") if hasattr(self.data, "getlist") else []
-        found = dict.fromkeys(int(value) for value in values if value.isascii() and value.isdigit() and len(value) < 19)
+        found = dict.fromkeys(
+            int(value) for value in values if value.isascii() and value.isdigit() and len(value) < 19
+        )
         return list(found)[: self.MOST]

@@ -226,7 +226,9 @@ def decide(request: HttpRequest, number: int) -> HttpResponse:
             NOT_YOURS,
         )
     except NotPossible:
-        return _message_response(request, filter_, case, _("That cannot be done any more: what it is about changed."))
+        return _message_response(
+            request, filter_, case, _("That cannot be done any more: what it is about changed.")
+        )
     except ValueError:
         return _message_response(request, filter_, case, _("That does not end this kind of case."))
     return _next_response(request, filter_, [decided], form.cleaned_data.get("next"))
@@ -238,11 +240,15 @@ def _ban(request: HttpRequest, filter_: Filter, case: Case, form: DecisionForm) 
     try:
         banned = decisions.ban(case.pk, user_of(request), form.verdict())
     except Already:
-        return _message_response(request, filter_, case, _("%(name)s is banned already; nothing was changed.") % name)
+        return _message_response(
+            request, filter_, case, _("%(name)s is banned already; nothing was changed.") % name
+        )
     except NotAllowed:
         return _message_response(request, filter_, case, NOT_YOURS)
     except NotPossible:
-        return _message_response(request, filter_, case, _("That cannot be done any more: what it is about changed."))
+        return _message_response(
+            request, filter_, case, _("That cannot be done any more: what it is about changed.")
+        )
     words = _("%(name)s is banned. The earlier decision still stands.") % name
     return _next_response(request, filter_, [banned], banned.pk, words)
 
