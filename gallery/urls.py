@@ -1,4 +1,4 @@
-"""Addresses of the pages."""
+"""URLs of the gallery's pages, and of account pages that are mounted with them."""
 
 from __future__ import annotations
 

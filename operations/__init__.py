@@ -1,1 +1,2 @@
-"""The operator's desk: what the house made, cost and earned in any period, how its upstreams stand, and its rules."""
+"""Staff pages: dashboard of usage, cost and revenue, health of upstreams, members, site settings,
+announcements."""

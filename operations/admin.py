@@ -1,6 +1,6 @@
-"""The panel's overview, and the queue's own tables in it, to be read only.
+"""The admin's index page, and read-only admin of the task queue's tables.
 
-They are found by name, for one module alone may import the queue.
+The queue's models are looked up by name, since one module alone may import the queue.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ admin.site.index_title = _("Overview")
 _index = admin.site.index
 
 
-def _front(request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-    """The overview, or the desk for those who have no other business here."""
+def _index_page(request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+    """The admin index, or the moderation page for staff who are moderators only."""
     return landing(request) or _index(request, extra_context)
 
 
-admin.site.index = _front  # type: ignore[method-assign, assignment]
+admin.site.index = _index_page  # type: ignore[method-assign, assignment]
 
 _TASK = ("name", "func", "cluster", "started", "stopped", "attempt_count")
 _COLUMNS = {

@@ -1,4 +1,4 @@
-"""Announcements at the desk: written in both languages, shown for a time, taken back at once."""
+"""Staff page of announcements: written in both languages, shown for a period, withdrawn at once."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _LOCAL = "%Y-%m-%dT%H:%M"
 
 
 class AnnouncementForm(forms.ModelForm):
-    """What to say, to whom and until when."""
+    """Texts, link, audience and period of an announcement."""
 
     starts_at = forms.DateTimeField(
         label=gettext_lazy("From"),
@@ -54,7 +54,7 @@ class AnnouncementForm(forms.ModelForm):
         }
 
     def clean_link(self) -> str:
-        """A path of this house or an address that cannot run anything."""
+        """A path on this site or an https URL, so that nothing can be executed."""
         link = str(self.cleaned_data["link"]).strip()
         if link and not is_safe(link):
             raise forms.ValidationError(
@@ -63,19 +63,19 @@ class AnnouncementForm(forms.ModelForm):
         return link
 
     def clean(self) -> dict[str, Any]:
-        """It ends after it begins, and not in the past; in years that are one in every zone."""
-        given = super().clean() or {}
+        """The end is after the start and in the future; both dates are valid in every time zone."""
+        data = super().clean() or {}
         for name in ("starts_at", "ends_at"):
-            if given.get(name) is not None and not timezones.is_valid_day(given[name]):
+            if data.get(name) is not None and not timezones.is_valid_day(data[name]):
                 self.add_error(name, timezones.INVALID_DAY)
-        begins, ends = given.get("starts_at") or timezone.now(), given.get("ends_at")
+        begins, ends = data.get("starts_at") or timezone.now(), data.get("ends_at")
         if ends is not None and ends <= max(begins, timezone.now()):
             self.add_error("ends_at", _("This would be over before anybody reads it."))
-        return given
+        return data
 
 
 def is_safe(link: str) -> bool:
-    """Whether a link leads into this house or to an https address, and to nothing that runs."""
+    """Whether a link is a path on this site or an https URL, and not a script."""
     if not link.isprintable() or "\\" in link:
         return False
     if link.startswith("/"):
@@ -88,10 +88,10 @@ def is_safe(link: str) -> bool:
 @staff_permission_required("accounts.view_announcement")
 @require_http_methods(["GET", "POST"])
 def announcements(request: HttpRequest) -> HttpResponse:
-    """What is shown, what was, and a form for a new one."""
+    """Current and former announcements, and the form for a new one."""
     may_add = request.user.has_perm("accounts.add_announcement")
     form = AnnouncementForm(request.POST or None) if may_add else None
-    # Times are written as they are shown: in the reader's zone.
+    # Times are entered as they are displayed: in the reader's time zone.
     with timezone.override(reader_zone(request)):
         is_good = request.method == "POST" and form is not None and form.is_valid()
     if is_good and form is not None:
@@ -111,13 +111,13 @@ def announcements(request: HttpRequest) -> HttpResponse:
 
 
 def announce(actor: User, form: AnnouncementForm) -> Announcement:
-    """Keep it and put it on record."""
+    """Save it and write it to the audit log."""
     with transaction.atomic():
         row = form.save(commit=False)
         row.starts_at = form.cleaned_data["starts_at"] or timezone.now()
         row.save()
-        said = {"text_en": row.text_en, "text_zh": row.text_zh, "audience": row.audience, "link": row.link}
-        audit_log.write(actor, "announcement.make", row, detail={"after": said})
+        logged = {"text_en": row.text_en, "text_zh": row.text_zh, "audience": row.audience, "link": row.link}
+        audit_log.write(actor, "announcement.make", row, detail={"after": logged})
         transaction.on_commit(announcement_cache.forget)
     return row
 
@@ -125,7 +125,7 @@ def announce(actor: User, form: AnnouncementForm) -> Announcement:
 @staff_permission_required("accounts.change_announcement")
 @require_POST
 def withdraw(request: HttpRequest, pk: int) -> HttpResponse:
-    """Take one back; it is gone from all pages within seconds."""
+    """Withdraw one; it disappears from all pages within seconds."""
     assert isinstance(request.user, User)
     with transaction.atomic():
         row = get_object_or_404(Announcement, pk=min(pk, 2**63 - 1))

@@ -1,7 +1,7 @@
-"""Maintenance: new work is refused with words that say why and until when, while what is under way ends.
+"""Maintenance mode: new work is refused with a message and an expected end, while work under way finishes.
 
-Who refuses is whoever asks `accounts.site.site_rules.current().maintenance`; here it is switched, and said how far the
-queue has drained.
+Refusing is up to those who read `accounts.site.site_rules.current().maintenance`; here it is switched, and the
+progress of draining shown.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _LONGEST = timedelta(days=30)
 
 @dataclass(frozen=True)
 class Standing:
-    """Whether the house is in maintenance, and what is still to end."""
+    """Whether the site is in maintenance, and what still has to finish."""
 
     on: bool
     state: State
@@ -40,7 +40,7 @@ class Standing:
 
     @property
     def overdue(self) -> bool:
-        """Whether it was to be over by now: everybody is kept out until somebody opens the house again."""
+        """Whether the announced end has passed: the site stays closed until somebody opens it."""
         return self.on and self.until is not None and self.until <= timezone.now()
 
     @property
@@ -50,18 +50,18 @@ class Standing:
 
     @property
     def drained(self) -> bool:
-        """Whether everything has ended, at upstreams too, and nothing new comes."""
+        """Whether everything has ended, at upstreams too, and nothing new is accepted."""
         return self.on and self.state.drained
 
 
 def standing() -> Standing:
-    """How it is now."""
+    """The present state."""
     rules = site_rules.current()
     return Standing(rules.maintenance, state(), rules.maintenance_until)
 
 
 class MaintenanceForm(forms.Form):
-    """What visitors and members are told meanwhile, in both languages, and until when it will last."""
+    """The message for visitors and members in both languages, and the expected duration."""
 
     words_en = forms.CharField(label=gettext_lazy("Words (English)"), max_length=300, strip=True)
     words_zh = forms.CharField(label=gettext_lazy("Words (Chinese)"), max_length=300, strip=True)
@@ -73,21 +73,21 @@ class MaintenanceForm(forms.Form):
 @staff_permission_required("accounts.change_site")
 @require_http_methods(["GET", "POST"])
 def maintenance(request: HttpRequest) -> HttpResponse:
-    """GET asks for words and time; POST begins, or with `end` ends it."""
+    """GET shows the form; POST begins maintenance, or with `end` ends it."""
     assert isinstance(request.user, User)
     if request.method == "POST" and "end" in request.POST:
         switch(request.user, on=False)
         messages.success(request, _("Open again: new work is taken."))
         return redirect("operations")
-    form = MaintenanceForm(request.POST or None, initial=_last())
+    form = MaintenanceForm(request.POST or None, initial=_initial())
     if request.method == "POST" and form.is_valid():
-        given = form.cleaned_data
+        data = form.cleaned_data
         switch(
             request.user,
             on=True,
-            words_en=given["words_en"],
-            words_zh=given["words_zh"],
-            until=timezone.now() + timedelta(minutes=given["minutes"]),
+            words_en=data["words_en"],
+            words_zh=data["words_zh"],
+            until=timezone.now() + timedelta(minutes=data["minutes"]),
         )
         messages.success(request, _("In maintenance: no new work is taken, what is under way ends."))
         return redirect("operations")
@@ -98,14 +98,14 @@ def maintenance(request: HttpRequest) -> HttpResponse:
 @staff_permission_required("predictions.view_usageday")
 @require_GET
 def draining(request: HttpRequest) -> HttpResponse:
-    """The line that says how far the queue has drained, for the page to ask for again."""
+    """The line with the progress of draining, which the page polls."""
     return page(request, "operations/_draining.html", {"maintenance": standing()})
 
 
 def switch(
     actor: User, *, on: bool, words_en: str = "", words_zh: str = "", until: datetime | None = None
 ) -> None:
-    """Begin maintenance, or end it; either is put on record once."""
+    """Begin or end maintenance; written to the audit log once."""
     with transaction.atomic():
         Site.objects.get_or_create(pk=1)
         before = Site.objects.select_for_update().get(pk=1)
@@ -121,17 +121,17 @@ def switch(
             if on
             else {"maintenance": False, "maintenance_until": None}
         )
-        was = {name: getattr(before, name) for name in after}
+        previous = {name: getattr(before, name) for name in after}
         rules = site_rules.change(**after)
         audit_log.write(
             actor,
             "maintenance.begin" if on else "maintenance.end",
             rules,
-            detail={"before": was, "after": after},
+            detail={"before": previous, "after": after},
         )
 
 
-def _last() -> dict[str, object]:
+def _initial() -> dict[str, object]:
     rules = site_rules.current()
     return {
         "words_en": rules.maintenance_en or "Darkroom is being looked after. Your pictures are safe.",
@@ -142,9 +142,8 @@ def _last() -> dict[str, object]:
 
 @dataclass(frozen=True)
 class State:
-    """What is still to end. `strays`: ended here, though a provider may still be working on them; `told`: webhooks that
-    are owed.
-    """
+    """What still has to finish. `strays`: ended here, while a provider may still be working on them; `told`:
+    webhook deliveries still to be sent."""
 
     waiting: int
     running: int
@@ -153,12 +152,12 @@ class State:
 
     @property
     def drained(self) -> bool:
-        """Whether nothing is left that a restart could disturb; webhooks that are owed are kept and sent later."""
+        """Whether nothing is left that a restart could disturb; pending webhooks are kept and sent later."""
         return not (self.waiting or self.running or self.strays)
 
 
 def state() -> State:
-    """How it stands now: four counts over partial indexes."""
+    """The present state: four counts over partial indexes."""
     return State(
         Prediction.objects.filter(phase=Phase.WAITING).count(),
         Prediction.objects.filter(phase__in=IN_FLIGHT).count(),

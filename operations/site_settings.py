@@ -1,4 +1,4 @@
-"""The house rules: one form over the one row of `Site`. What is left empty is as the environment says."""
+"""Site settings: one form over the single row of `Site`. An empty value falls back to the environment."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ SECTIONS: tuple[tuple[Any, tuple[str, ...]], ...] = (
 
 
 class Amount(forms.CharField):
-    """An amount of credits as people write it, not negative; micro-credits, or None for an empty field."""
+    """An amount of credits as text, not negative; cleans to micro-credits, or None for an empty field."""
 
     def __init__(self, **kwargs: Any) -> None:
         widget = forms.TextInput(attrs={"inputmode": "decimal", "autocomplete": "off"})
@@ -68,14 +68,14 @@ class Amount(forms.CharField):
 
 
 class Networks(forms.CharField):
-    """Networks in CIDR, one a line; a list of them as the house writes them."""
+    """Networks in CIDR notation, one per line; cleans to a list in canonical form."""
 
     def __init__(self, **kwargs: Any) -> None:
         widget = forms.Textarea(attrs={"rows": 3, "spellcheck": "false", "autocomplete": "off"})
         super().__init__(required=False, max_length=20_000, widget=widget, **kwargs)
 
     def clean(self, value: Any) -> Any:
-        """At most `MOST_NETWORKS`, none twice."""
+        """At most `MOST_NETWORKS`, without duplicates."""
         found: dict[str, None] = {}
         for word in super().clean(value).replace(",", " ").split():
             try:
@@ -91,7 +91,7 @@ class Networks(forms.CharField):
 
 
 class SiteSettingsForm(forms.Form):
-    """What may be changed while the house is running."""
+    """The settings that can be changed while the site is running."""
 
     registration = forms.ChoiceField(label=gettext_lazy("Registration"), required=False)
     sign_ups_per_network = forms.IntegerField(
@@ -177,20 +177,20 @@ class SiteSettingsForm(forms.Form):
         self.fields["organization_plan_id"].help_text = _(
             "Its allowance is theirs only where the plan says so: everybody can found one."
         )
-        self.fields["switches_on"].choices = [(one.name, one.title) for one in feature_flags.ALL]  # type: ignore[attr-defined]
+        self.fields["switches_on"].choices = [(flag.name, flag.title) for flag in feature_flags.ALL]  # type: ignore[attr-defined]
         for name, field in self.fields.items():
             if field.help_text:
                 field.widget.attrs.setdefault("aria-describedby", f"id_{name}_helptext")
 
     def clean_billing_zone(self) -> str:
-        """A zone that this server knows."""
+        """A time zone known to this server."""
         name = str(self.cleaned_data["billing_zone"])
         if name not in zoneinfo.available_timezones():
             raise forms.ValidationError(_("No such zone. Names look like Asia/Shanghai."))
         return name
 
     def clean_refused_networks(self) -> list[str]:
-        """Nobody locks themselves out."""
+        """Staff can't lock themselves out."""
         found: list[str] = self.cleaned_data["refused_networks"]
         if self.here is not None and ip_addresses.contains(found, self.here):
             raise forms.ValidationError(
@@ -199,17 +199,17 @@ class SiteSettingsForm(forms.Form):
         return found
 
     def values(self) -> dict[str, Any]:
-        """What to write into the row."""
-        given = {name: self.cleaned_data[name] for name in FIELDS if name != "switches_off"}
-        given["low_balance"] = given["low_balance"] or 0
-        given["switches_off"] = [
-            one.name for one in feature_flags.ALL if one.name not in self.cleaned_data["switches_on"]
+        """The values to write to the row."""
+        values = {name: self.cleaned_data[name] for name in FIELDS if name != "switches_off"}
+        values["low_balance"] = values["low_balance"] or 0
+        values["switches_off"] = [
+            flag.name for flag in feature_flags.ALL if flag.name not in self.cleaned_data["switches_on"]
         ]
-        return given
+        return values
 
 
 class ChangedMeanwhile(Exception):
-    """Somebody else has set some of the same rules since the form was opened."""
+    """Somebody else has changed some of the same settings since the form was opened."""
 
     def __init__(self, names: list[str]) -> None:
         titles = [
@@ -225,7 +225,7 @@ class ChangedMeanwhile(Exception):
 @staff_permission_required("accounts.change_site")
 @require_http_methods(["GET", "POST"])
 def edit(request: HttpRequest) -> HttpResponse:
-    """The form; what was changed is put on record, each rule with what it was before."""
+    """The form; changes are written to the audit log with the former values."""
     rules = Site.objects.filter(pk=1).first() or Site(pk=1)
     form = SiteSettingsForm(
         request.POST or None, initial=_initial(rules), here=client_ip.client_address(request)
@@ -239,8 +239,10 @@ def edit(request: HttpRequest) -> HttpResponse:
             form.add_error(None, str(error))
             seen = _snapshot(Site.objects.get(pk=1))
         else:
-            said = _("Saved. It holds everywhere within a second.") if changed else _("Nothing was changed.")
-            messages.success(request, said)
+            message = (
+                _("Saved. It holds everywhere within a second.") if changed else _("Nothing was changed.")
+            )
+            messages.success(request, message)
             return redirect("house")
     sections = [{"title": title, "fields": [form[name] for name in names]} for title, names in SECTIONS]
     context = {
@@ -254,10 +256,10 @@ def edit(request: HttpRequest) -> HttpResponse:
 
 
 def change(actor: User, values: dict[str, Any], seen: dict[str, Any] | None = None) -> bool:
-    """Set rules and put on record those that differ; False where none does.
+    """Change settings and log those that differ; returns False where none does.
 
-    With `seen`, the rules that somebody had before them, only what they changed is set: what another one changed
-    meanwhile stays. Raises ChangedMeanwhile where both changed the same rule.
+    With `seen`, the values that the form was opened with, only settings changed in the form are written, so
+    that others' changes stay. Raises ChangedMeanwhile where both changed the same one.
     """
     with transaction.atomic():
         Site.objects.get_or_create(pk=1)
@@ -265,9 +267,9 @@ def change(actor: User, values: dict[str, Any], seen: dict[str, Any] | None = No
         before = {name: getattr(rules, name) for name in values if getattr(rules, name) != values[name]}
         if seen is not None:
             before = {name: now for name, now in before.items() if values[name] != seen.get(name)}
-            both = [name for name, now in before.items() if now != seen.get(name)]
-            if both:
-                raise ChangedMeanwhile(both)
+            conflicts = [name for name, now in before.items() if now != seen.get(name)]
+            if conflicts:
+                raise ChangedMeanwhile(conflicts)
         if not before:
             return False
         after = {name: values[name] for name in before}
@@ -277,12 +279,12 @@ def change(actor: User, values: dict[str, Any], seen: dict[str, Any] | None = No
 
 
 def _snapshot(rules: Site) -> str:
-    """The rules as a form shows them, for it to be sent along."""
+    """The settings when the form was opened, signed, for the form to post back."""
     return signing.dumps({name: getattr(rules, name) for name in FIELDS}, salt=_SALT, compress=True)
 
 
 def _read(seen: str) -> dict[str, Any] | None:
-    """The rules that a form had before it; None for what we did not write."""
+    """The settings in a posted snapshot; None where it isn't ours."""
     try:
         found = signing.loads(seen, salt=_SALT)
     except signing.BadSignature:
@@ -298,11 +300,11 @@ def _plans() -> list[tuple[str, str]]:
 def _initial(rules: Site) -> dict[str, Any]:
     found = {name: getattr(rules, name) for name in FIELDS if name != "switches_off"}
     for name in ("welcome_credits", "low_balance", "gift_limit_day"):
-        found[name] = "" if found[name] is None else _plain(found[name])
+        found[name] = "" if found[name] is None else _amount_text(found[name])
     found["refused_networks"] = "\n".join(rules.refused_networks)
-    found["switches_on"] = [one.name for one in feature_flags.ALL if one.name not in rules.switches_off]
+    found["switches_on"] = [flag.name for flag in feature_flags.ALL if flag.name not in rules.switches_off]
     return found
 
 
-def _plain(micro: int) -> str:
+def _amount_text(micro: int) -> str:
     return str(micro // MICRO) if micro % MICRO == 0 else amounts.decimal_text(micro)

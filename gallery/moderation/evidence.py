@@ -148,7 +148,7 @@ def seal(row: Evidence) -> None:
     """
     plain = row.file
     if plain is None or not media.storage().exists(plain.key):
-        _swap_files(row, plain, None)
+        _sealed(row, plain, None)
         return
     with TemporaryDirectory(dir=_temporary(), prefix="seal-") as folder:
         copy = Path(folder) / "plain"
@@ -157,7 +157,7 @@ def seal(row: Evidence) -> None:
             _block_by_look(row, copy, Path(folder))
         if not Evidence.objects.filter(pk=row.pk, sealed_until__gt=Now()).exists():
             # Site settings keep no evidence, or it has expired: only the plain file is left to remove.
-            _swap_files(row, plain, None)
+            _sealed(row, plain, None)
             return
         with media.Writing(2 * plain.size + _LONGEST_PIECE) as writing:
             for piece in _encrypted_chunks(copy, open_words(row)["_key"]):
@@ -165,10 +165,10 @@ def seal(row: Evidence) -> None:
             digest = writing.finished()
             encrypted = media.reserve("sealed")
             media.store(encrypted, writing.path, sha256=digest, content_type="application/octet-stream")
-    _swap_files(row, plain, encrypted)
+    _sealed(row, plain, encrypted)
 
 
-def _swap_files(row: Evidence, plain: StoredFile | None, encrypted: StoredFile | None) -> None:
+def _sealed(row: Evidence, plain: StoredFile | None, encrypted: StoredFile | None) -> None:
     with transaction.atomic():
         changed = Evidence.objects.filter(pk=row.pk, file=plain, sealing_owed=True).update(
             file=encrypted, sealing_owed=False, block_owed=False

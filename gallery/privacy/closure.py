@@ -170,7 +170,7 @@ def run_once() -> bool:
     _last = found[-1].pk if did else 0
     for wish in found:
         try:
-            did = _process(wish) or did
+            did = _go_on(wish) or did
         except Exception:
             # A failing one must not block all others: it is tried again in an hour.
             log.exception("closure_broke", closure=wish.pk)
@@ -178,7 +178,7 @@ def run_once() -> bool:
     return did
 
 
-def _process(wish: Closure) -> bool:
+def _go_on(wish: Closure) -> bool:
     if wish.begun_at is not None:
         return erasure.go_on(wish)
     with transaction.atomic():

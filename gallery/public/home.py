@@ -1,4 +1,4 @@
-"""The front page, and the switch of the theme."""
+"""The front page, and the theme switch."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from gallery.items import access
 from gallery.models import Item
 
 STRIP = 9
-"""Pictures on the film strip."""
+"""Pictures on the front page."""
 YEAR = 365 * 24 * 3600
 
 
 @require_safe
 def home(request: HttpRequest) -> HttpResponse:
-    """One sentence, a strip of published pictures, three lines of code."""
+    """The front page: a sentence, a strip of public items, an API example."""
     open_to_reader = request.user.is_authenticated or feature_flags.is_on("public_gallery")
     safe = access.for_tiles(Item.objects.public().filter(sensitive=False))
     context = {
@@ -34,12 +34,12 @@ def home(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 def theme(request: HttpRequest) -> HttpResponse:
-    """Remember dark or light in a cookie that the server reads, so that no page flashes."""
+    """Remember the theme in a cookie that the server reads, so that no page flashes."""
     response = HttpResponseRedirect(safe_next(request, "/"))
-    chosen = request.POST.get("theme", "")
-    if chosen in THEMES:
+    theme_name = request.POST.get("theme", "")
+    if theme_name in THEMES:
         response.set_cookie(
-            "theme", chosen, max_age=YEAR, samesite="Lax", secure=request.is_secure(), httponly=False
+            "theme", theme_name, max_age=YEAR, samesite="Lax", secure=request.is_secure(), httponly=False
         )  # fmt: skip
     else:
         response.delete_cookie("theme")

@@ -1,4 +1,4 @@
-"""What pages of published pictures share: the bytes of a size, and what a pasted link shows."""
+"""Picture responses and Open Graph tags, shared by all pages that show published or shared items."""
 
 from __future__ import annotations
 
@@ -18,29 +18,29 @@ from predictions.files import media
 from predictions.models import StoredFile
 
 CARD = (1200, 630)
-"""What a pasted link shows of a sensitive picture: a card that says so, the same for all."""
+"""Open Graph image for sensitive items: a card that says so, the same for all."""
 CARD_FILE = "cards/sensitive.png"
 
 
 def oembed_address(request: HttpRequest) -> str:
-    """Where other sites ask what to show of this page."""
+    """The oEmbed URL of this page, for other sites."""
     origin = own_origin(request)
     return f"{origin}{reverse('oembed')}?{urlencode({'url': origin + request.path})}"
 
 
 def open_graph(request: HttpRequest, item: Item, picture_path: str) -> dict[str, object]:
-    """What a pasted link shows: the picture with its size, or that it is sensitive."""
+    """Open Graph tags: the picture with its size, or the card for a sensitive item."""
     origin = own_origin(request)
-    told: dict[str, object] = {
+    tags: dict[str, object] = {
         "og_url": origin + request.path,
         "oembed_url": oembed_address(request),
         "og_site": origin,
     }
     if item.sensitive:
         card = {"og_image": origin + static(CARD_FILE), "og_width": CARD[0], "og_height": CARD[1]}
-        return told | card | {"og_type": "image/png", "og_veiled": True}
+        return tags | card | {"og_type": "image/png", "og_veiled": True}
     file = access.file_of(item, "medium")
-    return told | {
+    return tags | {
         "og_image": origin + picture_path,
         "og_width": file.width or item.width,
         "og_height": file.height or item.height,
@@ -49,13 +49,14 @@ def open_graph(request: HttpRequest, item: Item, picture_path: str) -> dict[str,
 
 
 def send_picture(request: HttpRequest, item: Item, size: str, *, words: bool) -> HttpResponse:
-    """The bytes of an item in one size, checked anew each time; `words`: whether this reader may have the prompt."""
+    """The bytes of an item in one size; the caller has checked access. `words`: whether this reader may have
+    the prompt."""
     if size not in ("small", "medium", "full"):
         raise Http404
     file = access.file_of(item, cast(access.Size, size))
     attachment = "download" in request.GET
     name = details.download_name(item, file, words=words)
-    # Kept by the browser, but asked for again each time: unpublishing, withdrawing and hiding end it at once.
+    # Browsers keep it but revalidate each time: unpublishing, withdrawing and hiding end it at once.
     if size == "full":
         response = file_response.send(request, item, filename=name, attachment=attachment, words=words)
     else:
@@ -65,13 +66,13 @@ def send_picture(request: HttpRequest, item: Item, size: str, *, words: bool) ->
 
 
 def send_thumbnail(request: HttpRequest, file: StoredFile) -> HttpResponse:
-    """The bytes of a thumbnail that belongs to no item, checked anew each time."""
+    """The bytes of a thumbnail that belongs to no item, revalidated each time."""
     return _for_our_pages(media.send(request, file, filename="look", revalidate=True))
 
 
 def _for_our_pages(response: HttpResponse) -> HttpResponse:
     response["Vary"] = "Cookie"
-    # Unlike the API's own files these are for our pages alone.
+    # Unlike the API's files, only our own pages may embed these.
     del response["Access-Control-Allow-Origin"]
     response["Cross-Origin-Resource-Policy"] = "same-origin"
     return response

@@ -1,4 +1,4 @@
-"""oEmbed 1.0: what another site shows where somebody pasted the address of a picture (https://oembed.com)."""
+"""oEmbed 1.0: what other sites show for the URL of an item, a collection or a share link (https://oembed.com)."""
 
 from __future__ import annotations
 
@@ -24,20 +24,20 @@ from gallery.shares import link_access, link_preview
 LONGEST_URL = 2000
 LARGEST = 100_000
 KEPT_S = 300
-"""Seconds for which others may show it without asking again: so soon what is taken back is gone there too."""
+"""Seconds for which consumers may cache the answer: so soon what is unpublished is gone there too."""
 _NUMBER = re.compile(r"[0-9]{1,6}")
 _SIZES: tuple[access.Size, ...] = ("full", "medium", "small")
 
 
 class BadNumber(ValueError):
-    """A size that is no number of pixels."""
+    """A size that is not a positive number of pixels."""
 
 
 @require_safe
 def oembed(request: HttpRequest) -> HttpResponse:
-    """A photo for an open or a shared item; a link for a collection, and for what is sensitive or locked.
+    """A photo for an open or shared item; a link for a collection, and for sensitive or locked content.
 
-    404 where the address is none of ours or no longer opens, 501 for XML, 400 for sizes that are none.
+    404 where the URL is not ours or no longer opens, 501 for XML, 400 for invalid sizes.
     """
     if request.GET.get("format", "json") != "json":
         return _answer({"error": "Only JSON is spoken here: leave format out."}, 501)
@@ -46,15 +46,15 @@ def oembed(request: HttpRequest) -> HttpResponse:
     except BadNumber as error:
         return _answer({"error": f"{error} is a number of pixels, at least 1."}, 400)
     try:
-        told = _told(request, request.GET.get("url", ""), most)
+        content = _content(request, request.GET.get("url", ""), most)
     except (Http404, Resolver404):
         return _answer({"error": "There is no such picture, or it is not for everybody."}, 404)
-    return _answer(told, 200)
+    return _answer(content, 200)
 
 
-def _answer(told: dict[str, Any], status: int) -> HttpResponse:
-    response = JsonResponse(told, status=status, json_dumps_params={"ensure_ascii": False})
-    # Scripts of other sites may read it: there is nothing in it that not everybody may see.
+def _answer(content: dict[str, Any], status: int) -> HttpResponse:
+    response = JsonResponse(content, status=status, json_dumps_params={"ensure_ascii": False})
+    # Scripts of other sites may read it: it holds only what everybody may see.
     response["Access-Control-Allow-Origin"] = "*"
     response["Cache-Control"] = "no-cache"
     return response
@@ -69,7 +69,7 @@ def _pixels(request: HttpRequest, name: str) -> int:
     return int(text)
 
 
-def _told(request: HttpRequest, url: str, most: tuple[int, int]) -> dict[str, Any]:
+def _content(request: HttpRequest, url: str, most: tuple[int, int]) -> dict[str, Any]:
     origin = own_origin(request)
     found = resolve(_path(url, {origin, f"{request.scheme}://{request.get_host()}"}))
     if found.url_name == "gallery_item":
@@ -89,7 +89,7 @@ def _path(url: str, origins: set[str]) -> str:
         parts = urlsplit(url)
     except ValueError:
         raise Http404 from None
-    # People paste what they see: with http for https, or with a fragment.
+    # Users paste what they see: http for https, or with a fragment.
     if parts.netloc.lower() not in {urlsplit(origin).netloc.lower() for origin in origins}:
         raise Http404
     if parts.scheme not in ("http", "https"):
@@ -98,13 +98,13 @@ def _path(url: str, origins: set[str]) -> str:
 
 
 def _of_item(item: Item, origin: str, most: tuple[int, int]) -> dict[str, Any]:
-    about = _about(item, origin, tiles.words_for(item, own=False)) | {
+    about = _attribution(item, origin, tiles.words_for(item, own=False)) | {
         "author_url": origin + reverse("gallery_author", args=[item.user.username])
         if item.is_public
         else origin
     }
     if item.sensitive:
-        return {"type": "link", **about, **_card(origin, most)}
+        return {"type": "link", **about, **_sensitive_card(origin, most)}
     size, width, height = _fitting(item, most)
     small = _thumbnail(item, most, _open_picture(item, origin))
     if not _is_picture(item, size):
@@ -117,13 +117,13 @@ def _provider(origin: str) -> dict[str, Any]:
     return {"version": "1.0", "provider_name": "Darkroom", "provider_url": origin, "cache_age": KEPT_S}
 
 
-def _about(thing: Item | Collection, origin: str, title: str) -> dict[str, Any]:
-    name = safe_text.line(thing.user.shown_name, 80) or thing.user.username
+def _attribution(target: Item | Collection, origin: str, title: str) -> dict[str, Any]:
+    name = safe_text.line(target.user.shown_name, 80) or target.user.username
     return _provider(origin) | {"title": safe_text.line(title, 120), "author_name": name}
 
 
 def _open_picture(item: Item, origin: str) -> Callable[[str], str]:
-    """The addresses of an open item's pictures, by size: those that pages of other sites may show."""
+    """The URLs of an open item's pictures, by size: those that other sites may embed."""
     return lambda size: origin + reverse("api_gallery_picture", args=[item.public_id, size])
 
 
@@ -132,20 +132,20 @@ def _is_picture(item: Item, size: access.Size) -> bool:
 
 
 def _fitting(item: Item, most: tuple[int, int]) -> tuple[access.Size, int, int]:
-    """The smallest file that fills the room there is, and how large it stands there."""
+    """The smallest file that is large enough for the space, and the size at which it is displayed."""
     whole = (item.width, item.height)
     scale = min(1.0, most[0] / whole[0], most[1] / whole[1])
     width, height = max(1, int(whole[0] * scale)), max(1, int(whole[1] * scale))
-    chosen: access.Size = "full"
+    best: access.Size = "full"
     for size in _SIZES:
         file = access.file_of(item, size)
         if file.content_type.startswith("image/") and (file.width or item.width) >= width:
-            chosen = size
-    if not _is_picture(item, chosen):
-        # A film: its still, as large as that is.
+            best = size
+    if not _is_picture(item, best):
+        # A video: its still, as large as that is.
         file = access.file_of(item, "medium")
         return "medium", *_scaled(file.width or item.width, file.height or item.height, most)
-    return chosen, width, height
+    return best, width, height
 
 
 def _scaled(width: int, height: int, most: tuple[int, int]) -> tuple[int, int]:
@@ -156,13 +156,13 @@ def _scaled(width: int, height: int, most: tuple[int, int]) -> tuple[int, int]:
 def _thumbnail(item: Item, most: tuple[int, int], url: Callable[[str], str]) -> dict[str, Any]:
     file = access.file_of(item, "small")
     width, height = file.width or item.width, file.height or item.height
-    # A thumbnail is given whole or not at all.
+    # oEmbed has thumbnails at their full size or not at all.
     if width > most[0] or height > most[1] or not file.content_type.startswith("image/"):
         return {}
     return {"thumbnail_url": url("small"), "thumbnail_width": width, "thumbnail_height": height}
 
 
-def _card(origin: str, most: tuple[int, int]) -> dict[str, Any]:
+def _sensitive_card(origin: str, most: tuple[int, int]) -> dict[str, Any]:
     if most[0] < CARD[0] or most[1] < CARD[1]:
         return {}
     return {
@@ -175,15 +175,16 @@ def _card(origin: str, most: tuple[int, int]) -> dict[str, Any]:
 def _of_collection(collection: Collection, origin: str, most: tuple[int, int]) -> dict[str, Any]:
     item = public_views.cover(collection)
     small = _thumbnail(item, most, _open_picture(item, origin)) if item is not None else {}
-    return {"type": "link", **_about(collection, origin, collection.title), **small}
+    return {"type": "link", **_attribution(collection, origin, collection.title), **small}
 
 
 def _of_link(link: ShareLink, item_id: str, origin: str, most: tuple[int, int]) -> dict[str, Any]:
-    """A shared picture, or the name of a shared collection; of what is locked or sensitive only that it is shared."""
-    one = None
+    """A shared item, or the title of a shared collection; of locked or sensitive content only that it is
+    shared."""
+    shared_item = None
     if item_id and not link.is_locked:
-        one = querysets.entry(link_access.entries_of(link), item_id).item
-    item = link_preview.preview_item(link, one)
+        shared_item = querysets.entry(link_access.entries_of(link), item_id).item
+    item = link_preview.preview_item(link, shared_item)
     if item is None:
         return {"type": "link", **_provider(origin), "title": _("Shared with you")}
 
@@ -191,10 +192,10 @@ def _of_link(link: ShareLink, item_id: str, origin: str, most: tuple[int, int]) 
         return origin + link_access.picture_path(link, item, size)
 
     small = _thumbnail(item, most, url)
-    if one is None and link.collection is not None:
-        return {"type": "link", **_about(link.collection, origin, link.collection.title), **small}
-    told = item.prompt if link_access.shows_prompt(link, item) else ""
-    about = _about(item, origin, item.title or told or _("A shared picture"))
+    if shared_item is None and link.collection is not None:
+        return {"type": "link", **_attribution(link.collection, origin, link.collection.title), **small}
+    prompt = item.prompt if link_access.shows_prompt(link, item) else ""
+    about = _attribution(item, origin, item.title or prompt or _("A shared picture"))
     file = access.file_of(item, "medium")
     width, height = _scaled(file.width or item.width, file.height or item.height, most)
     size = "small" if (access.file_of(item, "small").width or 0) >= width else "medium"

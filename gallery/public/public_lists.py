@@ -1,6 +1,6 @@
-"""The public lists: newest, the week's, a tag's, a member's, a model's, and of those one follows.
+"""Public lists of items: newest, most liked of the week, by tag, author or model, and from followed members.
 
-Each is a range of one index, newest first, and a page of it costs the same at any depth (see `core.pagination`).
+Each is a range of one index, newest first, and a page costs the same at any depth (see `core.pagination`).
 """
 
 from __future__ import annotations
@@ -25,40 +25,40 @@ from predictions.models import HostedModel
 
 PAGE = 48
 NEWEST_FOR_TAGS = 200
-"""Of so many newest pictures the tags are offered that most of them have."""
+"""Newest items whose most frequent tags are offered."""
 TAGS_KEPT_S = 300
 TAGS_SHOWN = 10
 MOST_AT_ONCE = 1000
-"""Items of those one follows that are looked at for one page, before it is asked more narrowly."""
+"""Rows read at once for the feed of followed members, before the query is narrowed."""
 Found = pagination.RowsPage[Item]
 
 
 def base(reader: Reader) -> ItemQuerySet:
-    """What stands in this reader's public lists, with what a tile needs."""
-    return reader.within(_shown(reader)(Item.objects.public()))
+    """Items in this reader's public lists, with what a tile needs."""
+    return reader.within(_with_display_fields(reader)(Item.objects.public()))
 
 
-def _shown(reader: Reader) -> Callable[[ItemQuerySet], ItemQuerySet]:
+def _with_display_fields(reader: Reader) -> Callable[[ItemQuerySet], ItemQuerySet]:
     return access.for_tiles if reader.tiles_alone else access.with_files
 
 
 def newest(reader: Reader, size: int, after: str = "") -> Found:
-    """Everything public."""
+    """All public items."""
     return pagination.page_or_newest(base(reader), "published_at", size, after)
 
 
 def of_author(reader: Reader, author: User, size: int, after: str = "") -> Found:
-    """What one member published."""
+    """Public items of one member."""
     return pagination.page_or_newest(base(reader).filter(user=author), "published_at", size, after)
 
 
 def of_model(reader: Reader, model: HostedModel, size: int, after: str = "") -> Found:
-    """What was made by one model."""
+    """Public items made by one model."""
     return pagination.page_or_newest(base(reader).filter(model=model), "published_at", size, after)
 
 
 def week(reader: Reader, size: int, after: str = "") -> Found:
-    """The most liked of the last seven days."""
+    """The most liked items of the last seven days."""
     rows = base(reader).filter(recent_likes__gt=0)
     try:
         likes, number = two_numbers(after)
@@ -73,7 +73,8 @@ def week(reader: Reader, size: int, after: str = "") -> Found:
 
 
 def tagged(reader: Reader, tag: Tag, size: int, after: str = "") -> Found:
-    """What has the tag. The order is the tag's own index; what may be seen is asked of the items themselves."""
+    """Public items with the tag. The order comes from the tag's index; visibility is checked on the items
+    themselves."""
     rows = ItemTag.objects.filter(
         reader.conditions("item__"),
         tag=tag,
@@ -82,33 +83,33 @@ def tagged(reader: Reader, tag: Tag, size: int, after: str = "") -> Found:
         item__hidden_at__isnull=True,
         item__trashed_at__isnull=True,
     )
-    place = _place(after)
+    place = _parsed_place(after)
     if place is not None:
         older = Q(listed_at__lt=place.at) | Q(item_id__lt=place.id)
         rows = rows.filter(Q(listed_at__lte=place.at) & older)
     found = list(rows.order_by("-listed_at", "-item_id").values_list("item_id", "listed_at")[: size + 1])
-    kept = found[:size]
-    items = _in_order(reader, [number for number, _at in kept])
+    page = found[:size]
+    items = _in_order(reader, [number for number, _at in page])
     if len(found) <= size:
         return pagination.RowsPage(items)
-    number, at = kept[-1]
-    assert at is not None
-    return pagination.RowsPage(items, str(Place(at, number)))
+    number, listed_at = page[-1]
+    assert listed_at is not None
+    return pagination.RowsPage(items, str(Place(listed_at, number)))
 
 
 def followed(reader: Reader, size: int, after: str = "") -> Found:
-    """What those published whom the reader follows, however many they are and however much they published.
+    """Public items of members whom the reader follows, however many they are and however much they published.
 
-    First a time is found since when there is enough, by a step in the index for each who is followed; then what is of
-    them since then is read, by one range for each. Neither ever walks through all there is.
+    First a time is found since when there is enough, by one index step per followed member; then one range per
+    member is read since that time. Neither ever scans everything.
     """
     assert reader.user is not None
-    place = _place(after)
-    some = reader.within(Item.objects.public()).order_by("-published_at", "-id")
+    place = _parsed_place(after)
+    items_ = reader.within(Item.objects.public()).order_by("-published_at", "-id")
     if place is not None:
-        some = some.filter(older_than("published_at", place))
-    people = Follow.objects.filter(follower=reader.user).order_by()
-    numbers = _newest_of(some, people, size + 1)
+        items_ = items_.filter(older_than("published_at", place))
+    follows = Follow.objects.filter(follower=reader.user).order_by()
+    numbers = _newest_of(items_, follows, size + 1)
     items = _in_order(reader, numbers[:size])
     if len(numbers) <= size or not items:
         return pagination.RowsPage(items)
@@ -117,43 +118,45 @@ def followed(reader: Reader, size: int, after: str = "") -> Found:
     return pagination.RowsPage(items, str(Place(last.published_at, last.pk)))
 
 
-def _newest_of(some: ItemQuerySet, people: QuerySet[Follow], wanted: int) -> list[int]:
-    """The newest of these members' items, by their ids."""
-    followed = list(people.values_list("followed", flat=True))
+def _newest_of(items: ItemQuerySet, follows: QuerySet[Follow], wanted: int) -> list[int]:
+    """Ids of the newest items of these members."""
+    followed = list(follows.values_list("followed", flat=True))
     if not followed:
         return []
-    theirs = some.filter(user__in=followed).order_by().values_list("published_at", "pk")
-    since = _enough_since(some, people, len(followed), wanted)
-    found = list((theirs.filter(published_at__gte=since) if since else theirs)[: MOST_AT_ONCE + 1])
+    rows = items.filter(user__in=followed).order_by().values_list("published_at", "pk")
+    since = _enough_since(items, follows, len(followed), wanted)
+    found = list((rows.filter(published_at__gte=since) if since else rows)[: MOST_AT_ONCE + 1])
     if len(found) > MOST_AT_ONCE:
-        # Somebody published many at once. No more than a page can be of one alone.
-        times = [time for time in _nth_times(some, people, wanted) if time is not None]
+        # Somebody published many at once; a page can hold no more than `wanted` of one member.
+        times = [time for time in _nth_times(items, follows, wanted) if time is not None]
         since = max([*times, *([since] if since else [])], default=None)
-        found = list(theirs.filter(published_at__gte=since) if since else theirs)
+        found = list(rows.filter(published_at__gte=since) if since else rows)
     return [number for _at, number in heapq.nlargest(wanted, found)]
 
 
-def _enough_since(some: ItemQuerySet, people: QuerySet[Follow], count: int, wanted: int) -> datetime | None:
-    """A time since when these members published as many as are wanted, or more; None where none is found."""
-    each = -(-wanted // count)
-    times = sorted((time for time in _nth_times(some, people, each) if time is not None), reverse=True)
-    members = -(-wanted // each)
+def _enough_since(items: ItemQuerySet, follows: QuerySet[Follow], count: int, wanted: int) -> datetime | None:
+    """A time since when these members together published at least `wanted`; None where none is found."""
+    per_member = -(-wanted // count)
+    times = sorted(
+        (time for time in _nth_times(items, follows, per_member) if time is not None), reverse=True
+    )
+    members = -(-wanted // per_member)
     return times[members - 1] if len(times) >= members else None
 
 
-def _nth_times(some: ItemQuerySet, people: QuerySet[Follow], number: int) -> list[datetime | None]:
-    """For each of these members when their item of that number, counted from the newest, was published."""
-    own = some.filter(user=OuterRef("followed")).values("published_at")[number - 1 : number]
-    return list(people.values_list(Subquery(own), flat=True))
+def _nth_times(items: ItemQuerySet, follows: QuerySet[Follow], number: int) -> list[datetime | None]:
+    """For each of these members, when their item number `number`, counted from the newest, was published."""
+    own = items.filter(user=OuterRef("followed")).values("published_at")[number - 1 : number]
+    return list(follows.values_list(Subquery(own), flat=True))
 
 
 def _in_order(reader: Reader, numbers: Sequence[int]) -> list[Item]:
-    """These items with what a tile needs, in this order; what went away meanwhile is left out."""
-    rows = {row.pk: row for row in _shown(reader)(Item.objects.public()).filter(pk__in=numbers)}
+    """These items with what a tile needs, in this order; those no longer public are left out."""
+    rows = {row.pk: row for row in _with_display_fields(reader)(Item.objects.public()).filter(pk__in=numbers)}
     return [rows[number] for number in numbers if number in rows]
 
 
-def _place(after: str) -> Place | None:
+def _parsed_place(after: str) -> Place | None:
     try:
         return Place.parse(after)
     except BadCursor:
@@ -161,12 +164,12 @@ def _place(after: str) -> Place | None:
 
 
 def current_tags() -> list[str]:
-    """The tags that the newest safe pictures share, most used first; asked anew every few minutes."""
-    kept: list[str] | None = cache.get("gallery-tags")
-    if kept is None:
-        kept = _counted_tags()
-        cache.set("gallery-tags", kept, TAGS_KEPT_S)
-    return kept
+    """The tags that the newest safe items share, most used first; recomputed every few minutes."""
+    tags: list[str] | None = cache.get("gallery-tags")
+    if tags is None:
+        tags = _counted_tags()
+        cache.set("gallery-tags", tags, TAGS_KEPT_S)
+    return tags
 
 
 def _counted_tags() -> list[str]:

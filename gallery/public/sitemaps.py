@@ -1,4 +1,4 @@
-"""What search engines are told: where to look, where not to, and every public and safe picture."""
+"""robots.txt, and the sitemap of all public items that are not sensitive."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from gallery.models import Item
 from gallery.models.items import SHOWN
 
 SPAN = 5000
-"""Ids in one file of the sitemap: at most so many addresses, of a tenth of what such a file may hold."""
+"""Ids per sitemap file; so at most this many URLs, a tenth of what a file may hold."""
 MOST_FILES = 49_000
-"""Files that the index names, of the 50,000 that one may: the newest, should there ever be more."""
+"""Files in the index, of the 50,000 allowed; the newest, should there ever be more."""
 INDEX_KEPT_S = 300
-"""Seconds for which it is remembered which files there are: finding out reads the whole index of safe pictures."""
-_CLOSED = (
+"""Seconds for which the list of files is cached: computing it reads the whole index of safe items."""
+_DISALLOWED = (
     "/studio/", "/library/", "/account/", "/accounts/", "/admin/", "/api/", "/v1/", "/replicate/", "/openai/",
     "/s/", "/p/", "/c/", "/f/", "/live/", "/report/", "/like/", "/follow/", "/comment/", "/i18n/", "/theme/",
     "/gallery/following/", "/gallery/*/comments/", "/*?q=", "/*?after=", "/*?show", "/oembed",
@@ -35,14 +35,14 @@ _CLOSED = (
 
 @require_safe
 def robots(request: HttpRequest) -> HttpResponse:
-    """What is for members, for programs, or behind a secret address is not for search engines."""
-    lines = ["User-agent: *", *(f"Disallow: {path}" for path in _CLOSED), "Allow: /"]
+    """Keeps crawlers out of member pages, APIs and secret URLs."""
+    lines = ["User-agent: *", *(f"Disallow: {path}" for path in _DISALLOWED), "Allow: /"]
     lines += ["", f"Sitemap: {own_origin(request)}{reverse('sitemap')}", ""]
     return HttpResponse("\n".join(lines), content_type="text/plain; charset=utf-8")
 
 
 class _Spans:
-    """Pages of a sitemap by ranges of ids, newest last: any of them is one range of the primary key, never a count."""
+    """Sitemap pages as ranges of ids, newest last: each is a range of the primary key and needs no count."""
 
     def __init__(self) -> None:
         last = Item.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
@@ -51,23 +51,23 @@ class _Spans:
         self.num_pages = max(1, whole - self.first)
 
     def filled(self) -> dict[int, datetime]:
-        """The pages in which there is something, and when the newest of it came; by one index, now and then."""
+        """The pages that have items, with the time of the newest in each; one index scan, cached."""
         name = f"sitemap-{SPAN}"
-        kept: dict[int, datetime] | None = cache.get(name)
-        if kept is None:
+        newest_by_span: dict[int, datetime] | None = cache.get(name)
+        if newest_by_span is None:
             safe = Item.objects.filter(SHOWN, sensitive=False).order_by()
             spans = (
                 safe.annotate(span=(F("pk") - 1) / SPAN)
                 .values_list("span")
                 .annotate(newest=Max("published_at"))
             )
-            kept = dict(spans)
-            cache.set(name, kept, INDEX_KEPT_S)
-        pages = {span - self.first + 1: newest for span, newest in sorted(kept.items())}
+            newest_by_span = dict(spans)
+            cache.set(name, newest_by_span, INDEX_KEPT_S)
+        pages = {span - self.first + 1: newest for span, newest in sorted(newest_by_span.items())}
         return {number: newest for number, newest in pages.items() if 1 <= number <= self.num_pages}
 
     def page(self, number: Any) -> _Span:
-        """One page; as Django's own paginator raises for what is none."""
+        """One page; raises what Django's paginator raises for an invalid number."""
         if not (str(number).isascii() and str(number).isdigit()) or len(str(number)) > 9:
             raise PageNotAnInteger("No number.")
         if not 1 <= int(number) <= self.num_pages:
@@ -83,34 +83,34 @@ class _Span:
 
 
 class Pictures(Sitemap):
-    """Every picture that is public and not sensitive."""
+    """All items that are public and not sensitive."""
 
     @property
     def paginator(self) -> Any:
-        """Ranges of ids in place of Django's pages, which count all rows and step over those before."""
+        """Ranges of ids instead of Django's pages, which count all rows and skip those before."""
         return _Spans()
 
     def location(self, item: tuple[str, datetime | None]) -> str:
-        """Its page."""
+        """The item's page."""
         return reverse("gallery_item", args=[item[0]])
 
     def lastmod(self, item: tuple[str, datetime | None]) -> datetime | None:
-        """When it came into the gallery."""
+        """When it was published."""
         return item[1]
 
     def get_latest_lastmod(self) -> None:
-        """Not told here: the index has it of each file."""
+        """Not given here: the index has it for each file."""
 
 
 class Pages(Sitemap):
-    """The pages that are always there."""
+    """The pages that always exist."""
 
     def items(self) -> list[str]:
-        """By name."""
+        """URL names."""
         return ["home", "gallery", "gallery_week", "guide"]
 
     def location(self, item: str) -> str:
-        """Its address."""
+        """The page's URL."""
         return reverse(item)
 
 
@@ -119,26 +119,28 @@ _SECTIONS: dict[str, Any] = {"pages": Pages, "pictures": Pictures}
 
 @require_safe
 def index(request: HttpRequest) -> HttpResponse:
-    """The files of the sitemap in which there is something, each with the time of its newest picture."""
+    """The sitemap files that have items, each with the time of its newest."""
     origin = own_origin(request)
     pages, pictures = (origin + reverse("sitemap_section", args=[name]) for name in _SECTIONS)
     files: list[dict[str, Any]] = [{"location": pages}]
     for number, newest in _Spans().filled().items():
-        place = pictures if number == 1 else f"{pictures}?p={number}"
-        files.append({"location": place, "lastmod": newest})
+        location = pictures if number == 1 else f"{pictures}?p={number}"
+        files.append({"location": location, "lastmod": newest})
     response = render(
         request, "public/sitemap_index.xml", {"sitemaps": files}, content_type="application/xml"
     )
     response["X-Robots-Tag"] = "noindex, noodp, noarchive"
-    return _fresh(response)
+    return _without_cache(response)
 
 
 @require_safe
 def section(request: HttpRequest, section: str) -> HttpResponse:
-    """One of them, by section and `p`."""
-    return _fresh(sitemaps.sitemap(request, _SECTIONS, section=section, template_name="public/sitemap.xml"))
+    """One file, by section and `p`."""
+    return _without_cache(
+        sitemaps.sitemap(request, _SECTIONS, section=section, template_name="public/sitemap.xml")
+    )
 
 
-def _fresh(response: HttpResponse) -> HttpResponse:
+def _without_cache(response: HttpResponse) -> HttpResponse:
     response["Cache-Control"] = "no-cache"
     return response

@@ -1,4 +1,4 @@
-"""Addresses of the public gallery."""
+"""URLs of the public gallery."""
 
 from __future__ import annotations
 

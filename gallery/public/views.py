@@ -1,4 +1,4 @@
-"""What everybody may see: the gallery's lists, public items, and the pictures behind them."""
+"""Pages of the public gallery: lists, items and their pictures."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ from predictions.models import HostedModel
 PAGE = public_lists.PAGE
 LONGEST_SEARCH = 200
 COUNTED = 1000
-"""What is more than this is told as "1,000+"."""
+"""Counts beyond this are shown as "1,000+"."""
 
 
 @require_safe
 def gallery(request: HttpRequest) -> HttpResponse:
-    """Public items, newest first, or those that a search finds."""
-    reader, after, sought = reader_of(request), request.GET.get("after", ""), _sought(request)
+    """Public items, newest first, or the results of a search."""
+    reader, after, sought = reader_of(request), request.GET.get("after", ""), _search_text(request)
     if sought:
         found = results.public_page(sought, PAGE, after, within=public_lists.base(reader))
     else:
@@ -51,7 +51,7 @@ def week(request: HttpRequest) -> HttpResponse:
 @require_safe
 @member_required
 def following(request: HttpRequest) -> HttpResponse:
-    """What those published whom the member follows."""
+    """New items of members whom the viewer follows."""
     reader = reader_of(request)
     found = public_lists.followed(reader, PAGE, request.GET.get("after", ""))
     return _list(request, reader, found, "following", reverse("gallery_following"))
@@ -59,71 +59,73 @@ def following(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 def tag(request: HttpRequest, name: str) -> HttpResponse:
-    """What has a tag; another spelling of it is led to the one there is."""
+    """Items with a tag; other spellings redirect to the normal form."""
     folded = item_tags.fold(name[: item_tags.LONGEST * 4])
-    one = Tag.objects.filter(name=folded).first() if folded else None
-    if one is None:
+    tag_row = Tag.objects.filter(name=folded).first() if folded else None
+    if tag_row is None:
         raise Http404
     if name != folded:
         return HttpResponseRedirect(reverse("gallery_tag", args=[folded]))
     reader = reader_of(request)
-    found = public_lists.tagged(reader, one, PAGE, request.GET.get("after", ""))
-    place = reverse("gallery_tag", args=[one.name])
-    return _list(request, reader, found, "tag", place, tag=one, feed=reverse("feed_tag", args=[one.name]))
+    found = public_lists.tagged(reader, tag_row, PAGE, request.GET.get("after", ""))
+    place = reverse("gallery_tag", args=[tag_row.name])
+    return _list(
+        request, reader, found, "tag", place, tag=tag_row, feed=reverse("feed_tag", args=[tag_row.name])
+    )
 
 
 @require_safe
 def author(request: HttpRequest, username: str) -> HttpResponse:
-    """What a member published. Who published nothing has no page, so that nobody's name is guessed by it."""
-    one = public_author(request, username)
+    """Public items of a member. A member without any has no page, so that user names can't be guessed by it."""
+    member = public_author(request, username)
     reader = reader_of(request)
-    found = public_lists.of_author(reader, one, PAGE, request.GET.get("after", ""))
-    public = Item.objects.public().filter(user=one)
+    found = public_lists.of_author(reader, member, PAGE, request.GET.get("after", ""))
+    public = Item.objects.public().filter(user=member)
     about: dict[str, Any] = {
-        "author": one,
+        "author": member,
         "published": public.order_by().values("pk")[: COUNTED + 1].count(),
-        "followers": Follow.objects.filter(followed=one).order_by().values("pk")[: COUNTED + 1].count(),
+        "followers": Follow.objects.filter(followed=member).order_by().values("pk")[: COUNTED + 1].count(),
         "counted": COUNTED,
-        "follows": reader.user is not None and is_following(reader.user, one),
-        "feed": reverse("feed_author", args=[one.username]),
+        "follows": reader.user is not None and is_following(reader.user, member),
+        "feed": reverse("feed_author", args=[member.username]),
     }
-    return _list(request, reader, found, "author", reverse("gallery_author", args=[one.username]), **about)
+    return _list(request, reader, found, "author", reverse("gallery_author", args=[member.username]), **about)
 
 
 def public_author(request: HttpRequest, username: str) -> User:
-    """A member who published something, or the reader themselves; 404 otherwise."""
-    one = access.found(User.objects.filter(username=username, is_active=True).first())
-    if one == request.user or Item.objects.public().filter(user=one).exists():
-        return one
+    """An active user with public items, or the viewer themselves; 404 otherwise."""
+    member = access.found(User.objects.filter(username=username, is_active=True).first())
+    if member == request.user or Item.objects.public().filter(user=member).exists():
+        return member
     raise Http404
 
 
 def is_following(user: User, other: User) -> bool:
-    """Whether the one follows the other."""
+    """Whether `user` follows `other`."""
     return Follow.objects.filter(follower=user, followed=other).exists()
 
 
 @require_safe
 def model(request: HttpRequest, owner: str, name: str) -> HttpResponse:
-    """What was made by one model."""
-    one = access.found(HostedModel.objects.filter(owner=owner, name=name).first())
+    """Items made by one model."""
+    hosted_model = access.found(HostedModel.objects.filter(owner=owner, name=name).first())
     reader = reader_of(request)
-    found = public_lists.of_model(reader, one, PAGE, request.GET.get("after", ""))
+    found = public_lists.of_model(reader, hosted_model, PAGE, request.GET.get("after", ""))
     place = reverse("gallery_model", args=[owner, name])
     if (
         not found.rows
         and not request.GET.get("after")
-        and not Item.objects.public().filter(model=one).exists()
+        and not Item.objects.public().filter(model=hosted_model).exists()
     ):
-        # Which models nobody has shown anything of is the studio's to tell, not the gallery's.
+        # Which models exist without public items is shown in the studio, not here.
         raise Http404
-    return _list(request, reader, found, "model", place, model=one)
+    return _list(request, reader, found, "model", place, model=hosted_model)
 
 
 def _list(
     request: HttpRequest, reader: Reader, found: public_lists.Found, kind: str, place: str, **about: Any
 ) -> HttpResponse:
-    """A page of a list, or only its rows where they are added to a page that is open."""
+    """A page of a list, or only its rows where they are appended to an open page."""
     query = {"q": about["sought"]} if about.get("sought") else {}
     older = f"{place}?{urlencode({**query, 'after': found.older})}" if found.older else ""
     context: dict[str, Any] = {
@@ -150,14 +152,14 @@ def _list(
     return response
 
 
-def _sought(request: HttpRequest) -> str:
+def _search_text(request: HttpRequest) -> str:
     return request.GET.get("q", "")[:LONGEST_SEARCH].replace("\0", "").strip()
 
 
 @require_POST
 @member_required
 def reading(request: HttpRequest) -> HttpResponse:
-    """Remember how the member wants sensitive pictures."""
+    """Store how the member wants sensitive pictures shown."""
     try:
         choose(user_of(request), request.POST.get("sensitive", ""))
     except ValueError:
@@ -167,31 +169,31 @@ def reading(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 def item(request: HttpRequest, public_id: str) -> HttpResponse:
-    """A public item's page, for everybody; its owner is led on to their own."""
+    """The page of a public or unlisted item, for everybody."""
     return item_page(request, access.published(public_id))
 
 
 def item_page(request: HttpRequest, item: Item, *, status: int = 200, **more: Any) -> HttpResponse:
-    """The page of one open item; `more` are forms with faults that stand in place of fresh ones."""
+    """The page of one open item; `more` are forms with errors that replace the unbound ones."""
     account, reader = access.account_of(request.user), reader_of(request)
     mine = account is not None and account.pk == item.account_id
-    shown = mine or "show" in request.GET
+    uncovered = mine or "show" in request.GET
     reported = not mine and reader.has_reported(item)
-    near = public_lists.base(reader)
+    list_items = public_lists.base(reader)
     if not reader.shows:
-        near = near.filter(sensitive=False)
+        list_items = list_items.filter(sensitive=False)
     context = {
         "item": item,
         "tile": tiles.Tile(item, own=False),
         "own": False,
         "mine": mine,
         "reported": reported,
-        "veiled": not shown and (reported or (item.sensitive and not reader.shows)),
+        "veiled": not uncovered and (reported or (item.sensitive and not reader.shows)),
         "facts": details.for_item(item, public=True),
         "listed": item.is_public,
         **open_graph(request, item, reverse("item_picture", args=[item.public_id, "medium"])),
-        # What no list shows has no neighbours either.
-        **(neighbours(near, "published_at", item) if item.is_public else {}),
+        # An item in no list has no neighbours either.
+        **(neighbours(list_items, "published_at", item) if item.is_public else {}),
         **more,
     }
     response = page(request, "items/item.html", context, status=status)
@@ -202,7 +204,7 @@ def item_page(request: HttpRequest, item: Item, *, status: int = 200, **more: An
 
 @require_safe
 def picture(request: HttpRequest, public_id: str, size: str) -> HttpResponse:
-    """An item's picture: while it is public, or for its owner. Checked at each request."""
+    """An item's picture, while it is open, or for its owner. Access is checked at each request."""
     item = access.visible(request.user, public_id)
     own = access.account_of(request.user)
     response = send_picture(

@@ -1,5 +1,5 @@
-"""Search in what people made: words of titles, tags and prompts, on SQLite and on PostgreSQL behind one interface.
+"""Full-text search of items by title, tags and prompt, on SQLite and PostgreSQL behind one interface.
 
-`words` makes words of texts, `sqlite` and `postgres` keep and find them, `vocabulary` knows how a beginning may go on,
-`indexing` writes what is owed and `finding` gives pages.
+`lexemes` splits texts into words, `sqlite_backend` and `postgres_backend` store and find them, `vocabulary`
+completes word prefixes, `indexer` writes queued items, and `results` returns pages.
 """

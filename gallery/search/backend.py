@@ -1,4 +1,4 @@
-"""What is kept of an item, where it is found, and which of the two databases does it."""
+"""The interface of the search backends: index entries, hits, and batch sizes."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from typing import Literal, Protocol
 
 Index = Literal["own", "public"]
 PARTS = (64, 512, 4_000)
-"""Hits of the first parts that are read: mostly the first is enough for a page. Then as many as the last says."""
+"""Hits in the first batches: mostly the first is enough for a page. Later batches are as large as the last."""
 LARGEST = 2**63 - 1
-"""No place is larger."""
+"""The largest possible place."""
 Question = Sequence[Sequence[str]]
-"""Words that are asked for: of each group one, and of all groups."""
+"""A query: at least one word of every group must match."""
 
 
 @dataclass(frozen=True)
 class Entry:
-    """The words of an item: those that its owner finds it by, and, while it is published, those for everybody."""
+    """The words of an item: those its owner finds it by, and, while it is published, those for everybody."""
 
     item: int
     place: int | None
@@ -28,23 +28,23 @@ class Entry:
 
 @dataclass(frozen=True)
 class Hit:
-    """An item that has the words. `place` orders its list: newest have the largest."""
+    """An item that matches. `place` orders the list: the newest have the largest."""
 
     place: int
     item: int
 
 
 class SearchBackend(Protocol):
-    """One kind of database."""
+    """The search index of one kind of database."""
 
     def write(self, entries: Sequence[Entry]) -> None:
-        """Put these in place of what was kept of the same items; inside the caller's transaction."""
+        """Replace the entries of these items; inside the caller's transaction."""
 
     def hits(self, index: Index, question: Question, before: int | None) -> Iterator[list[Hit]]:
-        """The hits before a place, the largest place first, in parts as they are asked for."""
+        """The hits below a place, largest place first, in batches read as they are consumed."""
 
 
 def sizes() -> Iterator[int]:
-    """How many hits to read at a time."""
+    """How many hits to read per batch."""
     yield from PARTS
     yield from itertools.repeat(PARTS[-1])

@@ -1,8 +1,8 @@
-"""Writes what the search index owes: items whose words changed, a batch at a time.
+"""Background job that updates the search index: items whose texts changed, in batches.
 
-Whoever changes words sets `search_owed` in the same statement. A batch is read and cut into words outside of any
-transaction; inside of one the rows are read again under their locks, and only those that are as they were are written
-and no longer owed. What changed in between stays owed, and its turn comes again.
+Whoever changes texts sets `search_owed` in the same statement. A batch is read and split into words outside of
+any transaction; inside one the rows are read again under their locks, and only those that are unchanged are
+written and their mark is cleared. The others stay marked for the next batch.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ from gallery.search.backend import Entry
 from gallery.search.backend_registry import get_backend
 
 BATCH = 50
-"""Items of one transaction: small, since on SQLite all others wait until it ends."""
+"""Items per transaction: few, since on SQLite all other writers wait until it ends."""
 TURN_S = 0.5
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _ROOM = 2_048
-"""Places in one microsecond, for items that were published by one statement."""
+"""Places per microsecond, for items published by one statement."""
 
 
 @dataclass(frozen=True)
 class State:
-    """What an item's words are made of."""
+    """All that an item's index entry is made of."""
 
     item: int
     account: int
@@ -45,7 +45,7 @@ class State:
 
 
 def run_once() -> bool:
-    """Index what is owed for a moment; whether there may be more at once."""
+    """Background job: index marked items for `TURN_S`. Returns whether there may be more."""
     end = time.monotonic() + TURN_S
     while batch():
         if time.monotonic() >= end:
@@ -54,18 +54,18 @@ def run_once() -> bool:
 
 
 def due() -> QuerySet[Item]:
-    """Items that are owed."""
+    """Items marked for indexing."""
     return Item.objects.filter(search_owed=True)
 
 
 def batch() -> int:
-    """Index a few of the items that are owed; how many were. None where others hold those rows at the moment."""
+    """Index some marked items; returns how many. 0 where others hold those rows at the moment."""
     owed = read(due().order_by("pk")[:BATCH])
     return write(owed) if owed else 0
 
 
 def read(items: QuerySet[Item]) -> dict[int, State]:
-    """The present state of some items, by their keys."""
+    """The present state of some items, by primary key."""
     rows = items.values_list(
         "pk", "account_id", "title", "prompt", "show_prompt", "visibility", "published_at", "model__owner",
         "model__name",
@@ -79,35 +79,37 @@ def read(items: QuerySet[Item]) -> dict[int, State]:
 
 
 def write(prepared: Mapping[int, State]) -> int:
-    """Put these into the index, but for those that are no longer as they were; how many were written."""
+    """Write these to the index, except for those that have changed; returns how many were written."""
     entries = {pk: entry(state) for pk, state in prepared.items()}
     with transaction.atomic():
-        still = Item.objects.filter(pk__in=list(prepared), search_owed=True)
+        marked = Item.objects.filter(pk__in=list(prepared), search_owed=True)
         if connection.features.has_select_for_update_skip_locked:
-            # Others lock items in orders of their own; who does not wait for them is part of no circle.
-            locked = still.select_for_update(skip_locked=True).values_list("pk", flat=True)
-            still = Item.objects.filter(pk__in=list(locked))
-        same = [pk for pk, state in read(still).items() if state == prepared[pk]]
-        kept = apart([entries[pk] for pk in same])
-        get_backend().write(kept)
-        vocabulary.add(one.own for one in kept)
-        Item.objects.filter(pk__in=same).update(search_owed=False)
-    return len(same)
+            # Others lock items in other orders; not waiting for them rules out a deadlock.
+            locked = marked.select_for_update(skip_locked=True).values_list("pk", flat=True)
+            marked = Item.objects.filter(pk__in=list(locked))
+        unchanged = [pk for pk, state in read(marked).items() if state == prepared[pk]]
+        distinct = apart([entries[pk] for pk in unchanged])
+        get_backend().write(distinct)
+        vocabulary.add(entry_.own for entry_ in distinct)
+        Item.objects.filter(pk__in=unchanged).update(search_owed=False)
+    return len(unchanged)
 
 
 def entry(state: State) -> Entry:
-    """What is kept of an item in that state.
+    """The index entry of an item in that state.
 
-    Words for everybody are those of what is published, hidden by a moderator or not, so that nothing is owed when it
-    is shown again; what may be seen now is asked of the item itself, in each search.
+    The words for everybody are those of any published item, hidden by a moderator or not, so that restoring it
+    needs no indexing; each search checks on the item itself whether it may be seen.
     """
-    said = [state.title, *state.tags]
-    everything = [*said, state.prompt, f"{state.owner} {state.model}"]
+    public_texts = [state.title, *state.tags]
+    everything = [*public_texts, state.prompt, f"{state.owner} {state.model}"]
     own = [lexemes.account_term(state.account).word, *lexemes.index_words(everything)]
     if state.visibility != Item.Visibility.PUBLIC or state.published_at is None:
         return Entry(state.item, None, own)
-    shown = [*said, state.prompt] if state.show_prompt else said
-    return Entry(state.item, place_of(state.published_at, state.item), own, lexemes.index_words(shown))
+    visible_texts = [*public_texts, state.prompt] if state.show_prompt else public_texts
+    return Entry(
+        state.item, place_of(state.published_at, state.item), own, lexemes.index_words(visible_texts)
+    )
 
 
 def place_of(published_at: datetime, item: int) -> int:
@@ -116,18 +118,18 @@ def place_of(published_at: datetime, item: int) -> int:
 
 
 def apart(entries: Sequence[Entry]) -> list[Entry]:
-    """The entries, moved on where another item has their place already, so that each has one of its own."""
-    mine = [one.item for one in entries]
-    wanted = [one.place for one in entries if one.place is not None]
-    held = SearchRow.objects.exclude(pk__in=mine)
-    taken = set(held.filter(place__in=wanted).values_list("place", flat=True))
+    """The entries with unique places: where another item has the same one, it is moved up."""
+    pks = [entry.item for entry in entries]
+    wanted = [entry.place for entry in entries if entry.place is not None]
+    others = SearchRow.objects.exclude(pk__in=pks)
+    taken = set(others.filter(place__in=wanted).values_list("place", flat=True))
     found = []
-    for one in entries:
-        place = one.place
+    for entry in entries:
+        place = entry.place
         while place is not None and place in taken:
             place += 1
-            if held.filter(place=place).exists():
+            if others.filter(place=place).exists():
                 taken.add(place)
         taken.add(place)
-        found.append(replace(one, place=place))
+        found.append(replace(entry, place=place))
     return found

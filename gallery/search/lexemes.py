@@ -1,9 +1,10 @@
-"""Words of a text, the same for what is kept and for what is asked.
+"""Splits texts into words, in the same way for the index and for queries.
 
-Neither database cuts Chinese into words, so it is done here: scripts that are written without spaces (Han, kana, Thai
-and others, Hangul too, since its words carry endings) become single characters and pairs of neighbours; everything
-else becomes words between what is neither letter nor digit. Both are folded: full width is half width, upper case is
-lower case, `é` is `e`. What does not show, such as zero-width and bidirectional characters, is left out.
+Neither database splits Chinese into words, so it is done here: scripts written without spaces (Han, kana, Thai
+and others; Hangul too, since its words carry endings) become single characters and pairs of neighbours;
+everything else becomes words separated by what is neither letter nor digit. Both are folded: full width to half
+width, upper case to lower case, `é` to `e`. Invisible characters, such as zero-width and bidirectional ones,
+are dropped.
 """
 
 from __future__ import annotations
@@ -14,18 +15,18 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 MOST_TEXT = 20_000
-"""Characters of a text that are looked at."""
+"""Characters of a text that are indexed."""
 MOST_WORDS = 2_000
-"""Different words that are kept of one item."""
+"""Distinct words per item."""
 MOST_ASKED_TEXT = 200
 MOST_ASKED = 16
-"""Characters and words of a question that are looked at."""
+"""Characters and words of a query that are used."""
 LONGEST = 40
-"""Characters of a word; longer ones are cut, in both."""
+"""Characters of a word; longer ones are cut, in index and query."""
 SHORTEST_BEGINNING = 3
-"""Letters of a last word that may go on: fewer begin too many words to say anything."""
+"""Letters from which on a query's last word is treated as a prefix: fewer match too many words."""
 ACCOUNT = "\ue000"
-"""Before an account's number; no text has it, since private characters are left out."""
+"""Prefix of an account's word; no text has it, since private-use characters are dropped."""
 
 _CACHED = 50_000
 _JOINED = "'\u2019\u02bc"
@@ -35,7 +36,7 @@ _NO_SPACES = re.compile(
     "\u0e00-\u0eff"  # Thai, Lao
     "\u1000-\u109f\u1780-\u17ff"  # Burmese, Khmer
     "\u1100-\u11ff\ua960-\ua97f\ud7b0-\ud7ff\u3130-\u318f\uac00-\ud7af"  # Hangul
-    "\u2e80-\u2fdf\u3005-\u3007\u3021-\u302f\u3038-\u303c"  # radicals and signs that stand among Han
+    "\u2e80-\u2fdf\u3005-\u3007\u3021-\u302f\u3038-\u303c"  # radicals and signs that occur among Han
     "\u3040-\u30ff\u31f0-\u31ff\U0001b000-\U0001b16f"  # kana
     "\u3100-\u312f\u31a0-\u31bf"  # bopomofo
     "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"  # Han
@@ -47,47 +48,47 @@ _ACCENTS = re.compile("[\u0300-\u036f]")
 
 @dataclass(frozen=True)
 class Term:
-    """One word that is asked for; `prefix` where more letters may follow."""
+    """One word of a query; `prefix` where more letters may follow."""
 
     word: str
     prefix: bool = False
 
 
-class _Shown(dict[int, str | None]):
-    """What becomes of a character, for `str.translate`: itself, a gap, or nothing."""
+class _Translation(dict[int, str | None]):
+    """Lazily filled table for `str.translate`: a character maps to itself, to a space, or to nothing."""
 
     def __missing__(self, code: int) -> str | None:
-        found = _shown(chr(code))
+        found = _translated(chr(code))
         if len(self) < _CACHED:
             self[code] = found
         return found
 
 
-def _shown(character: str) -> str | None:
+def _translated(character: str) -> str | None:
     kind = unicodedata.category(character)
     if kind[0] in "LNM":
-        # A variation selector is a mark that only says how a sign looks.
+        # A variation selector is a mark that only selects the glyph.
         return None if character in "\ufe0e\ufe0f" or 0xE0100 <= ord(character) <= 0xE01EF else character
     if kind == "So":
-        # A sign, as most emoji are, is a word of its own.
+        # A symbol, as most emoji are, is a word of its own.
         return f" {character} "
     if kind in ("Cf", "Sk") or character in _JOINED:
         return None
     return " "
 
 
-_SHOWN = _Shown()
+_TRANSLATION = _Translation()
 
 
 def folded(text: str) -> str:
-    """The text as it is compared: only letters, digits and signs, words set apart by spaces."""
+    """The text as it is compared: only letters, digits and symbols, in words separated by spaces."""
     plain = unicodedata.normalize("NFKC", text).casefold()
     bare = _ACCENTS.sub("", unicodedata.normalize("NFD", plain))
-    return unicodedata.normalize("NFKC", bare).translate(_SHOWN)
+    return unicodedata.normalize("NFKC", bare).translate(_TRANSLATION)
 
 
 def _pieces(text: str) -> Iterator[str]:
-    """Runs of one way of writing: Han and its like, or letters that make one word."""
+    """Runs of one kind of script: unspaced, or letters that make one word."""
     for chunk in folded(text).split():
         start = 0
         for run in _NO_SPACES.finditer(chunk):
@@ -100,7 +101,7 @@ def _pieces(text: str) -> Iterator[str]:
 
 
 def index_words(texts: Iterable[str]) -> list[str]:
-    """The different words of some texts, in their order, at most `MOST_WORDS`."""
+    """The distinct words of some texts, in order, at most `MOST_WORDS`."""
     found: dict[str, None] = {}
     for text in texts:
         for piece in _pieces(text[:MOST_TEXT]):
@@ -123,9 +124,9 @@ def _pairs(run: str) -> Iterator[str]:
 
 
 def query_terms(text: str) -> list[Term]:
-    """The words of a question, all of which must be there; the last may be the beginning of a word.
+    """The words of a query, all of which must match; the last may be a prefix.
 
-    Empty where the text has nothing that could be found. Whatever the text is, no error.
+    Empty where nothing of the text can be searched for. Never raises.
     """
     found: dict[Term, None] = {}
     pieces = list(_pieces(text[:MOST_ASKED_TEXT]))
@@ -139,10 +140,10 @@ def query_terms(text: str) -> list[Term]:
 
 
 def grows(word: str) -> bool:
-    """Whether it is a word of letters that can begin another, and neither a sign nor an account's."""
+    """Whether the word can be completed from a prefix: it is neither of an unspaced script nor an account's."""
     return not (_NO_SPACES.match(word) or word.startswith(ACCOUNT))
 
 
 def account_term(account: int) -> Term:
-    """The word that everything of an account has in its own index, and no text can have."""
+    """The word that every item of an account has in its own index, and that no text can contain."""
     return Term(f"{ACCOUNT}{account}")

@@ -1,10 +1,10 @@
-"""Search on PostgreSQL: two columns of words in the narrow table, each with a GIN index.
+"""Search on PostgreSQL: two tsvector columns in the narrow table, each with a GIN index.
 
-Of a rare word all rows are fetched and sorted; for a common one the rows are walked from the newest on, until there
-are enough with the word. Left to itself the planner often walks for a rare word, through all there is. So:
+For a rare word all rows are fetched and sorted; for a common one the rows are scanned from the newest on until
+enough match. Left alone the planner often scans for a rare word too, through the whole table. So:
 
-1. Where its statistics say that a word is common, the newest rows are walked, but not far.
-2. Where they do not, or were wrong, hits are counted: a word is common that more than `RARE` rows have.
+1. Where its statistics call a word common, the newest rows are scanned, but not far. 2. Where they don't, or
+were wrong, hits are counted: a word is common if more than `RARE` rows have it.
 """
 
 from __future__ import annotations
@@ -18,15 +18,16 @@ from gallery.search.backend import LARGEST, Entry, Hit, Index, Question, sizes
 
 RARE = 2_000
 COMMON, NEAR = 10_000, 20_000
-"""A word that the statistics expect in more rows is looked for in the newest of them without being counted."""
+"""A word that the statistics expect in more than `COMMON` rows is searched for in the newest `NEAR` without
+counting."""
 _PLACE = {"own": "item_id", "public": "place"}
 _GUESS = "EXPLAIN (FORMAT JSON) SELECT 1 FROM gallery_searchrow WHERE {index}_words @@ %s::tsquery"
-# Materialised: planned as if all were wanted, so by the words' own index, and left after the first.
+# Materialised, so planned as if all rows were wanted (by the words' own index), and stopped after the first.
 _SOME = """
 WITH hit AS MATERIALIZED (SELECT {place} AS place, item_id FROM gallery_searchrow WHERE {index}_words @@ %s::tsquery)
 SELECT place, item_id FROM hit LIMIT %s
 """
-# The limit inside keeps the words' own index out of it: the rows come in the order of their place.
+# The inner LIMIT keeps the GIN index out of it: the rows are read in the order of their place.
 _WALK = """
 SELECT place, item_id FROM (
     SELECT {place} AS place, item_id, {index}_words AS words FROM gallery_searchrow
@@ -42,10 +43,10 @@ SET place = excluded.place, own_words = excluded.own_words, public_words = exclu
 
 
 class PostgresBackend:
-    """The words as `tsvector`, made of our words as they are: no parser, no dictionary."""
+    """Words as `tsvector`, built from our own words as they are: no parser, no dictionary."""
 
     def write(self, entries: Sequence[Entry]) -> None:
-        """One row each, new or in place of the old one."""
+        """Upsert one row per entry."""
         rows = [
             (entry.item, entry.place, list(entry.own), None if entry.place is None else list(entry.public))
             for entry in entries
@@ -54,8 +55,8 @@ class PostgresBackend:
             cursor.executemany(_WRITE, rows)
 
     def hits(self, index: Index, question: Question, before: int | None) -> Iterator[list[Hit]]:
-        """All at once where they are few, else as the walk comes by."""
-        words, before = _written(question), LARGEST if before is None else before
+        """All at once where they are few, else in batches as the scan proceeds."""
+        words, before = _as_tsquery(question), LARGEST if before is None else before
         near = NEAR if self._seems_common(index, words) else None
         if near is None:
             some = self._rows(_SOME, index, words, RARE + 1)
@@ -74,7 +75,7 @@ class PostgresBackend:
                 continue
             if near is None:
                 return
-            # Common, but not here, or not common at all.
+            # Common, but not in the newest rows, or not common at all.
             near, some = None, self._rows(_SOME, index, words, RARE + 1)
             if len(some) <= RARE:
                 yield from _parts(some, before)
@@ -102,6 +103,6 @@ def _newest_first(hit: Hit) -> int:
     return -hit.place
 
 
-def _written(question: Question) -> str:
-    """As `tsquery` reads it. No word has an apostrophe or a backslash, so none can leave its own."""
+def _as_tsquery(question: Question) -> str:
+    """The query as `tsquery`. No word has an apostrophe or a backslash, so none can break out of its quotes."""
     return " & ".join("(" + " | ".join(f"'{word}'" for word in group) + ")" for group in question)

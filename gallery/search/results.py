@@ -1,4 +1,4 @@
-"""Pages of what has the words, newest first. What a page shows is always as the rows themselves say now."""
+"""Pages of search results, newest first. What a page shows is always read from the rows themselves."""
 
 from __future__ import annotations
 
@@ -12,24 +12,25 @@ from gallery.search.backend import Hit, Index
 from gallery.search.backend_registry import get_backend
 
 MOST_LOOKED_AT = 4_000
-"""Hits that are compared with the filters of one page: a page may be short and still have an older one."""
+"""Hits checked against the filters for one page: a page may be short and still have a next one."""
 _LARGEST = 2**63 - 1
 
 
 def public_page(text: str, size: int, after: str, *, within: ItemQuerySet) -> pagination.RowsPage[Item]:
-    """The `size` published items of `within` after a cursor that have all words of the text, by time of publishing.
+    """The `size` published items of `within` after a cursor that match all words of the text, by time of
+    publication.
 
-    A text without words finds nothing, a cursor that is none starts anew. What was changed and is not indexed anew
-    yet is left out: its old words may be of a prompt that is hidden by now.
+    A text without words finds nothing; an invalid cursor starts at the beginning. Items marked for indexing are
+    left out: their old words may be of a prompt that is no longer shown.
     """
-    asked = lexemes.query_terms(text)
-    return _page("public", asked, size, after, within.public().filter(search_owed=False))
+    terms = lexemes.query_terms(text)
+    return _page("public", terms, size, after, within.public().filter(search_owed=False))
 
 
 def own_page(
     account: Account, text: str, size: int, after: str, *, within: ItemQuerySet
 ) -> pagination.RowsPage[Item]:
-    """The same of an account's own items, by time of making; found by their model's name and hidden prompts too."""
+    """The same for an account's own items, by time of creation; also matches model names and hidden prompts."""
     asked = lexemes.query_terms(text)
     if asked:
         asked = [lexemes.account_term(account.pk), *asked]
@@ -41,13 +42,13 @@ def _page(
 ) -> pagination.RowsPage[Item]:
     if not terms:
         return pagination.RowsPage([])
-    # The hits have their order; sorting by another would be for nothing.
+    # The hits are ordered already; drop the queryset's own sorting.
     hits = get_backend().hits(index, vocabulary.grown(terms), _place(after))
     return _filled(hits, size, within.order_by())
 
 
 def _filled(parts: Iterable[list[Hit]], size: int, within: ItemQuerySet) -> pagination.RowsPage[Item]:
-    """A page of those hits that the filters let through."""
+    """A page of those hits that pass the filters."""
     rows: list[Item] = []
     last, looked_at = 0, 0
     for hits in parts:
@@ -66,7 +67,7 @@ def _filled(parts: Iterable[list[Hit]], size: int, within: ItemQuerySet) -> pagi
 
 
 def _place(cursor: str) -> int | None:
-    """The place in a cursor; None, the start, where it is none."""
+    """The place in a cursor; None (the start) where it is invalid."""
     if not (cursor.isascii() and cursor.isdigit() and len(cursor) <= 19):
         return None
     return min(int(cursor), _LARGEST)

@@ -1,8 +1,8 @@
-"""Search on SQLite: two FTS5 tables, whose rowid is the item's id (`own`) or its place (`public`).
+"""Search on SQLite: two FTS5 tables whose rowid is the item's id (`own`) or its place (`public`).
 
-FTS5 reads a word's rows in the order of rowid and stops when there are enough; any other order would read all of them.
-Its tokeniser `ascii` takes everything beyond ASCII for letters, so words stay as `words` made them whatever Unicode
-its tables know.
+FTS5 reads a word's rows in the order of rowid and stops when there are enough; any other order would read all.
+Its tokeniser `ascii` treats everything beyond ASCII as letters, so words stay as `lexemes` made them, whatever
+Unicode version its tables have.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ _HITS = {
 
 
 class SqliteBackend:
-    """The words in FTS5."""
+    """Words in FTS5."""
 
     def write(self, entries: Sequence[Entry]) -> None:
-        """Rows of the words go with their row of the table by triggers, and are written after it."""
+        """Triggers delete the words along with the row of the table; they are inserted after it."""
         SearchRow.objects.filter(pk__in=[entry.item for entry in entries])._raw_delete("default")
         SearchRow.objects.bulk_create(SearchRow(item_id=entry.item, place=entry.place) for entry in entries)
         with connection.cursor() as cursor:
@@ -41,8 +41,8 @@ class SqliteBackend:
             )
 
     def hits(self, index: Index, question: Question, before: int | None) -> Iterator[list[Hit]]:
-        """A few first, then more at a time."""
-        words = _written(question)
+        """A small batch first, then larger ones."""
+        words = _as_fts5(question)
         for part in sizes():
             with connection.cursor() as cursor:
                 cursor.execute(_HITS[index], [words, LARGEST if before is None else before, part])
@@ -54,6 +54,6 @@ class SqliteBackend:
             before = found[-1].place
 
 
-def _written(question: Question) -> str:
-    """In the language of FTS5. No word has a quotation mark or a space, so none can leave its own."""
+def _as_fts5(question: Question) -> str:
+    """The query in FTS5 syntax. No word has a quotation mark or a space, so none can break out of its quotes."""
     return " AND ".join("(" + " OR ".join(f'"{word}"' for word in group) + ")" for group in question)

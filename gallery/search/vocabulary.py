@@ -1,9 +1,9 @@
-"""All words that were ever indexed, for the beginnings of words that people type.
+"""Vocabulary of the search index: all indexed words, to complete the prefixes that people type.
 
-Both databases answer a beginning by reading all rows of all words that begin so, tens of milliseconds for a common one.
-So it is asked here which words those are, and the most used of them are looked for. Only words that can grow out of a
-beginning stand here: of scripts that are written with spaces. A word goes some time after its last item: a chore walks
-through all of them, a few at a time (`drop_unused`).
+Both databases answer a prefix query by reading all rows of all words with that prefix, tens of milliseconds for
+a common one. So the words with the prefix are looked up here, and the most used of them searched for. It holds
+only words that can be completed, of scripts written with spaces. A word is dropped some time after its last
+item: a background job (`drop_unused`) checks all of them, a few at a time.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from django.db import connection, transaction
 from gallery.search.lexemes import SHORTEST_BEGINNING, Term, grows
 
 MOST_GROWN = 12
-"""Words that a beginning stands for, itself among them."""
+"""Words that a prefix expands to, itself included."""
 AT_ONCE = 300
-"""Words that the chore looks at in one turn."""
-_looked_at = ""
-"""How far this process has walked."""
+"""Words checked per run of the background job."""
+_last_checked = ""
+"""The last word that this process checked."""
 _MOST_READ = 2_000
-"""Words of one beginning that are compared: made-up ones by the million must not make anybody wait."""
+"""Words compared per prefix: made-up ones by the million must not slow anybody down."""
 _GROWN = """
 SELECT word FROM (
     SELECT word, used FROM gallery_searchword WHERE word > %s AND word < %s ORDER BY word LIMIT %s
@@ -43,7 +43,7 @@ SELECT word, EXISTS (SELECT 1 FROM gallery_searchrow WHERE own_words @@ quote_li
 FROM (SELECT word FROM gallery_searchword WHERE word > %s ORDER BY word LIMIT %s) AS next ORDER BY word
 """,
 }
-"""Some words, and whether any item has them."""
+"""The next words, and whether any item has them."""
 _DROP = {
     "sqlite": "DELETE FROM gallery_searchword WHERE word = %s AND NOT EXISTS "
     "(SELECT 1 FROM gallery_search_own WHERE gallery_search_own MATCH %s)",
@@ -53,12 +53,12 @@ _DROP = {
 
 
 def grown(terms: Sequence[Term]) -> list[list[str]]:
-    """For each term the words that it stands for, of which one must be there: itself first."""
+    """For each term the words that match it: the word itself, then its completions."""
     return [[term.word, *(_longer(term.word) if term.prefix else ())] for term in terms]
 
 
 def _longer(beginning: str) -> list[str]:
-    # In the order of the bytes, which both databases use here, nothing comes after the last character there is.
+    # In byte order, which both databases use here, nothing comes after the last code point.
     values: list[str | int] = [beginning, beginning + "\U0010ffff", _MOST_READ, MOST_GROWN - 1]
     with connection.cursor() as cursor:
         cursor.execute(_GROWN, values)
@@ -71,31 +71,32 @@ def add(texts: Iterable[Sequence[str]]) -> None:
         word for words in texts for word in words if len(word) > SHORTEST_BEGINNING and grows(word)
     )
     with connection.cursor() as cursor:
-        # In one order, so that two who write at once cannot wait for each other.
+        # In sorted order, so that concurrent writers cannot deadlock.
         cursor.executemany(_NOTE, sorted(counted.items()))
 
 
 def drop_unused() -> bool:
-    """A chore: forget those of the next few words that no item has any more. The others have time: never at once."""
-    global _looked_at
-    some = _some_after(_looked_at)
-    _looked_at = some[-1][0] if len(some) == AT_ONCE else ""
-    loose = [word for word, is_used in some if not is_used]
+    """Background job: check the next few words and delete those that no item has. Never asks to run again at
+    once."""
+    global _last_checked
+    words = _next_words(_last_checked)
+    _last_checked = words[-1][0] if len(words) == AT_ONCE else ""
+    unused = [word for word, is_used in words if not is_used]
     with connection.cursor() as cursor:
-        if loose:
-            # Asked once more as it goes: an item with it may have come.
-            cursor.executemany(_DROP[connection.vendor], [(word, _asked(word)) for word in loose])
+        if unused:
+            # Checked again in the DELETE: an item with the word may have been indexed meanwhile.
+            cursor.executemany(_DROP[connection.vendor], [(word, _quoted(word)) for word in unused])
     return False
 
 
-def _some_after(last: str) -> list[tuple[str, bool]]:
-    """The next words, and whether any item has them: one statement for all of them."""
+def _next_words(last: str) -> list[tuple[str, bool]]:
+    """The next words and whether any item has them, in one statement."""
     values: list[str | int] = [last, AT_ONCE]
     if connection.vendor != "postgresql":
         return _rows(values)
     with transaction.atomic():
         with connection.cursor() as cursor:
-            # It knows none of the words while it plans, and would take each for one that many items have.
+            # Words are not known at planning time, and the planner would take each for a common one.
             cursor.execute("SET LOCAL enable_seqscan = off")
         return _rows(values)
 
@@ -106,6 +107,6 @@ def _rows(values: list[str | int]) -> list[tuple[str, bool]]:
         return cursor.fetchall()
 
 
-def _asked(word: str) -> str:
+def _quoted(word: str) -> str:
     # No word has a quotation mark of either kind.
     return f"'{word}'" if connection.vendor == "postgresql" else f'"{word}"'

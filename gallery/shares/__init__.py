@@ -1,1 +1,1 @@
-"""Share links."""
+"""Share links: creating and withdrawing them, passwords, and the pages that guests see."""

@@ -1,4 +1,4 @@
-"""Share links to collections, made and withdrawn by the owner; editors make none."""
+"""Create and withdraw share links of a collection. For its owner; editors can't."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from gallery.shares.views import end, make
 @require_POST
 @member_required
 def share(request: HttpRequest, public_id: str) -> HttpResponse:
-    """Make a share link of a collection."""
+    """Create a share link of a collection."""
     collection = querysets.owned(user_of(request), public_id)
     form = make(request, collection)
     if form is not None:

@@ -1,4 +1,4 @@
-"""What an owner chooses for a share link, and what its reader is asked for."""
+"""Forms of share links: the owner's options, and the guest's password."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MAX_DAYS = 3660
 
 
 class ShareForm(forms.Form):
-    """When the link ends, whom it lets in, and what it shows. Days are those of the reader's zone, which is active."""
+    """Expiry, password and options of a share link. Days are those of the active time zone."""
 
     ends = forms.ChoiceField(label=_("Ends"), choices=ENDS, required=False)
     day = forms.DateField(
@@ -31,7 +31,8 @@ class ShareForm(forms.Form):
         min_length=link_passwords.MIN_LENGTH,
         max_length=link_passwords.MAX_LENGTH,
         help_text=_("Empty: whoever has the link may look. Tell it another way than the link."),
-        # Not the owner's own password: they read it here to tell it, and no manager keeps it.
+        # Not a password of the owner's own: they read it here to pass it on, and password managers should not
+        # store it.
         widget=forms.TextInput(
             attrs={"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false"}
         ),
@@ -47,11 +48,11 @@ class ShareForm(forms.Form):
     )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        # Beside it on a page stand forms with fields of the same names.
+        # Other forms on the page have fields of the same names.
         super().__init__(*args, **{"auto_id": "share_%s", **kwargs})
 
     def clean_day(self) -> date | None:
-        """The last day, if that is what was chosen: today or later."""
+        """The last day, if that option was chosen: today or later."""
         if self.cleaned_data.get("ends") != "date":
             return None
         day: date | None = self.cleaned_data["day"]
@@ -63,7 +64,7 @@ class ShareForm(forms.Form):
         return day
 
     def expires_at(self) -> datetime | None:
-        """The moment it ends, or None for never; a chosen day is its last, to the end."""
+        """When the link expires, None for never; a chosen day counts to its end."""
         ends = self.cleaned_data["ends"]
         if ends == "date":
             return timezone.make_aware(datetime.combine(self.cleaned_data["day"], time(23, 59, 59)))
@@ -71,7 +72,7 @@ class ShareForm(forms.Form):
 
 
 class PasswordForm(forms.Form):
-    """What the reader of a locked link types. Longer than any password may be is refused before it is hashed."""
+    """The password of a locked link. A longer one than any password may be is refused before hashing."""
 
     password = forms.CharField(
         label=_("Password"),

@@ -1,4 +1,4 @@
-"""Reporting what a share link shows, signed in or not, without telling any other address of it."""
+"""Reports by guests of a share link, signed in or not; its target's other URLs are not revealed."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from gallery.social.forms import ReportForm
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def report(request: HttpRequest, token: str, item_id: str = "") -> HttpResponse:
-    """Report what a link shows, a picture or a collection, or one picture of a shared collection."""
+    """Report the link's item or collection, or one item of a shared collection."""
     link = link_access.open_link(token)
     if not is_unlocked(request, link):
         return HttpResponseRedirect(reverse("share", args=[link.token]))
-    thing = (
+    target = (
         querysets.entry(link_access.entries_of(link), item_id).item
         if item_id
         else link_access.target_of(link)
@@ -32,30 +32,30 @@ def report(request: HttpRequest, token: str, item_id: str = "") -> HttpResponse:
     form = ReportForm(request.POST if request.method == "POST" else None)
     if form.is_valid():
         try:
-            said = form.cleaned_data
+            data = form.cleaned_data
             fresh = abuse_reports.report(
-                thing, abuse_reports.reporter_of(request), said["reason"], said["words"]
+                target, abuse_reports.reporter_of(request), data["reason"], data["words"]
             )
         except interaction_limits.TooMany as error:
             form.add_error(None, error.words)
         else:
-            remember_report(request, thing)
+            remember_report(request, target)
             thanks = _("Thank you. A moderator will look at it.")
             messages.success(request, thanks if fresh else abuse_reports.AGAIN)
-            return without_indexing(HttpResponseRedirect(_page_of(link, thing)))
-    context = {"form": form, "link": link, "back": _page_of(link, thing), **_words_of(thing)}
+            return without_indexing(HttpResponseRedirect(_page_of(link, target)))
+    context = {"form": form, "link": link, "back": _page_of(link, target), **_labels_of(target)}
     return without_indexing(
         page(request, "shares/report.html", context, status=422 if form.errors else 200), asks=True
     )
 
 
-def _words_of(thing: Item | Collection) -> dict[str, str]:
-    if isinstance(thing, Collection):
+def _labels_of(target: Item | Collection) -> dict[str, str]:
+    if isinstance(target, Collection):
         return {"heading": _("Report this collection"), "back_words": _("To the collection")}
     return {"heading": _("Report this picture"), "back_words": _("To the picture")}
 
 
-def _page_of(link: ShareLink, thing: Item | Collection) -> str:
-    if isinstance(thing, Collection) or link.item_id is not None:
+def _page_of(link: ShareLink, target: Item | Collection) -> str:
+    if isinstance(target, Collection) or link.item_id is not None:
         return reverse("share", args=[link.token])
-    return reverse("share_item", args=[link.token, thing.public_id])
+    return reverse("share_item", args=[link.token, target.public_id])

@@ -1,4 +1,4 @@
-"""Share links as whoever has them opens them: page, password, pictures. Everything is checked at each request."""
+"""Pages of a share link for guests: target, password form, pictures. Access is checked at each request."""
 
 from __future__ import annotations
 
@@ -25,18 +25,19 @@ PICTURES = 60
 
 @require_safe
 def page_of(request: HttpRequest, token: str) -> HttpResponse:
-    """The page of a share link. One that ended says so; a withdrawn one does not exist; a locked one asks."""
+    """The page of a share link. An expired link says so, a withdrawn one is a 404, a locked one shows the
+    password form."""
     try:
         link = link_access.open_link(token)
     except Http404:
-        over = link_access.ended_link(token)
-        if over is None:
+        expired = link_access.ended_link(token)
+        if expired is None:
             raise
-        return without_indexing(page(request, "shares/ended.html", {"link": over}, status=404))
+        return without_indexing(page(request, "shares/ended.html", {"link": expired}, status=404))
     if not is_unlocked(request, link):
-        return _asking(request, link, PasswordForm())
+        return _password_page(request, link, PasswordForm())
     part = request.headers.get("HX-Request") == "true" and "after" in request.GET
-    if _counts(request, link):
+    if _is_view(request, link):
         share_links.count_view(link)
     if link.item is not None:
         return without_indexing(page(request, "shares/item.html", _item_context(request, link, link.item)))
@@ -44,13 +45,13 @@ def page_of(request: HttpRequest, token: str) -> HttpResponse:
 
 
 def is_unlocked(request: HttpRequest, link: ShareLink) -> bool:
-    """Whether this reader is not asked for a password: there is none, they knew it, or it is their own link."""
+    """Whether no password is needed: there is none, it was entered, or the link is the viewer's own."""
     request.is_private = link.is_locked  # type: ignore[attr-defined]
     return link_access.is_own(request.user, link) or link_passwords.is_open_for(request, link)
 
 
-def _counts(request: HttpRequest, link: ShareLink) -> bool:
-    """Whether this is an opening: not the owner's, not a further page of it, not fetched ahead or for its headers."""
+def _is_view(request: HttpRequest, link: ShareLink) -> bool:
+    """Whether the request counts as a view: not the owner's, not a further page, neither prefetch nor HEAD."""
     if request.method == "HEAD" or "after" in request.GET:
         return False
     ahead = request.headers.get("Sec-Purpose", request.headers.get("Purpose", ""))
@@ -58,17 +59,17 @@ def _counts(request: HttpRequest, link: ShareLink) -> bool:
 
 
 def without_indexing(response: HttpResponse, *, asks: bool = False) -> HttpResponse:
-    """For no search engine; and the address, which is the key, is not told to the sites that are opened from it.
+    """Exclude the response from search engines, and keep the URL, which is the key, from sites opened from it.
 
-    `asks`: a page with a form. Under `no-referrer` browsers would send it without saying where it comes from, and the
-    protection against other sites' forms would refuse it.
+    `asks`: a page with a form. Under `no-referrer` browsers would submit it without an origin, and CSRF
+    protection would refuse it.
     """
     response["X-Robots-Tag"] = "noindex, nofollow"
     response["Referrer-Policy"] = "same-origin" if asks else "no-referrer"
     return response
 
 
-def _asking(
+def _password_page(
     request: HttpRequest, link: ShareLink, form: PasswordForm, *, wait_s: int = 0, status: int = 200
 ) -> HttpResponse:
     context = {"link": link, "form": form, "wait_minutes": -(-wait_s // 60)}
@@ -82,37 +83,38 @@ def _asking(
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def unlock(request: HttpRequest, token: str) -> HttpResponse:
-    """Try a password: the right one opens page and pictures for twelve hours, for this reader.
+    """Check a password: the right one opens page and pictures for twelve hours, in this browser.
 
-    After a wrong one this address stands in the browser: who reads it again is led to the page that asks.
+    After a wrong one the browser stays at this URL; reloading it redirects to the page with the form.
     """
     link = link_access.open_link(token)
     target = HttpResponseRedirect(reverse("share", args=[link.token]))
     if request.method != "POST" or not link.is_locked:
         return without_indexing(target)
     with passwords.ROOM.enter():
-        return _tried(request, link, target)
+        return _check_password(request, link, target)
 
 
-def _tried(request: HttpRequest, link: ShareLink, target: HttpResponse) -> HttpResponse:
+def _check_password(request: HttpRequest, link: ShareLink, target: HttpResponse) -> HttpResponse:
     form = PasswordForm(request.POST)
     try:
-        taken = link_passwords.count_try(request, link)
-    except attempt_limits.TooMany as many:
-        return _asking(request, link, form, wait_s=many.wait_s, status=429)
+        attempt = link_passwords.count_try(request, link)
+    except attempt_limits.TooMany as error:
+        return _password_page(request, link, form, wait_s=error.wait_s, status=429)
     if not form.is_valid():
-        return _asking(request, link, form, status=422)
+        return _password_page(request, link, form, status=422)
     if not link_passwords.matches(link, form.cleaned_data["password"]):
         form.add_error("password", _("That is not the password."))
-        return _asking(request, link, form, status=422)
-    taken.give_back()
+        return _password_page(request, link, form, status=422)
+    attempt.give_back()
     return without_indexing(link_passwords.open_for(target, link))
 
 
 def _item_context(request: HttpRequest, link: ShareLink, item: Item) -> dict[str, Any]:
-    """What the page of one shared picture shows. The link decides what is told, whatever the public page shows."""
-    told = link_access.shows_prompt(link, item)
-    words = item.title or (item.prompt[:160] if told else "") or _("A shared picture")
+    """Context of a shared item's page. The link decides whether the prompt is shown, whatever the public page
+    shows."""
+    shows_prompt = link_access.shows_prompt(link, item)
+    words = item.title or (item.prompt[:160] if shows_prompt else "") or _("A shared picture")
     if link.item_id is not None:
         report = reverse("share_report", args=[link.token])
     else:
@@ -120,7 +122,7 @@ def _item_context(request: HttpRequest, link: ShareLink, item: Item) -> dict[str
     return {
         "link": link,
         "item": item,
-        "told": told,
+        "told": shows_prompt,
         "words": words,
         "address": link_access.picture_path(link, item, "full").removesuffix("full"),
         "report": report,
@@ -152,15 +154,15 @@ def _collection(request: HttpRequest, link: ShareLink, *, part: bool) -> HttpRes
 
 @require_safe
 def item_of(request: HttpRequest, token: str, item_id: str) -> HttpResponse:
-    """One picture of a shared collection."""
+    """One item of a shared collection."""
     link = link_access.open_link(token)
     if not is_unlocked(request, link):
         return HttpResponseRedirect(reverse("share", args=[link.token]))
-    seen = link_access.entries_of(link)
-    entry = querysets.entry(seen, item_id)
+    entries = link_access.entries_of(link)
+    entry = querysets.entry(entries, item_id)
     context = _item_context(request, link, entry.item)
     return without_indexing(
-        page(request, "shares/item.html", context | neighbours(seen, entry, audiences.guests(link)))
+        page(request, "shares/item.html", context | neighbours(entries, entry, audiences.guests(link)))
     )
 
 
@@ -175,7 +177,7 @@ def picture_of(request: HttpRequest, token: str, size: str) -> HttpResponse:
 
 @require_safe
 def item_picture_of(request: HttpRequest, token: str, item_id: str, size: str) -> HttpResponse:
-    """The picture of an item in a shared collection, while the link is open and the item in the collection."""
+    """A picture of an item in a shared collection, while the link is open and the item in the collection."""
     link = link_access.open_link(token)
     return _picture(request, link, querysets.entry(link_access.entries_of(link), item_id).item, size)
 
@@ -187,6 +189,6 @@ def _picture(request: HttpRequest, link: ShareLink, item: Item, size: str) -> Ht
         raise Http404
     response = without_indexing(send_picture(request, item, size, words=link_access.shows_prompt(link, item)))
     if size in link_preview.THUMBNAILS and link_preview.may_show(link, item):
-        # What the site shows where the link was pasted. Scripts there read nothing of it all the same.
+        # Link previews on other sites show it as an image; scripts there can't read it all the same.
         response["Cross-Origin-Resource-Policy"] = "cross-origin"
     return response

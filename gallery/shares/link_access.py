@@ -1,4 +1,5 @@
-"""Which share link a token opens, and what it shows. Asked at each request, of the page and of each picture."""
+"""Access through share links: which link a token opens, and what it shows. Checked at each request, also of
+pictures."""
 
 from __future__ import annotations
 
@@ -14,14 +15,14 @@ from gallery.models import Collection, CollectionItem, Item, ShareLink
 
 
 def open_link(token: str) -> ShareLink:
-    """The open share link of that token, with what it shows.
+    """The open share link of that token, with its target loaded.
 
-    404 where it is withdrawn or ended, or what it shows is hidden, in the trash or gone.
+    404 where it is withdrawn or expired, or its target is hidden, in the trash or deleted.
     """
-    return access.found(_OPENED.first(token=token))
+    return access.found(_BY_TOKEN.first(token=token))
 
 
-def _open(token: str) -> QuerySet[ShareLink]:
+def _by_token(token: str) -> QuerySet[ShareLink]:
     links = ShareLink.objects.open().select_related(
         "item__output__file", "item__output__small", "item__output__medium", "item__model", "item__user",
         "collection__user", "created_by",
@@ -29,11 +30,11 @@ def _open(token: str) -> QuerySet[ShareLink]:
     return links.filter(token=token)[:1]
 
 
-_OPENED = Prepared[ShareLink](_open, token=str)
+_BY_TOKEN = Prepared[ShareLink](_by_token, token=str)
 
 
 def ended_link(token: str) -> ShareLink | None:
-    """A link whose time is over, so that its page can say so; None for withdrawn and unknown ones."""
+    """An expired link, so that its page can say so; None for withdrawn and unknown ones."""
     link = ShareLink.objects.filter(
         token=token,
         withdrawn_at__isnull=True,
@@ -44,27 +45,28 @@ def ended_link(token: str) -> ShareLink | None:
 
 
 def target_of(link: ShareLink) -> Item | Collection:
-    """What the link shows: one of both always is there."""
-    thing = link.item or link.collection
-    assert thing is not None
-    return thing
+    """The link's item or collection."""
+    target = link.item or link.collection
+    assert target is not None
+    return target
 
 
 def is_own(viewer: Viewer, link: ShareLink) -> bool:
-    """Whether the viewer acts for the account whose item or collection it is."""
+    """Whether the viewer acts for the account that owns the target."""
     account = access.account_of(viewer) if isinstance(viewer, User) else None
     return account is not None and account.pk == target_of(link).account_id
 
 
 def entries_of(link: ShareLink) -> QuerySet[CollectionItem]:
-    """What a collection's link shows; nothing for an item's."""
+    """The entries that a collection's link shows; none for an item's."""
     return querysets.for_guests(CollectionItem.objects.filter(collection=link.collection_id))
 
 
 def allows(link: ShareLink, item: Item, size: str) -> bool:
-    """Whether the link gives this size: thumbnails always, the whole file only where it may be downloaded.
+    """Whether the link gives access to this size: thumbnails always, the whole file only where downloading is
+    allowed.
 
-    A thumbnail that was not made is not replaced by the whole file then.
+    Then a missing thumbnail is not replaced by the whole file.
     """
     if link.allow_download:
         return True
@@ -73,16 +75,16 @@ def allows(link: ShareLink, item: Item, size: str) -> bool:
 
 
 def picture_path(link: ShareLink, item: Item, size: str) -> str:
-    """The address of a picture of the link, which ends with it."""
+    """The URL of a picture through the link, which ends with it."""
     if link.item_id is not None:
         return reverse("share_picture", args=[link.token, size])
     return reverse("share_item_picture", args=[link.token, item.public_id, size])
 
 
 def shows_prompt(link: ShareLink, item: Item) -> bool:
-    """Whether the link tells the item's prompt.
+    """Whether the link shows the item's prompt.
 
-    An editor's item in somebody else's collection tells its prompt only where its owner published it with it.
+    An editor's item in somebody else's collection shows its prompt only where its own public page does.
     """
     if not link.show_prompt:
         return False

@@ -1,7 +1,7 @@
-"""Passwords of share links: asked for on a page of the link's own, counted, and remembered by a signed mark.
+"""Passwords of share links: hashing, counting of attempts, and the signed cookie that remembers a right one.
 
-The mark is a cookie for the link's own addresses. It names the link and its password's hash, so it opens no other
-link, and ends with the password, with the link, and after twelve hours.
+The cookie is for the link's own URLs. It is bound to the link and its password's hash, so it opens no other
+link, and becomes invalid with the password, with the link, and after twelve hours.
 """
 
 from __future__ import annotations
@@ -21,42 +21,44 @@ from core.net import client_ip
 from gallery.models import ShareLink
 
 MAX_LENGTH = 128
-"""Characters of a password: what is longer is refused before it costs the work of a hash."""
+"""Characters of a password: a longer one is refused before it costs a hash."""
 MIN_LENGTH = 6
 COOKIE = "share_open"
 LASTS_S = 12 * 3600
 _SALT = "gallery.shares.locks"
-_OF_NETWORK = (5, 300)
+_NETWORK_LIMIT = (5, 300)
 """Wrong passwords from one network, and in how many seconds."""
-_OF_LINK = (200, 3600)
-"""All networks together: so many guesses reach no password of six characters while the link lives."""
+_LINK_LIMIT = (200, 3600)
+"""The same for all networks together: so many guesses don't reach a password of six characters in a link's
+lifetime."""
 
 
 def hashed(password: str) -> str:
-    """What is kept of a password; empty for none. Raises ValueError where it is too long."""
+    """The hash to store; empty for no password. Raises ValueError where it is too long."""
     if len(password) > MAX_LENGTH:
         raise ValueError(f"A password has at most {MAX_LENGTH} characters.")
     return make_password(_folded(password)) if password else ""
 
 
 def matches(link: ShareLink, password: str) -> bool:
-    """Whether it is the link's password; at the cost of a hash, unless it is longer than any may be."""
+    """Whether it is the link's password; costs a hash, unless it is longer than any may be."""
     return len(password) <= MAX_LENGTH and check_password(_folded(password), link.password)
 
 
 def _folded(password: str) -> str:
-    # The same keys give composed or decomposed letters, wide or narrow ones, as the device likes.
+    # The same keys yield composed or decomposed, wide or narrow letters, depending on the device.
     return unicodedata.normalize("NFKC", password)
 
 
 def count_try(request: HttpRequest, link: ShareLink) -> attempt_limits.Taken:
-    """Count one try before it is looked at; whoever finds it right gives it back. Raises throttle.TooMany."""
-    network = attempt_limits.Limit(f"link {link.pk} network {client_ip.household(request)}", *_OF_NETWORK)
-    return attempt_limits.take("share", [network, attempt_limits.Limit(f"link {link.pk}", *_OF_LINK)])
+    """Count an attempt before it is checked; where it was right the caller gives it back. Raises
+    attempt_limits.TooMany."""
+    network = attempt_limits.Limit(f"link {link.pk} network {client_ip.household(request)}", *_NETWORK_LIMIT)
+    return attempt_limits.take("share", [network, attempt_limits.Limit(f"link {link.pk}", *_LINK_LIMIT)])
 
 
 def open_for(response: HttpResponse, link: ShareLink) -> HttpResponse:
-    """Give the reader who knew the password the mark that opens the link."""
+    """Set the cookie that opens the link, after the right password."""
     response.set_cookie(
         COOKIE,
         signing.TimestampSigner(salt=_SALT).sign(_digest(link)),
@@ -70,7 +72,7 @@ def open_for(response: HttpResponse, link: ShareLink) -> HttpResponse:
 
 
 def is_open_for(request: HttpRequest, link: ShareLink) -> bool:
-    """Whether the reader may pass: there is no password, or they bear a mark of this one."""
+    """Whether there is no password, or the request has a valid cookie for the present one."""
     if not link.is_locked:
         return True
     try:
@@ -81,6 +83,6 @@ def is_open_for(request: HttpRequest, link: ShareLink) -> bool:
 
 
 def _digest(link: ShareLink, secret_key: str | None = None) -> str:
-    """With the newest key unless another is given."""
+    """With the newest secret key unless another is given."""
     text = f"{link.token}\n{link.password}"
     return salted_hmac(_SALT, text, secret=secret_key, algorithm="sha256").hexdigest()

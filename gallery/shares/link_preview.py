@@ -1,7 +1,7 @@
-"""What other sites show where somebody pasted a share link: a picture of it, or only that something was shared.
+"""Link previews of share links on other sites: a picture, or only that something was shared.
 
-Whoever has an open link sees its pictures without signing in, so the site where it is pasted may show them; a locked
-link and a sensitive picture show nothing, whichever way they are asked.
+Whoever has an open link sees its pictures without signing in, so sites where it is pasted may show them. Locked
+links and sensitive items show nothing, in no kind of preview.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ THUMBNAILS = ("small", "medium")
 
 
 def may_show(link: ShareLink, item: Item) -> bool:
-    """Whether other sites may show a thumbnail of this picture of the link."""
+    """Whether other sites may show a thumbnail of this item of the link."""
     if link.is_locked or item.sensitive or not link_access.allows(link, item, "medium"):
         return False
     return access.file_of(item, "medium").content_type.startswith("image/")
 
 
 def preview_item(link: ShareLink, item: Item | None = None) -> Item | None:
-    """The picture that stands for the link, or for one `item` of its collection; None where nothing may be shown."""
+    """The item that represents the link, or one `item` of its collection; None where nothing may be shown."""
     item = item or link.item
     if item is None and link.collection is not None and not link.is_locked:
         item = querysets.cover(link.collection, link_access.entries_of(link))
@@ -35,7 +35,7 @@ def preview_item(link: ShareLink, item: Item | None = None) -> Item | None:
 
 
 def meta_tags(request: HttpRequest, link: ShareLink, item: Item | None = None) -> dict[str, Any]:
-    """What the head of the link's page tells other sites: where to ask, and the picture where one may be shown."""
+    """Context for the page's head: the oEmbed URL, and Open Graph tags where a picture may be shown."""
     found = preview_item(link, item)
     if found is None:
         return {"oembed_url": oembed_address(request)}

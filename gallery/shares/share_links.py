@@ -1,4 +1,4 @@
-"""Share links: made and withdrawn, counted when opened. All of it takes effect at once."""
+"""Write operations on share links: create, withdraw, count views. Take effect at once."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ __all__ = [
     "withdraw",
 ]
 MAX_OPEN_LINKS = 50
-"""Open links of one item or collection: more than anybody sends, few enough for a list."""
+"""Open links per item or collection: more than anybody sends, few enough for a list."""
 
 
 class TooManyLinks(Exception):
-    """The item or collection has as many open links as it may have."""
+    """The item or collection already has MAX_OPEN_LINKS."""
 
 
 def share(
@@ -40,15 +40,15 @@ def share(
     password: str = "",
     expires_at: datetime | None = None,
 ) -> ShareLink:
-    """Make a new link with a fresh random address; an older or withdrawn one is never given again.
+    """Create a link with a fresh random token, never one used before.
 
-    `password` in clear; only its hash is kept. Raises Hidden, Suspended, TooManyLinks, and ValueError for a password
-    that is longer than any may be, and switches.SwitchedOff.
+    `password` in clear; only its hash is stored. Raises Hidden, Suspended, TooManyLinks,
+    feature_flags.FeatureOff, and ValueError for a password that is too long.
     """
     feature_flags.require("publishing")
     check_open_account(thing.account_id)
     check_may_post(user)
-    # As the row is now, not as it was read: hidden a moment ago is hidden.
+    # Reads the database, not the loaded row: it may have been hidden a moment ago.
     if type(thing)._default_manager.filter(pk=thing.pk, hidden_at__isnull=False).exists():
         raise Hidden
     of = {"item": thing} if isinstance(thing, Item) else {"collection": thing}
@@ -65,10 +65,10 @@ def share(
 
 
 def withdraw(link: ShareLink) -> bool:
-    """End a link for good, page and pictures; whether it stood open until now."""
+    """End a link for good, page and pictures. Returns whether it was open until now."""
     return bool(ShareLink.objects.filter(pk=link.pk, withdrawn_at__isnull=True).update(withdrawn_at=Now()))
 
 
 def count_view(link: ShareLink) -> None:
-    """One more opening of the link's page, for its owner to see."""
+    """Count a view of the link's page, for its owner to see."""
     ShareLink.objects.filter(pk=link.pk).update(views=F("views") + 1)

@@ -1,4 +1,4 @@
-"""Addresses of share links."""
+"""URLs of share links."""
 
 from __future__ import annotations
 

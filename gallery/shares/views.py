@@ -1,4 +1,4 @@
-"""Share links as their owner sees them: made and withdrawn for one picture, and all of them in a list."""
+"""Owner's pages of share links: create and withdraw those of an item, and the list of all."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _LARGEST = 2**63
 @require_POST
 @member_required
 def share(request: HttpRequest, public_id: str) -> HttpResponse:
-    """Make a share link of a picture."""
+    """Create a share link of an item."""
     item = access.owned(request.user, public_id)
     form = make(request, item)
     if form is not None:
@@ -44,28 +44,29 @@ def share(request: HttpRequest, public_id: str) -> HttpResponse:
 @require_POST
 @member_required
 def withdraw(request: HttpRequest, public_id: str, link_id: int) -> HttpResponse:
-    """End a share link of a picture for good."""
+    """End a share link of an item for good."""
     item = access.owned(request.user, public_id)
     end(request, ShareLink.objects.filter(item=item), link_id)
     return back(item, "share")
 
 
 def make(request: HttpRequest, thing: Item | Collection) -> ShareForm | None:
-    """Make the link that the form asks for and say so; the form, with what is wrong, where none was made."""
+    """Create a link from the posted form and show a message; returns the form with its errors where none was
+    created."""
     form = ShareForm(request.POST)
-    # "Until the fourth" is the reader's fourth.
+    # "Until the fourth" means the fourth in the reader's time zone.
     with timezone.override(reader_zone(request)):
         if not form.is_valid():
             return form
         ends = form.expires_at()
-    said = form.cleaned_data
+    data = form.cleaned_data
     try:
         share_links.share(
             thing,
             user_of(request),
-            show_prompt=said["show_prompt"],
-            allow_download=said["allow_download"],
-            password=said["password"],
+            show_prompt=data["show_prompt"],
+            allow_download=data["allow_download"],
+            password=data["password"],
             expires_at=ends,
         )
     except publication.Hidden:
@@ -82,8 +83,8 @@ def make(request: HttpRequest, thing: Item | Collection) -> ShareForm | None:
 
 
 def end(request: HttpRequest, links: QuerySet[ShareLink], link_id: int) -> None:
-    """Withdraw one of these links and say so; 404 where it is none of them."""
-    # A number larger than any id is refused by the database.
+    """Withdraw one of these links and show a message; 404 where it isn't among them."""
+    # The database rejects a number larger than any id.
     link = access.found(links.filter(pk=link_id).first() if link_id < _LARGEST else None)
     if share_links.withdraw(link):
         messages.success(
@@ -93,19 +94,19 @@ def end(request: HttpRequest, links: QuerySet[ShareLink], link_id: int) -> None:
 
 
 def of_account(account: Account) -> ShareLinkQuerySet:
-    """All links to an account's items and collections, ended and withdrawn ones too."""
+    """All links to an account's items and collections, expired and withdrawn ones included."""
     found = ShareLink.objects.filter(Q(item__account=account) | Q(collection__account=account))
     if account.kind == Account.Kind.ORGANIZATION:
-        # Whoever made them may act for another account now, or have left.
+        # Their creators may act for another account now, or have left.
         return found
-    # Found by who made them, which is an index of its own: nobody else shares what one has.
+    # By creator, which is indexed: nobody else can create links to a personal account's content.
     return found.filter(created_by__in=User.objects.filter(memberships__account=account))
 
 
 @require_safe
 @member_required
 def links(request: HttpRequest) -> HttpResponse:
-    """All links of the account, newest first; those that open, or those that do not."""
+    """All links of the account, newest first; open ones, closed ones or all."""
     rows = of_account(account_of(request))
     show = request.GET.get("show", "")
     if show not in ("over", "all"):

@@ -1,1 +1,1 @@
-"""Likes, follows, comments and reports."""
+"""Likes, follows, comments and reports of published items."""

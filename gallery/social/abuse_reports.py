@@ -1,4 +1,4 @@
-"""Reports: a complaint about an item, a comment or a collection, once by each person, members and visitors."""
+"""Reports of items, comments and collections, by members and visitors; one per person and target."""
 
 from __future__ import annotations
 
@@ -17,19 +17,20 @@ from gallery.moderation import cases
 from gallery.social.interaction_limits import Limits, check_recent, network_keys
 
 Thing = Item | Comment | Collection
-"""What is complained about."""
+"""What can be reported."""
 AGAIN = gettext_lazy("You reported this before. A moderator will look at it, or has done so already.")
-"""What whoever reports a thing a second time is told."""
+"""Message to a person who reports the same target again."""
 LONGEST = 2000
-"""Characters of what somebody adds in their own words."""
+"""Characters of the reporter's own text."""
 LIMITS: Limits = ((10, timedelta(hours=1)), (40, timedelta(days=1)))
-"""So many reports of one member, or of one network, in such a time."""
+"""Reports per member, or per visitor's network, in a period."""
 _NAMES: dict[type[Thing], str] = {Item: "item", Comment: "comment", Collection: "collection"}
 
 
 @dataclass(frozen=True)
 class Reporter:
-    """A member, or a visitor's network as a keyed hash; `older`: the same, made with older secret keys."""
+    """A member, or a visitor identified by a keyed hash of their network; `older`: its hashes with former
+    secret keys."""
 
     user: User | None
     key: str = ""
@@ -37,38 +38,41 @@ class Reporter:
 
     @property
     def keys(self) -> tuple[str, ...]:
-        """Whatever earlier reports of theirs may have."""
+        """All keys that earlier reports of theirs may have."""
         return self.key, *self.older
 
     def reports(self) -> QuerySet[Report]:
-        """Their open reports. Closed ones count no more, and the index is of the open ones."""
+        """Reports that count towards the limits: all of a member; of a network the open ones only, as the index
+        has them."""
         if self.user is not None:
             return Report.objects.filter(reporter=self.user)
         return Report.objects.filter(reporter=None, reporter_key__in=self.keys, closed_at__isnull=True)
 
 
 def reporter_of(request: HttpRequest) -> Reporter:
-    """Who reports."""
+    """The reporter behind a request."""
     user = request.user
     return Reporter(user) if isinstance(user, User) else visitor(request)
 
 
 def visitor(request: HttpRequest) -> Reporter:
-    """Whoever asks, as nobody but their network."""
+    """The visitor behind a request, known by network alone."""
     key, *older = network_keys(request)
     return Reporter(None, key, tuple(older))
 
 
 def report(thing: Thing, reporter: Reporter, reason: str, text: str = "") -> bool:
-    """Write the complaint down; False where this person made it before. Raises TooMany; ValueError for no reason."""
+    """Store the report; returns False where this person reported the target before. Raises TooMany, and
+    ValueError for an unknown reason."""
     reason = Report.Reason(reason).value
     about = {_NAMES[type(thing)]: thing}
     with transaction.atomic():
-        # One after the other, so that two clicks are one report.
+        # Serialised on the target, so that a double click is one report.
         type(thing)._default_manager.select_for_update(no_key=True).filter(pk=thing.pk).first()
         before = Report.objects.filter(**about, reporter=reporter.user, reporter_key__in=reporter.keys)
         if reporter.user is None:
-            # Behind one network are many: what one of them said is answered, another may see what is there by now.
+            # Many people share a network: once a report is closed, another of them may report what is there
+            # by now.
             before = before.filter(closed_at__isnull=True)
         if before.exists():
             return False

@@ -1,4 +1,4 @@
-"""Comments under open items: by members, removed by their author or the picture's owner, hidden by moderators."""
+"""Comments under published items: written by members, removed by author or item owner, hidden by moderators."""
 
 from __future__ import annotations
 
@@ -18,21 +18,22 @@ from gallery.social.interaction_limits import Limits, check_open_account, check_
 LONGEST = 2000
 """Characters of a comment."""
 LIMITS: Limits = ((5, timedelta(minutes=1)), (60, timedelta(hours=1)))
-"""So many comments of one member in such a time."""
+"""Comments per member in a period."""
 AGAIN = timedelta(minutes=10)
 SHOWN = Q(removed_at__isnull=True, hidden_at__isnull=True)
 
 
 class EmptyComment(Exception):
-    """Nothing of the text would be seen."""
+    """The text is empty or has no visible character."""
 
 
 class DuplicateComment(Exception):
-    """The same words stand there already, from the same member: a button pressed twice."""
+    """The member posted the same text there within the last minutes: a button clicked twice."""
 
 
 def write(item: Item, user: User, text: str) -> Comment:
-    """Put a comment under an open item. Raises Suspended, TooMany, Empty, Said and switches.SwitchedOff."""
+    """Post a comment under an open item. Raises Suspended, TooMany, EmptyComment, DuplicateComment and
+    feature_flags.FeatureOff."""
     feature_flags.require("comments")
     check_open_account(user)
     check_may_post(user)
@@ -41,32 +42,32 @@ def write(item: Item, user: User, text: str) -> Comment:
         raise EmptyComment
     with transaction.atomic():
         Item.objects.select_for_update(no_key=True).filter(pk=item.pk).values_list("pk").first()
-        mine = Comment.objects.filter(user=user)
-        if mine.filter(SHOWN, item=item, text=text, created_at__gt=Now() - AGAIN).exists():
+        own = Comment.objects.filter(user=user)
+        if own.filter(SHOWN, item=item, text=text, created_at__gt=Now() - AGAIN).exists():
             raise DuplicateComment
-        check_recent(LIMITS, mine)
+        check_recent(LIMITS, own)
         comment = Comment.objects.create(item=item, user=user, text=text)
         _count(item.pk, 1)
     return comment
 
 
 def may_remove(comment: Comment, user: User) -> bool:
-    """Whether it is the member's to remove: its author, or who owns the picture."""
+    """Whether the user may remove it: its author, or the owner of the item."""
     return comment.user_id == user.pk or comment.item.account_id == user.account_id
 
 
 def remove(comment: Comment) -> bool:
-    """Take it away for good; whether it stood there until now."""
-    return _take(comment, {"removed_at": Now()})
+    """Remove it for good. Returns whether it was there until now."""
+    return _set_invisible(comment, {"removed_at": Now()})
 
 
 def hide(comment: Comment) -> bool:
-    """A moderator hides it; whether it was shown until now."""
-    return _take(comment, {"hidden_at": Now()})
+    """Hide it (moderator). Returns whether it was visible until now."""
+    return _set_invisible(comment, {"hidden_at": Now()})
 
 
 def restore(comment: Comment) -> bool:
-    """A moderator shows it again; whether it was hidden. What its author removed stays removed."""
+    """Restore it (moderator). Returns whether it was hidden; what its author removed stays removed."""
     with transaction.atomic():
         changed = Comment.objects.filter(pk=comment.pk, hidden_at__isnull=False).update(hidden_at=None)
         shown = Comment.objects.filter(SHOWN, pk=comment.pk).exists()
@@ -75,26 +76,26 @@ def restore(comment: Comment) -> bool:
 
 
 def forget(user: User, most: int) -> int:
-    """Delete some comments of one who goes, with what was reported of them; how many."""
+    """Delete a batch of an erased user's comments with the reports about them; returns how many."""
     with transaction.atomic():
-        some = list(Comment.objects.filter(user=user)[:most])
-        for comment in some:
+        batch = list(Comment.objects.filter(user=user)[:most])
+        for comment in batch:
             if comment.removed_at is None and comment.hidden_at is None:
-                # Asked rather than left to the database: a count that is wrong must keep nobody from going.
+                # Guarded rather than left to the CHECK constraint: a wrong count must not prevent an erasure.
                 Item.objects.filter(pk=comment.item_id, comments__gt=0).update(comments=F("comments") - 1)
-        numbers = [comment.pk for comment in some]
+        numbers = [comment.pk for comment in batch]
         Report.objects.filter(comment_id__in=numbers).delete()
         Comment.objects.filter(pk__in=numbers).delete()
-    return len(some)
+    return len(batch)
 
 
-def _take(comment: Comment, how: dict[str, Now]) -> bool:
+def _set_invisible(comment: Comment, how: dict[str, Now]) -> bool:
     with transaction.atomic():
         changed = Comment.objects.filter(SHOWN, pk=comment.pk).update(**how)
         if changed:
             _count(comment.item_id, -1)
         else:
-            # Hidden as well as removed: its standing changes, the count does not.
+            # Hidden and removed: the row changes, the count was adjusted before.
             empty = dict.fromkeys((f"{name}__isnull" for name in how), True)
             changed = Comment.objects.filter(pk=comment.pk, **empty).update(**how)
     return changed == 1

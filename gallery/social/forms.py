@@ -1,4 +1,4 @@
-"""What people write under pictures, and about them."""
+"""Forms of comments and reports."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class CommentForm(forms.Form):
 
 
 class ReportForm(forms.Form):
-    """Why, and what else there is to say."""
+    """The reason of a report, and the reporter's own text."""
 
     reason = forms.ChoiceField(
         label=_("What is wrong with it?"), choices=Report.Reason.choices, widget=forms.RadioSelect

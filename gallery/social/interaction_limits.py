@@ -1,4 +1,5 @@
-"""What holds for everything people do with others' pictures: open accounts only, and not too much at once."""
+"""Limits on social interactions (likes, follows, comments, reports): active accounts only, and not too many at
+once."""
 
 from __future__ import annotations
 
@@ -23,11 +24,11 @@ from predictions.api_dialects.common import rate_limits
 Limits = tuple[tuple[int, timedelta], ...]
 Action = Literal["like", "follow"]
 A_MINUTE: dict[Action, int] = {"like": 60, "follow": 30}
-"""So often a member may change their mind about others' pictures, and about others, in one minute."""
+"""Likes, and follows, that a member may set or undo per minute."""
 
 
 class TooMany(Exception):
-    """More at once than people do; `seconds` tells after how long it may go on, at most."""
+    """More at once than people do; in at most `seconds` it is allowed again."""
 
     def __init__(self, seconds: int) -> None:
         super().__init__(seconds)
@@ -35,7 +36,7 @@ class TooMany(Exception):
 
     @property
     def words(self) -> str:
-        """The sentence for who did it."""
+        """The message for the user."""
         minutes = max(1, self.seconds // 60)
         return ngettext(
             "Too many at once. Try again in %(n)d minute.",
@@ -45,32 +46,33 @@ class TooMany(Exception):
 
 
 def check_open_account(user: User) -> None:
-    """Raise Suspended where the member's own account is closed to new things, whomever they act for."""
+    """Raise Suspended where the member's personal account is not active, whomever they act for."""
     own = personal_account(user)
     publication.check_open_account(own.pk if own is not None else None)
 
 
 def check_recent(limits: Limits, rows: QuerySet[Model]) -> None:
-    """Raise TooMany where as many of these rows as one may make were made lately (`created_at`)."""
+    """Raise TooMany where as many of these rows as allowed were created lately (`created_at`)."""
     for most, span in limits:
         if rows.filter(created_at__gt=Now() - span).values("pk")[:most].count() >= most:
             raise TooMany(int(span.total_seconds()))
 
 
-def count(deed: Action, user: User) -> None:
-    """Count something that leaves no row behind when it is taken back. Raises TooMany.
+def count(action: Action, user: User) -> None:
+    """Count an action that may leave no row. Raises TooMany.
 
-    Where the counts cannot be reached everybody may: a like is no harm.
+    Where the counters can't be reached it is allowed: a like does no harm.
     """
-    counted = rate_limits.count(RateLimitItemPerMinute(A_MINUTE[deed]), deed, str(user.pk))
-    if counted is not None and not counted.passed:
-        raise TooMany(counted.reset_s)
+    window = rate_limits.count(RateLimitItemPerMinute(A_MINUTE[action]), action, str(user.pk))
+    if window is not None and not window.passed:
+        raise TooMany(window.reset_s)
 
 
 def network_keys(request: HttpRequest) -> list[str]:
-    """A keyed hash of the caller's network, which tells one from another and nothing about either, by each secret key.
+    """Keyed hashes of the caller's network, one per secret key, that tell networks apart and reveal nothing
+    about them.
 
-    The newest, with which reports are written, comes first.
+    The first is made with the newest key, with which reports are stored.
     """
     household = client_ip.household(request).encode()
     keys = (f"darkroom reports {key}".encode() for key in crypto.signing_keys())

@@ -1,4 +1,4 @@
-"""What stands under a picture: its likes, its comments, and what the reader may do about them."""
+"""Context of the social panel under an item: likes, comments, and what the viewer may do."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ PAGE = 20
 
 @dataclass(frozen=True)
 class Line:
-    """One comment as a reader sees it."""
+    """One comment as a viewer sees it."""
 
     comment: Comment
     removable: bool
 
 
 def comments(item: Item, viewer: access.Viewer, after: str = "") -> dict[str, Any]:
-    """A page of an item's comments, newest first, without those that the reader reported."""
+    """A page of an item's comments, newest first, without those that the viewer reported."""
     rows = Comment.objects.filter(discussion.SHOWN, item=item).select_related("user")
     user = viewer if isinstance(viewer, User) else None
     if user is not None:
@@ -43,7 +43,7 @@ def comments(item: Item, viewer: access.Viewer, after: str = "") -> dict[str, An
 
 
 def for_item(item: Item, viewer: access.Viewer, *, form: CommentForm | None = None) -> dict[str, Any]:
-    """Everything of it, for the page of an item: as many queries however much there is."""
+    """The whole panel for the page of an item; a constant number of queries."""
     user = viewer if isinstance(viewer, User) else None
     talks = item.is_open
     return {
@@ -54,13 +54,13 @@ def for_item(item: Item, viewer: access.Viewer, *, form: CommentForm | None = No
         and user.pk != item.user_id
         and Follow.objects.filter(follower=user, followed=item.user_id).exists(),
         "comment_form": form or CommentForm(),
-        "silence": _silence(user) if user is not None and talks else "",
+        "silence": _comment_refusal(user) if user is not None and talks else "",
         **(comments(item, viewer) if talks else {"lines": [], "older": ""}),
     }
 
 
-def _silence(user: User) -> str:
-    """Why a member cannot comment at present, said where the field would be; empty while they can."""
+def _comment_refusal(user: User) -> str:
+    """Why a member can't comment at present, shown in place of the field; empty where they can."""
     if not feature_flags.is_on("comments"):
         return str(feature_flags.FeatureOff("comments").detail)
     return mute_message(user)

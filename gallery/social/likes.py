@@ -1,4 +1,4 @@
-"""Likes: one of a member for an item, counted on the item, and for a week towards the week's list."""
+"""Likes: one per member and item, counted on the item, and for seven days in the week's list."""
 
 from __future__ import annotations
 
@@ -14,27 +14,27 @@ from gallery.social.interaction_limits import check_open_account, count
 
 WEEK = timedelta(days=7)
 ITEMS_A_TURN = 100
-"""Items whose likes the chore looks at before it lets others have their turn."""
+"""Items per run of the background job."""
 
 
 def toggle(item: Item, user: User) -> bool:
-    """Like the item, or take the like back; whether it is liked now. Raises Suspended and TooMany."""
+    """Like or unlike the item; returns whether it is liked now. Raises Suspended and TooMany."""
     return _set(item, user, None)[0]
 
 
 def set_liked(item: Item, user: User, liked: bool) -> bool:
-    """Have the item liked by the member, or not; whether that was a change. Raises Suspended and TooMany."""
+    """Like or unlike the item. Returns whether that was a change. Raises Suspended and TooMany."""
     return _set(item, user, liked)[1]
 
 
 def _set(item: Item, user: User, wanted: bool | None) -> tuple[bool, bool]:
-    """Whether it is liked now (None turns it round), and whether that is a change.
+    """Whether the item is liked now (`wanted` None toggles), and whether that was a change.
 
-    The item's row is locked first, so that its count always is the number of its likes.
+    Locks the item's row first, so that its count is always the number of its likes.
     """
     check_open_account(user)
     if item.account_id != user.account_id:
-        # Favourites of one's own are nobody else's business, and many at once are marked in the library.
+        # Liking one's own items concerns nobody else, and the library marks many at once.
         count("like", user)
     with transaction.atomic():
         Item.objects.select_for_update(no_key=True).filter(pk=item.pk).values_list("pk").first()
@@ -56,16 +56,16 @@ def _count(item_id: int, likes: int, recent: int) -> None:
 
 
 def forget(user: User, most: int) -> int:
-    """Take back some likes of one who goes, whether they may like or not; how many."""
+    """Delete a batch of an erased user's likes, whatever their account's status; returns how many."""
     with transaction.atomic():
-        some = list(Like.objects.filter(user=user).values_list("pk", "item_id", "recent")[:most])
-        for _pk, item_id, recent in some:
-            # Asked rather than left to the database: a count that is wrong must keep nobody from going.
+        batch = list(Like.objects.filter(user=user).values_list("pk", "item_id", "recent")[:most])
+        for _pk, item_id, recent in batch:
+            # Guarded rather than left to the CHECK constraint: a wrong count must not prevent an erasure.
             Item.objects.filter(pk=item_id, likes__gt=0).update(likes=F("likes") - 1)
             if recent:
                 Item.objects.filter(pk=item_id, recent_likes__gt=0).update(recent_likes=F("recent_likes") - 1)
-        Like.objects.filter(pk__in=[row[0] for row in some]).delete()
-    return len(some)
+        Like.objects.filter(pk__in=[row[0] for row in batch]).delete()
+    return len(batch)
 
 
 def has_liked(user: User, item: Item) -> bool:
@@ -74,14 +74,14 @@ def has_liked(user: User, item: Item) -> bool:
 
 
 def aged() -> QuerySet[Like]:
-    """Likes of the week's list that are older than a week."""
+    """Likes counted in the week's list that are older than a week."""
     return Like.objects.filter(recent=True, created_at__lt=Now() - WEEK)
 
 
 def age() -> bool:
-    """A chore: take likes that are older than a week out of what the week's list goes by; whether there were any."""
+    """Background job: take likes older than a week out of the week's counts. Returns whether there were any."""
     old = aged()
-    # The oldest first, and each item once however many likes of it are due.
+    # Oldest first, and each item once however many of its likes are due.
     items = dict.fromkeys(old.order_by("created_at").values_list("item_id", flat=True)[: ITEMS_A_TURN * 5])
     for number in list(items)[:ITEMS_A_TURN]:
         with transaction.atomic():

@@ -1,4 +1,4 @@
-"""The pages on which something is reported, signed in or not."""
+"""Pages to report an item, a comment or a collection, signed in or not."""
 
 from __future__ import annotations
 
@@ -21,22 +21,22 @@ from gallery.social.forms import ReportForm
 
 @dataclass(frozen=True)
 class ReportTarget:
-    """What is reported, and the words and ways of its page."""
+    """What is reported, with the texts and URLs of its page."""
 
     thing: abuse_reports.Thing
     action: str
     heading: str
     back: str
-    """The page it was reported from, and `back_words`, the name of the way there."""
+    """The page it is reported from; `back_words` is the link's text."""
     back_words: str
     thanks: str
     then: str
-    """Where the reporter comes to afterwards."""
+    """Where the reporter is redirected afterwards."""
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def report_item(request: HttpRequest, public_id: str) -> HttpResponse:
-    """Report an open item. Afterwards the reporter's lists leave it out."""
+    """Report an open item, which the reporter's lists leave out afterwards."""
     item = access.published(public_id)
     complaint = ReportTarget(
         thing=item,
@@ -52,7 +52,7 @@ def report_item(request: HttpRequest, public_id: str) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def report_comment(request: HttpRequest, number: int) -> HttpResponse:
-    """Report a comment that stands under an open item."""
+    """Report a comment under an open item."""
     found = Comment.objects.filter(discussion.SHOWN, pk=number).select_related("item", "user").first()
     comment = access.found(found)
     item = access.published(comment.item.public_id)
@@ -71,7 +71,7 @@ def report_comment(request: HttpRequest, number: int) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def report_collection(request: HttpRequest, public_id: str) -> HttpResponse:
-    """Report a public or unlisted collection as a whole. Afterwards the reporter's lists leave it out."""
+    """Report a public or unlisted collection as a whole, which the reporter's lists leave out afterwards."""
     collection = querysets.published(public_id)
     complaint = ReportTarget(
         thing=collection,
@@ -88,15 +88,15 @@ def report_collection(request: HttpRequest, public_id: str) -> HttpResponse:
 def _report(request: HttpRequest, complaint: ReportTarget) -> HttpResponse:
     form = ReportForm(request.POST if request.method == "POST" else None)
     if form.is_valid():
-        chosen = form.cleaned_data
+        data = form.cleaned_data
         try:
             fresh = abuse_reports.report(
-                complaint.thing, abuse_reports.reporter_of(request), chosen["reason"], chosen["words"]
+                complaint.thing, abuse_reports.reporter_of(request), data["reason"], data["words"]
             )
         except interaction_limits.TooMany as error:
             form.add_error(None, error.words)
         else:
-            return _thanked(request, complaint, fresh)
+            return _thanks_response(request, complaint, fresh)
     status = 422 if form.errors else 200
     part = request.headers.get("HX-Request") == "true"
     template = "social/_report_dialog.html" if part else "social/report.html"
@@ -108,7 +108,7 @@ def _report(request: HttpRequest, complaint: ReportTarget) -> HttpResponse:
     return response
 
 
-def _thanked(request: HttpRequest, complaint: ReportTarget, fresh: bool) -> HttpResponse:
+def _thanks_response(request: HttpRequest, complaint: ReportTarget, fresh: bool) -> HttpResponse:
     if not isinstance(complaint.thing, Comment):
         remember_report(request, complaint.thing)
     messages.success(request, complaint.thanks if fresh else abuse_reports.AGAIN)

@@ -1,4 +1,4 @@
-"""Addresses of likes, follows, comments and reports."""
+"""URLs of likes, follows, comments and reports."""
 
 from __future__ import annotations
 

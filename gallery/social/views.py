@@ -1,4 +1,4 @@
-"""Likes, follows and comments. Each answers a fragment to htmx, and leads back to a page otherwise."""
+"""Likes, follows and comments. Each answers a fragment to htmx, and redirects to a page otherwise."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ from gallery.social.forms import CommentForm
 @require_POST
 @member_required
 def like(request: HttpRequest, public_id: str) -> HttpResponse:
-    """Like an open item or an own one, or take the like back."""
+    """Like or unlike an open item or an own one."""
     item = access.visible(request.user, public_id)
     try:
         liked = likes.toggle(item, user_of(request))
     except Suspended as refused:
         messages.error(request, refused.words)
-        return _back(request, item)
+        return _back_to_item(request, item)
     except interaction_limits.TooMany as error:
         messages.error(request, error.words)
-        return _back(request, item)
-    if not _htmx(request):
-        return _back(request, item)
+        return _back_to_item(request, item)
+    if not _is_htmx(request):
+        return _back_to_item(request, item)
     item.refresh_from_db(fields=["likes"])
     return page(request, "social/_like.html", {"item": item, "liked": liked})
 
@@ -44,7 +44,7 @@ def like(request: HttpRequest, public_id: str) -> HttpResponse:
 @require_POST
 @member_required
 def follow(request: HttpRequest, username: str) -> HttpResponse:
-    """Follow a member who published something, or no longer; whoever is followed can be left in any case."""
+    """Follow or unfollow a member with public items; one who has none any more can still be unfollowed."""
     user = user_of(request)
     followed = _to_follow(request, username)
     home = reverse("gallery_author", args=[followed.username])
@@ -53,18 +53,18 @@ def follow(request: HttpRequest, username: str) -> HttpResponse:
         now = following.toggle(user, followed)
     except following.CannotFollowSelf:
         messages.error(request, _("You cannot follow yourself."))
-        return _again(request, home)
+        return _reload(request, home)
     except following.TooManyFollowed:
         words = _("You follow %(n)d members already. Leave one first.") % {"n": following.MOST}
         messages.error(request, words)
-        return _again(request, home)
+        return _reload(request, home)
     except interaction_limits.TooMany as error:
         messages.error(request, error.words)
-        return _again(request, home)
+        return _reload(request, home)
     except Suspended as refused:
         messages.error(request, refused.words)
-        return _again(request, home)
-    if _htmx(request):
+        return _reload(request, home)
+    if _is_htmx(request):
         return page(request, "social/_follow.html", {"author": followed, "follows": now})
     return HttpResponseRedirect(safe_next(request, home))
 
@@ -73,18 +73,18 @@ def _to_follow(request: HttpRequest, username: str) -> models.User:
     try:
         return public_author(request, username)
     except Http404:
-        one = access.found(models.User.objects.filter(username=username).first())
-        if is_following(user_of(request), one):
-            return one
+        member = access.found(models.User.objects.filter(username=username).first())
+        if is_following(user_of(request), member):
+            return member
         raise
 
 
 @require_safe
 def comments(request: HttpRequest, public_id: str) -> HttpResponse:
-    """Older comments: the list's next page, as a part of the item's page or on its own."""
+    """Older comments: the next page of the list, as a fragment or as a page of its own."""
     item = access.published(public_id)
     found = item_panel.comments(item, request.user, request.GET.get("after", ""))
-    if _htmx(request):
+    if _is_htmx(request):
         return page(request, "social/_comment_list.html", {"item": item, **found})
     return page(request, "social/comments.html", {"item": item, **found})
 
@@ -92,7 +92,7 @@ def comments(request: HttpRequest, public_id: str) -> HttpResponse:
 @require_POST
 @member_required
 def comment(request: HttpRequest, public_id: str) -> HttpResponse:
-    """Write under an open item."""
+    """Post a comment under an open item."""
     item = access.published(public_id)
     form = CommentForm(request.POST)
     if form.is_valid():
@@ -109,8 +109,8 @@ def comment(request: HttpRequest, public_id: str) -> HttpResponse:
         except FeatureOff as off:
             form.add_error("text", str(off.detail))
     if not form.is_valid():
-        return _with_faults(request, item, form)
-    if _htmx(request):
+        return _with_errors(request, item, form)
+    if _is_htmx(request):
         item.refresh_from_db(fields=["comments"])
         return page(
             request, "social/_comments.html", {"item": item, **item_panel.for_item(item, request.user)}
@@ -118,8 +118,8 @@ def comment(request: HttpRequest, public_id: str) -> HttpResponse:
     return HttpResponseRedirect(f"{reverse('gallery_item', args=[public_id])}#comments")
 
 
-def _with_faults(request: HttpRequest, item: Item, form: CommentForm) -> HttpResponse:
-    if _htmx(request):
+def _with_errors(request: HttpRequest, item: Item, form: CommentForm) -> HttpResponse:
+    if _is_htmx(request):
         context = {"item": item, **item_panel.for_item(item, request.user, form=form)}
         return page(request, "social/_comments.html", context, status=422)
     return item_page(request, item, status=422, comment_form=form)
@@ -128,31 +128,33 @@ def _with_faults(request: HttpRequest, item: Item, form: CommentForm) -> HttpRes
 @require_POST
 @member_required
 def remove_comment(request: HttpRequest, number: int) -> HttpResponse:
-    """Take an own comment away, or one under an own picture; somebody else's does not exist."""
+    """Remove an own comment, or one under an own item; 404 for any other."""
     found = Comment.objects.filter(discussion.SHOWN, pk=number).select_related("item").first()
-    one = access.found(found)
-    if not discussion.may_remove(one, user_of(request)):
+    comment_row = access.found(found)
+    if not discussion.may_remove(comment_row, user_of(request)):
         raise Http404
-    discussion.remove(one)
-    if _htmx(request):
+    discussion.remove(comment_row)
+    if _is_htmx(request):
         return HttpResponse("")
     messages.success(request, _("Removed."))
-    return HttpResponseRedirect(safe_next(request, reverse("gallery_item", args=[one.item.public_id])))
+    return HttpResponseRedirect(
+        safe_next(request, reverse("gallery_item", args=[comment_row.item.public_id]))
+    )
 
 
-def _htmx(request: HttpRequest) -> bool:
+def _is_htmx(request: HttpRequest) -> bool:
     return request.headers.get("HX-Request") == "true"
 
 
-def _back(request: HttpRequest, item: Item) -> HttpResponse:
+def _back_to_item(request: HttpRequest, item: Item) -> HttpResponse:
     own = access.account_of(request.user)
     mine = own is not None and own.pk == item.account_id
     name = "library_item" if mine and not item.in_trash else "gallery_item"
-    return _again(request, reverse(name, args=[item.public_id]))
+    return _reload(request, reverse(name, args=[item.public_id]))
 
 
-def _again(request: HttpRequest, fallback: str) -> HttpResponse:
-    """Where the form wants to go; a fragment has no place for a sentence, so that the whole page is read anew."""
-    if _htmx(request):
+def _reload(request: HttpRequest, fallback: str) -> HttpResponse:
+    """Redirect to the form's `next`; for htmx reload the page, since a fragment has no place for a message."""
+    if _is_htmx(request):
         return HttpResponse(status=204, headers={"HX-Refresh": "true"})
     return HttpResponseRedirect(safe_next(request, fallback))

@@ -1,4 +1,4 @@
-"""Small words for templates: icons, amounts, times, addresses of pictures."""
+"""Template tags used on all pages: icons, amounts, times, picture URLs."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ register.filter("credits_statement", amounts.display)
 
 @register.simple_tag
 def icon(name: str, size: int = 18) -> SafeString:
-    """An icon of the sprite; decoration only, so it is hidden from screen readers."""
+    """An icon of the sprite; decorative, so it is hidden from screen readers."""
     return _icon(name, size)
 
 
 @lru_cache(maxsize=256)
 def _icon(name: str, size: int) -> SafeString:
-    """Made once for each: a page has dozens, and where the sprite lies stays as it is."""
+    """Cached: a page has dozens of icons, and the sprite's URL does not change."""
     return format_html(
         '<svg class="icon" width="{}" height="{}" aria-hidden="true"><use href="{}#{}"/></svg>',
         size,
@@ -53,7 +53,7 @@ def _icon(name: str, size: int) -> SafeString:
 
 @register.simple_tag
 def picture_url(item: Any, size: str) -> str:
-    """The checked address of an item's picture."""
+    """The access-checked URL of an item's picture."""
     return tiles.picture_url(item, size)
 
 
@@ -66,7 +66,7 @@ def theme(context: dict[str, Any]) -> str:
 
 @register.simple_tag(takes_context=True)
 def here(context: dict[str, Any], *prefixes: str) -> SafeString | str:
-    """Marks the link to the section one is in."""
+    """Marks the link to the current section."""
     request = context.get("request")
     path = request.path if isinstance(request, HttpRequest) else ""
     return SafeString(' aria-current="page"') if any(path.startswith(prefix) for prefix in prefixes) else ""
@@ -101,7 +101,8 @@ def moment(at: datetime) -> str:
 
 @register.filter
 def moment_there(at: datetime) -> str:
-    """A moment that the browser sets in its own zone: for pages made before the reader's is known, or without it."""
+    """A moment that the browser displays in its own time zone: for pages rendered before that is known, or
+    without it."""
     return format_html('<time datetime="{}" data-local="datetime">{}</time>', at.isoformat(), moment(at))
 
 
@@ -121,19 +122,19 @@ def full_day(at: datetime) -> str:
 
 @register.filter
 def initial(name: str) -> str:
-    """The first letter of a name, for the round sign of a person."""
+    """The first letter of a name, for an avatar."""
     return name[:1].upper()
 
 
 @register.filter
 def hue(name: str) -> int:
-    """A colour angle that always is the same for a name."""
+    """A hue in degrees that is always the same for a name."""
     return sum((index + 1) * ord(letter) for index, letter in enumerate(name)) * 47 % 360
 
 
 @register.simple_tag
 def placeholder(item: Any) -> str:
-    """Colour and blur that hold a picture's place, as CSS custom properties."""
+    """The CSS custom properties of a picture's placeholder."""
     return tiles.placeholder(item)
 
 
@@ -145,19 +146,19 @@ def srcset(item: Any) -> str:
 
 @register.simple_tag
 def alt(item: Any, own: bool = False) -> str:
-    """What a picture shows, as far as the reader may know it."""
+    """A picture's alternative text, as far as the reader may see it."""
     return tiles.words_for(item, own=own)
 
 
 @register.filter
 def ordinal_place(number: int) -> str:
-    """`1st`, `2nd`, `3rd`, or the plain number where the language says it otherwise."""
+    """`1st`, `2nd`, `3rd`, or the plain number in other languages than English."""
     return str(ordinal(number)) if (get_language() or "en").startswith("en") else str(number)
 
 
 @register.simple_tag
 def gallery_wall() -> Any:
-    """The newest public picture, none that is sensitive, for the wall beside the sign-in form; None without one."""
+    """The newest public item that is not sensitive, shown beside the sign-in form; None without one."""
     return (
         access.with_files(Item.objects.public().filter(sensitive=False))
         .order_by("-published_at", "-id")

@@ -1,4 +1,4 @@
-"""What an item was made from, and what was made from it."""
+"""Template tag for an item's lineage."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ register = template.Library()
 
 @register.inclusion_tag("items/_family.html", takes_context=True)
 def item_family(context: Context) -> dict[str, Any]:
-    """What an item was made from, and what was made from it."""
+    """The items that this one was made from, and those made from it."""
     item = context["item"]
     return {
         "item": item,

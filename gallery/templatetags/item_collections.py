@@ -1,4 +1,4 @@
-"""The collections of an item."""
+"""Template tag for the collections of an item."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from gallery.models import CollectionItem, Item
 
 register = template.Library()
 MOST = 50
-"""Collections of one item that its page names."""
+"""Collections listed on an item's page."""
 
 
 @register.inclusion_tag("items/_collections.html", takes_context=True)
 def item_collections(context: Context) -> dict[str, Any]:
-    """The collections that an own item is in, and the way to add it to one."""
+    """The collections that an own item is in, and the link to add it to one."""
     item, request, user = context["item"], context["request"], context["user"]
     shown = {"item": item, "own": context["own"], "user": user, "request": request}
     if not context["own"] or not isinstance(user, User) or not isinstance(request, HttpRequest):
@@ -34,7 +34,7 @@ def item_collections(context: Context) -> dict[str, Any]:
 
 
 def entries_of(user: User, item: Item) -> list[CollectionItem]:
-    """Where the item is, the last added first; `kept`: whether the user may open that collection."""
+    """The collections with the item, the last added first; `kept`: whether the user may open that collection."""
     rows = CollectionItem.objects.filter(item=item).select_related("collection").order_by("-id")[:MOST]
     entries = list(rows)
     kept = set(

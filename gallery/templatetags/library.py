@@ -1,4 +1,4 @@
-"""Words of the library for templates."""
+"""Template tags of the library: days left in the trash, expiry, storage used."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ register = template.Library()
 
 @register.simple_tag
 def days_left(item: Item) -> str:
-    """How long an item of the trash can still be brought back: `12 days left`."""
+    """How long an item in the trash can still be restored: `12 days left`."""
     days = trash_views.days_left(item)
     return ngettext("%(days)s day left", "%(days)s days left", days) % {"days": days}
 
 
 @register.simple_tag
 def leaves_at(item: Item) -> datetime | None:
-    """When the item goes to the trash by itself; None where it does not."""
+    """When the item goes to the trash automatically; None where it does not."""
     return lifetime.leaves_at(item)
 
 
 @register.simple_tag
 def room_used(account: Account) -> Any:
-    """What the account's files take, and how much it has."""
+    """The storage used by the account, and its quota."""
     return storage_usage.used(account)

@@ -1,4 +1,4 @@
-"""Words of moderation in templates: reasons in the reader's language, and where an owner stands with an appeal."""
+"""Template tags of moderation: reasons in the reader's language, and the owner's notice of a decision."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ register.filter("act_shown", action_labels.label_for)
 
 @register.inclusion_tag("moderation/_standing.html")
 def moderation_of(thing: Item | Collection | Comment) -> dict[str, Any]:
-    """To its owner: why a moderator hid it or did not let it be published, and the way to appeal."""
+    """For the owner: why a moderator hid it or refused to publish it, and the state of the appeal."""
     waiting = isinstance(thing, Item) and thing.review == Item.Review.WAITING
     refused = isinstance(thing, Item) and thing.review == Item.Review.REFUSED
     hidden = thing.hidden_at is not None and not refused

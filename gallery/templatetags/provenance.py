@@ -1,4 +1,4 @@
-"""What the file itself says about how it was made, on the page of an item."""
+"""Template tag for the provenance of an item's file."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ register = template.Library()
 
 @register.inclusion_tag("items/_provenance.html", takes_context=True)
 def item_provenance(context: Context) -> dict[str, Any]:
-    """Whether the file is signed, and who or what made it."""
+    """Whether the file is signed, and whether a neural network made it."""
     item: Item = context["item"]
     words = item.show_prompt
     return {

@@ -1,4 +1,4 @@
-"""The dialog that shares an item or a collection by link."""
+"""Template tag for the dialog that shares an item or a collection by link."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ register = template.Library()
 
 @register.inclusion_tag("shares/_dialog.html", takes_context=True)
 def share_dialog(context: Context, thing: Item | Collection) -> dict[str, Any]:
-    """A form for a new link, with its faults where it came back with some, and the links that are open."""
+    """The form for a new link, with its errors after a failed post, and the open links."""
     request = context["request"]
-    given = context.get("share_form")
+    posted = context.get("share_form")
     item = isinstance(thing, Item)
     of = {"item": thing} if item else {"collection": thing}
     return {
         "request": request,
         "csrf_token": context.get("csrf_token"),
-        "share_form": given if isinstance(given, ShareForm) and given.is_bound else ShareForm(),
+        "share_form": posted if isinstance(posted, ShareForm) and posted.is_bound else ShareForm(),
         "links": list(ShareLink.objects.open().filter(**of)),
         "of_item": item,
         "base_url": base_url(request) if isinstance(request, HttpRequest) else "",

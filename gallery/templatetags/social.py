@@ -1,4 +1,4 @@
-"""Likes, comments and reports on the page of an item; the form that publishes it."""
+"""Template tags for the social parts of an item's page: likes, comments, reports, the publish form."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ LICENCES = {
 
 @register.inclusion_tag("items/_social.html", takes_context=True)
 def item_social(context: Context) -> dict[str, Any]:
-    """Tags, licence, who to follow, comments and reports on the page of an item."""
+    """Tags, licence, author, comments and reports of an item."""
     item, user = context["item"], context["user"]
     return {
         "item": item,
@@ -42,7 +42,7 @@ def item_social(context: Context) -> dict[str, Any]:
 
 @register.inclusion_tag("social/_like.html", takes_context=True)
 def item_like(context: Context) -> dict[str, Any]:
-    """The heart with its count, for members a button; visitors are led to the sign-in page by it."""
+    """The heart with its count: a button for members, a link to the sign-in page for visitors."""
     item: Item = context["item"]
     account = access.account_of(context["user"])
     return {
@@ -55,17 +55,17 @@ def item_like(context: Context) -> dict[str, Any]:
 
 @register.simple_tag(takes_context=True)
 def publish_form(context: Context) -> PublishForm:
-    """The form that publishes the item of the page: the one with faults where there is one, else as things are."""
-    given = context.get("publish_form")
-    if isinstance(given, PublishForm) and given.is_bound:
-        return given
+    """The publish form of the page's item: with errors after a failed post, else with its present values."""
+    posted = context.get("publish_form")
+    if isinstance(posted, PublishForm) and posted.is_bound:
+        return posted
     return PublishForm.of(context["item"])
 
 
 @register.filter
 def linked(text: str) -> SafeString:
-    """Plain text with its addresses as links that search engines do not count."""
+    """Plain text with URLs as links that search engines do not follow."""
     whole = urlize(text, trim_url_limit=60, nofollow=True, autoescape=True)
-    # Django's own attribute, and no word of the text: quotes in it are escaped by now.
+    # Matches Django's attribute alone: quotes in the text are escaped by now.
     marked = whole.replace(' rel="nofollow">', ' rel="nofollow ugc noopener">')
     return mark_safe(marked.replace("\n", "<br>"))  # noqa: S308 (urlize escapes)
