@@ -1,4 +1,4 @@
-"""Addresses of the operator's desk, below /admin/."""
+"""URLs of the operations pages, under /admin/."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""The studio: a prompt, the controls of a model's own schema, and what is being made."""
+"""The studio: the form of a model, built from its input schema, and the sheet of predictions; also the guide."""

@@ -1,4 +1,4 @@
-"""The studio: the form of a model and the sheet of what it makes."""
+"""App configuration of the studio: registers how a version's controls are summarised when it is imported."""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
-"""A list of prompts, a row of seeds, or both: one press of the button that asks for several predictions at once.
+"""Batches: one submit of the form that requests several predictions, for a list of prompts, several seeds, or
+both.
 
-All of them are accepted together or none is, under one id (`Prediction.batch`), for the price that the button says.
+All are accepted together or none is, under one id (`Prediction.batch`), for the total that the button shows.
 """
 
 from __future__ import annotations
@@ -23,18 +24,18 @@ from studio.form.controls import PROMPTS
 from studio.lineage import Origin
 
 LARGEST = 64
-"""Predictions of one press."""
+"""Predictions per submit."""
 MOST_SEEDS = 16
 EACH_LINE = "each_line"
-"""The switch: each line of the prompt is a prompt of its own."""
+"""Form field: each line of the prompt is a prompt of its own."""
 SEED_COUNT = "seed_count"
-"""How many seeds each prompt is made with, counting up from the form's own."""
+"""Form field: how many seeds each prompt is run with, counting up from the form's own."""
 RANDOM_SEEDS = 1_000_000
-"""Where counting starts if the form has no seed: below this."""
+"""Upper bound of the first seed where the form has none."""
 
 
 class NotABatch(Exception):
-    """The form asks for something that is no batch: the field at fault, and a sentence for people."""
+    """The form does not describe a valid batch: the field at fault, and a message for the user."""
 
     def __init__(self, field: str, sentence: str) -> None:
         self.field, self.sentence = field, sentence
@@ -43,7 +44,7 @@ class NotABatch(Exception):
 
 @dataclass(frozen=True)
 class Series:
-    """What of a form makes several predictions of it, as far as it can be read; never refuses."""
+    """What makes a form a batch, as far as it can be read; never raises."""
 
     lines: int = 1
     seeds: int = 1
@@ -51,17 +52,17 @@ class Series:
 
     @property
     def count(self) -> int:
-        """Predictions that it asks for, more than `LARGEST` too; 1 where it is no series."""
+        """Predictions requested, also more than `LARGEST`; 1 where it is no batch."""
         return max(1, self.lines) * max(1, self.seeds)
 
     @property
     def is_one(self) -> bool:
-        """Whether it is a plain form."""
+        """Whether the form requests a single prediction."""
         return self.count == 1
 
 
 def series(version: Version, form: Mapping[str, str]) -> Series:
-    """The lines and seeds of a form, for the price; what is no number of seeds counts as one."""
+    """Number of prompts and seeds in a form, for the price; an invalid number of seeds counts as one."""
     each_line = EACH_LINE in form
     raw = form.get(SEED_COUNT, "").strip()
     seeds = int(raw) if len(raw) <= 3 and raw.isascii() and raw.isdigit() else 1
@@ -70,29 +71,30 @@ def series(version: Version, form: Mapping[str, str]) -> Series:
 
 
 def count_of(version: Version, form: Mapping[str, str]) -> int:
-    """How many predictions a form asks for: 1 for a plain one."""
+    """How many predictions a form requests."""
     return series(version, form).count
 
 
 def quote(
     version: Version, form: Mapping[str, str], account: Account, given: dict[str, Any] | None = None
 ) -> int:
-    """The most that all of a form's predictions can cost the account, in micro-credits: what is held for them. Raises
-    refusals.ModelNotAvailable. `given`: the input of one of them, where it is not the form's own.
+    """The most that all of a form's predictions can cost the account, in micro-credits; this much is held.
+
+    Raises refusals.ModelNotAvailable. `given`: the input of one of them, where it is not the form's own.
     """
     given = field_values.read(version, form) if given is None else given
     count = count_of(version, form)
-    if 1 < count <= LARGEST and _differ(version):
+    if 1 < count <= LARGEST and _prices_differ(version):
         try:
-            return sum(checks.quote(version, one, account) for one in _each(version, form, given))
+            return sum(checks.quote(version, input_, account) for input_ in _combined(version, form, given))
         except NotABatch:
-            # It is refused when it is pressed, with the reason.
+            # Submitting it will fail, with the reason.
             pass
     return checks.quote(version, given, account) * count
 
 
-def _differ(version: Version) -> bool:
-    """Whether the predictions of one press may have different prices: by a rule on what they differ in."""
+def _prices_differ(version: Version) -> bool:
+    """Whether predictions of one batch may differ in price: where a price rule depends on prompt or seed."""
     try:
         rules = calculator.current_price(version.model).rules
     except calculator.NoPrice:
@@ -101,11 +103,11 @@ def _differ(version: Version) -> bool:
 
 
 def inputs(version: Version, form: Mapping[str, str]) -> list[dict[str, Any]]:
-    """One input for each prediction: every prompt with every seed, prompt by prompt. Raises NotABatch."""
-    return _each(version, form, field_values.read(version, form))
+    """One input per prediction: every prompt with every seed, prompt by prompt. Raises NotABatch."""
+    return _combined(version, form, field_values.read(version, form))
 
 
-def _each(version: Version, form: Mapping[str, str], given: dict[str, Any]) -> list[dict[str, Any]]:
+def _combined(version: Version, form: Mapping[str, str], given: dict[str, Any]) -> list[dict[str, Any]]:
     prompts = _prompts(version, form)
     seeds = _seeds(version, form, given)
     if len(prompts) * len(seeds) > LARGEST:
@@ -121,14 +123,15 @@ def _each(version: Version, form: Mapping[str, str], given: dict[str, Any]) -> l
 def accept(
     account: Account, user: User, version: Version, form: Mapping[str, str], origin: Origin, address: str = ""
 ) -> list[Prediction]:
-    """Ask for all that a form says, all or none. Raises NotABatch, and what `submit.accept_all` raises.
+    """Submit all of a form's predictions, all or none. Raises NotABatch, and what `acceptance.accept_all`
+    raises.
 
-    `address` is the origin of this server as the page sees it, under which pictures of ours are named.
+    `address`: this server's origin as the page sees it, under which URLs of our own files are recognised.
     """
-    wanted = inputs(version, form)
-    if len(wanted) > 1:
-        _check_lines(version, wanted)
-    return accept_each(account, user, version, [(given, origin) for given in wanted], address)
+    all_inputs = inputs(version, form)
+    if len(all_inputs) > 1:
+        _check_lines(version, all_inputs)
+    return accept_each(account, user, version, [(given, origin) for given in all_inputs], address)
 
 
 def accept_each(
@@ -138,10 +141,11 @@ def accept_each(
     wanted: Sequence[tuple[dict[str, Any], Origin]],
     address: str,
 ) -> list[Prediction]:
-    """Ask for one prediction of each input, with what it is made from: all or none, as one group where they are
-    several. Raises what `submit.accept_all` raises.
+    """Submit one prediction per input, each with its origin: all or none, as one batch where there are several.
+
+    Raises what `acceptance.accept_all` raises.
     """
-    together = new_public_id() if len(wanted) > 1 else ""
+    batch_id = new_public_id() if len(wanted) > 1 else ""
     return acceptance.accept_all(
         [
             work_request.Request(
@@ -150,7 +154,7 @@ def accept_each(
                 version=version,
                 input=given,
                 source="web",
-                batch=together,
+                batch=batch_id,
                 origin=address,
                 made_from=origin.item_id,
                 made_how=origin.how,
@@ -161,18 +165,18 @@ def accept_each(
 
 
 def _prompt(version: Version, form: Mapping[str, str]) -> tuple[str, str]:
-    """The name of the model's prompt and what the form holds for it; empty where it takes none."""
+    """The name of the model's prompt field and its text; empty where it has none."""
     name = next((name for name in PROMPTS if name in version.properties), "")
     return name, form.get(name, "") if name else ""
 
 
 def _lines(text: str) -> list[str]:
-    """The lines that say something; broken at line feeds alone, so that other marks stay within their prompt."""
+    """The non-blank lines; split at line feeds alone, so that other separators stay within their prompt."""
     return [line.strip() for line in text.replace("\r\n", "\n").split("\n") if line.strip()]
 
 
 def _prompts(version: Version, form: Mapping[str, str]) -> list[dict[str, Any]]:
-    """What each prompt of a list sets; nothing where the form is no list."""
+    """The inputs that each prompt sets; `[{}]` where the form has no list."""
     if EACH_LINE not in form:
         return [{}]
     name, text = _prompt(version, form)
@@ -192,7 +196,8 @@ def _prompts(version: Version, form: Mapping[str, str]) -> list[dict[str, Any]]:
 
 
 def _seeds(version: Version, form: Mapping[str, str], given: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """What each seed sets; nothing for one. Each counts on where the pictures of the one before end."""
+    """The inputs that each seed sets; `[{}]` for one. Each starts after the seeds that the former's outputs
+    use."""
     raw = form.get(SEED_COUNT, "").strip()
     if raw in ("", "1"):
         return [{}]
@@ -205,24 +210,24 @@ def _seeds(version: Version, form: Mapping[str, str], given: Mapping[str, Any]) 
         raise NotABatch(SEED_COUNT, _("This model takes no seed, so each prompt is made once."))
     first = given.get("seed")
     if first is None:
-        # Known beforehand where the price goes by it: the button says what is held.
-        first = 0 if _differ(version) else secrets.randbelow(RANDOM_SEEDS)
+        # Predictable where the price depends on it: the button shows what will be held.
+        first = 0 if _prices_differ(version) else secrets.randbelow(RANDOM_SEEDS)
     elif not isinstance(first, int):
         raise NotABatch("seed", _("Seed takes a number. You gave %(value)s.") % {"value": str(first)[:40]})
     step = max(1, calculator.asked_outputs(version, dict(given)))
     return [{"seed": first + index * step} for index in range(int(raw))]
 
 
-def _check_lines(version: Version, wanted: list[dict[str, Any]]) -> None:
-    """What is wrong with one prompt of a list is said of that line; other faults are `submit`'s to find."""
+def _check_lines(version: Version, all_inputs: list[dict[str, Any]]) -> None:
+    """Report an invalid prompt with its line number; other faults are left to `submit`."""
     name = next((name for name in PROMPTS if name in version.properties), "")
-    first = {given.get(name): number for number, given in reversed(list(enumerate(wanted)))}
-    prompts = list(dict.fromkeys(given.get(name) for given in wanted))
+    first = {given.get(name): number for number, given in reversed(list(enumerate(all_inputs)))}
+    prompts = list(dict.fromkeys(given.get(name) for given in all_inputs))
     if len(prompts) < 2:
         return
     for line, prompt in enumerate(prompts, start=1):
-        given = wanted[first[prompt]]
-        faults = [one for one in validation.check(version, given) if one.field == f"input.{name}"]
+        given = all_inputs[first[prompt]]
+        faults = [fault for fault in validation.check(version, given) if fault.field == f"input.{name}"]
         faults = faults or policy.objections({name: prompt})
         if faults:
             raise NotABatch(

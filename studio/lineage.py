@@ -1,4 +1,4 @@
-"""From which picture something is made: carried by the studio's form, checked when it comes back."""
+"""Origin of a prediction: the item it is made from, carried through the studio's form and checked on submit."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _LONGEST_ID = 32
 
 @dataclass(frozen=True)
 class Origin:
-    """The item that a prediction is made from, and how; both empty where it is made from none."""
+    """The item that a prediction is made from, and how; both empty where there is none."""
 
     item_id: str = ""
     how: str = ""
@@ -28,7 +28,7 @@ class Origin:
 
     @property
     def tile(self) -> tiles.Tile | None:
-        """The picture, for the line above the dock."""
+        """The item's tile, shown above the prompt."""
         return tiles.Tile(self.item, self.own) if self.item is not None else None
 
 
@@ -36,31 +36,32 @@ NONE = Origin()
 
 
 def of_form(account: Account, form: Mapping[str, str]) -> Origin:
-    """What a form says it is made from; nothing where this member may not see that picture or its recipe."""
+    """The origin named in a form; NONE where the member may not see the item, or not its settings."""
     return _of(account, form.get("made_from", ""), form.get("made_how", ""))
 
 
 def of_address(request: HttpRequest) -> Origin:
-    """What the studio's address says: `?item=` (remix), `?use=` (as input), or `?from=` (an own prediction)."""
-    account, asked = account_of(request), request.GET
-    if asked.get("item"):
-        return _of(account, asked["item"], MadeHow.REMIX)
-    if asked.get("use"):
-        return _of(account, asked["use"], MadeHow.INPUT)
-    if asked.get("from"):
-        mine = Item.objects.owned_by(account).filter(output__prediction__public_id=asked["from"][:26])
-        first = access.with_files(mine).order_by("output__index").first()
+    """The origin named in a query string: `?item=` (remix), `?use=` (as input), or `?from=` (an own
+    prediction)."""
+    account, query = account_of(request), request.GET
+    if query.get("item"):
+        return _of(account, query["item"], MadeHow.REMIX)
+    if query.get("use"):
+        return _of(account, query["use"], MadeHow.INPUT)
+    if query.get("from"):
+        items = Item.objects.owned_by(account).filter(output__prediction__public_id=query["from"][:26])
+        first = access.with_files(items).order_by("output__index").first()
         return Origin(first.public_id, MadeHow.REMIX, first, own=True) if first is not None else NONE
     return NONE
 
 
 def of_item(account: Account, item: Item, how: MadeHow) -> Origin:
-    """The lineage of what is made from that item, which the member may see."""
+    """The origin for a prediction made from that item, which the member may see."""
     return Origin(item.public_id, how, item, item.account_id == account.pk)
 
 
 def readable(account: Account, public_id: str) -> Item | None:
-    """An item whose picture this member may see: an own one, or one that everybody may see; else None."""
+    """An item that the member may see: their own, or a public or unlisted one; else None."""
     if not public_id or len(public_id) > _LONGEST_ID or "\x00" in public_id:
         return None
     items = access.with_files(Item.objects.filter(public_id=public_id))
@@ -71,7 +72,7 @@ def readable(account: Account, public_id: str) -> Item | None:
 
 
 def recipe(account: Account, public_id: str) -> tuple[Item, Prediction] | None:
-    """An item with the prediction that made it, where this member may read its prompt and settings; else None."""
+    """An item with the prediction that made it, where the member may read its prompt and settings; else None."""
     item = readable(account, public_id)
     if item is None or not (item.show_prompt or item.account_id == account.pk):
         return None

@@ -1,4 +1,4 @@
-"""Addresses of the studio."""
+"""URLs of the studio."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Controls from a model's own input schema."""
+"""Form controls built from a model's input schema."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from studio.form.size_options import Shape
 
 PROMPTS = ("prompt", "prompt_start")
 ENDINGS = ("prompt_end",)
-"""Where a film goes that begins with the prompt."""
+"""The second prompt of video models that start with `prompt_start`."""
 NEGATIVES = ("negative_prompt", "n_prompt")
 OPEN_CONTROLS = 5
 SEGMENTS = 5
 _ALWAYS_MORE = ("hf_lora", "lora_scale", "replicate_weights", "motion_module")
-"""For those who know what they are."""
+"""Expert settings, always under More settings."""
 _CANNOT_BE_TYPED = ("array", "object")
 
 
@@ -32,14 +32,14 @@ class Option:
     value: str
     label: str
     chosen: bool
-    # Width and height of the little outline of an aspect ratio, in CSS pixels.
+    # Width and height of the small outline of an aspect ratio, in CSS pixels.
     outline: tuple[int, int] | None = None
     note: str = ""
 
 
 @dataclass(frozen=True)
 class Control:
-    """One input as the page shows it. `kind` names the template of its body."""
+    """One input on the page. `kind` names the template of its body."""
 
     name: str
     kind: str
@@ -56,12 +56,12 @@ class Control:
     partner: Control | None = None
     shapes: list[Shape] = field(default_factory=list)
     beside: str = ""
-    """Another input without which this one means nothing, and the values of it with which it does (any if empty)."""
+    """Another input without which this one has no effect, and the values with which it has (any if empty)."""
     beside_values: tuple[str, ...] = ()
     idle: bool = False
-    """Whether it means nothing as the form stands."""
+    """Whether it has no effect with the form's present values."""
     follows: str = ""
-    """The picture whose shape the result takes, so that this input means nothing beside it."""
+    """The picture whose shape the result takes, so that this input has no effect beside it."""
 
     @property
     def changed(self) -> bool:
@@ -70,17 +70,17 @@ class Control:
 
     @property
     def shown_on(self) -> bool:
-        """Whether a switch is on as the page shows it: nobody switches a disabling on, so those are turned."""
+        """Whether a switch is shown as on; fields named as a negation (`TURNED`) are shown inverted."""
         return (self.value == "true") != self.name.startswith(TURNED)
 
     @property
     def value_or_empty(self) -> str:
-        """A prompt that was typed; the model's own example is no prompt of ours."""
+        """A prompt that was typed; "" where it is the schema's example."""
         return "" if self.value == self.default else self.value
 
     @property
     def default_share(self) -> float:
-        """Where the default's tick stands on the slider, 0 to 1."""
+        """The position of the default's tick on the slider, 0 to 1."""
         if not (self.default and self.minimum and self.maximum):
             return 0.0
         low, high = float(self.minimum), float(self.maximum)
@@ -99,7 +99,7 @@ class Control:
 
 @dataclass(frozen=True)
 class Slot:
-    """A picture that a model takes: empty, or with the picture in it."""
+    """A picture input: empty, or with its picture."""
 
     name: str
     label: str
@@ -114,7 +114,7 @@ class Slot:
 
 @dataclass(frozen=True)
 class Panel:
-    """The controls of one version: the dock's own, the open ones, and those under More settings."""
+    """The controls of a version: those in the dock, the open ones, and those under More settings."""
 
     version: Version
     prompt: Control | None
@@ -127,22 +127,22 @@ class Panel:
 
     @property
     def wide_slots(self) -> list[Slot]:
-        """Pictures without which nothing can be made: they stand above the words."""
+        """Required pictures, shown above the prompt."""
         return [slot for slot in self.slots if slot.required]
 
     @property
     def slim_slots(self) -> list[Slot]:
-        """Pictures that may be added."""
+        """Optional pictures."""
         return [slot for slot in self.slots if not slot.required]
 
     @property
     def note(self) -> str:
-        """What the model always does."""
+        """The note on what the model always does."""
         return model_hints.note(self.version)
 
     @property
     def more_names(self) -> str:
-        """What More settings holds, in a line."""
+        """Labels of what More settings contains, in a line."""
         return " · ".join(control.label for control in self.more[:4]) + (" …" if len(self.more) > 4 else "")
 
     @property
@@ -152,12 +152,12 @@ class Panel:
 
     @property
     def more_open(self) -> bool:
-        """Whether something in there is wrong, so that it must be seen."""
+        """Whether More settings contains an error, so that it must be open."""
         return any(control.error for control in self.more)
 
     @property
     def wrong_in_settings(self) -> bool:
-        """Whether something is wrong that stands in the panel and not in the dock."""
+        """Whether there is an error in the panel rather than the dock."""
         return any(control.error for control in [*self.open, *self.more])
 
 
@@ -168,10 +168,10 @@ def panel(
     dropped: list[str] | None = None,
     pictures: Mapping[str, Picture | None] | None = None,
 ) -> Panel:
-    """The controls with these values (an input, or what a form held) and a sentence under each wrong one.
+    """The controls with these values (an input, or what a form held) and error messages.
 
-    `dropped` are the labels of settings that another model had and this one has not; `pictures` what the values of
-    picture fields name.
+    `dropped`: labels of settings that another model had and this one has not; `pictures`: what the picture
+    fields name.
     """
     errors = errors or {}
     rules = {name: version.properties[name] for name in input_labels.in_order(version, version.properties)}
@@ -195,7 +195,7 @@ def panel(
 
 
 def _first(listed: list[Control]) -> list[Control]:
-    """The controls that stand open: some that are to be seen now, and those between them that will be."""
+    """The open controls: the first relevant ones, and those between them that may become relevant."""
     seen = [control for control in listed if control.follows or not control.idle][:OPEN_CONTROLS]
     return listed[: listed.index(seen[-1]) + 1] if seen else listed
 
@@ -232,8 +232,8 @@ def _listed(made: Mapping[str, Control], placed: set[str]) -> list[Control]:
     return listed
 
 
-# What people reach for first, whatever the schema's order says; the rest keeps that order.
-_FIRST = [
+# Controls shown first whatever the schema's order says; the rest keeps that order.
+_ORDER = [
     model_hints.OBJECTS,
     "path",
     "aspect_ratio",
@@ -251,12 +251,12 @@ _FIRST = [
 
 
 def _weight_of_words(control: Control) -> int:
-    """Where there is no picture, the prompt's strength is for those who know it."""
-    return len(_FIRST) if control.name == "prompt_strength" else _weight(control)
+    """As `_weight`, without a picture: prompt strength comes last then."""
+    return len(_ORDER) if control.name == "prompt_strength" else _weight(control)
 
 
 def _weight(control: Control) -> int:
-    return _FIRST.index(control.name) if control.name in _FIRST else len(_FIRST)
+    return _ORDER.index(control.name) if control.name in _ORDER else len(_ORDER)
 
 
 def _control(
@@ -276,11 +276,11 @@ def _control(
     limits = model_hints.LIMITS.get((version.model.ref, name))
     if limits is not None:
         rule = rule | dict(zip(("minimum", "maximum"), limits, strict=True))
-    return _in_place(_of_rule(name, rule, common), version, values)
+    return _with_dependencies(_from_schema(name, rule, common), version, values)
 
 
-def _in_place(control: Control, version: Version, values: Mapping[str, Any]) -> Control:
-    """With what it depends on."""
+def _with_dependencies(control: Control, version: Version, values: Mapping[str, Any]) -> Control:
+    """The control with its dependencies on other inputs."""
     rules, name = version.properties, control.name
     if control.kind == "shapes" and version.model.ref not in model_hints.PIXELS_AT_RATIO:
         control = replace(control, options=[replace(option, note="") for option in control.options])
@@ -299,7 +299,7 @@ def _in_place(control: Control, version: Version, values: Mapping[str, Any]) -> 
     return control
 
 
-def _of_rule(name: str, rule: dict[str, Any], common: dict[str, Any]) -> Control:
+def _from_schema(name: str, rule: dict[str, Any], common: dict[str, Any]) -> Control:
     value = common["value"]
     if name == "aspect_ratio" and "enum" in rule:
         options = [
@@ -315,7 +315,7 @@ def _of_rule(name: str, rule: dict[str, Any], common: dict[str, Any]) -> Control
         return Control(kind="shapes", options=options, **common)
     if name == model_hints.OBJECTS:
         chosen = value.split(",")
-        options = [Option(one, str(word), one in chosen) for one, word in model_hints.NAMES.items()]
+        options = [Option(name_, str(word), name_ in chosen) for name_, word in model_hints.NAMES.items()]
         return Control(kind="names", options=options, **common)
     if "enum" in rule and all(str(o) in model_hints.STYLES for o in rule["enum"]):
         options = [Option(str(o), str(model_hints.STYLES[str(o)][0]), str(o) == value,
@@ -349,12 +349,12 @@ def _plain(name: str, rule: dict[str, Any], common: dict[str, Any]) -> Control:
 
 
 def _size(width: Control, height: Control) -> Control:
-    """Width and height stand in one control."""
+    """Width and height as one control."""
     sides = [
         size_options.Side(
-            one.value, one.default, [int(o.value) for o in one.options], one.minimum, one.maximum
+            side.value, side.default, [int(o.value) for o in side.options], side.minimum, side.maximum
         )
-        for one in (width, height)
+        for side in (width, height)
     ]
     return replace(
         width,

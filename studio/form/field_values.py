@@ -1,4 +1,4 @@
-"""What a form of the studio said, as a model's input; and faults as sentences under their fields."""
+"""Conversion between the studio's form fields and a model's input; and error messages per field."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ from studio.form import model_hints
 from studio.form.controls import PROMPTS, text
 from studio.form.input_fields import is_mask, picture_fields
 
-# A switch that is off sends nothing: this field, sent with the form, says that the switches were there.
+# A switch that is off sends nothing: this field says that the form contained the switches.
 SWITCHES = "switches"
 
 
 def ordered(version: Version) -> dict[str, dict[str, Any]]:
-    """The inputs in the schema's own order; PostgreSQL gives the keys of JSON back in an order of its own."""
+    """The inputs in the schema's own order; PostgreSQL returns JSON keys in an order of its own."""
     return {name: version.properties[name] for name in input_labels.in_order(version, version.properties)}
 
 
 def read(version: Version, form: Mapping[str, str]) -> dict[str, Any]:
-    """The input of a form. Empty fields are left out; what is no number stays text, for validation to refuse."""
+    """The input in a form. Empty fields are left out; an invalid number stays text, for validation to reject."""
     given: dict[str, Any] = {}
     for name, rule in ordered(version).items():
         if rule.get("type") == "boolean":
             if SWITCHES in form:
-                given[name] = (name in form) != _turned(name)
+                given[name] = (name in form) != _is_inverted(name)
             continue
         typed = raw(form, name)
         if rule.get("type") == "string":
@@ -49,25 +49,25 @@ def read(version: Version, form: Mapping[str, str]) -> dict[str, Any]:
 
 
 def as_form(version: Version, given: Mapping[str, Any]) -> dict[str, str]:
-    """An input (of a prediction to be made again) as the fields of a form, for the controls."""
+    """The input of a prediction as form fields, for the controls."""
     return {name: text(value) for name, value in given.items() if not _is_data(value)}
 
 
 def kept(version: Version, form: Mapping[str, str]) -> dict[str, str]:
     """A form's own fields for the controls, with its switches as `true` and `false`."""
-    read_out = read(version, form)
+    inputs = read(version, form)
     values = {}
     for name, rule in ordered(version).items():
         if rule.get("type") == "boolean":
-            if name in read_out:
-                values[name] = text(read_out[name])
+            if name in inputs:
+                values[name] = text(inputs[name])
         elif name in form:
             values[name] = raw(form, name)
     return values
 
 
 def raw(form: Mapping[str, str], name: str) -> str:
-    """A field's text. Names of objects may come as several ticked boxes, or as one text."""
+    """A field's text. Object names may come as several ticked boxes, or as one text."""
     if name != model_hints.OBJECTS:
         return form.get(name, "")
     texts = form.getlist(name) if isinstance(form, QueryDict) else [form.get(name, "")]
@@ -76,39 +76,41 @@ def raw(form: Mapping[str, str], name: str) -> str:
 
 
 def carry(old: Version, new: Version, form: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:
-    """What of a form goes along to another model, and the labels of what was changed and does not fit there.
+    """The values of a form that carry over to another model, and labels of changed ones that don't fit it.
 
-    Defaults stay behind: each model has its own.
+    Defaults are not carried over: each model has its own.
     """
     values: dict[str, str] = {}
     left = []
     for name, value in kept(old, form).items():
         if not value.strip() or value == text(old.properties[name].get("default")):
             continue
-        there = _same_picture(old, new, name)
-        if there in new.properties and _fits(new, there, form if there == name else {there: value}):
-            values[there] = value
+        target_name = _same_picture(old, new, name)
+        if target_name in new.properties and _is_valid_for(
+            new, target_name, form if target_name == name else {target_name: value}
+        ):
+            values[target_name] = value
         else:
             left.append(input_labels.label(name))
     return values, left
 
 
 def _same_picture(old: Version, new: Version, name: str) -> str:
-    """What an input is called in another model: the picture to work from has several names."""
+    """The name of an input in another model: the picture to work from has several names."""
     if name in new.properties or name not in picture_fields(old) or is_mask(name):
         return name
     return next((other for other in picture_fields(new) if not is_mask(other)), name)
 
 
-def _fits(version: Version, name: str, form: Mapping[str, str]) -> bool:
+def _is_valid_for(version: Version, name: str, form: Mapping[str, str]) -> bool:
     given = read(version, form)
     return name in given and not any(
         fault.field == f"input.{name}" for fault in validation.check(version, {name: given[name]})
     )
 
 
-def _turned(name: str) -> bool:
-    """Whether the page shows the opposite of the field: nobody switches a disabling on."""
+def _is_inverted(name: str) -> bool:
+    """Whether the page shows the opposite of the field, since it is named as a negation."""
     return name.startswith(TURNED)
 
 
@@ -123,7 +125,7 @@ def _number(raw: str, rule: dict[str, Any]) -> Any:
 
 
 def sentences(version: Version, given: Mapping[str, Any], faults: list[Fault]) -> dict[str, str]:
-    """One sentence for each field at fault: what it takes, and what it was given."""
+    """One message per field at fault: what it takes, and what it was given."""
     found: dict[str, str] = {}
     for fault in faults:
         if fault.type == "required":

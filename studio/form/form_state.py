@@ -1,4 +1,4 @@
-"""The studio's form: what it is filled with, and what the button says."""
+"""Context of the studio's form: controls, price, and the state of the button."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ from studio.form import (
 from studio.form.controls import Panel, panel
 
 PAYER = "payer"
-"""The account that a form was opened for: it may be another one meanwhile, chosen in another tab."""
+"""Form field: the account the form was opened for; another one may have been chosen in another tab since."""
 STRETCHED = 0.02
-"""By how much of its ratio a picture may be off before a page says that it will be stretched."""
+"""How far a picture's ratio may be off before the page warns that it will be stretched."""
 
 
 def form_context(
@@ -43,7 +43,7 @@ def form_context(
     refusal: str = "",
     dropped: list[str] | None = None,
 ) -> dict[str, Any]:
-    """What the form's template needs; the first usable model where none is chosen."""
+    """Context of the form's template; uses the first usable model where none is chosen."""
     choices = model_choices.choices(account_of(request))
     if version is None:
         version = model_choices.first_version(choices)
@@ -59,32 +59,33 @@ def form_context(
     if version is None:
         return context
     values, pictures, errors = _with_pictures(request, version, values, errors or {})
-    chosen: Panel = panel(version, values, errors, dropped, pictures)
+    controls: Panel = panel(version, values, errors, dropped, pictures)
     context |= {
-        "panel": chosen,
+        "panel": controls,
         "errors": errors,
         "choice": next((choice for choice in choices if choice.model.pk == version.model_id), None),
         "procedural": model_choices.embedded(version.model),
     }
-    return context | price_of(request, version, _typed(version, values), pictures)
+    return context | price_of(request, version, _as_input(version, values), pictures)
 
 
 def _with_pictures(
     request: HttpRequest, version: Version, values: Mapping[str, Any], errors: Mapping[str, str]
 ) -> tuple[dict[str, Any], dict[str, input_pictures.Picture | None], dict[str, str]]:
-    """Values without the addresses that name nothing any more, what the others name, and a sentence for the first."""
-    kept, said = dict(values), dict(errors)
+    """The values without URLs that no longer name a picture, what the others name, and an error per dropped
+    one."""
+    valid, messages = dict(values), dict(errors)
     pictures: dict[str, input_pictures.Picture | None] = {}
     for name in input_fields.picture_fields(version):
-        value = str(kept.get(name) or "").strip()
+        value = str(valid.get(name) or "").strip()
         pictures[name] = input_pictures.describe(request, value) if value else None
         if value and pictures[name] is None:
-            del kept[name]
-            said.setdefault(name, _("That picture is no longer there. Choose another one."))
-    return kept, pictures, said
+            del valid[name]
+            messages.setdefault(name, _("That picture is no longer there. Choose another one."))
+    return valid, pictures, messages
 
 
-def _typed(version: Version, values: Mapping[str, Any]) -> dict[str, Any]:
+def _as_input(version: Version, values: Mapping[str, Any]) -> dict[str, Any]:
     return field_values.read(version, {name: str(value) for name, value in values.items()})
 
 
@@ -94,45 +95,48 @@ def price_of(
     given: dict[str, Any],
     pictures: Mapping[str, input_pictures.Picture | None] | None = None,
 ) -> dict[str, Any]:
-    """What the button says: the deed, how many, what it costs, whether there is enough, and what is to be known."""
+    """Context of the button: action, count, cost, whether the balance covers it, and warnings."""
     form, account = request.POST or request.GET, account_of(request)
-    times = batches.count_of(version, form)
+    batch_size = batches.count_of(version, form)
     try:
         cost = batches.quote(version, form, account, given)
     except refusals.ModelNotAvailable as refused:
         return {"cost": None, "count": 1, "short_of": refused.detail}
-    # Asked first: it brings the balance up to date where an allowance is owed.
+    # First, since it updates the balance where an allowance is due.
     covered = allowances.covers(account, cost)
     lacking = refusal_messages.lacking(
         visible_funds.for_user(user_of(request), account), account.balance, cost
     )
-    count = max(1, calculator.asked_outputs(version, given)) * times
-    missing, barred = (
+    count = max(1, calculator.asked_outputs(version, given)) * batch_size
+    missing, refusal = (
         "",
         checks.closed_refusal(user_of(request)) or checks.plan_refusal(account, version.model.ref),
     )
-    if barred is not None:
-        missing = unavailable_message(barred)
+    if refusal is not None:
+        missing = unavailable_message(refusal)
     elif lacking:
         missing = lacking
     elif not covered:
-        missing = _poor(count) % {"cost": amounts.with_unit(cost), "have": amounts.short(account.balance)}
-    if times > batches.LARGEST:
+        missing = _too_little_credit(count) % {
+            "cost": amounts.with_unit(cost),
+            "have": amounts.short(account.balance),
+        }
+    if batch_size > batches.LARGEST:
         missing = _("At most %(limit)s at once.") % {"limit": batches.LARGEST}
     return {
         "cost": cost,
         "count": count,
         "deed": model_hints.action_label(version, given, count),
         "short_of": missing,
-        "poor": barred is None and not lacking and not covered,
+        "poor": refusal is None and not lacking and not covered,
         "need": requirements.picture(version, given),
         "film": model_hints.film(version, given),
         "stretched": _stretched(request, version, given, pictures),
     }
 
 
-def _poor(count: int) -> str:
-    """What to do with too little credit: of one there are none fewer."""
+def _too_little_credit(count: int) -> str:
+    """The message for too little credit; it suggests fewer outputs only where there are several."""
     if count > 1:
         return _("This needs %(cost)s; you have %(have)s. Make fewer, or add credits.")
     return _("This needs %(cost)s; you have %(have)s. Add credits first.")
@@ -140,7 +144,7 @@ def _poor(count: int) -> str:
 
 @dataclass(frozen=True)
 class Stretch:
-    """The size that a picture of another shape is stretched to, and the one that fits it best (both in pixels)."""
+    """The size to which a picture of another shape would be stretched, and the one that fits it best (pixels)."""
 
     width: int
     height: int
@@ -149,7 +153,7 @@ class Stretch:
 
     @property
     def fits_better(self) -> bool:
-        """Whether there is a size that fits better than the chosen one."""
+        """Whether another size fits better than the chosen one."""
         return (self.width, self.height) != (self.fits_width, self.fits_height)
 
 
@@ -159,7 +163,7 @@ def _stretched(
     given: Mapping[str, Any],
     pictures: Mapping[str, input_pictures.Picture | None] | None,
 ) -> Stretch | None:
-    """Whether a picture is stretched to a size of another shape; None where nothing is."""
+    """The stretch where the picture would be distorted; None otherwise."""
     rules = version.properties
     if not {"width", "height", "image"} <= rules.keys() or model_hints.follows_picture(version, "width"):
         return None
@@ -186,7 +190,8 @@ def _stretched(
 
 
 def unavailable_message(refused: refusals.Refused) -> str:
-    """Why nothing can be made, where it is neither the form's fault nor money's, in the reader's language."""
+    """Why the model can't be used, where neither the form nor the balance is the reason; in the reader's
+    language."""
     if isinstance(refused, refusals.PlanModel):
         return _("Your plan, %(plan)s, does not include this model. Choose another one.") % {
             "plan": refused.plan
@@ -197,5 +202,5 @@ def unavailable_message(refused: refusals.Refused) -> str:
 
 
 def version_of(ref: str) -> Version | None:
-    """The version that a form or an address names."""
+    """The version that a form or a URL names, or None."""
     return lookup.find_version(ref) if ref else None

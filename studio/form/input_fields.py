@@ -1,6 +1,7 @@
-"""The two things that a form of the studio calls `model`: which model it is for, and an input of models that have one.
+"""Field names of the studio's form: separates the chosen `model` from an input of that name, and finds picture
+inputs.
 
-The first stands first, as in the page; what follows is the input's.
+Where both are sent, the first value is the chosen model, as on the page; the others are the input's.
 """
 
 from __future__ import annotations
@@ -16,12 +17,12 @@ MODEL = "model"
 
 
 def model_of(form: QueryDict) -> str:
-    """Which model a form or an address is for; empty where it says none."""
+    """The model that a form or a query string is for; "" where it names none."""
     return next(iter(form.getlist(MODEL)), "")
 
 
 def inputs_of(form: QueryDict) -> QueryDict:
-    """The same without that: the fields by the names of their inputs."""
+    """The form without the chosen model: fields by the names of their inputs."""
     found = form.copy()
     rest = found.pop(MODEL, [])[1:]
     if rest:
@@ -30,24 +31,24 @@ def inputs_of(form: QueryDict) -> QueryDict:
 
 
 def picture_fields(version: Version) -> list[str]:
-    """The inputs that are pictures, in the schema's order, masks last."""
+    """The picture inputs, in the schema's order, masks last."""
     rules = version.properties
     found = [name for name in rules if takes_a_picture(name, rules[name])]
     return sorted(found, key=lambda name: (is_mask(name), rules[name].get("x-order", 1000), name))
 
 
-_NO_PICTURE = re.compile(
+_OTHER_FILE = re.compile(
     r"audio|video|sound|voice|music|speech|weights|lora|model|zip|tar|archive|pdf|text|url$"
 )
 
 
 def takes_a_picture(name: str, rule: dict[str, Any]) -> bool:
-    """Whether an input holds the address of a picture; one whose name speaks of another kind of file does not."""
+    """Whether an input takes the URL of a picture; not if its name suggests another kind of file."""
     return (
-        rule.get("format") == "uri" and rule.get("type") == "string" and not _NO_PICTURE.search(name.lower())
+        rule.get("format") == "uri" and rule.get("type") == "string" and not _OTHER_FILE.search(name.lower())
     )
 
 
 def is_mask(name: str) -> bool:
-    """Whether an input says what of the picture is to change."""
+    """Whether an input is a mask."""
     return "mask" in name.lower()

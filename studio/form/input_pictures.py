@@ -1,8 +1,9 @@
-"""Pictures that a form of the studio names or brings: looked at in a process of their own, kept, and described.
+"""Input pictures of the studio's form: checked in a child process, stored as uploads, and described for the
+page.
 
-A picture is given to a model as its address on this server: of an upload of the member's, or of an output of theirs.
-Somebody else's published picture stands in the form as the address of the picture on its page, and becomes a copy of
-the member's own when the form is sent: the output's own address is a key that must not be handed on.
+A model gets a picture as its URL on this server: of the member's upload, or of their own output. Somebody
+else's public picture is in the form by the URL of its page's picture, and is copied to an upload of the member
+when the form is sent: the output's own URL is a secret that must not be passed on.
 """
 
 from __future__ import annotations
@@ -38,9 +39,9 @@ from studio.form import input_fields, refusal_messages
 from studio.form.input_fields import picture_fields
 
 FILE = "file."
-"""Before a field's name: the file that a browser without JavaScript sends for it."""
+"""Prefix of a field's name: the file that a browser without JavaScript sends for it."""
 GONE = "gone."
-"""Before a field's name: the tick that takes its picture out, without JavaScript."""
+"""Prefix of a field's name: the checkbox that removes its picture, without JavaScript."""
 MOST_MB = MAX_PICTURE // 1024**2
 _ITEM = re.compile(r"/gallery/([A-Za-z0-9_-]{1,40})/picture/full")
 _NAME_SHOWN = 60
@@ -58,22 +59,22 @@ NOT_ALLOWED: dict[str, Any] = {
         "This picture could not be checked just now. Try again in a moment."
     ),
 }
-"""Why the house does not take a picture, as the API tells it, in the words of the pages."""
+"""Messages for users, by the API's message on why a picture is not accepted."""
 
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture as the page shows it. Sizes are in bytes and pixels, None where they are not known."""
+    """A picture on the page. Sizes are in bytes and pixels, None where unknown."""
 
     url: str
-    """What the model is given."""
+    """The URL that the model gets."""
     name: str
     size: int | None = None
     width: int | None = None
     height: int | None = None
     content_type: str = ""
     view: str = ""
-    """Path of the whole picture for its reader; empty where it lies on somebody else's server."""
+    """Path of the whole picture for this reader; empty where it is on another server."""
     thumb: str = ""
 
     def as_json(self) -> dict[str, Any]:
@@ -85,7 +86,7 @@ class Picture:
 
 
 class NotTaken(Exception):
-    """A file that is not taken: a sentence for people, and the status of the answer."""
+    """A file is not accepted: a message for the user, and the status of the response."""
 
     def __init__(self, sentence: str, status: int = 422) -> None:
         self.status = status
@@ -93,7 +94,7 @@ class NotTaken(Exception):
 
 
 def keep(request: HttpRequest, file: UploadedFile) -> Picture:
-    """Keep a picture that was sent, as an upload of the member's. Raises NotTaken."""
+    """Store a posted picture as an upload of the member. Raises NotTaken."""
     name = safe_name(file.name or "")
     if (file.size or 0) > MAX_PICTURE:
         raise _too_large(name)
@@ -102,12 +103,12 @@ def keep(request: HttpRequest, file: UploadedFile) -> Picture:
         with path.open("wb") as out:
             for chunk in file.chunks(media.CHUNK):
                 out.write(chunk)
-        look = _looked_at(path, name)
-    return _kept(request, name, look, file.chunks(media.CHUNK))
+        look = _checked(path, name)
+    return _stored(request, name, look, file.chunks(media.CHUNK))
 
 
-def _looked_at(path: Path, name: str) -> image_conversion.Checked:
-    """What the file is, decoded whole in a child process. Raises NotTaken."""
+def _checked(path: Path, name: str) -> image_conversion.Checked:
+    """Check the file by decoding it whole in a child process. Raises NotTaken."""
     try:
         return image_conversion.check([path])[0]
     except image_conversion.TooBusy:
@@ -120,7 +121,7 @@ def _looked_at(path: Path, name: str) -> image_conversion.Checked:
         raise NotTaken(sentence % {"name": shown_name(name), "most": MOST_MB}) from None
 
 
-def _kept(
+def _stored(
     request: HttpRequest, name: str, look: image_conversion.Checked, chunks: Iterable[bytes]
 ) -> Picture:
     file = uploads.Sent(name, look.content_type, {"width": look.width, "height": look.height})
@@ -148,25 +149,25 @@ def _too_large(name: str) -> NotTaken:
 
 
 def safe_name(name: str) -> str:
-    """A file's name without what cannot be seen or turns the text around it, and short enough to be kept."""
-    plain = "".join(sign for sign in name if unicodedata.category(sign) not in ("Cc", "Cf", "Cs", "Co", "Cn"))
+    """A file name without invisible and bidirectional characters, cut to the length that can be stored."""
+    plain = "".join(char for char in name if unicodedata.category(char) not in ("Cc", "Cf", "Cs", "Co", "Cn"))
     short = plain.replace("\\", "/").rsplit("/", 1)[-1].strip().encode()[: uploads.MAX_NAME]
     return short.decode(errors="ignore") or "picture"
 
 
 def shown_name(name: str) -> str:
-    """A file's name in a sentence."""
+    """A file name cut for use in a message."""
     return name if len(name) <= _NAME_SHOWN else f"{name[: _NAME_SHOWN - 11]}…{name[-10:]}"
 
 
 def take_files(request: HttpRequest, version: Version) -> tuple[dict[str, str], dict[str, str]]:
-    """What of a form's picture fields differs from what stands in them: field -> address, and field -> sentence.
+    """Changes to a form's picture fields: field -> URL, and field -> error message.
 
-    Files that a browser without JavaScript sent are kept; pictures taken out become empty; somebody else's published
-    picture becomes a copy of the member's own.
+    Files sent without JavaScript are stored; removed pictures become empty; somebody else's public picture
+    becomes a copy of the member's own.
     """
     taken: dict[str, str] = {}
-    wrong: dict[str, str] = {}
+    errors: dict[str, str] = {}
     for name in picture_fields(version):
         file = request.FILES.get(FILE + name)
         value = request.POST.get(name, "")
@@ -176,25 +177,25 @@ def take_files(request: HttpRequest, version: Version) -> tuple[dict[str, str], 
             elif GONE + name in request.POST:
                 taken[name] = ""
             elif _item_named(request, value):
-                taken[name] = _copied(request, _item_named(request, value))
+                taken[name] = _usable_url(request, _item_named(request, value))
         except NotTaken as refused:
-            wrong[name] = str(refused)
-    return taken, wrong
+            errors[name] = str(refused)
+    return taken, errors
 
 
 def settled(request: HttpRequest, version: Version) -> tuple[QueryDict, dict[str, str]]:
-    """The form that was sent with its pictures as addresses, and a sentence for each picture that was not taken."""
-    taken, wrong = take_files(request, version)
+    """The posted form with its pictures as URLs, and an error message for each that was not accepted."""
+    taken, errors = take_files(request, version)
     if not taken:
-        return input_fields.inputs_of(request.POST), wrong
+        return input_fields.inputs_of(request.POST), errors
     form = input_fields.inputs_of(request.POST)
     for name, url in taken.items():
         form[name] = url
-    return form, wrong
+    return form, errors
 
 
 def of_item(request: HttpRequest, public_id: str) -> Picture:
-    """A picture from the library, or one that everybody may see. Raises Http404 otherwise, and for films."""
+    """An item of the library, or one that everybody may see. Raises Http404 for others, and for videos."""
     item = access.visible(request.user, public_id)
     if item.is_film or item.in_trash:
         raise Http404
@@ -202,7 +203,7 @@ def of_item(request: HttpRequest, public_id: str) -> Picture:
 
 
 def picture_of(request: HttpRequest, item: Item) -> Picture:
-    """An item (with its files) as an input: by its output's address for its owner, by its page's for others."""
+    """An item (with its files) as an input: for its owner by its output's URL, for others by its page's."""
     view = tiles.picture_url(item, "full")
     own = item.account_id == member_pages.account_of(request).pk
     path = media.output_path(item.output.token, item.output.name) if own else view
@@ -220,7 +221,7 @@ def picture_of(request: HttpRequest, item: Item) -> Picture:
 
 
 def describe(request: HttpRequest, url: str) -> Picture | None:
-    """What an address in a form names; None where it is gone, is not the member's, or is no address at all."""
+    """What a URL in a form names; None where it is gone, isn't the member's, or isn't a URL."""
     origin = pages.base_url(request)
     public_id = uploads.named_by(url, (origin,))
     if public_id is not None:
@@ -237,22 +238,22 @@ def describe(request: HttpRequest, url: str) -> Picture | None:
             return of_item(request, item_id)
         except Http404:
             return None
-    return _elsewhere(url)
+    return _external(url)
 
 
 def own_upload(request: HttpRequest, public_id: str) -> Upload | None:
-    """An upload of the member's that is still there."""
+    """An upload of the member's account, if it still exists."""
     rows = Upload.objects.visible().filter(account=member_pages.account_of(request), public_id=public_id)
     return rows.select_related("file").first()
 
 
 def _of_upload(request: HttpRequest, upload: Upload) -> Picture:
-    noted = upload.metadata
+    metadata = upload.metadata
     width, height = (
-        noted.get(side) if isinstance(noted.get(side), int) else None for side in ("width", "height")
+        metadata.get(side) if isinstance(metadata.get(side), int) else None for side in ("width", "height")
     )
-    shown = upload.content_type in EXTENSIONS
-    view = reverse("studio_file", args=[upload.public_id]) if shown else ""
+    is_viewable = upload.content_type in EXTENSIONS
+    view = reverse("studio_file", args=[upload.public_id]) if is_viewable else ""
     return Picture(
         url=f"{pages.base_url(request)}/v1/files/{upload.public_id}",
         name=shown_name(safe_name(upload.name)),
@@ -265,8 +266,8 @@ def _of_upload(request: HttpRequest, upload: Upload) -> Picture:
     )
 
 
-def _elsewhere(url: str) -> Picture | None:
-    """A file on somebody else's server: only its name is shown, its server is not asked from here."""
+def _external(url: str) -> Picture | None:
+    """A file on another server: only its name is shown, and that server is not contacted."""
     try:
         parts = urlsplit(url)
     except ValueError:
@@ -278,14 +279,14 @@ def _elsewhere(url: str) -> Picture | None:
 
 
 def _item_named(request: HttpRequest, url: str) -> str:
-    """The public id of the item whose picture's address this is; empty for any other address."""
+    """The public id of the item whose picture's URL this is; "" for any other URL."""
     origin = pages.base_url(request)
     match = _ITEM.fullmatch(url.removeprefix(origin)) if url.startswith(origin) else None
     return match.group(1) if match else ""
 
 
-def _copied(request: HttpRequest, public_id: str) -> str:
-    """The address of a picture for a model: a member's own as it is, another's as a copy. Raises NotTaken."""
+def _usable_url(request: HttpRequest, public_id: str) -> str:
+    """The URL of an item's picture for a model: a member's own as it is, another's as a copy. Raises NotTaken."""
     try:
         item = access.visible(request.user, public_id)
     except Http404:
@@ -294,11 +295,11 @@ def _copied(request: HttpRequest, public_id: str) -> str:
         raise NotTaken(_("That picture is no longer there."))
     if item.account_id == member_pages.account_of(request).pk:
         return picture_of(request, item).url
-    # As everybody gets it: the file itself tells where it was made, or words that its maker keeps back.
+    # As everybody gets it: the original may carry metadata of its origin, or a hidden prompt.
     body = file_response.body_of(item, words=item.show_prompt)
     name = item.output.name
     if body.size > MAX_PICTURE:
         raise _too_large(name)
     look = image_conversion.Checked(body.content_type, item.width, item.height, clear=False)
     with contextlib.closing(body.read(0, body.size)) as chunks:
-        return _kept(request, name, look, chunks).url
+        return _stored(request, name, look, chunks).url

@@ -1,4 +1,4 @@
-"""What the studio's form is filled with when somebody comes to it by a link."""
+"""Prefilled forms: what links into the studio put into the form."""
 
 from __future__ import annotations
 
@@ -22,57 +22,57 @@ from studio.sheet import strip_list
 
 @dataclass(frozen=True)
 class Prefill:
-    """A form to begin with: the model (None where none is named), its fields, and what it is made from."""
+    """A form to start with: the model (None where none is named), its fields, and what it is made from."""
 
     version: Version | None = None
     values: Mapping[str, Any] = field(default_factory=dict)
     origin: Origin = lineage.NONE
     dropped: list[str] = field(default_factory=list)
-    """Labels of settings that were kept somewhere and fit no more."""
+    """Labels of saved settings that no longer fit."""
     each_line: bool = False
     seeds: int = 1
-    """The series that it is: whether each line of the prompt is one, and how many seeds each is made with."""
+    """For a batch: whether each line is a prompt, and how many seeds each is run with."""
 
 
 def of_address(request: HttpRequest) -> Prefill:
-    """The form that an address asks for.
+    """The form that a query string requests.
 
-    `?from=` an own prediction, `?list=` all of one press, `?item=` a picture whose recipe may be read, `?use=` a
-    picture as input, `?preset=` own settings, `?words=` the prompt of an own prediction; else `?model=` with fields of
-    the form by their names.
+    `?from=` an own prediction, `?list=` a whole batch, `?item=` an item whose settings may be read, `?use=` an
+    item as input picture, `?preset=` own saved settings, `?words=` the prompt of an own prediction; else
+    `?model=` with form fields by their names.
     """
-    asked = request.GET
+    query = request.GET
     for name, fill in _BY_NAME.items():
-        if asked.get(name):
-            wish = fill(request, asked[name])
-            if wish is not None:
-                return wish
-    version = form_state.version_of(input_fields.model_of(asked))
-    given: dict[str, str] = {name: str(value) for name, value in input_fields.inputs_of(asked).items()}
-    origin = lineage.of_form(account_of(request), asked)
-    return Prefill(version, field_values.kept(version, given) if version is not None else given, origin)
+        if query.get(name):
+            prefill = fill(request, query[name])
+            if prefill is not None:
+                return prefill
+    version = form_state.version_of(input_fields.model_of(query))
+    values: dict[str, str] = {name: str(value) for name, value in input_fields.inputs_of(query).items()}
+    origin = lineage.of_form(account_of(request), query)
+    return Prefill(version, field_values.kept(version, values) if version is not None else values, origin)
 
 
 def of_prediction(source: Prediction, origin: Origin = lineage.NONE) -> Prefill:
-    """The form as it was when that prediction was asked for."""
+    """The form that requested this prediction."""
     return Prefill(source.version, field_values.as_form(source.version, source.input), origin)
 
 
 def of_preset(preset: Preset) -> Prefill | None:
-    """The form with kept settings, as far as they fit the model's present version; None where it has none."""
+    """The form with saved settings, as far as they fit the model's present version; None where it has none."""
     version = lookup.find_version(preset.model.ref)
     if version is None:
         return None
-    kept = preset.values if isinstance(preset.values, dict) else {}
-    given = {str(name): value for name, value in kept.items() if isinstance(value, str)}
-    values, dropped = field_values.carry(version, version, given)
+    saved = preset.values if isinstance(preset.values, dict) else {}
+    fields = {str(name): value for name, value in saved.items() if isinstance(value, str)}
+    values, dropped = field_values.carry(version, version, fields)
     return Prefill(version, values, dropped=dropped)
 
 
 def own_prediction(request: HttpRequest, public_id: str) -> Prediction | None:
-    """A prediction of the member's account."""
-    mine = Prediction.objects.owned_by(account_of(request)).select_related("version__model")
-    return mine.filter(public_id=public_id[:26]).first() if "\x00" not in public_id else None
+    """A prediction of the member's account, or None."""
+    own = Prediction.objects.owned_by(account_of(request)).select_related("version__model")
+    return own.filter(public_id=public_id[:26]).first() if "\x00" not in public_id else None
 
 
 def _from(request: HttpRequest, public_id: str) -> Prefill | None:
@@ -86,7 +86,7 @@ def _item(request: HttpRequest, public_id: str) -> Prefill | None:
 
 
 def _use(request: HttpRequest, public_id: str) -> Prefill | None:
-    """A picture as the first picture input of the model named, else of the first model that takes one."""
+    """An item as the first picture input of the model named, else of the first model that takes one."""
     try:
         picture = input_pictures.of_item(request, public_id)
     except Http404:
@@ -102,7 +102,7 @@ def _use(request: HttpRequest, public_id: str) -> Prefill | None:
 
 
 def _taking_pictures() -> Version | None:
-    """The newest version of the first model that somebody works on from a picture; those with a prompt first."""
+    """The newest version of the first available model that takes pictures; those with a prompt first."""
     refs = availability.refs_taking_pictures()
     models = HostedModel.objects.filter(enabled=True).order_by("position", "owner", "name")
     found = [lookup.find_version(model.ref) for model in models if model.ref in refs]
@@ -112,21 +112,21 @@ def _taking_pictures() -> Version | None:
 
 
 def _list(request: HttpRequest, batch: str) -> Prefill | None:
-    """All prompts of one press as lines, and as many seeds as each of them was made with."""
+    """All prompts of a batch as lines, and the number of seeds per prompt."""
     if "\x00" in batch:
         return None
-    mine = (
+    own = (
         Prediction.objects.owned_by(account_of(request))
         .filter(strip_list.BATCHED, batch=batch[:26])
         .order_by("id")
     )
-    rows = list(mine.select_related("version__model"))
+    rows = list(own.select_related("version__model"))
     if not batch or not rows:
         return None
     name = next((name for name in PROMPTS if name in rows[0].version.properties), "")
     prompts = list(dict.fromkeys(str(row.input.get(name, "")) for row in rows))
-    given = rows[0].input | ({name: "\n".join(prompts)} if name else {})
-    form = field_values.as_form(rows[0].version, given)
+    input_ = rows[0].input | ({name: "\n".join(prompts)} if name else {})
+    form = field_values.as_form(rows[0].version, input_)
     seeds = max(1, len(rows) // len(prompts)) if "seed" in rows[0].version.properties else 1
     return Prefill(rows[0].version, form, each_line=len(prompts) > 1, seeds=seeds)
 

@@ -1,4 +1,4 @@
-"""Room that an account does not have, for files or for what waits: told in the reader's language."""
+"""Messages for refusals by quota or spending limit, in the reader's language."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from predictions.submit.refusals import AccountLimit, StorageFull
 
 
 def storage_full(full: StorageFull) -> str:
-    """Which room is full, in the reader's language."""
+    """The message for a full storage quota."""
     if full.what is None:
         return _(
             "Another file of yours has just taken the remaining storage. Try again. Nothing was charged."
@@ -28,7 +28,7 @@ def storage_full(full: StorageFull) -> str:
 
 
 def too_many_waiting(refused: refusals.TooManyWaiting) -> str:
-    """What of the account's is waiting as much as it may, in the reader's language."""
+    """The message where too much of the account's is waiting."""
     if refused.what == "predictions":
         words = ngettext(
             "This account already has %(n)s picture waiting, the most it may have.",
@@ -44,8 +44,10 @@ def too_many_waiting(refused: refusals.TooManyWaiting) -> str:
 
 
 def lacking(seen: visible_funds.VisibleFunds, balance: int, cost: int) -> str:
-    """Why somebody who acts for an organisation cannot have what costs so much, in words that tell a plain member
-    nothing of its money; empty where they can, and where their own account has too little.
+    """Why somebody who acts for an organisation can't afford this cost; a plain member learns nothing about its
+    money.
+
+    Empty where they can, and where their personal account has too little.
     """
     if seen.left is not None and cost > seen.left:
         return _("This needs %(cost)s; %(left)s are left of your limit this month.") % {
@@ -59,17 +61,19 @@ def lacking(seen: visible_funds.VisibleFunds, balance: int, cost: int) -> str:
 
 
 def limited(refused: AccountLimit) -> str:
-    """Why a spending limit keeps somebody from more; to plain members without numbers of their organisation."""
+    """The message for a reached spending limit; plain members get no numbers of their organisation."""
     reached = refused.reached
-    told = {"cost": with_unit(reached.asked), "left": short(reached.left)}
+    values = {"cost": with_unit(reached.asked), "left": short(reached.left)}
     if reached.of_member:
-        return _("This needs %(cost)s; %(left)s are left of your limit this month.") % told
+        return _("This needs %(cost)s; %(left)s are left of your limit this month.") % values
     if not refused.sees_money:
         return _(
             "The spending limit of your organisation leaves less than this needs. Ask one of its owners."
         )
     if reached.limit == "day":
-        return _("This needs %(cost)s; %(left)s are left of the account's spending limit today (UTC).") % told
+        return (
+            _("This needs %(cost)s; %(left)s are left of the account's spending limit today (UTC).") % values
+        )
     return (
-        _("This needs %(cost)s; %(left)s are left of the account's spending limit this month (UTC).") % told
+        _("This needs %(cost)s; %(left)s are left of the account's spending limit this month (UTC).") % values
     )

@@ -1,4 +1,4 @@
-"""What must be there before something can be made: said at the button, and under the field if it is sent."""
+"""Required inputs beyond the schema: shown at the button, and under the field after submitting."""
 
 from __future__ import annotations
 
@@ -15,16 +15,14 @@ from studio.form.input_fields import is_mask, picture_fields
 
 @dataclass(frozen=True)
 class Need:
-    """A picture that is not there yet: the input, what the button says instead, and the sentence under the field."""
+    """A missing picture: its input, and the text of the button."""
 
     field: str
     words: str
 
 
 def required_pictures(version: Version) -> list[str]:
-    """The pictures without which nothing can be made. A model without a prompt works on its picture, whatever its
-    schema says.
-    """
+    """The required pictures. A model without a prompt works on its picture, whatever its schema says."""
     required = version.input_schema.get("required", [])
     fields = picture_fields(version)
     found = [name for name in fields if name in required]
@@ -42,7 +40,7 @@ def picture(version: Version, given: Mapping[str, Any]) -> Need | None:
 
 
 def faults(version: Version, given: Mapping[str, Any]) -> dict[str, str]:
-    """Field -> sentence for what is missing, beyond what the schema would say."""
+    """Field -> message for what is missing, beyond what the schema requires."""
     found: dict[str, str] = {}
     if "prompt" in version.properties and not str(given.get("prompt", "")).strip():
         found["prompt"] = _("Write what the picture should show.")

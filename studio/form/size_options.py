@@ -1,4 +1,4 @@
-"""Sizes and aspect ratios as little outlines, and width and height as one control."""
+"""Sizes and aspect ratios: ready pairs of width and height, and their small outlines."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Shape:
-    """A ready pair of width and height (in pixels) for models that take both."""
+    """A pair of width and height (in pixels) for models that take both."""
 
     label: str
     width: int
@@ -20,7 +20,7 @@ class Shape:
 
 @dataclass(frozen=True)
 class Side:
-    """What a model takes for a width or a height, in pixels."""
+    """What a model accepts for a width or a height, in pixels."""
 
     value: str
     default: str
@@ -35,11 +35,11 @@ FLUX_PIXELS = {
     "4:5": "896 × 1088", "5:4": "1088 × 896", "3:4": "896 × 1152", "4:3": "1152 × 896", "9:16": "768 × 1344",
     "9:21": "640 × 1536",
 }  # fmt: skip
-"""How large the flux models make each ratio."""
+"""The size at which the flux models render each ratio."""
 
 
 def pairs(width: Side, height: Side) -> list[Shape]:
-    """The usual ratios as the nearest pairs that the model takes, at about the area of its default size."""
+    """The usual ratios as the closest pairs that the model accepts, at about the area of its default size."""
     side = math.sqrt(float(width.default or 1024) * float(height.default or 1024))
     found: dict[tuple[int, int], Shape] = {}
     for ratio in RATIOS:
@@ -51,32 +51,32 @@ def pairs(width: Side, height: Side) -> list[Shape]:
     return list(found.values())
 
 
-def _nearest(side: Side, wanted: float) -> int:
+def _nearest(side: Side, length: float) -> int:
     if side.choices:
-        return min(side.choices, key=lambda value: abs(value - wanted))
+        return min(side.choices, key=lambda value: abs(value - length))
     low = float(side.minimum or 64)
     high = float(side.maximum or 2048)
-    return round(min(high, max(low, wanted)) / 64) * 64
+    return round(min(high, max(low, length)) / 64) * 64
 
 
 def nearest_pair(
     ratio: float, area: float, widths: Sequence[int], heights: Sequence[int]
 ) -> tuple[int, int] | None:
-    """Of the sizes that exist, the one of about that ratio and area (in pixels); None where sizes are free.
+    """The available size closest to that ratio and area (in pixels); None where any size is possible.
 
-    The shape counts first: sizes whose ratio is off by less than two hundredths are as good as exact.
+    The ratio counts first: sizes less than 0.02 (in log ratio) off are as good as exact.
     """
     pairs = [(width, height) for width in widths for height in heights]
 
-    def off(pair: tuple[int, int]) -> float:
+    def distance(pair: tuple[int, int]) -> float:
         shape = abs(math.log(pair[0] / pair[1] / ratio))
         return 8 * max(0.0, shape - 0.02) + abs(math.log(pair[0] * pair[1] / area))
 
-    return min(pairs, key=off) if pairs else None
+    return min(pairs, key=distance) if pairs else None
 
 
 def of_ratio(ratio: str) -> tuple[int, int]:
-    """The outline of a ratio such as `4:5`, drawn at about the same area for each; a square for other words."""
+    """The outline of a ratio such as `4:5`, at about the same area for each; a square for anything else."""
     wide, _colon, high = ratio.partition(":")
     return outline(float(wide) / float(high) if wide.isdigit() and high.isdigit() and int(high) else 1.0)
 

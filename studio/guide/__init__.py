@@ -1,1 +1,1 @@
-"""The documentation at `/docs/`: Markdown in `docs/guide/`, with the running settings filled in."""
+"""The user guide at `/docs/`: Markdown in `docs/guide/`, with values of the running server filled in."""

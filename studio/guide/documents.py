@@ -1,4 +1,4 @@
-"""One page of the documentation, put together: source, values, HTML, neighbours; and the search over all of them."""
+"""A page of the guide (source, values, HTML), and the search over all pages."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from studio.guide.placeholders import Reader, values
 MOST_WORDS = 8
 MOST_FOUND = 20
 SNIPPET = 160
-"""Characters of a found text that are shown."""
+"""Characters shown of a text that matches."""
 
 
 @dataclass(frozen=True)
 class Found:
-    """One place that a search found."""
+    """A search result."""
 
     address: str
     page: str
@@ -26,7 +26,7 @@ class Found:
 
 
 def text(name: str, reader: Reader) -> str:
-    """A page as Markdown with everything filled in."""
+    """A page as Markdown with all placeholders filled in."""
     source = sources.markdown(name, reader.language)
     return sources.filled(source, values(sources.placeholders(source), reader))
 
@@ -46,23 +46,23 @@ def address(slug: str) -> str:
 
 
 def search(query: str, reader: Reader) -> list[Found]:
-    """The places that hold every word of the query: those whose heading does first."""
-    wanted = query.casefold().split()[:MOST_WORDS]
-    if not wanted:
+    """Sections that contain every word of the query; those with it in the heading first."""
+    terms = query.casefold().split()[:MOST_WORDS]
+    if not terms:
         return []
-    scored = sorted(_hits(wanted, reader), key=lambda hit: hit[0])
+    scored = sorted(_hits(terms, reader), key=lambda hit: hit[0])
     return [found for _score, found in scored[:MOST_FOUND]]
 
 
-def _hits(wanted: list[str], reader: Reader) -> Iterator[tuple[int, Found]]:
+def _hits(terms: list[str], reader: Reader) -> Iterator[tuple[int, Found]]:
     for entry in table_of_contents.ENTRIES:
         page = html(entry.source, reader)
         for section in page.sections:
             head = f"{page.title} {section.heading.text}".casefold()
             whole = f"{head} {section.text.casefold()}"
-            if not all(word in whole for word in wanted):
+            if not all(word in whole for word in terms):
                 continue
-            in_head = sum(word in section.heading.text.casefold() for word in wanted)
+            in_head = sum(word in section.heading.text.casefold() for word in terms)
             anchor = "" if section.heading.level == 1 else f"#{section.heading.anchor}"
             yield (
                 -in_head,
@@ -70,15 +70,15 @@ def _hits(wanted: list[str], reader: Reader) -> Iterator[tuple[int, Found]]:
                     address(entry.slug) + anchor,
                     page.title,
                     section.heading.text,
-                    _snippet(section.text, wanted),
+                    _snippet(section.text, terms),
                 ),
             )
 
 
-def _snippet(words: str, wanted: list[str]) -> str:
-    """The part of a text around the first word that was asked for."""
-    flat = " ".join(words.split())
-    places = [place for word in wanted if (place := flat.casefold().find(word)) >= 0]
+def _snippet(text_: str, terms: list[str]) -> str:
+    """The part of a text around the first search term."""
+    flat = " ".join(text_.split())
+    places = [place for word in terms if (place := flat.casefold().find(word)) >= 0]
     start = max(0, min(places, default=0) - SNIPPET // 3)
     part = flat[start : start + SNIPPET]
     return ("…" if start else "") + part + ("…" if start + SNIPPET < len(flat) else "")

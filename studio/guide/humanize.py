@@ -1,4 +1,4 @@
-"""Amounts as the documentation writes them, in its languages: durations, sizes, counts, lists."""
+"""Human-readable durations, sizes, counts and lists for the guide, in English and Chinese."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ _UNITS = (
 
 
 def in_chinese() -> bool:
-    """Whether the reader's language is Chinese."""
+    """Whether the active language is Chinese."""
     return (get_language() or "").startswith("zh")
 
 
 def duration(seconds: float) -> str:
-    """In its largest whole unit: `10 minutes`, `24 hours`, `57.5 seconds`; two days and more in days."""
+    """In the largest whole unit: `10 minutes`, `24 hours`, `57.5 seconds`; two days and more in days."""
     for size, one, many, chinese in _UNITS:
         amount = seconds / size
-        # A day is said as 24 hours; from two on days are easier to read.
+        # One day is written as 24 hours; from two on days are easier to read.
         fits = amount == int(amount) and amount >= (2 if size == _UNITS[0][0] else 1)
         if fits or size == 1:
             number = f"{amount:g}"
@@ -39,27 +39,27 @@ def size(count: int) -> str:
 
 
 def count(number: int) -> str:
-    """With thousands apart."""
+    """With thousands separators."""
     return f"{number:,}"
 
 
 def limit(number: int) -> str:
-    """The same, where 0 means that there is none."""
+    """The same, where 0 means no limit."""
     if number:
         return count(number)
     return "不限" if in_chinese() else "no limit"
 
 
 def listed(words: Iterable[str]) -> str:
-    """`a, b, c` in the reader's punctuation."""
+    """`a, b, c` with the language's punctuation."""
     return ("、" if in_chinese() else ", ").join(words)
 
 
 def some(words: Iterable[str]) -> str:
-    """The same, and a word where there are none."""
+    """The same, with a word for none."""
     return listed(words) or ("无" if in_chinese() else "none")
 
 
 def cell(text: str) -> str:
-    """A text that may stand in a cell of a Markdown table."""
+    """A text escaped for a cell of a Markdown table."""
     return text.replace("\\", "\\\\").replace("|", "\\|").replace("\n", " ")

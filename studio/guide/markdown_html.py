@@ -1,6 +1,6 @@
-"""Markdown to HTML: headings with anchors, tables that scroll, code with colours, tabs and a copy button.
+"""Markdown to HTML: headings with anchors, scrolling tables, highlighted code, tabs and a copy button.
 
-Raw HTML in the Markdown is shown as text, never passed on. Tabs are radio buttons and CSS: they need no script.
+Raw HTML in the Markdown is escaped, never passed on. Tabs are radio buttons and CSS; they need no script.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ from pygments.lexers import get_lexer_by_name
 from pygments.util import ClassNotFound
 
 CLIENTS = {"bash": "curl", "python": "Python", "javascript": "JavaScript"}
-"""Languages of code that stand side by side as tabs, and what their tabs are called."""
+"""Languages of code blocks that are shown side by side as tabs, and the tabs' labels."""
 _SPAN = re.compile(r'<span class="(\w+)">([^<]*)</span>')
 _COLOURED = re.compile("k[ndrc]?|ow|s[12abexih]?|dl|n[tav]|vi|m[if]?|c[1mh]?")
-"""Kinds of words that have a colour in guide.css; spans around all others would only make a page heavier."""
+"""Token types that have a colour in guide.css; spans around all others would only bloat the page."""
 
 
 @dataclass(frozen=True)
 class Heading:
-    """A heading of the page, with the anchor that leads to it."""
+    """A heading of the page with its anchor."""
 
     level: int
     text: str
@@ -43,7 +43,7 @@ class Heading:
 
 @dataclass(frozen=True)
 class Section:
-    """What stands under one heading, as plain text for the search."""
+    """The text under one heading, as plain text for the search."""
 
     heading: Heading
     text: str
@@ -61,7 +61,7 @@ class Rendered:
 
     @property
     def opening(self) -> SafeString:
-        """What stands before the first heading of the second level."""
+        """All before the first heading of level 2."""
         return mark_safe(self.html.partition("<h2")[0])  # noqa: S308
 
     @property
@@ -73,7 +73,7 @@ class Rendered:
 
 @lru_cache(maxsize=256)
 def render(text: str, language: str, anchors: tuple[str, ...] = ()) -> Rendered:
-    """The page. `anchors`: those of the English headings, so that a link works in every language."""
+    """The page. `anchors`: those of the English headings, so that links work in every language."""
     with translation.override(language):
         tokens = _reader().parse(text)
         headings = _anchored(tokens, anchors)
@@ -86,7 +86,7 @@ def render(text: str, language: str, anchors: tuple[str, ...] = ()) -> Rendered:
 
 @lru_cache(maxsize=64)
 def anchors_of(text: str) -> tuple[str, ...]:
-    """The anchors that the headings of an English text get."""
+    """The anchors of the headings of an English text."""
     return tuple(heading.anchor for heading in _anchored(_reader().parse(text), ()))
 
 
@@ -99,7 +99,7 @@ def _reader() -> MarkdownIt:
 
 
 def _anchored(tokens: Sequence[Token], anchors: tuple[str, ...]) -> list[Heading]:
-    """Give each heading its anchor: the given ones in order, else made of its words."""
+    """Set each heading's anchor: the given ones in order, else a slug of its text."""
     found: list[Heading] = []
     for token, inline in itertools.pairwise(tokens):
         if token.type != "heading_open":
@@ -123,7 +123,7 @@ def _plain(inline: Token) -> str:
 
 
 def _grouped(tokens: Sequence[Token]) -> list[Token]:
-    """Neighbouring blocks of different clients become one token with tabs; each block gets a number."""
+    """Merge adjacent code blocks of different clients into one token with tabs; number all blocks."""
     grouped: list[Token] = []
     for number, token in enumerate(tokens):
         if token.type != "fence":
@@ -161,7 +161,8 @@ def _sections(tokens: Sequence[Token], headings: list[Heading]) -> list[Section]
     return [Section(heading, "\n".join(text)) for heading, text in zip(headings, texts, strict=True)]
 
 
-# -- What each part looks like --------------------------------------------------------------------------------
+# -- Render rules
+# ------------------------------------------------------------------------------------------------
 
 
 def _heading_open(self: RendererHTML, tokens: Sequence[Token], at: int, options: Any, env: Any) -> str:

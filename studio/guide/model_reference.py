@@ -1,4 +1,4 @@
-"""The catalogue as the documentation shows it: rows of models and prices, and everything about one model."""
+"""Model reference of the guide: tables of models and prices, and all values about one model."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from predictions.pricing import calculator
 from studio.guide import humanize
 
 WITHOUT_A_MODEL = "…"
-"""Stands for everything about a model where the catalogue is empty."""
+"""Placeholder for any value about a model where the catalogue is empty."""
 _QUOTE = "'\\''"
 
 
 def usual() -> Version | None:
-    """The model of the samples for somebody of whom nothing is known: the first that makes pictures from words here."""
+    """The model of the samples for an unknown reader: the first available text-to-image model."""
     served = availability.served_refs()
     models = HostedModel.objects.filter(enabled=True, kind=HostedModel.Kind.TEXT_TO_IMAGE)
     refs = [model.ref for model in models]
@@ -29,7 +29,7 @@ def usual() -> Version | None:
 
 
 def rows() -> str:
-    """A row for each enabled model: name, kind, price, whether it is served."""
+    """A table row for each enabled model: name, kind, price, availability."""
     served = availability.served_refs()
     return "\n".join(
         f"| [`{model.ref}`](/docs/models/{model.ref}) | {model.get_kind_display()} | {price_words(model)} | "
@@ -40,7 +40,7 @@ def rows() -> str:
 
 @dataclass(frozen=True)
 class Card:
-    """A model on the shelf: its sample, and what it says beneath it."""
+    """A model's card: sample, price and availability."""
 
     model: HostedModel
     sample: samples.Sample | None
@@ -58,7 +58,7 @@ def shelf() -> list[Card]:
 
 
 def price_rows() -> str:
-    """A row for each enabled model: name, price, unit."""
+    """A table row for each enabled model: name, price, unit."""
     return "\n".join(
         f"| [`{model.ref}`](/docs/models/{model.ref}) | {price_words(model)} |" for model in _enabled()
     )
@@ -97,9 +97,9 @@ def _input_rows(version: Version) -> str:
     for name in input_labels.in_order(version, version.properties):
         rule = version.properties[name]
         default = "" if "default" not in rule else f"`{json.dumps(rule['default'], ensure_ascii=False)}`"
-        shown = _required() if name in required else default
+        value_ = _required() if name in required else default
         found.append(
-            f"| `{name}` | {_type(rule)} | {humanize.cell(shown)} | {humanize.cell(_meaning(name, rule))} |"
+            f"| `{name}` | {_type(rule)} | {humanize.cell(value_)} | {humanize.cell(_meaning(name, rule))} |"
         )
     return "\n".join(found)
 
@@ -109,7 +109,7 @@ def _required() -> str:
 
 
 def _type(rule: dict[str, Any]) -> str:
-    """`integer, 1 to 4`; a choice as its values."""
+    """`integer, 1 to 4`; for an enum its values."""
     if rule.get("enum"):
         return humanize.cell(
             humanize.listed(f"`{json.dumps(choice, ensure_ascii=False)}`" for choice in rule["enum"])
@@ -138,20 +138,20 @@ def _output(version: Version) -> str:
 
 
 def _example(version: Version) -> dict[str, Any]:
-    """The published example with the required inputs; a file is one that the reader has."""
+    """The published example with the required inputs; `FILE:` stands for a file of the reader's."""
     files = {name for name, rule in version.properties.items() if rule.get("format") == "uri"}
-    given = {name: value for name, value in version.example_input.items() if name not in files}
-    needed = [name for name in version.example_input if name in files]
-    return {**{name: f"FILE:{name}" for name in needed}, **given}
+    values = {name: value for name, value in version.example_input.items() if name not in files}
+    required_files = [name for name in version.example_input if name in files]
+    return {**{name: f"FILE:{name}" for name in required_files}, **values}
 
 
 def _as_curl(version: Version) -> str:
-    given = {
+    values = {
         name: "$FILE_URL" if str(value).startswith("FILE:") else value
         for name, value in _example(version).items()
     }
-    text = json.dumps({"input": given}, ensure_ascii=False, indent=2).replace("'", _QUOTE)
-    # The shell puts the file's address in: the quotes end and begin again around it.
+    text = json.dumps({"input": values}, ensure_ascii=False, indent=2).replace("'", _QUOTE)
+    # The shell inserts the file's URL: the quotes are closed and reopened around it.
     return text.replace("$FILE_URL", "'\"$FILE_URL\"'")
 
 
@@ -188,4 +188,4 @@ OF_A_MODEL: dict[str, Callable[[Version], str]] = {
     "model.python": _as_python,
     "model.javascript": _as_javascript,
 }
-"""What a page may say about a model, by name."""
+"""Placeholders about a model, by name."""

@@ -1,6 +1,6 @@
-"""What the documentation says in numbers, from the running settings and from the code that keeps to them.
+"""Placeholders of the guide: values from the running settings and from the constants that the code enforces.
 
-Never typed twice: a page holds `{{ name }}`, this table says what it is. A name that is not here is an error.
+No number is typed twice: a page has `{{ name }}`, and this table its value. An unknown name is an error.
 """
 
 from __future__ import annotations
@@ -32,7 +32,8 @@ from studio.guide.sources import BadSource
 
 @dataclass(frozen=True)
 class Reader:
-    """For whom a page is written: the origin that they reach us by, their language, and the model of the samples."""
+    """The reader of a page: the origin by which they reach the server, their language, and the model of the
+    samples."""
 
     origin: str
     language: str
@@ -40,21 +41,21 @@ class Reader:
 
 
 def values(names: set[str], reader: Reader) -> dict[str, str]:
-    """The values of these names for a reader. Raises BadSource for a name that has none."""
+    """The values of these placeholders for a reader. Raises BadSource for an unknown name."""
     with translation.override(reader.language):
         return {name: _value(name, reader) for name in names}
 
 
 def known() -> set[str]:
-    """Every name there is."""
-    return {*_OF_THE_HOUSE, *_OF_THE_READER, *model_reference.OF_A_MODEL}
+    """All names."""
+    return {*_OF_SERVER, *_OF_READER, *model_reference.OF_A_MODEL}
 
 
 def _value(name: str, reader: Reader) -> str:
-    if name in _OF_THE_HOUSE:
-        return _OF_THE_HOUSE[name]()
-    if name in _OF_THE_READER:
-        return _OF_THE_READER[name](reader)
+    if name in _OF_SERVER:
+        return _OF_SERVER[name]()
+    if name in _OF_READER:
+        return _OF_READER[name](reader)
     if name in model_reference.OF_A_MODEL:
         return (
             model_reference.OF_A_MODEL[name](reader.version)
@@ -85,10 +86,10 @@ def _target(name: str) -> str:
         return "–"
 
 
-_OF_THE_READER: dict[str, Callable[[Reader], str]] = {
+_OF_READER: dict[str, Callable[[Reader], str]] = {
     "host": lambda reader: reader.origin,
 }
-_OF_THE_HOUSE: dict[str, Callable[[], str]] = {
+_OF_SERVER: dict[str, Callable[[], str]] = {
     "credit": lambda: amounts.unit(2_000_000),
     "welcome": lambda: amounts.with_unit(site_rules.welcome_credits()),
     # -- limits
@@ -137,7 +138,7 @@ _OF_THE_HOUSE: dict[str, Callable[[], str]] = {
     "images.partials": lambda: str(openai_bodies.MAX_PARTIALS),
     "images.inline": lambda: humanize.size(image_results.MOST_BYTES),
     "images.aliases.rows": _alias_rows,
-    # -- what can be asked for
+    # -- the catalogue
     "models.rows": model_reference.rows,
     "models.prices.rows": model_reference.price_rows,
 }

@@ -1,7 +1,7 @@
-"""Reads the Markdown of a page. Code stands once, in English: a Chinese page names the place where it goes.
+"""Reads the Markdown of a page. Code blocks are in the English page alone; other languages refer to them.
 
-A line `::: code` in a Chinese file stands for the next run of code blocks of the English one, so that no sample can
-differ from one language to the other.
+A line `::: code` in a Chinese page stands for the next run of code blocks of the English one, so that samples
+can't differ between languages.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ _PLACEHOLDER = re.compile(r"\{\{ *([a-z_.]+) *\}\}")
 
 
 class BadSource(Exception):
-    """A file of the documentation is not as it must be; the message says which and why."""
+    """A source file of the guide is invalid; the message says which and why."""
 
 
 @lru_cache(maxsize=64)
 def markdown(name: str, language: str) -> str:
-    """The Markdown of a page with its code in place and its placeholders still in it. Raises BadSource."""
+    """The Markdown of a page with its code inserted, and its placeholders not yet. Raises BadSource."""
     text = _read(name, language)
     if language == "en":
         return text
@@ -43,7 +43,7 @@ def placeholders(text: str) -> set[str]:
 
 
 def filled(text: str, values: dict[str, str]) -> str:
-    """The text with every placeholder replaced. Raises BadSource for one that has no value."""
+    """The text with every placeholder replaced. Raises BadSource for one without a value."""
 
     def value(match: re.Match[str]) -> str:
         try:
@@ -55,7 +55,7 @@ def filled(text: str, values: dict[str, str]) -> str:
 
 
 def code_runs(text: str) -> list[str]:
-    """The runs of code blocks of a text: blocks with nothing but empty lines between them are one run."""
+    """The runs of code blocks in a text: blocks with nothing but blank lines between them are one run."""
     runs: list[list[str]] = []
     inside, broken = False, True
     for line in text.splitlines():

@@ -1,4 +1,4 @@
-"""Which pages the documentation has, in the order in which they are read."""
+"""Table of contents of the guide: its pages, in reading order."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from django.utils.translation import gettext_lazy as _
 
 @dataclass(frozen=True)
 class Entry:
-    """One page. `slug` is its address below `/docs/` and its file's name; empty for the first page."""
+    """One page. `slug` is its path below `/docs/` and its file's name; empty for the first page."""
 
     slug: str
 
     @property
     def source(self) -> str:
-        """The name of its Markdown file, without the ending."""
+        """The name of its Markdown file, without the extension."""
         return self.slug or "index"
 
 
@@ -58,7 +58,7 @@ GROUPS = (
 ENTRIES = tuple(entry for group in GROUPS for entry in group.entries)
 BY_SLUG = {entry.slug: entry for entry in ENTRIES}
 MODEL_SOURCE = "_model"
-"""The page of one model, written once for all of them."""
+"""The page of a model, one source for all."""
 
 
 def neighbours(slug: str) -> tuple[Entry | None, Entry | None]:

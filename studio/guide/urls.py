@@ -1,4 +1,4 @@
-"""Addresses of the documentation, mounted at `/`."""
+"""URLs of the guide, mounted at `/`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The documentation's pages, the same as Markdown for programs that read, the search, and `llms.txt`."""
+"""Pages of the guide, as HTML and as Markdown for programs; its search; and `llms.txt`."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from studio.guide import documents, model_reference, sources, table_of_contents
 from studio.guide.placeholders import Reader
 
 MOST_QUERY = 100
-"""Characters of a search that are read."""
+"""Characters of a search query that are used."""
 _DOCUMENTS = {"Darkroom": "/api/schema", "Replicate": "/v1/openapi.json", "OpenAI": "/openai/v1/openapi.json"}
 
 
 @require_safe
 def guide(request: HttpRequest, slug: str = "") -> HttpResponse:
-    """One page."""
+    """A page."""
     if slug not in table_of_contents.BY_SLUG:
         raise Http404
     reader = _reader(request)
@@ -41,7 +41,7 @@ def guide(request: HttpRequest, slug: str = "") -> HttpResponse:
 
 @require_safe
 def model(request: HttpRequest, owner: str, name: str) -> HttpResponse:
-    """The page of one model: its price, its inputs, and an example that runs."""
+    """The page of a model: price, inputs, and an example that runs."""
     reader = _reader(request, _version(owner, name))
     context = {
         "rendered": documents.html(table_of_contents.MODEL_SOURCE, reader),
@@ -56,7 +56,7 @@ def model(request: HttpRequest, owner: str, name: str) -> HttpResponse:
 
 @require_safe
 def markdown(request: HttpRequest, slug: str) -> HttpResponse:
-    """One page as Markdown."""
+    """A page as Markdown."""
     slug = "" if slug == "index" else slug
     if slug not in table_of_contents.BY_SLUG:
         raise Http404
@@ -65,14 +65,14 @@ def markdown(request: HttpRequest, slug: str) -> HttpResponse:
 
 @require_safe
 def model_markdown(request: HttpRequest, owner: str, name: str) -> HttpResponse:
-    """The page of one model as Markdown."""
+    """The page of a model as Markdown."""
     reader = _reader(request, _version(owner, name))
     return _text(documents.text(table_of_contents.MODEL_SOURCE, reader), "text/markdown")
 
 
 @require_safe
 def search(request: HttpRequest) -> HttpResponse:
-    """What was found for `?q=`; as a fragment for the box on every page, as a page without scripts."""
+    """Results for `?q=`: a fragment for the search box, or a page without scripts."""
     reader = _reader(request)
     query = request.GET.get("q", "").replace("\x00", "")[:MOST_QUERY].strip()
     context = {"query": query, "found": documents.search(query, reader)}
@@ -83,7 +83,7 @@ def search(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 def llms(request: HttpRequest) -> HttpResponse:
-    """The table of contents for programs that read: every page as Markdown, with a sentence on each."""
+    """The table of contents for language models: every page as Markdown, with a sentence on each."""
     reader = _reader(request)
     query = "" if reader.language == "en" else f"?lang={reader.language}"
     lines = ["# Darkroom", "", f"> {documents.html('index', reader).lead}"]
@@ -94,7 +94,8 @@ def llms(request: HttpRequest) -> HttpResponse:
     refs = HostedModel.objects.filter(enabled=True, versions__enabled=True).distinct()
     lines += ["", f"## {sources.title('models', reader.language)}", ""]
     lines += [
-        f"- [{one.ref}]({reader.origin}/docs/models/{one.ref}.md{query}): {one.description}" for one in refs
+        f"- [{hosted_model.ref}]({reader.origin}/docs/models/{hosted_model.ref}.md{query}): {hosted_model.description}"
+        for hosted_model in refs
     ]
     lines += ["", "## OpenAPI", ""]
     lines += [f"- [{name}]({reader.origin}{path})" for name, path in _DOCUMENTS.items()]
@@ -107,9 +108,9 @@ def _line(entry: table_of_contents.Entry, reader: Reader, query: str) -> str:
 
 
 def _text(text: str, kind: str) -> HttpResponse:
-    answer = HttpResponse(text, content_type=f"{kind}; charset=utf-8")
-    answer["Cache-Control"] = "private, no-cache"
-    return answer
+    response = HttpResponse(text, content_type=f"{kind}; charset=utf-8")
+    response["Cache-Control"] = "private, no-cache"
+    return response
 
 
 def _page(
@@ -130,16 +131,16 @@ def _link(entry: table_of_contents.Entry | None, reader: Reader) -> dict[str, st
 
 
 def _reader(request: HttpRequest, version: Version | None = None) -> Reader:
-    """Who reads: their language (or the one that the address of a text names), and the model they know."""
-    asked = request.GET.get("lang", "")
-    language = asked if asked in sources.LANGUAGES else (get_language() or settings.LANGUAGE_CODE)
+    """The reader: language (of the request, or `?lang=`), and the model of their samples."""
+    lang = request.GET.get("lang", "")
+    language = lang if lang in sources.LANGUAGES else (get_language() or settings.LANGUAGE_CODE)
     if language not in sources.LANGUAGES:
         language = "en"
     return Reader(base_url(request), language, version or _last_used(request) or model_reference.usual())
 
 
 def _last_used(request: HttpRequest) -> Version | None:
-    """The model that made the signed-in member's newest pictures from words, where it is still to be had."""
+    """The text-to-image model of the signed-in member's newest prediction, if it is still available."""
     if not isinstance(request.user, User) or request.user.account is None:
         return None
     newest = Prediction.objects.owned_by(request.user.account).order_by("-id").select_related("model").first()

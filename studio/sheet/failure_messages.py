@@ -1,4 +1,4 @@
-"""Why something was not made, in the reader's language: what happened, what came back, what to do."""
+"""Messages on why a prediction failed, in the reader's language."""
 
 from __future__ import annotations
 
@@ -38,16 +38,17 @@ OURS: Mapping[str, Promise] = {
         "What came could not be checked just now, and was not let through. Try again."
     ),
 }
-"""Darkroom's own errors, as the API tells them, in the words of the pages."""
+"""Darkroom's own error messages, as in the API, with those of the pages."""
 
 _SENSITIVE = re.compile(r"\bnsfw\b", re.IGNORECASE)
 
 
 def reason(prediction: Prediction) -> str:
-    """Why it failed, without the words on money that stand beside it; an upstream's own words stay as they are."""
-    said = (prediction.error or "").removesuffix(messages.FREE).rstrip()
-    if said in OURS:
-        return str(OURS[said])
+    """Why it failed, without the sentence on credits, which is shown beside; an upstream's own message stays as
+    it is."""
+    error = (prediction.error or "").removesuffix(messages.FREE).rstrip()
+    if error in OURS:
+        return str(OURS[error])
     if prediction.filtered:
         return ngettext(
             "The picture was too sensitive and was dropped. Try other words.",
@@ -56,35 +57,41 @@ def reason(prediction: Prediction) -> str:
         ) % {"n": prediction.filtered}
     if held_back(prediction):
         return _("All pictures were too sensitive and were dropped. Try other words.")
-    return said or _("The upstream stopped.")
+    return error or _("The upstream stopped.")
 
 
 def held_back(prediction: Prediction) -> bool:
-    """Whether nothing came of it because all of it was too sensitive."""
+    """Whether it failed because all its outputs were too sensitive."""
     if prediction.status != Status.FAILED:
         return False
     return bool(prediction.filtered or _SENSITIVE.search(prediction.error or ""))
 
 
 def _group(provider: Provider) -> str:
-    """The upstream of a key; the name of anything else."""
+    """The upstream of a key; for anything else its name."""
     return str(getattr(provider, "group", "") or provider.name)
 
 
 def elsewhere(failed: list[Prediction]) -> set[int]:
-    """The keys of those that would go to another upstream if they were asked for again now.
+    """Primary keys of those that would go to another upstream if retried now.
 
-    That is so where the key that it ran with takes no work at present and an upstream of another name does that serves
-    the model. A few queries for all of them together, none where nothing failed.
+    That is so where the upstream key it ran with is unavailable now, and an upstream of another name that
+    serves the model is available. A few queries for all together, none where nothing failed.
     """
-    tried = [one for one in failed if one.provider]
-    if not tried:
+    with_provider = [prediction for prediction in failed if prediction.provider]
+    if not with_provider:
         return set()
-    everyone, closed = provider_lookup.all_providers(), circuits.unavailable()
+    providers, unavailable = provider_lookup.all_providers(), circuits.unavailable()
     found = set()
-    for one in tried:
-        serving = routing.serving(everyone, routing.Wanted(one.model.ref, one.model.engine_last_resort))
-        awake = {_group(other) for other in serving if other.name not in closed}
-        if one.provider in closed and awake and provider_lookup.shown_name(one.provider) not in awake:
-            found.add(one.pk)
+    for prediction in with_provider:
+        serving = routing.serving(
+            providers, routing.Wanted(prediction.model.ref, prediction.model.engine_last_resort)
+        )
+        available = {_group(other) for other in serving if other.name not in unavailable}
+        if (
+            prediction.provider in unavailable
+            and available
+            and provider_lookup.shown_name(prediction.provider) not in available
+        ):
+            found.add(prediction.pk)
     return found

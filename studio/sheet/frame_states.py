@@ -1,4 +1,4 @@
-"""The frames of one prediction: each picture that is to be, is being made, or is there."""
+"""Frames of a prediction on the sheet: one per output, whether queued, in progress, done or missing."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from studio.sheet import failure_messages
 
 @dataclass(frozen=True)
 class FrameContext:
-    """What the frames of a sheet are drawn with beside the rows themselves."""
+    """What frames are rendered with beside the rows themselves."""
 
     previews: dict[int, int] = field(default_factory=dict)
-    """The number of the newest look, by the key of the prediction."""
+    """The number of the newest preview, by the prediction's primary key."""
     liked: frozenset[int] = frozenset()
-    """Keys of the items that the reader likes."""
+    """Primary keys of the items that the viewer likes."""
     veil: bool = True
     """Whether sensitive pictures are blurred until asked for."""
 
 
 @dataclass(frozen=True)
 class Frame:
-    """One picture to be, or one that is. `state` names how it is drawn."""
+    """One output, present or expected. `state` selects how it is rendered."""
 
     number: int
     state: str
@@ -35,11 +35,11 @@ class Frame:
     tile: tiles.Tile | None = None
     seed: int | None = None
     look: str = ""
-    """Address of the newest look at it while it is being made."""
+    """URL of the newest preview while it is in progress."""
     done: float = 0.0
-    """How far this one is, 0 to 100, while the pictures of a batch are made one after the other."""
+    """Its progress, 0 to 100, while the outputs of a prediction are made one after the other."""
     words: str = ""
-    """The answer of a model that gives text."""
+    """The answer of a text model."""
     liked: bool = False
     veiled: bool = False
 
@@ -50,25 +50,25 @@ class Frame:
 
     @property
     def style(self) -> str:
-        """Ratio and placeholder."""
+        """Aspect ratio and placeholder as CSS."""
         parts = f"--r:{self.ratio:.4f}"
         return f"{parts};{tiles.placeholder(self.tile.item)}" if self.tile else parts
 
 
 def is_developing(prediction: Prediction) -> bool:
-    """Whether somebody works on it now."""
+    """Whether it is being worked on."""
     return not prediction.is_ended and prediction.phase != Phase.WAITING
 
 
 def asked(prediction: Prediction) -> int:
-    """How many pictures it was asked for."""
+    """The number of outputs requested."""
     return max(1, calculator.asked_outputs(prediction.version, prediction.input))
 
 
 def for_prediction(
     prediction: Prediction, items: list[Item], look: FrameContext, before: int = 0
 ) -> list[Frame]:
-    """The frames of a prediction with its items, in their order; `before` frames of its batch come first."""
+    """The frames of a prediction with its items, in order; `before` frames of its batch precede them."""
     count, ratio = asked(prediction), asked_ratio(prediction)
     if prediction.status == Status.SUCCEEDED:
         return _finished(prediction, items, count, look, before)
@@ -85,17 +85,17 @@ def for_prediction(
 def _developing(
     prediction: Prediction, count: int, ratio: float, look: int | None, before: int
 ) -> list[Frame]:
-    # They are made one after the other, so the look is at the one that the progress has come to.
-    made = (prediction.progress or 0) * count
-    at_work = min(count - 1, int(made))
+    # Outputs are made one after the other, so the preview is of the one that the progress has reached.
+    completed = (prediction.progress or 0) * count
+    current = min(count - 1, int(completed))
     address = previews.path_of(prediction, look) if look is not None else ""
     return [
         Frame(
             before + index + 1,
             "developing",
             ratio,
-            look=address if index == at_work else "",
-            done=round(100 * min(1.0, max(0.0, made - index)), 1),
+            look=address if index == current else "",
+            done=round(100 * min(1.0, max(0.0, completed - index)), 1),
         )
         for index in range(count)
     ]
@@ -112,18 +112,18 @@ def _finished(
     if prediction.data_removed or not isinstance(prediction.output, list):
         delivered = count
     return sorted(
-        [*frames, *_away(prediction, frames, range(before + 1, before + count + 1), count - delivered)],
+        [*frames, *_missing(prediction, frames, range(before + 1, before + count + 1), count - delivered)],
         key=lambda frame: frame.number,
     )
 
 
-def _away(prediction: Prediction, there: list[Frame], numbers: range, count: int) -> list[Frame]:
-    """Frames for what did not come, at the places that are free."""
+def _missing(prediction: Prediction, there: list[Frame], numbers: range, count: int) -> list[Frame]:
+    """Frames for missing outputs, in the free places."""
     taken = {frame.number for frame in there}
     free = [number for number in numbers if number not in taken]
-    # Where an item is gone for good nobody knows which place was its own.
+    # Where an item was deleted nobody knows which place was its own.
     places = free[max(0, len(free) - count) :] if count > 0 else []
-    # What a service lost on the way is not what it held back.
+    # Files lost by the provider, as opposed to those dropped as sensitive.
     lost = len(places) - prediction.filtered if result_files.names_missing(prediction.logs) else 0
     return [
         Frame(number, "missing" if order < lost else "dropped", asked_ratio(prediction))
@@ -153,7 +153,7 @@ def _text(prediction: Prediction) -> str:
 
 
 def asked_ratio(prediction: Prediction) -> float:
-    """Width by height as the input asks for them, so that a frame has its shape before the picture is there."""
+    """The aspect ratio that the input asks for, so that a frame has its shape before the picture is there."""
     rules = prediction.version.properties
     given = prediction.input
     ratio = given.get("aspect_ratio", rules.get("aspect_ratio", {}).get("default"))

@@ -1,7 +1,7 @@
-"""The contact sheet: what a member asked for, each press as a strip of frames with what is true now.
+"""The sheet: an account's predictions as strips of frames, one strip per submit, newest first.
 
-A press that made one prediction is a `Batch`; one that made several (a list of prompts, a row of seeds) is a `Group`
-of them. Both are found by their first prediction, so that pages of the sheet are ranges of one index.
+A submit that requested one prediction is a `Batch`; one with several (prompts, seeds) is a `Group` of them.
+Both are found by their first prediction, so that a page of the sheet is a range of one index.
 """
 
 from __future__ import annotations
@@ -26,33 +26,34 @@ from studio.sheet.strips import Batch, Group, Member, Part
 __all__ = ["SHOWN", "Batch", "Group", "Sheet", "any_live", "asked_ratio", "find_strips", "page", "recent"]
 
 SHOWN = 12
-"""Strips on one page of the sheet."""
+"""Strips per page of the sheet."""
 PLACES = 4
-"""Waiting predictions whose place in the queue is counted; each costs a few queries."""
+"""Waiting predictions whose queue position is computed; each costs a few queries."""
 COLLAPSED = 4
-"""Frames of an ended group before it is opened."""
+"""Frames shown of an ended group until it is opened."""
 OPEN = 96
-"""Predictions of live groups that one page shows; groups beyond that stay collapsed."""
+"""Predictions of live groups shown on one page; further groups stay collapsed."""
 BATCHED = ~Q(batch="")
-"""Said wherever batches are looked for, as the index of batches leaves the empty ones out."""
+"""Required in every query by batch, since the partial index leaves empty ones out."""
 Strip = Batch | Group
 
 
 @dataclass(frozen=True)
 class Sheet:
-    """One page of strips, newest first, and the cursor of what is older (empty at the end)."""
+    """One page of strips, newest first, and the cursor of older ones (empty at the end)."""
 
     strips: list[Strip] = field(default_factory=list)
     older: str = ""
 
     @property
     def live(self) -> bool:
-        """Whether something on it still changes."""
+        """Whether anything on it still changes."""
         return any_live(self.strips)
 
 
 def page(account: Account, after: str = "", *, user: User | None = None) -> Sheet:
-    """The strips after a cursor; a cursor that is none starts anew. `user` sees what they like and how they read."""
+    """The strips after a cursor; an invalid cursor starts at the beginning. `user`: whose likes and preferences
+    apply."""
     heads = pagination.page_or_newest(_heads(account), "created_at", SHOWN, after)
     return Sheet(_strips(account, heads.rows, user), heads.older)
 
@@ -63,7 +64,7 @@ def recent(account: Account, user: User | None = None) -> list[Strip]:
 
 
 def find_group(account: Account, batch: str, *, user: User | None = None) -> Group | None:
-    """A whole group of the account, with all its frames; None where there is none of that id."""
+    """A group of the account with all its frames; None where there is none with that id."""
     head = _rows(account).filter(BATCHED, batch=batch).order_by("id").first() if batch else None
     if head is None:
         return None
@@ -74,25 +75,27 @@ def find_group(account: Account, batch: str, *, user: User | None = None) -> Gro
 def find_strips(
     account: Account, ids: Sequence[str], *, fresh: bool = False, user: User | None = None
 ) -> list[Strip]:
-    """What stands under these ids, newest first; unknown and others' ids are left out.
+    """The strips with these ids, newest first; unknown and others' ids are left out.
 
-    The id of a prediction gives its strip, or its part of a group; the id of a group gives the group's head alone.
+    The id of a prediction gives its strip, or its part of a group; the id of a group gives the group's head
+    alone.
     """
     rows = list(_rows(account).filter(public_id__in=ids).order_by("-created_at", "-id"))
     members = _members(account, {row.batch for row in rows if row.batch} | set(ids))
     found: list[Strip] = list(_batches(rows, members, user, fresh))
-    wanted = [batch for batch in members if batch in set(ids)]
-    if wanted:
+    group_ids = [batch for batch in members if batch in set(ids)]
+    if group_ids:
         firsts = {
-            row.batch: row for row in _rows(account).filter(pk__in=[members[one][0].pk for one in wanted])
+            row.batch: row
+            for row in _rows(account).filter(pk__in=[members[batch][0].pk for batch in group_ids])
         }
-        done = _done(account, wanted)
-        found += [Group(firsts[batch], members[batch], done.get(batch, 0)) for batch in wanted]
+        done = _done(account, group_ids)
+        found += [Group(firsts[batch], members[batch], done.get(batch, 0)) for batch in group_ids]
     return found
 
 
 def any_live(strips: Iterable[Strip]) -> bool:
-    """Whether something among them still changes."""
+    """Whether any of them still changes."""
     return any(strip.live for strip in strips)
 
 
@@ -102,7 +105,7 @@ def _rows(account: Account) -> PredictionQuerySet:
 
 
 def _heads(account: Account) -> PredictionQuerySet:
-    """The first prediction of each press."""
+    """The first prediction of each submit."""
     before = Prediction.objects.filter(
         BATCHED, account=OuterRef("account"), batch=OuterRef("batch"), id__lt=OuterRef("pk")
     )
@@ -110,11 +113,11 @@ def _heads(account: Account) -> PredictionQuerySet:
 
 
 def _members(account: Account, batches: Collection[str]) -> dict[str, list[Member]]:
-    """All predictions of each of these groups, in their order."""
+    """All predictions of each of these groups, in order."""
     named = [batch for batch in batches if batch]
     found: dict[str, list[Member]] = {}
     if named:
-        # Sorted here: for the sake of an order SQLite would read all of the account's predictions.
+        # Sorted here: with ORDER BY, SQLite would read all of the account's predictions.
         rows = Prediction.objects.owned_by(account).filter(BATCHED, batch__in=named).order_by()
         for batch, *values in rows.values_list("batch", *Member.COLUMNS):
             found.setdefault(batch, []).append(Member(*values))
@@ -124,7 +127,7 @@ def _members(account: Account, batches: Collection[str]) -> dict[str, list[Membe
 
 
 def _done(account: Account, batches: Collection[str]) -> dict[str, int]:
-    """How many pictures each group has by now."""
+    """The number of items each group has by now."""
     found: dict[str, int] = {}
     rows = Prediction.objects.filter(BATCHED, account=account, batch__in=batches)
     items = Item.objects.filter(output__prediction__in=rows)
@@ -137,19 +140,21 @@ def _strips(
     account: Account, heads: list[Prediction], user: User | None, opened: Collection[str] = ()
 ) -> list[Strip]:
     members = _members(account, {head.batch for head in heads if head.batch})
-    shown = {batch: _shown(rows, batch in opened) for batch, rows in members.items()}
+    shown = {batch: _visible(rows, batch in opened) for batch, rows in members.items()}
     budget = OPEN
     for batch in (head.batch for head in heads if head.batch in members):
         rows = members[batch]
         if batch not in opened and any(row.live for row in rows) and len(rows) <= budget:
             budget -= len(rows)
             shown[batch] = rows
-    mine = {head.pk for head in heads}
-    others = [row.pk for rows in shown.values() for row in rows if row.pk not in mine]
+    head_pks = {head.pk for head in heads}
+    others = [row.pk for rows in shown.values() for row in rows if row.pk not in head_pks]
     more = list(_rows(account).filter(pk__in=others)) if others else []
-    wanted = {row.pk for rows in shown.values() for row in rows} | {one.pk for one in heads if not one.batch}
-    drawn = [one for one in [*heads, *more] if one.pk in wanted]
-    built = {one.prediction.pk: one for one in _batches(drawn, members, user)}
+    visible_pks = {row.pk for rows in shown.values() for row in rows} | {
+        prediction.pk for prediction in heads if not prediction.batch
+    }
+    visible = [prediction for prediction in [*heads, *more] if prediction.pk in visible_pks]
+    built = {prediction.prediction.pk: prediction for prediction in _batches(visible, members, user)}
     done = _done(account, members) if members else {}
     return [
         Group(
@@ -161,7 +166,7 @@ def _strips(
     ]
 
 
-def _shown(rows: list[Member], opened: bool) -> list[Member]:
+def _visible(rows: list[Member], opened: bool) -> list[Member]:
     return rows if opened else rows[:COLLAPSED]
 
 
@@ -174,11 +179,21 @@ def _batches(
     """Each prediction with its frames, in the order given."""
     items = _items(predictions)
     look = _look(predictions, items, user)
-    again = failure_messages.elsewhere([one for one in predictions if one.status == Status.FAILED])
+    elsewhere = failure_messages.elsewhere(
+        [prediction for prediction in predictions if prediction.status == Status.FAILED]
+    )
     places = _places(predictions)
     return [
-        _batch(one, members, items.get(one.pk, []), look, places.get(one.pk), one.pk in again, fresh)
-        for one in predictions
+        _batch(
+            prediction,
+            members,
+            items.get(prediction.pk, []),
+            look,
+            places.get(prediction.pk),
+            prediction.pk in elsewhere,
+            fresh,
+        )
+        for prediction in predictions
     ]
 
 
@@ -195,37 +210,41 @@ def _batch(
     if prediction.batch in members:
         part = Part(prediction.batch, [row.pk for row in members[prediction.batch]].index(prediction.pk))
         before = part.index * frame_states.asked(prediction)
-    drawn = frame_states.for_prediction(prediction, items, look, before)
-    return Batch(prediction, drawn, place, items, fresh, part, elsewhere)
+    frames = frame_states.for_prediction(prediction, items, look, before)
+    return Batch(prediction, frames, place, items, fresh, part, elsewhere)
 
 
 def _items(predictions: list[Prediction]) -> dict[int, list[Item]]:
     items: dict[int, list[Item]] = {}
-    ended = [one.pk for one in predictions if one.status == Status.SUCCEEDED]
-    mine = access.with_files(Item.objects.filter(output__prediction_id__in=ended)) if ended else ()
-    for item in mine:
+    ended = [prediction.pk for prediction in predictions if prediction.status == Status.SUCCEEDED]
+    rows = access.with_files(Item.objects.filter(output__prediction_id__in=ended)) if ended else ()
+    for item in rows:
         items.setdefault(item.output.prediction_id, []).append(item)
-    for of_one in items.values():
-        of_one.sort(key=lambda item: item.output.index)
+    for group_ in items.values():
+        group_.sort(key=lambda item: item.output.index)
     return items
 
 
 def _look(
     predictions: list[Prediction], items: dict[int, list[Item]], user: User | None
 ) -> frame_states.FrameContext:
-    numbers = previews.numbers_of([one.pk for one in predictions if frame_states.is_developing(one)])
-    mine = [item for of_one in items.values() for item in of_one]
+    numbers = previews.numbers_of(
+        [prediction.pk for prediction in predictions if frame_states.is_developing(prediction)]
+    )
+    all_items = [item for group_ in items.values() for item in group_]
     liked, veil = frozenset[int](), True
-    if user is not None and mine:
-        liked = frozenset(Like.objects.filter(user=user, item__in=mine).values_list("item_id", flat=True))
-    if user is not None and any(item.sensitive for item in mine):
-        shown = ReaderChoice.objects.filter(user=user, sensitive=ReaderChoice.Sensitive.SHOW)
-        veil = not shown.exists()
+    if user is not None and all_items:
+        liked = frozenset(
+            Like.objects.filter(user=user, item__in=all_items).values_list("item_id", flat=True)
+        )
+    if user is not None and any(item.sensitive for item in all_items):
+        unblurred = ReaderChoice.objects.filter(user=user, sensitive=ReaderChoice.Sensitive.SHOW)
+        veil = not unblurred.exists()
     return frame_states.FrameContext(numbers, liked, veil)
 
 
 def _places(predictions: list[Prediction]) -> dict[int, queue_position.QueuePosition | None]:
-    """The places of those that wait longest."""
-    waiting = [one for one in predictions if one.phase == Phase.WAITING]
-    waiting.sort(key=lambda one: (one.created_at, one.pk))
-    return {one.pk: queue_position.queue_position(one) for one in waiting[:PLACES]}
+    """The queue positions of those that have waited longest."""
+    waiting = [prediction for prediction in predictions if prediction.phase == Phase.WAITING]
+    waiting.sort(key=lambda prediction: (prediction.created_at, prediction.pk))
+    return {prediction.pk: queue_position.queue_position(prediction) for prediction in waiting[:PLACES]}

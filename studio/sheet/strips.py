@@ -1,4 +1,4 @@
-"""Strips of the contact sheet: one prediction, or all of one press."""
+"""Strips of the sheet: a single prediction (`Batch`), or all of one submit (`Group`)."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from studio.sheet.frame_states import Frame
 
 _STEP = re.compile(r"(\d{1,4})/(\d{1,4}) \[")
 MOST_COLUMNS = 8
-"""Seeds side by side in a grid of prompts and seeds; with more, the frames simply follow each other."""
+"""Seeds side by side in a grid of prompts and seeds; with more, frames simply follow each other."""
 
 
 @dataclass(frozen=True)
 class Part:
-    """Where a prediction stands in its group: the group's id, and how many come before it."""
+    """A prediction's position in its group: the group's id, and how many precede it."""
 
     group: str
     index: int
@@ -43,16 +43,16 @@ class Batch:
     fresh: bool = False
     part: Part | None = None
     elsewhere: bool = False
-    """Whether asking again would go to another upstream."""
+    """Whether a retry would go to another upstream."""
 
     @property
     def kind(self) -> str:
-        """How it is drawn: as a `strip`, or as a `part` of a group."""
+        """How it is rendered: as a `strip`, or as a `part` of a group."""
         return "part" if self.part else "strip"
 
     @property
     def key(self) -> str:
-        """What the page knows it by."""
+        """The page's id for it."""
         return self.prediction.public_id
 
     @property
@@ -62,12 +62,12 @@ class Batch:
 
     @property
     def halted(self) -> bool:
-        """Ended without a picture."""
+        """Ended without an output."""
         return self.prediction.is_ended and self.prediction.status != Status.SUCCEEDED
 
     @property
     def percent(self) -> int | None:
-        """How far it is, as the provider says; never invented."""
+        """Its progress as the provider reports it; never estimated."""
         progress = self.prediction.progress
         return None if progress is None or self.waiting else min(99, int(progress * 100))
 
@@ -78,9 +78,9 @@ class Batch:
 
     @property
     def step(self) -> tuple[str, str] | None:
-        """Step and number of steps, from the last line of the log that names them.
+        """Step and number of steps, from the last log line that has them.
 
-        None where they are those of one picture of several, so that they would contradict the percentage.
+        None where they are those of one output of several, so that they contradict the percentage.
         """
         found = _STEP.findall(self.prediction.logs[-2000:])
         if not found or self.waiting:
@@ -93,19 +93,19 @@ class Batch:
 
     @property
     def trouble(self) -> str:
-        """What keeps its finished files from coming, while they are asked for again."""
-        said = retries.log_message(self.prediction.logs) if self.live else ""
-        return _(said) if said else ""
+        """Why its finished files are delayed, while they are being fetched again."""
+        message = retries.log_message(self.prediction.logs) if self.live else ""
+        return _(message) if message else ""
 
     @property
     def state_key(self) -> str:
-        """Changes whenever something of it that is shown changes; sent back by the page that has it."""
+        """Changes whenever something shown of it changes; the page sends back the one it has."""
         place = f"{self.place.number}" if self.place else ""
         return f"{self.prediction.public_id}.{self.prediction.revision}.{place}"
 
     @property
     def seconds_left(self) -> int | None:
-        """The estimate while it waits, rounded so that it does not flicker."""
+        """The estimated wait, rounded so that it does not flicker."""
         seconds = self.place.seconds if self.place else None
         if seconds is None:
             return None
@@ -113,27 +113,27 @@ class Batch:
 
     @property
     def done(self) -> int:
-        """Pictures that are there."""
+        """Items present."""
         return sum(frame.tile is not None for frame in self.frames)
 
     @property
     def came_back(self) -> int:
-        """What of the hold went back, in micro-credits; 0 while it lives."""
+        """The part of the hold that was returned, in micro-credits; 0 while it is live."""
         return self.prediction.ceiling - (self.prediction.charge or 0) if self.prediction.is_ended else 0
 
     @property
     def why(self) -> str:
-        """Why it failed, without the words on money that stand beside it."""
+        """Why it failed, without the sentence on credits, which is shown beside."""
         return failure_messages.reason(self.prediction)
 
     @property
     def again(self) -> bool:
-        """Whether it is offered to be made once more as it was: not where it was held back, nor without its data."""
+        """Whether a retry is offered: not where it failed as too sensitive, nor without its data."""
         return not self.prediction.data_removed and not failure_messages.held_back(self.prediction)
 
     @property
     def said(self) -> str:
-        """One sentence on how it ended, for those who do not see the sheet; of a part only what went wrong."""
+        """One sentence on how it ended, for screen readers; for a part only a failure."""
         if self.prediction.status == Status.FAILED:
             return _("Failed: %(reason)s Nothing was charged.") % {"reason": self.why[:200]}
         if self.part:
@@ -144,21 +144,21 @@ class Batch:
 
     @property
     def note(self) -> str:
-        """A sentence on what is not there, with what was paid for."""
-        away = [frame.state for frame in self.frames if frame.state in ("dropped", "missing")]
-        if not away or self.prediction.status != Status.SUCCEEDED:
+        """A sentence on what is missing, and what was charged."""
+        missing = [frame.state for frame in self.frames if frame.state in ("dropped", "missing")]
+        if not missing or self.prediction.status != Status.SUCCEEDED:
             return ""
-        if "missing" in away:
+        if "missing" in missing:
             words = ngettext(
                 "%(away)s of %(all)s could not be had. You paid for %(paid)s; %(credits)s came back.",
                 "%(away)s of %(all)s could not be had. You paid for %(paid)s; %(credits)s came back.",
-                len(away),
+                len(missing),
             )
         elif self.came_back <= 0:
             words = ngettext(
                 "%(away)s of %(all)s was too sensitive and was dropped. Here it is paid for all the same.",
                 "%(away)s of %(all)s were too sensitive and were dropped. Here they are paid for all the same.",
-                len(away),
+                len(missing),
             )
         else:
             words = ngettext(
@@ -166,10 +166,10 @@ class Batch:
                 "%(credits)s came back.",
                 "%(away)s of %(all)s were too sensitive and were dropped. You paid for %(paid)s; "
                 "%(credits)s came back.",
-                len(away),
+                len(missing),
             )
         return words % {
-            "away": len(away), "all": len(self.frames), "paid": len(self.frames) - len(away),
+            "away": len(missing), "all": len(self.frames), "paid": len(self.frames) - len(missing),
             "credits": amounts.with_unit(self.came_back),
         }  # fmt: skip
 
@@ -196,7 +196,7 @@ class Member:
 
 @dataclass(frozen=True)
 class Row:
-    """One prompt of a grid with its parts, one for each seed."""
+    """One prompt of a grid with its parts, one per seed."""
 
     label: str
     parts: list[Batch]
@@ -204,10 +204,10 @@ class Row:
 
 @dataclass(frozen=True)
 class Group:
-    """All predictions of one press. `parts` are those that are shown; none where only the head is drawn."""
+    """All predictions of one submit. `parts` are those shown; empty where only the head is rendered."""
 
     prediction: Prediction
-    """The first."""
+    """The first one."""
     members: list[Member]
     done: int
     parts: list[Batch] = field(default_factory=list)
@@ -216,47 +216,47 @@ class Group:
 
     @property
     def kind(self) -> str:
-        """How it is drawn: the whole `group`, or its `head` alone."""
+        """How it is rendered: the whole `group`, or its `head` alone."""
         return "group" if self.parts else "head"
 
     @property
     def key(self) -> str:
-        """What the page knows it by."""
+        """The page's id for it."""
         return self.prediction.batch
 
     @property
     def live(self) -> bool:
-        """Whether any of them still works."""
+        """Whether any of them has not ended."""
         return any(member.live for member in self.members)
 
     @property
     def waiting(self) -> bool:
-        """Whether nobody works on any of them yet."""
+        """Whether none of them has been started yet."""
         return all(member.phase == Phase.WAITING for member in self.members if member.live)
 
     @property
     def halted(self) -> bool:
-        """Ended without a picture."""
+        """Ended without an output."""
         return not self.live and not self.done
 
     @property
     def all(self) -> int:
-        """Pictures that were asked for."""
+        """Outputs requested."""
         return len(self.members) * frame_states.asked(self.prediction)
 
     @property
     def failed(self) -> int:
-        """How many of its predictions failed."""
+        """The number of failed predictions."""
         return sum(member.status == Status.FAILED for member in self.members)
 
     @property
     def came_back(self) -> int:
-        """What of the holds went back by now, in micro-credits."""
+        """The part of the holds returned by now, in micro-credits."""
         return sum(member.ceiling - (member.charge or 0) for member in self.members if not member.live)
 
     @property
     def hidden(self) -> int:
-        """How many predictions are not shown."""
+        """The number of predictions not shown."""
         return len(self.members) - len(self.parts)
 
     @property
@@ -268,7 +268,7 @@ class Group:
 
     @property
     def note(self) -> str:
-        """What was not made in it, and what came back for that."""
+        """What was not made, and what was returned for that."""
         cancelled = sum(member.status in (Status.CANCELED, Status.ABORTED) for member in self.members)
         parts = []
         if self.failed:
@@ -281,17 +281,17 @@ class Group:
 
     @property
     def said(self) -> str:
-        """How far it is, for those who do not see the sheet."""
+        """Its progress, for screen readers."""
         return _("%(done)s of %(all)s done") % {"done": self.done, "all": self.all}
 
     @property
     def prompts(self) -> list[str]:
-        """The different prompts among what is shown, in order."""
+        """The distinct prompts among the parts shown, in order."""
         return list(dict.fromkeys(part.prediction.prompt for part in self.parts))
 
     @property
     def columns(self) -> int:
-        """Frames side by side: one for each seed in a grid, else four."""
+        """Frames side by side: one per seed in a grid, else four."""
         return len(self.rows[0].parts) if self.rows else 4
 
     @property
@@ -301,7 +301,7 @@ class Group:
 
     @property
     def layout(self) -> str:
-        """`grid` for prompts by seeds, `rows` where each prediction has several pictures, else `flat`."""
+        """`grid` for prompts by seeds, `rows` where each prediction has several outputs, else `flat`."""
         if any(len(part.frames) > 1 for part in self.parts):
             return "rows"
         return "grid" if self.rows else "flat"

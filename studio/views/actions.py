@@ -1,4 +1,4 @@
-"""What members do with what stands on the sheet: look again, cancel, make once more, vary."""
+"""Actions on predictions of the sheet: poll, cancel, retry, vary."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ from studio.sheet import strip_list
 
 STOP_POLLING = 286
 MOST_KNOWN = 400
-"""Strips and parts of one page that are asked about at once."""
+"""Strips and parts per poll."""
 VARIATIONS = 4
 
 
 @require_safe
 @member_required
 def group(request: HttpRequest, batch: str) -> HttpResponse:
-    """All frames of one press: the group opened in its place, or a page with it alone."""
+    """All frames of a group: the group opened in place, or a page of its own."""
     found = access.found(strip_list.find_group(account_of(request), batch[:26], user=user_of(request)))
     if request.headers.get("HX-Request") == "true":
         return page(request, "studio/_batch.html", {"batch": found})
@@ -48,7 +48,7 @@ def group(request: HttpRequest, batch: str) -> HttpResponse:
 @require_POST
 @member_required
 def live(request: HttpRequest) -> HttpResponse:
-    """What changed since the page knew it: only those strips. Says when there is nothing left to ask for."""
+    """Poll: the strips that changed since the page last got them. Status 286 where nothing is left to poll for."""
     known = dict(_parse_key(key) for key in request.POST.getlist("known")[:MOST_KNOWN])
     account = account_of(request)
     batches = strip_list.find_strips(account, list(known), fresh=True, user=user_of(request))
@@ -67,16 +67,16 @@ def _parse_key(key: str) -> tuple[str, str]:
 @require_POST
 @member_required
 def cancel(request: HttpRequest, public_id: str) -> HttpResponse:
-    """Cancel one's own; says what came back, or that it was too late."""
+    """Cancel an own prediction; shows what was returned, or that it was too late."""
     prediction = _own(request, public_id)
     after = lifecycle.cancel(prediction.public_id)
     batches = strip_list.find_strips(
         account_of(request), [public_id, prediction.batch], user=user_of(request)
     )
     if request.headers.get("HX-Request") == "true":
-        return _news(request, batches)
+        return _updated_strips(request, batches)
     if after.is_ended and after.shown_status == "canceled":
-        _cancelled(request, after.ceiling - (after.charge or 0))
+        _report_cancelled(request, after.ceiling - (after.charge or 0))
     else:
         messages.info(request, _("Too late to cancel: it was already done."))
     return HttpResponseRedirect(reverse("studio"))
@@ -85,26 +85,28 @@ def cancel(request: HttpRequest, public_id: str) -> HttpResponse:
 @require_POST
 @member_required
 def cancel_rest(request: HttpRequest, batch: str) -> HttpResponse:
-    """Cancel all of one press that still lives; what is done stays."""
+    """Cancel what is still live of a batch; what has ended stays."""
     account = account_of(request)
-    mine = Prediction.objects.owned_by(account).filter(strip_list.BATCHED, batch=batch[:26])
-    living = list(mine.live().order_by("-id"))
-    if not living and not mine.exists():
+    batch_rows = Prediction.objects.owned_by(account).filter(strip_list.BATCHED, batch=batch[:26])
+    live_ones = list(batch_rows.live().order_by("-id"))
+    if not live_ones and not batch_rows.exists():
         raise Http404
-    # The last first: what waits at the end is not begun while those before it are called off.
-    ended = [lifecycle.cancel(one.public_id) for one in living]
+    # The last first: one at the end is not started while those before it are being cancelled.
+    ended = [lifecycle.cancel(prediction.public_id) for prediction in live_ones]
     if request.headers.get("HX-Request") == "true":
-        ids = [one.public_id for one in living]
-        return _news(request, strip_list.find_strips(account, [*ids, batch[:26]], user=user_of(request)))
-    came_back = sum(one.ceiling for one in ended if one.shown_status == "canceled")
+        ids = [prediction.public_id for prediction in live_ones]
+        return _updated_strips(
+            request, strip_list.find_strips(account, [*ids, batch[:26]], user=user_of(request))
+        )
+    came_back = sum(prediction.ceiling for prediction in ended if prediction.shown_status == "canceled")
     if came_back:
-        _cancelled(request, came_back)
+        _report_cancelled(request, came_back)
     else:
         messages.info(request, _("Too late to cancel: it was already done."))
     return HttpResponseRedirect(reverse("studio"))
 
 
-def _cancelled(request: HttpRequest, came_back: int) -> None:
+def _report_cancelled(request: HttpRequest, came_back: int) -> None:
     words = _("Cancelled. %(credits)s came back.") % {"credits": amounts.with_unit(came_back)}
     messages.success(request, words)
 
@@ -112,37 +114,37 @@ def _cancelled(request: HttpRequest, came_back: int) -> None:
 @require_POST
 @member_required
 def again(request: HttpRequest, public_id: str) -> HttpResponse:
-    """Make the same once more, at today's price."""
+    """Request the same again, at the current price."""
     source = _own(request, public_id)
     origin = lineage.of_form(
         account_of(request), {"made_from": source.made_from, "made_how": source.made_how}
     )
-    return _ask(request, source, source.input, origin)
+    return _submit(request, source, source.input, origin)
 
 
 @require_POST
 @member_required
 def vary(request: HttpRequest, public_id: str) -> HttpResponse:
-    """Make variations of a picture: its own settings with new seeds, four of them where its model makes several."""
+    """Make variations of an item: its own settings with new seeds, up to four where its model makes several."""
     found = lineage.recipe(account_of(request), public_id)
     if found is None:
         raise Http404
     item, source = found
     if source.data_removed:
         messages.error(request, _("What made this picture was deleted, so it cannot be varied."))
-        return _said(request)
+        return _messages_response(request)
     origin = lineage.of_item(account_of(request), item, MadeHow.VARIATION)
-    return _ask(request, source, _varied(source), origin)
+    return _submit(request, source, _varied(source), origin)
 
 
 def _varied(source: Prediction) -> dict[str, Any]:
     """The input of variations: the same without its seed."""
-    given = {name: value for name, value in source.input.items() if name != "seed"}
+    input_ = {name: value for name, value in source.input.items() if name != "seed"}
     name = calculator.count_key(source.version)
     if name:
         most = source.version.properties[name].get("maximum", VARIATIONS)
-        given[name] = max(1, min(VARIATIONS, int(most)))
-    return given
+        input_[name] = max(1, min(VARIATIONS, int(most)))
+    return input_
 
 
 @require_safe
@@ -153,39 +155,39 @@ def vary_price(request: HttpRequest, public_id: str) -> HttpResponse:
     if found is None:
         raise Http404
     source = found[1]
-    given = _varied(source)
+    input_ = _varied(source)
     try:
-        cost = checks.quote(source.version, given, account_of(request))
+        cost = checks.quote(source.version, input_, account_of(request))
     except refusals.ModelNotAvailable:
         return HttpResponse(_("Not available"), content_type="text/plain; charset=utf-8")
-    words = f"{max(1, calculator.asked_outputs(source.version, given))} · {amounts.with_unit(cost)}"
+    words = f"{max(1, calculator.asked_outputs(source.version, input_))} · {amounts.with_unit(cost)}"
     return HttpResponse(words, content_type="text/plain; charset=utf-8")
 
 
-def _ask(request: HttpRequest, source: Prediction, given: dict[str, Any], origin: Origin) -> HttpResponse:
-    """Ask for one prediction like another; its strip for htmx, else the studio."""
-    wish = work_request.Request(
+def _submit(request: HttpRequest, source: Prediction, input_: dict[str, Any], origin: Origin) -> HttpResponse:
+    """Request one prediction like another; its strip for htmx, else the studio's page."""
+    work = work_request.Request(
         account=account_of(request),
         user=user_of(request),
         version=source.version,
-        input=given,
+        input=input_,
         source="web",
         origin=base_url(request),
         made_from=origin.item_id,
         made_how=origin.how,
     )
     try:
-        row = acceptance.accept(wish)
+        row = acceptance.accept(work)
     except refusals.Refused as refused:
-        messages.error(request, refusal_message(request, refused, source.version, given))
-        return _said(request)
+        messages.error(request, refusal_message(request, refused, source.version, input_))
+        return _messages_response(request)
     if request.headers.get("HX-Request") == "true":
         return made(request, [row])
     return HttpResponseRedirect(reverse("studio"))
 
 
 def made(request: HttpRequest, rows: list[Prediction]) -> HttpResponse:
-    """The new strip, for the sheet that is open."""
+    """The new strips, for the open sheet."""
     account, user = account_of(request), user_of(request)
     account.refresh_from_db()
     group = strip_list.find_group(account, rows[0].batch, user=user)
@@ -196,7 +198,7 @@ def made(request: HttpRequest, rows: list[Prediction]) -> HttpResponse:
 def refusal_message(
     request: HttpRequest, refused: refusals.Refused, version: Version, given: dict[str, Any]
 ) -> str:
-    """Why nothing was accepted, in the reader's language."""
+    """The message on why nothing was accepted, in the reader's language."""
     if isinstance(refused, refusals.InsufficientCredit):
         account_of(request).refresh_from_db()
         limit = (
@@ -221,14 +223,14 @@ def refusal_message(
     return words.get(type(refused), refused.detail)
 
 
-def _news(request: HttpRequest, batches: list[strip_list.Strip]) -> HttpResponse:
+def _updated_strips(request: HttpRequest, batches: list[strip_list.Strip]) -> HttpResponse:
     account = account_of(request)
     account.refresh_from_db()
     return page(request, "studio/_live.html", {"batches": batches, "account": account, "settled": True})
 
 
-def _said(request: HttpRequest) -> HttpResponse:
-    """The messages as toasts on the open page, or on the studio's."""
+def _messages_response(request: HttpRequest) -> HttpResponse:
+    """The messages as toasts on the open page, or on the studio's page."""
     if request.headers.get("HX-Request") == "true":
         response = page(request, "studio/_toasts.html", status=200)
         response["HX-Reswap"] = "none"
@@ -248,12 +250,12 @@ MOST_AGAIN = 24
 @require_POST
 @member_required
 def strips(request: HttpRequest) -> HttpResponse:
-    """POST /live/strips/: of the newest strips those that the page lacks, and what it wants to see again.
+    """POST /live/strips/: those of the newest strips that the page lacks, and those it asks to refresh.
 
-    `have` names the elements that it has, `again` the predictions whose strips or parts have changed.
+    `have`: ids of the elements that it has; `again`: predictions whose strips or parts have changed.
     """
-    have = {one[:80] for one in request.POST.getlist("have")[:MOST_HAD]}
-    again = [one[:26] for one in request.POST.getlist("again")[:MOST_AGAIN]]
+    have = {value[:80] for value in request.POST.getlist("have")[:MOST_HAD]}
+    again = [value[:26] for value in request.POST.getlist("again")[:MOST_AGAIN]]
     account, user = account_of(request), user_of(request)
     found = [strip for strip in strip_list.recent(account, user) if f"batch-{strip.key}" not in have]
     found += strip_list.find_strips(account, again, user=user) if again else []

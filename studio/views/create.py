@@ -1,4 +1,4 @@
-"""The studio's page, and the press of its button."""
+"""The studio's page, and submitting its form."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ from studio.views import presets
 from studio.views.actions import made, refusal_message
 
 QUOTED = "quoted"
-"""The price that the button said, in micro-credits."""
+"""Form field: the price on the button when it was pressed, in micro-credits."""
 LONGEST_AMOUNT = 18
 LONGEST_KEPT = 1000
-"""Characters of a field that an address keeps."""
+"""Characters of a field that a URL keeps."""
 SAMPLES = (
     gettext_lazy("a red balloon over green hills at sunset"),
     gettext_lazy("a lighthouse on a cliff, storm clouds, oil painting"),
@@ -46,7 +46,7 @@ SAMPLES = (
 @require_safe
 @member_required
 def studio(request: HttpRequest) -> HttpResponse:
-    """The studio, filled in as the address wishes; or only older strips of its sheet (`?after=`, for htmx)."""
+    """The studio, prefilled from the query string; or only older strips of its sheet (`?after=`, for htmx)."""
     if "after" in request.GET and request.headers.get("HX-Request") == "true":
         older = strip_list.page(account_of(request), request.GET["after"], user=user_of(request))
         return page(request, "studio/_older.html", {"batches": older.strips, "older": older.older})
@@ -55,24 +55,24 @@ def studio(request: HttpRequest) -> HttpResponse:
 
 def _studio_page(
     request: HttpRequest,
-    wish: prefill.Prefill,
+    filled: prefill.Prefill,
     errors: Mapping[str, str] | None = None,
     refusal: str = "",
     status: int = 200,
 ) -> HttpResponse:
     account, user = account_of(request), user_of(request)
-    shown = strip_list.page(account, request.GET.get("after", ""), user=user)
+    sheet = strip_list.page(account, request.GET.get("after", ""), user=user)
     form = request.POST or request.GET
     context = {
-        **form_state.form_context(request, wish.version, wish.values, errors, refusal, wish.dropped),
-        "batches": shown.strips,
-        "older": shown.older,
-        "live": shown.live,
+        **form_state.form_context(request, filled.version, filled.values, errors, refusal, filled.dropped),
+        "batches": sheet.strips,
+        "older": sheet.older,
+        "live": sheet.live,
         "samples": SAMPLES,
-        "origin": wish.origin,
+        "origin": filled.origin,
         "presets": presets.for_user(user),
-        "each_line": wish.each_line or batches.EACH_LINE in form,
-        "seed_count": form.get(batches.SEED_COUNT, "")[:8] or str(wish.seeds),
+        "each_line": filled.each_line or batches.EACH_LINE in form,
+        "seed_count": form.get(batches.SEED_COUNT, "")[:8] or str(filled.seeds),
         "most_seeds": batches.MOST_SEEDS,
         "largest": batches.LARGEST,
         "payer": account.pk,
@@ -83,42 +83,45 @@ def _studio_page(
 @require_POST
 @member_required
 def make(request: HttpRequest) -> HttpResponse:
-    """Ask for pictures. What is wrong comes back with the form kept and a sentence under its field."""
+    """Submit the form. Where it is invalid, it is rendered again with its values and error messages."""
     version = form_state.version_of(input_fields.model_of(request.POST))
     if version is None:
-        return _refused(request, None, request.POST, refusal=_("Choose a model first."))
-    other = _other_payer(request.POST, account_of(request))
-    if other:
-        return _refused(request, version, request.POST, refusal=other)
-    form, wrong = input_pictures.settled(request, version)
-    given = field_values.read(version, form)
-    wrong = requirements.faults(version, given) | wrong
-    if wrong:
-        return _refused(request, version, form, errors=wrong)
-    dearer = _dearer(version, form, given, account_of(request))
-    if dearer:
-        return _refused(request, version, form, refusal=dearer)
+        return _invalid_response(request, None, request.POST, refusal=_("Choose a model first."))
+    payer_message = _payer_change(request.POST, account_of(request))
+    if payer_message:
+        return _invalid_response(request, version, request.POST, refusal=payer_message)
+    form, field_errors = input_pictures.settled(request, version)
+    inputs = field_values.read(version, form)
+    field_errors = requirements.faults(version, inputs) | field_errors
+    if field_errors:
+        return _invalid_response(request, version, form, errors=field_errors)
+    price_message = _price_increase(version, form, inputs, account_of(request))
+    if price_message:
+        return _invalid_response(request, version, form, refusal=price_message)
     origin = lineage.of_form(account_of(request), form)
     try:
         rows = batches.accept(account_of(request), user_of(request), version, form, origin, base_url(request))
     except batches.NotABatch as refused:
-        known = refused.field in version.properties
-        errors = {refused.field: refused.sentence} if known else None
-        return _refused(request, version, form, errors=errors, refusal="" if known else refused.sentence)
+        is_field = refused.field in version.properties
+        errors = {refused.field: refused.sentence} if is_field else None
+        return _invalid_response(
+            request, version, form, errors=errors, refusal="" if is_field else refused.sentence
+        )
     except refusals.InvalidInput as refused:
-        errors = field_values.sentences(version, given, refused.faults)
-        return _refused(request, version, form, errors=errors)
+        errors = field_values.sentences(version, inputs, refused.faults)
+        return _invalid_response(request, version, form, errors=errors)
     except refusals.Refused as refused:
-        return _refused(request, version, form, refusal=refusal_message(request, refused, version, given))
+        return _invalid_response(
+            request, version, form, refusal=refusal_message(request, refused, version, inputs)
+        )
     if request.headers.get("HX-Request") == "true":
         return made(request, rows)
-    return HttpResponseRedirect(f"{reverse('studio')}?{_as_address(form, version)}")
+    return HttpResponseRedirect(f"{reverse('studio')}?{_query_string(form, version)}")
 
 
-def _other_payer(form: Mapping[str, str], account: Account) -> str:
-    """Why it has to be seen once more who pays and keeps the pictures: the form was opened for another account. Empty
-    where it was not, and for forms that name none.
-    """
+def _payer_change(form: Mapping[str, str], account: Account) -> str:
+    """The message where the form was opened for another account than the one to be charged now; "" otherwise,
+    and for forms without an account."""
     if form.get(form_state.PAYER, "") in ("", str(account.pk)):
         return ""
     if account.kind == Account.Kind.ORGANIZATION:
@@ -129,9 +132,12 @@ def _other_payer(form: Mapping[str, str], account: Account) -> str:
     )
 
 
-def _dearer(version: Version, form: Mapping[str, str], given: dict[str, Any], account: Account) -> str:
-    """Why the price has to be seen once more: it is above what the button said. Empty where it is not, and for forms
-    that say no price. What is wrong with a form is said first, by those who find it.
+def _price_increase(
+    version: Version, form: Mapping[str, str], given: dict[str, Any], account: Account
+) -> str:
+    """The message where the price is above what the button showed; "" otherwise, and for forms without a price.
+
+    Also "" for invalid forms: their errors are reported first.
     """
     raw = form.get(QUOTED, "")
     if not (raw.isascii() and raw.isdigit() and len(raw) <= LONGEST_AMOUNT):
@@ -153,25 +159,26 @@ def _dearer(version: Version, form: Mapping[str, str], given: dict[str, Any], ac
     )
 
 
-def _as_address(form: QueryDict, version: Version) -> str:
-    """The form as an address, so that the next picture starts from the same settings without JavaScript too."""
-    kept = QueryDict(mutable=True)
-    kept[input_fields.MODEL] = version.model.ref
+def _query_string(form: QueryDict, version: Version) -> str:
+    """The form as a query string, so that the next picture starts with the same settings without JavaScript
+    too."""
+    query = QueryDict(mutable=True)
+    query[input_fields.MODEL] = version.model.ref
     for name in field_values.ordered(version):
         value = field_values.raw(form, name)
         if value:
-            kept.appendlist(name, value[:LONGEST_KEPT])
+            query.appendlist(name, value[:LONGEST_KEPT])
     if field_values.SWITCHES in form:
-        kept[field_values.SWITCHES] = "1"
+        query[field_values.SWITCHES] = "1"
     if all(len(field_values.raw(form, name)) <= LONGEST_KEPT for name in field_values.ordered(version)):
-        # A list that was cut short would be another list.
+        # A list that was cut off would be another list.
         for name in (batches.EACH_LINE, batches.SEED_COUNT):
             if form.get(name, "1") != "1":
-                kept[name] = str(form[name])[:8]
-    return kept.urlencode()
+                query[name] = str(form[name])[:8]
+    return query.urlencode()
 
 
-def _refused(
+def _invalid_response(
     request: HttpRequest,
     version: Version | None,
     form: QueryDict,
@@ -182,19 +189,19 @@ def _refused(
     values = field_values.kept(version, form) if version is not None else {}
     if request.headers.get("HX-Request") == "true":
         context = form_state.form_context(request, version, values, errors, refusal)
-        # It is said who pays now, so that the next press is for them.
+        # The form is rendered for the account charged now, so that submitting again is for that one.
         context["payer"] = account_of(request).pk
         response = page(request, "studio/_form.html", context, status=422)
         response["HX-Retarget"], response["HX-Reswap"] = "#form", "outerHTML"
         return response
-    wish = prefill.Prefill(version, values, lineage.of_form(account_of(request), form))
-    return _studio_page(request, wish, errors, refusal, status=422)
+    filled = prefill.Prefill(version, values, lineage.of_form(account_of(request), form))
+    return _studio_page(request, filled, errors, refusal, status=422)
 
 
 @require_POST
 @member_required
 def form(request: HttpRequest) -> HttpResponse:
-    """The form again for another model (`to`): settings that fit are kept, the others are named."""
+    """The form for another model (`to`): values that fit are carried over, the others are named."""
     old, new = version_of(input_fields.model_of(request.POST)), version_of(request.POST.get("to", ""))
     if new is None:
         return HttpResponse(status=204)
@@ -207,7 +214,7 @@ def form(request: HttpRequest) -> HttpResponse:
 @require_POST
 @member_required
 def quote(request: HttpRequest) -> HttpResponse:
-    """The button with the price of the form as it stands."""
+    """The button with the price of the form as it is."""
     version = version_of(input_fields.model_of(request.POST))
     if version is None:
         return HttpResponse(status=204)

@@ -1,4 +1,4 @@
-"""Cut out: the ground of chosen pictures taken away, all in one press, for a price that is said before."""
+"""Cut out: background removal for selected items, as one batch at a price shown first."""
 
 from __future__ import annotations
 
@@ -31,27 +31,27 @@ from studio.form import input_fields, input_pictures, model_hints, refusal_messa
 from studio.views.actions import refusal_message
 
 SHOWN = 8
-"""Pictures that are shown before the price is accepted."""
+"""Items shown before the price is accepted."""
 LONGEST_AMOUNT = 18
 
 
 class NotCut(Exception):
-    """Nothing is cut out: a sentence for people."""
+    """Nothing can be cut out: a message for the user."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What would be made: the pictures, the model that does it, and the most that all of it costs (micro-credits)."""
+    """The items to cut out, the model, and the maximum total cost (micro-credits)."""
 
     items: list[Item]
     version: Version
     cost: int
     films: int = 0
-    """Chosen films, which are left as they are."""
+    """Selected videos, which are left out."""
 
     @property
     def shown(self) -> list[tiles.Tile]:
-        """The first of the pictures."""
+        """The first of the items."""
         return [tiles.Tile(item, own=True) for item in self.items[:SHOWN]]
 
     @property
@@ -61,17 +61,17 @@ class Plan:
 
     @property
     def ids(self) -> str:
-        """What the form sends back."""
+        """The ids that the form posts back."""
         return " ".join(item.public_id for item in self.items)
 
     @property
     def deed(self) -> str:
-        """What the button says before the price."""
+        """The button's text before the price."""
         return model_hints.action_label(self.version, {}, len(self.items))
 
     @property
     def left_out(self) -> str:
-        """What is not cut out, in a sentence; empty where everything is."""
+        """A sentence on what is left out; empty where nothing is."""
         words = ngettext(
             "%(n)s film is left as it is: only pictures are cut out.",
             "%(n)s films are left as they are: only pictures are cut out.",
@@ -81,7 +81,7 @@ class Plan:
 
 
 def plan(user: User, pks: list[int]) -> Plan:
-    """What cutting out these own items would be, in their order. Raises NotCut."""
+    """The plan for cutting out these own items, in order. Raises NotCut."""
     if not pks:
         raise NotCut(_("Select pictures first."))
     if len(pks) > batches.LARGEST:
@@ -89,29 +89,29 @@ def plan(user: User, pks: list[int]) -> Plan:
         raise NotCut(_("Up to %(limit)s pictures are cut out at once. You chose %(count)s.") % words)
     assert user.account is not None
     found = access.with_files(Item.objects.owned_by(user.account)).in_bulk(pks)
-    chosen = [found[pk] for pk in pks if pk in found]
-    items = [item for item in chosen if not item.is_film]
+    selected = [found[pk] for pk in pks if pk in found]
+    items = [item for item in selected if not item.is_film]
     if not items:
         raise NotCut(_("Only pictures are cut out, no films."))
-    one = background_removal_model()
-    version = lookup.find_version(one.ref) if one is not None else None
+    hosted_model = background_removal_model()
+    version = lookup.find_version(hosted_model.ref) if hosted_model is not None else None
     if version is None or not input_fields.picture_fields(version):
         raise NotCut(_("No provider can serve this model now. Nothing was charged."))
     try:
         cost = checks.quote(version, {}, user.account) * len(items)
     except refusals.ModelNotAvailable:
         raise NotCut(_("No provider can serve this model now. Nothing was charged.")) from None
-    return Plan(items, version, cost, len(chosen) - len(items))
+    return Plan(items, version, cost, len(selected) - len(items))
 
 
 @require_POST
 @member_required
 def cut(request: HttpRequest) -> HttpResponse:
-    """Show what would be cut out and its price; once that price comes back (`quoted`), make it all or nothing."""
+    """Show the plan and its price; where that price is posted back (`quoted`), submit it, all or nothing."""
     try:
         with timezone.override(reader_zone(request)):
             pks = selection.chosen(user_of(request), request.POST).pks
-        wanted = plan(user_of(request), pks)
+        plan_ = plan(user_of(request), pks)
     except selection.TooMany:
         return _refused(request, _("Up to 10,000 pictures at once."))
     except NotCut as refused:
@@ -119,44 +119,44 @@ def cut(request: HttpRequest) -> HttpResponse:
     raw = request.POST.get("quoted", "")
     quoted = int(raw) if raw.isascii() and raw.isdigit() and len(raw) <= LONGEST_AMOUNT else None
     if quoted is None:
-        return _asked(request, wanted)
-    if wanted.cost > quoted:
-        words = {"cost": amounts.with_unit(wanted.cost), "quoted": amounts.with_unit(quoted)}
+        return _confirmation(request, plan_)
+    if plan_.cost > quoted:
+        words = {"cost": amounts.with_unit(plan_.cost), "quoted": amounts.with_unit(quoted)}
         sentence = _(
             "This costs %(cost)s, not %(quoted)s as the button said. Nothing was charged. Press again to make it."
         )
-        return _asked(request, wanted, sentence % words)
-    return _made(request, wanted)
+        return _confirmation(request, plan_, sentence % words)
+    return _submit(request, plan_)
 
 
-def _made(request: HttpRequest, wanted: Plan) -> HttpResponse:
+def _submit(request: HttpRequest, plan_: Plan) -> HttpResponse:
     account = account_of(request)
-    field = input_fields.picture_fields(wanted.version)[0]
-    asked = [
+    field = input_fields.picture_fields(plan_.version)[0]
+    inputs = [
         ({field: input_pictures.picture_of(request, item).url}, lineage.of_item(account, item, MadeHow.INPUT))
-        for item in wanted.items
+        for item in plan_.items
     ]
     try:
-        batches.accept_each(account, user_of(request), wanted.version, asked, base_url(request))
+        batches.accept_each(account, user_of(request), plan_.version, inputs, base_url(request))
     except refusals.Refused as refused:
-        return _asked(request, wanted, refusal_message(request, refused, wanted.version, {}))
+        return _confirmation(request, plan_, refusal_message(request, refused, plan_.version, {}))
     return HttpResponseRedirect(reverse("studio"))
 
 
-def _asked(request: HttpRequest, wanted: Plan, refusal: str = "") -> HttpResponse:
-    """The pictures with the price on a button: as a part of the library's page where a script asks, else alone."""
+def _confirmation(request: HttpRequest, plan_: Plan, refusal: str = "") -> HttpResponse:
+    """The plan with the price on a button: a fragment for scripts, else a page."""
     account = account_of(request)
-    covered = allowances.covers(account, wanted.cost)
+    covered = allowances.covers(account, plan_.cost)
     short = refusal_messages.lacking(
-        visible_funds.for_user(user_of(request), account), account.balance, wanted.cost
+        visible_funds.for_user(user_of(request), account), account.balance, plan_.cost
     )
     if not short and not covered:
         several = _("This needs %(cost)s; you have %(have)s. Choose fewer, or add credits.")
-        one = _("This needs %(cost)s; you have %(have)s. Add credits first.")
-        told = {"cost": amounts.with_unit(wanted.cost), "have": amounts.short(account.balance)}
-        short = (several if len(wanted.items) > 1 else one) % told
+        single = _("This needs %(cost)s; you have %(have)s. Add credits first.")
+        values = {"cost": amounts.with_unit(plan_.cost), "have": amounts.short(account.balance)}
+        short = (several if len(plan_.items) > 1 else single) % values
     context = {
-        "plan": wanted,
+        "plan": plan_,
         "refusal": "" if short else refusal,
         "short_of": short,
         "next": safe_next(request, reverse("library")),

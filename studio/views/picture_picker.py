@@ -1,4 +1,4 @@
-"""What the studio's page asks for beside its form: pictures to work from (send, see, pick) and the last seed."""
+"""Picture inputs of the studio (upload, view, pick from the library), and the last seed."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ from predictions.models import Prediction, Status
 from studio.form import form_state, input_pictures
 
 BODY = file_references.MAX_PICTURE + 1024**2
-"""Bytes of a request with one picture and what stands around it."""
+"""Bytes of a request with one picture, multipart overhead included."""
 SHELF = 24
-"""Pictures of one page of the picker."""
+"""Items per page of the picker."""
 LONGEST_SEARCH = 200
 
 
 @csrf_exempt
 @require_POST
 def upload(request: HttpRequest) -> HttpResponse:
-    """POST a picture (`file`) of 25 MB at most; its address and size as JSON, or a sentence in `detail`.
+    """POST a picture (`file`) of 25 MB at most; answers its URL and size as JSON, or a message in `detail`.
 
-    How large the body says it is comes first, then who sends it and from which page; only then is it read.
+    The declared length is checked first, then the user and the CSRF token; only then is the body read.
     """
     if not request.user.is_authenticated:
         return _detail(_("You were signed out. Sign in again and send the picture once more."), 401)
@@ -73,7 +73,7 @@ def _detail(sentence: str, status: int) -> HttpResponse:
 @require_safe
 @member_required
 def file(request: HttpRequest, public_id: str) -> HttpResponse:
-    """An upload for the member who sent it; 404 for everybody else, and for what is no picture."""
+    """An upload, for the member who sent it; 404 for everybody else, and for anything but pictures."""
     sent = access.found(input_pictures.own_upload(request, public_id))
     if sent.content_type not in EXTENSIONS:
         raise Http404
@@ -83,14 +83,14 @@ def file(request: HttpRequest, public_id: str) -> HttpResponse:
 @require_safe
 @member_required
 def use(request: HttpRequest, public_id: str) -> HttpResponse:
-    """A picture of the library, or one that everybody may see, as an input: the answer of an upload."""
+    """An item that the member may see, as an input: the same answer as for an upload."""
     return JsonResponse(input_pictures.of_item(request, public_id).as_json())
 
 
 @require_safe
 @member_required
 def shelf(request: HttpRequest) -> HttpResponse:
-    """The picker: a page of the member's own pictures, newest first; films are left out."""
+    """The picker: a page of the member's own items, newest first, without videos."""
     account = account_of(request)
     after, text = request.GET.get("after", "")[:200], request.GET.get("q", "").strip()[:LONGEST_SEARCH]
     own = access.with_files(
@@ -113,13 +113,13 @@ def shelf(request: HttpRequest) -> HttpResponse:
 @require_safe
 @member_required
 def seed(request: HttpRequest) -> HttpResponse:
-    """The seed that the newest finished prediction of a model was made with; null where there is none."""
+    """The seed of the newest succeeded prediction of a model; null where there is none."""
     version = form_state.version_of(request.GET.get("model", ""))
     used = None
     if version is not None:
-        mine = Prediction.objects.owned_by(account_of(request)).filter(
+        own = Prediction.objects.owned_by(account_of(request)).filter(
             model_id=version.model_id, status=Status.SUCCEEDED
         )
-        newest = mine.only("input", "logs").order_by("-created_at", "-id").first()
+        newest = own.only("input", "logs").order_by("-created_at", "-id").first()
         used = newest.seed() if newest is not None else None
     return JsonResponse({"seed": used})

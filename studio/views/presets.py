@@ -1,4 +1,4 @@
-"""Presets: a member's own settings under a name."""
+"""Presets: a member's saved form settings."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from studio.form import field_values, form_state, input_fields, prefill
 from studio.form.controls import PROMPTS
 
 MOST = 200
-"""Presets of one member."""
+"""Presets per member."""
 LARGEST = 20_000
-"""Characters of all values of one preset together."""
+"""Characters of all values of a preset together."""
 LONGEST_NAME = 60
 
 
 class NotKept(Exception):
-    """A preset that is not kept: a sentence for people."""
+    """The preset is not saved: a message for the user."""
 
 
 def for_user(user: User) -> list[Preset]:
@@ -39,7 +39,8 @@ def for_user(user: User) -> list[Preset]:
 
 
 def keep(user: User, name: str, version: Version, form: Mapping[str, str], *, words: bool) -> Preset:
-    """Keep the settings of a form under a name, over those that had it. `words`: with the prompt. Raises NotKept."""
+    """Save the settings of a form under a name, replacing a preset of that name. `words`: with the prompt.
+    Raises NotKept."""
     name = clean_name(name)
     values = field_values.kept(version, form)
     if not words:
@@ -51,17 +52,17 @@ def keep(user: User, name: str, version: Version, form: Mapping[str, str], *, wo
             _("These settings are too long to be kept: at most %(limit)s characters.") % {"limit": LARGEST}
         )
     with transaction.atomic():
-        mine = Preset.objects.filter(user=user)
-        if not mine.filter(name=name).exists() and mine.count() >= MOST:
+        own = Preset.objects.filter(user=user)
+        if not own.filter(name=name).exists() and own.count() >= MOST:
             raise NotKept(_("You have %(limit)s presets already. Delete one first.") % {"limit": MOST})
-        kept, _new = mine.update_or_create(
+        preset, _new = own.update_or_create(
             user=user, name=name, defaults={"model": version.model, "values": values}
         )
-    return kept
+    return preset
 
 
 def rename(preset: Preset, name: str) -> None:
-    """Give it another name. Raises NotKept where another has it."""
+    """Rename it. Raises NotKept where another preset has the name."""
     preset.name = clean_name(name)
     try:
         with transaction.atomic():
@@ -71,10 +72,10 @@ def rename(preset: Preset, name: str) -> None:
 
 
 def clean_name(text: str) -> str:
-    """A name on one line, without what cannot be seen. Raises NotKept where nothing is left, or too much."""
-    plain = "".join(" " if sign.isspace() else sign for sign in text[: 10 * LONGEST_NAME])
+    """A name on one line without invisible characters. Raises NotKept where nothing is left, or it is too long."""
+    plain = "".join(" " if char.isspace() else char for char in text[: 10 * LONGEST_NAME])
     plain = "".join(
-        sign for sign in plain if unicodedata.category(sign) not in ("Cc", "Cf", "Cs", "Co", "Cn")
+        char for char in plain if unicodedata.category(char) not in ("Cc", "Cf", "Cs", "Co", "Cn")
     )
     name = " ".join(unicodedata.normalize("NFC", plain).split())
     if not name:
@@ -87,34 +88,34 @@ def clean_name(text: str) -> str:
 @require_POST
 @member_required
 def save(request: HttpRequest) -> HttpResponse:
-    """Keep the form as it stands under `preset_name`."""
+    """Save the form's present values under `preset_name`."""
     version = form_state.version_of(input_fields.model_of(request.POST))
     if version is None:
         return _list(request, fault=_("Choose a model first."))
     name = request.POST.get("preset_name", "")
     try:
-        given = input_fields.inputs_of(request.POST)
-        kept = keep(user_of(request), name, version, given, words="preset_words" in given)
+        fields = input_fields.inputs_of(request.POST)
+        preset = keep(user_of(request), name, version, fields, words="preset_words" in fields)
     except NotKept as fault:
         return _list(request, fault=str(fault), name=name[:LONGEST_NAME])
-    return _list(request, said=_("Kept as “%(name)s”.") % {"name": kept.name})
+    return _list(request, said=_("Kept as “%(name)s”.") % {"name": preset.name})
 
 
 @require_POST
 @member_required
 def apply(request: HttpRequest, number: int) -> HttpResponse:
-    """The form with these settings, and with the words that stand in it where the preset has none."""
+    """The form with the preset's settings, and with its present prompt where the preset has none."""
     preset = _own(request, number)
-    wish = prefill.of_preset(preset)
-    if wish is None or wish.version is None:
+    filled = prefill.of_preset(preset)
+    if filled is None or filled.version is None:
         return _list(request, fault=_("The model of this preset is no longer there."))
-    values = dict(wish.values)
+    values = dict(filled.values)
     for name in PROMPTS:
-        if name in wish.version.properties and name not in values and request.POST.get(name):
+        if name in filled.version.properties and name not in values and request.POST.get(name):
             values[name] = request.POST[name]
     if request.headers.get("HX-Request") != "true":
         return HttpResponseRedirect(f"{reverse('studio')}?preset={preset.pk}")
-    context = form_state.form_context(request, wish.version, values, dropped=wish.dropped)
+    context = form_state.form_context(request, filled.version, values, dropped=filled.dropped)
     return page(request, "studio/_form.html", context)
 
 
@@ -138,13 +139,13 @@ def delete(request: HttpRequest, number: int) -> HttpResponse:
 
 
 def _own(request: HttpRequest, number: int) -> Preset:
-    # A number that no database holds is nobody's preset.
+    # A number beyond the database's range is nobody's preset.
     rows = Preset.objects.filter(user=user_of(request)).select_related("model")
     return access.found(rows.filter(pk=number).first() if number < 2**63 else None)
 
 
 def _list(request: HttpRequest, *, said: str = "", fault: str = "", name: str = "") -> HttpResponse:
-    """The list as it is now, with one sentence; a page of its own without JavaScript."""
+    """The list as it is now, with one message; a page of its own without JavaScript."""
     context = {
         "presets": for_user(user_of(request)),
         "preset_said": said,

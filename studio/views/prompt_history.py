@@ -1,4 +1,4 @@
-"""The prompts that a member wrote before, each once, newest first."""
+"""Prompt history: the prompts that a member wrote before, each once, newest first."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from predictions.models import Prediction
 from studio.form.controls import PROMPTS
 
 LOOKED_AT = 2000
-"""Newest predictions of a member among which prompts are found."""
+"""Newest predictions of a member that are searched for prompts."""
 PAGE = 20
 FILLED = 2000
-"""Longest prompt, in characters, that a line of the list carries whole; a longer one is fetched by its link."""
+"""Longest prompt, in characters, that the list contains whole; a longer one is fetched by its link."""
 
 
 @dataclass(frozen=True)
 class Line:
-    """One prompt, and the newest prediction that was asked with it."""
+    """One prompt, and the newest prediction with it."""
 
     prompt: str
     prediction: str
@@ -33,7 +33,7 @@ class Line:
 
     @property
     def whole(self) -> bool:
-        """Whether the page may carry it."""
+        """Whether the list contains it whole."""
         return len(self.prompt) <= FILLED
 
 
@@ -47,23 +47,22 @@ class Prompts:
 
 
 def newest(account: Account, user: User, search: str = "", start: int = 0) -> Prompts:
-    """A page of the member's own prompts, each once, newest first; `search` in any letter case."""
-    wanted, seen = search.casefold(), dict[str, Line]()
+    """A page of the member's own prompts, each once, newest first; `search` ignores case."""
+    term, lines = search.casefold(), dict[str, Line]()
     for public_id, owner, name, *words in _rows(account, user):
         prompt = next((text for text in words if text), "")
-        if prompt and prompt not in seen and wanted in prompt.casefold():
-            seen[prompt] = Line(prompt, public_id, f"{owner}/{name}")
-    found = list(seen.values())
+        if prompt and prompt not in lines and term in prompt.casefold():
+            lines[prompt] = Line(prompt, public_id, f"{owner}/{name}")
+    found = list(lines.values())
     return Prompts(found[start : start + PAGE], start + PAGE if len(found) > start + PAGE else 0, search)
 
 
 def _rows(account: Account, user: User) -> list[tuple[str, ...]]:
-    """Ids, models and prompts of what the member asked for on the pages. What the API sent is no writing of theirs,
-    and may be large.
-    """
-    mine = Prediction.objects.owned_by(account).filter(user=user, source="web", data_removed=False)
+    """Ids, models and prompts of what the member requested on the pages. API requests are not their own
+    writing, and may be large."""
+    own = Prediction.objects.owned_by(account).filter(user=user, source="web", data_removed=False)
     texts = {f"text_{name}": KT(f"input__{name}") for name in PROMPTS}
-    rows = mine.order_by("-created_at", "-id").annotate(**texts, owner=F("model__owner"))
+    rows = own.order_by("-created_at", "-id").annotate(**texts, owner=F("model__owner"))
     return list(rows.values_list("public_id", "owner", "model__name", *texts)[:LOOKED_AT])
 
 
