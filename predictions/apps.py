@@ -1,4 +1,4 @@
-"""The predictions app: accepts requests, runs them, ends them."""
+"""Django app configuration of predictions: registers its signal receivers, periodic jobs and encrypted columns."""
 
 from __future__ import annotations
 

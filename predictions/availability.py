@@ -1,4 +1,4 @@
-"""Which models can be served at all, by the providers as they are configured now."""
+"""Which enabled models some configured provider can serve now, and what is refused because of daily spending caps."""
 
 from __future__ import annotations
 
@@ -14,24 +14,30 @@ CAPPED = "The services that run this model have spent the most that they may on 
 
 
 def can_serve(model: HostedModel) -> bool:
-    """Whether any provider serves the model; a prediction for one that none serves is refused."""
+    """Whether any configured provider serves the model. A prediction for a model without one is refused."""
     return any(provider.serves(model.ref) for provider in provider_lookup.all_providers())
 
 
 def is_capped(model: HostedModel) -> bool:
-    """Whether everybody that could work on it has spent the most that they may on this day. Asks nobody outside."""
+    """Whether every upstream that could serve the model has reached its daily spending cap. Makes no network call."""
     wanted = routing.Wanted(model.ref, model.engine_last_resort)
-    groups = {getattr(one, "group", "") for one in routing.serving(provider_lookup.all_providers(), wanted)}
+    groups = {
+        getattr(provider, "group", "")
+        for provider in routing.serving(provider_lookup.all_providers(), wanted)
+    }
     return bool(groups) and "" not in groups and groups <= budget.reached()
 
 
 def end_capped(seconds: float = PART_S) -> int:
-    """Fail what waits for nobody but upstreams that take nothing more on this day: it is told at once. How many."""
+    """Fail waiting, unsent predictions that only upstreams at their daily cap could run. Returns how many it failed.
+
+    They are failed at once rather than at their deadline. `seconds` bounds the time that one call may take.
+    """
     return _CAPPED.work(seconds) if budget.reached() else 0
 
 
 def waiting_where_capped() -> QuerySet[Prediction]:
-    """Something waits that was sent to nobody, while an upstream is at its cap: then `end_capped` may have work."""
+    """Unsent waiting predictions, while some upstream is at its cap: a cheap test for `end_capped`."""
     return Prediction.objects.filter(Exists(budget.rows()), phase=Phase.WAITING, provider="")
 
 
@@ -47,13 +53,15 @@ _CAPPED = DueRows("capped", _waiting_for_capped, lambda row: lifecycle.fail_wait
 def served_refs() -> set[str]:
     """`owner/name` of every enabled model that some provider serves."""
     refs = (model.ref for model in HostedModel.objects.filter(enabled=True))
-    everyone = provider_lookup.all_providers()
-    return {ref for ref in refs if any(provider.serves(ref) for provider in everyone)}
+    providers = provider_lookup.all_providers()
+    return {ref for ref in refs if any(provider.serves(ref) for provider in providers)}
 
 
 def refs_taking_pictures() -> set[str]:
-    """Those of `served_refs` that some provider works on from a picture."""
-    everyone = provider_lookup.all_providers()
+    """The subset of `served_refs` that some provider can run with an image input."""
+    providers = provider_lookup.all_providers()
     return {
-        ref for ref in served_refs() if any(one.serves(ref) and one.takes_pictures(ref) for one in everyone)
+        ref
+        for ref in served_refs()
+        if any(provider.serves(ref) and provider.takes_pictures(ref) for provider in providers)
     }

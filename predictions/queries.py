@@ -1,7 +1,7 @@
-"""Reading predictions as they are shown: with model and version, without what is not (it is read when asked for).
+"""Reading predictions for rendering: with model and version joined, without the fields that are never rendered.
 
-For whoever renders a prediction for a caller. `find` is one compiled query; `fetch` reads many at once, for those
-who wait for them.
+Deferred fields are still loaded when accessed. `find` is one compiled query for one prediction; `fetch` reads many at
+once, for clients that wait for them.
 """
 
 from __future__ import annotations
@@ -15,23 +15,23 @@ from predictions.models import Prediction, Version
 from predictions.models.prediction import PredictionQuerySet
 
 UNSHOWN = ("input_schema", "example_input", "source")
-"""What a prediction's object never needs of its version: schemas are long, and parsed each time they are read."""
+"""Version fields deferred when rendering: schemas are long and are parsed on every read."""
 
 OURS = (
     "webhook", "webhook_events", "origin", "mount", "claim", "lease_until", "start_attempts", "collect_attempts",
     "run", "not_before", "look_at", "job_id", "job_instance", "job_seen_at", "upstream_open", "result",
     "must_end_by", "price_percent",
 )  # fmt: skip
-"""What it never needs of the prediction: how our own processes work on it, and whom they tell."""
+"""Prediction fields deferred when rendering: internal state of its execution, and its webhook's receiver."""
 
 
 def with_version(rows: PredictionQuerySet) -> PredictionQuerySet:
-    """Predictions with what their object needs, in one query: for one or a few of them."""
+    """Join model and version, defer what is not rendered: one query. For one or a few predictions."""
     return rows.select_related("model", "version").defer(*OURS, *(f"version__{name}" for name in UNSHOWN))
 
 
 def prefetched(rows: PredictionQuerySet) -> PredictionQuerySet:
-    """The same in three queries: for many of a few models, whose rows they then share."""
+    """The same in three queries, rows sharing model and version objects: for many predictions of few models."""
     rows = rows.defer(*OURS).prefetch_related("model", Prefetch("version", Version.objects.defer(*UNSHOWN)))
     rows._iterable_class = Rows
     return rows
@@ -43,10 +43,10 @@ _BY_ID = Prepared[Prediction](
 
 
 def find(public_id: str) -> Prediction | None:
-    """The prediction of that id, or None."""
+    """The prediction with this public id, or None."""
     return _BY_ID.first(public_id=public_id)
 
 
 def fetch(public_ids: Collection[str]) -> list[Prediction]:
-    """The predictions of these ids, those that exist, in no order. At most some hundreds at a time."""
+    """The existing predictions among these public ids, unordered. For some hundreds of ids at most."""
     return list(prefetched(Prediction.objects.filter(public_id__in=public_ids).order_by()))

@@ -1,6 +1,7 @@
-"""Bodies of the queue's tasks. A task carries only its kind: it looks what is due, claims, does, reports.
+"""Queue tasks start, collect and cancel: they claim due predictions, call the providers and report to lifecycle.
 
-Each is safe to run twice and ends far below the queue's own time limit, because every call inside has a smaller one.
+A task carries no payload but its kind. Each is safe to run twice and ends far below the queue's time limit, because
+every call inside has a smaller one.
 """
 
 from __future__ import annotations
@@ -26,38 +27,38 @@ from predictions.models import Prediction
 log = structlog.get_logger(__name__)
 
 ROUND_S = 12.0
-"""Seconds after which a round begins nothing more; with the longest call it stays below the queue's limit of a task."""
+"""Seconds after which a round begins nothing new; with its longest call it stays below the queue's task timeout."""
 BATCH = 16
 FETCHED_AT_ONCE = 4
-"""Predictions whose inputs are fetched together: each may hold pictures of 25 MB in this worker."""
+"""How many predictions have input files fetched together: each may hold images of 25 MB in memory."""
 
 
 def start() -> None:
-    """Hand waiting predictions to their providers until none is due or the round is over.
+    """Task `start`: hand waiting predictions to their providers until none is due or the round's time is over.
 
-    What had its result in its answer is fetched here at once: waking another worker takes longer.
+    A result that came with the answer is fetched here at once: waking another worker would take longer.
     """
-    with calls() as mine:
-        _rounds(mine, _start_round, _collect_round)
+    with calls() as connections:
+        _rounds(connections, _start_round, _collect_round)
 
 
 def collect() -> None:
-    """Fetch and store results until none is due or the round is over; then what growing lists have got since."""
-    with calls() as mine:
-        _rounds(mine, _collect_round, _growing_round)
+    """Task `collect`: fetch and store results until none is due or the round's time is over, then growing outputs."""
+    with calls() as connections:
+        _rounds(connections, _collect_round, _growing_round)
 
 
 def cancel() -> None:
-    """Call off what ended while its provider may still be working on it."""
+    """Task `cancel`: cancel provider jobs of predictions that have ended while the job may still be running."""
     cancellations.call_off(lifecycle.claim_strays())
 
 
-def _rounds(mine: Calls, *kinds: Callable[[Calls, float], bool]) -> None:
-    """Each kind until nothing of it is due, all of them within the time of a round."""
+def _rounds(connections: Calls, *kinds: Callable[[Calls, float], bool]) -> None:
+    """Run each kind of round in turn until nothing of it is due, all of them within `ROUND_S`."""
     until = time.monotonic() + ROUND_S
     try:
-        for one in kinds:
-            while time.monotonic() < until and one(mine, until):
+        for run_round in kinds:
+            while time.monotonic() < until and run_round(connections, until):
                 pass
     finally:
         close_old_connections()
@@ -66,15 +67,16 @@ def _rounds(mine: Calls, *kinds: Callable[[Calls, float], bool]) -> None:
 # -- start ---------------------------------------------------------------------------------------------------
 
 
-def _start_round(mine: Calls, until: float) -> bool:
-    # Most wake-ups find that another worker was first: they take no lock that others wait for.
+def _start_round(connections: Calls, until: float) -> bool:
+    # Most wake-ups find that another worker was first: those must not take the lock that others wait for.
     if not lifecycle.anybody_waits():
         return False
     with turns(provider_lookup.upstream_names()) as held:
         claimed = lifecycle.claim_starts(BATCH, closed=held.none_left)
-        # Whatever is asked from here on would, where it broke off, leave all of them to the end of their leases.
-        held.keep({_shown_name(one.prediction) for one in claimed})
-        _start_claimed(claimed, ResultCollector(mine, until))
+        # An exception from here on would leave all of them claimed until their leases end: hence the
+        # retries below.
+        held.keep({_shown_name(item.prediction) for item in claimed})
+        _start_claimed(claimed, ResultCollector(connections, until))
     return bool(claimed)
 
 
@@ -82,71 +84,72 @@ def _shown_name(prediction: Prediction) -> str:
     return retry.run(partial(provider_lookup.shown_name, prediction.provider)) or ""
 
 
-def _start_claimed(claimed: list[Claimed], home: ResultCollector) -> None:
-    far = [one for one in claimed if retry.run(partial(_needs_files, one.prediction))]
-    near = [one for one in claimed if one not in far]
-    if near:
-        starts.hand_over((_ready(one, file_references.Fetched({})) for one in near), home)
-        home.until_done()
-    if far:
-        # Last, and never in front of others: a stranger's server decides how long this takes.
-        _start_far(far, home)
+def _start_claimed(claimed: list[Claimed], collector: ResultCollector) -> None:
+    with_files = [item for item in claimed if retry.run(partial(_needs_files, item.prediction))]
+    without_files = [item for item in claimed if item not in with_files]
+    if without_files:
+        starts.hand_over((_ready(item, file_references.Fetched({})) for item in without_files), collector)
+        collector.until_done()
+    if with_files:
+        # Last, so that it delays no other prediction: a third party's server decides how long fetching
+        # takes.
+        _start_with_files(with_files, collector)
 
 
 def _needs_files(prediction: Prediction) -> bool:
-    """Whether files must be fetched or read first.
+    """Whether input files must be fetched or read before the start.
 
-    An upstream fetches by itself what strangers' addresses name, where nothing is to be looked at before.
+    An upstream fetches third-party URLs by itself, unless the image check must see the file first.
     """
     if strays.is_upstream(prediction.provider):
         return file_references.named_here(prediction) or file_references.looked_at_first(prediction)
     return bool(file_references.named(prediction.version, prediction.input))
 
 
-def _ready(one: Claimed, found: file_references.Fetched) -> starts.Ready:
-    prediction = one.prediction
+def _ready(item: Claimed, fetched: file_references.Fetched) -> starts.Ready:
+    prediction = item.prediction
     if strays.is_upstream(prediction.provider):
-        given, files = found.apart(prediction.version, prediction.input)
-        return starts.Ready(one, given, files)
-    return starts.Ready(one, found.into(prediction.input))
+        urls, files = fetched.apart(prediction.version, prediction.input)
+        return starts.Ready(item, urls, files)
+    return starts.Ready(item, fetched.into(prediction.input))
 
 
-def _start_far(claimed: list[Claimed], home: ResultCollector) -> None:
-    """Start those whose inputs name files elsewhere; more than a few at once go back to wait for the next round."""
-    for one in claimed[FETCHED_AT_ONCE:]:
-        retry.run(partial(lifecycle.unclaim, one.prediction, one.claim))
-    kept = [one for one in claimed[:FETCHED_AT_ONCE] if _renewed(one, file_references.FETCH_S)]
-    found = file_references.bring([one.prediction for one in kept])
-    for one, outcome in zip(kept, found, strict=True):
-        refused = outcome.refused() if isinstance(outcome, file_references.Fetched) else ""
+def _start_with_files(claimed: list[Claimed], collector: ResultCollector) -> None:
+    """Fetch input files and start; what exceeds `FETCHED_AT_ONCE` is unclaimed and waits for the next round."""
+    for item in claimed[FETCHED_AT_ONCE:]:
+        retry.run(partial(lifecycle.unclaim, item.prediction, item.claim))
+    kept = [item for item in claimed[:FETCHED_AT_ONCE] if _renewed(item, file_references.FETCH_S)]
+    outcomes = file_references.bring([item.prediction for item in kept])
+    for item, outcome in zip(kept, outcomes, strict=True):
+        error = outcome.refused() if isinstance(outcome, file_references.Fetched) else ""
         if isinstance(outcome, file_references.NotFetched):
-            refused = str(outcome)
-        if refused:
-            retry.run(partial(lifecycle.fail, one.prediction.pk, refused, claim=one.claim))
+            error = str(outcome)
+        if error:
+            retry.run(partial(lifecycle.fail, item.prediction.pk, error, claim=item.claim))
         elif isinstance(outcome, BaseException):
-            retry.run(partial(starts.report, one, outcome))
-        elif _renewed(one):
+            retry.run(partial(starts.report, item, outcome))
+        elif _renewed(item):
             # One by one: as data URIs in JSON the files take several times their size.
-            starts.hand_over([_ready(one, outcome)], home)
-            home.until_done()
+            starts.hand_over([_ready(item, outcome)], collector)
+            collector.until_done()
 
 
-def _renewed(one: Claimed, seconds: float = 0.0) -> bool:
-    return retry.run(partial(lifecycle.renew_start, one.prediction, one.claim, seconds))
+def _renewed(item: Claimed, seconds: float = 0.0) -> bool:
+    return retry.run(partial(lifecycle.renew_start, item.prediction, item.claim, seconds))
 
 
 # -- collect -------------------------------------------------------------------------------------------------
 
 
-def _collect_round(mine: Calls, until: float) -> bool:
-    claimed, home = lifecycle.claim_results(SIDE_BY_SIDE), ResultCollector(mine, until)
-    for one in claimed:
-        home.bring(one)
-    home.until_done()
-    # Fewer than asked for: nothing more was due, and what becomes due wakes somebody.
+def _collect_round(connections: Calls, until: float) -> bool:
+    claimed, collector = lifecycle.claim_results(SIDE_BY_SIDE), ResultCollector(connections, until)
+    for item in claimed:
+        collector.bring(item)
+    collector.until_done()
+    # Fewer than the limit: nothing more was due, and whatever becomes due sends a wake-up.
     return len(claimed) == SIDE_BY_SIDE
 
 
-def _growing_round(mine: Calls, until: float) -> bool:
-    partial_outputs.show_growing(mine)
+def _growing_round(connections: Calls, until: float) -> bool:
+    partial_outputs.show_growing(connections)
     return False

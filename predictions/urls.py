@@ -1,4 +1,4 @@
-"""Addresses of output files, of looks at those that are still being made, and of the hooks of upstreams."""
+"""URLs of output files, of previews of unfinished images, and of upstreams' incoming webhooks."""
 
 from __future__ import annotations
 

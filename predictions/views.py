@@ -1,7 +1,7 @@
-"""Output files, and looks at pictures that are still being made, at their own addresses.
+"""Views that serve output files and previews of unfinished images at their own URLs.
 
-Files are for clients with a token, without one, and with one they do not need; looks are for their owner and for who
-follows them.
+An output file needs no token, but a withheld one is served to its owner only. A preview needs its owner's session or
+token, or the stream's token.
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ _BY_TOKEN = Prepared[Output](
 
 @public
 def output_file(request: HttpRequest, token: str, name: str) -> HttpResponseBase:
-    """GET /f/{token}/{name}: the bytes, never a redirect. Gone at once when the item is deleted or hidden."""
+    """GET /f/{token}/{name}: the bytes, never a redirect. 404 once the item is deleted or hidden from the caller."""
     output = _BY_TOKEN.first(token=token, name=name)
     if output is None or (output.withheld and not is_owner(request, output.prediction.account_id)):
         raise Http404
-    # What can be withheld or deleted must be asked for again; the ETag makes the second answer a small one.
+    # Clients must revalidate what can be withheld or deleted later; the ETag keeps that answer small.
     answer: HttpResponse = media.send(
         request, output.file, filename=output.name, revalidate=output.withheld, max_age=MAX_AGE_S
     )
@@ -45,7 +45,7 @@ def output_file(request: HttpRequest, token: str, name: str) -> HttpResponseBase
 
 
 def is_owner(request: HttpRequest, account_id: int) -> bool:
-    """Whether the token that came with the request, or else the session, is this account's."""
+    """Whether the request's API token, or else its session, belongs to this account."""
     try:
         token = authenticate(request)
         token_scopes.require(token, token_scopes.READ)
@@ -59,9 +59,10 @@ def is_owner(request: HttpRequest, account_id: int) -> bool:
 
 @public
 def preview(request: HttpRequest, public_id: str) -> HttpResponse:
-    """GET /p/{id}/preview: the newest look as a JPEG. To its owner by session or token, or with the stream's token.
+    """GET /p/{id}/preview: the newest preview as a JPEG, for the owner or with the stream's token.
 
-    204 where there is none, since it has ended or begins anew: whoever was told of the last one may ask a moment late.
+    The owner is known by session or API token. 204 while there is none, because the prediction ended or began again:
+    a client told of the last preview may ask a moment too late.
     """
     whose = Prediction.objects.only("public_id", "account_id", "stream_token")
     prediction = whose.filter(public_id=public_id).first()
@@ -90,7 +91,9 @@ def _newest(request: HttpRequest, prediction: Prediction) -> HttpResponse:
 
 
 def _may_see(request: HttpRequest, prediction: Prediction) -> bool:
-    given = request.GET.get(KEY, "")
-    if given and hmac.compare_digest(given.encode("utf-8", "replace"), prediction.stream_token.encode()):
+    stream_token = request.GET.get(KEY, "")
+    if stream_token and hmac.compare_digest(
+        stream_token.encode("utf-8", "replace"), prediction.stream_token.encode()
+    ):
         return True
     return is_owner(request, prediction.account_id)

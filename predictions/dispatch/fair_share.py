@@ -1,8 +1,8 @@
-"""Who is next: fair over accounts, within the limits of accounts, API tokens and providers, exactly.
+"""Fair-share dispatch: which waiting prediction gets a free slot.
 
-Choice and claim happen under one lock (an advisory transaction lock on PostgreSQL; on SQLite an IMMEDIATE
-transaction is one), because counts that stand in an UPDATE are not rechecked. Call `choose`
-inside the transaction that claims.
+The limits of accounts, tokens and providers are kept exactly. Choice and claim happen under one lock (an advisory
+transaction lock on PostgreSQL; an IMMEDIATE transaction on SQLite), because counts inside an UPDATE are not rechecked
+under READ COMMITTED. Call `choose` inside the transaction that claims.
 """
 
 from __future__ import annotations
@@ -29,10 +29,11 @@ from predictions.upstreams.configuration import provider_name
 
 _LOCK = 0x6461726B726F6F6D & 0x7FFFFFFFFFFFFFFF
 ALONE_FROM = 2
+"""Starts without an answer after which a prediction is suspected of killing its workers and runs alone."""
 REFUSED_FOR = timedelta(seconds=30)
-"""For so long others come before an upstream that declined a prediction."""
-_OF_SUSPECTS = ("account_id", "user_id", "token_id", "model_id", "provider")
-"""What the choice reads of them. Their inputs, results and logs may be megabytes, and all others wait for this lock."""
+"""How long other upstreams are preferred over one that declined a prediction."""
+_SUSPECT_FIELDS = ("account_id", "user_id", "token_id", "model_id", "provider")
+"""Columns read of suspects: inputs, results and logs may be megabytes, and all other workers wait for this lock."""
 IN_FLIGHT = (Phase.CLAIMED, Phase.RUNNING, Phase.RESULT, Phase.COLLECTING)
 
 
@@ -46,7 +47,7 @@ class Choice:
 
 @dataclass
 class _Lane:
-    """The waiting predictions of one user for one model, oldest first; those of an API token with a limit apart."""
+    """The waiting predictions of one user for one model, oldest first; an API token with a limit has its own lane."""
 
     account_id: int
     user_id: int
@@ -54,13 +55,17 @@ class _Lane:
     pinned: str
     head: int
     token_id: int | None = None
-    """The token, where it has a limit of its own."""
+    """The token's id, where the token has a limit of its own."""
     beside_tokens: bool = False
-    """Whether tokens with limits of their own are about, whose predictions are in other lanes."""
+    """Whether tokens with limits exist at all, so that their predictions (which are in other lanes) must be excluded.
+    """
     later: list[int] | None = None
 
     def move_on(self, most: int) -> None:
-        """Past the oldest, to the next, or to 0. Only a second one of the same lane asks the database."""
+        """Advance `head` to the next prediction, or to 0.
+
+        The database is queried only from the second prediction of a lane on.
+        """
         if self.later is None:
             rows = _waiting().filter(account_id=self.account_id, user_id=self.user_id, model_id=self.model_id)
             rows = rows.filter(provider=self.pinned, start_attempts__lt=ALONE_FROM, pk__gt=self.head)
@@ -74,7 +79,7 @@ class _Lane:
 
 @dataclass
 class _Load:
-    """What is in flight, and how much may be: by account, by account and user, by token with a limit."""
+    """What is in flight and the limits: by account, by account and user, by token with a limit of its own."""
 
     accounts: dict[int, int]
     users: dict[tuple[int, int], int]
@@ -84,13 +89,13 @@ class _Load:
     token_limits: dict[int, int] = field(default_factory=dict)
 
     def rank(self, lane: _Lane) -> tuple[int, int, int]:
-        """Fewest in flight first, less the boost of its plan; within the account its users in turn, then the oldest."""
+        """Sort key: fewest in flight first, less the plan's boost; in the account its users in turn, then the oldest."""
         in_flight = self.accounts[lane.account_id]
         ahead = in_flight - self.boosts.of(lane.account_id, in_flight, lane.head)
         return ahead, self.users[lane.account_id, lane.user_id], lane.head
 
     def is_full(self, lane: _Lane) -> bool:
-        """Whether its account, or its token, has as many in flight as it may."""
+        """Whether its account, or its token, has reached its in-flight limit."""
         if self.accounts[lane.account_id] >= self.limits[lane.account_id]:
             return True
         token_id = lane.token_id
@@ -104,13 +109,13 @@ class _Load:
 
 
 def choose(most: int, *, closed: Collection[str] = ()) -> list[Choice]:
-    """The predictions that free slots go to, fewest in flight first, then the oldest. Inside a transaction only.
+    """The predictions that get the free slots, at most `most`: fewest in flight first, then the oldest.
 
-    `closed`: upstreams, by name, that get nothing now.
+    Inside a transaction only. `closed`: names of upstreams that get nothing now.
     """
     _lock()
-    everyone = provider_lookup.all_providers()
-    slots = _slots(everyone, closed)
+    providers = provider_lookup.all_providers()
+    slots = _slots(providers, closed)
     models = _models()
     suspects = _suspects(slots, models)
     chosen = [choice for choice, _row in suspects]
@@ -130,20 +135,20 @@ def choose(most: int, *, closed: Collection[str] = ()) -> list[Choice]:
     load.boosts.look(
         [lane.head for lane in lanes if load.boosts.ages(lane.account_id, in_flight[lane.account_id])]
     )
-    refused = _refused_lately() if any(routing.is_upstream(one) for one in everyone) else {}
+    refused = _refused_lately() if any(routing.is_upstream(provider) for provider in providers) else {}
     return chosen + _fill(lanes, load, _Market(slots, models, refused), most - len(chosen))
 
 
 @dataclass(frozen=True)
 class _Market:
-    """Who has something to give, what is asked for by the model's key, and who declined which prediction lately."""
+    """The free slots, the routing of each model by its key, and which providers declined which prediction lately."""
 
     slots: routing.Slots
     models: dict[int, routing.Wanted]
     refused: dict[int, set[str]]
 
     def serve(self, lane: _Lane) -> str | None:
-        """The name of the provider that the lane's first gets, its slot taken; None where it must wait."""
+        """Take a slot for the lane's first prediction: the provider's name, or None where it must wait."""
         wanted = self.models.get(lane.model_id)
         if wanted is None:
             return None
@@ -158,9 +163,10 @@ class _Market:
 
 
 def _fill(lanes: list[_Lane], load: _Load, market: _Market, most: int) -> list[Choice]:
-    """Serve lanes by rank until no slot is free or nobody may have one.
+    """Serve lanes by rank until no slot is free or no lane may have one.
 
-    A heap whose ranks may be out of date: a rank only grows, so a lane is looked at again when it comes up too early.
+    Ranks in the heap may be out of date. A rank only grows, so a lane that comes up too early is pushed back with its
+    present rank.
     """
     heap = [(load.rank(lane), number, lane) for number, lane in enumerate(lanes)]
     heapq.heapify(heap)
@@ -184,7 +190,7 @@ def _fill(lanes: list[_Lane], load: _Load, market: _Market, most: int) -> list[C
     return chosen
 
 
-# Every claim asks the same: each question is compiled once.
+# Each of these runs at every claim, so each is compiled once.
 _MODELS = PreparedValues(
     lambda: (
         HostedModel.objects.filter(enabled=True)
@@ -209,7 +215,7 @@ _ALONE = PreparedValues(
         .distinct()
     )
 )
-# The oldest of each lane: what keeps that one waiting keeps the lane waiting, but no other lane.
+# The oldest of each lane: what keeps it waiting keeps its lane waiting, but no other lane.
 _SUSPECTS = PreparedValues(
     lambda: (
         _waiting()
@@ -237,7 +243,8 @@ _PINNED = PreparedValues(
         .annotate(n=Count("pk"))
     )
 )
-# Phase by phase: asked for four at once, SQLite's planner reads the whole table as soon as most of it is in one phase.
+# One subquery a phase: with an IN over four, SQLite's planner scans the whole table once most rows are in
+# one phase.
 _IN_FLIGHT = PreparedValues(
     lambda: _in_phase(IN_FLIGHT[0]).union(*(_in_phase(phase) for phase in IN_FLIGHT[1:]), all=True)
 )
@@ -277,13 +284,13 @@ def _models() -> dict[int, routing.Wanted]:
     return {pk: routing.Wanted(f"{owner}/{name}", bool(last)) for pk, owner, name, last in _MODELS.all()}
 
 
-def _slots(everyone: list[Provider], closed: Collection[str]) -> routing.Slots:
+def _slots(providers: list[Provider], closed: Collection[str]) -> routing.Slots:
     taken = {str(name): int(n) for name, n in _OPEN.all()}
-    upstreams = {one.name for one in everyone if routing.is_upstream(one)}
+    upstreams = {provider.name for provider in providers if routing.is_upstream(provider)}
     pinned = {str(name): int(n) for name, n in _PINNED.all()} if upstreams else {}
     promised = {name: n for name, n in pinned.items() if name in upstreams}
-    standing = routing.standing_of(everyone)
-    slots = routing.Slots(everyone, taken, promised=promised, standing=standing, full=closed)
+    standing = routing.standing_of(providers)
+    slots = routing.Slots(providers, taken, promised=promised, standing=standing, full=closed)
     for (name,) in _ALONE.all():
         if name not in upstreams:
             slots.shut(name)
@@ -291,13 +298,14 @@ def _slots(everyone: list[Provider], closed: Collection[str]) -> routing.Slots:
 
 
 def _suspects(slots: routing.Slots, models: dict[int, routing.Wanted]) -> list[tuple[Choice, Prediction]]:
-    """What was started twice without an answer runs alone: the engine first drains, and takes nothing beside it.
+    """Predictions that were started twice without an answer; they run alone.
 
-    At an upstream it cannot hurt others: there only one of them is sent at a time.
+    The engine is drained first and takes nothing beside one. At an upstream one cannot harm others: there, only one
+    at a time is sent.
     """
     chosen: list[tuple[Choice, Prediction]] = []
     ids = [head for _model, _provider, head in _SUSPECTS.all()]
-    rows = Prediction.objects.filter(pk__in=ids).only(*_OF_SUSPECTS).order_by("id") if ids else ()
+    rows = Prediction.objects.filter(pk__in=ids).only(*_SUSPECT_FIELDS).order_by("id") if ids else ()
     seen: set[str] = set()
     for row in rows:
         wanted = models.get(row.model_id)
@@ -319,7 +327,7 @@ def _suspects(slots: routing.Slots, models: dict[int, routing.Wanted]) -> list[t
 
 
 def _engine_for(wanted: routing.Wanted | None) -> str:
-    """The engine that works on it, "" where an upstream may get it, or nobody."""
+    """Name of the engine that would run it; "" where an upstream may get it or nothing serves it."""
     if wanted is None:
         return ""
     first = next(iter(routing.serving(provider_lookup.all_providers(), wanted)), None)
@@ -327,7 +335,7 @@ def _engine_for(wanted: routing.Wanted | None) -> str:
 
 
 def _refused_lately() -> dict[int, set[str]]:
-    """Which upstreams declined which predictions within the last moments, so that others are asked first."""
+    """Names of the upstream providers that declined a prediction within `REFUSED_FOR`, by prediction id."""
     rows = UpstreamRun.objects.filter(
         upstream__in=Upstream.objects.filter(enabled=True),
         sent_at__gt=Now() - REFUSED_FOR,
@@ -340,7 +348,7 @@ def _refused_lately() -> dict[int, set[str]]:
 
 
 def _lanes(*, by_token: bool) -> list[_Lane]:
-    """Every lane that has something waiting. `by_token`: tokens with limits have lanes of their own."""
+    """Every lane with waiting predictions. `by_token`: tokens with limits have lanes of their own."""
     if not by_token:
         return [_Lane(*row) for row in _LANES.all()]
     limited = When(token__in_flight_limit__gt=0, then=F("token_id"))
@@ -360,6 +368,7 @@ def _lanes(*, by_token: bool) -> list[_Lane]:
 
 
 def in_flight_counts() -> tuple[dict[int, int], dict[tuple[int, int], int]]:
+    """Predictions in flight, by account id and by (account id, user id)."""
     by_account: dict[int, int] = defaultdict(int)
     by_user: dict[tuple[int, int], int] = defaultdict(int)
     for account_id, user_id, count in _IN_FLIGHT.all():
@@ -374,16 +383,17 @@ def _in_flight_by_token() -> dict[int, int]:
 
 
 def _limits(account_ids: set[int]) -> tuple[dict[int, int], dict[int, int]]:
-    """How much each may have in flight, and the boosts of those whose plan gives one."""
+    """In-flight limits of these accounts, and the priority boosts of those whose plan has one."""
     default = settings.IN_FLIGHT_PER_ACCOUNT
-    # Not "among these accounts": a thousand ids in a query cost more than the few accounts with a limit of their own.
-    of_plans = PLAN_LIMITS.all()
-    own: dict[int, int] = {pk: limit for pk, limit, _priority in of_plans if limit}
+    # Without a filter by account: a thousand ids in a query cost more than the few accounts with a limit of
+    # their own.
+    plan_rows = PLAN_LIMITS.all()
+    own: dict[int, int] = {pk: limit for pk, limit, _priority in plan_rows if limit}
     own |= dict(_OWN_LIMITS.all())
-    boosts = {pk: priority for pk, _limit, priority in of_plans if priority and pk in account_ids}
+    boosts = {pk: priority for pk, _limit, priority in plan_rows if priority and pk in account_ids}
     return {pk: own.get(pk) or default for pk in account_ids}, boosts
 
 
 def _token_limits() -> dict[int, int]:
-    """The tokens with limits of their own; mostly nobody's."""
+    """In-flight limits of the tokens that have one; mostly there are none."""
     return dict(_LIMITS_OF_TOKENS.all())

@@ -1,4 +1,4 @@
-"""Which accounts go before others: the priority of a plan, and how it wears off."""
+"""Dispatch priority of accounts: the boost of a plan, and ageing that keeps low priorities from starving."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from core.db.prepared import PreparedIds
 from predictions.models import Prediction
 
 AGED_AFTER = timedelta(minutes=10)
-"""After so long a wait an account that has nothing in flight goes as one of the best plan would."""
+"""Wait after which an account with nothing in flight ranks as if it had the best plan."""
 EXACTLY = 16
-"""Of so many, the oldest, it is asked how long each has waited; of later ones of as many among them."""
+"""How many of the oldest have their exact waiting time read; of all later ones as many again are sampled."""
 _TIMES = PreparedIds(
     lambda ids: (
         Prediction.objects.filter(pk__in=ids)
@@ -26,12 +26,12 @@ _TIMES = PreparedIds(
 
 
 class Priorities:
-    """By so many in flight an account goes before others: its plan's priority, which wears off.
+    """An account's boost: by how many in-flight predictions it goes before others. From its plan, and ageing.
 
-    An account that has nothing in flight comes nearer to the best plan of all that wait the longer its oldest has
-    waited, and is level with it after `AGED_AFTER`: an endless stream of work of better plans never keeps it from
-    having one at a time. Having one, it goes by its plan again. So ageing never changes the order among accounts of
-    one plan: of those with nothing in flight the oldest goes first anyhow.
+    An account with nothing in flight approaches the best plan among those waiting the longer its oldest prediction
+    has waited, and equals it after `AGED_AFTER`: an endless stream of better plans' work never keeps it from running
+    one at a time. With one in flight it ranks by its own plan again. So ageing never reorders accounts of one plan:
+    among those with nothing in flight the oldest goes first anyway.
     """
 
     def __init__(self, of_plans: dict[int, int], accounts: Collection[int] = ()) -> None:
@@ -41,20 +41,23 @@ class Priorities:
         self._waited: list[float] = []
 
     def ages(self, account_id: int, in_flight: int) -> bool:
-        """Whether it matters how long what this account has waiting has waited."""
+        """Whether this account's waiting time affects its boost."""
         return bool(self._of_plans) and not in_flight and self._of_plans.get(account_id, 0) < self._top
 
     def look(self, heads: Collection[int]) -> None:
-        """Learn how long these have waited: the oldest exactly, later ones by the next younger that was looked at."""
+        """Read the waiting times of these predictions.
+
+        Exactly for the oldest; a later one gets that of the next younger sample.
+        """
         ordered = sorted(heads)
         step = max(1, -(-(len(ordered) - EXACTLY) // EXACTLY))
-        asked = ordered[:EXACTLY] + ordered[EXACTLY::step]
-        found = waited(asked) if asked else []
+        sampled = ordered[:EXACTLY] + ordered[EXACTLY::step]
+        found = waited(sampled) if sampled else []
         self._heads = [pk for pk, _wait in found]
         self._waited = [wait / AGED_AFTER for _pk, wait in found]
 
     def of(self, account_id: int, in_flight: int, head: int) -> int:
-        """The boost of an account with so many in flight, whose oldest is `head`."""
+        """The boost of an account with so many in flight whose oldest waiting prediction is `head`."""
         own = self._of_plans.get(account_id, 0)
         if not self.ages(account_id, in_flight):
             return own

@@ -1,4 +1,4 @@
-"""A waiting prediction's place in the queue, and an estimate of the seconds until it starts."""
+"""Position of a waiting prediction in the queue, and the estimated seconds until it starts."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ _USUAL_FOR_S = 10.0
 
 @dataclass(frozen=True)
 class QueuePosition:
-    """Where a waiting prediction stands: 1 is next. `seconds` is an estimate from recent runs, or None."""
+    """Position in the queue, 1 being next. `seconds` is an estimate from recent runs, or None."""
 
     number: int
     seconds: float | None
 
 
 def queue_position(prediction: Prediction) -> QueuePosition | None:
-    """The place in the queue that `choose` will give, counted over all accounts; None where it does not wait."""
+    """The position that `fair_share.choose` would give, over all accounts; None where the prediction does not wait."""
     if prediction.phase != Phase.WAITING:
         return None
     in_flight, _users = in_flight_counts()
@@ -33,35 +33,36 @@ def queue_position(prediction: Prediction) -> QueuePosition | None:
     up_to_it = own.aggregate(n=Count("pk"), last=Max("pk"))
     if up_to_it["last"] != prediction.pk:
         return None  # begun since the row was read
-    mine: int = up_to_it["n"]
+    own_place: int = up_to_it["n"]
     others = waiting.exclude(account_id=prediction.account_id).order_by().values_list("account_id")
     counts = list(others.annotate(n=Count("pk"), head=Min("pk")))
     of_plans = {pk: priority for pk, _limit, priority in PLAN_LIMITS.all() if priority}
     heads = {pk: head for pk, _n, head in counts} | {prediction.account_id: prediction.pk}
     boosts = Priorities(of_plans, heads)
     boosts.look([head for pk, head in heads.items() if boosts.ages(pk, in_flight[pk])])
-    # After how many turns of the others an account has had as many as it has; its very next may come sooner, by age.
+    # After how many turns of the others this account has had as many as it has now; its very next may come
+    # sooner, by age.
     turns = {pk: in_flight[pk] - of_plans.get(pk, 0) for pk in heads}
     soonest = {pk: in_flight[pk] - boosts.of(pk, in_flight[pk], head) for pk, head in heads.items()}
-    turn = mine + (soonest if mine == 1 else turns)[prediction.account_id]
-    # In each turn every account is served once: of another account so many come before mine.
+    turn = own_place + (soonest if own_place == 1 else turns)[prediction.account_id]
+    # In each turn every account is served once, so this many of each other account come before it.
     before = sum(min(n, max(turn - turns[pk], int(soonest[pk] < turn), 0)) for pk, n, _head in counts)
-    number = before + mine
+    number = before + own_place
     return QueuePosition(number, _estimate(prediction, number))
 
 
 def _estimate(prediction: Prediction, number: int) -> float | None:
     model = prediction.model
     wanted = routing.Wanted(model.ref, model.engine_last_resort)
-    slots = sum(one.limit for one in routing.serving(provider_lookup.all_providers(), wanted))
+    slots = sum(provider.limit for provider in routing.serving(provider_lookup.all_providers(), wanted))
     usual = typical_seconds(prediction.model_id) if slots else 0.0
     return usual * (1 + number / slots) if usual else None
 
 
 def typical_seconds(model_id: int) -> float:
-    """How long recent runs of a model took, in seconds; 0 where there was none. It may be some seconds old.
+    """Average duration of a model's recent runs in seconds; 0 without any. Cached for some seconds.
 
-    Everybody who waits for a model asks the same, and behind a long queue its last runs are far to seek.
+    Everybody who waits for the model needs the same figure, and behind a long queue its last runs are slow to find.
     """
     key = f"usual-run-{model_id}"
     found: float | None = cache.get(key)

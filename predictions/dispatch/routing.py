@@ -1,8 +1,9 @@
-"""Which provider gets a prediction that is next: by priority, then by weight, within every limit, past what rests.
+"""Provider routing: by priority, then by weight, within every limit, skipping providers whose circuit is open.
 
-Upstreams come before the engine. The engine works on a model that upstreams serve only where the operator made it their
-last resort, and only while none of them takes work. Local weights come before the embedded engine, and unless the
-operator says otherwise it never paints what they would make. For one choice under the dispatch lock; nothing is kept.
+Upstreams come before the engine. The engine runs a model that upstreams serve only where the operator made it the
+last resort, and only while none of them accepts work. Local weights come before the embedded painter, which never
+paints a model of theirs unless the operator allowed it. An instance serves one choice under the dispatch lock;
+nothing is kept.
 """
 
 from __future__ import annotations
@@ -23,17 +24,17 @@ _chance = random.SystemRandom()
 
 @dataclass(frozen=True)
 class Wanted:
-    """What is looked for: who works on this model."""
+    """What a prediction needs routed: its model."""
 
     ref: str
     """`owner/name`."""
     last_resort: bool = False
-    """Whether the engine may have it while no upstream that serves it takes work."""
+    """Whether the engine may run it while no upstream that serves it accepts work."""
 
 
 @dataclass(frozen=True)
 class _Pool:
-    """One provider with its limits; for the engine those that it does not have are wide open."""
+    """One provider with its limits. The engine has none of an upstream's, so they are 0 or neutral."""
 
     provider: Provider
     group: str
@@ -47,10 +48,11 @@ class _Pool:
 
 
 class Slots:
-    """What is free now, and who may have it. `taken`: how many each provider has under way, by name.
+    """Free slots of all providers during one choice.
 
-    `promised`: of these so many wait to be asked again under the same key, so that their slots are theirs.
-    `full`: upstreams, by name, for whose answers enough workers wait already.
+    `taken`: jobs under way at each provider, by name. `promised`: how many of the waiting are pinned to a provider
+    and will repeat the same key there; their slots are reserved. `full`: upstreams, by name, for whose answers enough
+    workers wait already.
     """
 
     def __init__(
@@ -77,21 +79,22 @@ class Slots:
             self._group_taken[_group_of(name, self._pools)] += count
 
     def any_left(self) -> bool:
-        """Whether anybody could get anything at all."""
+        """Whether any provider could take anything at all."""
         return any(self._has_room(pool) for pool in self._pools) or bool(self._promised)
 
     def is_idle(self, name: str) -> bool:
-        """Whether that provider has nothing under way."""
+        """Whether the provider has nothing under way."""
         return self.taken[name] == 0
 
     def shut(self, name: str) -> None:
-        """Give nothing more to this provider in this choice."""
+        """Exclude the provider from the rest of this choice."""
         self._alone.add(name)
 
     def find(self, wanted: Wanted, pinned: str = "", refused_by: Collection[str] = ()) -> Provider | None:
-        """The provider that gets it, or None where it must wait. Nothing is taken yet, but for a probe.
+        """The provider that gets it, or None where it must wait.
 
-        `pinned`: only this one, where it was sent before. `refused_by`: who declined it lately; others come first.
+        Takes no slot yet, but may claim the probe of a half-open circuit. `pinned`: only this provider, where it was
+        sent before. `refused_by`: providers that declined it lately; others come first.
         """
         if pinned:
             return self._find_pinned(pinned, wanted)
@@ -111,12 +114,12 @@ class Slots:
         return None
 
     def take(self, name: str) -> None:
-        """One slot of this provider is gone, and of its group."""
+        """Take one slot of this provider, and of its group."""
         self.taken[name] += 1
         self._group_taken[_group_of(name, self._pools)] += 1
 
     def take_promised(self, name: str) -> None:
-        """The slot of one that was sent there before: it has been counted already, unless nothing was promised."""
+        """Take a slot for a prediction pinned to this provider; a reserved slot is counted already."""
         if self._promised.get(name, 0) > 0:
             self._promised[name] -= 1
         else:
@@ -125,34 +128,37 @@ class Slots:
     def _find_pinned(self, name: str, wanted: Wanted) -> Provider | None:
         pool = next((pool for pool in self._pools if pool.name == name), None)
         if pool is None:
-            pool = _beside(name)
+            pool = _retired(name)
         if pool is None or not pool.provider.serves(wanted.ref) or name in self._closed:
             return None
         promised = self._promised.get(name, 0) > 0 and pool.group not in self._full
         return pool.provider if (promised or self._has_room(pool)) and self._may_probe(pool) else None
 
     def _willing(self, upstreams: list[_Pool], wanted: Wanted) -> list[_Pool]:
-        """Those that take work now, whether or not they have a slot free.
+        """The upstreams that accept work now, whether or not they have a free slot.
 
-        Where all said not to know the model, and nobody else may have it, they are asked again: it ends clearly.
+        Where all of them answered that they do not know the model, and the engine may not have it, they are asked
+        again: the prediction then ends with a clear error.
         """
-        awake = [pool for pool in upstreams if pool.name not in self._closed]
-        knowing = [pool for pool in awake if (pool.name, wanted.ref) not in self._standing.resting_routes]
-        return knowing if knowing or wanted.last_resort else awake
+        available = [pool for pool in upstreams if pool.name not in self._closed]
+        with_model = [
+            pool for pool in available if (pool.name, wanted.ref) not in self._standing.resting_routes
+        ]
+        return with_model if with_model or wanted.last_resort else available
 
     def _by_priority(self, pools: list[_Pool]) -> Provider | None:
         free = [pool for pool in pools if self._has_room(pool)]
         while free:
             first = min(pool.priority for pool in free)
-            equals = [pool for pool in free if pool.priority == first]
-            pool = _chance.choices(equals, [max(pool.weight, 0) or 1e-9 for pool in equals])[0]
+            candidates = [pool for pool in free if pool.priority == first]
+            pool = _chance.choices(candidates, [max(pool.weight, 0) or 1e-9 for pool in candidates])[0]
             if self._may_probe(pool):
                 return pool.provider
             free.remove(pool)
         return None
 
     def _may_probe(self, pool: _Pool) -> bool:
-        """Yes of one whose circuit is closed; of a half-open one to exactly one asker of all processes."""
+        """Whether it may be sent to: a closed circuit always; a half-open one by exactly one process."""
         if pool.name not in self._half_open:
             return True
         self._half_open.discard(pool.name)
@@ -169,20 +175,24 @@ class Slots:
         )
 
 
-def standing_of(everyone: Sequence[Provider]) -> circuits.Standing:
-    """How the upstreams among them stand now; no question is asked where there are none."""
-    return circuits.standing() if any(is_upstream(provider) for provider in everyone) else circuits.Standing()
+def standing_of(providers: Sequence[Provider]) -> circuits.Standing:
+    """State of the circuits of these upstreams. Makes no query where there is no upstream."""
+    return (
+        circuits.standing() if any(is_upstream(provider) for provider in providers) else circuits.Standing()
+    )
 
 
 def is_upstream(provider: Provider) -> bool:
-    """Whether it is an upstream, and no engine of ours."""
+    """Whether the provider is an upstream, not one of our own engines."""
     return bool(getattr(provider, "group", ""))
 
 
-def serving(everyone: Sequence[Provider], wanted: Wanted) -> list[Provider]:
-    """All that may ever get it: the upstreams that serve it, and the engine where it may."""
-    upstreams = [one for one in everyone if is_upstream(one) and one.serves(wanted.ref)]
-    engines = [one for one in everyone if not is_upstream(one) and one.serves(wanted.ref)]
+def serving(providers: Sequence[Provider], wanted: Wanted) -> list[Provider]:
+    """Every provider that may ever get it: the upstreams that serve it, and the engine where it may."""
+    upstreams = [provider for provider in providers if is_upstream(provider) and provider.serves(wanted.ref)]
+    engines = [
+        provider for provider in providers if not is_upstream(provider) and provider.serves(wanted.ref)
+    ]
     return upstreams + engines if wanted.last_resort or not upstreams else upstreams
 
 
@@ -194,16 +204,16 @@ def _pool(provider: Provider) -> _Pool:
 
 
 def _group_of(name: str, pools: Sequence[_Pool]) -> str:
-    """The upstream to which a provider belongs, also one whose key is used no more but still has work under way."""
+    """Name of the upstream that a provider belongs to, also for a disabled key that still has work under way."""
     for pool in pools:
         if pool.name == name:
             return pool.group
-    beside = _beside(name)
-    return beside.group if beside else ""
+    retired = _retired(name)
+    return retired.group if retired else ""
 
 
-def _beside(name: str) -> _Pool | None:
-    """A provider that gets nothing new, but may be asked again for what it was sent."""
+def _retired(name: str) -> _Pool | None:
+    """A provider that gets nothing new but may be asked again about what it was sent."""
     try:
         return _pool(provider_lookup.provider(name))
     except UnknownProvider:

@@ -1,4 +1,4 @@
-"""Rows of the predictions app. They answer questions; what changes them lives in named modules."""
+"""Models of the predictions app. They hold rows and answer questions; code that changes them lives in named modules."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What can be asked for: models, their versions with the schemas that Cog publishes, and their prices."""
+"""Catalogue models: hosted models, their versions with Cog's schemas, prices, deployments."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from core.clock import Now
 
 
 class HostedModel(models.Model):
-    """A catalogue entry `owner/name`. Never called Model, so that nobody mistakes it for Django's."""
+    """A catalogue entry `owner/name`. Not called Model, to avoid confusion with Django's."""
 
     class Kind(models.TextChoices):
         TEXT_TO_IMAGE = "text-to-image", _("text to image")
@@ -62,7 +62,7 @@ class HostedModel(models.Model):
 
 
 class Version(models.Model):
-    """One version of a model: a 64-hex id with its input and output schema."""
+    """One version of a model: a 64-hex id with input and output schema."""
 
     id = models.CharField(_("id"), max_length=64, primary_key=True)
     model = models.ForeignKey(HostedModel, on_delete=models.PROTECT, related_name="versions")
@@ -84,26 +84,26 @@ class Version(models.Model):
 
     @property
     def properties(self) -> dict[str, dict[str, Any]]:
-        """The inputs by name, as JSON Schema; empty where that is `true` or `false`, as it may be."""
+        """The inputs by name, as JSON Schema; a schema of `true` or `false` (both are allowed) becomes empty."""
         found: dict[str, Any] = self.input_schema.get("properties", {})
         return {name: rule if isinstance(rule, dict) else {} for name, rule in found.items()}
 
     @property
     def gives_files(self) -> bool:
-        """Whether the output is one or several files (and not text or JSON)."""
+        """Whether the output is one or several files, as opposed to text or JSON."""
         schema = self.output_schema
         inner = schema.get("items", schema) if schema.get("type") == "array" else schema
         return bool(inner.get("format") == "uri")
 
     @property
     def streams_text(self) -> bool:
-        """Whether the output is a list of strings that grows while the model works."""
+        """Whether the output is a list of strings that grows while the model runs."""
         schema = self.output_schema
         return schema.get("x-cog-array-type") == "iterator" and not self.gives_files
 
     @property
     def streams_files(self) -> bool:
-        """Whether the output is a list of files that grows while the model works."""
+        """Whether the output is a list of files that grows while the model runs."""
         return self.output_schema.get("x-cog-array-type") == "iterator" and self.gives_files
 
     @property
@@ -113,7 +113,7 @@ class Version(models.Model):
 
 
 class Price(models.Model):
-    """What a model costs from a moment on. Rows are added, never changed: an old prediction keeps its price."""
+    """The price of a model from a moment on. Rows are appended, never changed: an old prediction keeps its price."""
 
     class Unit(models.TextChoices):
         OUTPUT = "output", _("per output file")
@@ -162,7 +162,7 @@ class Price(models.Model):
 
 
 class Deployment(models.Model):
-    """An operator's alias `owner/name` of one version, with inputs that are always set."""
+    """An operator's alias `owner/name` for one version, with inputs that are always set."""
 
     owner = models.CharField(_("owner"), max_length=100)
     name = models.CharField(_("name"), max_length=100)

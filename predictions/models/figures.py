@@ -1,4 +1,4 @@
-"""What charts are drawn from: days that are summed up once, and looks at the queue."""
+"""Aggregates behind the usage charts: daily usage, daily failures, summed-up days and samples of the queue."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from predictions.models.catalogue import HostedModel
 
 
 class UsageDay(models.Model):
-    """What one account made of one model on one day of the billing zone. Written anew as a whole, never added to."""
+    """Usage of one model by one account on one day of the billing time zone. Rewritten as a whole, not incremented."""
 
     day = models.DateField(_("day"))
     account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="+")
@@ -42,7 +42,7 @@ class UsageDay(models.Model):
 
 
 class FailureDay(models.Model):
-    """How many predictions of a model failed on a day of the billing zone, and for what sort of reason."""
+    """Number of failed predictions by day of the billing time zone, model and class of reason."""
 
     class Reason(models.TextChoices):
         UPSTREAM = "upstream", _("the upstream stopped")
@@ -69,7 +69,7 @@ class FailureDay(models.Model):
 
 
 class FigureDay(models.Model):
-    """Which days have been summed up, and which of them for good."""
+    """Which days have been aggregated, and whether finally."""
 
     day = models.DateField(_("day"), primary_key=True)
     zone = models.CharField(_("zone"), max_length=60)
@@ -86,7 +86,7 @@ class FigureDay(models.Model):
 
 
 class QueueLook(models.Model):
-    """How the queue stood at a moment; one a minute."""
+    """A sample of the queue's state, one a minute."""
 
     at = models.DateTimeField(_("when"), db_default=Now(), db_index=True)
     waiting = models.PositiveIntegerField(_("waiting"), default=0)

@@ -1,4 +1,7 @@
-"""Files: a row for every stored file before it exists and until after it is gone, and the outputs that own them."""
+"""Stored files, uploads, outputs and previews.
+
+Every stored file has a row before it exists and until after it is gone.
+"""
 
 from __future__ import annotations
 
@@ -16,8 +19,8 @@ from core.clock import Now
 class StoredFile(models.Model):
     """One file in the storage `outputs`. Written by `predictions.files.media` alone.
 
-    `pending` before its bytes are written, `kept` once something owns it, `doomed` once nothing does: the sweep removes
-    the bytes of doomed and of stale pending files, then the row.
+    `pending` before its bytes are written, `kept` once something owns it, `doomed` once nothing does: the sweep
+    removes the bytes of doomed and of stale pending files, then the row.
     """
 
     class State(models.TextChoices):
@@ -66,7 +69,7 @@ class StoredFile(models.Model):
             models.Index(
                 name="stored_file_not_kept", fields=["state", "created_at"], condition=~Q(state="kept")
             ),
-            # All that a sum over one account's files reads.
+            # Covering index for the sum over one account's files.
             models.Index(
                 name="stored_file_of_account",
                 fields=["account", "state", "is_upload", "size"],
@@ -80,17 +83,17 @@ class StoredFile(models.Model):
 
 class UploadQuerySet(models.QuerySet["Upload"]):
     def visible(self) -> UploadQuerySet:
-        """Neither deleted nor past its time."""
+        """Neither deleted nor expired."""
         return self.filter(deleted_at__isnull=True, expires_at__gt=Now())
 
 
 def new_upload_id() -> str:
-    """26 lower-case letters and digits: never begins with the word that event streams begin with."""
+    """26 lower-case letters and digits. Begins with `f`, so never with `stream`, which begins a stream's id."""
     return "f" + "".join(secrets.choice("abcdefghijklmnopqrstuvwxyz0123456789") for _ in range(25))
 
 
 class Upload(models.Model):
-    """A file that a member sent for use as an input. It goes by age, or when it is deleted and nothing waits for it."""
+    """A file that a member uploaded to use as an input. Removed at its expiry, or once deleted and no longer in use."""
 
     public_id = models.CharField(max_length=26, unique=True, default=new_upload_id, editable=False)
     account = models.ForeignKey("accounts.Account", on_delete=models.PROTECT, related_name="uploads")
@@ -121,9 +124,9 @@ class Upload(models.Model):
 
 
 class UploadUse(models.Model):
-    """A prediction that has not ended names this upload in its input, so its bytes stay.
+    """Pins an upload while a prediction that names it in its input has not ended, so that its bytes stay.
 
-    Written in the transaction that accepts the prediction, removed in the one that ends it, by
+    Written in the transaction that accepts the prediction, deleted in the one that ends it, by
     `predictions.files.uploads` alone.
     """
 
@@ -146,7 +149,7 @@ class UploadUse(models.Model):
 
 
 class Output(models.Model):
-    """One file that a prediction made. Its token is the unguessable part of its own address."""
+    """One file that a prediction made. Its token is the unguessable part of its URL."""
 
     prediction = models.ForeignKey("predictions.Prediction", on_delete=models.PROTECT, related_name="outputs")
     index = models.PositiveIntegerField(_("index"))
@@ -193,7 +196,7 @@ class Output(models.Model):
 
 
 class Preview(models.Model):
-    """The newest look at a picture that is still being made. Gone when its prediction ends."""
+    """The newest preview of an unfinished image. Deleted when its prediction ends."""
 
     prediction = models.OneToOneField(
         "predictions.Prediction", on_delete=models.CASCADE, primary_key=True, related_name="preview"

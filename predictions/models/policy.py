@@ -1,4 +1,4 @@
-"""What this house does not want: words in prompts, pictures it has seen, and who judges new ones."""
+"""Content policy models: prompt rules, their hits, blocked pictures (by perceptual hash), classifiers."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from core.clock import Now
 
 
 class Action(models.TextChoices):
-    """What a rule does with what it finds."""
+    """What a rule does on a match."""
 
     OFF = "off", _("nothing")
     FLAG = "flag", _("let it run and show it to a moderator")
@@ -22,7 +22,10 @@ class Action(models.TextChoices):
 
 
 class PromptRule(models.Model):
-    """Words or a pattern that prompts are searched for, on every path. Read by `predictions.policy`."""
+    """Words or a regular expression searched for in prompts, whichever API or page they come by.
+
+    Read by `predictions.policy`.
+    """
 
     class Kind(models.TextChoices):
         WORDS = "words", _("words, one or several a line")
@@ -61,7 +64,7 @@ class PromptRule(models.Model):
 
 
 class PlanRule(models.Model):
-    """A rule does something else for accounts of a plan. Accounts without a plan get the rule's own."""
+    """A rule's action for accounts of one plan. Accounts without a plan get the rule's own action."""
 
     rule = models.ForeignKey(PromptRule, on_delete=models.CASCADE, related_name="plans")
     plan = models.ForeignKey(Plan, on_delete=models.PROTECT, related_name="+")
@@ -77,7 +80,7 @@ class PlanRule(models.Model):
 
 
 class RuleHit(models.Model):
-    """A rule found something. Kept for a time; what was flagged waits until a case is opened for it."""
+    """A match of a rule, classifier or blocklist. Kept for a time; a flagged one stays until a case is opened for it."""
 
     class What(models.TextChoices):
         PROMPT = "prompt", _("prompt")
@@ -126,7 +129,7 @@ class RuleHit(models.Model):
 
 
 class BlockedPicture(models.Model):
-    """The perceptual hash of a picture that was removed: the same one is refused, sent or made."""
+    """The perceptual hash of a removed picture: the same picture is refused, whether uploaded or generated."""
 
     phash = models.CharField(_("perceptual hash"), max_length=64, help_text=_("256 bits as hex."))
     reason = models.CharField(_("reason"), max_length=200, blank=True, default="")
@@ -152,7 +155,10 @@ class BlockedPicture(models.Model):
 
 
 class Classifier(models.Model):
-    """Who judges pictures: a service that is called, or Python in this house. Used by `predictions.image_safety`."""
+    """An image classifier: an external service, or a Python function in this process.
+
+    Used by `predictions.image_safety`.
+    """
 
     class Kind(models.TextChoices):
         WEBHOOK = "webhook", _("a service, by its address")

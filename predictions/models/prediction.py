@@ -1,4 +1,4 @@
-"""One request for work, with Replicate's fields and statuses, and what our own processes need to run it once."""
+"""The prediction: one request for work, with Replicate's fields and statuses and the state of its execution."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def new_public_id() -> str:
 
 
 class Status(models.TextChoices):
-    """What callers see. `aborted` (canceled before anything was claimed) is shown as `canceled`."""
+    """Status as callers see it. `aborted` (canceled before anything was claimed) is rendered as `canceled`."""
 
     STARTING = "starting", _("starting")
     PROCESSING = "processing", _("processing")
@@ -38,7 +38,7 @@ ENDED = (Status.SUCCEEDED, Status.FAILED, Status.CANCELED, Status.ABORTED)
 
 
 class Phase(models.TextChoices):
-    """Where our own work on it stands; finer than the status, and never shown to callers."""
+    """Internal state of execution: finer than the status, and never shown to callers."""
 
     WAITING = "waiting", _("waiting for a slot")
     CLAIMED = "claimed", _("being handed to a provider")
@@ -61,15 +61,16 @@ class PredictionQuerySet(models.QuerySet["Prediction"]):
         return self.filter(status__in=LIVE)
 
     def ended(self) -> PredictionQuerySet:
-        """Ended, for good: nearly all of them. For questions that have an index of their own for what else they ask.
+        """Ended: nearly all rows. Use it in queries whose other condition has an index of its own.
 
-        Said by what it is not: SQLite takes every phase for rare, and would begin with all rows of this one.
+        Written as an exclusion: SQLite's planner takes any one phase for rare, and would start by reading all rows of
+        this one.
         """
         return self.exclude(phase__in=UNDER_WAY)
 
 
 class MadeHow(models.TextChoices):
-    """How a prediction was made from an item of the gallery."""
+    """How a prediction was derived from a gallery item."""
 
     REMIX = "remix", _("remix")
     VARIATION = "variation", _("variation")
@@ -77,7 +78,7 @@ class MadeHow(models.TextChoices):
 
 
 class Prediction(models.Model):
-    """Status, phase and everything under "running" are written by `predictions.lifecycle` alone."""
+    """One request for work. Status, phase and the fields under "Running": written by `predictions.lifecycle` alone."""
 
     public_id = models.CharField(max_length=26, unique=True, default=new_public_id, editable=False)
     account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="predictions")
@@ -97,7 +98,7 @@ class Prediction(models.Model):
         help_text=_("owner/name of the alias it was made by."),
     )
 
-    # Where it came from in the studio
+    # Origin in the studio
     batch = models.CharField(
         _("batch"), max_length=26, blank=True, default="", help_text=_("The same for all of one press.")
     )
@@ -148,7 +149,7 @@ class Prediction(models.Model):
         ),
     )
 
-    # What the caller wants to be told, and under which addresses
+    # Webhook receiver and events, and the origin and mount of the URLs in them
     webhook = models.TextField(_("webhook"), blank=True, default="")
     webhook_events = models.JSONField(_("webhook events"), default=list, blank=True)
     origin = models.CharField(max_length=300, blank=True, default="", help_text="https://host")
@@ -162,7 +163,7 @@ class Prediction(models.Model):
     ceiling = models.BigIntegerField(_("most it can cost"), help_text=_("micro-credits"))
     charge = models.BigIntegerField(_("charged"), null=True, help_text=_("micro-credits"))
 
-    # What it takes of its account's room until it ends, as it was counted when it was accepted
+    # Counted towards its account's quotas until it ends; fixed when it was accepted
     input_bytes = models.PositiveIntegerField(_("bytes of its input"), default=0, db_default=0)
     output_bytes = models.BigIntegerField(
         _("bytes of its output"), default=0, db_default=0, help_text=_("As expected.")
@@ -192,7 +193,7 @@ class Prediction(models.Model):
     objects = PredictionQuerySet.as_manager()
 
     was_replayed = False
-    """Set on the row that an idempotency key gave again instead of a new one; not a column."""
+    """Set on a row that an idempotency key returned again instead of a new one; not a column."""
 
     class Meta:
         verbose_name = _("prediction")
@@ -213,7 +214,8 @@ class Prediction(models.Model):
         ]
         indexes: ClassVar = [
             models.Index(name="prediction_of_account", fields=["account", "-created_at", "-id"]),
-            # With the phase, though it is the same in all of it: else SQLite reads every row to look it up.
+            # `phase` is included though it is constant here: without it SQLite reads every row to look it
+            # up.
             models.Index(
                 name="prediction_waiting",
                 fields=[
@@ -231,13 +233,15 @@ class Prediction(models.Model):
             models.Index(
                 name="prediction_suspect", fields=["id"], condition=Q(phase="waiting", start_attempts__gte=2)
             ),
-            # Not partial: the planner of SQLite would not see that four phases are among those that are not the last.
+            # Not partial: SQLite's planner does not see that four phases are among those that are not the
+            # last.
             models.Index(name="prediction_phase", fields=["phase", "account", "user"]),
-            # Not of a phase: a time that is asked for is not empty, as both databases know by themselves.
+            # Conditioned on the time, not the phase: both databases infer that a column compared with a
+            # value is not null.
             models.Index(
                 name="prediction_completed", fields=["completed_at"], condition=Q(completed_at__isnull=False)
             ),
-            # What an account used in a period.
+            # An account's usage in a period.
             models.Index(
                 name="prediction_of_account_ended",
                 fields=["account", "completed_at"],
@@ -248,7 +252,7 @@ class Prediction(models.Model):
                 fields=["deadline"],
                 condition=Q(deadline__isnull=False) & ~Q(phase="ended"),
             ),
-            # The few that the panel's list is narrowed to.
+            # For the admin list filtered by status: these are few.
             models.Index(
                 name="prediction_not_succeeded",
                 fields=["status", "-id"],
@@ -267,21 +271,21 @@ class Prediction(models.Model):
 
     @property
     def shown_status(self) -> str:
-        """The status as it may leave the API: one of Replicate's five."""
+        """The status as it leaves the API: one of Replicate's five."""
         return Status.CANCELED.value if self.status == Status.ABORTED else self.status
 
     @property
     def is_ended(self) -> bool:
-        """Whether it has ended, for good."""
+        """Whether it has reached a final status."""
         return self.status in ENDED
 
     @property
     def prompt(self) -> str:
-        """The words it was asked with, for lists and titles; empty where there are none."""
+        """The prompt, for lists and titles; empty where the input has none."""
         for name in ("prompt", "prompt_start", "objects_to_remove"):
-            words = self.input.get(name)
-            if isinstance(words, str) and words:
-                return words
+            text = self.input.get(name)
+            if isinstance(text, str) and text:
+                return text
         return ""
 
     @property
@@ -290,10 +294,10 @@ class Prediction(models.Model):
         return f"{self.public_id}-{self.run}"
 
     def seed(self) -> int | None:
-        """The seed that was used: the caller's, or the one that the log names."""
-        given = self.input.get("seed")
-        if isinstance(given, int):
-            return given
+        """The seed used: the caller's, or the one named in the logs."""
+        seed = self.input.get("seed")
+        if isinstance(seed, int):
+            return seed
         for line in self.logs.splitlines():
             if line.startswith("Using seed: "):
                 rest = line.removeprefix("Using seed: ").strip()
@@ -301,7 +305,7 @@ class Prediction(models.Model):
         return None
 
     def settings(self) -> dict[str, Any]:
-        """The inputs beside the words and the pictures: what a reader copies to make it again."""
+        """The inputs without prompts and files: what a reader copies to reproduce it."""
         hidden = {"prompt", "negative_prompt", "n_prompt", "prompt_start", "prompt_end"}
         return {
             name: value for name, value in self.input.items() if name not in hidden and not _is_file(value)

@@ -1,4 +1,4 @@
-"""What is owed and remembered: deliveries, idempotency keys, signs of life."""
+"""Work records: webhook deliveries, idempotency keys, unanswered creates, account usage counters, heartbeats."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from core.clock import Now
 
 
 def new_message_id() -> str:
-    """The id of one webhook event, the same on each try."""
+    """The id of one webhook event, the same on each attempt."""
     return f"msg_{secrets.token_urlsafe(18)}"
 
 
 class Delivery(models.Model):
-    """One webhook that is owed or was tried. It is owed if, and only if, the change it tells of was committed."""
+    """A webhook event that is owed or was attempted: owed if, and only if, the change it reports was committed."""
 
     class State(models.TextChoices):
         OWED = "owed", _("owed")
@@ -86,7 +86,7 @@ class Delivery(models.Model):
 
 
 class DeliveryAttempt(models.Model):
-    """One try of a delivery, as its receiver and its sender can look it up afterwards."""
+    """One attempt of a delivery, for the logs of its receiver and its sender."""
 
     delivery = models.ForeignKey(Delivery, on_delete=models.CASCADE, related_name="tries")
     number = models.PositiveSmallIntegerField(_("try"), help_text=_("1 is the first."))
@@ -105,9 +105,9 @@ class DeliveryAttempt(models.Model):
 
 
 class IdempotencyKey(models.Model):
-    """A member's own key for one create: the same key again gives the same prediction for 24 hours.
+    """A member's own key for one create: for 24 hours the same key returns the same prediction.
 
-    Of each member of an organisation apart: two of them may choose the same one.
+    Unique by account and user: two members of an organisation may choose the same key.
     """
 
     account = models.ForeignKey("accounts.Account", on_delete=models.PROTECT, related_name="+")
@@ -132,10 +132,10 @@ class IdempotencyKey(models.Model):
 
 
 class UnansweredCreate(models.Model):
-    """A create of a client that repeats by itself, kept until its answer was delivered.
+    """A create whose answer has not been delivered yet, by a client that retries automatically.
 
-    Such a client says with each repeat that it is one, but not of what: the same member, account and body, and
-    an answer that never arrived, tell it. Rows go when the answer has gone out, or by age.
+    Such a client marks its retries as retries, but not of which request: a retry is recognised by the same member,
+    account and body, and an answer that never arrived. Rows go when the answer has been sent, or by age.
     """
 
     account = models.ForeignKey(
@@ -164,7 +164,7 @@ class UnansweredCreate(models.Model):
 
 
 class AccountUsage(models.Model):
-    """What an account takes up now: bytes that are stored for it, and predictions that have not ended.
+    """What an account takes up now: bytes stored for it, and predictions that have not ended.
 
     Written by `predictions.submit.quotas` alone; the audit compares it with the rows that it sums up.
     """
@@ -206,7 +206,7 @@ class AccountUsage(models.Model):
 
 
 class Beat(models.Model):
-    """The last sign of life of one process, by kind and instance. `/health` asks for one fresh beat of each kind."""
+    """The last heartbeat of one process, by kind and instance. `/health` wants a fresh one of each kind."""
 
     kind = models.CharField(_("kind"), max_length=32)
     instance = models.CharField(_("instance"), max_length=64)

@@ -1,4 +1,7 @@
-"""Who posts what next, and what became of it. A claim is a lease: who dies with one leaves it due again."""
+"""Claiming webhook deliveries and recording attempts.
+
+A claim is a lease: when its worker dies, the delivery is due again.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +34,7 @@ from predictions.webhooks import outbox, signatures, signing_secrets
 log = structlog.get_logger(__name__)
 
 WAITS_S = (0, 5, 30, 120, 600, 1800, 7200, 21600)
-"""Before each try of `start` and `completed`; others are tried once."""
+"""Seconds before each attempt of `start` and `completed`; other events are attempted once."""
 JITTER = 0.2
 MAX_RETRY_AFTER_S = 21600.0
 LEASE_S = 30.0
@@ -70,17 +73,17 @@ _DELIVERED = PreparedWrite(
     claim=str,
     code=int,
 )
-_LAST_TRY = Prepared(
+_LAST_ATTEMPT = Prepared(
     lambda delivery: DeliveryAttempt.objects.filter(delivery_id=delivery).order_by("-number")[:1],
     delivery=int,
 )
-_TRY = PreparedInsert(DeliveryAttempt)
+_INSERT_ATTEMPT = PreparedInsert(DeliveryAttempt)
 _ORIGIN = re.compile(r"(?:[^:/?#]*://[^/?#]*)?")
 
 
 @dataclass(frozen=True)
 class Claimed:
-    """A delivery in this worker's hands, with all that its try needs."""
+    """A delivery claimed by this worker, with all that its attempt needs."""
 
     delivery: Delivery
     claim: str
@@ -95,9 +98,9 @@ class Claimed:
 
 
 class _Room:
-    """What is under way, by account and by receiver, whoever posts it.
+    """What is under way, by account and by receiver, whichever process posts it.
 
-    Of one prediction nothing is told while something else of it is being told: else its end might overtake a log line.
+    Of one prediction only one event is posted at a time: else its `completed` might overtake a `logs`.
     """
 
     def __init__(self, under_way: Iterable[tuple[int, str, int | None]]) -> None:
@@ -124,40 +127,44 @@ class _Room:
         )
 
     def full(self) -> Q:
-        """What cannot be taken, as a condition: so that a long row of it hides nobody who stands behind."""
-        found = Q(account_id__in=[one for one, number in self.accounts.items() if number >= PER_ACCOUNT])
-        found |= Q(prediction_id__in=self.predictions)
+        """What cannot be taken, as a condition, so that a backlog of it does not hide deliveries queued behind it."""
+        blocked = Q(
+            account_id__in=[
+                account_id for account_id, number in self.accounts.items() if number >= PER_ACCOUNT
+            ]
+        )
+        blocked |= Q(prediction_id__in=self.predictions)
         for host, number in self.hosts.items():
             if number >= PER_HOST:
-                found |= _at(host)
+                blocked |= _at(host)
         for (account_id, host), number in self.pairs.items():
             if number >= PER_ACCOUNT_AND_HOST:
-                found |= Q(account_id=account_id) & _at(host)
-        return found
+                blocked |= Q(account_id=account_id) & _at(host)
+        return blocked
 
 
 def claim_due(most: int = 16) -> list[Claimed]:
-    """Claim what is due, oldest first, with room for one receiver and for one account kept small."""
+    """Claim what is due, oldest first, at most `most` and within the limits per account and per receiver."""
     if most <= 0 or not is_due():
         return []
     with transaction.atomic():
-        taken = _take(most)
-    rows = Delivery.objects.filter(pk__in=taken).select_related(
+        claims = _take(most)
+    rows = Delivery.objects.filter(pk__in=claims).select_related(
         "account", "prediction__model", "prediction__version", "prediction__user"
     )
     rows = rows.defer(*(f"prediction__version__{name}" for name in queries.UNSHOWN))
-    ready = [_ready_or_none(row, taken[row.pk]) for row in rows if row.claim == taken[row.pk]]
-    return [one for one in ready if one is not None]
+    prepared = [_ready_or_none(row, claims[row.pk]) for row in rows if row.claim == claims[row.pk]]
+    return [delivery for delivery in prepared if delivery is not None]
 
 
 def _take(most: int) -> dict[int, str]:
-    """The claims of what was taken, by row."""
+    """Claim rows: their claims, by primary key."""
     owed = Delivery.objects.filter(state=Delivery.State.OWED).annotate(target=target())
     soon = owed.filter(due_at__gt=Now(), due_at__lte=after(LEASE_S + 1)).exclude(claim="")
-    room, taken = _Room(soon.values_list("account_id", "target", "prediction_id")), dict[int, str]()
+    room, claims = _Room(soon.values_list("account_id", "target", "prediction_id")), dict[int, str]()
     due = owed.filter(due_at__lte=Now()).order_by("due_at", "pk")
     for _ in range(_PASSES):
-        # What is taken is due no more; what is full is asked for no more: each pass sees others.
+        # Claimed rows are no longer due and full receivers are excluded, so each pass reads different rows.
         seen = due.exclude(room.full()).values_list(
             "pk", "claim", "attempts", "account_id", "target", "prediction_id"
         )
@@ -167,31 +174,31 @@ def _take(most: int) -> dict[int, str]:
                 _give_up(pk, claim)
                 continue
             host = origin(url)
-            if len(taken) < most and room.has(account_id, host, prediction_id):
+            if len(claims) < most and room.has(account_id, host, prediction_id):
                 token = _claim(pk, claim)
                 if token:
-                    taken[pk] = token
+                    claims[pk] = token
                     room.take(account_id, host, prediction_id)
-        if len(taken) >= most or len(rows) < most * 2:
+        if len(claims) >= most or len(rows) < most * 2:
             break
-    return taken
+    return claims
 
 
 def _give_up(pk: int, before: str) -> None:
-    """It cost its worker at every try: one like that must not go on for ever."""
-    mine = Delivery.objects.filter(pk=pk, claim=before, state=Delivery.State.OWED, due_at__lte=Now())
-    if mine.update(claim="", state=Delivery.State.GIVEN_UP, answer_note=UNKNOWN):
-        _note_try(pk, None, UNKNOWN, 0)
+    """Give up a delivery whose worker died at every attempt: it must not go on for ever."""
+    rows = Delivery.objects.filter(pk=pk, claim=before, state=Delivery.State.OWED, due_at__lte=Now())
+    if rows.update(claim="", state=Delivery.State.GIVEN_UP, answer_note=UNKNOWN):
+        _record_attempt(pk, None, UNKNOWN, 0)
 
 
 def _claim(pk: int, before: str) -> str:
-    """Take one: its new claim, or nothing where somebody was faster. Moving the time forward is the lease."""
+    """Claim one: its new claim, or "" where another worker was faster. Moving `due_at` forward is the lease."""
     token = secrets.token_hex(16)
     if not _CLAIM.run(pk=pk, before=before, token=token):
         return ""
     if before:
-        # Whoever had it is gone. That try is told too: the receiver may have seen it.
-        _note_try(pk, None, UNKNOWN, 0)
+        # The previous worker died. Its attempt is recorded too: the receiver may have got it.
+        _record_attempt(pk, None, UNKNOWN, 0)
     return token
 
 
@@ -202,7 +209,7 @@ def _ready_or_none(row: Delivery, claim: str) -> Claimed | None:
             return None
         return _ready(row, claim)
     except Exception:
-        # It is leased, so it steps aside for a while: one that cannot be rendered stops no other.
+        # It stays leased, so it is out of the way for a while: one that cannot be rendered blocks no other.
         log.exception("delivery_not_ready", message=row.message_id)
         return None
 
@@ -225,11 +232,11 @@ def _ready(row: Delivery, claim: str) -> Claimed:
 
 
 def delivered(one: Claimed, code: int, *, took_ms: int = 0) -> None:
-    """The receiver has it."""
+    """Record a successful attempt."""
     with transaction.atomic():
-        # Also where it was dropped meanwhile: that it arrived is the truth.
+        # Also where it was dropped meanwhile: it did arrive.
         if _DELIVERED.run(pk=one.delivery.pk, claim=one.claim, code=code):
-            _note_try(one.delivery.pk, code, "", took_ms, one.began_at)
+            _record_attempt(one.delivery.pk, code, "", took_ms, one.began_at)
 
 
 def failed(
@@ -241,7 +248,7 @@ def failed(
     wait_s: float | None = None,
     took_ms: int = 0,
 ) -> None:
-    """It did not arrive: tried again where that may help and tries are left, else given up, and kept to be seen."""
+    """Record a failed attempt: retried where that may help and attempts are left, else given up. The row is kept."""
     row, note = one.delivery, note[:300]
     values: dict[str, Any] = {"answer_code": code, "answer_note": note}
     if retry and row.event in outbox.LASTING and row.attempts < len(WAITS_S):
@@ -251,26 +258,26 @@ def failed(
     with transaction.atomic():
         if not Delivery.objects.filter(pk=row.pk, claim=one.claim).update(claim=""):
             return
-        _note_try(row.pk, code, note, took_ms, one.began_at)
+        _record_attempt(row.pk, code, note, took_ms, one.began_at)
         Delivery.objects.filter(pk=row.pk, state=Delivery.State.OWED).update(**values)
         if code == 410 and row.prediction_id is not None:
-            # The prediction is about to forget the address; whoever looks at the log still wants to know it.
+            # Answer 410 makes the prediction forget its webhook; the log still shows the URL.
             Delivery.objects.filter(prediction_id=row.prediction_id, url="").update(url=one.url)
 
 
-def _wait(tries: int, asked_s: float | None) -> float:
-    """Seconds until the next try after so many: as the receiver asked, else by the plan."""
+def _wait(attempts: int, asked_s: float | None) -> float:
+    """Seconds until the next attempt: as the receiver asked, else by `WAITS_S` with jitter."""
     if asked_s is not None:
         return min(max(asked_s, 1.0), MAX_RETRY_AFTER_S)
-    return WAITS_S[tries] * random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311
+    return WAITS_S[attempts] * random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311
 
 
-def _note_try(
+def _record_attempt(
     delivery_id: int, code: int | None, note: str, took_ms: int, at: datetime | None = None
 ) -> None:
-    """Keep what became of a try, which began `at`, now where that is not known. Inside a transaction."""
-    last = _LAST_TRY.first(delivery=delivery_id)
-    tried = DeliveryAttempt(
+    """Record an attempt, which began `at`, or now where that is unknown. Inside a transaction."""
+    last = _LAST_ATTEMPT.first(delivery=delivery_id)
+    attempt = DeliveryAttempt(
         delivery_id=delivery_id,
         number=(last.number if last else 0) + 1,
         answer_code=code,
@@ -278,28 +285,28 @@ def _note_try(
         took_ms=took_ms,
         **({} if at is None else {"at": at}),
     )
-    with batch() as alone:
-        alone.send(_TRY.statement(tried))
+    with batch() as pipeline:
+        pipeline.send(_INSERT_ATTEMPT.statement(attempt))
 
 
 def is_due() -> bool:
-    """Whether anything waits to be delivered now. While webhooks are switched off all of it stays owed."""
+    """Whether any delivery is due now. While webhooks are switched off, all of them stay owed."""
     if not feature_flags.is_on("webhooks"):
         return False
     return Delivery.objects.filter(state=Delivery.State.OWED, due_at__lte=Now()).exists()
 
 
 def target() -> Any:
-    """The address of a delivery, in a query: its own, else that of its prediction."""
+    """Query expression for a delivery's URL: its own, else that of its prediction."""
     empty = Value("", output_field=TextField())
     return Coalesce(NullIf(F("url"), empty), F("prediction__webhook"), empty)
 
 
 def origin(url: str) -> str:
-    """Scheme and place of an address, as they are written: what counts as one receiver."""
+    """Scheme and authority of a URL as written: this identifies one receiver."""
     return _ORIGIN.match(url).group()  # type: ignore[union-attr]  # it matches nothing at least
 
 
 def _at(host: str) -> Q:
-    """The addresses of one receiver, as a condition."""
+    """Condition for the URLs of one receiver."""
     return Q(target=host) | Q(target__startswith=f"{host}/") | Q(target__startswith=f"{host}?")

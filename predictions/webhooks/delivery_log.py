@@ -1,4 +1,4 @@
-"""The log of deliveries: who looks for what, and until when it is kept."""
+"""Log of webhook deliveries: an account's entries, one entry with its attempts, pruning by age."""
 
 from __future__ import annotations
 
@@ -15,10 +15,11 @@ from predictions.models import Delivery
 from predictions.webhooks import delivery_claims
 
 PRUNED_AT_ONCE = 1000
+"""Rows that one call of `prune` deletes at most."""
 
 
 class _Bytes(Func):
-    """The size of a text in UTF-8."""
+    """Size of a text in bytes of UTF-8."""
 
     output_field = IntegerField()
 
@@ -32,9 +33,9 @@ class _Bytes(Func):
 def entries(
     account: Account | int, *, state: str = "", event: str = "", prediction: str = ""
 ) -> QuerySet[Delivery]:
-    """The deliveries of an account (or of its id), without their bodies.
+    """Deliveries of an account (or of its id), filtered, without their bodies.
 
-    `target` is the address, `size` that of the body in bytes.
+    `target` is the URL, `size` that of the body in bytes.
     """
     rows = (
         Delivery.objects.filter(account=account)
@@ -42,8 +43,8 @@ def entries(
         .select_related("prediction")
         .only(*_COLUMNS, "prediction__public_id")
     )
-    wanted = {"state": state, "event": event, "prediction__public_id": prediction}
-    return rows.filter(**{name: value for name, value in wanted.items() if value})
+    filters = {"state": state, "event": event, "prediction__public_id": prediction}
+    return rows.filter(**{name: value for name, value in filters.items() if value})
 
 
 _COLUMNS = (
@@ -53,25 +54,25 @@ _COLUMNS = (
 
 
 def own(account: Account, message_id: str) -> Delivery:
-    """One of the account's deliveries, with its body and tries; Http404 for another's and for none."""
+    """One of the account's deliveries, with body and attempts. Http404 for an unknown one and another account's."""
     rows = Delivery.objects.filter(account=account, message_id=message_id)
-    found = (
+    delivery = (
         rows.annotate(target=delivery_claims.target(), size=_Bytes("body"))
         .select_related("prediction")
         .prefetch_related("tries")
         .first()
     )
-    if found is None:
+    if delivery is None:
         raise Http404
-    return found
+    return delivery
 
 
 def prune() -> int:
-    """Forget what is older than the log goes back, the oldest first and not too many at once. Returns how many."""
+    """Delete entries older than `DELIVERIES_KEPT` days, the oldest first, in bounded batches. Returns how many."""
     before = timezone.now() - timedelta(days=settings.DELIVERIES_KEPT)
     settled = Delivery.objects.exclude(state=Delivery.State.OWED)
     oldest = settled.order_by("pk").values_list("pk", "created_at")[:PRUNED_AT_ONCE]
-    gone = [pk for pk, made in oldest if made < before]
-    # The rows are chosen again by what they are now: one that was asked for again meanwhile stays.
-    Delivery.objects.filter(pk__in=gone).exclude(state=Delivery.State.OWED).delete()
-    return len(gone)
+    expired = [pk for pk, created_at in oldest if created_at < before]
+    # The state is asked again in the DELETE: a delivery that was resent meanwhile stays.
+    Delivery.objects.filter(pk__in=expired).exclude(state=Delivery.State.OWED).delete()
+    return len(expired)

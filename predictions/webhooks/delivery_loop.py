@@ -1,7 +1,7 @@
-"""One asyncio loop that posts webhooks to strangers' servers, each on its own: nobody waits for the slowest.
+"""asyncio loop that posts webhooks, each in its own task, so that a slow receiver delays no other.
 
-What is due is claimed again and again while others are still under way; `delivery.rounds` keeps the room of one account
-and of one receiver small. A post that its process does not live to report is due again when its lease ends.
+Due deliveries are claimed continually while others are under way; `delivery_claims` limits how many go to one account
+or one receiver at once. A post whose process dies before recording it is due again when its lease ends.
 """
 
 from __future__ import annotations
@@ -38,17 +38,19 @@ T = TypeVar("T")
 Ask = Callable[[Callable[[], T]], "asyncio.Future[T]"]
 
 TICK_S = 0.2
-"""The sleep while something is due for which there is no room."""
+"""Sleep in seconds while something is due but no slot is free for it."""
 BREATH_S = 0.01
 AT_ONCE = 64
 NAMES_AT_ONCE = 32
 READ_AT_MOST = 16 * 1024
 SWITCH_S = 0.0005
-"""Seconds for which one thread computes while another waits. With Python's own 5 ms the loop would wait so long after
-each of its system calls while the database's thread prepares what is next.
+"""Interpreter thread switch interval in seconds.
+
+With Python's default of 5 ms the loop would wait that long after each of its system calls while the database thread
+computes.
 """
 LAST_WORDS_S = 4.0
-"""Seconds that what is under way has left when the process is told to stop."""
+"""Seconds that posts under way get to finish when the process is told to stop."""
 _ERRORS = (*http_client.TROUBLES, ValueError)
 
 
@@ -61,20 +63,23 @@ class _Outcome:
 
 
 def run(stop: threading.Event, due: NextDue | None = None, signs: Heartbeats | None = None) -> None:
-    """Post what is due until `stop` is set. A round that breaks is logged and the next one tries again.
+    """Post due deliveries until `stop` is set. A round that raises is logged, and the next one tries again.
 
-    `due` and `signs` are those of its process, where it shares it with others.
+    `due` and `signs` are the process's own, where it shares them with other loops.
     """
     asyncio.run(_Poster(stop, due, signs).run())
 
 
 def work_off() -> None:
-    """Post what is due, and what becomes due meanwhile, until nothing is under way. For tests and by hand."""
+    """Post due deliveries, including those that become due meanwhile, until nothing is under way.
+
+    For tests and by hand.
+    """
     asyncio.run(_Poster(None).run())
 
 
 class _Poster:
-    """The loop. Without `stop` it ends as soon as there is nothing to do."""
+    """The delivery loop. Without `stop` it ends as soon as nothing is due or under way."""
 
     def __init__(
         self, stop: threading.Event | None, due: NextDue | None = None, signs: Heartbeats | None = None
@@ -85,13 +90,13 @@ class _Poster:
         self._flying: set[asyncio.Task[None]] = set()
         self._alarm: Alarm | None = None
         self._changed = 0.0
-        """When this loop last wrote when a delivery is due."""
+        """Monotonic time at which this loop last changed when a delivery is due."""
 
     async def run(self) -> None:
-        # One thread with one connection for everything that asks the database.
+        # One thread with one connection for all database access.
         with _switching(SWITCH_S), ThreadPoolExecutor(1, thread_name_prefix="poster-db") as database:
             loop = asyncio.get_running_loop()
-            # Names are looked up in threads: enough of them that a few names that hang hold up no other.
+            # Names are resolved in threads: enough of them that a few that hang delay no other.
             loop.set_default_executor(ThreadPoolExecutor(NAMES_AT_ONCE, thread_name_prefix="poster-names"))
 
             def ask(function: Callable[[], Any]) -> asyncio.Future[Any]:
@@ -114,7 +119,7 @@ class _Poster:
         is_due = True
         try:
             while not stop.is_set():
-                # Before anything is asked: what is hinted from now on may be too late for the answer.
+                # Before the query: a wake-up from now on may come too late for its result.
                 alarm.set(soonest=BREATH_S)
                 try:
                     began = await self._step(ask, alarm, is_due=is_due)
@@ -126,7 +131,7 @@ class _Poster:
                     alarm.sooner(TICK_S)
                 if began:
                     await self._until_room()
-                # Of those that were due more are left, in all likelihood.
+                # Where deliveries were due, more probably are.
                 is_due = began or await alarm.wait()
         finally:
             self._alarm = None
@@ -135,7 +140,10 @@ class _Poster:
             await asyncio.wait(self._flying, timeout=LAST_WORDS_S)
 
     async def _step(self, ask: Ask[Any], alarm: Alarm, *, is_due: bool) -> bool:
-        """Start what is due and has room. Whether there was anything; where not, the alarm is put to when there is."""
+        """Start posting what is due and has a free slot: whether anything was.
+
+        If not, the alarm is set to the next due time.
+        """
         if self._signs.note("poster"):
             await ask(self._signs.write)
         if is_due:
@@ -144,7 +152,8 @@ class _Poster:
             return True
         seconds = await self._seconds(ask, alarm)
         if seconds <= 0:
-            # It may wait for one of those under way, each of which rings when it is done; or for what is switched off.
+            # It may wait for one under way, each of which sets the alarm when done; or webhooks are
+            # switched off.
             seconds = TICK_S if self._flying else alarm.longest()
         alarm.sooner(seconds)
         return False
@@ -159,11 +168,11 @@ class _Poster:
         if room <= 0:
             return True
         claimed = await ask(lambda: delivery_claims.claim_due(room))
-        for one in claimed:
-            task = asyncio.create_task(_deliver(one, ask))
+        for delivery in claimed:
+            task = asyncio.create_task(_deliver(delivery, ask))
             self._flying.add(task)
             task.add_done_callback(self._landed)
-            # One by one: the first steps of many at once would keep the loop from those that are under way.
+            # One by one: the first steps of many tasks at once would starve those under way.
             await asyncio.sleep(0)
         return bool(claimed)
 
@@ -174,7 +183,7 @@ class _Poster:
             self._alarm.sooner(BREATH_S)
 
     async def _until_room(self) -> None:
-        """Until somebody is done and has left room, a tick at most."""
+        """Wait until a task has ended and left a free slot, one tick at most."""
         if self._flying:
             await asyncio.wait(self._flying, timeout=TICK_S, return_when=asyncio.FIRST_COMPLETED)
             await asyncio.sleep(BREATH_S)
@@ -182,7 +191,7 @@ class _Poster:
 
 @contextlib.contextmanager
 def _switching(seconds: float) -> Iterator[None]:
-    """Threads of this process take turns that often inside the block."""
+    """Set the interpreter's thread switch interval inside the block."""
     before = sys.getswitchinterval()
     sys.setswitchinterval(seconds)
     try:
@@ -191,34 +200,39 @@ def _switching(seconds: float) -> Iterator[None]:
         sys.setswitchinterval(before)
 
 
-async def _deliver(one: Claimed, ask: Ask[Any]) -> None:
-    with request_ids.bound(one.headers.get(request_ids.HEADER, "")):
+async def _deliver(claimed: Claimed, ask: Ask[Any]) -> None:
+    with request_ids.bound(claimed.headers.get(request_ids.HEADER, "")):
         try:
-            outcome = await _post(one)
+            outcome = await _post(claimed)
             context = contextvars.copy_context()
-            await ask(lambda: context.run(retry.run, lambda: _report(one, outcome)))
+            await ask(lambda: context.run(retry.run, lambda: _report(claimed, outcome)))
         except Exception:
-            # Its lease ends and it is tried again; one that breaks stops no other.
-            log.exception("delivery_broke", message=one.delivery.message_id)
+            # Its lease ends and it is tried again; one that raises stops no other.
+            log.exception("delivery_broke", message=claimed.delivery.message_id)
             await ask(close_old_connections)
 
 
-async def _post(one: Claimed) -> _Outcome:
+async def _post(claimed: Claimed) -> _Outcome:
     began, limit = time.monotonic(), float(settings.WEBHOOK_TIMEOUT)
     try:
-        code, location, wait = await _send(one, limit)
+        code, location, wait = await _send(claimed, limit)
     except _ERRORS as error:
         return _Outcome(None, failure_reasons.for_error(error, limit), took_ms=_since(began))
     retry_after_s = failure_reasons.retry_after(wait)
     return _Outcome(
-        code, failure_reasons.for_answer(code, one.url, location, retry_after_s), retry_after_s, _since(began)
+        code,
+        failure_reasons.for_answer(code, claimed.url, location, retry_after_s),
+        retry_after_s,
+        _since(began),
     )
 
 
-async def _send(one: Claimed, limit: float) -> tuple[int, str, str]:
-    """Code, `Location` and `Retry-After` of the answer. Raises `_ERRORS`."""
+async def _send(claimed: Claimed, limit: float) -> tuple[int, str, str]:
+    """Status code, `Location` and `Retry-After` of the answer. Raises `_ERRORS`."""
     async with asyncio.timeout(limit), user_urls.http_client_for_users(timeout_s=limit) as client:
-        request = client.build_request("POST", one.url, content=one.body.encode(), headers=one.headers)
+        request = client.build_request(
+            "POST", claimed.url, content=claimed.body.encode(), headers=claimed.headers
+        )
         answer = await client.send(request, stream=True)
         try:
             await _drain(answer)
@@ -228,7 +242,7 @@ async def _send(one: Claimed, limit: float) -> tuple[int, str, str]:
 
 
 async def _drain(answer: http_client.Response) -> None:
-    """A little of the body, so that a receiver that writes one sees no broken connection; never all of a large one."""
+    """Read the answer's body up to `READ_AT_MOST`, so that a receiver that writes one sees no broken connection."""
     size = 0
     async for chunk in answer.aiter_raw():
         size += len(chunk)
@@ -236,26 +250,26 @@ async def _drain(answer: http_client.Response) -> None:
             return
 
 
-def _report(one: Claimed, outcome: _Outcome) -> None:
+def _report(claimed: Claimed, outcome: _Outcome) -> None:
     code = outcome.code
     if code is not None and 200 <= code < 300:
-        delivery_claims.delivered(one, code, took_ms=outcome.took_ms)
+        delivery_claims.delivered(claimed, code, took_ms=outcome.took_ms)
         log.info(
-            "webhook_delivered", message=one.delivery.message_id, of=one.delivery.event, code=code,
+            "webhook_delivered", message=claimed.delivery.message_id, of=claimed.delivery.event, code=code,
             ms=outcome.took_ms,
         )  # fmt: skip
         return
     delivery_claims.failed(
-        one,
+        claimed,
         code=code,
         note=outcome.note,
         retry=code is None or code in {408, 429} or code >= 500,
         wait_s=outcome.retry_after_s if code in {429, 503} else None,
         took_ms=outcome.took_ms,
     )
-    if code == 410 and one.delivery.prediction_id is not None:
-        lifecycle.turn_webhook_off(one.delivery.prediction_id)
-    log.info("webhook_not_delivered", message=one.delivery.message_id, code=code, note=outcome.note)
+    if code == 410 and claimed.delivery.prediction_id is not None:
+        lifecycle.turn_webhook_off(claimed.delivery.prediction_id)
+    log.info("webhook_not_delivered", message=claimed.delivery.message_id, code=code, note=outcome.note)
 
 
 def _since(began: float) -> int:

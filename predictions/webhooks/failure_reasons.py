@@ -1,4 +1,4 @@
-"""Why a try did not arrive, in one sentence for people: what is fixed first, what differs behind a colon."""
+"""Why a webhook attempt failed, as one sentence: a translatable reason, then details behind a colon."""
 
 from __future__ import annotations
 
@@ -37,31 +37,31 @@ _HOST_SHOWN = 100
 
 
 def display(note: str) -> str:
-    """A note in the reader's language."""
-    words, _colon, detail = note.partition(": ")
+    """A stored reason in the reader's language."""
+    reason, _colon, detail = note.partition(": ")
     if not detail:
-        return gettext(words) if words else ""
-    return gettext("%(words)s: %(detail)s") % {"words": gettext(words), "detail": detail}
+        return gettext(reason) if reason else ""
+    return gettext("%(words)s: %(detail)s") % {"words": gettext(reason), "detail": detail}
 
 
 def for_error(error: BaseException, limit_s: float) -> str:
-    """The sentence for what the client raised. `limit_s`: the seconds that a try may take."""
+    """The reason for an exception of the HTTP client. `limit_s`: the seconds that an attempt may take."""
     chain = list(tracebacks.chain(error))
-    for one in chain:
-        if isinstance(one, ssl.SSLCertVerificationError):
-            return f"{CERTIFICATE}: {one.verify_message or 'unknown reason'}"
-        if isinstance(one, ssl.SSLError):
-            return f"{TLS}: {(one.reason or 'unknown reason').replace('_', ' ').lower()}"
+    for cause in chain:
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return f"{CERTIFICATE}: {cause.verify_message or 'unknown reason'}"
+        if isinstance(cause, ssl.SSLError):
+            return f"{TLS}: {(cause.reason or 'unknown reason').replace('_', ' ').lower()}"
     if isinstance(error, http_client.ConnectTimeout):
         return NO_CONNECTION
     if isinstance(error, TimeoutError | http_client.TimeoutException):
         return f"{NO_ANSWER}: {limit_s:g} s"
-    for one in chain:
-        if str(one) in {INNER, NO_NAME}:
-            return str(one)
-        if isinstance(one, OSError) and one.errno == errno.ECONNREFUSED:
+    for cause in chain:
+        if str(cause) in {INNER, NO_NAME}:
+            return str(cause)
+        if isinstance(cause, OSError) and cause.errno == errno.ECONNREFUSED:
             return REFUSED
-        if isinstance(one, OSError) and one.errno in _UNREACHABLE:
+        if isinstance(cause, OSError) and cause.errno in _UNREACHABLE:
             return UNREACHABLE
     return _of_kind(error)
 
@@ -80,7 +80,7 @@ def _of_kind(error: BaseException) -> str:
 
 
 def for_answer(code: int, url: str, location: str, retry_after_s: float | None) -> str:
-    """The sentence for an answer; empty for 2xx. `location` is hostile text, of which its host is shown."""
+    """The reason for an answer's status; empty for 2xx. Of `location`, untrusted text, only the host is shown."""
     if 200 <= code < 300:
         return ""
     if 300 <= code < 400:
@@ -95,7 +95,7 @@ def for_answer(code: int, url: str, location: str, retry_after_s: float | None) 
 
 
 def retry_after(text: str) -> float | None:
-    """Seconds from a `Retry-After` header, a number or a date; None for anything else."""
+    """Seconds of a `Retry-After` header, which is a number or a date; None for anything else."""
     text = text.strip()[:60]
     if text.isascii() and text.isdigit():
         return float(text[:9])

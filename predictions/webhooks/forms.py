@@ -10,7 +10,7 @@ from predictions.webhooks import manual_delivery
 
 
 class TestEventForm(forms.Form):
-    """Where a test event goes, and of which kind."""
+    """URL and kind of a test event."""
 
     __test__ = False
     url = forms.CharField(
@@ -29,12 +29,12 @@ class TestEventForm(forms.Form):
     )
 
     def clean_url(self) -> str:
-        """Refuse what no webhook may go to."""
+        """Refuse URLs that webhooks may not go to."""
         url = str(self.cleaned_data["url"])
         if user_urls.objection(url):
             raise forms.ValidationError(_("Give an http(s) address on the public network."))
         return url
 
     def clean_event(self) -> str:
-        """Where none was chosen, the end."""
+        """`completed` where no event was chosen."""
         return self.cleaned_data["event"] or "completed"

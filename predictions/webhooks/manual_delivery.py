@@ -1,4 +1,4 @@
-"""What people ask for by hand: an event once more, or one to try a receiver with. Both go the way of all others."""
+"""Webhooks sent by hand: sending a delivery again, and test events. Both are posted like all others."""
 
 from __future__ import annotations
 
@@ -30,26 +30,27 @@ TESTED = ("start", "output", "logs", "completed")
 
 
 class CannotSend(Exception):
-    """Nothing is sent; the message says why, in words for the user."""
+    """Nothing is sent; the message says why, for the user."""
 
 
 class TooManyTests(CannotSend):
-    """The account asked for as many test events as one may in an hour; `wait_s` seconds later it may have another."""
+    """The account has reached its limit of test events per hour; the next is allowed in `wait_s` seconds."""
 
-    def __init__(self, words: str, wait_s: int) -> None:
+    def __init__(self, message: str, wait_s: int) -> None:
         self.wait_s = wait_s
-        super().__init__(words)
+        super().__init__(message)
 
 
 def resend(delivery: Delivery) -> None:
-    """Owe it once more: the same message and body, a fresh round of tries, at once. Raises CannotSend.
+    """Owe a delivery again, at once: same message id and body, with all attempts anew. Raises CannotSend.
 
-    Of several who ask at the same time one is heard; the others learn that it is owed already.
+    Of concurrent calls one takes effect; the others raise, because it is owed already.
     """
     _refuse_suspended(delivery.account)
     if not outbox.address_of(delivery):
         raise CannotSend(_("Its address is not known any more."))
-    # Owed and waiting for its next try it may be brought forward; due already or being sent it is left alone.
+    # One that waits for its next attempt may be brought forward; one that is due or being posted is left
+    # alone.
     where = ~Q(state=Delivery.State.OWED) | Q(claim="", due_at__gt=Now())
     rows = Delivery.objects.filter(where, pk=delivery.pk, resent__lt=RESENT_AT_MOST)
     try:
@@ -72,7 +73,7 @@ def resend(delivery: Delivery) -> None:
 
 
 def send_test(account: Account, url: str, event: str, origin: str) -> Delivery:
-    """Owe a made-up event of one try to an address that was checked. `origin` is ours, `https://host`.
+    """Owe a test event, attempted once, to a URL that was validated. `origin` is ours, `https://host`.
 
     Raises CannotSend, TooManyTests among them.
     """
@@ -82,17 +83,17 @@ def send_test(account: Account, url: str, event: str, origin: str) -> Delivery:
     )
     times = list(recent.order_by("-created_at").values_list("created_at", flat=True)[:TESTS_AN_HOUR])
     if len(times) == TESTS_AN_HOUR:
-        # When the earliest of these is an hour old.
-        left = math.ceil((times[-1] + timedelta(hours=1) - timezone.now()).total_seconds())
+        # Until the oldest of these is an hour old.
+        wait_s = math.ceil((times[-1] + timedelta(hours=1) - timezone.now()).total_seconds())
         raise TooManyTests(
             _("There were %(limit)s test events within an hour; wait a little.") % {"limit": TESTS_AN_HOUR},
-            max(1, left),
+            max(1, wait_s),
         )
     body = json.dumps(example(event, origin), ensure_ascii=False)
-    made = Delivery.objects.create(account=account, event=Delivery.Event.TEST, url=url, body=body)
+    delivery = Delivery.objects.create(account=account, event=Delivery.Event.TEST, url=url, body=body)
     wakeups.send_on_commit(wakeups.DELIVERIES)
-    made.refresh_from_db()
-    return made
+    delivery.refresh_from_db()
+    return delivery
 
 
 def _refuse_suspended(account: Account) -> None:
@@ -102,9 +103,9 @@ def _refuse_suspended(account: Account) -> None:
 
 
 def example(event: str, origin: str) -> dict[str, Any]:
-    """A prediction that never was, of the shape that `event` tells of. It says so itself: `darkroom.test` is true.
+    """A made-up prediction of the shape that `event` has, marked as such by `darkroom.test`.
 
-    Written out, not rendered: predictions are made where their money is held, and nowhere else.
+    Written out, not rendered from a row: predictions are created together with their hold, and nowhere else.
     """
     now, addresses, public_id = timezone.now(), Addresses(origin, "/v1"), "test" + new_public_id()[4:]
     ended = event == "completed"
@@ -115,7 +116,7 @@ def example(event: str, origin: str) -> dict[str, Any]:
         "version": "0" * 64,
         "input": {"prompt": "A test event of Darkroom: nothing was made and nothing is charged"},
         "logs": "" if event == "start" else "Using seed: 7\n",
-        # An address that can be read, as those of real outputs can.
+        # A URL that can be fetched, like those of real outputs.
         "output": [addresses.own(static("icons/mark.svg"))] if event in {"output", "completed"} else None,
         "data_removed": False,
         "error": None,

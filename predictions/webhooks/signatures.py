@@ -1,4 +1,4 @@
-"""Signatures of webhooks after Standard Webhooks, by its own library. Pure."""
+"""Webhook signatures by Standard Webhooks, with its own library. Pure functions."""
 
 from __future__ import annotations
 
@@ -12,18 +12,21 @@ SECRET_BYTES = 32
 
 
 def new_secret() -> str:
-    """`whsec_` and the standard Base64 of 32 random bytes whose text has neither `_` nor `-` (clients split there)."""
+    """`whsec_` and the standard Base64 of 32 random bytes.
+
+    That alphabet has neither `_` nor `-`, at which clients split.
+    """
     return "whsec_" + base64.b64encode(secrets.token_bytes(SECRET_BYTES)).decode()
 
 
 def headers(secret: str, message_id: str, body: str, at: datetime, *older: str) -> dict[str, str]:
-    """The three headers of one try. `at` is the moment of this try; `body` the very text that is sent.
+    """The three headers of one attempt at time `at`. `body` must be the very text that is sent.
 
-    `older` secrets sign too, behind the present one, while receivers are told of a change.
+    `older` secrets sign too, after the present one, while receivers change over.
     """
     at = at.astimezone(UTC)
     return {
         "webhook-id": message_id,
         "webhook-timestamp": str(int(at.timestamp())),
-        "webhook-signature": " ".join(Webhook(one).sign(message_id, at, body) for one in (secret, *older)),
+        "webhook-signature": " ".join(Webhook(key).sign(message_id, at, body) for key in (secret, *older)),
     }

@@ -1,4 +1,4 @@
-"""The secret that signs an account's webhooks: made when first asked for, changed without a receiver noticing."""
+"""Signing secret of an account's webhooks: made on first use, rotated without downtime for receivers."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from core.clock import Now
 from predictions.webhooks import signatures
 
 BOTH_FOR = timedelta(hours=24)
-"""How long webhooks carry the old signature beside the new one."""
+"""How long after a rotation webhooks carry the old secret's signature beside the new one's."""
 
 
 def secret_of(account: Account) -> str:
-    """The account's signing secret, made when it is first asked for and stable from then on."""
+    """The account's signing secret; made on first use and stable from then on."""
     if not account.webhook_secret:
         with transaction.atomic():
             Account.objects.filter(pk=account.pk, webhook_secret="").update(
@@ -28,26 +28,26 @@ def secret_of(account: Account) -> str:
 
 
 def older_of(account: Account) -> tuple[str, ...]:
-    """The secret before, while it still signs beside the present one."""
+    """The previous secret, while it still signs beside the present one; else empty."""
     until = old_until(account)
     return (account.webhook_secret_old,) if until is not None and until > timezone.now() else ()
 
 
 def old_until(account: Account) -> datetime | None:
-    """When the secret before stops, or stopped, to sign; None where there was none."""
+    """When the previous secret stops, or stopped, signing; None where there is none."""
     if not account.webhook_secret_old or account.webhook_secret_rotated_at is None:
         return None
     return account.webhook_secret_rotated_at + BOTH_FOR
 
 
 def rotate(account: Account) -> str:
-    """Change the secret, and give the new one. The old one signs beside it for a day more.
+    """Replace the secret and return the new one. The old one keeps signing beside it for `BOTH_FOR`.
 
-    Two changes at the same time are one: whoever comes second gets the other's new secret.
+    Concurrent rotations are one: whoever comes second gets the first one's new secret.
     """
-    seen = secret_of(account)
+    current = secret_of(account)
     with transaction.atomic():
-        Account.objects.filter(pk=account.pk, webhook_secret=seen).update(
+        Account.objects.filter(pk=account.pk, webhook_secret=current).update(
             webhook_secret_old=F("webhook_secret"),
             webhook_secret=signatures.new_secret(),
             webhook_secret_rotated_at=Now(),

@@ -1,4 +1,4 @@
-"""The page of webhooks: the secret, a test event, the log of deliveries with their tries, sending one again."""
+"""Webhook pages: signing secret, test events, the log of deliveries with their attempts, sending one again."""
 
 from __future__ import annotations
 
@@ -27,26 +27,28 @@ from predictions.webhooks import delivery_log, failure_reasons, manual_delivery,
 from predictions.webhooks.forms import TestEventForm
 
 PAGE = 30
+"""Deliveries on a page of the log."""
 BODY_SHOWN = 20_000
-"""Characters of a body that a page shows."""
+"""Characters of a body that a page shows at most."""
 ASKED_AT_MOST = 20
-"""How often a page asks by itself what became of a delivery."""
+"""How often a page polls the state of one delivery at most."""
 _SOON = timedelta(seconds=20)
+"""An owed delivery due within this time is polled."""
 _BADGES = {"owed": "warning", "delivered": "ok", "given_up": "danger", "dropped": ""}
 
 
 @dataclass(frozen=True)
 class Line:
-    """One delivery of the log, for the template."""
+    """One delivery of the log, as the template renders it."""
 
     row: Delivery
     target: str
     asked: int = 0
-    """How often the page asked for it by itself."""
+    """How often the page has polled it."""
 
     @property
     def host(self) -> str:
-        """The place of its address, which is what one looks for in a list."""
+        """Host of its URL, for the list."""
         try:
             return urlsplit(self.target).netloc.rpartition("@")[2][:80] or "–"
         except ValueError:
@@ -54,12 +56,12 @@ class Line:
 
     @property
     def badge(self) -> str:
-        """The colour of its state."""
+        """Badge colour of its state."""
         return _BADGES.get(self.row.state, "")
 
     @property
     def note(self) -> str:
-        """What happened last, in the reader's language."""
+        """The last attempt's result, in the reader's language."""
         return failure_reasons.display(self.row.answer_note)
 
     @property
@@ -68,12 +70,12 @@ class Line:
 
     @property
     def next_try(self) -> bool:
-        """Whether a try is planned for later, rather than about to happen."""
+        """Whether the next attempt lies in the future, rather than being imminent."""
         return self.is_owed and not self.row.claim and self.row.due_at > timezone.now()
 
     @property
     def asks_again(self) -> bool:
-        """Whether its state may change within seconds, so that it is worth asking again; not for ever."""
+        """Whether the page should poll again: its state may change within seconds. Limited by `ASKED_AT_MOST`."""
         return self.is_owed and self.row.due_at < timezone.now() + _SOON and self.asked < ASKED_AT_MOST
 
     @property
@@ -84,14 +86,16 @@ class Line:
 @require_safe
 @member_required
 def webhooks(request: HttpRequest) -> HttpResponse:
-    """Everything about the account's webhooks; `?state=`, `?event=`, `?prediction=` choose in the log."""
+    """The page of an account's webhooks; `?state=`, `?event=`, `?prediction=` filter the log."""
     context = _log(request)
     if _wants_fragment(request) and "before" in request.GET:
         return page(request, "webhooks/_delivery_rows.html", context)
-    return _whole(request, context)
+    return _full_page(request, context)
 
 
-def _whole(request: HttpRequest, context: dict[str, Any], *, status: int = 200, **more: Any) -> HttpResponse:
+def _full_page(
+    request: HttpRequest, context: dict[str, Any], *, status: int = 200, **more: Any
+) -> HttpResponse:
     context |= {"form": TestEventForm(), **_secret(account_of(request)), **more}
     return page(request, "webhooks/index.html", context, status=status)
 
@@ -99,25 +103,25 @@ def _whole(request: HttpRequest, context: dict[str, Any], *, status: int = 200, 
 def _log(request: HttpRequest) -> dict[str, Any]:
     filters = _filters(request)
     try:
-        found = pagination.page(
+        rows_page = pagination.page(
             delivery_log.entries(account_of(request), **filters), request.GET.get("before", ""), PAGE
         )
     except pagination.BadCursor:
         raise Http404 from None
     chosen = {name: value for name, value in filters.items() if value}
     return {
-        "lines": [_line(row) for row in found.rows],
-        "older": urlencode({**chosen, "before": found.next}) if found.next else "",
+        "lines": [_line(row) for row in rows_page.rows],
+        "older": urlencode({**chosen, "before": rows_page.next}) if rows_page.next else "",
         "filters": filters,
         "filtered": bool(chosen),
-        "without_prediction": urlencode({key: one for key, one in chosen.items() if key != "prediction"}),
+        "without_prediction": urlencode({key: value for key, value in chosen.items() if key != "prediction"}),
         "states": _choices("state", Delivery.State.choices, chosen),
-        "events": _choices("event", [(one, one) for one in Delivery.Event.values], chosen),
+        "events": _choices("event", [(value, value) for value in Delivery.Event.values], chosen),
     }
 
 
 def _filters(request: HttpRequest) -> dict[str, str]:
-    """The filters that make sense; the others are as if they had not been given."""
+    """The valid filters; invalid ones count as not given."""
     state, event = request.GET.get("state", ""), request.GET.get("event", "")
     prediction = request.GET.get("prediction", "")
     return {
@@ -130,7 +134,7 @@ def _filters(request: HttpRequest) -> dict[str, str]:
 
 
 def _choices(name: str, options: Any, chosen: dict[str, str]) -> list[dict[str, Any]]:
-    """Links that choose by one filter and keep the others."""
+    """Links that set one filter and keep the others."""
     others = {key: value for key, value in chosen.items() if key != name}
     rows: list[dict[str, Any]] = [
         {"label": _("All"), "query": urlencode(others), "current": name not in chosen}
@@ -149,24 +153,24 @@ def _secret(account: Account) -> dict[str, Any]:
 @member_required
 @sensitive_variables("key")
 def secret(request: HttpRequest) -> HttpResponse:
-    """The secret itself, once somebody asked to see it."""
-    account = _owned(request)
+    """The secret itself, on request."""
+    account = _managed_account(request)
     key = signing_secrets.secret_of(account)
-    return _unkept(_show_secret(request, key))
+    return _no_store(_show_secret(request, key))
 
 
 @require_POST
 @member_required
 @sensitive_variables("key")
 def rotate(request: HttpRequest) -> HttpResponse:
-    """Change the secret and show the new one, in the answer itself."""
-    account = _owned(request)
+    """Rotate the secret and show the new one in the same response."""
+    account = _managed_account(request)
     key = signing_secrets.rotate(account)
-    return _unkept(_show_secret(request, key, changed=True))
+    return _no_store(_show_secret(request, key, changed=True))
 
 
-def _owned(request: HttpRequest) -> Account:
-    """The account, for one who may know its secret: with it anybody can forge what it is told."""
+def _managed_account(request: HttpRequest) -> Account:
+    """The account, for members who may see its secret: whoever has that can forge its webhooks."""
     account = account_of(request)
     roles.require(user_of(request), account, roles.MANAGING)
     return account
@@ -177,10 +181,10 @@ def _show_secret(request: HttpRequest, key: str, *, changed: bool = False) -> Ht
     if _wants_fragment(request):
         context = {"key": key, "changed": changed, **_secret(account_of(request))}
         return page(request, "webhooks/_signing_secret.html", context)
-    return _whole(request, _log(request), key=key, changed=changed)
+    return _full_page(request, _log(request), key=key, changed=changed)
 
 
-def _unkept(response: HttpResponse) -> HttpResponse:
+def _no_store(response: HttpResponse) -> HttpResponse:
     response["Cache-Control"] = "private, no-store"
     return response
 
@@ -188,30 +192,30 @@ def _unkept(response: HttpResponse) -> HttpResponse:
 @require_POST
 @member_required
 def test(request: HttpRequest) -> HttpResponse:
-    """Send a test event; its line then says what became of it."""
+    """Send a test event; its line then shows the result."""
     form = TestEventForm(request.POST)
     if form.is_valid():
-        wish = form.cleaned_data
+        data = form.cleaned_data
         try:
-            made = manual_delivery.send_test(
-                account_of(request), wish["url"], wish["event"], base_url(request)
+            delivery = manual_delivery.send_test(
+                account_of(request), data["url"], data["event"], base_url(request)
             )
         except manual_delivery.CannotSend as error:
             form.add_error("url", str(error))
         else:
             if _wants_fragment(request):
-                line = _line(delivery_log.own(account_of(request), made.message_id))
+                line = _line(delivery_log.own(account_of(request), delivery.message_id))
                 return page(request, "webhooks/_test_result.html", {"form": form, "line": line})
             return HttpResponseRedirect(reverse("account_webhooks"))
     if _wants_fragment(request):
         return page(request, "webhooks/_test_form.html", {"form": form}, status=422)
-    return _whole(request, _log(request), status=422, form=form)
+    return _full_page(request, _log(request), status=422, form=form)
 
 
 @require_safe
 @member_required
 def delivery(request: HttpRequest, message_id: str) -> HttpResponse:
-    """One delivery with its tries and body: opened in the log, or a page of its own."""
+    """One delivery with attempts and body: a fragment inside the log, or a page of its own."""
     row = delivery_log.own(account_of(request), message_id)
     context = {"line": _line(row, _asked(request)), "tries": _tries(row), **_body(row), "open": True}
     if _wants_fragment(request):
@@ -222,13 +226,13 @@ def delivery(request: HttpRequest, message_id: str) -> HttpResponse:
 @require_safe
 @member_required
 def line(request: HttpRequest, message_id: str) -> HttpResponse:
-    """The line of one delivery as it is now; a page that waits for its end asks again, and not for ever."""
+    """The present line of one delivery, for polling."""
     row = delivery_log.own(account_of(request), message_id)
     return page(request, "webhooks/_delivery_summary.html", {"line": _line(row, _asked(request))})
 
 
 def _asked(request: HttpRequest) -> int:
-    """How often the page asked already; what makes no sense ends the asking."""
+    """How often the page has polled; an invalid value ends polling."""
     asked = request.GET.get("asked", "0")
     return int(asked) if asked.isascii() and asked.isdigit() and len(asked) < 4 else ASKED_AT_MOST
 
@@ -236,7 +240,7 @@ def _asked(request: HttpRequest) -> int:
 @require_POST
 @member_required
 def resend(request: HttpRequest, message_id: str) -> HttpResponse:
-    """Send it once more."""
+    """Send a delivery again."""
     row = delivery_log.own(account_of(request), message_id)
     refused = ""
     try:
@@ -244,8 +248,14 @@ def resend(request: HttpRequest, message_id: str) -> HttpResponse:
     except manual_delivery.CannotSend as error:
         refused = str(error)
     if _wants_fragment(request):
-        now = delivery_log.own(account_of(request), message_id)
-        context = {"line": _line(now), "refused": refused, "tries": _tries(now), **_body(now), "open": True}
+        fresh = delivery_log.own(account_of(request), message_id)
+        context = {
+            "line": _line(fresh),
+            "refused": refused,
+            "tries": _tries(fresh),
+            **_body(fresh),
+            "open": True,
+        }
         return page(request, "webhooks/_delivery_row.html", context)
     if refused:
         messages.error(request, refused)
@@ -255,7 +265,7 @@ def resend(request: HttpRequest, message_id: str) -> HttpResponse:
 
 
 def delivery_lines(prediction: Prediction) -> list[Line]:
-    """What was told of one prediction, the newest first and not more than a page; none where it had no webhook."""
+    """Deliveries of one prediction, newest first, one page at most; none where it had no webhook."""
     rows = delivery_log.entries(prediction.account_id, prediction=prediction.public_id)
     return [_line(row) for row in rows.order_by("-id")[:PAGE]]
 
@@ -267,13 +277,13 @@ def _line(row: Any, asked: int = 0) -> Line:
 def _tries(row: Delivery) -> list[dict[str, Any]]:
     return [
         {
-            "number": one.number,
-            "at": one.at,
-            "code": one.answer_code,
-            "note": failure_reasons.display(one.note),
-            "took": _took(one.took_ms),
+            "number": attempt.number,
+            "at": attempt.at,
+            "code": attempt.answer_code,
+            "note": failure_reasons.display(attempt.note),
+            "took": _took(attempt.took_ms),
         }
-        for one in sorted(row.tries.all(), key=lambda one: -one.number)
+        for attempt in sorted(row.tries.all(), key=lambda attempt: -attempt.number)
     ]
 
 
@@ -285,7 +295,7 @@ def _took(milliseconds: int) -> str:
 
 
 def _body(row: Any) -> dict[str, Any]:
-    """The body laid out for reading, or as it is where it is long."""
+    """The body indented for reading; a long one is cut and left as it is."""
     text = row.body
     if len(text) <= BODY_SHOWN:
         with contextlib.suppress(ValueError):
