@@ -1,1 +1,1 @@
-"""The predictions' share of `/api/`: what things cost, what was made, how much of it, and what can be asked for."""
+"""`/api/` endpoints of predictions: quotes, predictions, usage, models, webhooks and their deliveries."""

@@ -1,4 +1,4 @@
-"""`/api/models`: what can be asked for, with prices and inputs."""
+"""`/api/models`: the catalogue with prices and inputs."""
 
 from __future__ import annotations
 
@@ -142,12 +142,15 @@ class ModelsView(OwnApiView):
             models = _after(models, query["cursor"])
         if query["servable"] is not None:
             models = _servable(models, query["servable"])
-        found = list(models[: query["limit"] + 1])
-        more = len(found) > query["limit"]
-        found = found[: query["limit"]]
-        cursor = f"{found[-1].position}.{found[-1].pk}" if more else ""
+        page_rows = list(models[: query["limit"] + 1])
+        more = len(page_rows) > query["limit"]
+        page_rows = page_rows[: query["limit"]]
+        cursor = f"{page_rows[-1].position}.{page_rows[-1].pk}" if more else ""
         return Response(
-            {"results": [_row(model, self) for model in found], "next": list_pages.next_url(request, cursor)}
+            {
+                "results": [_row(model, self) for model in page_rows],
+                "next": list_pages.next_url(request, cursor),
+            }
         )
 
 
@@ -160,13 +163,15 @@ def _after(models: QuerySet[HostedModel], cursor: str) -> QuerySet[HostedModel]:
 
 
 def _servable(models: QuerySet[HostedModel], wanted: bool) -> QuerySet[HostedModel]:
-    """Those that can be served, or cannot: somebody works on them, and they have a version and a price."""
+    """Models that can be served, or cannot: that needs a provider, an enabled version and a price."""
     refs = availability.served_refs()
-    whole = models.filter(
+    complete = models.filter(
         Exists(Version.objects.filter(model=OuterRef("pk"), enabled=True)),
         Exists(Price.objects.filter(model=OuterRef("pk"))),
     )
-    served = [pk for pk, owner, name in whole.values_list("pk", "owner", "name") if f"{owner}/{name}" in refs]
+    served = [
+        pk for pk, owner, name in complete.values_list("pk", "owner", "name") if f"{owner}/{name}" in refs
+    ]
     return models.filter(pk__in=served) if wanted else models.exclude(pk__in=served)
 
 

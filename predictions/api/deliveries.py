@@ -1,4 +1,4 @@
-"""`/api/deliveries`: what was told to whom, each try of it, and once more where that helps."""
+"""`/api/deliveries`: the log of webhook deliveries with their attempts, and sending one again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Example ids of predictions, models and versions for the API's description."""
+"""Example ids of predictions, models and versions in the API's description."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A prediction as `/api/` shows it: Replicate's fields, and beside them its money, its place and what it made."""
+"""Prediction fields under `/api/`: Replicate's, and beside them money, queue position and items."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from predictions.models import Prediction
 STATUSES = ("starting", "processing", "succeeded", "failed", "canceled")
 
 
-# `source` is an attribute of every field and serializer, so a class cannot name a field that way.
+# Not declared as a class attribute: `source` is an attribute of every field and serializer.
 _SOURCES = ["api", "web"]
 
 
@@ -96,24 +96,24 @@ class PredictionSerializer(PredictionRowSerializer):
 
 
 def row_fields(prediction: Prediction, addresses: Addresses) -> dict[str, Any]:
-    """A prediction in a list."""
-    shown = prediction_json(prediction, addresses)
-    shown.pop("darkroom")
-    settled = prediction.is_ended
-    return shown | {
+    """Fields of a prediction in a list."""
+    fields = prediction_json(prediction, addresses)
+    fields.pop("darkroom")
+    is_ended = prediction.is_ended
+    return fields | {
         "deployment": prediction.deployment or None,
         "token": prediction.token_id,
         "progress": prediction.progress,
         "provider": status_extras.provider(prediction),
         "ceiling": prediction.ceiling,
-        "held": 0 if settled else prediction.ceiling,
-        "charged": (prediction.charge or 0) if settled else None,
-        "released": prediction.ceiling - (prediction.charge or 0) if settled else None,
+        "held": 0 if is_ended else prediction.ceiling,
+        "charged": (prediction.charge or 0) if is_ended else None,
+        "released": prediction.ceiling - (prediction.charge or 0) if is_ended else None,
     }
 
 
 def detail_fields(prediction: Prediction, addresses: Addresses) -> dict[str, Any]:
-    """A prediction with its place, its preview, its ledger lines and its items: some queries each."""
+    """Fields of a single prediction, with queue position, preview, ledger lines and items: some queries each."""
     lines = LedgerEntry.objects.filter(account_id=prediction.account_id, reference=prediction.public_id)
     return row_fields(prediction, addresses) | {
         "queue": status_extras.queue(prediction),

@@ -1,4 +1,4 @@
-"""`/api/predictions`: what was asked for, what became of it and what it cost."""
+"""`/api/predictions`: the account's predictions with state and cost, and canceling one."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from predictions.api_dialects.replicate.absolute_urls import Addresses
 from predictions.models import Phase, Prediction, Status
 from predictions.models.prediction import PredictionQuerySet
 
-_BEHIND = {"canceled": (Status.CANCELED, Status.ABORTED)}
+_STATUSES_SHOWN_AS = {"canceled": (Status.CANCELED, Status.ABORTED)}
 _LIVE_PHASES = tuple(phase for phase in Phase if phase != Phase.ENDED)
 _REF = r"^[A-Za-z0-9._-]{1,100}/[A-Za-z0-9._-]{1,100}$"
 
@@ -73,15 +73,15 @@ class PredictionsView(OwnApiView):
 def _filtered(rows: PredictionQuerySet, query: dict[str, Any]) -> PredictionQuerySet:
     status = query["status"]
     if status:
-        rows = rows.filter(status__in=_BEHIND.get(status, (status,)))
+        rows = rows.filter(status__in=_STATUSES_SHOWN_AS.get(status, (status,)))
     if status in {Status.STARTING, Status.PROCESSING}:
-        # Those few have an index of their own; a long history is not looked through for them.
+        # There is an index for those few; the whole history must not be searched for them.
         rows = rows.filter(phase__in=_LIVE_PHASES)
     if query["model"]:
         owner, name = query["model"].split("/")
         rows = rows.filter(model__owner=owner, model__name=name)
-    same = {"deployment": query["deployment"], "source": query["source"], "token_id": query["token"]}
-    rows = rows.filter(**{name: value for name, value in same.items() if value})
+    equals = {"deployment": query["deployment"], "source": query["source"], "token_id": query["token"]}
+    rows = rows.filter(**{name: value for name, value in equals.items() if value})
     if query["created_after"] is not None:
         rows = rows.filter(created_at__gte=query["created_after"])
     if query["created_before"] is not None:
@@ -89,7 +89,7 @@ def _filtered(rows: PredictionQuerySet, query: dict[str, Any]) -> PredictionQuer
     return rows
 
 
-class _One(OwnApiView):
+class _PredictionApiView(OwnApiView):
     """What concerns one prediction; another account's does not exist."""
 
     def own(self, public_id: str) -> Prediction:
@@ -103,7 +103,7 @@ class _One(OwnApiView):
         return found
 
 
-class PredictionView(_One):
+class PredictionView(_PredictionApiView):
     """One prediction."""
 
     @extend_schema(
@@ -124,7 +124,7 @@ class PredictionView(_One):
         return Response(prediction_fields.detail_fields(self.own(prediction_id), addresses_of(request)))
 
 
-class CancelView(_One):
+class CancelView(_PredictionApiView):
     """The end of one prediction."""
 
     scope: ClassVar = token_scopes.PREDICT
@@ -149,5 +149,5 @@ class CancelView(_One):
 
 
 def addresses_of(request: Request) -> Addresses:
-    """The addresses that an answer under `/api/` names."""
+    """The URLs that an answer under `/api/` contains."""
     return Addresses(origin_of(request._request), "/v1")

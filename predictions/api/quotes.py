@@ -1,4 +1,4 @@
-"""`/api/quotes`: what predictions would cost, told before anything is held."""
+"""`/api/quotes`: price quotes for one or several predictions, before anything is held."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ from predictions.pricing import calculator
 from predictions.submit import checks, refusals, work_request
 
 MOST = 50
-"""Quotes in one request."""
+"""Quotes per request."""
 
-_WISH = {
+_REQUEST = {
     "version": example_values.MODEL,
     "input": {"prompt": "a lighthouse in the fog", "num_outputs": 4},
 }
@@ -100,7 +100,7 @@ class BatchQuoteSerializer(serializers.Serializer[Any]):
     objection = serializers.CharField(allow_null=True, help_text="Why they do not; null where they do.")
 
 
-class _Quoting(OwnApiView):
+class _QuoteApiView(OwnApiView):
     """What both views share. A dry run changes nothing, so reading is enough."""
 
     scopes: ClassVar = {"POST": token_scopes.READ}
@@ -168,13 +168,13 @@ class _Quoting(OwnApiView):
 def _faults(refused: refusals.Refused) -> dict[str, Any] | None:
     if not isinstance(refused, refusals.InvalidInput):
         return None
-    found: dict[str, list[str]] = {}
+    messages: dict[str, list[str]] = {}
     for fault in refused.faults:
-        found.setdefault(fault.field, []).append(fault.description)
-    return found
+        messages.setdefault(fault.field, []).append(fault.description)
+    return messages
 
 
-class QuotesView(_Quoting):
+class QuotesView(_QuoteApiView):
     """A dry run of a create."""
 
     @extend_schema(
@@ -185,7 +185,7 @@ class QuotesView(_Quoting):
             200: QuoteSerializer, 402: ProblemSerializer, 404: ProblemSerializer, 422: ProblemSerializer,
             503: ProblemSerializer,
         },
-        examples=[examples.request_example(_WISH), examples.response_example(_QUOTE)],
+        examples=[examples.request_example(_REQUEST), examples.response_example(_QUOTE)],
     )  # fmt: skip
     def post(self, request: Request) -> Response:
         """Check an input and name its exact ceiling: what a create would hold. Nothing is held, stored or queued.
@@ -199,7 +199,7 @@ class QuotesView(_Quoting):
         return Response(found | self.cover(found["ceiling"]))
 
 
-class BatchView(_Quoting):
+class BatchView(_QuoteApiView):
     """A dry run of several creates."""
 
     @extend_schema(
@@ -208,7 +208,7 @@ class BatchView(_Quoting):
         request=BatchSerializer,
         responses={200: BatchQuoteSerializer},
         examples=[
-            examples.request_example({"wishes": [_WISH, {"version": "acme/unknown", "input": {}}]}),
+            examples.request_example({"wishes": [_REQUEST, {"version": "acme/unknown", "input": {}}]}),
             examples.response_example(
                 {
                     "results": [

@@ -1,4 +1,4 @@
-"""Addresses of the predictions' share of `/api/`."""
+"""URLs of the predictions endpoints under `/api/`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`/api/usage`: how much was used, by day, by model and by token."""
+"""`/api/usage`: usage of an account by day, model and token."""
 
 from __future__ import annotations
 
@@ -141,18 +141,18 @@ class UsageView(OwnApiView):
         `charged` of an ended period is what the ledger says: the sum of `captured` over its predictions.
         """
         query = list_pages.page_query(UsageQuery, request)
-        found = period_totals.for_account(self.account, query["from"], query["to"], query["zone"])
+        usage = period_totals.for_account(self.account, query["from"], query["to"], query["zone"])
         return Response(
             {
                 "from": query["from"],
                 "to": query["to"],
                 "zone": query["zone"].key,
-                "total": asdict(found.total),
-                "days": [{"day": day, **asdict(amount)} for day, amount in found.days.items()],
-                "models": [{"model": ref, **asdict(amount)} for ref, amount in _dearest(found.models)],
+                "total": asdict(usage.total),
+                "days": [{"day": day, **asdict(amount)} for day, amount in usage.days.items()],
+                "models": [{"model": ref, **asdict(amount)} for ref, amount in _dearest(usage.models)],
                 "tokens": [
                     {"token": token, "name": name, **asdict(amount)}
-                    for (token, name), amount in _dearest(found.tokens)
+                    for (token, name), amount in _dearest(usage.tokens)
                 ],
             }
         )

@@ -1,4 +1,4 @@
-"""`/api/webhooks`: the secret that signs them, and an event to try a receiver with."""
+"""`/api/webhooks`: the signing secret, and test events."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Checks that what each account takes up is what its rows say, and that uploads stay for those who need them."""
+"""Audit of account usage counters against the rows they count, and of the pins that keep uploads in use."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _COLUMNS = {
 
 
 def breaches(*, quick: bool = False) -> Iterator[Breach]:
-    """What is counted wrongly, and uses that are missing or left. `quick` does not read what inputs name."""
+    """Wrong counters, missing pins and pins left over. `quick` does not parse what inputs name."""
     yield from _usage()
     yield from _uses_left()
     yield from _uses_of_others()
@@ -38,26 +38,26 @@ def _usage() -> Iterator[Breach]:
     for account in in_batches(quotas.uncounted()):
         if quotas.uncounted().filter(pk=account.pk).exists():
             yield _breach(account.pk, "takes room, and none of it is counted")
-    for usage in in_batches(quotas.miscounted()):
-        again = _again(usage.pk)
-        if again is not None:
-            yield _breach(usage.pk, _words(again))
+    for row in in_batches(quotas.miscounted()):
+        confirmed = _confirmed(row.pk)
+        if confirmed is not None:
+            yield _breach(row.pk, _message(confirmed))
 
 
-def _again(account_id: int) -> Any:
-    """The row once more under its lock, where it is still wrong: whatever is counted meanwhile waits."""
+def _confirmed(account_id: int) -> Any:
+    """The row once more under its lock, if it is still wrong: concurrent changes wait meanwhile."""
     with transaction.atomic():
         AccountUsage.objects.select_for_update().get(pk=account_id)
         return quotas.miscounted().filter(pk=account_id).first()
 
 
-def _words(usage: Any) -> str:
-    found = [
-        f"{getattr(usage, name)} {words} where there are {getattr(usage, f'true_{name}')}"
-        for name, words in _COLUMNS.items()
+def _message(usage: Any) -> str:
+    differences = [
+        f"{getattr(usage, name)} {label} where there are {getattr(usage, f'true_{name}')}"
+        for name, label in _COLUMNS.items()
         if getattr(usage, name) != getattr(usage, f"true_{name}")
     ]
-    return f"counts {', '.join(found)}"
+    return f"counts {', '.join(differences)}"
 
 
 def _breach(account_id: int, words: str) -> Breach:

@@ -1,4 +1,4 @@
-"""Checks that every prediction is held for, settled once and charged as it says."""
+"""Audit of predictions' money: every prediction is held for, settled once and charged what it says."""
 
 from __future__ import annotations
 
@@ -19,15 +19,18 @@ from predictions.models import Delivery, Prediction, Status
 from predictions.models.prediction import ENDED, LIVE
 
 RECENT = timedelta(days=1)
-"""How far back deliveries are looked for: the sweep forgets old ones."""
+"""How far back missing webhooks are looked for: older deliveries are pruned."""
 
 
 def breaches(*, quick: bool = False) -> Iterator[Breach]:
-    """What is wrong with predictions' money and files. `quick` leaves the files' digests out."""
+    """Breaches of predictions: their money, webhooks, upstream runs, quotas and files.
+
+    `quick` skips the files' digests.
+    """
     yield from _holds()
     yield from _settles()
     yield from _stuck_holds()
-    yield from _untold_ends()
+    yield from _missing_webhooks()
     yield from upstreams.breaches()
     yield from upstream_runs.breaches()
     yield from quota_counts.breaches(quick=quick)
@@ -35,7 +38,7 @@ def breaches(*, quick: bool = False) -> Iterator[Breach]:
 
 
 def checked() -> dict[str, int]:
-    """How much there was to check."""
+    """How many rows there were to check."""
     return {"predictions": Prediction.objects.count(), **upstreams.checked(), **stored_files.checked()}
 
 
@@ -66,7 +69,7 @@ def _holds() -> Iterator[Breach]:
 def _settles() -> Iterator[Breach]:
     live = Q(status__in=LIVE, captured__isnull=False)
     unsettled = Q(status__in=ENDED, captured__isnull=True)
-    # A charge that is not there compares as unknown in SQL, which a plain inequality would let pass.
+    # NULL compares as unknown in SQL, which a plain inequality would let pass.
     differs = Q(captured__isnull=False) & (Q(charge__isnull=True) | ~Q(charge=F("captured")))
     free = Q(status__in=[Status.FAILED, Status.CANCELED, Status.ABORTED], captured__gt=0)
     for prediction in confirmed(_predictions().filter(live | unsettled | differs | free), _account):
@@ -93,16 +96,19 @@ def _stuck_holds() -> Iterator[Breach]:
         yield Breach("hold", entry.reference, f"holds {decimal_text(entry.held_delta)} for no prediction")
 
 
-def _untold_ends() -> Iterator[Breach]:
-    told = Delivery.objects.filter(prediction=OuterRef("pk"), event=Delivery.Event.COMPLETED)
+def _missing_webhooks() -> Iterator[Breach]:
+    deliveries = Delivery.objects.filter(prediction=OuterRef("pk"), event=Delivery.Event.COMPLETED)
     ended = Prediction.objects.filter(status__in=ENDED, completed_at__gt=Now() - RECENT).exclude(webhook="")
-    # Nobody is told for one who is kept out, or was banned when it ended.
+    # No webhook is owed for a deactivated user, or for one who was banned when it ended.
     lifted_later = Q(lifted_at__isnull=True) | Q(lifted_at__gte=OuterRef("completed_at"))
     banned = Sanction.objects.filter(
         lifted_later, user=OuterRef("user"), kind=Sanction.Kind.BAN, created_at__lte=OuterRef("completed_at")
     )
-    untold = ended.filter(~Exists(told), ~Exists(banned)).exclude(user__is_active=False)
-    untold = untold.only("public_id", "webhook_events")
-    for prediction in in_batches(untold):
-        if Delivery.Event.COMPLETED in prediction.webhook_events and untold.filter(pk=prediction.pk).exists():
+    missing = ended.filter(~Exists(deliveries), ~Exists(banned)).exclude(user__is_active=False)
+    missing = missing.only("public_id", "webhook_events")
+    for prediction in in_batches(missing):
+        if (
+            Delivery.Event.COMPLETED in prediction.webhook_events
+            and missing.filter(pk=prediction.pk).exists()
+        ):
             yield Breach("webhook", prediction.public_id, "has ended, but its webhook was never owed")

@@ -1,4 +1,4 @@
-"""Checks that every output's file exists with its digest, and that every file has an owner."""
+"""Audit of stored files: every output's and upload's file exists with its digest, and every file has an owner."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from predictions.files import removal as owners
 from predictions.models import Output, Prediction, Status, StoredFile, Upload
 
 GRACE = timedelta(hours=1)
-"""How long work under way may own files that no row has yet, and rows that no file has yet."""
+"""How long work under way may have files without a row, and rows without a file."""
 SWEEP_GRACE = GRACE + timedelta(minutes=10)
-"""How long a file that nobody wants may stay: the hour above, and time for the sweep to come round."""
+"""How long an unowned file may stay: the grace above, and time for the sweep to remove it."""
 
 
 def breaches(*, quick: bool = False) -> Iterator[Breach]:
-    """What is wrong with files. `quick` compares sizes only."""
+    """Breaches of stored files. `quick` compares sizes only."""
     yield from _outputs(quick)
     yield from _uploads(quick)
     yield from _successes_without_output()
@@ -35,7 +35,7 @@ def breaches(*, quick: bool = False) -> Iterator[Breach]:
 
 
 def checked() -> dict[str, int]:
-    """How much there was to check."""
+    """How many rows there were to check."""
     return {"outputs": Output.objects.count(), "files": StoredFile.objects.count()}
 
 
@@ -50,7 +50,7 @@ def _outputs(quick: bool) -> Iterator[Breach]:
             yield Breach("output", subject, f"belongs to a prediction that is {output.prediction.status}")
         for file in (output.file, output.small, output.medium):
             fault = _fault(storage, file, quick) if file is not None else ""
-            # The owner may have deleted it while we looked: then there is no fault.
+            # Its owner may have deleted it meanwhile: then it is no breach.
             if fault and Output.objects.filter(pk=output.pk).exists():
                 yield Breach("file", subject, fault)
 
@@ -114,9 +114,9 @@ def _left_behind() -> Iterator[Breach]:
     for file in in_batches(StoredFile.objects.filter(doomed | pending)):
         word = "doomed" if file.state == StoredFile.State.DOOMED else "pending"
         if file.removal_failures:
-            tries = f"{file.removal_failures} time{'s' if file.removal_failures > 1 else ''}"
-            words = f"could not be removed {tries}: the storage refuses it; it is tried again and again"
-            yield Breach("file", file.key, words)
+            times = f"{file.removal_failures} time{'s' if file.removal_failures > 1 else ''}"
+            message = f"could not be removed {times}: the storage refuses it; it is tried again and again"
+            yield Breach("file", file.key, message)
             continue
         missing = word == "pending" and not media.storage().exists(file.key)
         yield Breach(
@@ -128,8 +128,8 @@ def _left_behind() -> Iterator[Breach]:
 
 
 def _forget(file: StoredFile) -> str:
-    gone = removal.forget_missing(file)
-    return f"removed the row of {file.key}" if gone else f"left {file.key}: it changed meanwhile"
+    removed = removal.forget_missing(file)
+    return f"removed the row of {file.key}" if removed else f"left {file.key}: it changed meanwhile"
 
 
 def _orphans(storage: Storage) -> Iterator[Breach]:
@@ -146,7 +146,7 @@ def _is_orphan(storage: Storage, key: str) -> bool:
         changed: datetime = storage.get_modified_time(key)
     except FileNotFoundError:
         return False
-    # A row stands before its bytes are written, so one that is old and still unknown has none.
+    # A row is written before the bytes, so an old file without one will not get one.
     return changed < timezone.now() - GRACE and not StoredFile.objects.filter(key=key).exists()
 
 
@@ -157,7 +157,7 @@ def _doom(key: str) -> str:
 
 
 def _keys(storage: Any, folder: str) -> Iterator[str]:
-    """Every file below a folder of the storage; one folder's names at a time are in memory."""
+    """Every file below a folder of the storage. Only one folder's names are in memory at a time."""
     try:
         folders, files = storage.listdir(folder)
     except FileNotFoundError:

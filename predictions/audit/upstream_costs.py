@@ -1,4 +1,4 @@
-"""Checks that what was spent at upstreams adds up: each day is the sum of its runs."""
+"""Audit of upstream spending: each day's total is the sum of its runs."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from predictions.models import Upstream, UpstreamDay, UpstreamRun
 
 
 def breaches() -> Iterator[Breach]:
-    """Days whose sum is another than that of their runs; runs that ended and still reserve something."""
+    """Days whose total differs from the sum of their runs; runs that ended and still reserve something."""
     yield from _days()
     yield from _kept_reservations()
 
 
 def checked() -> dict[str, int]:
-    """How much there was to check."""
+    """How many rows there were to check."""
     return {"runs": UpstreamRun.objects.count()}
 
 
 def counted(upstream_pk: int, day: date) -> int:
-    """What the runs of one day add up to: their cost where it is known, else what is reserved, in micro-credits."""
+    """Sum of one day's runs in micro-credits: their cost where it is known, else what is reserved."""
     return _sums(UpstreamRun.objects.filter(upstream=upstream_pk)).get((upstream_pk, day), 0)
 
 
@@ -48,13 +48,13 @@ def _days() -> Iterator[Breach]:
     for upstream, day in sorted(sums.keys() | days.keys()):
         if sums.get((upstream, day), 0) == days.get((upstream, day), 0):
             continue
-        # Both again, in one transaction: between the first two reads somebody may have spent.
+        # Both are read again in one transaction: something may have been spent between the first two reads.
         with transaction.atomic():
             row = UpstreamDay.objects.select_for_update().filter(upstream=upstream, day=day).first()
-            says, runs = row.spent if row else 0, counted(upstream, day)
-        if says != runs:
-            words = f"says {decimal_text(says)}, its runs add up to {decimal_text(runs)}"
-            yield Breach("upstream_day", f"{names.get(upstream, upstream)} {day}", words)
+            recorded, runs = row.spent if row else 0, counted(upstream, day)
+        if recorded != runs:
+            message = f"says {decimal_text(recorded)}, its runs add up to {decimal_text(runs)}"
+            yield Breach("upstream_day", f"{names.get(upstream, upstream)} {day}", message)
 
 
 def _kept_reservations() -> Iterator[Breach]:

@@ -89,7 +89,7 @@ class _Load:
     token_limits: dict[int, int] = field(default_factory=dict)
 
     def rank(self, lane: _Lane) -> tuple[int, int, int]:
-        """Sort key: fewest in flight first, less the plan's boost; in the account its users in turn, then the oldest."""
+        """Sort key: fewest in flight less the plan's boost; within the account its users in turn; then the oldest."""
         in_flight = self.accounts[lane.account_id]
         ahead = in_flight - self.boosts.of(lane.account_id, in_flight, lane.head)
         return ahead, self.users[lane.account_id, lane.user_id], lane.head

@@ -1,9 +1,9 @@
-"""Judges pictures, sent and made: by hashes of those that were removed, by classifiers, by what an upstream said.
+"""Image safety: uploaded and generated pictures against blocklist, classifiers and upstreams' own flags.
 
-    judging.block(phash, reason=…, case=…, by=…)     the same picture is refused from now on
-    judging.unblock(phash)                           and is not any more
+    image_safety.block(phash, reason=…, case=…, by=…)     refuse this picture from now on
+    image_safety.unblock(phash)                           allow it again
 
-Both are to be called inside the caller's transaction, which writes the record of its act; they write none themselves.
+Call both inside the caller's transaction, which also writes the audit log; they do not write it themselves.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""Pictures that were removed, by their hash: the same one is refused, sent or made, mirrored too.
+"""Blocklist of removed pictures by perceptual hash: a similar one is refused, uploaded or generated, mirrored too.
 
-A process keeps all hashes as numbers and asks every other second whether there are new ones. A look over 100,000 of
+Each process keeps all hashes as numbers in memory and checks for changes every two seconds. A search among 100,000 of
 them takes about a millisecond.
 """
 
@@ -26,20 +26,23 @@ if TYPE_CHECKING:
     import numpy as np
 
 KEPT_S = 2.0
+"""Seconds for which the hashes in memory are used without asking the database."""
 NEAR = 64
-"""Bits of 256 in which two pictures may differ and still be the same one; measured in docs/image-safety.md."""
+"""Bits of 256 in which two pictures may differ and still count as the same; measured in docs/image-safety.md."""
 _HASH = re.compile(r"[0-9a-f]{64}")
 _MIRROR = bytes([0b10101010]) * 32
-"""The bits of odd frequencies from left to right: in a mirrored picture exactly these are the other way round."""
+"""Bits of odd horizontal frequencies: mirroring a picture flips exactly these."""
 
 
 class NoHash(ValueError):
-    """What was given is no hash of a picture."""
+    """Not a perceptual hash."""
 
 
 def block(phash: str, *, reason: str = "", case: int | None = None, by: User | None = None) -> bool:
-    """Refuse this picture from now on. False where it is blocked already. Raises NoHash, also for an empty one:
-    a picture of one colour has none, or every other of one colour would be refused with it.
+    """Block this picture from now on. False where it is blocked already.
+
+    Raises NoHash, also for an empty hash: a picture of a single colour has none, or every other one would be blocked
+    with it.
     """
     if not _HASH.fullmatch(phash):
         raise NoHash("This picture has no hash by which it could be known again.")
@@ -53,7 +56,7 @@ def block(phash: str, *, reason: str = "", case: int | None = None, by: User | N
 
 
 def unblock(phash: str) -> bool:
-    """Let this picture be sent and made again. False where it is not blocked."""
+    """Allow this picture again. False where it is not blocked."""
     with transaction.atomic():
         lifted = BlockedPicture.objects.filter(phash=phash, lifted_at__isnull=True).update(lifted_at=Now())
     _changed()
@@ -61,24 +64,24 @@ def unblock(phash: str) -> bool:
 
 
 def is_blocked(phash: str) -> bool:
-    """Whether this very picture, or one that looks the same, is blocked."""
+    """Whether this picture, or one that looks the same, is blocked."""
     return current().find([phash]) is not None
 
 
 @dataclass(frozen=True)
 class Found:
-    """A blocked picture that another one is the same as."""
+    """A blocked picture that another one matches."""
 
     pk: int
     distance: int
-    """Bits in which they differ."""
+    """Number of bits in which they differ."""
 
 
 class Blocked:
-    """All blocked pictures, as they were a moment ago. May be asked from any thread."""
+    """A snapshot of all blocked pictures. Thread-safe."""
 
     def __init__(self, keys: Sequence[int] = (), packed: bytes = b"") -> None:
-        """`packed`: their hashes one after the other, 32 bytes each."""
+        """`packed`: their hashes concatenated, 32 bytes each."""
         self.keys = tuple(keys)
         self._packed = packed
         self._hashes = _numbers(packed) if packed else None
@@ -87,30 +90,30 @@ class Blocked:
         return len(self.keys)
 
     def find(self, phashes: Iterable[str]) -> Found | None:
-        """The blocked picture that one of these is most like, if it is near enough to be the same."""
+        """The blocked picture that is nearest to one of these, if it is near enough to be the same."""
         best: Found | None = None
         for phash in phashes:
             if self._hashes is None or not _HASH.fullmatch(phash):
                 continue
-            for looked in _both_ways(phash):
-                apart = _apart(self._hashes, looked)
-                place = int(apart.argmin())
-                if apart[place] <= NEAR and (best is None or apart[place] < best.distance):
-                    best = Found(self.keys[place], int(apart[place]))
+            for variant in _with_mirrored(phash):
+                distances = _distances(self._hashes, variant)
+                place = int(distances.argmin())
+                if distances[place] <= NEAR and (best is None or distances[place] < best.distance):
+                    best = Found(self.keys[place], int(distances[place]))
         return best
 
     def with_more(self, more: Blocked) -> Blocked:
-        """These and others."""
+        """A snapshot of these and others."""
         return Blocked(self.keys + more.keys, self._packed + more._packed)
 
 
 def distance(first: str, second: str) -> int:
-    """Bits in which two hashes differ, the nearer way round."""
-    one = _numbers(bytes.fromhex(first))
-    return min(int(_apart(one, way)[0]) for way in _both_ways(second))
+    """Bits in which two hashes differ, the second also taken as mirrored: the smaller of both."""
+    first_ = _numbers(bytes.fromhex(first))
+    return min(int(_distances(first_, variant)[0]) for variant in _with_mirrored(second))
 
 
-# NumPy is imported where it is needed: a house that has blocked nothing never pays for it.
+# NumPy is imported inside functions: a server that has blocked nothing never loads it.
 
 
 def _numbers(packed: bytes) -> np.ndarray[Any, Any]:
@@ -119,81 +122,81 @@ def _numbers(packed: bytes) -> np.ndarray[Any, Any]:
     return np.frombuffer(packed, dtype=np.uint64).reshape(-1, 4)
 
 
-def _both_ways(phash: str) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
-    one = _numbers(bytes.fromhex(phash))[0]
-    return one, one ^ _numbers(_MIRROR)[0]
+def _with_mirrored(phash: str) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+    own = _numbers(bytes.fromhex(phash))[0]
+    return own, own ^ _numbers(_MIRROR)[0]
 
 
-def _apart(hashes: np.ndarray[Any, Any], one: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+def _distances(hashes: np.ndarray[Any, Any], own: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     import numpy as np
 
-    return np.bitwise_count(hashes ^ one).sum(axis=1, dtype=np.int64)
+    return np.bitwise_count(hashes ^ own).sum(axis=1, dtype=np.int64)
 
 
 @dataclass(frozen=True)
-class _Kept:
+class _Cached:
     at: float
     newest: int | None
     lifted: tuple[int, datetime | None]
-    """How many were lifted, and the last of it."""
+    """How many were unblocked, and when last."""
     blocked: Blocked
     rows: int = 0
-    """How many there were, lifted ones too: of two written at once the one with the larger key may be seen first."""
+    """All rows, unblocked ones too: of two inserted at once the larger key may become visible first."""
 
 
 _lock = threading.Lock()
-_kept: _Kept | None = None
+_cached: _Cached | None = None
 
 
 def current() -> Blocked:
-    """All that are blocked, as of at most two seconds ago."""
-    global _kept
+    """The snapshot, at most `KEPT_S` old."""
+    global _cached
     now = time.monotonic()
-    kept = _kept
-    if kept is not None and now - kept.at <= KEPT_S:
-        return kept.blocked
+    cached = _cached
+    if cached is not None and now - cached.at <= KEPT_S:
+        return cached.blocked
     with _lock:
-        now_is = BlockedPicture.objects.order_by().aggregate(
+        state = BlockedPicture.objects.order_by().aggregate(
             newest=Max("pk"), rows=Count("pk"), lifts=Count("lifted_at"), last=Max("lifted_at")
         )
-        newest, rows, lifted = now_is["newest"], now_is["rows"], (now_is["lifts"], now_is["last"])
-        if kept is not None and (kept.newest, kept.rows, kept.lifted) == (newest, rows, lifted):
-            blocked = kept.blocked
-        elif kept is not None and kept.lifted == lifted and (kept.newest or 0) < (newest or 0):
-            # Only new ones: what is known already is not read again, unless one came late among it.
-            blocked = kept.blocked.with_more(_read(after=kept.newest or 0))
+        newest, rows, lifted = state["newest"], state["rows"], (state["lifts"], state["last"])
+        if cached is not None and (cached.newest, cached.rows, cached.lifted) == (newest, rows, lifted):
+            blocked = cached.blocked
+        elif cached is not None and cached.lifted == lifted and (cached.newest or 0) < (newest or 0):
+            # Only new ones are read, unless a row with a smaller key became visible late.
+            blocked = cached.blocked.with_more(_read(after=cached.newest or 0))
             if len(blocked) != rows - lifted[0]:
                 blocked = _read()
         else:
             blocked = _read()
-        _kept = _Kept(now, newest, lifted, blocked, rows)
+        _cached = _Cached(now, newest, lifted, blocked, rows)
         return blocked
 
 
 def keep(blocked: Blocked) -> None:
-    """Take these for all that are blocked, without asking the database."""
-    global _kept
-    _kept = _Kept(time.monotonic(), None, (0, None), blocked)
+    """Use this snapshot without asking the database."""
+    global _cached
+    _cached = _Cached(time.monotonic(), None, (0, None), blocked)
 
 
 def forget(**_kwargs: Any) -> None:
-    """Ask anew next time."""
-    global _kept
-    _kept = None
+    """Drop the cached snapshot."""
+    global _cached
+    _cached = None
 
 
 def connect_signals() -> None:
-    """Have this process see its own changes at once; called once when the app is ready."""
+    """Make this process see its own changes at once; called when the app is ready."""
     post_save.connect(forget, sender=BlockedPicture, dispatch_uid="judging-blocked")
 
 
 def _changed() -> None:
-    """This process sees it at once, whether or not it is asked before the transaction ends."""
+    """Drop the snapshot now, and again when the transaction commits."""
     forget()
     transaction.on_commit(forget)
 
 
 def _read(after: int = 0) -> Blocked:
     rows = BlockedPicture.objects.filter(pk__gt=after, lifted_at__isnull=True).order_by("pk")
-    found = [(pk, phash) for pk, phash in rows.values_list("pk", "phash") if _HASH.fullmatch(phash)]
-    return Blocked([pk for pk, _phash in found], b"".join(bytes.fromhex(phash) for _pk, phash in found))
+    rows_ = [(pk, phash) for pk, phash in rows.values_list("pk", "phash") if _HASH.fullmatch(phash)]
+    return Blocked([pk for pk, _phash in rows_], b"".join(bytes.fromhex(phash) for _pk, phash in rows_))

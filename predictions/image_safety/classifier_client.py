@@ -1,13 +1,13 @@
-"""Asks one classifier what it thinks of a picture: over the network or in this process, within limits. No database.
+"""Client of one image classifier: a signed HTTP POST, or a Python function in this process, within limits.
 
-A service gets a POST with JSON, signed after Standard Webhooks with its own secret:
+Uses no database. A service gets a POST with JSON, signed by Standard Webhooks with its own secret:
 
     {"type": "picture.judge",
      "picture": {"content_type": "image/jpeg", "data": BASE64},     (at most 640 px a side)
      "context": {"kind": "output" or "upload", "prediction", "index", "model"}}
 
 and answers 200 with `{"labels": {NAME: SCORE, …}}`, scores from 0 to 1. A Python classifier is called as
-`function(picture: bytes, context: dict)` and gives the same mapping of names to scores.
+`function(picture: bytes, context: dict)` and returns the same mapping of labels to scores.
 """
 
 from __future__ import annotations
@@ -34,34 +34,35 @@ from predictions.webhooks import failure_reasons, signatures
 
 MOST_LABELS = 100
 MOST_ANSWER = 64 * 1024
+"""Bytes of an answer."""
 LONGEST_S = 20.0
-"""Seconds that any classifier gets, whatever its row says: a worker waits for it."""
+"""Seconds that any classifier gets at most, whatever its row says: a worker waits for it."""
 AT_ONCE = 4
-"""Calls of Python classifiers in one process; one that hangs keeps its place."""
+"""Concurrent calls of Python classifiers in one process; one that hangs keeps its slot."""
 _places = threading.BoundedSemaphore(AT_ONCE)
 
 
 class ClassifierDown(Exception):
-    """No judgement could be had; one line for operators, without any secret."""
+    """The classifier gave no usable answer; one line for operators, without secrets."""
 
 
 async def ask(
     judge: Judge, picture: bytes, content_type: str, context: Mapping[str, Any]
 ) -> dict[str, float]:
-    """Its scores from 0 to 1 by label. Raises Down."""
+    """Its scores from 0 to 1 by label. Raises ClassifierDown."""
     seconds = min(judge.timeout, LONGEST_S)
     try:
         async with asyncio.timeout(seconds):
             if judge.kind == Classifier.Kind.PYTHON:
-                said = await _called(judge.target, picture, dict(context))
+                answer = await _call_function(judge.target, picture, dict(context))
             else:
-                said = await _posted(judge, picture, content_type, context, seconds)
+                answer = await _post(judge, picture, content_type, context, seconds)
     except TimeoutError:
         raise ClassifierDown(f"It did not answer within {seconds:.0f} seconds.") from None
-    return _scores(said)
+    return _scores(answer)
 
 
-async def _posted(
+async def _post(
     judge: Judge, picture: bytes, content_type: str, context: Mapping[str, Any], seconds: float
 ) -> Any:
     if not user_urls.looks_reachable(judge.target):
@@ -125,7 +126,10 @@ def _why(error: Exception) -> str:
 
 
 def load_callable(target: str) -> Callable[[bytes, dict[str, Any]], Any]:
-    """The function of a Python classifier. Raises Down where the operator did not allow it, or there is none."""
+    """The function of a Python classifier.
+
+    Raises ClassifierDown where the operator did not allow it or it cannot be loaded.
+    """
     if target not in settings.CLASSIFIERS:
         raise ClassifierDown("DARKROOM_CLASSIFIERS does not name it.")
     try:
@@ -134,12 +138,12 @@ def load_callable(target: str) -> Callable[[bytes, dict[str, Any]], Any]:
         raise ClassifierDown(f"It could not be imported ({type(error).__name__}).") from None
     if not callable(function):
         raise ClassifierDown("It is no function.")
-    made: Callable[[bytes, dict[str, Any]], Any] = function
-    return made
+    typed: Callable[[bytes, dict[str, Any]], Any] = function
+    return typed
 
 
-async def _called(target: str, picture: bytes, context: dict[str, Any]) -> Any:
-    """In a thread of its own that nobody waits for at the end: a model that hangs must not hold the process."""
+async def _call_function(target: str, picture: bytes, context: dict[str, Any]) -> Any:
+    """Call it in a daemon thread, which the process does not wait for at exit: a model may hang."""
     function = load_callable(target)
     if not _places.acquire(blocking=False):
         raise ClassifierDown("Too many of its calls are still under way.")
@@ -148,13 +152,13 @@ async def _called(target: str, picture: bytes, context: dict[str, Any]) -> Any:
 
     def call() -> None:
         try:
-            said, broke = function(picture, context), None
+            result, error_name = function(picture, context), None
         except Exception as error:  # whatever it raises is its own trouble
-            said, broke = None, type(error).__name__
+            result, error_name = None, type(error).__name__
         finally:
             _places.release()
         try:
-            loop.call_soon_threadsafe(_settle, future, said, broke)
+            loop.call_soon_threadsafe(_settle, future, result, error_name)
         except RuntimeError:
             return  # the loop is closed: nobody waits any more
 
@@ -162,18 +166,18 @@ async def _called(target: str, picture: bytes, context: dict[str, Any]) -> Any:
     return await future
 
 
-def _settle(future: asyncio.Future[Any], said: Any, broke: str | None) -> None:
+def _settle(future: asyncio.Future[Any], result: Any, error_name: str | None) -> None:
     if future.done():
         return
-    if broke is None:
-        future.set_result(said)
+    if error_name is None:
+        future.set_result(result)
     else:
-        future.set_exception(ClassifierDown(f"It broke ({broke})."))
+        future.set_exception(ClassifierDown(f"It broke ({error_name})."))
 
 
-def _scores(said: Any) -> dict[str, float]:
-    """An answer as scores, or Down where it is none."""
-    labels = said.get("labels") if isinstance(said, Mapping) and "labels" in said else said
+def _scores(answer: Any) -> dict[str, float]:
+    """The scores of an answer. Raises ClassifierDown where it is invalid."""
+    labels = answer.get("labels") if isinstance(answer, Mapping) and "labels" in answer else answer
     if not isinstance(labels, Mapping) or len(labels) > MOST_LABELS:
         raise ClassifierDown("Its answer holds no labels with scores.")
     scores: dict[str, float] = {}

@@ -1,4 +1,4 @@
-"""The classifiers that are switched on, as they are now. A process asks every other second whether they changed."""
+"""Enabled image classifiers and their thresholds, cached in each process for two seconds."""
 
 from __future__ import annotations
 
@@ -12,15 +12,16 @@ from django.db.models.signals import post_delete, post_save
 from predictions.models import Classifier
 
 KEPT_S = 2.0
+"""Seconds for which the cached classifiers are used without asking the database."""
 ANY = "*"
-"""The label whose limits hold for labels that have none of their own."""
+"""The label whose limits apply to labels without limits of their own."""
 Deed = Literal["sensitive", "flag", "drop"]
 DEEDS: tuple[Deed, ...] = ("sensitive", "flag", "drop")
 
 
 @dataclass(frozen=True)
 class Judge:
-    """One classifier, apart from the database."""
+    """One classifier, detached from the database."""
 
     pk: int
     name: str
@@ -34,18 +35,18 @@ class Judge:
     on_uploads: bool
 
     def deeds(self, scores: Mapping[str, float]) -> dict[str, list[str]]:
-        """What its limits say to these scores: for each deed the labels that reach it."""
-        found: dict[str, list[str]] = {}
+        """The actions that these scores trigger, each with the labels that reach its limit."""
+        triggered: dict[str, list[str]] = {}
         for label, score in scores.items():
             limits = self.limits.get(label, self.limits.get(ANY, {}))
             for deed in DEEDS:
                 if deed in limits and score >= limits[deed]:
-                    found.setdefault(deed, []).append(label)
-        return found
+                    triggered.setdefault(deed, []).append(label)
+        return triggered
 
 
 def as_judge(row: Classifier) -> Judge:
-    """A row apart from the database; limits that make no sense are none."""
+    """A row detached from the database; invalid limits are ignored."""
     return Judge(
         row.pk, row.name, row.kind, row.target, row.secret, _limits(row.limits), float(row.timeout or 10),
         row.when_down, row.on_uploads,
@@ -66,33 +67,33 @@ def _limits(stored: Any) -> dict[str, dict[str, float]]:
     }
 
 
-_kept: tuple[float, tuple[Judge, ...]] | None = None
+_cached: tuple[float, tuple[Judge, ...]] | None = None
 
 
 def current() -> tuple[Judge, ...]:
-    """Those that are switched on, as of at most two seconds ago."""
-    global _kept
-    now, kept = time.monotonic(), _kept
-    if kept is not None and now - kept[0] <= KEPT_S:
-        return kept[1]
-    found = tuple(as_judge(row) for row in Classifier.objects.filter(enabled=True).order_by("pk"))
-    _kept = (now, found)
-    return found
+    """The enabled classifiers, at most `KEPT_S` old."""
+    global _cached
+    now, cached = time.monotonic(), _cached
+    if cached is not None and now - cached[0] <= KEPT_S:
+        return cached[1]
+    judges = tuple(as_judge(row) for row in Classifier.objects.filter(enabled=True).order_by("pk"))
+    _cached = (now, judges)
+    return judges
 
 
 def keep(judges: tuple[Judge, ...]) -> None:
-    """Take these for the classifiers as they are now, without asking the database."""
-    global _kept
-    _kept = (time.monotonic(), judges)
+    """Use these classifiers without asking the database."""
+    global _cached
+    _cached = (time.monotonic(), judges)
 
 
 def forget(**_kwargs: Any) -> None:
-    """Ask anew next time."""
-    global _kept
-    _kept = None
+    """Drop the cached classifiers."""
+    global _cached
+    _cached = None
 
 
 def connect_signals() -> None:
-    """Have this process see its own changes at once; called once when the app is ready."""
+    """Make this process see its own changes at once; called when the app is ready."""
     for signal in (post_save, post_delete):
         signal.connect(forget, sender=Classifier, dispatch_uid=f"judging-classifiers-{id(signal)}")

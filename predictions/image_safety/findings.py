@@ -1,4 +1,4 @@
-"""What is noted of judgements: findings for moderators, and how the classifiers stand. Asks the database."""
+"""Findings of image checks as rows for moderators, and the recorded health of classifiers."""
 
 from __future__ import annotations
 
@@ -18,30 +18,30 @@ from predictions.models import Action, Classifier, Prediction, RuleHit, StoredFi
 
 log = structlog.get_logger(__name__)
 AGAIN = timedelta(minutes=1)
-"""How often an answer is written down: all say the same."""
+"""How often a classifier's successful answer is recorded."""
 _LARGEST_LOOK = 4 * 1024 * 1024
 """Bytes of a thumbnail: more than any has."""
 
 
 def for_outputs(prediction: Prediction, judged: Iterable[tuple[int, Judgement]]) -> list[RuleHit]:
-    """Rows for outputs that were dropped, or that a moderator is to see, by their places; not saved yet."""
+    """Unsaved rows for outputs, by index, that were dropped or flagged."""
     rows = []
-    for index, one in judged:
-        source = one.dropped or ", ".join(one.flagged)
+    for index, judgement in judged:
+        source = judgement.dropped or ", ".join(judgement.flagged)
         if not source:
             continue
         rows.append(
             RuleHit(
                 what=RuleHit.What.OUTPUT,
                 source=source[:80],
-                action=Action.REFUSE if one.dropped else Action.FLAG,
+                action=Action.REFUSE if judgement.dropped else Action.FLAG,
                 account_id=prediction.account_id,
                 user_id=prediction.user_id,
                 prediction=prediction.public_id,
                 output_index=index,
-                excerpt=one.excerpt,
-                marks=_marks(one),
-                case_owed=not one.dropped,
+                excerpt=judgement.excerpt,
+                marks=_marks(judgement),
+                case_owed=not judgement.dropped,
             )
         )
     return rows
@@ -50,15 +50,15 @@ def for_outputs(prediction: Prediction, judged: Iterable[tuple[int, Judgement]])
 def for_upload(
     account: Account, user: User, name: str, one: Judgement, look: Look | None = None, sha256: str = ""
 ) -> RuleHit | None:
-    """Note a file that a member sent and that was refused, or that a moderator is to see. Outside transactions.
+    """Record an uploaded file that was refused or flagged; None where it was neither. Outside transactions.
 
-    What a moderator is to see is kept as our own thumbnail of it (`look`, while that lies there): the file itself may
-    be deleted, or stands in an input alone.
+    For a flagged one our own thumbnail of it is stored (`look`, while that still exists): the file itself may be
+    deleted, or exist in an input alone.
     """
     source = one.dropped or ", ".join(one.flagged)
     if not source:
         return None
-    file = _kept(look) if look is not None and not one.dropped else None
+    file = _store_thumbnail(look) if look is not None and not one.dropped else None
     with transaction.atomic():
         hit = RuleHit.objects.create(
             what=RuleHit.What.UPLOAD,
@@ -75,21 +75,21 @@ def for_upload(
     return hit
 
 
-def _kept(look: Look) -> StoredFile | None:
-    """The thumbnail that classifiers see, stored; none where there is none, or no room."""
+def _store_thumbnail(look: Look) -> StoredFile | None:
+    """The thumbnail that classifiers see, stored; None where there is none or no space for it."""
     if look.medium is None:
         return None
-    made = look.medium
+    thumbnail = look.medium
     try:
         with media.Writing(_LARGEST_LOOK) as writing:
-            with made.path.open("rb") as file:
+            with thumbnail.path.open("rb") as file:
                 while chunk := file.read(media.CHUNK):
                     writing.write(chunk)
             sha256 = writing.finished()
-            place = media.reserve(made.path.suffix.lstrip("."))
+            row = media.reserve(thumbnail.path.suffix.lstrip("."))
             return media.store(
-                place, writing.path, sha256=sha256, content_type=made.content_type,
-                width=made.width, height=made.height,
+                row, writing.path, sha256=sha256, content_type=thumbnail.content_type,
+                width=thumbnail.width, height=thumbnail.height,
             )  # fmt: skip
     except (OSError, ValueError, media.DiskFull) as fault:
         log.error("look_not_kept", why=type(fault).__name__)
@@ -97,34 +97,34 @@ def _kept(look: Look) -> StoredFile | None:
 
 
 def attach(hit: RuleHit, upload: Upload) -> None:
-    """Say which upload it was found in; in the transaction that keeps it."""
+    """Record which upload it was found in; call it in the transaction that keeps the upload."""
     RuleHit.objects.filter(pk=hit.pk).update(upload=upload.public_id)
 
 
 def owned_files() -> Exists:
-    """Of stored files: whether one is kept with a finding."""
+    """Subquery over `StoredFile`: whether it is the thumbnail of a finding."""
     return Exists(RuleHit.objects.filter(look=OuterRef("pk")))
 
 
 def record_classifier_health(judged: Iterable[Judgement]) -> None:
-    """Write down how the classifiers stand that were asked. Outside transactions."""
+    """Record successes and failures of the classifiers that were called. Outside transactions."""
     answered: set[int] = set()
     failed: dict[int, str] = {}
-    for one in judged:
-        answered.update(one.answered)
-        failed.update(one.failed)
+    for judgement in judged:
+        answered.update(judgement.answered)
+        failed.update(judgement.failed)
     if answered:
-        fresh = Q(answered_at__isnull=True) | Q(answered_at__lt=Now() - AGAIN)
-        Classifier.objects.filter(fresh, pk__in=answered).update(answered_at=Now())
+        stale = Q(answered_at__isnull=True) | Q(answered_at__lt=Now() - AGAIN)
+        Classifier.objects.filter(stale, pk__in=answered).update(answered_at=Now())
     for pk, why in failed.items():
         log.warning("classifier_failed", classifier=pk, reason=why)
         Classifier.objects.filter(pk=pk).update(failed_at=Now(), failure=why[:300])
 
 
-def _marks(one: Judgement) -> dict[str, object]:
-    marks: dict[str, object] = dict(one.marks)
-    if one.same_as is not None:
-        marks["blocked"] = one.same_as
-    if one.failed:
-        marks["failed"] = sorted(set(one.failed.values()))
+def _marks(judgement: Judgement) -> dict[str, object]:
+    marks: dict[str, object] = dict(judgement.marks)
+    if judgement.same_as is not None:
+        marks["blocked"] = judgement.same_as
+    if judgement.failed:
+        marks["failed"] = sorted(set(judgement.failed.values()))
     return marks

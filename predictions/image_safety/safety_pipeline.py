@@ -1,4 +1,4 @@
-"""Everything that judges pictures, taken along by whoever works without the database, and what comes of one picture."""
+"""Image safety pipeline: blocklist and classifiers as one snapshot, and the judgement of one picture. No database."""
 
 from __future__ import annotations
 
@@ -15,36 +15,36 @@ from predictions.image_safety.classifiers import Judge
 from predictions.models import Classifier
 
 BLOCKED = "blocked picture"
-"""Who found it, where it is one that was removed."""
+"""Source of a judgement by the blocklist."""
 UPSTREAM = "upstream"
-"""Who found it, where the service that made it said so."""
+"""Source of a judgement by the upstream that made the picture."""
 NO_PICTURE = "There is no picture to show it."
 
 
 @dataclass(frozen=True)
 class Judgement:
-    """What came of one picture."""
+    """The result for one picture."""
 
     scores: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     """By classifier and label, from 0 to 1."""
     sensitive: bool = False
     flagged: tuple[str, ...] = ()
-    """Who wants a moderator to see it."""
+    """Classifiers that want a moderator to see it."""
     dropped: str = ""
-    """Who does not let it through; empty where it may pass."""
+    """What rejected it; empty where it may pass."""
     unjudged: bool = False
-    """It is not let through because a classifier could not judge it, and for nothing else."""
+    """It is rejected only because a classifier could not judge it."""
     unrated: bool = False
-    """A classifier that should have judged it could not."""
+    """A classifier that should have judged it failed, and it passed."""
     same_as: int | None = None
-    """The blocked picture that it is the same as."""
+    """Primary key of the blocked picture that it matches."""
     answered: tuple[int, ...] = ()
     failed: Mapping[int, str] = field(default_factory=dict)
-    """Classifiers that answered, and that did not with the reason, by their keys."""
+    """Classifiers by primary key: `answered` those that did, `failed` the others with the reason."""
 
     @property
     def marks(self) -> dict[str, Any]:
-        """What is kept of it with the output."""
+        """What is stored with the output."""
         marks: dict[str, Any] = {}
         if self.scores:
             marks["scores"] = {name: dict(scores) for name, scores in self.scores.items()}
@@ -57,9 +57,9 @@ class Judgement:
 
     @property
     def excerpt(self) -> str:
-        """The highest scores, in a line for moderators."""
-        every = [(score, label) for scores in self.scores.values() for label, score in scores.items()]
-        return ", ".join(f"{label} {score:.2f}" for score, label in sorted(every, reverse=True)[:6])[:300]
+        """The highest scores, as one line for moderators."""
+        ranked = [(score, label) for scores in self.scores.values() for label, score in scores.items()]
+        return ", ".join(f"{label} {score:.2f}" for score, label in sorted(ranked, reverse=True)[:6])[:300]
 
 
 PASSED = Judgement()
@@ -67,7 +67,7 @@ PASSED = Judgement()
 
 @dataclass(frozen=True)
 class SafetyPipeline:
-    """The blocked pictures and the classifiers of this moment."""
+    """A snapshot of the blocklist and the classifiers."""
 
     blocked: Blocked = field(default_factory=Blocked)
     judges: Sequence[Judge] = ()
@@ -78,34 +78,36 @@ class SafetyPipeline:
     async def judge(
         self, look: Look, context: Mapping[str, Any], *, upstream_says: bool = False
     ) -> Judgement:
-        """What comes of a picture that was looked at, while its thumbnails still lie where that look left them.
+        """Judge a probed picture while its thumbnails still exist. Does not raise.
 
-        Does not raise. `upstream_says`: whoever made it calls it sensitive.
+        `upstream_says`: the upstream that made it flagged it as sensitive.
         """
-        same = self.blocked.find(look.phashes)
-        if same is not None:
-            return Judgement(dropped=BLOCKED, same_as=same.pk)
+        match = self.blocked.find(look.phashes)
+        if match is not None:
+            return Judgement(dropped=BLOCKED, same_as=match.pk)
         if upstream_says and _is_black(look):
-            # What some services send in place of a picture that their filter holds back.
+            # Some services send a black picture in place of one that their filter withholds.
             return Judgement(sensitive=True, dropped=UPSTREAM)
         if not self.judges:
             return Judgement(sensitive=True) if upstream_says else PASSED
         picture = await asyncio.to_thread(_bytes_of, look)
-        said = await asyncio.gather(*(_asked(judge, look, picture, context) for judge in self.judges))
-        return _together(list(zip(self.judges, said, strict=True)), sensitive=upstream_says)
+        answers = await asyncio.gather(*(_ask(judge, look, picture, context) for judge in self.judges))
+        return _combine(list(zip(self.judges, answers, strict=True)), sensitive=upstream_says)
 
 
 def current() -> SafetyPipeline:
-    """As it is at this moment; asks the database where it has not just done so."""
+    """The present snapshot; queries the database unless it is cached."""
     return SafetyPipeline(blocklist.current(), classifiers.current())
 
 
 def for_uploads() -> SafetyPipeline:
-    """The same for files that members send: only classifiers that judge those too."""
-    return SafetyPipeline(blocklist.current(), tuple(one for one in classifiers.current() if one.on_uploads))
+    """The same for uploads: only classifiers that judge those too."""
+    return SafetyPipeline(
+        blocklist.current(), tuple(judge for judge in classifiers.current() if judge.on_uploads)
+    )
 
 
-async def _asked(
+async def _ask(
     judge: Judge, look: Look, picture: bytes, context: Mapping[str, Any]
 ) -> dict[str, float] | classifier_client.ClassifierDown:
     if look.medium is None or not picture:
@@ -116,14 +118,14 @@ async def _asked(
         return down
 
 
-def _together(
-    said: list[tuple[Judge, dict[str, float] | classifier_client.ClassifierDown]], *, sensitive: bool
+def _combine(
+    answers: list[tuple[Judge, dict[str, float] | classifier_client.ClassifierDown]], *, sensitive: bool
 ) -> Judgement:
     scores: dict[str, dict[str, float]] = {}
     flagged: list[str] = []
     failed: dict[int, str] = {}
     dropped, unjudged, unrated = "", "", False
-    for judge, answer in said:
+    for judge, answer in answers:
         if isinstance(answer, classifier_client.ClassifierDown):
             failed[judge.pk] = str(answer)
             if judge.when_down == Classifier.WhenDown.REFUSE:
@@ -140,7 +142,7 @@ def _together(
         if "flag" in deeds:
             flagged.append(judge.name)
     answered = tuple(
-        judge.pk for judge, answer in said if not isinstance(answer, classifier_client.ClassifierDown)
+        judge.pk for judge, answer in answers if not isinstance(answer, classifier_client.ClassifierDown)
     )
     return Judgement(
         scores, sensitive, tuple(flagged), dropped or unjudged, bool(unjudged and not dropped), unrated, None,
@@ -149,7 +151,7 @@ def _together(
 
 
 def _bytes_of(look: Look) -> bytes:
-    """The medium thumbnail: written by our own reader, so that nothing of the stranger's file is in it but pixels."""
+    """The medium thumbnail: our own decoder wrote it, so nothing of the untrusted file is in it but pixels."""
     try:
         return Path(look.medium.path).read_bytes() if look.medium is not None else b""
     except OSError:

@@ -80,7 +80,7 @@ class PlanRule(models.Model):
 
 
 class RuleHit(models.Model):
-    """A match of a rule, classifier or blocklist. Kept for a time; a flagged one stays until a case is opened for it."""
+    """A match of a rule, classifier or blocklist. Kept for a time; a flagged one stays until its case is opened."""
 
     class What(models.TextChoices):
         PROMPT = "prompt", _("prompt")

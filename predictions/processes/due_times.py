@@ -1,6 +1,6 @@
-"""When watcher and poster have something to do next: one statement for both, and a sleep that ends when it is due.
+"""When the watcher and the webhook poster have something due: one query for both, and the alarm that wakes each.
 
-Nobody who sleeps trusts a hint alone: the sweep, which asks every second for all, hints once more at what is overdue
+No loop relies on wake-ups alone: the sweep, which queries every second, sends another for what is overdue
 (`overdue_looks`, `overdue_deliveries`), and without it the longest sleep is a few seconds.
 """
 
@@ -21,14 +21,15 @@ from core.jobs import wakeups
 from predictions.models import Delivery, Phase, Prediction
 
 LONGEST_S = 5.0
+"""Longest sleep in seconds."""
 DEAF_S = 1.0
-"""The same where no hint can be heard."""
+"""The same in a process that cannot receive wake-ups."""
 OFTEN_S = 0.2
-"""The same where there may be other machines whose hints are not heard here."""
+"""The same where other machines may exist whose wake-ups are not received here."""
 OVERDUE_S = 0.5
-"""Who has not begun by then did not know."""
+"""What is due this long and not begun was missed by its loop."""
 _SLACK_S = 0.05
-"""By so much loops that wake for the same second may miss each other."""
+"""Tolerance for loops that wake for the same moment, so that they share one query."""
 _numbers = itertools.count(1)
 
 
@@ -50,22 +51,22 @@ _NEXT = PreparedFirsts({wakeups.LOOKS: _look, wakeups.DELIVERIES: _delivery})
 
 
 def longest() -> float:
-    """The longest sleep, in seconds, as things are."""
+    """Longest sleep in seconds, depending on whether wake-ups of all machines are received."""
     return LONGEST_S if wakeups.come_from_all() else OFTEN_S
 
 
 def overdue_looks() -> QuerySet[Prediction]:
-    """Looks that should have begun."""
+    """Predictions whose provider should have been polled already."""
     return Prediction.objects.filter(phase=Phase.RUNNING, look_at__lte=after(-OVERDUE_S))
 
 
 def overdue_deliveries() -> QuerySet[Delivery]:
-    """Deliveries that should have begun."""
+    """Webhook deliveries that should have been posted already."""
     return Delivery.objects.filter(state=Delivery.State.OWED, due_at__lte=after(-OVERDUE_S))
 
 
 class NextDue:
-    """What is due next of each kind, known to all loops of a process together; to be asked from any thread."""
+    """When the next item of each kind is due; shared by all loops of a process, callable from any thread."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -73,50 +74,51 @@ class NextDue:
         self._seconds: dict[str, float] = {}
 
     def seconds(self, kind: str, since: float, longest: float) -> float:
-        """Seconds until something of that kind is due, `LONGEST_S` at most; none or less: it is due.
+        """Seconds until an item of that kind is due, `LONGEST_S` at most; zero or negative where one is.
 
-        `since`: when the caller changed anything, by the monotonic clock; what was known before counts for nothing.
-        `longest`: the caller's longest sleep; an answer as old as that does not count either.
+        `since`: monotonic time of the caller's last change; a cached answer from before it is not used. `longest`:
+        the caller's longest sleep; a cached answer as old as that is not used either.
         """
         with self._lock:
             if self._asked_at < since or time.monotonic() - self._asked_at >= longest - _SLACK_S:
                 asked_at = time.monotonic()
-                found = _NEXT.all()
-                self._seconds = {one: _of(value) for one, value in found.items()}
+                remaining = _NEXT.all()
+                self._seconds = {name: _clamped(value) for name, value in remaining.items()}
                 self._asked_at = asked_at
             passed = time.monotonic() - self._asked_at
             return self._seconds[kind] - passed
 
 
-def _of(value: Any) -> float:
+def _clamped(value: Any) -> float:
     return LONGEST_S if value is None else min(LONGEST_S, value.total_seconds())
 
 
 class Alarm:
-    """The sleep of one loop: until its time, or sooner where a hint, the loop itself, or its end says so.
+    """The sleep of one loop: until its time, or until a wake-up, the loop itself or its stop event ends it sooner.
 
-    To be made, and asked, on the loop.
+    Create and use it on the event loop.
     """
 
     def __init__(self, kind: str, stop: threading.Event | None = None) -> None:
         self._loop = asyncio.get_running_loop()
         self._rung = asyncio.Event()
         self._at = self._soonest = 0.0
-        self._told = self._is_over = False
-        self._ear: wakeups.Listener | None = None
+        self._woken = self._is_over = False
+        self._listener: wakeups.Listener | None = None
         with contextlib.suppress(OSError):
-            self._ear = wakeups.Listener(kind, f"{next(_numbers)}-")
-            self._loop.add_reader(self._ear.fileno(), self._hear, self._ear)
+            self._listener = wakeups.Listener(kind, f"{next(_numbers)}-")
+            self._loop.add_reader(self._listener.fileno(), self._receive, self._listener)
         if stop is not None:
-            # It waits without looking at the clock, and ends with the process where nobody stops it.
+            # A blocking wait, without polling; as a daemon thread it ends with the process where nobody
+            # sets it.
             threading.Thread(target=self._await_end, args=[stop], name=f"{kind}-stop", daemon=True).start()
 
     def longest(self) -> float:
-        """The longest sleep of this loop, in seconds."""
-        return longest() if self._ear else min(DEAF_S, longest())
+        """Longest sleep of this loop in seconds."""
+        return longest() if self._listener else min(DEAF_S, longest())
 
     def set(self, *, soonest: float) -> None:
-        """Ring after the longest sleep; for hints not before `soonest`, in seconds."""
+        """Ring after the longest sleep, and on a wake-up, but not before `soonest` seconds have passed."""
         now = self._loop.time()
         self._at, self._soonest = now + self.longest(), now + soonest
 
@@ -126,24 +128,24 @@ class Alarm:
         self._rung.set()
 
     async def wait(self) -> bool:
-        """Until it rings. Whether a hint came: then something is due, by all that is known."""
-        while not self._is_over and (left := self._at - self._loop.time()) > 0:
+        """Sleep until it rings. Whether a wake-up came: then something is due, as far as is known."""
+        while not self._is_over and (remaining := self._at - self._loop.time()) > 0:
             self._rung.clear()
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(left):
+                async with asyncio.timeout(remaining):
                     await self._rung.wait()
-        told, self._told = self._told, False
-        return told
+        woken, self._told = self._woken, False
+        return woken
 
     def close(self) -> None:
-        """Listen no more."""
-        if self._ear is not None:
-            self._loop.remove_reader(self._ear.fileno())
-            self._ear.close()
+        """Stop listening."""
+        if self._listener is not None:
+            self._loop.remove_reader(self._listener.fileno())
+            self._listener.close()
 
-    def _hear(self, ear: wakeups.Listener) -> None:
-        ear.wait(0.0)
-        self._told = True
+    def _receive(self, listener: wakeups.Listener) -> None:
+        listener.wait(0.0)
+        self._woken = True
         self._at = min(self._at, max(self._soonest, self._loop.time()))
         self._rung.set()
 

@@ -1,7 +1,7 @@
-"""The fork server as a program, `python -P -m predictions.processes.fork_server_program CONTROL_FD`.
+"""Entry point of the fork server: `python -P -m predictions.processes.fork_server_program CONTROL_FD`.
 
-Two kinds of children: `files` opens a file that nobody trusts (a stream socket; `memory` in bytes, `cpu` in seconds),
-`painters` forks the engine's painters (a SEQPACKET socket).
+Two kinds of children: `files` opens an untrusted file (over a stream socket; `memory` in bytes, `cpu` in seconds),
+`painters` forks the engine's painters (over a SEQPACKET socket).
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ _CLEAN = "clean"
 
 
 def main() -> None:
-    """Serve, without secrets in the environment: started with a fuller one, the program starts itself once more."""
-    control, wanted = int(sys.argv[1]), client.environment()
-    # By name: glibc cuts the text of its own settings to pieces.
-    if set(os.environ) != set(wanted) and _CLEAN not in sys.argv:
-        os.execve(sys.executable, [*client.command(control), _CLEAN], wanted)  # noqa: S606
-    # Only now: a process that starts itself once more should not load it twice.
+    """Serve, with no secrets in the environment: started with a fuller one, the program re-executes itself without."""
+    control, environment = int(sys.argv[1]), client.environment()
+    # Compared by name: glibc splits the text of its own variables.
+    if set(os.environ) != set(environment) and _CLEAN not in sys.argv:
+        os.execve(sys.executable, [*client.command(control), _CLEAN], environment)  # noqa: S606
+    # Only after the re-execution, so that nothing is imported twice.
     from core.processes.fork_server import server
     from predictions.files import sandbox
 
@@ -40,7 +40,7 @@ def _open_files(order: dict[str, Any], theirs: int) -> None:
 
 
 def _fork_painters(_order: dict[str, Any], theirs: int) -> None:
-    # Here for the first time: a server that paints nothing needs none of it.
+    # Imported here: a server that forks no painters needs none of it.
     from engine.server import painter_server
 
     painter_server.serve(socket.socket(fileno=theirs))

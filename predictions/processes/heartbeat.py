@@ -1,4 +1,4 @@
-"""Signs of life: one row for each kind and instance, written over and over, in one statement and no transaction."""
+"""Heartbeats: one row for each kind and instance, upserted in one statement without a transaction."""
 
 from __future__ import annotations
 
@@ -16,31 +16,31 @@ from core.processes import programs
 from predictions.models import Beat
 
 EVERY_S = 10.0
-"""How often a part gives its sign: `/health` takes one of half a minute for fresh."""
+"""Seconds between heartbeats of a part; `/health` takes one of the last half minute for fresh."""
 
 
 def beat(kind: str, detail: dict[str, Any] | None = None, *, instance: str = "") -> None:
-    """Note that a part of that kind lives now. `detail` is kept where none is given.
+    """Record that a part of that kind is alive. Without `detail`, the stored one is kept.
 
-    Without `instance` the one that the supervisor named in the environment counts.
+    `instance` defaults to the one that the supervisor put in the environment.
     """
     beat_all({kind: detail}, instance=instance)
 
 
 def beat_all(details: Mapping[str, dict[str, Any] | None], *, instance: str = "") -> None:
-    """The same for several parts of one instance; one statement, two where some have a detail and others none."""
+    """The same for several parts of one instance: one statement, or two where only some have a detail."""
     connection = connections[DEFAULT_DB_ALIAS]
     instance = instance or os.environ.get("DARKROOM_INSTANCE", "local")
     field = Beat._meta.get_field("detail")
     for has_detail in (False, True):
-        found = {kind: detail for kind, detail in details.items() if (detail is not None) is has_detail}
-        if not found:
+        batch = {kind: detail for kind, detail in details.items() if (detail is not None) is has_detail}
+        if not batch:
             continue
         values: list[Any] = []
-        for kind, detail in found.items():
+        for kind, detail in batch.items():
             values += [kind, instance, field.get_db_prep_save(detail or {}, connection)]
         with connection.cursor() as cursor:
-            cursor.execute(_statement(connection.vendor, len(found), has_detail), values)
+            cursor.execute(_statement(connection.vendor, len(batch), has_detail), values)
 
 
 def others_work() -> bool:
@@ -56,18 +56,18 @@ def _statement(vendor: str, rows: int, has_detail: bool) -> str:
     now, _ = Beat.objects.all().query.get_compiler(DEFAULT_DB_ALIAS).compile(Now())
     table = connection.ops.quote_name(Beat._meta.db_table)
     new = ", ".join([f"(%s, %s, {now}, %s)"] * rows)
-    said = "at = excluded.at, detail = excluded.detail" if has_detail else "at = excluded.at"
+    assignments = "at = excluded.at, detail = excluded.detail" if has_detail else "at = excluded.at"
     return (
         f"INSERT INTO {table} (kind, instance, at, detail) VALUES {new} "  # noqa: S608
-        f"ON CONFLICT (kind, instance) DO UPDATE SET {said}"
+        f"ON CONFLICT (kind, instance) DO UPDATE SET {assignments}"
     )
 
 
 class Heartbeats:
-    """Signs of life of the loops of one process: the supervisor's byte, and rows, written in one statement for all.
+    """Heartbeats of the loops of one process: the byte to the supervisor, and rows written in one statement for all.
 
-    Only a loop that has noted itself lately gives one: each does so at least once a second while it lives. Where one of
-    them does not, the process gives no byte, and is started anew.
+    Each living loop calls `note` at least once a second; one that has not done so lately is taken for dead. While any
+    is, the process sends no byte, and the supervisor restarts it.
     """
 
     def __init__(self, *kinds: str) -> None:
@@ -77,7 +77,7 @@ class Heartbeats:
         self._lock = threading.Lock()
 
     def note(self, kind: str) -> bool:
-        """This loop lives. Whether it is time for `write`."""
+        """Record that this loop is alive. Whether it is time for `write`."""
         now = time.monotonic()
         with self._lock:
             self._seen[kind] = now
@@ -87,7 +87,7 @@ class Heartbeats:
             return self._is_due(now)
 
     def write(self) -> None:
-        """Write what is due. Raises what the database raises, and is then due again."""
+        """Write the rows that are due. Raises what the database raises; they are then due again."""
         now = time.monotonic()
         with self._lock:
             if not self._is_due(now):

@@ -1,4 +1,4 @@
-"""Starts the audit every hour as a process of its own, and notes what it found for `/health` and the operator."""
+"""Hourly audit: runs `manage.py audit --quick` in a process of its own and records its result for `/health`."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ LINES_KEPT = 20
 
 
 class HourlyAudit:
-    """Call `step` now and then: it never waits for anything."""
+    """The hourly audit process. Call `step` regularly: it never blocks."""
 
     def __init__(self, *, first_after_s: float = FIRST_AFTER_S) -> None:
         self._due = time.monotonic() + first_after_s
@@ -32,7 +32,7 @@ class HourlyAudit:
         self._started = 0.0
 
     def step(self) -> None:
-        """Start it when its hour has come; report it when it has ended; kill it when it takes too long."""
+        """Start the audit when its hour has come, record its result when it ends, kill it when it takes too long."""
         now = time.monotonic()
         if self._process is None:
             if now >= self._due:
@@ -49,7 +49,8 @@ class HourlyAudit:
         self._due, self._started = now + EVERY_S, now
         self._output = tempfile.TemporaryFile()  # noqa: SIM115 (closed with the report)
         self._process = subprocess.Popen(
-            # As the other parts: checks of the code are for `script/server`, and a part has no panels to check.
+            # Without system checks, like the other parts: those are the task of `script/server`, and a part
+            # has no admin to check.
             [sys.executable, str(settings.BASE_DIR / "manage.py"), "audit", "--quick", "--skip-checks"],
             stdin=subprocess.DEVNULL,
             stdout=self._output,

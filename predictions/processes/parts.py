@@ -1,7 +1,7 @@
-"""The parts that `manage.py work` and `script/server` keep running on one machine, and the supervisor over them.
+"""The processes that `manage.py work` and `script/server` keep running on one machine, and their supervisor.
 
-Parts are forked from the supervisor's process, which has imported what they need: that takes a fiftieth of the time of
-a start of their own, and they share its memory. The engine and local weights are programs without Django.
+Parts are forked from the supervisor's process, which has imported what they need: a fork takes a fiftieth of the time
+of a fresh start, and memory is shared. The engine and local weights are programs without Django.
 """
 
 from __future__ import annotations
@@ -34,16 +34,16 @@ from predictions.processes import queue_workers, service_status, services, sweep
 
 log = logging.getLogger("darkroom.work")
 
-# What fits in a Unix socket's address everywhere, with its closing zero.
+# The longest path that a Unix socket address holds on every platform, without its terminating zero.
 SOCKET_PATH_LIMIT = 103
 FROZEN_AFTER_S = 60.0
-"""Seconds without a sign of life of a part whose loop gives one every few seconds."""
+"""Seconds without a heartbeat after which a part counts as hung; its loop sends one every few seconds."""
 TELL_S = 4.0
-"""Within which the state of the parts is told again: before the sweep listens again."""
+"""Seconds after which unchanged states of the parts are sent again: less than the sweep's reading interval."""
 
 
 def supervise(*, before: Sequence[Part] = (), with_engine: bool | None = None) -> None:
-    """Supervise the parts until a signal stops it. Waits first until no other `work` uses this data folder.
+    """Supervise the parts until a signal stops it. First waits until no other `work` uses this data folder.
 
     `before`: parts that are stopped before these. `with_engine` None follows the settings DARKROOM_ENGINE and
     DARKROOM_LOCAL_MODELS; False leaves both out.
@@ -52,36 +52,40 @@ def supervise(*, before: Sequence[Part] = (), with_engine: bool | None = None) -
     with contextlib.ExitStack() as stack:
         if not stack.enter_context(_one_at_a_time(settings.DATA / "work.lock", stop)):
             return
-        wanted = settings.ENGINE["enabled"] if with_engine is None else with_engine
-        place = stack.enter_context(_place("engine", settings.ENGINE["folder"])) if wanted else None
+        has_engine = settings.ENGINE["enabled"] if with_engine is None else with_engine
+        engine = (
+            stack.enter_context(_service_address("engine", settings.ENGINE["folder"])) if has_engine else None
+        )
         has_weights = settings.LOCAL["models"] is not None and with_engine is not False
-        local = stack.enter_context(_place("local", settings.LOCAL["folder"])) if has_weights else None
-        told, tell = stack.enter_context(_states())
+        local = (
+            stack.enter_context(_service_address("local", settings.LOCAL["folder"])) if has_weights else None
+        )
+        states_fd, send_states = stack.enter_context(_states())
         wake_ups = stack.enter_context(queue_workers.descriptors())
-        every = [*before, *all_parts(wake_ups, place, local, told=told)]
+        all_of_them = [*before, *all_parts(wake_ups, engine, local, told=states_fd)]
         supervisor = Supervisor(
-            stack.enter_context(services.sharing_a_fork_server(every)),
+            stack.enter_context(services.sharing_a_fork_server(all_of_them)),
             fork=_can_fork(),
-            on_tick=lambda: tell(supervisor),
+            on_tick=lambda: send_states(supervisor),
         )
         supervisor.run()
 
 
 def work(*, with_engine: bool | None = None) -> None:
-    """`manage.py work`: the parts without a web server."""
+    """`manage.py work`: all parts but the web server."""
     pdeathsig.arm()
     supervise(with_engine=with_engine)
 
 
 def cluster() -> None:
-    """`manage.py cluster`: the workers of the queue alone."""
+    """`manage.py cluster`: the queue workers alone."""
     pdeathsig.arm()
     session.call_this_process("dr-cluster")
     with (
         queue_workers.descriptors() as wake_ups,
-        services.sharing_a_fork_server(queue_workers.parts(settings.WORKERS, wake_ups)) as every,
+        services.sharing_a_fork_server(queue_workers.parts(settings.WORKERS, wake_ups)) as parts,
     ):
-        Supervisor(every, fork=_can_fork()).run()
+        Supervisor(parts, fork=_can_fork()).run()
 
 
 def all_parts(
@@ -91,44 +95,45 @@ def all_parts(
     *,
     told: int = -1,
 ) -> list[Part]:
-    """The parts with their commands; without a place there is no engine, without another no local weights.
+    """The parts with their commands. Without `place` there is no engine, without `local` no local weights.
 
-    `wake_ups`: `workers.descriptors`. `told`: the descriptor on which one of them hears the state of all. Webhooks have
-    a loop of their own: a receiver that hangs never delays a look or a start.
+    `wake_ups`: `queue_workers.descriptors`. `told`: the descriptor on which the sweep receives the state of all
+    parts. Webhooks are posted by a loop of their own, so that a receiver that hangs delays neither polling nor
+    starts.
     """
     shared = {"DARKROOM_INSTANCE": instance(), "DARKROOM_PROCESS_ROLE": "work"}
-    for one in (place, local):
-        shared |= one.environment() if one else {}
-    found = [
+    for service in (place, local):
+        shared |= service.environment() if service else {}
+    parts = [
         *queue_workers.parts(settings.WORKERS, wake_ups, shared),
         Part(
             "watcher", _manage("watch"), shared, stage=1, grace_s=5.0, silent_s=FROZEN_AFTER_S,
             run=partial(programs.run_until_stopped, watch_loops.run),
         ),
-        # Stopped after the others, since it takes back everybody's signs of life.
+        # Stopped after the others, since it removes everybody's heartbeats.
         Part(
             "sweep", _manage("sweep"), {**shared, service_status.VARIABLE: str(told)}, stage=2, grace_s=5.0,
             fds=(told,) if told >= 0 else (), silent_s=FROZEN_AFTER_S, run=partial(programs.run_until_stopped,
             sweep.run),
         ),
     ]  # fmt: skip
-    for one, program in ((place, services.engine), (local, services.local)):
-        if one:
-            argv, own = program(one)
-            found.append(
+    for service, program in ((place, services.engine), (local, services.local)):
+        if service:
+            argv, environment = program(service)
+            parts.append(
                 Part(
-                    one.name, argv, {**shared, **own}, stage=2, grace_s=2.0,
+                    service.name, argv, {**shared, **environment}, stage=2, grace_s=2.0,
                     silent_s=FROZEN_AFTER_S,
                 )
             )  # fmt: skip
-    return found
+    return parts
 
 
 _instance = ""
 
 
 def instance() -> str:
-    """The name under which this start of `work` and its parts give their signs of life."""
+    """The name of this run of `work`, under which its parts write their heartbeats."""
     global _instance
     _instance = (
         _instance
@@ -139,15 +144,16 @@ def instance() -> str:
 
 
 def _can_fork() -> bool:
-    """Whether parts may be forked from this process, made ready for it."""
+    """Whether parts may be forked from this process; prepares it for that."""
     if not settings.PRELOAD or not forks.SUPPORTED:
         return False
-    # The checks of a command have asked the database. A connection belongs to one process.
+    # System checks have used the database. A connection must not be shared by processes.
     connections.close_all()
     if why := forks.objection():
         log.warning("The parts are started as programs, which takes longer. %s", why)
         return False
-    # What was imported is never garbage: the collector would only touch, and so copy, what all processes share.
+    # Nothing imported becomes garbage: a collection would only write to, and so copy, pages that all
+    # processes share.
     gc.collect()
     gc.freeze()
     return True
@@ -155,7 +161,10 @@ def _can_fork() -> bool:
 
 @contextlib.contextmanager
 def _states() -> Iterator[tuple[int, service_status.Tell]]:
-    """A descriptor on which the state of all parts is heard, and what tells it there: seldom, or when it changed."""
+    """A descriptor to receive the states of all parts, and the function that sends them.
+
+    It sends on a change, else every `TELL_S`.
+    """
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
     ours.setblocking(False)
     theirs.setblocking(False)
@@ -179,33 +188,36 @@ def _manage(*words: str) -> list[str]:
 
 
 @contextlib.contextmanager
-def _place(name: str, base: Path) -> Iterator[ServiceAddress]:
-    """A folder that nobody else may enter, its path short enough for a socket; a secret that dies with this start."""
-    folder, away = base / "run", ""
+def _service_address(name: str, base: Path) -> Iterator[ServiceAddress]:
+    """Address of a service: a private folder whose socket path is short enough, and a secret for this start."""
+    folder, temporary = base / "run", ""
     if len(os.fsencode(folder / f"{name}.sock")) > SOCKET_PATH_LIMIT:
-        away = tempfile.mkdtemp(prefix="darkroom-", dir=os.environ.get("XDG_RUNTIME_DIR") or None)
-        folder = Path(away)
+        temporary = tempfile.mkdtemp(prefix="darkroom-", dir=os.environ.get("XDG_RUNTIME_DIR") or None)
+        folder = Path(temporary)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     folder.chmod(0o700)
     try:
         yield ServiceAddress(name, folder / f"{name}.sock", secrets.token_urlsafe(32), base / "work")
     finally:
-        if away:
-            shutil.rmtree(away, ignore_errors=True)
+        if temporary:
+            shutil.rmtree(temporary, ignore_errors=True)
 
 
 @contextlib.contextmanager
 def _one_at_a_time(path: Path, stop: threading.Event) -> Iterator[bool]:
-    """Hold the lock in the data folder; False where a signal came before it was free. It ends with the process."""
+    """Hold the lock of the data folder; False where a signal came before it was free.
+
+    It is released with the process.
+    """
     before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
     with path.open("w") as file:
         for number in before:
             signal.signal(number, lambda *_: stop.set())
-        said = False
+        warned = False
         while not (locked := _try_lock(file.fileno())) and not stop.wait(0.1):
-            if not said:
+            if not warned:
                 log.warning("Another `work` uses this data folder; waiting until it has ended.")
-                said = True
+                warned = True
         for number, handler in before.items():
             signal.signal(number, handler)
         yield locked and not stop.is_set()

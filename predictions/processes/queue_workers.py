@@ -1,12 +1,11 @@
-"""Queue workers: processes that take wake-ups from the queue's table by themselves and run them, one at a time each.
+"""Queue workers: processes that each take wake-ups from the queue's table and run one task at a time.
 
-django-q2's own `worker` runs the tasks; in place of its cluster, pusher and monitor with their pipes stand the
-statements of `running/queue.py`. Workers share no lock, so that one that is killed at any moment harms no other: the
-wake-up that it had taken is due again after `retry` seconds, and what it was woken for is due in its own rows.
-
-The sign of life `cluster-work` is written by a worker that has just asked the table, over the same connection. It
-proves as much as a task sent all the way round did: there is no other process on that way that could stand still. That
-every single worker goes on is the supervisor's to see, by `life.sign`.
+django-q2's own `worker` runs the tasks; its cluster, pusher and monitor, with their pipes, are replaced by the
+statements of `predictions.execution.task_queue`. Workers share no lock, so killing one at any moment harms no other:
+the wake-up that it took is due again after `retry` seconds, and the work it was for is due in its own rows.
+The heartbeat `cluster-work` is written by a worker that has just polled the table, over the same connection. It
+proves as much as a task sent through a whole cluster would: there is no other process on the way that could hang.
+Whether each single worker is alive is the supervisor's concern, by `programs.report_alive`.
 """
 
 from __future__ import annotations
@@ -45,44 +44,45 @@ Task = dict[str, Any]
 
 VARIABLE = "DARKROOM_WORKER_FDS"
 GRACE_S = 5.0
-"""Seconds that a task under way has to end when everything stops; what it leaves is taken up after its lease."""
+"""Seconds that a running task gets when everything stops; what it leaves is taken up after its lease."""
 LOOK_S = 5.0
-"""How long they wait for a hint. Where it was lost the sweep wakes them again within a second."""
+"""Seconds between polls while wake-ups are received. Where one is lost the sweep sends it again within a second."""
 BLIND_LOOK_S = 0.1
-"""The same where hints may not come: no socket, other machines, or one was found of which no hint had told."""
+"""The same where wake-ups may not arrive: no socket, other machines, or a task was found that none announced."""
 SUSPICION_S = 60.0
-"""So long after such a one they look more often."""
+"""Seconds for which workers poll more often after such a task."""
 PATIENCE_S = 0.5
-"""The pause between tries while the database is away."""
+"""Pause in seconds between attempts while the database is unreachable."""
 _AWAY = (DatabaseError, InterfaceError)
 _STOP = "STOP"
 _LOOK, _BEAT, _FOUND = range(3)
+"""Positions of the timestamps in `Shared`: last poll, last heartbeat, last task that no wake-up announced."""
 _FUNCTIONS = {f"{tasks.__name__}.{one.__name__}": one for one in (tasks.start, tasks.collect, tasks.cancel)}
-"""Found here, a task is not looked up again each time."""
+"""Known task functions by path, so that they are not imported by name each time."""
 
 
 class Shared:
-    """What the workers of one machine share: a socket with hints, and a page with times.
+    """State shared by the workers of one machine: the wake-up socket, and a memory page with timestamps.
 
-    Of those that wait at the socket the kernel wakes one for each hint. The page says when one of them last looked,
-    gave a sign of life, and found what no hint had told of. Whoever finds a look or a sign to be due does it for all.
-    Two at once would do no harm, so there is no lock.
+    Of the workers waiting at the socket the kernel wakes one per wake-up. The page holds when any of them last
+    polled, wrote a heartbeat, and found a task that no wake-up announced; whichever worker finds a poll or heartbeat
+    due does it for all. There is no lock, since two at once would do no harm.
     """
 
     def __init__(self, ear: int, page: int) -> None:
-        """Of `descriptors`, which stay open."""
+        """Takes the two descriptors of `descriptors`, which stay open."""
         self._ear = socket.socket(fileno=os.dup(ear))
         self._page = mmap.mmap(page, mmap.PAGESIZE)
         self.hears = bool(self._ear.getsockname())
-        """Whether hints come at all."""
+        """Whether wake-ups can be received at all."""
 
     def wait_at_most(self, seconds: float) -> None:
-        """How long `hear` waits. It belongs to the socket, so all workers must say the same."""
+        """Set how long `hear` waits. The timeout belongs to the socket, so all workers must set the same."""
         time_ = struct.pack("@ll", int(seconds), int(seconds % 1 * 1e6))
         self._ear.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, time_)
 
     def hear(self) -> bool:
-        """Wait for a hint; False after `wait_at_most`."""
+        """Wait for a wake-up; False after the timeout of `wait_at_most`."""
         try:
             self._ear.recv(wakeups.LONGEST)
         except BlockingIOError:
@@ -90,29 +90,29 @@ class Shared:
         return True
 
     def note(self, which: int) -> None:
-        """It is being done now."""
+        """Set the timestamp `which` to now."""
         struct.pack_into("d", self._page, which * 8, time.monotonic())
 
     def is_due(self, which: int, seconds: float) -> bool:
-        """Whether nobody has done it for so many seconds."""
-        # The clock counts from the start of the machine, for all its processes.
+        """Whether the timestamp `which` is at least so many seconds old."""
+        # The monotonic clock is the same for all processes of the machine.
         return not 0 <= time.monotonic() - struct.unpack_from("d", self._page, which * 8)[0] < seconds
 
     def close(self) -> None:
-        """Hear no more."""
+        """Stop receiving."""
         self._ear.close()
         self._page.close()
 
 
 @contextlib.contextmanager
 def descriptors() -> Iterator[tuple[int, int]]:
-    """For whoever starts workers: the socket and the page that they share, to be handed on by `parts`."""
+    """Socket and memory page for the workers, to be passed on by `parts`."""
     with contextlib.ExitStack() as stack:
         try:
             ear = stack.enter_context(contextlib.closing(wakeups.Listener(wakeups.WORK))).fileno()
         except OSError:
             ear = stack.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)).fileno()
-        # They wait in the kernel, which would wake everybody that polls.
+        # Workers block in `recv`: if they polled, the kernel would wake all of them.
         os.set_blocking(ear, True)
         page = _page()
         stack.callback(os.close, page)
@@ -120,7 +120,7 @@ def descriptors() -> Iterator[tuple[int, int]]:
 
 
 def parts(count: int, shared: tuple[int, int], env: Mapping[str, str] | None = None) -> list[Part]:
-    """So many workers, as parts of a supervisor; `env` is added to what they find in the environment."""
+    """So many workers as parts of a supervisor; `env` is added to their environment."""
     environment = {**(env or {}), VARIABLE: ",".join(map(str, shared))}
     command = [sys.executable, str(settings.BASE_DIR / "manage.py"), "cluster", "work", "--worker"]
     return [
@@ -133,9 +133,9 @@ def parts(count: int, shared: tuple[int, int], env: Mapping[str, str] | None = N
 
 
 def run() -> int:
-    """Be one worker until SIGTERM or SIGINT, after the task under way. Alone where no supervisor started it.
+    """Run one worker until SIGTERM or SIGINT, finishing the task under way. Creates what is shared if not inherited.
 
-    The exit code: 0 after these or after `recycle` tasks; 1 after a task that ran over its time.
+    Exit code: 0 after a signal or after `recycle` tasks, 1 after a task that exceeded its time limit.
     """
     pdeathsig.arm()
     session.call_this_process("dr-worker")
@@ -156,7 +156,10 @@ def _inherited() -> tuple[int, int] | None:
 
 
 def _page() -> int:
-    """A descriptor of some memory, in no file where that can be: it would be written to the disk again and again."""
+    """File descriptor of one memory page.
+
+    Not backed by a file where that is possible: it would be written to disk again and again.
+    """
     if sys.platform == "linux":
         fd = os.memfd_create("workers")
     else:
@@ -167,11 +170,11 @@ def _page() -> int:
 
 
 class _Stopped(BaseException):
-    """Told to stop while nothing was under way."""
+    """Raised by a signal while no task is under way."""
 
 
 class _Rows:
-    """The queue's table, in place of django-q2's queues of tasks and of results."""
+    """The queue's table, with the interface of django-q2's task and result queues."""
 
     def __init__(self, shared: Shared) -> None:
         self._shared = shared
@@ -179,36 +182,36 @@ class _Rows:
         self._waiting = False
 
     def stop(self, number: int, frame: object) -> None:
-        """For signals: end after the task under way, at once where there is none."""
+        """Signal handler: stop after the task under way, or at once where there is none."""
         self._stopping = True
         if self._waiting:
             self._waiting = False
             raise _Stopped
 
     def get(self) -> Task | str:
-        """The next task; waits for it."""
-        look, by_itself = True, False
+        """The next task; blocks until there is one."""
+        poll, unannounced = True, False
         while not self._stopping:
             programs.report_alive()
-            if look and (task := self._look()) is not None:
+            if poll and (task := self._look()) is not None:
                 programs.report_alive()
-                if by_itself:
+                if unannounced:
                     self._shared.note(_FOUND)
                 return {**task, "func": _FUNCTIONS.get(task["func"], task["func"])}
             sandbox_client.reap()
             seconds = self._pause()
-            heard = self._hear(seconds)
-            # A little less, so that it is over for whoever waits since the last look.
-            by_itself = not heard and self._shared.is_due(_LOOK, seconds * 0.9)
-            look = heard or by_itself
+            woken = self._hear(seconds)
+            # A little less than the pause, so that it has passed for whoever waited since the last poll.
+            unannounced = not woken and self._shared.is_due(_LOOK, seconds * 0.9)
+            poll = woken or unannounced
         return _STOP
 
     def put(self, task: Task) -> None:
-        """Note how a task ended: failures are kept, and its row is deleted in any case."""
+        """Record a task's end: failures are saved, and the task's row is deleted in any case."""
         programs.report_alive()
         if not task["success"]:
             log.error("task_failed", task=task["name"], error=task["result"])
-        # It writes nothing of what went well, and breaks never.
+        # It saves nothing of a success, and never raises.
         save_task(task, None)
         self._done(partial(task_queue.delete, task["ack_id"]))
         post_execute.send(sender="django_q", task=task)
@@ -218,14 +221,14 @@ class _Rows:
         self._shared.note(_LOOK)
         taken = self._done(task_queue.take) or task_queue.NOTHING
         if taken.more:
-            # Those that were told of it may all be busy.
+            # The workers that were woken for them may all be busy.
             wakeups.send(wakeups.WORK)
         if taken.task is None:
             self._beat()
         return taken.task
 
     def _pause(self) -> float:
-        """Seconds after which one of those that wait looks by itself. All say the same: the socket has one."""
+        """Seconds after which one of the waiting workers polls. The same for all: the socket has one timeout."""
         shared = self._shared
         all_come = shared.hears and wakeups.come_from_all() and shared.is_due(_FOUND, SUSPICION_S)
         return LOOK_S if all_come else BLIND_LOOK_S
@@ -247,14 +250,14 @@ class _Rows:
             self._done(partial(beat, "cluster-work"))
 
     def _done(self, deed: Callable[[], T]) -> T | None:
-        """What `deed` gives, tried again while the database is away; None where it was told to stop meanwhile."""
+        """Result of `deed`, retried while the database is unreachable; None where it was stopped meanwhile."""
         for number in range(sys.maxsize):
             try:
                 return deed()
             except _AWAY as error:
                 if self._stopping:
                     break
-                # The first may only have met a connection that had broken long since.
+                # The first failure may only mean that an idle connection had broken before.
                 if number:
                     time.sleep(PATIENCE_S)
                 if number == 1:
@@ -265,7 +268,7 @@ class _Rows:
 
 
 class _Timer:
-    """In place of the number that django-q2's worker shares with its guard."""
+    """In place of the shared counter that django-q2's worker uses with its sentinel."""
 
     value = -1.0
 
@@ -275,5 +278,5 @@ class _Timer:
 
     @property
     def ran_over(self) -> bool:
-        """Whether the worker ended because its last task ran over its time."""
+        """Whether the worker ended because its last task exceeded its time limit."""
         return self.value == 0

@@ -1,6 +1,7 @@
-"""Signs of life of the supervisor and of the services, which have no database: noted in a thread of the sweep.
+"""Heartbeats on behalf of the supervisor and the services, which have no database. Runs as a thread of the sweep.
 
-The supervisor tells the state of its parts over a socket that the sweep inherits; engine and local weights are asked.
+The supervisor sends the state of its parts over a socket that the sweep inherits; engine and local weights are
+queried over HTTP.
 """
 
 from __future__ import annotations
@@ -27,13 +28,13 @@ Tell = Callable[[Supervisor], None]
 
 VARIABLE = "DARKROOM_STATES_FD"
 SOON_S = 0.5
-"""The pause while somebody has not been heard: at a start the engine is known as soon as it answers."""
+"""Seconds between rounds while somebody has not answered: after a start the engine is known as soon as it answers."""
 SERVICES = ("engine", "local")
 LARGEST = 65_536
 
 
 def run(stop: threading.Event) -> None:
-    """Note them until `stop` is set. Where everything stops, take all signs back: what was stopped is not missed."""
+    """Write these heartbeats until `stop` is set. On a full stop delete all: what was stopped is not missing."""
     heard = _listener()
     if heard is None:
         return
@@ -52,10 +53,10 @@ def run(stop: threading.Event) -> None:
 
 
 def _note(heard: socket.socket) -> bool:
-    """Whether everybody was heard."""
-    told = _latest(heard)
-    said = {} if told is None else {"supervisor": {"parts": told["parts"]}}
-    complete = told is not None
+    """Write one round of heartbeats. Whether the supervisor and every service were heard."""
+    status = _latest(heard)
+    details = {} if status is None else {"supervisor": {"parts": status["parts"]}}
+    complete = status is not None
     for name in SERVICES:
         path = os.environ.get(f"DARKROOM_{name.upper()}_SOCKET", "")
         secret = os.environ.get(f"DARKROOM_{name.upper()}_SECRET", "")
@@ -63,13 +64,13 @@ def _note(heard: socket.socket) -> bool:
             answer = engine_health(Path(path), secret)
             complete = complete and answer is not None
             if answer is not None:
-                said[name] = answer
-    beat_all(said)
+                details[name] = answer
+    beat_all(details)
     return complete
 
 
 def _listener() -> socket.socket | None:
-    """What the supervisor tells is heard here; None where this process was started alone."""
+    """The supervisor's socket; None where this process was started alone."""
     text = os.environ.get(VARIABLE, "")
     if not text.isdigit():
         return None
@@ -82,7 +83,7 @@ def _listener() -> socket.socket | None:
 
 
 def _latest(heard: socket.socket) -> Any:
-    """The newest that was told; None where nothing new was."""
+    """The newest message of the supervisor; None where there is no new one."""
     text = b""
     with contextlib.suppress(BlockingIOError):
         while new := heard.recv(LARGEST):
@@ -102,7 +103,7 @@ class _UnixConnection(http.client.HTTPConnection):
 
 
 def engine_health(path: Path, secret: str, timeout: float = 3.0) -> dict[str, Any] | None:
-    """The engine's own account (boot id, slots, what it is painting), or None where it does not answer well."""
+    """The engine's `/health` (boot id, slots, running jobs), or None where it does not answer properly."""
     connection_ = _UnixConnection(path, timeout)
     try:
         connection_.request("GET", "/health", headers={"Authorization": f"Bearer {secret}"})

@@ -1,4 +1,4 @@
-"""Parts that are programs without Django: the engine, the service of local weights, and the fork server of all."""
+"""Parts that are programs without Django: engine, local weights, and the fork server shared by all parts."""
 
 from __future__ import annotations
 
@@ -19,29 +19,29 @@ from core.processes.supervisor import Part
 from engine.protocol.service_address import ServiceAddress
 
 FROZEN_SERVER_S = 30.0
-"""Seconds without a sign of life of the fork server, which gives one every five."""
+"""Seconds without a heartbeat after which the fork server counts as hung; it sends one every five."""
 
 
 def engine(place: ServiceAddress) -> tuple[list[str], dict[str, str]]:
-    """What starts the engine: `argv`, and what is added to the environment."""
-    own = {
+    """Command of the engine: its `argv`, and what is added to the environment."""
+    variables = {
         "DARKROOM_ENGINE_SLOTS": str(settings.ENGINE["slots"]),
         "DARKROOM_CONFORMANCE": "1" if settings.CONFORMANCE else "0",
     }
-    return programs.python_command("engine"), {**_shared(), **place.environment(), **own}
+    return programs.python_command("engine"), {**_shared(), **place.environment(), **variables}
 
 
 def local(place: ServiceAddress) -> tuple[list[str], dict[str, str]]:
-    """What starts the service of local weights."""
-    own = {"DARKROOM_LOCAL_MODELS": str(settings.LOCAL["models"])}
-    return programs.python_command("engine.local"), {**_shared(), **place.environment(), **own}
+    """Command of the local weights service, in the same form."""
+    variables = {"DARKROOM_LOCAL_MODELS": str(settings.LOCAL["models"])}
+    return programs.python_command("engine.local"), {**_shared(), **place.environment(), **variables}
 
 
 @contextlib.contextmanager
 def sharing_a_fork_server(parts: Sequence[Part]) -> Iterator[list[Part]]:
-    """These parts with a fork server that all of them share, which is stopped last.
+    """These parts with a fork server shared by all of them, which is stopped last.
 
-    Both ends of its socket stay here: when it dies, the next one takes up what was ordered meanwhile.
+    Both ends of its socket stay open here: when it dies, its successor takes up what was ordered meanwhile.
     """
     ours, theirs = client.pair()
     with ours, theirs:
@@ -49,15 +49,15 @@ def sharing_a_fork_server(parts: Sequence[Part]) -> Iterator[list[Part]]:
         yield [
             Part(
                 "fork-server", client.command(theirs.fileno()), programs.python_path(),
-                fds=(theirs.fileno(),), stage=1 + max(one.stage for one in parts), grace_s=0.0,
+                fds=(theirs.fileno(),), stage=1 + max(part.stage for part in parts), grace_s=0.0,
                 silent_s=FROZEN_SERVER_S,
             ),
-            *(replace(one, env={**one.env, **shared}, fds=(*one.fds, ours.fileno())) for one in parts),
+            *(replace(part, env={**part.env, **shared}, fds=(*part.fds, ours.fileno())) for part in parts),
         ]  # fmt: skip
 
 
 def exec_service(name: str, purpose: str) -> NoReturn:
-    """Turn this process of Django's into that program. Raises `CommandError` where the environment has no secret."""
+    """Replace this Django process by that program. Raises `CommandError` where the environment holds no secret."""
     secret = os.environ.get(f"DARKROOM_{name.upper()}_SECRET", "")
     if not secret:
         raise CommandError(f"DARKROOM_{name.upper()}_SECRET is not set: {purpose} would answer nobody.")

@@ -1,4 +1,4 @@
-"""Finds lost work and wakes or ends it, every second; removes what nobody owns. Two sweeps do no harm."""
+"""The sweep: every second finds lost or overdue work and wakes, ends or removes it. Two sweeps do no harm."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from predictions.webhooks import delivery_log as deliveries
 log = structlog.get_logger(__name__)
 
 AT_ONCE_S = 0.05
-"""The pause where a step left rows over."""
+"""Pause in seconds where a step left rows over."""
 ROUND_S = 1.0
 SLOW_ROUND_S = 60.0
 SLOWEST_ROUND_S = 600.0
@@ -47,8 +47,9 @@ PRUNE_EVERY_S = 300.0
 
 
 def run(stop: threading.Event) -> None:
-    """Sweep until `stop` is set: all of it in threads, whose one statement a second says what there is to do."""
-    # Threads of their own for what waits for disks or has much to do: it holds back no lease, limit or wake-up.
+    """Sweep until `stop` is set, in threads; one query a second tells which steps have something to do."""
+    # Threads of their own for what waits for disks or has much to do, so that it delays no lease, limit or
+    # wake-up.
     runners = {
         "sweep": Runner([*steps(), *reminders(), *beside()], pause_s=AT_ONCE_S, skips=_Clock().has_jumped),
         "chores": Runner(scheduler.jobs(), pause_s=scheduler.PAUSE_S),
@@ -70,23 +71,23 @@ def run(stop: threading.Event) -> None:
         helper.start()
     stop.wait()
     asker.close()
-    # A step ends its turn within about a second; what it leaves undone is still owed.
+    # A step ends within about a second; what it leaves undone is still due.
     until = time.monotonic() + STOPPING_S
     for helper in helpers:
         helper.join(max(0.0, until - time.monotonic()))
 
 
 def once() -> bool:
-    """One round of what finds lost work, whether anything is due or not; for tests and by hand.
+    """One round of every step that finds lost work, whether anything is due or not; for tests and by hand.
 
-    Each step on its own and for a bounded time, so that none that breaks or has much to do stops another. Whether any
-    used up its time, so that there may be more of it.
+    Steps are independent and bounded in time, so that one that raises or has much to do stops no other. Whether any
+    used up its time, so that more may be left.
     """
     return Runner(steps(), pause_s=0.0).round(None)
 
 
 class _Clock:
-    """Leases and limits compare with the clock: after a jump of this machine's, one round is left out."""
+    """Detects jumps of this machine's clock. Leases and limits depend on it, so one round is skipped after a jump."""
 
     def __init__(self) -> None:
         self._offset = time.time() - time.monotonic()
@@ -101,7 +102,7 @@ class _Clock:
 
 
 def steps() -> list[Step]:
-    """What finds lost work, with the rows by which each knows that there is any."""
+    """Steps that find lost work, each with the query that shows whether there is any."""
     return [
         Step("life", programs.report_alive),
         Step("beat", _beat, every_s=heartbeat.EVERY_S),
@@ -115,7 +116,7 @@ def steps() -> list[Step]:
 
 
 def beside() -> list[Step]:
-    """What only starts something, and never waits for it."""
+    """Steps that only start something and never wait for it."""
     prober, fetcher, audit = Prober(), Fetcher(), HourlyAudit()
     return [
         Step("probes", prober.step, circuits.probes_due, unasked_s=SLOWEST_ROUND_S),
@@ -126,15 +127,15 @@ def beside() -> list[Step]:
             every_s=SLOW_ROUND_S,
             unasked_s=SLOWEST_ROUND_S,
         ),
-        # It asks no database whether its hour has come.
+        # It keeps its own time, without the database.
         Step("audit", audit.step),
     ]
 
 
 def reminders() -> list[Step]:
-    """Hints at what is overdue, for watcher and poster where the first did not reach them: alone they look seldom.
+    """Wake-ups for watcher and poster about overdue items, in case the first was lost: they poll rarely.
 
-    Workers need none: `wake_due` has just woken them once more.
+    Workers need none: `wake_due` has just sent theirs again.
     """
     return [
         Step("overdue looks", partial(wakeups.send, wakeups.LOOKS), due_times.overdue_looks, every_s=ROUND_S),
@@ -148,7 +149,7 @@ def reminders() -> list[Step]:
 
 
 def removing() -> list[Step]:
-    """What removes files and rows that nobody needs any more."""
+    """Steps that remove files and rows that nothing needs any more."""
     return [
         Step("unowned files", lambda: bool(removal.remove_unowned()), removal.unowned, every_s=ROUND_S),
         Step("temporary files", _none_left(removal.remove_old_temporary), every_s=SLOW_ROUND_S),
@@ -158,7 +159,7 @@ def removing() -> list[Step]:
 
 
 def _bounded(step: Callable[[], object]) -> Callable[[], bool]:
-    """The step, which says whether it dealt with rows until its time was over."""
+    """The step as one that returns whether it was still finding rows when its time was over."""
 
     def do() -> bool:
         began = time.monotonic()
@@ -168,7 +169,7 @@ def _bounded(step: Callable[[], object]) -> Callable[[], bool]:
 
 
 def _none_left(step: Callable[[], object]) -> Callable[[], None]:
-    """The step, once in its time however much it did."""
+    """The step as one that never asks to be repeated at once, however much it did."""
 
     def do() -> None:
         step()
@@ -177,7 +178,7 @@ def _none_left(step: Callable[[], object]) -> Callable[[], None]:
 
 
 def wake_due() -> None:
-    """Wake the workers for what is due and unclaimed; at most one wake-up of a kind a round."""
+    """Wake the workers for what is due and unclaimed: at most one wake-up of a kind a round."""
     if task_queue.depth() > 50:
         return
     start, collect, cancel = _to_wake()
@@ -190,13 +191,13 @@ def wake_due() -> None:
 
 
 def _to_wake() -> tuple[QuerySet[Prediction], QuerySet[Prediction], QuerySet[Prediction]]:
-    """What waits to be started, to be fetched, and to be called off."""
+    """Predictions to start, to collect, and to cancel at their provider."""
     due = Q(not_before__isnull=True) | Q(not_before__lte=Now())
-    left = Q(lease_until__isnull=True) | Q(lease_until__lte=Now())
+    unleased = Q(lease_until__isnull=True) | Q(lease_until__lte=Now())
     return (
         Prediction.objects.filter(due, phase=Phase.WAITING),
         Prediction.objects.filter(due, phase=Phase.RESULT),
-        Prediction.objects.ended().filter(left, upstream_open=True),
+        Prediction.objects.ended().filter(unleased, upstream_open=True),
     )
 
 
@@ -205,23 +206,23 @@ def _beat() -> None:
 
 
 def prune() -> bool:
-    """Forget old rows of every kind that grows, each kind for a bounded time. Whether more are left."""
+    """Delete old rows of every growing table, each for a bounded time. Whether more are left."""
     more = False
-    for some in (
-        partial(_forget_some, Beat.objects.filter(at__lt=Now() - BEATS_KEPT)),
-        partial(_forget_some, IdempotencyKey.objects.filter(created_at__lt=Now() - KEYS_KEPT)),
-        partial(_forget_some, replays.forgotten()),
+    for delete_batch in (
+        partial(_delete_oldest, Beat.objects.filter(at__lt=Now() - BEATS_KEPT)),
+        partial(_delete_oldest, IdempotencyKey.objects.filter(created_at__lt=Now() - KEYS_KEPT)),
+        partial(_delete_oldest, replays.forgotten()),
         deliveries.prune,
     ):
         until = time.monotonic() + PRUNE_S
-        while is_left := some() >= PRUNED_AT_ONCE:
+        while is_left := delete_batch() >= PRUNED_AT_ONCE:
             if time.monotonic() >= until:
                 break
         more = more or is_left
     return more
 
 
-def _forget_some(rows: QuerySet[Any]) -> int:
-    """Delete the oldest of these in a short transaction, so that nobody waits long for one."""
-    # By key, since a DELETE has no limit.
+def _delete_oldest(rows: QuerySet[Any]) -> int:
+    """Delete the oldest of these in one short transaction, so that no lock is held long."""
+    # By a subquery, since a DELETE has no LIMIT.
     return rows.filter(pk__in=rows.order_by("pk").values("pk")[:PRUNED_AT_ONCE]).delete()[0]

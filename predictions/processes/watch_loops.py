@@ -1,7 +1,7 @@
-"""Watcher and poster in one process: each a loop in a thread of its own, with a connection of its own.
+"""The `watch` process: watcher and webhook poster, each a loop in a thread and with a connection of its own.
 
-So a receiver that hangs delays no look. A loop that breaks is begun again while the other goes on; one that hangs gives
-no sign of life, and the supervisor starts the process anew.
+So a receiver that hangs delays no polling of providers. A loop that raises is restarted while the other goes on; one
+that hangs stops its heartbeat, and the supervisor restarts the process.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def run(stop: threading.Event) -> None:
 
 
 def _keep(name: str, loop: Loop, stop: threading.Event, due: NextDue, signs: Heartbeats) -> None:
-    """Run one loop until `stop` is set, and begin it again where it breaks."""
+    """Run one loop until `stop` is set, restarting it where it raises."""
     while not stop.is_set():
         try:
             loop(stop, due, signs)

@@ -1,4 +1,4 @@
-"""The chart of usage for templates."""
+"""Template tags for usage charts."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ register = template.Library()
 
 @register.simple_tag
 def usage_chart(account: Account) -> account_usage.Chart:
-    """The account's last thirty days."""
+    """The account's chart of the last thirty days."""
     return account_usage.chart(account)
 
 
 @register.filter
 def short_day(day: object) -> str:
-    """A day below a chart: `9 Nov`."""
+    """Day label below a chart: `9 Nov`."""
     return date_format(day, pgettext("format of a day below a chart", "j M"))  # type: ignore[arg-type]
 
 
 @register.filter
 def axis(micro: int) -> str:
-    """An amount beside a chart: as short as it is exact."""
+    """Amount label of a chart's axis: as short as it is exact."""
     return display_plain(micro)

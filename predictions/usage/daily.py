@@ -1,7 +1,8 @@
-"""Sums up days: what every account made of every model, and why things failed. The only writer of those rows.
+"""Daily usage aggregates: usage by account and model, failures by reason. The only writer of those rows.
 
-A day is summed as a whole and only what differs is written, so that it may be done again, by two at once, and be killed
-at any moment. Today and yesterday are done again every few minutes, because costs are known late; older days once.
+A day is computed as a whole and only differences are written, so it may be repeated, done by two processes at once,
+and killed at any moment. Today and yesterday are repeated every few minutes, because costs become known late; older
+days are done once.
 """
 
 from __future__ import annotations
@@ -25,22 +26,23 @@ from predictions.upstreams.configuration import key_pk
 from predictions.usage import failure_classes, period_totals
 
 EVERY_S = 120.0
-"""Seconds between two sums of a day that is not over; more where a sum itself takes long."""
+"""Seconds between two computations of an open day; more where one takes long."""
 _SHARE = 20
+"""An open day is computed for at most one part in so many of the time."""
 _BATCH = 500
 _KEY = ("account_id", "model_id")
 _FIGURES = ("succeeded", "failed", "canceled", "outputs", "filtered", "charged", "spent")
 _due: dict[date, float] = {}
-"""When this process sums an open day again, by its own steady clock. Another process may do so too: no harm."""
+"""Monotonic time at which this process computes each open day again. Another process may do so too: no harm."""
 
 
 def today() -> date:
-    """The present day in the billing zone."""
+    """The present day in the billing time zone."""
     return timezone.now().astimezone(site_rules.billing_zone()).date()
 
 
 def bounds(day: date, zone: tzinfo) -> tuple[datetime, datetime]:
-    """The moments at which a day begins and the next one begins, also where a clock is put forward or back."""
+    """The moments at which the day and the next one begin, correct across daylight saving changes."""
     return _midnight(day, zone), _midnight(day + timedelta(days=1), zone)
 
 
@@ -49,14 +51,14 @@ def _midnight(day: date, zone: tzinfo) -> datetime:
 
 
 def run_once() -> bool:
-    """Sum up one day that is due: today and yesterday first, then the newest that was never done. True if one was."""
+    """Compute one day that is due: today and yesterday first, then the newest missing one. True if one was."""
     now, present = time.monotonic(), today()
     for day in (present, present - timedelta(days=1)):
         if now >= _due.get(day, 0.0):
             sum_up(day)
             _due[day] = time.monotonic() + max(EVERY_S, _SHARE * (time.monotonic() - now))
             return True
-    for day in [one for one in _due if one < present - timedelta(days=1)]:
+    for day in [day_ for day_ in _due if day_ < present - timedelta(days=1)]:
         del _due[day]
     missing = next(_never_done(present - timedelta(days=2)), None)
     if missing is None:
@@ -66,19 +68,19 @@ def run_once() -> bool:
 
 
 def forget() -> None:
-    """Take every open day for due; for tests and commands."""
+    """Make every open day due; for tests and commands."""
     _due.clear()
 
 
 def _never_done(last: date) -> Iterator[date]:
-    """Days up to the last, newest first, that were not summed up for good in the present zone."""
+    """Days up to `last`, newest first, without a final aggregate in the present time zone."""
     zone = site_rules.billing_zone()
     ended = Prediction.objects.ended().filter(completed_at__isnull=False)
     oldest = ended.order_by("completed_at").values_list("completed_at", flat=True).first()
     if oldest is None:
         return
     first = oldest.astimezone(zone).date()
-    # In another zone it may have been a day before.
+    # In another time zone the first prediction may have ended on the day before.
     other = FigureDay.objects.exclude(zone=str(zone)).order_by("day").values_list("day", flat=True).first()
     first = min(first, other or first)
     done = set(FigureDay.objects.filter(closed=True, zone=str(zone)).values_list("day", flat=True))
@@ -90,14 +92,14 @@ def _never_done(last: date) -> Iterator[date]:
 
 
 def sum_up(day: date, *, closed: bool = False) -> None:
-    """Bring the rows of one day to what the predictions say now."""
+    """Compute one day and bring its rows up to date."""
     zone = site_rules.billing_zone()
     start, end = bounds(day, zone)
     ended = Prediction.objects.ended().filter(completed_at__gte=start, completed_at__lt=end)
     sums = _sums(ended.order_by())
     counts = _failures(ended.filter(status=Status.FAILED).order_by())
-    _bring(UsageDay, day, _KEY, _FIGURES, sums)
-    _bring(FailureDay, day, ("model_id", "reason"), ("count",), counts)
+    _synchronise(UsageDay, day, _KEY, _FIGURES, sums)
+    _synchronise(FailureDay, day, ("model_id", "reason"), ("count",), counts)
     FigureDay.objects.update_or_create(
         day=day, defaults={"zone": str(zone), "closed": closed, "made_at": timezone.now()}
     )
@@ -121,7 +123,7 @@ def _sums(ended: QuerySet[Prediction]) -> dict[tuple[Any, ...], dict[str, int]]:
         }
         for row in rows
     }
-    # A query of its own: joined to their runs, predictions that ran twice would count twice.
+    # A separate query: joined with their runs, predictions that ran twice would count twice.
     costs = ended.filter(upstream_runs__cost__gt=0).values(*_KEY).annotate(cost=Sum("upstream_runs__cost"))
     for row in costs:
         known = found.get((row["account_id"], row["model_id"]))
@@ -149,23 +151,23 @@ def _failures(failed: QuerySet[Prediction]) -> dict[tuple[Any, ...], dict[str, i
     return {key: {"count": n} for key, n in counts.items()}
 
 
-def _bring(
+def _synchronise(
     model: type[models.Model],
     day: date,
     key: tuple[str, ...],
     figures: tuple[str, ...],
     wanted: dict[tuple[Any, ...], dict[str, int]],
 ) -> None:
-    """Write what differs, in small transactions."""
+    """Write the differences, in small transactions."""
     manager = model._default_manager
-    there = {
+    existing = {
         row[1 : 1 + len(key)]: (row[0], row[1 + len(key) :])
         for row in manager.filter(day=day).values_list("pk", *key, *figures)
     }
     new = [
         model(day=day, **dict(zip(key, one, strict=True)), **values)
         for one, values in wanted.items()
-        if one not in there or there[one][1] != tuple(values[name] for name in figures)
+        if one not in existing or existing[one][1] != tuple(values[name] for name in figures)
     ]
     unique = ["day", *(name.removesuffix("_id") for name in key)]
     for batch in _batches(new):
@@ -173,11 +175,11 @@ def _bring(
             manager.bulk_create(
                 batch, update_conflicts=True, unique_fields=unique, update_fields=list(figures)
             )
-    for gone in _batches(pk for one, (pk, _) in there.items() if one not in wanted):
-        manager.filter(pk__in=gone).delete()
+    for stale in _batches(pk for one, (pk, _) in existing.items() if one not in wanted):
+        manager.filter(pk__in=stale).delete()
 
 
 def _batches(rows: Iterable[Any]) -> Iterator[list[Any]]:
-    each = iter(rows)
-    while batch := list(islice(each, _BATCH)):
+    iterator = iter(rows)
+    while batch := list(islice(iterator, _BATCH)):
         yield batch

@@ -1,4 +1,4 @@
-"""For what sort of reason a prediction failed: five classes for charts, from its error and its last run upstream."""
+"""Classes of failure for charts: five, from a prediction's error and its last run at an upstream."""
 
 from __future__ import annotations
 
@@ -32,19 +32,19 @@ _LOOKED_AT = 4000
 def classify(error: str, *, kind: str = "", upstream: bool = True, filtered: int = 0) -> str:
     """The class of a failure.
 
-    `kind`: what the last refusal of an upstream was taken for; `upstream`: whether it ran at one; `filtered`: how many
-    outputs this house dropped.
+    `kind`: error kind of the last refusal by an upstream; `upstream`: whether it ran at one; `filtered`: how many
+    outputs this server's filters dropped.
     """
     if filtered:
         return Reason.SENSITIVE
-    said = error.removesuffix(messages.FREE).rstrip()
-    if said == retries.GONE:
+    reason = error.removesuffix(messages.FREE).rstrip()
+    if reason == retries.GONE:
         return Reason.UPSTREAM if upstream else Reason.OURS
-    if said in _KNOWN:
-        return _KNOWN[said]
+    if reason in _KNOWN:
+        return _KNOWN[reason]
     if kind in _KINDS:
         return _KINDS[kind]
-    text = said.lower()[:_LOOKED_AT]
+    text = reason.lower()[:_LOOKED_AT]
     if _NSFW.search(text) or error_phrases.SAFETY.search(text):
         return Reason.SENSITIVE
     if error_phrases.BAD_INPUT.search(text):

@@ -1,9 +1,8 @@
-"""How much an account used in a period: counts by end state, outputs and charges, added up by the database.
+"""Usage totals of an account over a period: predictions by final status, outputs and charges, summed by the database.
 
-A prediction counts on the day on which it ended: then its charge is settled, and what the ledger captured on a day is
-what that day's predictions cost. What has not ended counts today. `predictions.usage.time_series` has the same rule
-for charts.
-Amounts are micro-credits.
+A prediction counts on the day on which it ended: its charge is settled then, so what the ledger captured on a day is
+what that day's predictions cost. What has not ended counts today. `predictions.usage.time_series` uses the same rule
+for charts. Amounts are micro-credits.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ LONGEST_DAYS = 400
 
 @dataclass
 class Amount:
-    """What one day, model or token used."""
+    """Usage of one day, model or token."""
 
     starting: int = 0
     processing: int = 0
@@ -38,7 +37,7 @@ class Amount:
     charged: int = 0
 
     def add(self, row: dict[str, Any]) -> None:
-        """Take in one row of a grouped query."""
+        """Add one row of a grouped query."""
         status = Status.CANCELED.value if row["status"] == Status.ABORTED else row["status"]
         setattr(self, status, getattr(self, status) + row["count"])
         self.outputs += row["given"]
@@ -47,7 +46,7 @@ class Amount:
 
 @dataclass
 class Usage:
-    """A period's usage. Days without anything are there too, so that a chart needs no filling in."""
+    """Usage of a period. Days without any are included, so that charts need not fill gaps."""
 
     total: Amount = field(default_factory=Amount)
     days: dict[date, Amount] = field(default_factory=dict)
@@ -56,34 +55,34 @@ class Usage:
 
 
 def for_account(account: Account, first: date, last: date, zone: ZoneInfo) -> Usage:
-    """The usage from the first to the last day, both included, by that zone's midnights. Four queries."""
-    counts, present = (
+    """Usage from the first to the last day, both included, by midnights of that time zone. Four queries."""
+    counts, today = (
         Q(completed_at__gte=_midnight(first, zone), completed_at__lt=_midnight(_next(last), zone)),
         timezone.now().astimezone(zone).date(),
     )
-    if first <= present <= last:
+    if first <= today <= last:
         counts |= Q(phase__in=UNDER_WAY)
     rows = Prediction.objects.filter(counts, account=account).order_by()
-    found = Usage(
+    usage = Usage(
         days={first + timedelta(days=number): Amount() for number in range((last - first).days + 1)}
     )
     by_day = _grouped(rows.annotate(day=TruncDate("completed_at", tzinfo=zone)), "day")
-    _fill(found.days, by_day, lambda row: row["day"] or present)
-    whats = list(_grouped(rows, "model_id", "token_id"))
-    models = _models({row["model_id"] for row in whats})
-    tokens = _tokens({row["token_id"] for row in whats if row["token_id"]})
-    _fill(found.models, whats, lambda row: models[row["model_id"]])
-    _fill(found.tokens, whats, lambda row: (row["token_id"], tokens.get(row["token_id"], "")))
-    for row in whats:
-        found.total.add(row)
-    return found
+    _fill(usage.days, by_day, lambda row: row["day"] or today)
+    pairs = list(_grouped(rows, "model_id", "token_id"))
+    models = _models({row["model_id"] for row in pairs})
+    tokens = _tokens({row["token_id"] for row in pairs if row["token_id"]})
+    _fill(usage.models, pairs, lambda row: models[row["model_id"]])
+    _fill(usage.tokens, pairs, lambda row: (row["token_id"], tokens.get(row["token_id"], "")))
+    for row in pairs:
+        usage.total.add(row)
+    return usage
 
 
 def delivered() -> Case:
-    """How many outputs a prediction gave, as an expression over its row.
+    """Expression for the number of outputs a prediction delivered.
 
-    Not from the files themselves: who deletes a picture has used it all the same. Rows from before they were counted
-    say it by their charge, which had no rules then.
+    Not counted from the files: a deleted picture was used all the same. For rows older than the column it is derived
+    from the charge, which had no price rules then.
     """
     by_file = Q(price__unit=Price.Unit.OUTPUT, price__amount__gt=0)
     return Case(

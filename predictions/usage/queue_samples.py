@@ -1,4 +1,4 @@
-"""Looks at the queue: one a minute is kept, so that a chart can be drawn of any period."""
+"""Samples of the queue's state, kept once a minute for charts of any period."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ _MINUTE = timedelta(seconds=60)
 _ONCE = timedelta(seconds=50)
 _PRUNED = 1000
 _OF_ALL = 10_000
-"""Starts of a minute that are looked at for how long they waited."""
+"""Starts of a minute whose waiting times are read at most."""
 
 
 @dataclass(frozen=True)
 class Look:
-    """How the queue stood at a moment. `start_p95_ms`: None where nothing began in the minute before."""
+    """The queue's state at a moment. `start_p95_ms` is None where nothing started in the minute before."""
 
     at: datetime
     waiting: int
@@ -35,7 +35,7 @@ class Look:
 
 
 def now() -> Look:
-    """The queue as it stands, from indexes alone."""
+    """The queue's present state, from indexes alone."""
     at = _database_time()
     waiting = Prediction.objects.filter(phase=Phase.WAITING).aggregate(n=Count("pk"), first=Min("pk"))
     phases = Prediction.objects.filter(phase__in=IN_FLIGHT).order_by().values_list("phase")
@@ -48,7 +48,10 @@ def now() -> Look:
 
 
 def _p95(at: datetime) -> int | None:
-    """What began in the last minute is under way, or has ended since: both are few, and found by an index."""
+    """95th percentile of the waiting time, in ms, of what started within the last minute.
+
+    Those are in flight, or have ended since: both are few and found by an index.
+    """
     since = at - _MINUTE
     begun = Prediction.objects.filter(started_at__gt=since).order_by()
     took: list[float] = []
@@ -62,18 +65,18 @@ def _p95(at: datetime) -> int | None:
 
 
 def _database_time() -> datetime:
-    """The database's own now: rows compare by it."""
+    """The database's own time, by which rows compare."""
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
             cursor.execute("SELECT statement_timestamp()")
-            found: datetime = cursor.fetchone()[0]
-            return found
+            now_: datetime = cursor.fetchone()[0]
+            return now_
     # SQLite's clock is this machine's.
     return timezone.now()
 
 
 def run_once() -> bool:
-    """Keep a look, unless somebody did within the last moments; forget some of the oldest. Never more to do at once."""
+    """Store a sample, unless one was stored just now, and prune old ones. Whether more are left to prune."""
     if not QueueLook.objects.filter(at__gt=Now() - _ONCE).exists():
         look = now()
         QueueLook.objects.create(

@@ -1,4 +1,4 @@
-"""Figures as charts want them: of any period of days, with the empty days filled in. Sums by the database, of days."""
+"""Usage time series for charts, of any period of days with empty days filled in, from the daily aggregates."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from predictions.usage.daily import today
 from predictions.usage.queue_samples import Look, now
 
 LONGEST_DAYS = 3700
-"""A longer period is cut at its beginning: ten years of days are drawn by nobody."""
+"""A longer period is cut at its beginning: nobody draws ten years of days."""
 
 
 @dataclass
 class Amount:
-    """What a day, or a model, came to."""
+    """Totals of a day or a model."""
 
     succeeded: int = 0
     failed: int = 0
@@ -32,23 +32,23 @@ class Amount:
 
     @property
     def ended(self) -> int:
-        """How many predictions ended, however."""
+        """How many predictions ended, with whatever status."""
         return self.succeeded + self.failed + self.canceled
 
     @property
     def margin(self) -> int:
-        """What is left of the charges after what upstreams cost."""
+        """Charges less upstream costs."""
         return self.charged - self.spent
 
     def add(self, other: Amount) -> None:
-        """Take in another one."""
-        for one in fields(self):
-            setattr(self, one.name, getattr(self, one.name) + getattr(other, one.name))
+        """Add another one."""
+        for column in fields(self):
+            setattr(self, column.name, getattr(self, column.name) + getattr(other, column.name))
 
 
 @dataclass
 class Usage:
-    """A period: all of it, by day (every day, in order), by model (`owner/name`, the dearest first)."""
+    """Usage of a period: in total, by day (every day, in order), by model (`owner/name`, the highest charges first)."""
 
     total: Amount = field(default_factory=Amount)
     days: dict[date, Amount] = field(default_factory=dict)
@@ -57,7 +57,7 @@ class Usage:
 
 @dataclass
 class Failures:
-    """How many failed and for what sort of reason (`FailureDay.Reason`): in all, by day, by model."""
+    """Failures by class (`FailureDay.Reason`): in total, by day, by model."""
 
     total: dict[str, int] = field(default_factory=dict)
     days: dict[date, dict[str, int]] = field(default_factory=dict)
@@ -66,7 +66,7 @@ class Failures:
 
 @dataclass(frozen=True)
 class Margin:
-    """What one model earned: charged to members, paid upstream. `percent` of what was charged is left, or None."""
+    """What one model earned: charged to members, paid upstream, and the outputs of that."""
 
     model: str
     succeeded: int
@@ -77,12 +77,12 @@ class Margin:
 
     @property
     def left(self) -> int:
-        """Micro-credits that are left; less than nothing where it costs more than it brings."""
+        """Micro-credits left; negative where it costs more than it earns."""
         return self.charged - self.spent
 
     @property
     def percent(self) -> int | None:
-        """The part of the charges that is left, in hundredths; None where nothing was charged."""
+        """What is left in percent of the charges; None where nothing was charged."""
         return round(self.left * 100 / self.charged) if self.charged else None
 
 
@@ -92,26 +92,29 @@ _SUMS: dict[str, Any] = {one.name: Sum(one.name) for one in fields(Amount)}
 def usage(
     account: Account | None, first: date, last: date, *, model: HostedModel | int | None = None
 ) -> Usage:
-    """What one account, or everybody, made in a period. Two queries over days, however many predictions there were."""
+    """Usage of one account, or of all, in a period.
+
+    Two queries over daily rows, however many predictions there were.
+    """
     rows = _between(UsageDay.objects.all(), first, last)
     if account is not None:
         rows = rows.filter(account=account)
     if model is not None:
         rows = rows.filter(model=model)
-    found = Usage(days={day: Amount() for day in _days(first, last)})
+    result = Usage(days={day: Amount() for day in _days(first, last)})
     for row in rows.values("day").annotate(**_sums()):
-        found.days.setdefault(row["day"], Amount()).add(_amount(row))
+        result.days.setdefault(row["day"], Amount()).add(_amount(row))
     by_model = rows.values("model__owner", "model__name").annotate(**_sums())
     models = {f"{row['model__owner']}/{row['model__name']}": _amount(row) for row in by_model}
-    found.models = dict(sorted(models.items(), key=lambda one: (-one[1].charged, -one[1].ended, one[0])))
-    for amount in found.days.values():
-        found.total.add(amount)
-    return found
+    result.models = dict(sorted(models.items(), key=lambda one: (-one[1].charged, -one[1].ended, one[0])))
+    for amount in result.days.values():
+        result.total.add(amount)
+    return result
 
 
 def failures(first: date, last: date) -> Failures:
-    """Why predictions failed in a period. One query."""
-    found = Failures(
+    """Failures by class in a period. One query."""
+    result = Failures(
         total=dict.fromkeys(FailureDay.Reason.values, 0),
         days={day: dict.fromkeys(FailureDay.Reason.values, 0) for day in _days(first, last)},
     )
@@ -119,15 +122,15 @@ def failures(first: date, last: date) -> Failures:
         "day", "model__owner", "model__name", "reason", "count"
     )
     for day, owner, name, reason, count in rows:
-        of_model = found.models.setdefault(f"{owner}/{name}", dict.fromkeys(FailureDay.Reason.values, 0))
-        for kept in (found.total, found.days[day], of_model):
+        of_model = result.models.setdefault(f"{owner}/{name}", dict.fromkeys(FailureDay.Reason.values, 0))
+        for kept in (result.total, result.days[day], of_model):
             kept[reason] = kept.get(reason, 0) + count
-    found.models = dict(sorted(found.models.items(), key=lambda one: (-sum(one[1].values()), one[0])))
-    return found
+    result.models = dict(sorted(result.models.items(), key=lambda one: (-sum(one[1].values()), one[0])))
+    return result
 
 
 def margins(first: date, last: date) -> list[Margin]:
-    """What each model earned and cost in a period, the one that earned most first."""
+    """What each model earned and cost in a period, the highest charges first."""
     return [
         Margin(name, one.succeeded, one.failed, one.outputs, one.charged, one.spent)
         for name, one in usage(None, first, last).models.items()
@@ -135,22 +138,22 @@ def margins(first: date, last: date) -> list[Margin]:
 
 
 def queue(start: datetime, end: datetime, *, points: int = 240) -> list[Look]:
-    """How the queue stood, at most so many looks in order: of each stretch the worst of every figure."""
+    """The queue's state over time: at most `points` samples in order, each with the worst figures of its interval."""
     rows = QueueLook.objects.filter(at__gte=start, at__lt=end).order_by("at")
-    stretch = max((end - start).total_seconds() / max(1, points), 1e-6)
-    found: list[Look] = []
-    place = -1
+    interval_s = max((end - start).total_seconds() / max(1, points), 1e-6)
+    samples: list[Look] = []
+    last_interval = -1
     for at, waiting, running, oldest, p95 in rows.values_list(
         "at", "waiting", "running", "oldest_s", "start_p95_ms"
     ).iterator(chunk_size=2000):
-        here = int((at - start).total_seconds() / stretch)
+        interval = int((at - start).total_seconds() / interval_s)
         look = Look(at, waiting, running, oldest, p95)
-        if here == place:
-            found[-1] = _worse(found[-1], look)
+        if interval == last_interval:
+            samples[-1] = _worse(samples[-1], look)
         else:
-            found.append(look)
-        place = here
-    return found
+            samples.append(look)
+        last_interval = interval
+    return samples
 
 
 def _worse(one: Look, other: Look) -> Look:
@@ -165,7 +168,7 @@ def _worse(one: Look, other: Look) -> Look:
 
 
 def as_of() -> datetime | None:
-    """When the present day was summed up last; None before it ever was."""
+    """When today's aggregate was last computed; None before the first time."""
     return FigureDay.objects.filter(day=summing.today()).values_list("made_at", flat=True).first()
 
 

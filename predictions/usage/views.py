@@ -1,4 +1,4 @@
-"""The page of what an account used."""
+"""The usage page of an account, and its download as CSV."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from predictions.usage import account_usage, time_series
 @require_safe
 @member_required
 def show(request: HttpRequest) -> HttpResponse:
-    """The chart of a period, and the same as a table."""
+    """The usage chart of a period, and the same as a table."""
     account = ownership.money_account(user_of(request))
     chart = account_usage.chart(account, _period(request))
     context = {"chart": chart, "own": account, "as_of": time_series.as_of(), "whole": True}

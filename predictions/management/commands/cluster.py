@@ -1,4 +1,4 @@
-"""`manage.py cluster`: the workers of the queue."""
+"""`manage.py cluster`: the queue workers."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ class Command(BaseCommand):
         if options["worker"] is None:
             parts.cluster()
             return
-        # What was imported is never garbage: to look through all of it would hold up a task.
+        # Nothing imported becomes garbage; a full collection would hold up a task.
         gc.collect()
         gc.freeze()
         code = queue_workers.run()
-        # A thread of a task that ran over its time would keep the interpreter from ending.
+        # The thread of a task that exceeded its time limit would keep the interpreter from exiting.
         os._exit(code)

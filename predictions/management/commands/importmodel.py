@@ -1,4 +1,4 @@
-"""`manage.py importmodel`: bring in a model by the OpenAPI document of its Cog container."""
+"""`manage.py importmodel`: import a model from the OpenAPI document of its Cog container."""
 
 from __future__ import annotations
 
@@ -31,21 +31,21 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         owner, _, name = options["ref"].partition("/")
         try:
-            found = cog_schema.read(_document(options["schema"]))
+            schema = cog_schema.read(_document(options["schema"]))
             cog_import.checked_ref(owner, name)
             cog_import.checked_version(options["version_id"])
-            kind = cog_import.checked_kind(options["kind"]) or cog_import.guessed_kind(name, found)
-            for one, rule in found.properties.items():
-                self.stdout.write(f"  {one}: {rule.get('type', 'any')}")
-            for note in found.notes:
+            kind = cog_import.checked_kind(options["kind"]) or cog_import.guessed_kind(name, schema)
+            for input_name, rule in schema.properties.items():
+                self.stdout.write(f"  {input_name}: {rule.get('type', 'any')}")
+            for note in schema.notes:
                 self.stdout.write(f"  {note}")
             if options["dry"]:
                 self.stdout.write(f"{owner}/{name} would be a model of the kind {kind}.")
                 return
-            made = cog_import.bring(
+            imported = cog_import.bring(
                 owner,
                 name,
-                found,
+                schema,
                 kind=options["kind"],
                 version=options["version_id"],
                 description=options["description"],
@@ -53,13 +53,13 @@ class Command(BaseCommand):
             )
         except (cog_schema.NotCog, cog_import.CannotImport) as error:
             raise CommandError(str(error)) from None
-        self.stdout.write(f"{owner}/{name}:{made.version.pk}")
-        if not made.version.model.prices.exists():
+        self.stdout.write(f"{owner}/{name}:{imported.version.pk}")
+        if not imported.version.model.prices.exists():
             self.stdout.write("It has no price yet: add one at the desk before anybody can run it.")
 
 
 def _document(path: str) -> bytes:
-    """At most as much as is read of a document, and one byte more."""
+    """Contents of the document, read up to one byte more than the limit."""
     if path == "-":
         return sys.stdin.buffer.read(cog_schema.LARGEST + 1)
     try:

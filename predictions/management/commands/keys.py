@@ -1,4 +1,4 @@
-"""`manage.py keys new|rotate|check|accept`: what the keys of upstreams and second factors are encrypted with."""
+"""`manage.py keys new|rotate|check|accept`: the encryption keys of upstreams' secrets and second factors."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from predictions.upstreams import key_rotation
 
 class Command(BaseCommand):
     help = "Make, change and check the keys of DARKROOM_KEYS, with which secrets of upstreams are encrypted."
-    # It must run where the checks refuse a start: `accept` is the way out.
+    # It must run where the checks refuse a start: `accept` is the way out of that.
     requires_system_checks = ()
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -59,7 +59,7 @@ class Command(BaseCommand):
         )
 
     def _check(self, *, add: bool) -> None:
-        found = key_rotation.unreadable() + second_factor.unreadable()
-        if found:
-            raise CommandError("These fit none of the keys: " + "; ".join(found) + ".")
+        unreadable = key_rotation.unreadable() + second_factor.unreadable()
+        if unreadable:
+            raise CommandError("These fit none of the keys: " + "; ".join(unreadable) + ".")
         self.stdout.write("Every stored secret can be read.")

@@ -1,4 +1,4 @@
-"""`manage.py local`: real weights, on their Unix socket."""
+"""`manage.py local`: the service of local weights on its Unix socket."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            found = provider_lookup.local_settings()
+            local_settings = provider_lookup.local_settings()
         except LocalSettingsError as error:
             raise CommandError(f"DARKROOM_LOCAL_MODELS: {error}") from None
-        if found is None:
+        if local_settings is None:
             raise CommandError("DARKROOM_LOCAL_MODELS is not set: there are no weights to run.")
         services.exec_service("local", "the service")

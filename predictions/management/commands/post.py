@@ -1,4 +1,4 @@
-"""`manage.py post`: posts webhooks, as `watch` does; for a machine that has nothing else to do."""
+"""`manage.py post`: only the webhook poster of `watch`, for a machine that runs nothing else."""
 
 from __future__ import annotations
 

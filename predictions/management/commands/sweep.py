@@ -1,4 +1,4 @@
-"""`manage.py sweep`: finds lost work, ends what is overdue, removes what is doomed."""
+"""`manage.py sweep`: finds lost work, ends what is overdue, removes doomed files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`manage.py watch`: the loop over the jobs under way at the providers, and the one that posts webhooks."""
+"""`manage.py watch`: the watcher of provider jobs and the webhook poster."""
 
 from __future__ import annotations
 
