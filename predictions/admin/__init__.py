@@ -1,4 +1,4 @@
-"""Admin of predictions, models, prices, upstreams and rules: registered as Django imports this package."""
+"""Admin pages of the predictions app; importing this package registers them."""
 
 from __future__ import annotations
 

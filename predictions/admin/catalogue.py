@@ -1,4 +1,4 @@
-"""The desk for the catalogue: models, versions and prices."""
+"""Admin of the catalogue: models and versions."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class VersionInline(ReadOnlyInline):
 
 @admin.register(HostedModel)
 class HostedModelAdmin(BaseAdmin):
-    """The catalogue. It is filled from the project's data; here models are switched on and off, and described."""
+    """Models. They come from the project's data or an import; here they are enabled, disabled and described."""
 
     list_display = ("ref", "kind", "enabled", "price_now", "work_limit", "position")
     list_filter = ("enabled", "kind", "is_official")
@@ -44,17 +44,17 @@ class HostedModelAdmin(BaseAdmin):
         return False
 
     def get_urls(self) -> list[URLPattern]:
-        """With the page that brings a model in by its schema."""
+        """Adds the page that imports a model by its schema."""
         view = self.admin_site.admin_view(import_model)
         return [path("import/", view, name="predictions_hostedmodel_import"), *super().get_urls()]
 
     @action(description=gettext_lazy("Bring in a model"), url_path="bring-in", permissions=["bring_in"])
     def bring_in(self, request: HttpRequest) -> HttpResponse:
-        """To that page."""
+        """Redirect to the import page."""
         return HttpResponseRedirect(reverse("admin:predictions_hostedmodel_import"))
 
     def has_bring_in_permission(self, request: HttpRequest) -> bool:
-        """Who may add models and versions."""
+        """Requires adding both models and versions."""
         return request.user.has_perms(["predictions.add_hostedmodel", "predictions.add_version"])
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[HostedModel]:
@@ -65,7 +65,7 @@ class HostedModelAdmin(BaseAdmin):
         )
 
     def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
-        """An address typed without a scheme means https."""
+        """Assume https for URLs typed without a scheme."""
         if isinstance(db_field, URLField):
             kwargs["assume_scheme"] = "https"
         return super().formfield_for_dbfield(db_field, request, **kwargs)
@@ -79,7 +79,7 @@ class HostedModelAdmin(BaseAdmin):
 
 @admin.register(Version)
 class VersionAdmin(BaseAdmin):
-    """Versions: their schemas are fixed, whether they may be asked for is not."""
+    """Versions: their schemas are read-only, only whether they are enabled can change."""
 
     list_display = ("id", "model", "enabled", "cog_version", "created_at")
     list_filter = ("enabled", "model")

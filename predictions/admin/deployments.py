@@ -1,4 +1,4 @@
-"""The desk for deployments: a model under a name of its own, with inputs that are set whatever the caller sends."""
+"""Admin of deployments: a version under a name of its own, with inputs that override the caller's."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
 class VersionField(forms.ModelChoiceField):
-    """Versions by the name of their model."""
+    """Choice of versions, labelled by model."""
 
     def label_from_instance(self, obj: Any) -> str:
         """`owner/name · 12 digits of the version`."""
@@ -32,19 +32,19 @@ class VersionField(forms.ModelChoiceField):
 
 
 class InputField(forms.JSONField):
-    """JSON that can be kept and shown again: not too deep, no number without end, no half of a character."""
+    """JSON that can be stored and rendered: limited nesting, no infinite numbers, no lone surrogates."""
 
     def to_python(self, value: Any) -> Any:
-        """What it says."""
+        """The parsed value. Raises ValidationError."""
         try:
-            found = super().to_python(value)
-            json.dumps(found, ensure_ascii=False, allow_nan=False).encode()
+            parsed = super().to_python(value)
+            json.dumps(parsed, ensure_ascii=False, allow_nan=False).encode()
         except (ValueError, RecursionError):
             raise forms.ValidationError(self.error_messages["invalid"], "invalid") from None
-        return found
+        return parsed
 
     def bound_data(self, data: Any, initial: Any) -> Any:
-        """What was written, as it was written where it is none."""
+        """The submitted text; kept as typed where it is invalid."""
         try:
             self.to_python(data)
         except forms.ValidationError:
@@ -53,7 +53,7 @@ class InputField(forms.JSONField):
 
 
 class DeploymentForm(forms.ModelForm):
-    """A name, a version, and inputs that fit it."""
+    """Name, version, and fixed inputs that fit the version."""
 
     version = VersionField(
         label=gettext_lazy("Version"),
@@ -69,25 +69,25 @@ class DeploymentForm(forms.ModelForm):
         field_classes: ClassVar = {"input": InputField}
 
     def clean_owner(self) -> str:
-        """A part of an address."""
-        return _part_of_an_address(self.cleaned_data["owner"])
+        """Must be usable in a URL."""
+        return _url_part(self.cleaned_data["owner"])
 
     def clean_name(self) -> str:
-        """A part of an address."""
-        return _part_of_an_address(self.cleaned_data["name"])
+        """Must be usable in a URL."""
+        return _url_part(self.cleaned_data["name"])
 
     def clean(self) -> dict[str, Any]:
-        """The inputs must be ones that the version knows, with values that it takes; none of them need be there."""
+        """The version must have every fixed input and accept its value; required inputs may be missing."""
         cleaned: dict[str, Any] = super().clean() or {}
-        version, given = cleaned.get("version"), cleaned.get("input")
-        if version is None or given is None:
+        version, inputs = cleaned.get("version"), cleaned.get("input")
+        if version is None or inputs is None:
             return cleaned
-        if not isinstance(given, dict):
+        if not isinstance(inputs, dict):
             self.add_error("input", _("The fixed inputs are an object, such as {“width”: 512}."))
             return cleaned
-        for name in sorted(set(given) - set(version.properties)):
+        for name in sorted(set(inputs) - set(version.properties)):
             self.add_error("input", _("This model has no input %(name)s.") % {"name": name})
-        for fault in validation.check(version, validation.without_nulls(given)):
+        for fault in validation.check(version, validation.without_nulls(inputs)):
             if fault.type != "required":
                 self.add_error("input", fault.line.strip().removeprefix("- "))
         return cleaned
@@ -95,7 +95,10 @@ class DeploymentForm(forms.ModelForm):
 
 @admin.register(Deployment)
 class DeploymentAdmin(BaseAdmin):
-    """What callers find at /deployments. One that is no longer wanted is switched off: old predictions name it."""
+    """Deployments as callers see them at /deployments.
+
+    Unneeded ones are disabled, not deleted: old predictions name them.
+    """
 
     form = DeploymentForm
     list_display = ("ref", "model", "enabled", "number", "created_at")
@@ -115,7 +118,7 @@ class DeploymentAdmin(BaseAdmin):
         return deployment.version.model.ref
 
     def save_model(self, request: HttpRequest, obj: Deployment, form: DeploymentForm, change: bool) -> None:
-        """Note who made it; each change of what it runs is one more release."""
+        """Record who made it; a change of version or inputs is a new release."""
         if not change:
             obj.created_by = request.user  # type: ignore[assignment]
         elif (form.initial["version"], form.initial["input"]) != (obj.version_id, obj.input):
@@ -124,7 +127,7 @@ class DeploymentAdmin(BaseAdmin):
         obj.refresh_from_db(fields=["number"])
 
 
-def _part_of_an_address(text: str) -> str:
+def _url_part(text: str) -> str:
     if not _NAME.fullmatch(text):
         raise forms.ValidationError(
             _("Letters, digits, dots, hyphens and underscores; it begins with a letter or digit.")

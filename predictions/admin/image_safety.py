@@ -1,4 +1,4 @@
-"""The desk for who judges pictures: what was removed and is refused again, and classifiers with how they stand."""
+"""Admin of image safety: classifiers with their health, and the blocklist of removed pictures."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from predictions.models import BlockedPicture, Classifier
 from predictions.webhooks import signatures
 
 SAMPLE = Path(__file__).parent.parent / "image_safety" / "data" / "sample.jpg"
-"""What a classifier is tried with: a harmless picture that shows nothing."""
+"""The harmless picture that a classifier is tried with."""
 MOST_LABELS = 50
 _SHORTEST_SECRET = 16
 _LIMIT = re.compile(r"(sensitive|flag|drop)\s+(0(?:\.\d{1,4})?|1(?:\.0{1,4})?|\.\d{1,4})")
@@ -42,7 +42,7 @@ _RECORDED = ("name", "kind", "target", "limits", "timeout", "when_down", "on_upl
 
 
 def limits_of(text: str) -> dict[str, dict[str, float]]:
-    """`label: sensitive 0.5, flag 0.8, drop 0.95`, a label a line. Raises ValidationError."""
+    """Parse `label: sensitive 0.5, flag 0.8, drop 0.95`, a label a line. Raises ValidationError."""
     limits: dict[str, dict[str, float]] = {}
     for line in text.splitlines():
         if not line.strip():
@@ -52,14 +52,14 @@ def limits_of(text: str) -> dict[str, dict[str, float]]:
         if label is not None:
             rest = label.group(2)
             parts = [part.strip() for part in rest.split(",") if part.strip()]
-        found = [_LIMIT.fullmatch(part) for part in parts]
-        if label is None or not parts or not all(found):
+        matches = [_LIMIT.fullmatch(part) for part in parts]
+        if label is None or not parts or not all(matches):
             raise forms.ValidationError(
                 _("“%(line)s”: write a label, a colon and limits, such as nsfw: sensitive 0.5, drop 0.95.")
                 % {"line": line.strip()[:60]}
             )
         limits[label.group(1).strip()] = {
-            one.group(1): float(one.group(2)) for one in found if one is not None
+            match.group(1): float(match.group(2)) for match in matches if match is not None
         }
     if len(limits) > MOST_LABELS:
         raise forms.ValidationError(_("At most %(most)s labels.") % {"most": MOST_LABELS})
@@ -67,7 +67,7 @@ def limits_of(text: str) -> dict[str, dict[str, float]]:
 
 
 def limit_lines(limits: Any) -> str:
-    """The same as it is written."""
+    """The text of limits, as `limits_of` parses it."""
     lines = []
     for label, one in (limits if isinstance(limits, dict) else {}).items():
         parts = [f"{deed} {one[deed]:g}" for deed in classifiers.DEEDS if deed in one]
@@ -76,7 +76,7 @@ def limit_lines(limits: Any) -> str:
 
 
 class ClassifierForm(forms.ModelForm):
-    """Who is asked, how it is signed, and from which scores on something is done."""
+    """A classifier: where it is, its signing secret, and the scores from which something is done."""
 
     new_secret = forms.CharField(
         label=gettext_lazy("New secret"),
@@ -110,11 +110,11 @@ class ClassifierForm(forms.ModelForm):
             self.fields["limit_lines"].initial = limit_lines(self.instance.limits)
 
     def clean_limit_lines(self) -> dict[str, dict[str, float]]:
-        """Labels with limits."""
+        """Limits by label."""
         return limits_of(self.cleaned_data["limit_lines"])
 
     def clean_timeout(self) -> int:
-        """Within what a worker waits."""
+        """At most what a worker may wait."""
         seconds: int = self.cleaned_data["timeout"]
         if not 1 <= seconds <= classifier_client.LONGEST_S:
             raise forms.ValidationError(
@@ -123,19 +123,19 @@ class ClassifierForm(forms.ModelForm):
         return seconds
 
     def clean_new_secret(self) -> str:
-        """A secret that signs."""
+        """A Standard Webhooks secret."""
         secret: str = self.cleaned_data["new_secret"]
         if secret:
             try:
-                known = base64.b64decode(secret.removeprefix("whsec_"), validate=True)
+                decoded = base64.b64decode(secret.removeprefix("whsec_"), validate=True)
             except ValueError:
-                known = b""
-            if not secret.startswith("whsec_") or len(known) < _SHORTEST_SECRET:
+                decoded = b""
+            if not secret.startswith("whsec_") or len(decoded) < _SHORTEST_SECRET:
                 raise forms.ValidationError(_("A secret is whsec_ and Base64 behind it."))
         return secret
 
     def clean(self) -> dict[str, Any]:
-        """An address that may be reached, or a function that the operator allows."""
+        """The target must be a reachable URL, or a function that the operator allows."""
         cleaned: dict[str, Any] = super().clean() or {}
         kind, target = cleaned.get("kind"), cleaned.get("target", "")
         if kind == Classifier.Kind.WEBHOOK and target:
@@ -155,7 +155,7 @@ class ClassifierForm(forms.ModelForm):
 
 @admin.register(Classifier)
 class ClassifierAdmin(BaseAdmin):
-    """Classifiers. One that is not wanted any more is switched off: findings name it."""
+    """Classifiers. Unneeded ones are disabled, not deleted: findings name them."""
 
     form = ClassifierForm
     list_display = ("name", "kind", "target", "stands", "when_down", "on_uploads", "enabled")
@@ -192,28 +192,28 @@ class ClassifierAdmin(BaseAdmin):
         return f"{moment(row.failed_at)} {row.failure}" if row.failed_at is not None else "–"
 
     def save_model(self, request: HttpRequest, obj: Classifier, form: ClassifierForm, change: bool) -> None:
-        """Seal its secret, and put on record what changed; never the secret."""
-        before = _said(Classifier.objects.get(pk=obj.pk)) if change else {}
+        """Encrypt the secret and write what changed to the audit log, but never the secret."""
+        before = _recorded(Classifier.objects.get(pk=obj.pk)) if change else {}
         obj.limits = form.cleaned_data["limit_lines"]
         secret = form.cleaned_data["new_secret"]
         if not secret and not obj.secret and obj.kind == Classifier.Kind.WEBHOOK:
             secret = signatures.new_secret()
-            words = _("It is signed with %(secret)s. Copy it now: it is not shown again.") % {
+            message = _("It is signed with %(secret)s. Copy it now: it is not shown again.") % {
                 "secret": secret
             }
-            messages.warning(request, words)
+            messages.warning(request, message)
         if secret:
             obj.secret = crypto.encrypt(secret)
         super().save_model(request, obj, form, change)
-        after = _said(obj)
+        after = _recorded(obj)
         if before != after or secret:
             detail = {"before": before, "after": after, "new_secret": bool(secret)}
-            deed = "classifier.change" if change else "classifier.add"
-            audit_log.write(cast(User, request.user), deed, obj, detail=detail)
+            action_name = "classifier.change" if change else "classifier.add"
+            audit_log.write(cast(User, request.user), action_name, obj, detail=detail)
 
     @action(description=gettext_lazy("Try it"), url_path="try", icon="science", permissions=["change"])
     def try_it(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """Send it a harmless picture, and say what it answers."""
+        """Send it a harmless picture and show its answer."""
         row = self.get_object(request, object_id)
         if row is None:
             return HttpResponseRedirect(reverse("admin:predictions_classifier_changelist"))
@@ -238,17 +238,17 @@ def _try(request: HttpRequest, row: Classifier) -> None:
         messages.error(request, _("No judgement: %(why)s") % {"why": str(down)})
         return
     Classifier.objects.filter(pk=row.pk).update(answered_at=Now())
-    shown = ", ".join(f"{label} {score:g}" for label, score in list(scores.items())[:20]) or _("no label")
-    messages.success(request, _("It answers: %(scores)s.") % {"scores": shown})
+    labels = ", ".join(f"{label} {score:g}" for label, score in list(scores.items())[:20]) or _("no label")
+    messages.success(request, _("It answers: %(scores)s.") % {"scores": labels})
 
 
-def _said(row: Classifier) -> dict[str, Any]:
+def _recorded(row: Classifier) -> dict[str, Any]:
     return {name: getattr(row, name) for name in _RECORDED}
 
 
 @admin.register(BlockedPicture)
 class BlockedPictureAdmin(ReadOnlyAdmin):
-    """Pictures that were removed, by what they look like. Removing one puts it here; lifting wants a reason."""
+    """Blocked pictures by perceptual hash. Removing a picture adds one; unblocking requires a reason."""
 
     list_display = ("known_by", "reason", "case", "created_by", "since", "lifted")
     list_filter = (("lifted_at", admin.EmptyFieldListFilter),)
@@ -270,12 +270,12 @@ class BlockedPictureAdmin(ReadOnlyAdmin):
         return moment(row.lifted_at)
 
     def has_lift_permission(self, request: HttpRequest) -> bool:
-        """Whoever may change the list of blocked pictures."""
+        """Requires changing blocked pictures."""
         return bool(request.user.has_perm("predictions.change_blockedpicture"))
 
     @admin.action(description=gettext_lazy("Let be sent and made again"), permissions=["lift"])
     def lift(self, request: HttpRequest, chosen: QuerySet[BlockedPicture]) -> HttpResponse | None:
-        """Lift the block, with a reason that goes on record."""
+        """Unblock, with a reason for the audit log."""
         form = ReasonForm(request.POST if "reason" in request.POST else None)
         if not form.is_bound or not form.is_valid():
             return ask_page(
@@ -291,6 +291,6 @@ class BlockedPictureAdmin(ReadOnlyAdmin):
                         cast(User, request.user), "blocked_picture.lift", row, case=row.case,
                         reason=form.cleaned_data["reason"],
                     )  # fmt: skip
-        words = ngettext("%(n)s block was lifted.", "%(n)s blocks were lifted.", lifted) % {"n": lifted}
-        self.message_user(request, words, messages.SUCCESS)
+        message = ngettext("%(n)s block was lifted.", "%(n)s blocks were lifted.", lifted) % {"n": lifted}
+        self.message_user(request, message, messages.SUCCESS)
         return None

@@ -1,4 +1,7 @@
-"""The desk for what is owed and remembered: deliveries, keys, unanswered creates, previews, signs of life."""
+"""Read-only admin of internal records: idempotency keys, unanswered creates, upload pins, previews, heartbeats.
+
+Also what each account takes up now.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +29,7 @@ HEAVY = ("input", "output", "logs", "result", "metrics", "error")
 
 @admin.register(IdempotencyKey)
 class IdempotencyKeyAdmin(ReadOnlyAdmin):
-    """Callers' own keys, kept for a day."""
+    """Callers' idempotency keys, kept for a day."""
 
     list_display = ("key", "account", "user", "prediction_link", "created_at")
     list_select_related = ("account", "user", "prediction")
@@ -45,7 +48,7 @@ class IdempotencyKeyAdmin(ReadOnlyAdmin):
 
 @admin.register(UnansweredCreate)
 class UnansweredCreateAdmin(ReadOnlyAdmin):
-    """Creates whose answer is owed to a client that repeats by itself; each lives for minutes."""
+    """Creates whose answer a retrying client has not received yet; each exists for minutes."""
 
     list_display = ("request", "account", "user", "prediction_link", "lost", "created_at")
     list_filter = ("lost",)
@@ -65,7 +68,7 @@ class UnansweredCreateAdmin(ReadOnlyAdmin):
 
 @admin.register(UploadUse)
 class UploadUseAdmin(ReadOnlyAdmin):
-    """Which predictions that have not ended need which uploads."""
+    """Which unfinished predictions pin which uploads."""
 
     list_display = ("upload", "prediction_link")
     list_select_related = ("upload", "prediction")
@@ -84,7 +87,7 @@ class UploadUseAdmin(ReadOnlyAdmin):
 
 @admin.register(AccountUsage)
 class AccountUsageAdmin(ReadOnlyAdmin):
-    """The room that each account takes now: files, and predictions that have not ended."""
+    """What each account takes up now: files, and predictions that have not ended."""
 
     list_display = ("account", "predictions", "input_bytes", "output_bytes", "stored_bytes", "upload_bytes")
     list_select_related = ("account",)
@@ -94,7 +97,7 @@ class AccountUsageAdmin(ReadOnlyAdmin):
 
 @admin.register(Preview)
 class PreviewAdmin(ReadOnlyAdmin):
-    """Which running predictions have been looked at, and when; the looks themselves are their owners'."""
+    """Which running predictions have a preview, and since when; the images themselves are their owners'."""
 
     list_display = ("prediction_link", "number", "at")
     list_select_related = ("prediction",)
@@ -114,7 +117,7 @@ class PreviewAdmin(ReadOnlyAdmin):
 
 @admin.register(Beat)
 class BeatAdmin(ReadOnlyAdmin):
-    """The last sign of life of every process."""
+    """The last heartbeat of every process."""
 
     list_display = ("kind", "instance", "when", "at_a_glance")
     fields = ("kind", "instance", "when", "whole")

@@ -1,4 +1,4 @@
-"""The page of the desk that brings a model in by its Cog schema: looked at first, then made."""
+"""Admin page that imports a model from its Cog schema: a preview first, then the import."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from predictions.models import HostedModel, Version
 
 
 class ImportForm(forms.Form):
-    """Which model, and its document: pasted, or as a file."""
+    """The model's name, and its document: pasted or as a file."""
 
     owner = forms.CharField(label=gettext_lazy("Owner"), max_length=100, widget=UnfoldAdminTextInputWidget)
     name = forms.CharField(label=gettext_lazy("Name"), max_length=100, widget=UnfoldAdminTextInputWidget)
@@ -65,27 +65,27 @@ class ImportForm(forms.Form):
     )
 
     def clean_version(self) -> str:
-        """An id of a version, before anything is looked at."""
+        """Validate the version id before the preview."""
         try:
             return cog_import.checked_version(self.cleaned_data["version"])
         except cog_import.CannotImport as error:
             raise forms.ValidationError(str(error)) from None
 
     def clean(self) -> dict[str, Any]:
-        """The document, read."""
+        """Parse the document."""
         cleaned: dict[str, Any] = super().clean() or {}
-        sent = cleaned.get("file")
-        place = "file" if sent else "text"
-        document = sent.read(cog_schema.LARGEST + 1) if sent else cleaned.get("text") or ""
+        file = cleaned.get("file")
+        field = "file" if file else "text"
+        document = file.read(cog_schema.LARGEST + 1) if file else cleaned.get("text") or ""
         if not document:
             self.add_error("text", _("Send the file, or paste its text."))
             return cleaned
         try:
             cleaned["found"] = cog_schema.read(document)
         except cog_schema.NotCog as error:
-            self.add_error(place, str(error))
+            self.add_error(field, str(error))
         text = document if isinstance(document, str) else document.decode("utf-8", "replace")
-        # As a browser sends back what stands in a form: ends of lines are its own there.
+        # Line endings as a browser will send the text back from the preview's form.
         cleaned["document"] = text.replace("\r\n", "\n").replace("\r", "\n").strip()
         for part in ("owner", "name"):
             if cleaned.get(part):
@@ -96,13 +96,15 @@ class ImportForm(forms.Form):
         return cleaned
 
     def digest(self) -> str:
-        """What was looked at: made is only what was seen."""
-        said = [str(self.cleaned_data.get(name)) for name in ("owner", "name", "kind", "version", "document")]
-        return hashlib.sha256("\x00".join(said).encode("utf-8", "replace")).hexdigest()
+        """Identifies what was previewed: only that may be imported."""
+        values = [
+            str(self.cleaned_data.get(name)) for name in ("owner", "name", "kind", "version", "document")
+        ]
+        return hashlib.sha256("\x00".join(values).encode("utf-8", "replace")).hexdigest()
 
 
 def import_model(request: HttpRequest) -> HttpResponse:
-    """GET: the form. POST: what would be made, then, with what was seen, the making."""
+    """GET: the form. POST: the preview, then, with the preview's digest, the import."""
     if not (
         request.user.has_perm("predictions.add_hostedmodel")
         and request.user.has_perm("predictions.add_version")
@@ -114,23 +116,23 @@ def import_model(request: HttpRequest) -> HttpResponse:
     if not form.is_valid():
         return _page(request, form)
     if request.POST.get("seen") != form.digest():
-        return _page(request, _again(form), form)
-    said = form.cleaned_data
+        return _page(request, _refilled(form), form)
+    data = form.cleaned_data
     try:
-        made = cog_import.bring(
-            said["owner"],
-            said["name"],
-            said["found"],
+        imported = cog_import.bring(
+            data["owner"],
+            data["name"],
+            data["found"],
             actor=cast(User, request.user),
-            kind=said["kind"],
-            version=said["version"],
-            description=said["description"],
+            kind=data["kind"],
+            version=data["version"],
+            description=data["description"],
             source=_("imported at the desk"),
         )
     except cog_import.CannotImport as error:
         form.add_error(None, str(error))
         return _page(request, form)
-    model = made.version.model
+    model = imported.version.model
     messages.success(request, _("%(model)s is there.") % {"model": model.ref})
     if not model.prices.exists():
         messages.info(request, _("It runs as soon as it has a price."))
@@ -138,11 +140,11 @@ def import_model(request: HttpRequest) -> HttpResponse:
     return HttpResponseRedirect(reverse("admin:predictions_hostedmodel_change", args=[model.pk]))
 
 
-def _again(form: ImportForm) -> ImportForm:
-    """The same form with the document as text: a file is not sent twice."""
-    said = form.cleaned_data
+def _refilled(form: ImportForm) -> ImportForm:
+    """The same form with the document as text: a browser does not send a file twice."""
+    data = form.cleaned_data
     names = ("owner", "name", "kind", "description", "version")
-    return ImportForm(initial={**{name: said[name] for name in names}, "text": said["document"]})
+    return ImportForm(initial={**{name: data[name] for name in names}, "text": data["document"]})
 
 
 def _page(request: HttpRequest, form: ImportForm, seen: ImportForm | None = None) -> TemplateResponse:
@@ -155,33 +157,40 @@ def _page(request: HttpRequest, form: ImportForm, seen: ImportForm | None = None
         "seen": seen.digest() if seen is not None else "",
     }
     if seen is not None:
-        context |= _looked_at(seen.cleaned_data)
+        context |= _preview(seen.cleaned_data)
     return TemplateResponse(request, "admin/models/import.html", context, status=422 if form.errors else 200)
 
 
-def _looked_at(said: dict[str, Any]) -> dict[str, Any]:
-    found: cog_schema.Found = said["found"]
-    known = HostedModel.objects.filter(owner=said["owner"], name=said["name"]).first()
-    model = known or HostedModel(owner=said["owner"], name=said["name"])
-    kind = known.kind if known is not None else said["kind"] or cog_import.guessed_kind(said["name"], found)
-    version = Version(
-        id=said["version"] or cog_import.version_id(said["owner"], said["name"], found),
-        model=model,
-        input_schema=found.input_schema,
-        output_schema=found.output_schema,
+def _preview(data: dict[str, Any]) -> dict[str, Any]:
+    schema: cog_schema.Found = data["found"]
+    existing = HostedModel.objects.filter(owner=data["owner"], name=data["name"]).first()
+    model = existing or HostedModel(owner=data["owner"], name=data["name"])
+    kind = (
+        existing.kind
+        if existing is not None
+        else data["kind"] or cog_import.guessed_kind(data["name"], schema)
     )
-    required = set(found.input_schema.get("required", []))
+    version = Version(
+        id=data["version"] or cog_import.version_id(data["owner"], data["name"], schema),
+        model=model,
+        input_schema=schema.input_schema,
+        output_schema=schema.output_schema,
+    )
+    required = set(schema.input_schema.get("required", []))
     facts = [
-        (_("Model"), model.ref + (" · " + _("a new version of it") if known is not None else "")),
+        (_("Model"), model.ref + (" · " + _("a new version of it") if existing is not None else "")),
         (_("Kind"), str(HostedModel.Kind(kind).label)),
         (_("Version"), version.pk[:12]),
         (_("Gives"), _gives(version)),
         (_("Somebody serves it now"), _("yes") if availability.can_serve(model) else _("no")),
-        (_("Price"), _("there is one") if known is not None and known.prices.exists() else _("none yet")),
+        (
+            _("Price"),
+            _("there is one") if existing is not None and existing.prices.exists() else _("none yet"),
+        ),
     ]
     return {
         "facts": facts,
-        "notes": found.notes[:20],
+        "notes": schema.notes[:20],
         "controls": {
             "headers": [_("Input"), _("Shown as"), _("Control"), _("Default"), _("Needed")],
             "rows": [
@@ -189,7 +198,7 @@ def _looked_at(said: dict[str, Any]) -> dict[str, Any]:
                     format_html('<span class="font-mono">{}</span>', name),
                     label,
                     sort,
-                    str(found.properties.get(name, {}).get("default", "–"))[:60],
+                    str(schema.properties.get(name, {}).get("default", "–"))[:60],
                     _("yes") if name in required else "–",
                 ]
                 for name, label, sort in cog_import.controls(version)

@@ -1,4 +1,4 @@
-"""The desk for prompt rules: what is looked for, what it does, a box to try it in, and what was found."""
+"""Admin of prompt rules: editing, a dry run on a prompt and on recent predictions, and their hits."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _LONGEST_RECORDED = 4000
 
 
 def check_text(kind: str, text: str) -> str:
-    """What is wrong with what a rule looks for, in a sentence; empty where nothing is."""
+    """What is wrong with a rule's words or pattern, as a sentence; empty where it is valid."""
     if kind == PromptRule.Kind.PATTERN:
         try:
             matcher.compiled(text.strip())
@@ -43,35 +43,39 @@ def check_text(kind: str, text: str) -> str:
         return _("Write at least one word.")
     if len(words) > matcher.MOST_WORDS:
         return _("At most %(most)s words in one rule.") % {"most": matcher.MOST_WORDS}
-    long = next((word for word in words if len(word) > matcher.MOST_WORD), "")
-    if long:
+    too_long = next((word for word in words if len(word) > matcher.MOST_WORD), "")
+    if too_long:
         return _("“%(word)s…” is longer than %(most)s characters.") % {
-            "word": long[:20],
+            "word": too_long[:20],
             "most": matcher.MOST_WORD,
         }
-    silent = next((word for word in words if not any(sign.isalnum() for sign in word)), "")
-    return _("“%(word)s” has neither letter nor digit.") % {"word": silent[:20]} if silent else ""
+    without_letters = next((word for word in words if not any(sign.isalnum() for sign in word)), "")
+    return (
+        _("“%(word)s” has neither letter nor digit.") % {"word": without_letters[:20]}
+        if without_letters
+        else ""
+    )
 
 
 class RuleForm(forms.ModelForm):
-    """A rule that can be looked for."""
+    """A prompt rule with a valid pattern or words."""
 
     class Meta:
         model = PromptRule
         fields = ("name", "kind", "text", "action", "words", "negative", "enabled")
 
     def clean(self) -> dict[str, Any]:
-        """Patterns compile, and words are words."""
+        """Validate the pattern or words."""
         cleaned: dict[str, Any] = super().clean() or {}
         if cleaned.get("kind") and cleaned.get("text"):
-            wrong = check_text(cleaned["kind"], cleaned["text"])
-            if wrong:
-                self.add_error("text", wrong)
+            error = check_text(cleaned["kind"], cleaned["text"])
+            if error:
+                self.add_error("text", error)
         return cleaned
 
 
 class PlanRuleInline(TabularInline):
-    """What it does instead for accounts of a plan."""
+    """Different actions for accounts of some plans."""
 
     model = PlanRule
     fields = ("plan", "action")
@@ -81,7 +85,7 @@ class PlanRuleInline(TabularInline):
 
 @admin.register(PlanRule)
 class PlanRuleAdmin(ReadOnlyAdmin):
-    """All exceptions together; they are made at their rule."""
+    """All exceptions by plan; they are edited with their rule."""
 
     list_display = ("rule", "plan", "action")
     list_filter = ("action", "plan")
@@ -90,7 +94,7 @@ class PlanRuleAdmin(ReadOnlyAdmin):
 
 
 class TryForm(forms.Form):
-    """A prompt, a plan, and a rule that is not saved yet."""
+    """Input of the dry run: a prompt, a plan, and an unsaved rule."""
 
     prompt = forms.CharField(
         label=gettext_lazy("Prompt"),
@@ -120,18 +124,18 @@ class TryForm(forms.Form):
     negative = forms.BooleanField(label=gettext_lazy("negative prompts too"), required=False)
 
     def clean(self) -> dict[str, Any]:
-        """The draft must be one that could be saved."""
+        """The unsaved rule must be valid."""
         cleaned: dict[str, Any] = super().clean() or {}
         if cleaned.get("text"):
-            wrong = check_text(cleaned.get("kind", ""), cleaned["text"])
-            if wrong:
-                self.add_error("text", wrong)
+            error = check_text(cleaned.get("kind", ""), cleaned["text"])
+            if error:
+                self.add_error("text", error)
         return cleaned
 
 
 @admin.register(PromptRule)
 class PromptRuleAdmin(BaseAdmin):
-    """Rules for prompts. One that is not wanted any more is switched off: findings name it."""
+    """Prompt rules. Unneeded ones are disabled, not deleted: hits name them."""
 
     form = RuleForm
     list_display = ("name", "kind", "short", "action_label", "enabled", "changed_at")
@@ -144,7 +148,7 @@ class PromptRuleAdmin(BaseAdmin):
     actions_detail = ("try_rule",)
 
     def get_urls(self) -> list[URLPattern]:
-        """The box to try rules in, beside the usual pages."""
+        """Adds the dry run page."""
         view = self.admin_site.admin_view(self.try_view)
         return [path("try/", view, name="predictions_promptrule_try"), *super().get_urls()]
 
@@ -154,12 +158,12 @@ class PromptRuleAdmin(BaseAdmin):
 
     @action(description=gettext_lazy("Try the rules"), url_path="box", icon="science", permissions=["view"])
     def try_rules(self, request: HttpRequest) -> HttpResponse:
-        """To the box."""
+        """Redirect to the dry run page."""
         return HttpResponseRedirect(reverse("admin:predictions_promptrule_try"))
 
     @action(description=gettext_lazy("Try it"), url_path="box", icon="science", permissions=["view"])
     def try_rule(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """To the box, with this rule as a draft."""
+        """Redirect to the dry run page with this rule as the draft."""
         query = urlencode({"rule": object_id})
         return HttpResponseRedirect(f"{reverse('admin:predictions_promptrule_try')}?{query}")
 
@@ -168,8 +172,8 @@ class PromptRuleAdmin(BaseAdmin):
         if rule.kind == PromptRule.Kind.PATTERN:
             return format_html("<code>{}</code>", rule.text[:60])
         words = matcher.words_of(rule.text)
-        shown = ", ".join(words[:4])[:60]
-        return f"{shown} … ({len(words)})" if len(words) > 4 else shown
+        listed = ", ".join(words[:4])[:60]
+        return f"{listed} … ({len(words)})" if len(words) > 4 else listed
 
     @display(
         description=gettext_lazy("does"),
@@ -179,30 +183,30 @@ class PromptRuleAdmin(BaseAdmin):
         return rule.action, str(rule.get_action_display())
 
     def save_model(self, request: HttpRequest, obj: PromptRule, form: forms.ModelForm, change: bool) -> None:
-        """Note who made it, and what it said before."""
-        request.rule_before = _said(PromptRule.objects.get(pk=obj.pk)) if change else None  # type: ignore[attr-defined]
+        """Record who made it, and keep its values before the change."""
+        request.rule_before = _state(PromptRule.objects.get(pk=obj.pk)) if change else None  # type: ignore[attr-defined]
         if not change:
             obj.created_by = cast(User, request.user)
         super().save_model(request, obj, form, change)
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
-        """With the plans: put it on record, and say what it would have found."""
+        """After the exceptions are saved: write the audit log and report what the rule would have matched."""
         super().save_related(request, form, formsets, change)
         rule: PromptRule = form.instance
         PromptRule.objects.filter(pk=rule.pk).update(changed_at=Now())
         prompt_rules.forget()
-        before, after = request.rule_before, _said(PromptRule.objects.get(pk=rule.pk))  # type: ignore[attr-defined]
+        before, after = request.rule_before, _state(PromptRule.objects.get(pk=rule.pk))  # type: ignore[attr-defined]
         if before != after:
-            deed = "prompt_rule.change" if change else "prompt_rule.add"
+            action_name = "prompt_rule.change" if change else "prompt_rule.add"
             audit_log.write(
-                cast(User, request.user), deed, rule, detail={"before": before or {}, "after": after}
+                cast(User, request.user), action_name, rule, detail={"before": before or {}, "after": after}
             )
         if rule.enabled:
             counted = dry_runs.past(prompt_rules.compile_rules([rule]))
             self.message_user(request, _count_words(counted), messages.INFO)
 
     def try_view(self, request: HttpRequest) -> HttpResponse:
-        """A prompt through the rules that are there, and a draft through the last prompts of the house."""
+        """Dry run: a prompt against the enabled rules, and a draft against recent predictions."""
         if not self.has_view_permission(request):
             return HttpResponse(status=403)
         form = TryForm(request.POST) if request.method == "POST" else TryForm(initial=self._draft(request))
@@ -215,41 +219,43 @@ class PromptRuleAdmin(BaseAdmin):
             "may_add": self.has_add_permission(request),
         }
         if request.method == "POST" and form.is_valid():
-            context |= _tried(form.cleaned_data)
+            context |= _dry_run(form.cleaned_data)
         status = 422 if form.is_bound and form.errors else 200
         return TemplateResponse(request, "admin/policy/try.html", context, status=status)
 
     def _draft(self, request: HttpRequest) -> dict[str, Any]:
-        """The rule that the address names, to be tried before it is changed."""
-        given = request.GET.get("rule", "")
-        is_number = given.isascii() and given.isdigit() and len(given) < 18
-        rule = PromptRule.objects.filter(pk=int(given)).first() if is_number else None
+        """Initial values from the rule in the query string, to be tried before it is changed."""
+        number = request.GET.get("rule", "")
+        is_number = number.isascii() and number.isdigit() and len(number) < 18
+        rule = PromptRule.objects.filter(pk=int(number)).first() if is_number else None
         return {"kind": rule.kind, "text": rule.text, "negative": rule.negative} if rule is not None else {}
 
 
-def _said(rule: PromptRule) -> dict[str, Any]:
-    said = {name: getattr(rule, name) for name in _RECORDED}
-    said["text"] = said["text"][:_LONGEST_RECORDED]
-    said["plans"] = {str(one.plan): one.action for one in rule.plans.select_related("plan")}
-    return said
+def _state(rule: PromptRule) -> dict[str, Any]:
+    values = {name: getattr(rule, name) for name in _RECORDED}
+    values["text"] = values["text"][:_LONGEST_RECORDED]
+    values["plans"] = {
+        str(exception.plan): exception.action for exception in rule.plans.select_related("plan")
+    }
+    return values
 
 
-def _tried(given: dict[str, Any]) -> dict[str, Any]:
-    """What the page shows: each finding with its place, and what would happen."""
+def _dry_run(data: dict[str, Any]) -> dict[str, Any]:
+    """Context of the page: each match with its span, and the outcome."""
     draft = None
-    if given["text"]:
+    if data["text"]:
         draft = PromptRule(
-            name=_("The new rule"), kind=given["kind"], text=given["text"], negative=given["negative"]
+            name=_("The new rule"), kind=data["kind"], text=data["text"], negative=data["negative"]
         )
-    plan_id = given["plan"].pk if given["plan"] is not None else None
-    found = dry_runs.prompt(given["prompt"], plan_id, draft) if given["prompt"] else []
-    outcome = dry_runs.outcome(found)
+    plan_id = data["plan"].pk if data["plan"] is not None else None
+    matches = dry_runs.prompt(data["prompt"], plan_id, draft) if data["prompt"] else []
+    outcome = dry_runs.outcome(matches)
     counted = dry_runs.past(prompt_rules.compile_rules([draft])) if draft is not None else None
     return {
-        "tried": bool(given["prompt"]),
-        "found": found,
+        "tried": bool(data["prompt"]),
+        "found": matches,
         "outcome": outcome,
-        "outcome_words": Action(outcome).label if found else "",
+        "outcome_words": Action(outcome).label if matches else "",
         "counted": counted,
         "count_words": _count_words(counted) if counted is not None else "",
         "draft": draft,
@@ -266,7 +272,7 @@ def _count_words(counted: dry_runs.Counted) -> str:
 
 @admin.register(RuleHit)
 class RuleHitAdmin(ReadOnlyAdmin):
-    """What rules and classifiers found: kept for ninety days."""
+    """Hits of rules and classifiers, kept for ninety days."""
 
     list_display = (
         "when",
@@ -296,8 +302,8 @@ class RuleHitAdmin(ReadOnlyAdmin):
         label={"off": "default", "flag": "warning", "refuse": "danger"},
     )
     def action_label(self, hit: RuleHit) -> tuple[str, str]:
-        words = {"flag": _("shown to a moderator"), "refuse": _("refused")}
-        return hit.action, words.get(hit.action, str(hit.get_action_display()))
+        labels = {"flag": _("shown to a moderator"), "refuse": _("refused")}
+        return hit.action, labels.get(hit.action, str(hit.get_action_display()))
 
     @display(description=gettext_lazy("done"))
     def done(self, hit: RuleHit) -> str:

@@ -1,4 +1,4 @@
-"""The desk for work: predictions, files, signs of life; the catalogue has a module of its own."""
+"""Admin of predictions, outputs, stored files and uploads."""
 
 from __future__ import annotations
 
@@ -38,18 +38,18 @@ STATUS_LABELS = {
 
 
 class StatusFilter(IndexedChoicesFilter):
-    """The status: live ones by their phase, and the few that did not succeed by an index of theirs."""
+    """Filter by status: live ones by phase, and the few that did not succeed by their partial index."""
 
     def narrowed(self, rows: QuerySet[Any], value: str) -> QuerySet[Any]:
         if value in LIVE:
             return rows.filter(phase__in=UNDER_WAY)
-        # Written out and not sent beside: only so SQLite sees that the index is for these.
-        few = [RawSQL("'failed'", ()), RawSQL("'canceled'", ()), RawSQL("'aborted'", ())]
-        return rows if value == Status.SUCCEEDED else rows.filter(status__in=few)
+        # As literals, not parameters: only then does SQLite see that the partial index applies.
+        unsuccessful = [RawSQL("'failed'", ()), RawSQL("'canceled'", ()), RawSQL("'aborted'", ())]
+        return rows if value == Status.SUCCEEDED else rows.filter(status__in=unsuccessful)
 
 
 class PhaseFilter(admin.ChoicesFieldListFilter):
-    """The phase. Of what has ended there is so much that it is not looked for."""
+    """Filter by phase. Ended ones are selected by exclusion: they are nearly all rows."""
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         if list(self.lookup_val or ()) == [Phase.ENDED.value]:
@@ -59,7 +59,7 @@ class PhaseFilter(admin.ChoicesFieldListFilter):
 
 @admin.register(Prediction)
 class PredictionAdmin(IndexedSearchAdmin, ReadOnlyAdmin):
-    """Every request for work, to be found by id, by whose it is, or by its words."""
+    """Predictions, searchable by id, owner or prompt."""
 
     list_display = (
         "public_id",
@@ -116,7 +116,7 @@ class PredictionAdmin(IndexedSearchAdmin, ReadOnlyAdmin):
     )  # fmt: skip
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Prediction]:
-        """With the words of the prompt, and without what may be megabytes: an input holds pictures as data URIs."""
+        """Adds the prompt's text and defers what may be megabytes: an input may contain images as data URIs."""
         words = Cast(KeyTextTransform("prompt", "input"), CharField())
         rows: QuerySet[Prediction] = super().get_queryset(request).annotate(prompt_words=Left(words, 2000))
         match = request.resolver_match
@@ -127,7 +127,7 @@ class PredictionAdmin(IndexedSearchAdmin, ReadOnlyAdmin):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
-        """An id alone is looked up in its index; all else is searched."""
+        """A complete id is looked up by index; anything else is searched."""
         term = search_term.strip()
         if len(term) == _PUBLIC_ID and term.isalnum() and term.islower():
             return queryset.filter(public_id=term), False
@@ -195,29 +195,29 @@ class PredictionAdmin(IndexedSearchAdmin, ReadOnlyAdmin):
         return pretty(prediction.metrics)
 
     def has_cancel_permission(self, request: HttpRequest) -> bool:
-        """Who may change predictions may call them off."""
+        """Requires changing predictions."""
         return bool(request.user.has_perm("predictions.change_prediction"))
 
     @admin.action(description=gettext_lazy("Cancel, and return the hold"), permissions=["cancel"])
     def cancel(self, request: HttpRequest, chosen: QuerySet[Prediction]) -> None:
-        """Call off those that still live, one transaction each."""
+        """Cancel those that are live, one transaction each."""
         canceled = 0
         for public_id in list(chosen.filter(completed_at__isnull=True).values_list("public_id", flat=True)):
             prediction = lifecycle.cancel(public_id)
             if prediction.shown_status == "canceled":
                 self.log_change(request, prediction, "Canceled.")
                 canceled += 1
-        words = ngettext("%(n)d prediction canceled.", "%(n)d predictions canceled.", canceled) % {
+        message = ngettext("%(n)d prediction canceled.", "%(n)d predictions canceled.", canceled) % {
             "n": canceled
         }
-        self.message_user(request, words, messages.SUCCESS if canceled else messages.WARNING)
+        self.message_user(request, message, messages.SUCCESS if canceled else messages.WARNING)
 
 
 @admin.register(Output)
 class OutputAdmin(ReadOnlyAdmin):
-    """Stored outputs, with their pictures for whoever may see them here."""
+    """Outputs, with thumbnails for whoever may see them here."""
 
-    # The picture leads to its large self: a link within a link is none.
+    # The thumbnail links to the full image, so it cannot also be the row's link.
     list_display_links = ("name",)
     list_display = ("picture", "name", "prediction_link", "size", "type", "withheld", "when")
     list_filter = ("withheld", "created_at")
@@ -246,7 +246,7 @@ class OutputAdmin(ReadOnlyAdmin):
         return [path("<int:pk>/picture/", view, name="predictions_output_picture"), *super().get_urls()]
 
     def send_picture(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """The bytes for a moderator's eyes: small, or the file itself with `?large=1`."""
+        """The image for a moderator: the small thumbnail, or the file itself with `?large=1`."""
         if not (self.has_view_permission(request) or request.user.has_perm("gallery.view_item")):
             raise Http404
         output = Output.objects.select_related("file", "small").filter(pk=pk).first()
@@ -278,7 +278,7 @@ class OutputAdmin(ReadOnlyAdmin):
 
 @admin.register(StoredFile)
 class StoredFileAdmin(ReadOnlyAdmin):
-    """Every file of the storage that a row knows."""
+    """All files that have a row."""
 
     list_display = ("key", "state_label", "size", "content_type", "removal_failures", "created_at")
     list_filter = ("state", "content_type")
@@ -293,7 +293,7 @@ class StoredFileAdmin(ReadOnlyAdmin):
 
 @admin.register(Upload)
 class UploadAdmin(ReadOnlyAdmin):
-    """Files that members sent as inputs."""
+    """Files that members uploaded as inputs."""
 
     list_display = ("public_id", "name", "account", "content_type", "created_at", "expires_at", "deleted_at")
     list_filter = ("content_type", "created_at")

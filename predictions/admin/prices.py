@@ -1,4 +1,4 @@
-"""The desk for the price list: a new version of a price, shown on past requests before it is saved, and its history."""
+"""Admin of prices: a new version is simulated on past predictions before it is saved; old versions are kept."""
 
 from __future__ import annotations
 
@@ -90,14 +90,14 @@ class PriceForm(forms.Form):
         return str(self.cleaned_data["source"]).replace("\x00", "")
 
     def clean_rules(self) -> list[dict[str, Any]]:
-        """The rules as they are kept."""
+        """The rules in their stored form."""
         try:
             return rule_syntax.read(self.cleaned_data["rules"].replace("\r\n", "\n"))
         except price_rules.BadRules as error:
             raise forms.ValidationError(str(error)) from None
 
     def clean(self) -> dict[str, Any]:
-        """Bounds that fit each other, and rules on inputs that the model has."""
+        """Consistent bounds, and only rules on inputs that the model has."""
         cleaned: dict[str, Any] = super().clean() or {}
         least, most, model = cleaned.get("least") or 0, cleaned.get("most"), cleaned.get("model")
         if most is not None and least > most:
@@ -108,11 +108,11 @@ class PriceForm(forms.Form):
             try:
                 revisions.ask_least(model, str(cleaned.get("unit", "")), least)
             except revisions.NeedsLeast as error:
-                words = _(
+                message = _(
                     "%(names)s may not say how long work took, and nothing but the least would be charged then. "
                     "Name a least, or price by the run."
                 )
-                self.add_error("least", words % {"names": ", ".join(error.names)})
+                self.add_error("least", message % {"names": ", ".join(error.names)})
         if model is not None:
             known = {name for version in model.versions.all() for name in version.properties}
             for name in sorted({rule["input"] for rule in cleaned.get("rules") or []} - known):
@@ -120,26 +120,26 @@ class PriceForm(forms.Form):
         return cleaned
 
     def price(self) -> Price:
-        """The price that a valid form says, not saved."""
-        said = self.cleaned_data
+        """The price of a valid form, unsaved."""
+        data = self.cleaned_data
         return Price(
-            model=said["model"],
-            unit=said["unit"],
-            amount=said["credits"],
-            rules=said["rules"],
-            least=said["least"] or 0,
-            most=said["most"],
-            source=said["source"],
+            model=data["model"],
+            unit=data["unit"],
+            amount=data["credits"],
+            rules=data["rules"],
+            least=data["least"] or 0,
+            most=data["most"],
+            source=data["source"],
         )
 
     def digest(self) -> str:
-        """What the preview was of, and which price it was to follow: saved is only what was seen."""
+        """Identifies the previewed price and the price that it follows: only what was previewed may be saved."""
         price = self.price()
         newest = (
             Price.objects.filter(model=price.model_id).order_by("-number").values_list("number", flat=True)
         )
-        said = [price.model_id, newest.first(), *(getattr(price, name) for name in revisions.FIELDS)]
-        return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
+        values = [price.model_id, newest.first(), *(getattr(price, name) for name in revisions.FIELDS)]
+        return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
 
 
 class PriceInline(ReadOnlyInline):
@@ -162,7 +162,7 @@ class PriceInline(ReadOnlyInline):
 
 @admin.register(Price)
 class PriceAdmin(BaseAdmin):
-    """Prices: a new one is added, an old one stays, because predictions point at it."""
+    """Prices: new ones are added and old ones kept, because predictions refer to them."""
 
     list_display = ("model", "number", "unit", "amount_shown", "rule_count", "source", "created_at")
     list_filter = ("model", "unit")
@@ -179,43 +179,43 @@ class PriceAdmin(BaseAdmin):
         return False
 
     def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
-        """The next price: filled with the present one, shown on past requests, then saved."""
+        """The next price: prefilled with the present one, simulated on past predictions, then saved."""
         if not self.has_add_permission(request):
             return cast(HttpResponse, super().add_view(request, form_url, extra_context))
         form = PriceForm(request.POST) if request.method == "POST" else PriceForm(initial=_present(request))
-        shown: Preview | None = None
+        simulated: Preview | None = None
         if request.method == "POST" and form.is_valid():
             if request.POST.get("seen") == form.digest():
                 answer = self._save(request, form)
                 if answer is not None:
                     return answer
             else:
-                shown = preview(form.cleaned_data["model"], form.price())
-        return self._page(request, form, shown)
+                simulated = preview(form.cleaned_data["model"], form.price())
+        return self._page(request, form, simulated)
 
     def _save(self, request: HttpRequest, form: PriceForm) -> HttpResponse | None:
         price = form.price()
         values = {name: getattr(price, name) for name in revisions.FIELDS}
         try:
-            made = revisions.add(price.model, cast(User, request.user), **values)
+            price_ = revisions.add(price.model, cast(User, request.user), **values)
         except revisions.Unchanged:
             form.add_error(None, _("The present price says the same. Nothing was saved."))
             return None
-        words = _("%(model)s has price %(number)s now. What was asked for before keeps its own.")
-        messages.success(request, words % {"model": made.model.ref, "number": made.number})
-        return HttpResponseRedirect(reverse("admin:predictions_price_change", args=[made.pk]))
+        message = _("%(model)s has price %(number)s now. What was asked for before keeps its own.")
+        messages.success(request, message % {"model": price_.model.ref, "number": price_.number})
+        return HttpResponseRedirect(reverse("admin:predictions_price_change", args=[price_.pk]))
 
-    def _page(self, request: HttpRequest, form: PriceForm, shown: Preview | None) -> TemplateResponse:
+    def _page(self, request: HttpRequest, form: PriceForm, simulated: Preview | None) -> TemplateResponse:
         context = {
             **self.admin_site.each_context(request),
             "opts": self.opts,
             "title": _("New price"),
             "form": form,
             "back": reverse("admin:predictions_price_changelist"),
-            "seen": form.digest() if shown is not None else "",
+            "seen": form.digest() if simulated is not None else "",
         }
-        if shown is not None:
-            context |= _previewed(form, shown)
+        if simulated is not None:
+            context |= _preview_context(form, simulated)
         return TemplateResponse(
             request, "admin/prices/edit.html", context, status=422 if form.errors else 200
         )
@@ -261,37 +261,37 @@ class PriceAdmin(BaseAdmin):
 
 
 def _present(request: HttpRequest) -> dict[str, Any]:
-    """The present price of the model that the address names, to be changed."""
+    """Initial values: the present price of the model in the query string."""
     raw = request.GET.get("model", "")
     if not (raw.isascii() and raw.isdigit() and len(raw) < 19):
         return {}
-    now = Price.objects.filter(model=int(raw)).order_by("-number").first()
-    if now is None:
+    newest = Price.objects.filter(model=int(raw)).order_by("-number").first()
+    if newest is None:
         return {"model": raw}
     return {
         "model": raw,
-        "unit": now.unit,
-        "credits": amounts.decimal_text(now.amount),
-        "least": now.least or None,
-        "most": now.most,
-        "rules": rule_syntax.write(now.rules),
+        "unit": newest.unit,
+        "credits": amounts.decimal_text(newest.amount),
+        "least": newest.least or None,
+        "most": newest.most,
+        "rules": rule_syntax.write(newest.rules),
     }
 
 
-def _previewed(form: PriceForm, shown: Preview) -> dict[str, Any]:
+def _preview_context(form: PriceForm, simulated: Preview) -> dict[str, Any]:
     model = form.cleaned_data["model"]
     before = model.prices.order_by("-number").first()
-    change = shown.new - shown.old
+    change = simulated.new - simulated.old
     figures = [
-        (_("They were charged"), amounts.display(shown.old)),
-        (_("They would be charged"), amounts.display(shown.new)),
-        (pgettext("amount", "Change"), _percent(change, shown.old)),
+        (_("They were charged"), amounts.display(simulated.old)),
+        (_("They would be charged"), amounts.display(simulated.new)),
+        (pgettext("amount", "Change"), _percent(change, simulated.old)),
         (
             _("Dearer, cheaper, the same"),
-            f"{shown.dearer} · {shown.cheaper} · {len(shown.lines) - shown.dearer - shown.cheaper}",
+            f"{simulated.dearer} · {simulated.cheaper} · {len(simulated.lines) - simulated.dearer - simulated.cheaper}",
         ),
     ]
-    margins = shown.margins()
+    margins = simulated.margins()
     if margins is not None:
         cost, old, new = margins
         figures += [
@@ -300,15 +300,15 @@ def _previewed(form: PriceForm, shown: Preview) -> dict[str, Any]:
         ]
     return {
         "figures": figures,
-        "count": len(shown.lines),
+        "count": len(simulated.lines),
         "intro": ngettext(
             "The newest request of this model, with this price:",
             "The newest %(n)d requests of this model, with this price:",
-            len(shown.lines),
+            len(simulated.lines),
         )
-        % {"n": len(shown.lines)},
-        "refused": shown.refused,
-        "untimed": shown.untimed if form.price().unit == Price.Unit.SECOND else 0,
+        % {"n": len(simulated.lines)},
+        "refused": simulated.refused,
+        "untimed": simulated.untimed if form.price().unit == Price.Unit.SECOND else 0,
         "least": amounts.display(form.price().least),
         "loses": margins is not None and margins[2] < 0,
         "difference": [(_field(name), old, new) for name, old, new in revisions.difference(before, form.price())],
@@ -325,15 +325,15 @@ def _previewed(form: PriceForm, shown: Preview) -> dict[str, Any]:
                     amounts.display(line.old),
                     amounts.display(line.new),
                 ]
-                for line in shown.largest
+                for line in simulated.largest
             ],
         },
     }  # fmt: skip
 
 
 def _percent(change: int, before: int) -> str:
-    words = amounts.display_change(change) if change else "0"
-    return f"{words} ({change * 100 / before:+.1f} %)" if before else words
+    text = amounts.display_change(change) if change else "0"
+    return f"{text} ({change * 100 / before:+.1f} %)" if before else text
 
 
 def _field(name: str) -> str:

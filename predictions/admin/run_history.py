@@ -1,4 +1,4 @@
-"""The desk for what was sent to upstreams: runs, with what became of each, and what each day cost."""
+"""Admin of upstream runs and their outcomes, and of each upstream's daily cost."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ OUTCOME_LABELS = {
 
 
 class UpstreamRunInline(ReadOnlyInline):
-    """What a prediction was sent to, with what came back; on the prediction's own page."""
+    """Upstream runs of a prediction, on its own page."""
 
     model = UpstreamRun
     fields = ("sent_at", "upstream", "outcome", "error_kind", "job_id", "answer")
@@ -37,7 +37,7 @@ class UpstreamRunInline(ReadOnlyInline):
 
 @admin.register(UpstreamRun)
 class UpstreamRunAdmin(ReadOnlyAdmin):
-    """Every start that was sent to an upstream, and what became of it."""
+    """Every start that was sent to an upstream, and its outcome."""
 
     list_display = (
         "when", "prediction_link", "upstream", "key_label", "outcome_label", "error_kind", "answered_ms", "cost_shown",
@@ -82,36 +82,36 @@ class UpstreamRunAdmin(ReadOnlyAdmin):
         return amounts.display(run.reserved)
 
     def has_check_permission(self, request: HttpRequest) -> bool:
-        """Who may change runs may say what became of a lost one; nothing else of it changes."""
+        """Requires changing runs; of a lost run only the outcome can be set."""
         return bool(request.user.has_perm("predictions.change_upstreamrun"))
 
     @admin.action(description=gettext_lazy("Looked after: it ran there"), permissions=["check"])
     def it_ran(self, request: HttpRequest, chosen: QuerySet[UpstreamRun]) -> None:
-        """Lost starts that did run: what was reserved is their cost."""
+        """Lost starts that did run: what was reserved becomes their cost."""
         check_strays(self, request, list(chosen), it_ran=True)
 
     @admin.action(description=gettext_lazy("Looked after: it never ran"), permissions=["check"])
     def it_never_ran(self, request: HttpRequest, chosen: QuerySet[UpstreamRun]) -> None:
-        """Lost starts that did not run: what was reserved goes back to the day."""
+        """Lost starts that did not run: what was reserved is returned to the day."""
         check_strays(self, request, list(chosen), it_ran=False)
 
 
 def check_strays(desk: BaseAdmin, request: HttpRequest, runs: list[UpstreamRun], *, it_ran: bool) -> None:
-    """Note what became of lost starts."""
+    """Record the outcome of lost starts."""
     checked = 0
     for run in runs:
         if run_records.checked(run, it_ran=it_ran):
             checked += 1
             desk.log_change(request, run, "It ran there." if it_ran else "It never ran there.")
-    words = ngettext("%(n)d lost start is settled.", "%(n)d lost starts are settled.", checked) % {
+    message = ngettext("%(n)d lost start is settled.", "%(n)d lost starts are settled.", checked) % {
         "n": checked
     }
-    desk.message_user(request, words, messages.SUCCESS if checked else messages.WARNING)
+    desk.message_user(request, message, messages.SUCCESS if checked else messages.WARNING)
 
 
 @admin.register(UpstreamDay)
 class UpstreamDayAdmin(ReadOnlyAdmin):
-    """What each upstream cost, day by day."""
+    """Daily cost of each upstream."""
 
     list_display = ("day", "upstream", "spent_shown", "capped_at")
     list_filter = ("upstream", "day")

@@ -1,4 +1,4 @@
-"""The thumbnail of an output for a list or a page of the admin."""
+"""Thumbnails of outputs on admin pages."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from django.utils.html import format_html
 
 
 def thumbnail(output_id: int, words: str, side: int = 72) -> str:
-    """A small picture of an output, through the panel's own address: hidden ones are seen by moderators only."""
+    """A thumbnail by the admin's own URL, so that moderators also see hidden outputs."""
     address = reverse("admin:predictions_output_picture", args=[output_id])
     return format_html(
         '<a href="{0}?large=1" target="_blank" rel="noopener"><img src="{0}" alt="{1}" loading="lazy"'

@@ -1,4 +1,4 @@
-"""The desk for figures: days that were summed up, failures by reason, looks at the queue. To be read only."""
+"""Read-only admin of usage aggregates: daily usage, daily failures, aggregated days, samples of the queue."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from predictions.models import FailureDay, FigureDay, QueueLook, UsageDay
 
 @admin.register(UsageDay)
 class UsageDayAdmin(ReadOnlyAdmin):
-    """What each account made of each model on each day of the billing zone."""
+    """Daily usage by account and model."""
 
     list_display = (
         "day", "account", "model", "succeeded", "failed", "canceled", "outputs", "filtered", "charged_shown",
@@ -37,7 +37,7 @@ class UsageDayAdmin(ReadOnlyAdmin):
 
 @admin.register(FailureDay)
 class FailureDayAdmin(ReadOnlyAdmin):
-    """How many failed on each day, by model and sort of reason."""
+    """Daily failures by model and class of reason."""
 
     list_display = ("day", "model", "reason", "count")
     list_filter = ("reason", "model")
@@ -47,7 +47,7 @@ class FailureDayAdmin(ReadOnlyAdmin):
 
 @admin.register(FigureDay)
 class FigureDayAdmin(ReadOnlyAdmin):
-    """Which days have been summed up, and when."""
+    """Which days have been aggregated, and when."""
 
     list_display = ("day", "zone", "closed", "made_at")
     list_filter = ("closed",)
@@ -56,7 +56,7 @@ class FigureDayAdmin(ReadOnlyAdmin):
 
 @admin.register(QueueLook)
 class QueueLookAdmin(ReadOnlyAdmin):
-    """How the queue stood, minute by minute."""
+    """The queue's state, minute by minute."""
 
     list_display = ("at", "waiting", "running", "oldest_s", "start_p95_ms")
     ordering = ("-id",)

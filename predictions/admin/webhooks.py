@@ -19,7 +19,7 @@ from predictions.models import (
 
 @admin.register(Delivery)
 class DeliveryAdmin(ReadOnlyAdmin):
-    """Webhooks that are owed, were delivered, or were given up, with what the receiver answered."""
+    """Webhook deliveries with the receiver's last answer."""
 
     list_display = (
         "message_id",
@@ -62,7 +62,7 @@ class DeliveryAdmin(ReadOnlyAdmin):
 
 @admin.register(DeliveryAttempt)
 class DeliveryAttemptAdmin(ReadOnlyAdmin):
-    """Every try of a webhook, with what came back and how long it took."""
+    """Every delivery attempt, with its answer and duration."""
 
     list_display = ("delivery", "number", "when", "answer_code", "note", "took_ms")
     list_filter = ("answer_code", "at")
@@ -78,9 +78,9 @@ class DeliveryAttemptAdmin(ReadOnlyAdmin):
         return rows.defer("delivery__body")
 
     @display(description=gettext_lazy("when"))
-    def when(self, one: DeliveryAttempt) -> str:
-        return moment(one.at)
+    def when(self, attempt: DeliveryAttempt) -> str:
+        return moment(attempt.at)
 
     @display(description=gettext_lazy("delivery"))
-    def delivery_link(self, one: DeliveryAttempt) -> str:
-        return link(one.delivery)
+    def delivery_link(self, attempt: DeliveryAttempt) -> str:
+        return link(attempt.delivery)

@@ -1,8 +1,8 @@
-"""Opens pictures that strangers or providers sent, in a child of the fork server. Plain Python, no Django.
+"""Image conversion jobs inside the sandbox: check, mask, enlarge. Runs in a child of the fork server; no Django.
 
-`{"do": "check", "file"}` decodes a picture whole and says what it is; `{"do": "mask", "file", "to"}` writes a PNG that
-is white where the picture is transparent; `{"do": "enlarge", "data", "width", "height", "format"}` gives it at another
-size (Base64 both ways).
+`{"do": "check", "file"}` decodes an image completely and returns its type and size; `{"do": "mask", "file", "to"}`
+writes a PNG that is white where the image is transparent; `{"do": "enlarge", "data", "width", "height", "format"}`
+resizes an image (Base64 both ways).
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ from predictions.files.image_formats import MAX_PIXELS, TYPES
 
 MAX_SIDE = 8192
 TIMES = 4
-"""How much larger a picture becomes where no size is asked for."""
+"""Factor of enlargement where no size is given."""
 
 
 class Unusable(Exception):
-    """Why a picture cannot be used, as the end of a sentence that begins with its name."""
+    """Why an image cannot be used, worded as the end of a sentence that begins with its name."""
 
 
-def _opened(source: Any) -> Image.Image:
-    """The picture, decoded whole. Raises Unusable."""
+def _decode(source: Any) -> Image.Image:
+    """The image, decoded completely. Raises Unusable."""
     with warnings.catch_warnings():
-        # Sizes that Pillow warns about are refused below.
+        # Sizes that Pillow would warn about are refused below.
         warnings.simplefilter("ignore")
         try:
             picture = Image.open(source, formats=list(TYPES))
@@ -52,32 +52,32 @@ def _opened(source: Any) -> Image.Image:
     return picture
 
 
-def _turned(picture: Image.Image) -> Image.Image:
+def _upright(picture: Image.Image) -> Image.Image:
     return ImageOps.exif_transpose(picture)
 
 
 def check(job: dict[str, Any]) -> dict[str, Any]:
-    """Type, width and height as shown, and whether some pixel is transparent."""
-    picture = _opened(job["file"])
-    kind = TYPES[str(picture.format)]
-    clear = picture.has_transparency_data and _alpha(picture).getextrema()[0] == 0
-    width, height = _turned(picture).size
-    return {"content_type": kind, "width": width, "height": height, "clear": clear}
+    """Type, width and height after EXIF rotation, and whether any pixel is fully transparent."""
+    picture = _decode(job["file"])
+    content_type = TYPES[str(picture.format)]
+    is_transparent = picture.has_transparency_data and _alpha(picture).getextrema()[0] == 0
+    width, height = _upright(picture).size
+    return {"content_type": content_type, "width": width, "height": height, "clear": is_transparent}
 
 
 def mask(job: dict[str, Any]) -> dict[str, Any]:
-    """White where the picture is transparent, black where it is not."""
-    picture = _turned(_opened(job["file"]))
+    """Write a mask: white where the image is transparent, black elsewhere."""
+    picture = _upright(_decode(job["file"]))
     if not picture.has_transparency_data:
         raise Unusable("has no transparent part; what is to be painted anew has to be transparent.")
-    made = ImageChops.invert(_alpha(picture))
-    made.save(job["to"], "PNG", compress_level=3)
-    return {"width": made.width, "height": made.height}
+    mask_image = ImageChops.invert(_alpha(picture))
+    mask_image.save(job["to"], "PNG", compress_level=3)
+    return {"width": mask_image.width, "height": mask_image.height}
 
 
 def enlarge(job: dict[str, Any]) -> dict[str, Any]:
-    """The picture at another size (0: four times its own), as PNG, JPEG or WebP."""
-    picture = _opened(io.BytesIO(base64.b64decode(job["data"]))).convert("RGB")
+    """The image resized (0: four times its own size), as PNG, JPEG or WebP."""
+    picture = _decode(io.BytesIO(base64.b64decode(job["data"]))).convert("RGB")
     width, height = job["width"] or TIMES * picture.width, job["height"] or TIMES * picture.height
     if not 0 < width <= MAX_SIDE or not 0 < height <= MAX_SIDE or width * height > MAX_PIXELS:
         raise Unusable("cannot be made that large.")
@@ -100,4 +100,4 @@ WAYS: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
     "mask": mask,
     "enlarge": enlarge,
 }
-"""Each may raise Unusable."""
+"""Jobs by name. Each may raise Unusable."""

@@ -1,4 +1,4 @@
-"""Checking and converting pictures from web processes: in a child with limits, a few at a time."""
+"""Checking and converting images for web processes, in sandboxed children, a few at a time."""
 
 from __future__ import annotations
 
@@ -17,8 +17,9 @@ from predictions.files import sandbox_client
 
 LIMITS = sandbox_client.Limits(memory=1536 * 1024**2, cpu_s=20, wall_s=25.0, answer=192 * 1024**2)
 AT_ONCE = 2
-"""Children of this process; more wait for them."""
+"""Children of this process at once; further calls wait."""
 PATIENCE_S = 20.0
+"""Seconds that a call waits for its turn before it raises TooBusy."""
 _enlarging = 0
 _slots = threading.BoundedSemaphore(AT_ONCE)
 
@@ -26,7 +27,7 @@ Format = Literal["png", "jpeg", "webp"]
 
 
 class Unusable(Exception):
-    """The picture at `index` cannot be used; the text is the end of a sentence that begins with its name."""
+    """The image at `index` cannot be used; the text is the end of a sentence that begins with its name."""
 
     def __init__(self, index: int, text: str) -> None:
         self.index = index
@@ -34,23 +35,23 @@ class Unusable(Exception):
 
 
 class TooBusy(Exception):
-    """Too many pictures are being looked at already."""
+    """Too many images are being processed already."""
 
 
 @dataclass(frozen=True)
 class Checked:
-    """What a picture is, once it was decoded whole. Pixels."""
+    """What a completely decoded image is; sizes in pixels."""
 
     content_type: str
     width: int
     height: int
     clear: bool
-    """Whether some of it is wholly transparent."""
+    """Whether any pixel is fully transparent."""
 
 
 @dataclass(frozen=True)
 class Enlarged:
-    """A picture at another size, in pixels."""
+    """A resized image; sizes in pixels."""
 
     data: str
     """Base64."""
@@ -59,27 +60,27 @@ class Enlarged:
 
 
 def folder() -> tempfile.TemporaryDirectory[str]:
-    """A work folder for one request, removed when it is left; the sweep removes those of killed processes."""
+    """A temporary work folder for one request; the sweep removes those of killed processes."""
     settings.TEMPORARY.mkdir(parents=True, exist_ok=True)
     return tempfile.TemporaryDirectory(dir=settings.TEMPORARY, prefix="convert-")
 
 
 def check(paths: list[Path]) -> list[Checked]:
-    """Decode each file whole. Raises Unusable for the first that is no picture, or TooBusy."""
+    """Decode each file completely. Raises Unusable for the first that is no image, or TooBusy."""
     answers = _run([{"do": "check", "file": str(path)} for path in paths])
     return [Checked(**_or_raise(index, answer)) for index, answer in enumerate(answers)]
 
 
 def mask(path: Path, to: Path) -> None:
-    """Write a PNG to `to` that is white where the picture at `path` is transparent. Raises Unusable or TooBusy."""
+    """Write a PNG to `to` that is white where the image at `path` is transparent. Raises Unusable or TooBusy."""
     (answer,) = _run([{"do": "mask", "file": str(path), "to": str(to)}])
     _or_raise(0, answer)
 
 
 async def enlarge(data: bytes, width: int, height: int, format: Format) -> Enlarged:
-    """The picture at this size (0: four times its own), encoded anew. Raises Unusable, or TooBusy at once.
+    """The image at this size (0: four times its own), encoded anew. Raises Unusable, or TooBusy at once.
 
-    On the event loop, and without a thread: it is for pictures that are shown to somebody who waits.
+    Runs on the event loop without a thread: it is for previews of running jobs.
     """
     global _enlarging
     if _enlarging >= AT_ONCE:
@@ -87,7 +88,7 @@ async def enlarge(data: bytes, width: int, height: int, format: Format) -> Enlar
     _enlarging += 1
     job = {"do": "enlarge", "data": base64.b64encode(data).decode(), "format": format}
     try:
-        with _in_words():
+        with _translated_errors():
             (answer,) = await sandbox_client.opened_soon([{**job, "width": width, "height": height}], LIMITS)
         return Enlarged(**_or_raise(0, answer))
     finally:
@@ -104,14 +105,14 @@ def _run(jobs: list[sandbox_client.Job]) -> list[sandbox_client.Job]:
     if not _slots.acquire(timeout=PATIENCE_S):
         raise TooBusy
     try:
-        with _in_words():
+        with _translated_errors():
             return sandbox_client.opened(jobs, LIMITS)
     finally:
         _slots.release()
 
 
 @contextlib.contextmanager
-def _in_words() -> Iterator[None]:
+def _translated_errors() -> Iterator[None]:
     try:
         yield
     except sandbox_client.TooSlow:

@@ -1,4 +1,4 @@
-"""The kinds of pictures that are opened here, and how large they may be. Plain data: also for the child processes."""
+"""Accepted image formats, their file extensions and the pixel limit. Plain data, also used by the sandbox."""
 
 from __future__ import annotations
 
@@ -18,4 +18,4 @@ EXTENSIONS = {
     "image/gif": "gif",
     "image/avif": "avif",
 }
-"""How the file of each content type is called."""
+"""File extension of each content type."""

@@ -1,4 +1,4 @@
-"""Probing and thumbnails, in a child process with limits: no picture is ever decoded in a worker or web process."""
+"""Probing files and making thumbnails, in a sandboxed child: no image is ever decoded in a worker or web process."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ TOO_MANY_PIXELS = f"it has more than {MAX_PIXELS // 1_000_000} million pixels"
 
 
 class NotAPicture(Exception):
-    """The file cannot be read as what it says it is. The text is for people and ends a sentence.
+    """The file cannot be read as its claimed type. The text is for people and ends a sentence.
 
-    `detail`: what its reader said, for the log alone: it may name files of this server, or be the file's own doing.
+    `detail`: the decoder's message, for the log alone: it may name paths of this server or be controlled by the file.
     """
 
     def __init__(self, reason: str, detail: str = "") -> None:
@@ -33,12 +33,12 @@ class NotAPicture(Exception):
 
 
 class NotSeen(NotAPicture):
-    """It may be a picture, and could not be looked at within the limits: too slow, too large, or its reader died."""
+    """It may be an image but could not be probed within the limits: too slow, too large, or the decoder died."""
 
 
 @dataclass(frozen=True)
 class Thumbnail:
-    """A smaller picture made of a file, in pixels. Its path ends in the extension of its type."""
+    """A thumbnail of a file; sizes in pixels. Its path ends in the extension of its type."""
 
     path: Path
     content_type: str
@@ -48,7 +48,7 @@ class Thumbnail:
 
 @dataclass(frozen=True)
 class Look:
-    """What a file is, in pixels as shown. `small` and `medium` are its thumbnails, None where there are none."""
+    """The result of probing a file. Sizes in pixels after rotation; thumbnails are None where there are none."""
 
     content_type: str
     width: int | None = None
@@ -57,67 +57,73 @@ class Look:
     medium: Thumbnail | None = None
     colour: str = ""
     blur: str = ""
-    """A tiny picture as a data URI; none where some of it is transparent."""
+    """A tiny image as a data URI, shown while loading; empty where any pixel is transparent."""
     phashes: tuple[str, ...] = ()
-    """What it looks like, as `predictions.files.phash` has it: of an animation its first and its middle frame, of a
-    picture with transparency also its colours without it, of a picture of one colour none."""
+    """Perceptual hashes by `predictions.files.phash`.
+
+    An animation has those of its first and middle frame, a transparent image also that of its colours without alpha,
+    an image of a single colour none.
+    """
 
     @property
     def phash(self) -> str:
-        """The hash that is kept: of an animation the middle frame's; empty where there is none."""
+        """The hash that is stored: for an animation the middle frame's; empty where there is none."""
         return self.phashes[-1] if self.phashes else ""
 
 
 def look(path: Path, folder: Path) -> Look:
-    """Look at a file; thumbnails go into `folder`. May be called from several threads at once.
+    """Probe a file; thumbnails are written into `folder`. Thread-safe.
 
-    Raises NotAPicture; NotSeen among them, also where the child died of the file. OSError where no child could be had.
+    Raises NotAPicture, or its subclass NotSeen, also where the child died of the file. OSError where no child could
+    be started.
     """
     job = {"do": "look", "file": str(path), "folder": str(folder)}
     try:
-        (found,) = sandbox_client.opened([job], LIMITS)
+        (answer,) = sandbox_client.opened([job], LIMITS)
     except sandbox_client.TooSlow:
         raise NotSeen("it took too long to read") from None
     except sandbox_client.Stopped:
         raise NotSeen("its reader stopped unexpectedly") from None
-    if "error" in found:
-        detail = str(found["error"])[:300]
-        if found.get("too_large"):
+    if "error" in answer:
+        detail = str(answer["error"])[:300]
+        if answer.get("too_large"):
             raise NotSeen(TOO_MANY_PIXELS, detail)
-        raise NotSeen(UNREADABLE, detail) if found.get("unseen") else NotAPicture(UNREADABLE, detail)
+        raise NotSeen(UNREADABLE, detail) if answer.get("unseen") else NotAPicture(UNREADABLE, detail)
     try:
-        return _read(found, folder)
+        return _validated(answer, folder)
     except (KeyError, TypeError, ValueError, OSError):
         raise NotAPicture("its reader made no sense") from None
 
 
-def _read(found: dict[str, Any], folder: Path) -> Look:
-    """A child's answer, believed only as far as it can be checked: the file may have taken the child over."""
-    kind = found["content_type"]
-    if kind == VIDEO and "width" not in found:
-        return Look(kind)
-    width, height = int(found["width"]), int(found["height"])
-    if kind not in (*EXTENSIONS, VIDEO) or not 0 < width * height <= MAX_PIXELS:
+def _validated(answer: dict[str, Any], folder: Path) -> Look:
+    """Validate a child's answer: the file may have taken the child over."""
+    content_type = answer["content_type"]
+    if content_type == VIDEO and "width" not in answer:
+        return Look(content_type)
+    width, height = int(answer["width"]), int(answer["height"])
+    if content_type not in (*EXTENSIONS, VIDEO) or not 0 < width * height <= MAX_PIXELS:
         raise ValueError("no picture")
-    if not _COLOUR.fullmatch(found["colour"]) or not (_BLUR.fullmatch(found["blur"]) or found["blur"] == ""):
+    if not _COLOUR.fullmatch(answer["colour"]) or not (
+        _BLUR.fullmatch(answer["blur"]) or answer["blur"] == ""
+    ):
         raise ValueError("no placeholder")
-    phashes = tuple(found["phashes"])
-    if len(phashes) > _MOST_HASHES or not all(_HASH.fullmatch(one) for one in phashes):
+    phashes = tuple(answer["phashes"])
+    if len(phashes) > _MOST_HASHES or not all(_HASH.fullmatch(phash) for phash in phashes):
         raise ValueError("no hash")
     return Look(
-        content_type=kind,
+        content_type=content_type,
         width=width,
         height=height,
-        small=_thumbnail(found["small"], folder, "small"),
-        medium=_thumbnail(found["medium"], folder, "medium"),
-        colour=found["colour"],
-        blur=found["blur"],
+        small=_thumbnail(answer["small"], folder, "small"),
+        medium=_thumbnail(answer["medium"], folder, "medium"),
+        colour=answer["colour"],
+        blur=answer["blur"],
         phashes=phashes,
     )
 
 
-def _thumbnail(found: dict[str, Any], folder: Path, name: str) -> Thumbnail:
-    path = folder / Path(found["path"]).name
+def _thumbnail(answer: dict[str, Any], folder: Path, name: str) -> Thumbnail:
+    path = folder / Path(answer["path"]).name
     if path.stem != name or path.is_symlink() or not path.is_file():
         raise ValueError("no thumbnail")
-    return Thumbnail(path, _THUMBNAILS[path.suffix], int(found["width"]), int(found["height"]))
+    return Thumbnail(path, _THUMBNAILS[path.suffix], int(answer["width"]), int(answer["height"]))

@@ -1,7 +1,8 @@
-"""Where files are kept and how they are sent. The only writer of `StoredFile`, with `predictions.files.removal`.
+"""Stored files: reserving, writing, keeping, dooming and sending them.
 
-A row stands before its bytes are written and until after they are removed, so a crash at any step leaves nothing that
-the sweep does not know: `pending` (being written), `kept` (owned), `doomed` (to be removed).
+The only writer of `StoredFile` with `predictions.files.removal`.
+The row exists before the bytes are written and until after they are removed, so a crash at any step leaves nothing
+unknown to the sweep: `pending` (being written), `kept` (owned), `doomed` (to be removed).
 """
 
 from __future__ import annotations
@@ -38,30 +39,31 @@ from predictions.submit import quotas
 
 log = structlog.get_logger(__name__)
 CHUNK = 64 * 1024
+"""Bytes read or written at a time."""
 _RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
 _INLINE = {"image/png", "image/jpeg", "image/webp", "image/gif", "image/avif", "video/mp4", "text/plain"}
 _SAFE_NAME = re.compile(r"[A-Za-z0-9._-]{1,100}")
 
 
 class DiskFull(Exception):
-    """There is less free space than the operator keeps in reserve."""
+    """Free disk space is below the reserve that the operator set."""
 
 
 class FileGone(Http404):
-    """A file whose row is here and whose bytes are not: 404 at every address, and a line for the operator."""
+    """A file whose row exists but whose bytes do not: 404 at every URL, and a log line for the operator."""
 
 
 class StorageAway(APIException):
-    """The storage does not answer: 503 on every path, in each one's own shape. Nothing is known to be lost."""
+    """The storage is unreachable: 503 in the error format of each API. Nothing is known to be lost."""
 
     status_code = 503
     default_code = "storage_away"
-    # The framework's own handler tells it as `Retry-After`.
+    # DRF's exception handler sends it as `Retry-After`.
     wait = 5
 
     def __init__(self) -> None:
-        words = _("This server's files can't be reached right now. Nothing is lost. Try again soon.")
-        super().__init__(words)
+        message = _("This server's files can't be reached right now. Nothing is lost. Try again soon.")
+        super().__init__(message)
 
 
 def storage() -> Storage:
@@ -70,7 +72,7 @@ def storage() -> Storage:
 
 
 def opened(file: StoredFile) -> IO[bytes]:
-    """The stored bytes, to be closed by the caller. Raises FileGone or StorageAway, and logs which it was."""
+    """The stored bytes, to be closed by the caller. Raises FileGone or StorageAway and logs which."""
     try:
         return storage().open(file.key, "rb")
     except OSError as error:
@@ -82,51 +84,51 @@ def opened(file: StoredFile) -> IO[bytes]:
 
 
 def require_storage() -> None:
-    """Before an answer that is begun without having opened a file. Raises StorageAway."""
+    """For answers that begin before any file is opened. Raises StorageAway."""
     if not is_there():
         raise StorageAway
 
 
 def is_there() -> bool:
-    """Whether the storage answers at all: a folder that is not mounted would make every file look gone."""
+    """Whether the storage is reachable at all: without its mount every file would look missing."""
     location = getattr(storage(), "location", None)
     return location is None or os.access(location, os.R_OK | os.X_OK)
 
 
 def new_token() -> str:
-    """The unguessable part of an address: 160 random bits, lower-case letters and digits."""
+    """The unguessable part of a URL: 160 random bits as lower-case letters and digits."""
     return "".join(secrets.choice("abcdefghijklmnopqrstuvwxyz0123456789") for _ in range(31))
 
 
 def output_path(token: str, name: str) -> str:
-    """An output's own address on this server, without the origin; it ends in a file name, as clients expect."""
+    """URL path of an output on this server; it ends in a file name, as clients expect."""
     return f"/f/{token}/{quote(name)}"
 
 
 def has_room(size: int = 0) -> bool:
-    """Whether so many bytes fit with the operator's reserve left free (where the disk is ours to measure)."""
+    """Whether so many bytes fit while leaving the operator's reserve free (measured only on local disks)."""
     folder = settings.DATA
     return shutil.disk_usage(folder).free - size >= settings.FREE_DISK_MINIMUM
 
 
 def reserve(extension: str, account_id: int | None = None) -> StoredFile:
-    """A pending row with a fresh, unguessable place. Commit it before the bytes are written.
+    """A pending row with a fresh, unguessable key. Commit it before the bytes are written.
 
-    `account_id`: whose room it takes; None for the server's own.
+    `account_id`: whose quota it counts towards; None for the server's own files.
     """
     with transaction.atomic():
         return StoredFile.objects.create(key=_new_key(extension), account_id=account_id)
 
 
 def reserve_upload(account: Account, size: int) -> StoredFile:
-    """The same for an upload of so many bytes, for which there is room from now on. Raises room.NoRoom."""
+    """The same for an upload of so many bytes, whose quota is taken now. Raises QuotaExceeded."""
     with transaction.atomic():
         quotas.take_upload(account, size)
         return StoredFile.objects.create(key=_new_key("upload"), account=account, is_upload=True, size=size)
 
 
 def still_writing(row: StoredFile) -> None:
-    """Bytes of a pending row are on their way still: the sweep, which takes those that nobody came for, waits anew."""
+    """Extend the grace of a pending row whose bytes are still arriving, so that the sweep does not take it."""
     StoredFile.objects.filter(pk=row.pk, state=StoredFile.State.PENDING).update(created_at=Now())
 
 
@@ -137,7 +139,7 @@ def _new_key(extension: str, folder: str = "") -> str:
 
 
 class Writing:
-    """Bytes on their way into the storage: into a temporary file first, hashed on the way, then moved whole."""
+    """Writes incoming bytes to a temporary file and hashes them; the file is moved into the storage as a whole."""
 
     def __init__(self, maximum: int) -> None:
         settings.TEMPORARY.mkdir(parents=True, exist_ok=True)
@@ -156,7 +158,7 @@ class Writing:
         self.path.unlink(missing_ok=True)
 
     def write(self, chunk: bytes) -> None:
-        """Take one chunk. Raises ValueError where the file grows past its limit, DiskFull where space ends."""
+        """Write one chunk. Raises ValueError beyond the size limit, DiskFull when disk space runs out."""
         self.size += len(chunk)
         if self.size > self._maximum:
             raise ValueError(f"The file is larger than {self._maximum // (1024 * 1024)} MiB.")
@@ -166,7 +168,7 @@ class Writing:
         self._file.write(chunk)
 
     def finished(self) -> str:
-        """Flush everything to disk and return the SHA-256, 64 hex digits."""
+        """Flush to disk and return the SHA-256 as 64 hex digits."""
         self._file.flush()
         os.fsync(self._file.fileno())
         return self._digest.hexdigest()
@@ -197,18 +199,18 @@ def store(
     width: int | None = None,
     height: int | None = None,
 ) -> StoredFile:
-    """Move a finished temporary file to its reserved place and note what it is. The row stays pending.
+    """Move a finished temporary file to its reserved key and record what it is. The row stays pending.
 
-    Where that fails the place is given up.
+    Where that fails the row is doomed.
     """
     with given_up_if_it_fails([row]):
         size = path.stat().st_size
         _move_in(row.key, path)
         with transaction.atomic():
-            noted = StoredFile.objects.filter(pk=row.pk, size=row.size).update(
+            updated = StoredFile.objects.filter(pk=row.pk, size=row.size).update(
                 size=size, sha256=sha256, content_type=content_type, width=width, height=height
             )
-            if noted and row.account_id is not None and size > row.size:
+            if updated and row.account_id is not None and size > row.size:
                 quotas.store(row.account_id, size - row.size)
     row.size, row.sha256, row.content_type, row.width, row.height = size, sha256, content_type, width, height
     return row
@@ -228,7 +230,7 @@ _PENDING = PreparedInsert(StoredFile)
 
 @dataclass(frozen=True)
 class Finished:
-    """A finished temporary file, and all that its row says of it."""
+    """A finished temporary file with all that its row records."""
 
     path: Path
     extension: str
@@ -239,17 +241,17 @@ class Finished:
 
 
 def store_all(files: Sequence[Finished], account_id: int) -> list[StoredFile]:
-    """Reserve places in an account's room for finished temporary files in one transaction, then move them there.
+    """Reserve keys for finished temporary files in one transaction, then move them there. The rows stay pending.
 
-    The rows stay pending. No limit forbids it: what was accepted is delivered.
+    They count towards the account's quota, but no quota refuses them: what was accepted is delivered.
     """
-    # One folder for all of them: to make one takes longer than to move a file.
+    # One folder for all: creating a folder takes longer than moving a file.
     folder = new_token()
     rows = [_pending(file, folder, account_id) for file in files]
     with transaction.atomic():
-        with pipeline.batch() as together:
+        with pipeline.batch() as pipelined:
             for row in rows:
-                together.send(_PENDING.statement(row))
+                pipelined.send(_PENDING.statement(row))
         quotas.store(account_id, sum(row.size for row in rows))
     with given_up_if_it_fails(rows):
         for row, file in zip(rows, files, strict=True):
@@ -270,7 +272,7 @@ def _pending(file: Finished, folder: str, account_id: int) -> StoredFile:
 
 
 def keep(files: list[StoredFile]) -> None:
-    """Own these files now. Call it inside the transaction that inserts their owner; raises where one is gone."""
+    """Mark these files as owned. Call it in the transaction that inserts their owner; raises where one is gone."""
     changed = StoredFile.objects.filter(
         pk__in=[file.pk for file in files], state=StoredFile.State.PENDING
     ).update(state=StoredFile.State.KEPT)
@@ -279,18 +281,18 @@ def keep(files: list[StoredFile]) -> None:
 
 
 def doom(files: Sequence[StoredFile | int]) -> None:
-    """Nobody owns these (or those with these keys) any more.
+    """Mark these files (or primary keys) as owned by nothing any more.
 
-    Call it inside the transaction that removes their owner; the sweep does the rest.
+    Call it in the transaction that removes their owner; the sweep does the rest.
     """
     keys = [file if isinstance(file, int) else file.pk for file in files]
     StoredFile.objects.filter(pk__in=keys).update(state=StoredFile.State.DOOMED, doomed_at=Now())
 
 
 def doom_pending(files: Sequence[StoredFile]) -> None:
-    """Give up places whose owner will not come, so that they take no room until the sweep looks for such.
+    """Give up files whose owner will not come, so that they free their quota before the sweep would find them.
 
-    Only those that are pending still: an owner may have come though its answer was lost.
+    Only pending ones: an owner may have been committed although its answer was lost.
     """
     with transaction.atomic():
         pending = StoredFile.objects.filter(
@@ -301,27 +303,27 @@ def doom_pending(files: Sequence[StoredFile]) -> None:
 
 @contextlib.contextmanager
 def given_up_if_it_fails(files: Sequence[StoredFile]) -> Iterator[None]:
-    """Around what makes places owned: where it raises, they are given up."""
+    """Doom these files if the block raises; put it around what makes them owned."""
     try:
         yield
     except BaseException:
-        # What happened is raised, also where the database is what failed: then the sweep finds them.
+        # The original error is raised even where the database failed: then the sweep finds the rows.
         with contextlib.suppress(DatabaseError):
             doom_pending(files)
         raise
 
 
 def doom_orphan(key: str) -> bool:
-    """Give bytes that no row knows a doomed row: the sweep removes them. False where a row has come meanwhile."""
+    """Insert a doomed row for bytes without a row, so that the sweep removes them. False where a row exists by now."""
     with transaction.atomic():
-        _row, made = StoredFile.objects.get_or_create(
+        _row, created = StoredFile.objects.get_or_create(
             key=key, defaults={"state": StoredFile.State.DOOMED, "doomed_at": Now()}
         )
-    return made
+    return created
 
 
 def pieces(file: IO[bytes]) -> Iterator[bytes]:
-    """What an open file holds, `CHUNK` bytes at a time; it is closed at the end."""
+    """Contents of an open file in chunks; it is closed at the end."""
     with file:
         while chunk := file.read(CHUNK):
             yield bytes(chunk)
@@ -336,10 +338,10 @@ def send(
     attachment: bool = False,
     revalidate: bool = False,
 ) -> HttpResponse:
-    """The bytes themselves, never a redirect: with ETag, one range, HEAD, and headers that keep them harmless.
+    """Response with the file's bytes, never a redirect: with ETag, one range, HEAD, and hardened headers.
 
-    Raises FileGone or StorageAway before anything is answered.
-    `max_age` in seconds for private caches; `revalidate`: caches must ask again each time (what can be withdrawn).
+    Raises FileGone or StorageAway before a response is begun. `max_age` in seconds for private caches; `revalidate`:
+    caches must revalidate each time (what can be withdrawn).
     """
     return send_body(
         request,
@@ -353,22 +355,22 @@ def send(
 
 @dataclass(frozen=True)
 class Body:
-    """Bytes to be sent: what they are known by, how many there are, and how to read some from a place on."""
+    """Bytes to send: their ETag, their size, and how to read from an offset."""
 
     etag: str
     size: int
     content_type: str
     read: Callable[[int, int], Reading]
-    """Called with start and length, both in bytes. Raises FileGone or StorageAway."""
+    """Called with start and length in bytes. Raises FileGone or StorageAway."""
 
 
 def body_of(file: StoredFile) -> Body:
     """A stored file as it is."""
-    return Body(file.sha256, file.size, file.content_type, lambda *place: _stretch(file, *place))
+    return Body(file.sha256, file.size, file.content_type, lambda *place: _read_range(file, *place))
 
 
 class Reading:
-    """Bytes from an open file, in pieces; the file is closed at their end, or when nobody reads on."""
+    """Iterator over an open file that closes it at the end, or when the response is closed early."""
 
     def __init__(self, file: IO[bytes], parts: Iterator[bytes]) -> None:
         self._file = file
@@ -385,7 +387,7 @@ class Reading:
             raise
 
     def close(self) -> None:
-        """Read no more."""
+        """Close the file."""
         self._file.close()
 
 
@@ -398,10 +400,10 @@ def send_body(
     attachment: bool = False,
     revalidate: bool = False,
 ) -> HttpResponse:
-    """As `send`, for bytes that are put together while they are sent."""
+    """Like `send`, for bytes that are generated while they are sent."""
     etag = f'"{body.etag}"'
     answer: HttpResponse = (
-        HttpResponseNotModified() if _known(request, etag) else _answer(request, body, etag)
+        HttpResponseNotModified() if _not_modified(request, etag) else _full_or_partial(request, body, etag)
     )
     answer["ETag"] = etag
     answer["Accept-Ranges"] = "bytes"
@@ -409,9 +411,9 @@ def send_body(
     answer["Content-Security-Policy"] = "default-src 'none'; sandbox"
     answer["Cross-Origin-Resource-Policy"] = "cross-origin"
     answer["Access-Control-Allow-Origin"] = "*"
-    how = "inline" if not attachment and body.content_type in _INLINE else "attachment"
+    disposition = "inline" if not attachment and body.content_type in _INLINE else "attachment"
     name = filename if _SAFE_NAME.fullmatch(filename) else "file"
-    answer["Content-Disposition"] = f'{how}; filename="{name}"'
+    answer["Content-Disposition"] = f'{disposition}; filename="{name}"'
     if revalidate:
         patch_cache_control(answer, private=True, no_cache=True)
     else:
@@ -419,18 +421,18 @@ def send_body(
     return answer
 
 
-def _known(request: HttpRequest, etag: str) -> bool:
-    given = request.headers.get("If-None-Match", "")
-    return given.strip() == "*" or etag in [part.strip().removeprefix("W/") for part in given.split(",")]
+def _not_modified(request: HttpRequest, etag: str) -> bool:
+    header = request.headers.get("If-None-Match", "")
+    return header.strip() == "*" or etag in [part.strip().removeprefix("W/") for part in header.split(",")]
 
 
-def _answer(request: HttpRequest, body: Body, etag: str) -> HttpResponse:
-    wanted = _range(request, body.size, etag)
-    if wanted is not None and wanted[0] >= body.size:
+def _full_or_partial(request: HttpRequest, body: Body, etag: str) -> HttpResponse:
+    byte_range = _range(request, body.size, etag)
+    if byte_range is not None and byte_range[0] >= body.size:
         refused = HttpResponse(status=416)
         refused["Content-Range"] = f"bytes */{body.size}"
         return refused
-    start, end = wanted or (0, body.size - 1)
+    start, end = byte_range or (0, body.size - 1)
     length = max(0, end - start + 1)
     reading = body.read(start, length)
     if request.method == "HEAD":
@@ -439,14 +441,14 @@ def _answer(request: HttpRequest, body: Body, etag: str) -> HttpResponse:
     else:
         answer = StreamingHttpResponse(reading, content_type=body.content_type)  # type: ignore[assignment]
     answer["Content-Length"] = str(length)
-    if wanted is not None:
+    if byte_range is not None:
         answer.status_code = 206
         answer["Content-Range"] = f"bytes {start}-{end}/{body.size}"
     return answer
 
 
 def _range(request: HttpRequest, size: int, etag: str) -> tuple[int, int] | None:
-    """First and last byte of the one range asked for; None where the whole file is to be sent."""
+    """First and last byte of a single requested range; None where the whole file is to be sent."""
     header = request.headers.get("Range", "")
     condition = request.headers.get("If-Range")
     match = _RANGE.fullmatch(header.replace(" ", ""))
@@ -466,13 +468,13 @@ def _range(request: HttpRequest, size: int, etag: str) -> tuple[int, int] | None
     return start, end
 
 
-def _stretch(file: StoredFile, start: int, length: int) -> Reading:
+def _read_range(file: StoredFile, start: int, length: int) -> Reading:
     bytes_ = opened(file)
     bytes_.seek(start)
-    return Reading(bytes_, _pieces(bytes_, length))
+    return Reading(bytes_, _read_chunks(bytes_, length))
 
 
-def _pieces(file: IO[bytes], left: int) -> Iterator[bytes]:
+def _read_chunks(file: IO[bytes], left: int) -> Iterator[bytes]:
     while left > 0 and (chunk := file.read(min(CHUNK, left))):
         left -= len(chunk)
         yield bytes(chunk)

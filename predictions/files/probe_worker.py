@@ -1,4 +1,4 @@
-"""Looks at one file in a child of the fork server: what it is, how large, its thumbnails. Plain Python, no Django."""
+"""Probing job inside the sandbox: a file's type, size, thumbnails, colour and hashes. Plain Python, no Django."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ from predictions.files import phash
 from predictions.files.image_formats import MAX_PIXELS, TYPES
 
 PLUGINS = (PngImagePlugin, JpegImagePlugin, WebPImagePlugin, GifImagePlugin, AvifImagePlugin)
-"""Named so that they are imported before the fork, and no other reader of Pillow's is."""
+"""Named here so that they are imported before the fork, and no other decoder of Pillow's is."""
 SIDES = {"medium": 640, "small": 320}
-"""Longest side of each thumbnail, in pixels, the larger one first: the smaller one is made of it."""
+"""Longest side of each thumbnail in pixels, the larger first: the smaller is made from it."""
 _QUARTER_TURNS = (5, 6, 7, 8)
 _GIF_PICTURE, _GIF_END = 0x2C, 0x3B
 _ORIENTATION = 0x0112
 _PICTURES_IN_BOXES = (b"avif", b"avis")
 _READ_TWICE = 200_000_000
-"""Pixels up to which an animation is read to its middle."""
+"""Total pixels up to which an animation is decoded to its middle."""
 _MOST_FRAMES = 10_000
-"""Frames up to which it is; they may be so small that millions of them fit into a file."""
+"""Frames up to which it is; they may be so small that a file holds millions of them."""
 
 
 class _TooManyPixels(Exception):
@@ -40,7 +40,7 @@ class _TooManyPixels(Exception):
 
 
 def look(job: dict[str, Any]) -> dict[str, Any]:
-    """Look at `file`; thumbnails go into `folder`. Type, size as shown, thumbnails, colour, a tiny blur, hashes."""
+    """Probe `file` and write thumbnails into `folder`: type, size after rotation, thumbnails, colour, blur, hashes."""
     try:
         return _look(Path(job["file"]), Path(job["folder"]))
     except _TooManyPixels as error:
@@ -52,7 +52,7 @@ def look(job: dict[str, Any]) -> dict[str, Any]:
 
 
 def warm_up() -> None:
-    """Do once what every child would do again: Pillow prepares a reader and a writer when it is first used."""
+    """Do once before forking what every child would repeat: Pillow initialises its codecs on first use."""
     for form in ("PNG", "JPEG", "WEBP"):
         file = io.BytesIO()
         Image.new("RGB", (2, 2)).save(file, form)
@@ -65,7 +65,7 @@ def _look(path: Path, folder: Path) -> dict[str, Any]:
     with path.open("rb") as file:
         head = file.read(16)
     if head[4:8] == b"ftyp" and head[8:12] not in _PICTURES_IN_BOXES:
-        return {"content_type": "video/mp4", **_film(path, folder)}
+        return {"content_type": "video/mp4", **_video(path, folder)}
     with warnings.catch_warnings():
         warnings.simplefilter("error", Image.DecompressionBombWarning)
         with Image.open(path, formats=list(TYPES)) as picture:
@@ -73,28 +73,29 @@ def _look(path: Path, folder: Path) -> dict[str, Any]:
             if width * height > MAX_PIXELS:
                 raise _TooManyPixels(f"{width} x {height} pixels")
             content_type = TYPES[str(picture.format)]
-            # A JPEG is read whole too, but at a half or less where that is still enough for the thumbnails.
+            # `draft` decodes a JPEG at half its size or less where that is enough for the thumbnails; all
+            # of it is still read.
             picture.draft("RGB", (SIDES["medium"], SIDES["medium"]))
             picture.load()
             orientation = picture.getexif().get(_ORIENTATION, 1)
             if orientation in _QUARTER_TURNS:
                 width, height = height, width
-            # It copies the whole picture where there is nothing to turn, too.
+            # `exif_transpose` copies the whole image even where there is nothing to rotate.
             upright = ImageOps.exif_transpose(picture) if orientation != 1 else picture
             plain = _plain(upright)
-            made = _thumbnails(plain, folder)
-            made["phashes"] = [*_of_the_colours(plain), *made["phashes"], *_of_the_middle(picture, path)]
-    return {"content_type": content_type, "width": width, "height": height, **made}
+            result = _thumbnails(plain, folder)
+            result["phashes"] = [*_opaque_hashes(plain), *result["phashes"], *_middle_hashes(picture, path)]
+    return {"content_type": content_type, "width": width, "height": height, **result}
 
 
-def _of_the_colours(plain: Image.Image) -> list[str]:
-    """The hash of a picture of which some is transparent as it is without that: who gets the file may leave it out."""
+def _opaque_hashes(plain: Image.Image) -> list[str]:
+    """The hash of a transparent image without its alpha channel: whoever has the file may drop that."""
     return _hashes(plain.convert("L")) if plain.mode == "RGBA" else []
 
 
-def _of_the_middle(picture: Image.Image, path: Path) -> list[str]:
-    """The hash of an animation's middle frame; the first one often shows nothing yet."""
-    # Pillow walks through a GIF to its end to know; of the other kinds it reads what they say of themselves.
+def _middle_hashes(picture: Image.Image, path: Path) -> list[str]:
+    """The hash of an animation's middle frame; the first often shows nothing yet."""
+    # Pillow decodes a GIF to its end to count frames; for other formats it trusts their headers.
     is_gif = picture.format == "GIF"
     frames = frames_of_gif(path.read_bytes(), _MOST_FRAMES + 1) if is_gif else getattr(picture, "n_frames", 1)
     pixels = frames * picture.width * picture.height
@@ -105,7 +106,7 @@ def _of_the_middle(picture: Image.Image, path: Path) -> list[str]:
 
 
 def frames_of_gif(data: bytes, most: int) -> int:
-    """How many pictures a GIF holds, counted to `most` at the most, and to where it is cut short."""
+    """Number of frames in a GIF, counted up to `most`, or to where the file is truncated."""
     frames = 0
     try:
         place = 13 + _table(data[10])
@@ -124,18 +125,18 @@ def frames_of_gif(data: bytes, most: int) -> int:
 
 
 def _table(packed: int) -> int:
-    """Bytes of the colour table that a GIF's header tells of."""
+    """Bytes of a GIF colour table, by its packed header field."""
     return 3 << (packed & 7) + 1 if packed & 0x80 else 0
 
 
 def _hashes(picture: Image.Image) -> list[str]:
-    """What it is known by: one hash, or none of a picture of one colour."""
-    found = phash.compute(picture)
-    return [found] if found else []
+    """Its hash as a list; empty for an image of a single colour."""
+    phash_ = phash.compute(picture)
+    return [phash_] if phash_ else []
 
 
 def _plain(plain: Image.Image) -> Image.Image:
-    """The picture in RGB, or in RGBA where some of it is transparent, with nothing written into it."""
+    """The image as RGB, or RGBA where any of it is transparent, without metadata."""
     if plain.mode.startswith("I"):  # sixteen bits a pixel
         plain = plain.convert("I").point(lambda value: value / 256).convert("L")
     if plain.has_transparency_data:
@@ -144,58 +145,59 @@ def _plain(plain: Image.Image) -> Image.Image:
         plain = plain if lowest != 255 else plain.convert("RGB")
     elif plain.mode != "RGB":
         plain = plain.convert("RGB")
-    # Comments, prompts and places stay in the file itself: a thumbnail may be shown where that is not.
+    # Comments, prompts and locations stay in the file itself: a thumbnail may be public where that is not.
     plain.info = {}
     return plain
 
 
-def _film(path: Path, folder: Path) -> dict[str, Any]:
-    """Size, poster and placeholder from a film's first frame; nothing where no decoder here reads it."""
+def _video(path: Path, folder: Path) -> dict[str, Any]:
+    """Size, poster and placeholder from a video's first frame; empty where no decoder here reads it."""
     import cv2
 
     cv2.setNumThreads(1)
-    film = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG)
+    video = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG)
     try:
         width, height = (
-            int(film.get(side)) for side in (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT)
+            int(video.get(side)) for side in (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT)
         )
         if not 0 < width * height <= MAX_PIXELS:
             return {}
-        there, frame = film.read()
-        middle = _middle_of(film) if there else None
+        has_frame, frame = video.read()
+        middle = _middle_frame(video) if has_frame else None
     finally:
-        film.release()
-    if not there or frame is None:
+        video.release()
+    if not has_frame or frame is None:
         return {}
-    # Turned as its maker held the camera, a frame may have its sides exchanged.
+    # A frame is rotated as the camera was held, so its sides may be swapped.
     height, width = frame.shape[:2]
     poster = Image.fromarray(cv2.cvtColor(frame, cv2.COLOR_BGR2RGB))
-    made = _thumbnails(poster, folder)
+    result = _thumbnails(poster, folder)
     if middle is not None:
-        made["phashes"] += _hashes(Image.fromarray(cv2.cvtColor(middle, cv2.COLOR_BGR2RGB)))
-    return {"width": width, "height": height, **made}
+        result["phashes"] += _hashes(Image.fromarray(cv2.cvtColor(middle, cv2.COLOR_BGR2RGB)))
+    return {"width": width, "height": height, **result}
 
 
-def _middle_of(film: Any) -> Any:
-    """The frame in the middle of a film; None where it cannot be had."""
+def _middle_frame(video: Any) -> Any:
+    """The middle frame of a video; None where it cannot be decoded."""
     import cv2
 
-    frames = int(film.get(cv2.CAP_PROP_FRAME_COUNT))
-    if frames < 2 or not film.set(cv2.CAP_PROP_POS_FRAMES, frames // 2):
+    frames = int(video.get(cv2.CAP_PROP_FRAME_COUNT))
+    if frames < 2 or not video.set(cv2.CAP_PROP_POS_FRAMES, frames // 2):
         return None
-    there, frame = film.read()
-    return frame if there else None
+    has_frame, frame = video.read()
+    return frame if has_frame else None
 
 
 def _thumbnails(picture: Image.Image, folder: Path) -> dict[str, Any]:
-    made: dict[str, Any] = {}
+    result: dict[str, Any] = {}
     for name, side in SIDES.items():
         picture = _fitted(picture, side)
-        made[name] = _saved(picture, folder / name)
-    found = _placeholder(picture.convert("RGB"))
-    made["phashes"] = _hashes(picture)
-    # What is transparent shows what is behind it, so that a blur would be seen through the picture for good.
-    return {**made, **found, "blur": "" if picture.mode == "RGBA" else found["blur"]}
+        result[name] = _saved(picture, folder / name)
+    placeholder = _placeholder(picture.convert("RGB"))
+    result["phashes"] = _hashes(picture)
+    # What lies behind transparent pixels shows through, so a blur would stay visible through the loaded
+    # image.
+    return {**result, **placeholder, "blur": "" if picture.mode == "RGBA" else placeholder["blur"]}
 
 
 def _fitted(picture: Image.Image, side: int) -> Image.Image:
@@ -207,7 +209,10 @@ def _fitted(picture: Image.Image, side: int) -> Image.Image:
 
 
 def _saved(picture: Image.Image, path: Path) -> dict[str, Any]:
-    """JPEG looks as good as WebP made in haste, at a tenth of its cost and about as long; it has no transparency."""
+    """Save as JPEG, or as WebP where there is transparency.
+
+    Fast WebP looks no better than JPEG at about the same size, and takes ten times as long to encode.
+    """
     if picture.mode == "RGB":
         path = path.with_suffix(".jpg")
         picture.save(path, "JPEG", quality=77)

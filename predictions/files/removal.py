@@ -1,6 +1,6 @@
-"""Removal of stored files that nobody owns, and of work files that were left behind. For the sweep.
+"""Removal of stored files that nothing owns, and of temporary files left behind. Called by the sweep.
 
-Bytes first, then the row, so that a crash in between leaves nothing that the next round does not know.
+The bytes go first, then the row, so that a crash in between leaves nothing unknown to the next round.
 """
 
 from __future__ import annotations
@@ -24,13 +24,14 @@ from predictions.submit import quotas
 log = structlog.get_logger(__name__)
 
 STALE_PENDING_S = 3600.0
+"""Age in seconds after which a pending file counts as abandoned."""
 FIRST_REMOVAL_PAUSE_S = 10.0
-"""Seconds for which a file that could not be removed is put aside; doubled each time."""
+"""Seconds before a failed removal is retried; doubled with each failure."""
 LONGEST_REMOVAL_PAUSE_S = 6 * 3600.0
 MOST_FAILED_REMOVALS = 10
-"""In one round: each may have taken as long as the storage's time limit."""
+"""Failures in one round after which it ends: each may have taken as long as the storage's timeout."""
 TOGETHER = 50
-"""Rows that are removed in one transaction."""
+"""Rows deleted in one transaction."""
 State = StoredFile.State
 
 _DUE = Q(removal_due_at__isnull=True) | Q(removal_due_at__lte=Now())
@@ -38,12 +39,12 @@ _STALE = Q(state=State.PENDING, created_at__lte=after(-STALE_PENDING_S))
 
 
 def remove_unowned(most: int = 200) -> int:
-    """Remove the bytes, then the row, of doomed files and of pending ones that nobody came for. Returns how many.
+    """Remove bytes and row of doomed files and of abandoned pending ones. Returns how many.
 
-    One that the storage does not remove is put aside, each time for longer, and holds no other back. Where several fail
-    in a round the storage itself is ill: the rest of them waits for the next round.
+    A file that the storage fails to remove is postponed, longer each time, and blocks no other. Where several fail in
+    a round the storage itself is failing: the rest waits for the next round.
     """
-    gone: list[StoredFile] = []
+    removed: list[StoredFile] = []
     failed = 0
     for row in list(_unowned().order_by("pk")[:most]):
         if row.state != State.DOOMED and not _doom_stale(row):
@@ -51,13 +52,13 @@ def remove_unowned(most: int = 200) -> int:
         try:
             storage().delete(row.key)
         except Exception as error:  # each storage has its own
-            _put_aside(row, error)
+            _postpone(row, error)
             failed += 1
             if failed >= MOST_FAILED_REMOVALS:
                 break
             continue
-        gone.append(row)
-    return sum(_forget_gone(gone[at : at + TOGETHER]) for at in range(0, len(gone), TOGETHER))
+        removed.append(row)
+    return sum(_forget_gone(removed[at : at + TOGETHER]) for at in range(0, len(removed), TOGETHER))
 
 
 def _unowned() -> QuerySet[StoredFile]:
@@ -65,54 +66,54 @@ def _unowned() -> QuerySet[StoredFile]:
 
 
 def unowned() -> tuple[QuerySet[StoredFile], QuerySet[StoredFile]]:
-    """What `remove_unowned` deals with, by state: so each is looked for in the index alone."""
+    """Querysets of what `remove_unowned` handles, one for each state, so that each is answered from the index alone."""
     return _not_kept().filter(_DUE, state=State.DOOMED), _not_kept().filter(_STALE)
 
 
 def _not_kept() -> QuerySet[StoredFile]:
-    # SQLite takes their index for nothing that is said in other words.
+    # SQLite uses their partial index only for this very condition.
     return StoredFile.objects.exclude(state=State.KEPT)
 
 
 def _doom_stale(row: StoredFile) -> bool:
-    """From here `keep` refuses it: an owner that comes late after all is rolled back, never left without bytes."""
+    """Doom an abandoned pending file. From here on `keep` refuses it: an owner that comes late is rolled back."""
     stale = StoredFile.objects.filter(_STALE, pk=row.pk)
     return bool(stale.update(state=State.DOOMED, doomed_at=Coalesce(F("doomed_at"), Now())))
 
 
 def forget_missing(file: StoredFile) -> bool:
-    """Remove the row of a stale pending file that has no bytes. False where it is neither, or somebody came for it."""
+    """Delete the row of an abandoned pending file without bytes. False where it is neither, or got an owner."""
     if storage().exists(file.key) or not StoredFile.objects.filter(_STALE, pk=file.pk).exists():
         return False
     return bool(_forget([file], State.PENDING))
 
 
 def _forget(files: Sequence[StoredFile], state: str) -> int:
-    """Remove the rows of files whose bytes are gone, where they are in that state still; how many."""
+    """Delete the rows of files whose bytes are gone, where they are still in that state; how many."""
     with transaction.atomic():
         rows = StoredFile.objects.filter(pk__in=[file.pk for file in files], state=state)
-        # Read under their locks: a size may have been noted since.
-        found = list(rows.order_by("pk").select_for_update())
-        # Nothing hangs on a file that nobody owns, and the database refuses where something does.
-        gone = StoredFile.objects.filter(pk__in=[file.pk for file in found])
-        gone._raw_delete(gone.db)
-        quotas.remove(found)
-    return len(found)
+        # Read under their locks: a size may have been recorded since.
+        rows_ = list(rows.order_by("pk").select_for_update())
+        # Nothing references a file without an owner, and the database refuses where something does.
+        deletable = StoredFile.objects.filter(pk__in=[file.pk for file in rows_])
+        deletable._raw_delete(deletable.db)
+        quotas.remove(rows_)
+    return len(rows_)
 
 
 def _forget_gone(files: Sequence[StoredFile]) -> int:
-    """Remove the rows of doomed files whose bytes are gone; one on which something hangs after all is put aside."""
+    """Delete the rows of doomed files whose bytes are gone; one that is still referenced is postponed."""
     try:
         return _forget(files, State.DOOMED)
     except IntegrityError as error:
         if len(files) == 1:
-            _put_aside(files[0], error)
+            _postpone(files[0], error)
             return 0
     return sum(_forget_gone([file]) for file in files)
 
 
-def _put_aside(row: StoredFile, error: Exception) -> None:
-    """Try again later; each time the operator is told, which is less and less often."""
+def _postpone(row: StoredFile, error: Exception) -> None:
+    """Postpone a failed removal. Each failure is logged, hence less and less often."""
     tries = row.removal_failures + 1
     pause = min(FIRST_REMOVAL_PAUSE_S * 2 ** min(tries - 1, 30), LONGEST_REMOVAL_PAUSE_S)
     with transaction.atomic():
@@ -123,7 +124,7 @@ def _put_aside(row: StoredFile, error: Exception) -> None:
 
 
 def remove_old_temporary(age_s: float = 3600.0) -> int:
-    """Remove work files that a killed process left behind. Returns how many."""
+    """Remove temporary files that a killed process left behind. Returns how many."""
     removed = 0
     folder = settings.TEMPORARY
     for entry in os.scandir(folder) if folder.is_dir() else ():
@@ -134,21 +135,21 @@ def remove_old_temporary(age_s: float = 3600.0) -> int:
         except FileNotFoundError:
             continue
         except OSError as error:
-            # Somebody else's, perhaps: it holds back no other.
+            # It may belong to somebody else: it must not block the others.
             log.warning("temporary_not_removed", path=entry.path, error=str(error))
     return removed
 
 
 Owned = Callable[[], Exists]
-_more: list[Owned] = []
+_owners: list[Owned] = []
 
 
 def register_owner(owned: Owned) -> None:
-    """Have the audit ask too: a subquery over a `StoredFile` in `OuterRef("pk")` that is true where one owns it."""
-    if owned not in _more:
-        _more.append(owned)
+    """Register a subquery that is true where something owns the `StoredFile` in `OuterRef("pk")`, for the audit."""
+    if owned not in _owners:
+        _owners.append(owned)
 
 
 def registered_owners() -> list[Exists]:
-    """The subqueries of all that were told."""
-    return [owned() for owned in _more]
+    """All registered subqueries."""
+    return [owned() for owned in _owners]

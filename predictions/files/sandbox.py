@@ -1,9 +1,9 @@
-"""Opening files in a child of the fork server, with limits, one list of jobs a child. Plain Python, no Django.
+"""Sandbox: the child process of the fork server that opens untrusted files under resource limits. No Django.
 
-Python's start and its imports cost five times what looking at a picture costs; a fork costs a millisecond. The child
-says `+` on its order's socket, reads one frame (`frames.py`) with a list of jobs, and answers with one frame: a list of
-answers, `{"error": …}` for a job that failed. The server appends `frames.ENDED` to whatever it had said. Whatever a
-hostile file does, it does to this process alone.
+Starting Python with its imports costs five times what probing an image costs; a fork costs a millisecond. The child
+sends `+` on its order's socket, reads one frame (`core.processes.fork_server.wire_format`) with a list of jobs, and
+answers with one frame: a list of answers, `{"error": …}` for a job that failed. The server appends `ENDED` to
+whatever it sent. Whatever a hostile file does, it does to this process alone.
 """
 
 from __future__ import annotations
@@ -22,26 +22,26 @@ from core.processes.resource_limits import apply_limits, set_oom_score
 from predictions.files import conversion_worker, probe_worker
 
 MOST_ORDERED = 16 * 1024**2
-"""Bytes of a frame with jobs; a picture may stand in it."""
+"""Bytes of a frame of jobs; it may contain an image."""
 MOST_WRITTEN = 512 * 1024**2
-"""Bytes of one file that a child writes."""
+"""Bytes of one file that a child may write."""
 _OOM_SCORE = 1000
-"""The highest: it can be had again."""
-_WAYS: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
+"""The highest: it is the first process that the kernel should kill."""
+_JOBS: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
     **conversion_worker.WAYS,
     "look": probe_worker.look,
 }
 
 
 def warm_up() -> None:
-    """Before the first fork, do once what every child would do again."""
+    """Do once before forking what every child would repeat."""
     probe_worker.warm_up()
 
 
 def work(memory: int, cpu_s: int, order: int) -> None:
     """Do the jobs that come over the socket `order`, in a freshly forked process that holds nothing else.
 
-    It has its limits before it reads anything. Bytes of address space, seconds of processor time.
+    Limits are set before anything is read: bytes of address space, seconds of processor time.
     """
     gc.disable()
     session.call_this_process("dr-sandbox")
@@ -56,9 +56,9 @@ def work(memory: int, cpu_s: int, order: int) -> None:
 
 
 def answer(job: dict[str, Any]) -> dict[str, Any]:
-    """What came of one job."""
+    """The result of one job."""
     try:
-        return _WAYS[job["do"]](job)
+        return _JOBS[job["do"]](job)
     except conversion_worker.Unusable as error:
         return {"error": str(error)}
     except MemoryError:
@@ -66,7 +66,7 @@ def answer(job: dict[str, Any]) -> dict[str, Any]:
 
 
 def _silence() -> None:
-    """Decoders that complain of a file do not write into the operator's log."""
+    """Keep decoders' complaints about a file out of the operator's log."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 2)
     os.close(nowhere)

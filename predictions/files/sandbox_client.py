@@ -1,8 +1,8 @@
-"""Has files opened by children of a fork server: the side of the processes that may not be harmed.
+"""Client of the sandbox: has untrusted files opened by children of a fork server.
 
-All processes of a machine share one server where they inherited its socket; elsewhere one serves a process and what it
-forks. Whoever finds it gone asks its successor, whoever finds it silent asks one of its own; only files whose own child
-died are blamed.
+All processes of a machine share one server where they inherited its socket; elsewhere a server belongs to a process
+and its forks. Where the server is gone its successor is asked, where it hangs a new one of our own; only a file whose
+own child died is blamed.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ from typing import Any
 from core.processes.fork_server import client, wire_format
 
 BEGIN_S = 15.0
-"""Seconds within which a child must have begun: a busy machine takes long for the imports of a fresh server."""
+"""Seconds within which a child must have begun: on a busy machine a fresh server's imports take long."""
 TRIES = 3
-"""With these a look ends within 55 seconds, although a server froze: less than a task of the queue may take."""
+"""With these, probing ends within 55 seconds even though a server hung: less than the queue's task timeout."""
 _CHUNK = 256 * 1024
 
 Job = dict[str, Any]
 
 
 class Lost(OSError):
-    """Each server went away that was asked; nothing is known about the file."""
+    """Every server that was asked went away; nothing is known about the file."""
 
 
 class Stopped(Exception):
@@ -36,12 +36,12 @@ class Stopped(Exception):
 
 
 class TooSlow(Exception):
-    """The child took longer than it may, and was killed."""
+    """The child exceeded its time limit and was killed."""
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What one child may use."""
+    """Resource limits of one child."""
 
     memory: int
     """Bytes of address space."""
@@ -56,12 +56,12 @@ os.register_at_fork(after_in_child=lambda: _servers.forked())
 
 
 def start() -> None:
-    """Have a server now, so that the first file does not wait for it and the forks of this process share it."""
+    """Start a server now, so that the first file does not wait for it and this process's forks share it."""
     _servers.control()
 
 
 def reap() -> None:
-    """For a process that started a server for its forks: to be called from time to time."""
+    """For a process that started a server for its forks: call it from time to time."""
     _servers.reap()
 
 
@@ -74,7 +74,7 @@ def opened(jobs: list[Job], limits: Limits) -> list[Job]:
 
 
 async def opened_soon(jobs: list[Job], limits: Limits) -> list[Job]:
-    """The same on the event loop; whoever cancels it kills the child."""
+    """The same on the event loop; cancelling it kills the child."""
     for _try in range(TRIES):
         with contextlib.suppress(Lost):
             return await _once_soon(jobs, limits)
@@ -84,7 +84,7 @@ async def opened_soon(jobs: list[Job], limits: Limits) -> list[Job]:
 def _once(jobs: list[Job], limits: Limits) -> list[Job]:
     control = _servers.control()
     answer = wire_format.Answer(limits.answer)
-    with _ordered(control, limits) as talk:
+    with _order_socket(control, limits) as talk:
         try:
             talk.settimeout(BEGIN_S)
             talk.sendall(wire_format.framed(json.dumps(jobs).encode()))
@@ -94,7 +94,7 @@ def _once(jobs: list[Job], limits: Limits) -> list[Job]:
                 talk.settimeout(max(until - time.monotonic(), 0.001))
                 _take(answer, talk.recv(_CHUNK))
         except (wire_format.Incomplete, OSError) as error:
-            raise _meaning(control, answer, error) from None
+            raise _diagnosed(control, answer, error) from None
     return _read(answer, jobs)
 
 
@@ -102,7 +102,7 @@ async def _once_soon(jobs: list[Job], limits: Limits) -> list[Job]:
     control = _servers.control()
     answer = wire_format.Answer(limits.answer)
     loop = asyncio.get_running_loop()
-    with _ordered(control, limits) as talk:
+    with _order_socket(control, limits) as talk:
         talk.setblocking(False)
         try:
             async with asyncio.timeout(BEGIN_S) as patience:
@@ -112,12 +112,12 @@ async def _once_soon(jobs: list[Job], limits: Limits) -> list[Job]:
                 while not _done(answer):
                     _take(answer, await loop.sock_recv(talk, _CHUNK))
         except (wire_format.Incomplete, OSError) as error:
-            raise _meaning(control, answer, error) from None
+            raise _diagnosed(control, answer, error) from None
     return _read(answer, jobs)
 
 
-def _ordered(control: socket.socket, limits: Limits) -> socket.socket:
-    """Our end of a fresh order's socket; the server has the other one. Raises Lost."""
+def _order_socket(control: socket.socket, limits: Limits) -> socket.socket:
+    """Our end of a new order's socket; the server gets the other one. Raises Lost."""
     ours, theirs = socket.socketpair()
     try:
         with theirs:
@@ -135,7 +135,7 @@ def _take(answer: wire_format.Answer, chunk: bytes) -> None:
 
 
 def _done(answer: wire_format.Answer) -> bool:
-    """Whether the answer is there. Raises Stopped where it will never be, Lost where no file is to blame for that."""
+    """Whether the answer is complete. Raises Stopped where it never will be, Lost where no file is to blame."""
     try:
         if answer.ended_early:
             raise Stopped if answer.begun else Lost
@@ -144,11 +144,11 @@ def _done(answer: wire_format.Answer) -> bool:
         raise Stopped from None
 
 
-def _meaning(control: socket.socket, answer: wire_format.Answer, error: Exception) -> Exception:
-    """What it means that nothing more came."""
+def _diagnosed(control: socket.socket, answer: wire_format.Answer, error: Exception) -> Exception:
+    """The exception to raise where nothing more came."""
     if isinstance(error, TimeoutError) and answer.begun:
         return TooSlow()
-    # No child began in all that time, or the socket closed without a word of how the child ended.
+    # No child began in all that time, or the socket closed without a report of how the child ended.
     if isinstance(error, TimeoutError):
         _servers.silent(control)
     else:
@@ -158,13 +158,13 @@ def _meaning(control: socket.socket, answer: wire_format.Answer, error: Exceptio
 
 def _read(answer: wire_format.Answer, jobs: list[Job]) -> list[Job]:
     try:
-        found = answer.value()
+        answers = answer.value()
     except (ValueError, RecursionError):
         raise Stopped from None
     if (
-        not isinstance(found, list)
-        or len(found) != len(jobs)
-        or not all(isinstance(one, dict) for one in found)
+        not isinstance(answers, list)
+        or len(answers) != len(jobs)
+        or not all(isinstance(item, dict) for item in answers)
     ):
         raise Stopped
-    return found
+    return answers

@@ -1,8 +1,8 @@
-"""Rules on prompts and inputs that every door passes: `submit.check` asks, whoever sends the request.
+"""Content policy for prompts and inputs, applied by `submit.check` to every request of any API or page.
 
-Every text of an input is searched, in lists and objects too; files and their addresses are not. What a picture should
-*not* show (a negative prompt) is searched only by rules that say so, because naming there what is unwanted is innocent.
-A deployment's fixed inputs are searched like the caller's own.
+Every text of an input is searched, in lists and objects too; files and their URLs are not. A negative prompt is
+searched only by rules that say so, because naming the unwanted there is innocent. A deployment's fixed inputs are
+searched like the caller's own.
 """
 
 from __future__ import annotations

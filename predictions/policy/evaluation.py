@@ -1,4 +1,4 @@
-"""What the rules say of an input: what is refused, what is shown to a moderator, and in which words."""
+"""Evaluation of an input by the prompt rules: findings, verdict, and the wording of refusals."""
 
 from __future__ import annotations
 
@@ -15,26 +15,27 @@ from predictions.policy.matcher import Span
 from predictions.submit.validation import Fault
 
 MAX_TEXT = 100_000
-"""Characters of one text in an input: more than any model reads, far less than what would hurt a page."""
+"""Characters of one text in an input: more than any model reads, far less than would slow a page."""
 
 
 QUOTED = 60
-"""Characters of what was found that a refusal names."""
+"""Characters of the match that a refusal quotes."""
 _DEEPEST = 16
 _MOST_TEXTS = 5000
 _NEGATIVE = ("n_prompt",)
 _MOST_IN_ALL = 4 * MAX_TEXT
-_LOOKED_AT = 2000
+_SEARCHED_OF_FILE = 2000
 _STRICTNESS = (Action.OFF.value, Action.FLAG.value, Action.REFUSE.value)
 _FILE = re.compile(r"data:[\w.+-]+/[\w.+-]+(?:;[\w=.-]+)*;base64,[A-Za-z0-9+/=_-]*", re.ASCII | re.IGNORECASE)
-"""A file that stands in the input itself, whole: a prompt may begin like one, and its words are no Base64. Where the
-schema does not call it a file, its beginning is searched all the same.
+"""A file inlined in the input, as a whole: a prompt may begin like one, but its words are no Base64.
+
+Where the schema does not declare it a file, its beginning is searched all the same.
 """
 
 
 @dataclass(frozen=True)
 class Finding:
-    """A rule found something in one input."""
+    """A rule matched in one input."""
 
     rule: prompt_rules.Known
     action: str
@@ -46,23 +47,23 @@ class Finding:
 
     @property
     def found(self) -> str:
-        """What was found, as it was written, on one line."""
-        words = " ".join(self.text[self.start : self.end].split())
-        return words if len(words) <= QUOTED else f"{words[: QUOTED - 1]}…"
+        """The match as written, on one line."""
+        text = " ".join(self.text[self.start : self.end].split())
+        return text if len(text) <= QUOTED else f"{text[: QUOTED - 1]}…"
 
     def excerpt(self, most: int = 300) -> str:
-        """What was found with what stands around it, in at most so many characters."""
-        room = max(0, most - 2 - (self.end - self.start)) // 2
-        start, end = max(0, self.start - room), min(len(self.text), self.end + room)
+        """The match with its surroundings, in at most so many characters."""
+        margin = max(0, most - 2 - (self.end - self.start)) // 2
+        start, end = max(0, self.start - margin), min(len(self.text), self.end + margin)
         before, after = "…" if start else "", "…" if end < len(self.text) else ""
         return (before + " ".join(self.text[start:end].split()) + after)[:most]
 
     @property
     def sentence(self) -> str:
-        """The refusal, for the API: it says that nothing was charged."""
+        """The refusal for API and pages; it says that nothing was charged."""
         if self.rule.told:
-            told = " ".join(self.rule.told.split())
-            return f"{told if told.endswith(_ENDS) else told + '.'} Nothing was charged."
+            message = " ".join(self.rule.told.split())
+            return f"{message if message.endswith(_ENDS) else message + '.'} Nothing was charged."
         return f"This server does not allow “{self.found}”. Nothing was charged."
 
 
@@ -78,13 +79,15 @@ class Verdict:
 
     @property
     def faults(self) -> list[Fault]:
-        """One fault for each input that is refused, in the input's order: the first rule's words."""
+        """One fault for each refused input, in the input's order, in the words of the first rule that matched."""
         first: dict[str, Finding] = {}
-        for one in self.refused:
-            first.setdefault(one.field, one)
+        for finding in self.refused:
+            first.setdefault(finding.field, finding)
         return [
-            Fault("not_allowed", f"input.{name}", one.sentence, "" if one.rule.told else one.found)
-            for name, one in first.items()
+            Fault(
+                "not_allowed", f"input.{name}", finding.sentence, "" if finding.rule.told else finding.found
+            )
+            for name, finding in first.items()
         ]
 
 
@@ -92,9 +95,9 @@ NOTHING = Verdict()
 
 
 def objections(given: Mapping[str, Any], properties: Mapping[str, Any] | None = None) -> list[Fault]:
-    """Texts that are longer, more or deeper than anything reads: the rules search all that is let through."""
+    """Faults of texts that are too long, too many or too deeply nested: the rules search all that is let through."""
     faults: list[Fault] = []
-    many, length = 0, 0
+    count, length = 0, 0
     for name, value in given.items():
         rule = (properties or {}).get(name, {})
         if _is_file(rule, value):
@@ -105,15 +108,15 @@ def objections(given: Mapping[str, Any], properties: Mapping[str, Any] | None = 
             )
             continue
         for text in _searched(rule, value):
-            many, size = many + 1, min(len(text), _LOOKED_AT) if _FILE.fullmatch(text) else len(text)
+            count, size = count + 1, min(len(text), _SEARCHED_OF_FILE) if _FILE.fullmatch(text) else len(text)
             length += size
             if size > MAX_TEXT:
-                words = f"String length must be less than or equal to {MAX_TEXT}"
-                faults.append(Fault("string_lte", f"input.{name}", words))
+                message = f"String length must be less than or equal to {MAX_TEXT}"
+                faults.append(Fault("string_lte", f"input.{name}", message))
                 break
-            if many > _MOST_TEXTS or length > _MOST_IN_ALL:
-                words = f"All texts together: at most {_MOST_TEXTS}, and {_MOST_IN_ALL} characters"
-                return [*faults, Fault("string_lte", f"input.{name}", words)]
+            if count > _MOST_TEXTS or length > _MOST_IN_ALL:
+                message = f"All texts together: at most {_MOST_TEXTS}, and {_MOST_IN_ALL} characters"
+                return [*faults, Fault("string_lte", f"input.{name}", message)]
     return faults
 
 
@@ -124,10 +127,10 @@ def judge(
     *,
     person: Account | None = None,
 ) -> Verdict:
-    """What the rules of this house say of an input (texts within their limits) for an account.
+    """The verdict of the current rules on an input (texts within their limits) for an account.
 
-    `properties`: those of the version's schema, which say what is a file. `person`: the own account of somebody who
-    acts for an organisation; of what a rule does for either the stricter counts.
+    `properties`: those of the version's schema, which declare what is a file. `person`: the personal account of
+    somebody acting for an organisation; the stricter of both actions counts.
     """
     known = prompt_rules.current()
     if not known.matcher:
@@ -142,18 +145,20 @@ def judged(
     plans: Sequence[int | None],
     properties: Mapping[str, Any] | None = None,
 ) -> Verdict:
-    """What these rules say, for accounts of those plans: the strictest of what they do."""
+    """The verdict of given rules for accounts of those plans: the strictest action counts."""
     refused: list[Finding] = []
     flagged: list[Finding] = []
     for name, text in texts(given, properties or {}):
-        for one in _found(known, name, text, plans):
-            (refused if one.action == Action.REFUSE else flagged).append(one)
+        for finding in _findings(known, name, text, plans):
+            (refused if finding.action == Action.REFUSE else flagged).append(finding)
     return Verdict(tuple(refused), tuple(flagged)) if refused or flagged else NOTHING
 
 
-def _found(known: prompt_rules.Rules, name: str, text: str, plans: Sequence[int | None]) -> Iterator[Finding]:
+def _findings(
+    known: prompt_rules.Rules, name: str, text: str, plans: Sequence[int | None]
+) -> Iterator[Finding]:
     negative = is_negative(name)
-    most = _LOOKED_AT if _FILE.fullmatch(text) else MAX_TEXT
+    most = _SEARCHED_OF_FILE if _FILE.fullmatch(text) else MAX_TEXT
     spans: list[Span] = sorted(known.matcher.find(text[:most]), key=lambda span: (span.start, span.rule))
     for span in spans:
         rule = known.known[span.rule]
@@ -164,7 +169,7 @@ def _found(known: prompt_rules.Rules, name: str, text: str, plans: Sequence[int 
 
 
 def texts(given: Mapping[str, Any], properties: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Every text of an input with the input's name. What the schema calls an address is none, and names a file."""
+    """Every text of an input with the input's name. What the schema declares a URI names a file, and is no text."""
     left = _MOST_TEXTS
     for name, value in given.items():
         rule = properties.get(name, {})
@@ -182,10 +187,10 @@ def _is_file(rule: Mapping[str, Any], value: Any) -> bool:
 
 
 def _searched(rule: Mapping[str, Any], value: Any) -> Iterator[str]:
-    """The texts of one value; files in a list of files are none."""
+    """The texts of one value; strings in a list of files are not texts."""
     items = rule.get("items")
     if isinstance(value, list) and isinstance(items, Mapping) and items.get("format") == "uri":
-        value = [one for one in value if not isinstance(one, str)]
+        value = [item for item in value if not isinstance(item, str)]
     return _within(value, 0)
 
 
@@ -203,14 +208,14 @@ def _within(value: Any, depth: int) -> Iterator[str]:
 
 
 def _is_deeper(value: Any, depth: int) -> bool:
-    """Whether something stands in it where no rule looks."""
+    """Whether it is nested deeper than the rules search."""
     if not isinstance(value, list | dict):
         return False
     if depth >= _DEEPEST:
         return bool(value)
-    return any(_is_deeper(one, depth + 1) for one in (value.values() if isinstance(value, dict) else value))
+    return any(_is_deeper(item, depth + 1) for item in (value.values() if isinstance(value, dict) else value))
 
 
 def is_negative(name: str) -> bool:
-    """Whether an input says what a picture should not show."""
+    """Whether an input is a negative prompt."""
     return "negative" in name.lower() or name in _NEGATIVE

@@ -1,7 +1,7 @@
-"""Looks for the words and patterns of many rules at once. Pure: rules in, findings out.
+"""Matching texts against the words and patterns of many rules at once. Pure: rules in, spans out.
 
-Words are looked up, not searched for one by one: the time depends on the text, hardly on how many words there are.
-Patterns run in RE2, in a time that grows only with the text; one set of all of them says which are worth running.
+Words are looked up in a table instead of being searched one by one: the time depends on the text, hardly on how many
+words there are. Patterns run in RE2, in time linear in the text; a set of all of them tells which are worth running.
 """
 
 from __future__ import annotations
@@ -16,26 +16,27 @@ import re2
 from predictions.policy import text_normalisation
 
 MOST_WORDS = 5_000
-"""Of one rule."""
+"""Words of one rule."""
 MOST_WORD = 80
 """Characters of one word or phrase."""
 MOST_PATTERN = 1_000
 """Characters of one pattern."""
 MEMORY = 8 * 1024**2
-"""Bytes that one pattern may take in RE2."""
+"""Bytes of memory that one pattern may take in RE2."""
 SET_MEMORY = 64 * 1024**2
+"""Bytes of memory of the set of all patterns."""
 _ALWAYS = "(?:)"
-"""Matches every text: a set that does not find it has found nothing out."""
+"""Matches every text: where even this is missing, the set ran out of memory and its answer means nothing."""
 _PARTS = re.compile(r"[\n,，、;；]")
 
 
 class NotAPattern(ValueError):
-    """A pattern that RE2 does not take; the text says why."""
+    """A pattern that RE2 does not accept; the text says why."""
 
 
 @dataclass(frozen=True)
 class Rule:
-    """What one rule looks for."""
+    """What one rule searches for."""
 
     pk: int
     words: tuple[str, ...] = ()
@@ -45,7 +46,7 @@ class Rule:
 
 @dataclass(frozen=True)
 class Span:
-    """What a rule found, with its place in the text as it was written."""
+    """A match of a rule, as a span of the original text."""
 
     rule: int
     start: int
@@ -53,24 +54,29 @@ class Span:
 
 
 def words_of(text: str) -> tuple[str, ...]:
-    """The words and phrases of a rule: a line each, or several parted by commas. A line that begins with # is none."""
+    """The words and phrases of a rule's text: one a line, or separated by commas.
+
+    Lines beginning with # are comments.
+    """
     lines = [line for line in text.splitlines() if not line.lstrip().startswith("#")]
     parts = (part.strip() for part in _PARTS.split("\n".join(lines)))
     return tuple(dict.fromkeys(part for part in parts if part))
 
 
 def compiled(pattern: str) -> Any:
-    """A pattern as RE2 runs it, without case. Raises NotAPattern."""
+    """A pattern compiled by RE2, ignoring case. Raises NotAPattern."""
     if len(pattern) > MOST_PATTERN:
         raise NotAPattern(f"more than {MOST_PATTERN} characters")
     try:
-        made = re2.compile(pattern, _options(MEMORY))
-        if made.search("") is not None:
+        expression = re2.compile(pattern, _options(MEMORY))
+        if expression.search("") is not None:
             raise NotAPattern("it matches nothing at all, so it would match every prompt")
     except re2.error as fault:
-        said = fault.args[0] if fault.args else ""
-        raise NotAPattern(said.decode(errors="replace") if isinstance(said, bytes) else str(said)) from None
-    return made
+        message = fault.args[0] if fault.args else ""
+        raise NotAPattern(
+            message.decode(errors="replace") if isinstance(message, bytes) else str(message)
+        ) from None
+    return expression
 
 
 def _options(memory: int) -> re2.Options:
@@ -82,7 +88,7 @@ def _options(memory: int) -> re2.Options:
 
 
 class Matcher:
-    """All rules, ready to be looked for."""
+    """All rules, compiled for searching."""
 
     def __init__(self, rules: Iterable[Rule]) -> None:
         self._phrases: dict[str, list[tuple[tuple[str, ...], int]]] = {}
@@ -104,7 +110,7 @@ class Matcher:
         return bool(self._phrases or self._solid or self._patterns)
 
     def find(self, text: str) -> list[Span]:
-        """Everything that the rules find in a text, one place for each rule: the first."""
+        """The first match of each rule that matches the text."""
         plain = text_normalisation.plain(text)
         found: dict[int, tuple[int, int]] = {}
         readings = list(text_normalisation.readings(plain)) if self._phrases or self._patterns else []
@@ -125,7 +131,7 @@ class Matcher:
             if bare:
                 self._solid.setdefault(bare[0], {}).setdefault(bare, []).append(rule)
             return
-        phrase = tuple(one.text for one in text_normalisation.words(plain))
+        phrase = tuple(word_.text for word_ in text_normalisation.words(plain))
         if phrase:
             self._phrases.setdefault(phrase[0], []).append((phrase, rule))
 
@@ -149,24 +155,24 @@ class Matcher:
                     found.setdefault(rule, (solid.places[index], solid.places[index + length - 1] + 1))
 
     def _set_of(self, rules: list[Rule]) -> Any:
-        made = []
+        compiled_rules = []
         for rule in rules:
             try:
-                made.append((compiled(rule.pattern), rule.pk, rule.pattern))
+                compiled_rules.append((compiled(rule.pattern), rule.pk, rule.pattern))
             except NotAPattern:
                 continue  # the form refuses it; one that got here in another way finds nothing
-        self._patterns = [(pattern, rule) for pattern, rule, _text in made]
-        if len(made) < 2:
+        self._patterns = [(pattern, rule) for pattern, rule, _text in compiled_rules]
+        if len(compiled_rules) < 2:
             return None
-        together = re2.Set.SearchSet(_options(SET_MEMORY))
-        for _pattern, _rule, text in made:
-            together.Add(text)
-        together.Add(_ALWAYS)
+        pattern_set = re2.Set.SearchSet(_options(SET_MEMORY))
+        for _pattern, _rule, text in compiled_rules:
+            pattern_set.Add(text)
+        pattern_set.Add(_ALWAYS)
         try:
-            together.Compile()
+            pattern_set.Compile()
         except re2.error:
             return None  # too large together: one after the other, then
-        return together
+        return pattern_set
 
     def _run(
         self,
@@ -175,7 +181,7 @@ class Matcher:
         readings: list[list[text_normalisation.Word]],
         found: dict[int, tuple[int, int]],
     ) -> list[Span]:
-        """What the patterns find in the plain readings goes to `found`; what only the written text has is given."""
+        """Add matches in the normalised readings to `found`; return those that only the original text has."""
         for rule, start, end in self._searched(plain, found):
             found[rule] = (start, end)
         for words in readings if "_" in plain else readings[1:]:
@@ -183,7 +189,7 @@ class Matcher:
                 found[rule] = _place(words, start, end)
         if text == plain or text.lower() == plain:
             return []
-        return [Span(*one) for one in self._searched(text, found)]
+        return [Span(*match) for match in self._searched(text, found)]
 
     def _searched(self, text: str, found: Container[int]) -> Iterator[tuple[int, int, int]]:
         for index in self._worth(text):
@@ -193,14 +199,14 @@ class Matcher:
                 yield rule, *match.span()
 
     def _worth(self, text: str) -> Iterable[int]:
-        """Which patterns to run. The set finds at least what is in every text; else its memory was not enough."""
+        """Indexes of the patterns worth running; all of them where the set ran out of memory."""
         matched = self._set.Match(text) if self._set is not None else []
-        every = len(self._patterns)
-        return [index for index in matched if index < every] if matched else range(every)
+        count = len(self._patterns)
+        return [index for index in matched if index < count] if matched else range(count)
 
 
 def _place(words: list[text_normalisation.Word], start: int, end: int) -> tuple[int, int]:
-    """The place in the plain text of a stretch of the words joined by blanks."""
+    """The span in the plain text of a stretch of the words joined by spaces."""
     position, first, last = 0, words[0], words[-1]
     begun = False
     for word in words:
@@ -215,5 +221,5 @@ def _place(words: list[text_normalisation.Word], start: int, end: int) -> tuple[
 
 
 def _end(at: list[int], end: int) -> int:
-    """The end of the last sign before `end`, in the text as it was written."""
+    """The end in the original text of the last character before `end`."""
     return at[end - 1] + 1 if end else 0

@@ -1,4 +1,4 @@
-"""The prompt rules as they are now, ready to be looked for. A process asks every other second whether they changed."""
+"""Enabled prompt rules, compiled and cached in each process for two seconds."""
 
 from __future__ import annotations
 
@@ -15,28 +15,29 @@ from predictions.models import Action, PlanRule, PromptRule
 from predictions.policy.matcher import Matcher, Rule, words_of
 
 KEPT_S = 2.0
+"""Seconds for which the cached rules are used without asking the database."""
 
 
 @dataclass(frozen=True)
 class Known:
-    """What is known of one rule beside what it looks for."""
+    """What one rule does, apart from what it searches for."""
 
     pk: int
     name: str
     action: str
     told: str
-    """Told to the member; empty: what was found is named."""
+    """Message for the member; empty: the match is quoted."""
     plans: Mapping[int, str] = field(default_factory=dict)
-    """What it does instead for accounts of some plans, by their keys."""
+    """Actions for accounts of some plans, by the plan's primary key."""
 
     def action_for(self, plan_id: int | None) -> str:
-        """What it does for an account of that plan."""
+        """Its action for an account of that plan."""
         return self.plans.get(plan_id, self.action) if plan_id is not None else self.action
 
 
 @dataclass(frozen=True)
 class Rules:
-    """All rules that do something for somebody."""
+    """All rules that have an effect for somebody."""
 
     matcher: Matcher
     known: Mapping[int, Known]
@@ -46,81 +47,81 @@ NONE = Rules(Matcher(()), {})
 
 
 @dataclass(frozen=True)
-class _Kept:
+class _Cached:
     at: float
     generation: tuple[Any, ...] | None
     rules: Rules
 
 
 _lock = threading.Lock()
-_kept: _Kept | None = None
+_cached: _Cached | None = None
 
 
 def current() -> Rules:
-    """The rules of at most two seconds ago."""
-    global _kept
-    now, kept = time.monotonic(), _kept
-    if kept is not None and now - kept.at <= KEPT_S:
-        return kept.rules
+    """The rules, at most two seconds old."""
+    global _cached
+    now, cached = time.monotonic(), _cached
+    if cached is not None and now - cached.at <= KEPT_S:
+        return cached.rules
     with _lock:
         generation = _generation()
-        if kept is not None and kept.generation == generation:
-            rules = kept.rules
+        if cached is not None and cached.generation == generation:
+            rules = cached.rules
         else:
             rules = compile_rules(list(PromptRule.objects.filter(enabled=True).order_by("pk")))
-        _kept = _Kept(now, generation, rules)
+        _cached = _Cached(now, generation, rules)
         return rules
 
 
 def compile_rules(rows: list[PromptRule]) -> Rules:
-    """These rules, saved or not, ready to be looked for."""
+    """These rules, saved or not, compiled for searching."""
     plans: dict[int, dict[int, str]] = {}
     for rule_id, plan_id, action in PlanRule.objects.filter(
         rule__in=[row.pk for row in rows if row.pk]
     ).values_list("rule", "plan", "action"):
         plans.setdefault(rule_id, {})[plan_id] = action
-    known, looked_for = {}, []
+    known, searched = {}, []
     for row in rows:
-        one = Known(row.pk or 0, row.name, row.action, row.words, plans.get(row.pk, {}))
-        if {one.action, *one.plans.values()} == {Action.OFF.value}:
+        rule = Known(row.pk or 0, row.name, row.action, row.words, plans.get(row.pk, {}))
+        if {rule.action, *rule.plans.values()} == {Action.OFF.value}:
             continue
-        known[one.pk] = one
-        looked_for.append(as_rule(row))
-    return Rules(Matcher(looked_for), known)
+        known[rule.pk] = rule
+        searched.append(as_rule(row))
+    return Rules(Matcher(searched), known)
 
 
 def as_rule(row: PromptRule) -> Rule:
-    """What a row looks for."""
+    """What a row searches for."""
     if row.kind == PromptRule.Kind.PATTERN:
         return Rule(row.pk or 0, pattern=row.text.strip(), negative=row.negative)
     return Rule(row.pk or 0, words=words_of(row.text), negative=row.negative)
 
 
 def touch(rule_id: int) -> None:
-    """Say that what it does for some plan has changed: other processes look at the rule's own time alone."""
+    """Note a change of a plan's action: other processes compare only the rule's own time."""
     PromptRule.objects.filter(pk=rule_id).update(changed_at=Now())
     forget()
 
 
 def keep(rules: Rules) -> None:
-    """Take these for the rules as they are now, without asking the database."""
-    global _kept
-    _kept = _Kept(time.monotonic(), None, rules)
+    """Use these rules without asking the database."""
+    global _cached
+    _cached = _Cached(time.monotonic(), None, rules)
 
 
 def forget(**_kwargs: Any) -> None:
-    """Ask anew next time."""
-    global _kept
-    _kept = None
+    """Drop the cached rules."""
+    global _cached
+    _cached = None
 
 
 def connect_signals() -> None:
-    """Have this process see its own changes at once; called once when the app is ready."""
+    """Make this process see its own changes at once; called when the app is ready."""
     for model in (PromptRule, PlanRule):
         for signal in (post_save, post_delete):
             signal.connect(forget, sender=model, dispatch_uid=f"policy-{model.__name__}-{id(signal)}")
 
 
 def _generation() -> tuple[Any, ...]:
-    # Of every rule, not the newest time of all: of two that are saved at once the earlier may be seen last.
+    # All times, not just the newest: of two rules saved at once, the earlier may become visible last.
     return tuple(PromptRule.objects.order_by("pk").values_list("pk", "changed_at"))

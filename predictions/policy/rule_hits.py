@@ -1,4 +1,4 @@
-"""What the rules found, kept for a time: the only writer of findings in prompts, and what prunes all findings."""
+"""Rule hits: the only writer of hits in prompts, and the job that prunes hits of all kinds."""
 
 from __future__ import annotations
 
@@ -15,50 +15,51 @@ from predictions.models import Action, RuleHit
 from predictions.policy.evaluation import Finding
 
 KEPT = timedelta(days=90)
-"""How long a finding is kept, in whatever it was; one that a moderator is still to see stays until then."""
+"""How long a hit is kept; one that a moderator is still to see stays longer."""
 AT_ONCE = 500
+"""Rows that one call of `prune` deletes at most."""
 SAME_S = 600
-"""Seconds within which the same text of an account is noted once, however often it is sent."""
+"""Seconds within which the same text of an account is recorded once, however often it is sent."""
 MOST_AN_HOUR = 200
-"""Refusals of one account that are noted in an hour: the next says nothing new."""
+"""Refusals of one account recorded in an hour: more would tell nothing new."""
 
 
 def refused(findings: Iterable[Finding], account: Account, user: User) -> None:
-    """Note what was refused. Outside of any transaction: there is no prediction that it belongs to."""
-    rows = [_row(one, account, user) for one in findings if _is_news(one, account)]
+    """Record refusals. Outside of any transaction: there is no prediction that they belong to."""
+    rows = [_row(finding, account, user) for finding in findings if _is_news(finding, account)]
     RuleHit.objects.bulk_create(rows)
 
 
 def flagged(findings: Iterable[Finding], account: Account, user: User, prediction: str) -> list[RuleHit]:
-    """What is to be noted of a prediction that runs: rows to be inserted in the transaction that makes it."""
-    return [_row(one, account, user, prediction) for one in findings]
+    """Hits of a prediction that is accepted: rows to insert in the transaction that creates it."""
+    return [_row(finding, account, user, prediction) for finding in findings]
 
 
 def prune() -> bool:
-    """A chore: forget some findings that are old enough. Whether there were any."""
+    """Job: delete some hits that are old enough. Whether there were any."""
     old = RuleHit.objects.filter(created_at__lt=Now() - KEPT, case_owed=False)
     keys = list(old.order_by("created_at").values_list("pk", flat=True)[:AT_ONCE])
     return bool(keys and RuleHit.objects.filter(pk__in=keys).delete()[0])
 
 
-def _row(one: Finding, account: Account, user: User, prediction: str = "") -> RuleHit:
+def _row(finding: Finding, account: Account, user: User, prediction: str = "") -> RuleHit:
     return RuleHit(
         what=RuleHit.What.PROMPT,
-        rule_id=one.rule.pk,
-        source=one.rule.name[:80],
-        action=one.action,
+        rule_id=finding.rule.pk,
+        source=finding.rule.name[:80],
+        action=finding.action,
         account=account,
         user=user,
         prediction=prediction,
-        excerpt=one.excerpt(),
-        marks={"input": one.field, "found": one.found},
-        case_owed=one.action == Action.FLAG,
+        excerpt=finding.excerpt(),
+        marks={"input": finding.field, "found": finding.found},
+        case_owed=finding.action == Action.FLAG,
     )
 
 
-def _is_news(one: Finding, account: Account) -> bool:
-    digest = hashlib.sha256(one.text.encode(errors="replace")).hexdigest()[:32]
-    if not cache.add(f"hit-{account.pk}-{one.rule.pk}-{digest}", 1, SAME_S):
+def _is_news(finding: Finding, account: Account) -> bool:
+    digest = hashlib.sha256(finding.text.encode(errors="replace")).hexdigest()[:32]
+    if not cache.add(f"hit-{account.pk}-{finding.rule.pk}-{digest}", 1, SAME_S):
         return False
     key = f"hits-{account.pk}"
     counters.cache.add(key, 0, 3600)

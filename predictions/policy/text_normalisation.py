@@ -1,16 +1,16 @@
-"""Reads words through what is put between or over their letters so that nobody finds them. Pure.
+"""Text normalisation against disguised words: reads a text as lists of words in several ways. Pure.
 
-A text is read several ways, each as words with the place where they stand:
+Each reading is a list of words with their spans:
 
-- plain: compatibility forms (full-width letters too), no case, no marks over letters, nothing that is invisible;
-- folded: also look-alikes of other alphabets and digits for letters (p0rn), letters parted by dots, hyphens or blanks
-  (n.u.d.e), and letters held for three or more (nuuude), once down to one letter and once to two.
+- plain: compatibility forms (full-width letters too), casefolded, without accents and invisible characters;
+- folded: also look-alikes from other alphabets and digits for letters (p0rn), letters separated by dots, hyphens or
+  spaces (n.u.d.e), and letters repeated three times or more (nuuude), once reduced to one and once to two.
 
-What an underscore, a hyphen or a dot stands between may be one word in disguise (nu_d3) or two (nud3_woman): it is read
-both ways. Only whole words are ever looked for, so that neither way finds one inside another.
+What is joined by an underscore, a hyphen or a dot may be one disguised word (nu_d3) or two words (nud3_woman): it is
+read both ways. Only whole words are searched for, so that neither reading finds one inside another.
 
-What is written without blanks between words (Chinese, Japanese, Korean, Thai) is read as one run of signs in which
-single signs that stand apart are joined again.
+Scripts without spaces between words (Chinese, Japanese, Korean, Thai) are read as one run of characters in which
+isolated characters are joined again.
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 _MOST_KEPT = 20_000
-"""Signs whose plain form is remembered; a text may hold a hundred thousand different ones."""
+"""Characters whose plain form is cached; a text may contain a hundred thousand different ones."""
 _BREAKS = "\n\r\v\f\x85\u2028\u2029"
 _RUN = re.compile(r"[^\W_]+")
-"""A word: what an underscore joins are two, as tags write them (red_hair)."""
-_HELD = re.compile(r"([^\W\d_])\1{2,}")
+"""A word. An underscore separates words, as in tags (red_hair)."""
+_REPEATED = re.compile(r"([^\W\d_])\1{2,}")
 _LEET = str.maketrans(
     {"0": "o", "1": "i", "3": "e", "4": "a", "5": "s", "7": "t", "8": "b", "9": "g", "@": "a", "$": "s", "!": "i",
      "|": "l", "€": "e", "+": "t"}
 )  # fmt: skip
 _DISGUISED = re.compile(r"[0-9@$!|€+]")
 _WORDS = re.compile(r"[\w@$!|€+]+")
-_UNPARTED = re.compile(r"_*([^_]+)_*")
+_BETWEEN_UNDERSCORES = re.compile(r"_*([^_]+)_*")
 _STRETCH = re.compile(r"\S+")
 _SENTENCE = re.compile(r"([,;:/()\[\]{}<>\"“”，。；：、（）]+)")
 _PIECE = re.compile(r"(?:[^\W_]|[@$!|€+])+")
@@ -43,9 +43,9 @@ _ALIKE = (
     "υu χx εe ηn ωw γy βb ѡw ɑa ɩi ıi łl øo đd ŧt ʙb ʜh ɪi ɴn ʀr ʏy ᴀa ᴄc ᴅd ᴇe ᴊj ᴋk ᴍm ᴏo ᴘp ᴛt ᴜu ᴠv ᴡw ᴢz "
     "єe пn ոn սu օo հh յj ցg ѵv ʟl ɛe"
 )
-"""Letters of other alphabets, and the Latin letter that each is taken for, pair by pair."""
+"""Letters of other alphabets with the Latin letter that each stands for, as pairs."""
 _FILLED = (0x1F150, 0x1F170)
-"""Where the capitals in filled circles and in filled squares begin, A to Z."""
+"""Code points at which the capitals in filled circles and in filled squares begin, A to Z."""
 _LOOK_ALIKES = str.maketrans({pair[0]: pair[1] for pair in _ALIKE.split()})
 _SOLID = (
     r"\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff"
@@ -56,13 +56,13 @@ _APART = re.compile(r"[^\w\n]{1,3}")
 
 
 class _Plain(dict[int, str]):
-    """The plain form of each sign, worked out when it is first met."""
+    """The plain form of each character, computed when it is first met."""
 
     def __missing__(self, sign: int) -> str:
         if len(self) > _MOST_KEPT:
             self.clear()
-        self[sign] = found = _plain_sign(chr(sign))
-        return found
+        self[sign] = plain_form = _plain_sign(chr(sign))
+        return plain_form
 
 
 def _plain_sign(sign: str) -> str:
@@ -72,15 +72,15 @@ def _plain_sign(sign: str) -> str:
         return enclosed
     form: Literal["NFKC", "NFKD"] = "NFKC" if _SOLID_SIGN.match(sign) else "NFKD"
     kept = [
-        one
-        for one in unicodedata.normalize(form, unicodedata.normalize("NFKC", sign).casefold())
-        if unicodedata.category(one) not in ("Mn", "Me", "Cc", "Cf", "Cs", "Co", "Cn")
+        character
+        for character in unicodedata.normalize(form, unicodedata.normalize("NFKC", sign).casefold())
+        if unicodedata.category(character) not in ("Mn", "Me", "Cc", "Cf", "Cs", "Co", "Cn")
     ]
     return "".join(kept)
 
 
 def _enclosed(sign: str) -> str | None:
-    """The letter in a filled circle or square, which no form of Unicode names."""
+    """The letter in a filled circle or square, which no Unicode normalisation decomposes."""
     place = next((ord(sign) - first for first in _FILLED if first <= ord(sign) < first + 26), None)
     return None if place is None else chr(ord("a") + place)
 
@@ -89,27 +89,27 @@ _plain = _Plain()
 
 
 def plain(text: str) -> str:
-    """The text without case, marks and whatever is invisible, in the usual form of each sign."""
+    """The text casefolded, without accents and invisible characters, in canonical characters."""
     if text.isascii() and text.isprintable():
         return text.lower()
     return text.translate(_plain)
 
 
 def places(text: str) -> list[int]:
-    """For each sign of the plain text, and its end, the place in the text as it was written."""
-    found: list[int] = []
+    """For each character of the plain text, and its end, the position in the original text."""
+    positions: list[int] = []
     for place, sign in enumerate(text):
-        found += [place] * len(plain(sign))
-    return [*found, len(text)]
+        positions += [place] * len(plain(sign))
+    return [*positions, len(text)]
 
 
 def is_solid(word: str) -> bool:
-    """Whether a word is looked for inside others, because its script puts no blanks between them."""
+    """Whether a word is searched for inside others, because its script has no spaces between words."""
     return bool(_SOLID_SIGN.search(word))
 
 
 class Word(NamedTuple):
-    """A word with its place in the plain text."""
+    """A word with its span in the plain text."""
 
     text: str
     start: int
@@ -122,7 +122,7 @@ def words(text: str) -> list[Word]:
 
 
 def readings(text: str) -> Iterator[list[Word]]:
-    """The ways to read a plain text as words, the plain one first; those that say nothing new are left out."""
+    """The readings of a plain text as words, the plain one first; duplicates are left out."""
     first = words(text)
     yield first
     seen: list[list[Word]] = []
@@ -133,9 +133,9 @@ def readings(text: str) -> Iterator[list[Word]]:
         seen.append(folded)
         if not _same(folded, first):
             yield folded
-        if any(_HELD.search(word.text) for word in folded):
-            yield [Word(_HELD.sub(r"\1", word.text), word.start, word.end) for word in folded]
-            yield [Word(_HELD.sub(r"\1\1", word.text), word.start, word.end) for word in folded]
+        if any(_REPEATED.search(word.text) for word in folded):
+            yield [Word(_REPEATED.sub(r"\1", word.text), word.start, word.end) for word in folded]
+            yield [Word(_REPEATED.sub(r"\1\1", word.text), word.start, word.end) for word in folded]
 
 
 def _same(one: list[Word], other: list[Word]) -> bool:
@@ -145,14 +145,14 @@ def _same(one: list[Word], other: list[Word]) -> bool:
 
 
 def _disguised(text: str) -> Iterator[list[Word]]:
-    """The ways to take a text with signs between letters for words, not folded yet."""
+    """Ways to split a text with signs between letters into words, not folded yet."""
     chunks = list(_chunks(text))
-    # What stands without a blank is one word …
+    # What has no space in it is one word …
     yield _joined(text, chunks)
     if not any(_may_be_several(text[start:end]) for start, end in chunks):
         return
-    # … or an underscore parts two (nu.d3_woman); or every sign does (nud3-woman); or what is sometimes a letter too
-    # (nud3|woman).
+    # … or an underscore separates two (nu.d3_woman); or every sign does (nud3-woman); or even one that can
+    # stand for a letter (nud3|woman).
     if "_" in text:
         yield _joined(text, [part for start, end in chunks for part in _unparted(text, start, end)])
     yield _spelled(list(_pieces(_PIECE, text, chunks)))
@@ -161,7 +161,10 @@ def _disguised(text: str) -> Iterator[list[Word]]:
 
 
 def _may_be_several(chunk: str) -> bool:
-    """Whether a stretch without blanks holds several words of which one is disguised: else the plain words say it."""
+    """Whether a chunk without spaces contains several words, one of them disguised.
+
+    Otherwise the plain reading covers it.
+    """
     if chunk.isalpha():
         return False
     pieces = _SMALL_PIECE.findall(chunk)
@@ -171,7 +174,7 @@ def _may_be_several(chunk: str) -> bool:
 
 
 def _unparted(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
-    for match in _UNPARTED.finditer(text, start, end):
+    for match in _BETWEEN_UNDERSCORES.finditer(text, start, end):
         yield match.span(1)
 
 
@@ -183,25 +186,26 @@ def _pieces(piece: re.Pattern[str], text: str, chunks: list[tuple[int, int]]) ->
 
 
 def _joined(text: str, chunks: Iterable[tuple[int, int]]) -> list[Word]:
-    """Words with what parts their letters taken out: within a word any sign, between single letters a blank too."""
-    found: list[Word] = []
+    """Words without what separates their letters: inside a word any sign, between single letters also a space."""
+    words_: list[Word] = []
     for start, end in chunks:
         inner = text[start:end]
         if not inner.isalnum():
             inner = "".join(_WORDS.findall(inner)).replace("_", "")
             if not any(sign.isalnum() for sign in inner):
                 continue
-        found.append(Word(inner, start, end))
-    return _spelled(found)
+        words_.append(Word(inner, start, end))
+    return _spelled(words_)
 
 
 def _chunks(text: str) -> Iterator[tuple[int, int]]:
-    """Stretches without blanks."""
+    """Stretches without spaces."""
     for match in _STRETCH.finditer(text):
         if match[0].isalnum():
             yield match.span()
             continue
-        # A sentence's own signs part words: only hyphens, dots and their like within one are an evasion.
+        # Punctuation of sentences separates words: only hyphens, dots and the like inside one are an
+        # evasion.
         start = match.start()
         for part in _SENTENCE.split(match[0]):
             if part and part[0] not in ',;:/()[]{}<>"“”，。；：、（）':
@@ -209,31 +213,31 @@ def _chunks(text: str) -> Iterator[tuple[int, int]]:
             start += len(part)
 
 
-def _spelled(found: list[Word]) -> list[Word]:
-    """Single letters one after the other, three or more, as the word that they spell."""
-    made: list[Word] = []
+def _spelled(pieces: list[Word]) -> list[Word]:
+    """Join three or more consecutive single letters into the word that they spell."""
+    joined: list[Word] = []
     run: list[Word] = []
-    for word in [*found, Word("", 0, 0)]:
+    for word in [*pieces, Word("", 0, 0)]:
         if len(word.text) == 1:
             run.append(word)
             continue
         if len(run) >= 3:
-            made.append(Word("".join(one.text for one in run), run[0].start, run[-1].end))
+            joined.append(Word("".join(letter.text for letter in run), run[0].start, run[-1].end))
         else:
-            made += run
+            joined += run
         run = []
         if word.text:
-            made.append(word)
-    return made
+            joined.append(word)
+    return joined
 
 
 def _folded(word: str) -> str:
-    """A word in Latin letters where that is what it looks like."""
+    """A word in Latin letters, where it looks like one."""
     if word.isascii() and word.isalpha():
         return word
     alike = word.translate(_LOOK_ALIKES)
     word = alike if alike.isascii() else word
-    # One letter among digits is a size or a name, such as 4k.
+    # A single letter among digits is a size or a name, such as 4k.
     if _DISGUISED.search(word) and sum(sign.isalpha() for sign in word) >= 2:
         trimmed = word.strip("!|+")
         return trimmed.translate(_LEET)
@@ -242,16 +246,16 @@ def _folded(word: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Solid:
-    """A text without what parts its signs, and the place in the plain text of each."""
+    """A text without separators, and the position of each character in the plain text."""
 
     text: str
     places: list[int]
 
 
 def solid(text: str) -> Solid:
-    """A plain text with single signs that stand apart joined to their neighbours.
+    """A plain text with isolated characters joined to their neighbours.
 
-    Only single ones: with 成人，体型 nothing of what stands on both sides of the comma belongs together.
+    Only isolated ones: in 成人，体型 the characters on the two sides of the comma do not belong together.
     """
     if not _SOLID_SIGN.search(text):
         return Solid("", [])
@@ -267,7 +271,7 @@ def solid(text: str) -> Solid:
 
 
 def _joins(text: str, start: int, end: int) -> bool:
-    """Whether what stands between these places parts two signs of which one stands alone."""
+    """Whether the text between these positions separates two characters of which one stands alone."""
     if start == 0 or end >= len(text):
         return False
     if not _SOLID_SIGN.match(text[start - 1]) and not _SOLID_SIGN.match(text[end]):

@@ -1,4 +1,4 @@
-"""The price list: the small language of its rules, what it says in words, and how it is changed.
+"""Pricing: what a prediction costs, the rules of a price, and how prices are changed.
 
-`predictions.pricing.calculator` is what everybody else asks.
+`predictions.pricing.calculator` is what other packages use.
 """

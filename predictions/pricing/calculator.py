@@ -1,14 +1,14 @@
-"""What a prediction costs: the ceiling before, the charge after. Pure functions over a price row.
+"""Price calculator: the ceiling before a prediction, the charge after it. Pure functions over a price row.
 
     price of a unit   = the price's amount, changed by its rules in order (`predictions.pricing.price_rules`)
     cost              = price of a unit × units, rounded up to a micro-credit once, then within `least` and `most`;
                         of that the percentage that the account's plan pays, rounded up again
 
-Units: a run; an output file; a second of work as the provider measured it; a megapixel (1,000,000 pixels) of what was
-delivered. Before the run the most is taken that can come: every output asked for, the largest size that the input or
-the schema names, the whole work limit; where nothing names it, `most` is the ceiling, and without that the model has no
-price and is refused. Nothing delivered costs nothing. Of a run, or of seconds, as large a part is charged as outputs
-came of those that should have. A charge is never above the ceiling that was held.
+Units: a run; an output file; a second of work as measured by the provider; a megapixel (1,000,000 pixels) of the
+delivered outputs. The ceiling assumes the most that is possible: every output that the input asks for, the largest
+size in the input or the schema, the whole work limit; where nothing gives it, `most` is the ceiling, and without
+`most` the model has no price and is refused. Nothing delivered costs nothing. By run or second, the charge is reduced
+to the delivered share of the outputs asked for. A charge never exceeds the held ceiling.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from predictions.pricing.price_rules import BadRules, Rule
 
 COUNT_KEY = "num_outputs"
 _OTHER_COUNTS = ("num_images", "number_of_images", "num_images_per_prompt", "num_samples", "n")
-"""What other models call it, where their output is a list; the first that is there counts."""
+"""Other models' names for it, where their output is a list; the first one present counts."""
 COUNT_KEYS = (COUNT_KEY, *_OTHER_COUNTS)
 MEGAPIXEL = 1_000_000
 WHOLE = 100
@@ -50,18 +50,18 @@ class NoPrice(Exception):
 
 @dataclass(frozen=True)
 class Delivered:
-    """What a success came to. `asked`: how many files there should have been, 0 where nobody knows."""
+    """What a success delivered. `asked`: how many files there should have been, 0 where that is unknown."""
 
     outputs: int
     asked: int = 0
     pixels: int = 0
     """Of all delivered pictures together."""
     seconds: Fraction | None = None
-    """Of work, as the provider measured them; None where it did not say."""
+    """Seconds of work as measured by the provider; None where it did not report them."""
 
 
 def current_price(model: HostedModel) -> Price:
-    """The price that a new prediction gets: the newest row. Raises NoPrice."""
+    """The price of new predictions: the newest row. Raises NoPrice."""
     price = _NEWEST.first(model=model.pk)
     if price is None:
         raise NoPrice(model.ref)
@@ -69,7 +69,7 @@ def current_price(model: HostedModel) -> Price:
 
 
 def percent_of(account: Account) -> int:
-    """What an account pays of every price, by its plan. A prediction keeps what held when it was made."""
+    """Percent of every price that an account pays by its plan. A prediction keeps the value of its creation."""
     return WHOLE if account.plan is None else account.plan.price_percent
 
 
@@ -83,14 +83,14 @@ def asked_outputs(version: Version, given: Mapping[str, Any]) -> int:
 
 
 def count_key(version: Version) -> str:
-    """The input that says how many files are asked for; empty where none does."""
+    """Name of the input for the number of outputs; empty where there is none."""
     properties = version.properties
     if COUNT_KEY in properties:
         return COUNT_KEY
     if not (version.gives_list and version.gives_files):
         return ""
-    whole = (name for name in _OTHER_COUNTS if properties.get(name, {}).get("type") == "integer")
-    return next(whole, "")
+    integers = (name for name in _OTHER_COUNTS if properties.get(name, {}).get("type") == "integer")
+    return next(integers, "")
 
 
 def unit_price(price: Price, version: Version, given: Mapping[str, Any]) -> Fraction:
@@ -118,26 +118,26 @@ def ceiling(price: Price, version: Version, given: Mapping[str, Any], percent: i
 def charge(
     price: Price, version: Version, given: Mapping[str, Any], delivered: Delivered, percent: int = WHOLE
 ) -> int:
-    """What a success costs, in micro-credits; the caller caps it by what was held. Nothing delivered costs nothing."""
+    """What a success costs in micro-credits; the caller limits it to the hold. Nothing delivered costs nothing."""
     if delivered.outputs <= 0:
         return 0
     try:
         unit = unit_price(price, version, given)
     except BadRules:
-        # Nobody gets this far with rules that could not be read when the ceiling was named.
+        # Not reached with unreadable rules: those would have raised for the ceiling.
         unit = Fraction(price.amount)
     return part(_bounded(price, unit * _units(price, delivered)), percent)
 
 
 def part(micro: int, percent: int) -> int:
-    """So much of an amount, rounded up to a micro-credit."""
+    """A percentage of an amount, rounded up to a micro-credit."""
     return micro if percent == WHOLE else min(-(-micro * percent // WHOLE), LARGEST)
 
 
 def seconds_of(metrics: Mapping[str, Any]) -> Fraction | None:
-    """The seconds of work that a provider says; None where it says none, or nonsense."""
-    found = price_rules.exact(metrics.get("predict_time"))
-    return None if found is None or found < 0 else found
+    """Seconds of work in a provider's metrics; None where they are missing or invalid."""
+    seconds = price_rules.exact(metrics.get("predict_time"))
+    return None if seconds is None or seconds < 0 else seconds
 
 
 def _units(price: Price, delivered: Delivered) -> Fraction:
@@ -145,19 +145,19 @@ def _units(price: Price, delivered: Delivered) -> Fraction:
         return Fraction(delivered.outputs)
     if price.unit == Price.Unit.MEGAPIXEL:
         return Fraction(max(0, delivered.pixels), MEGAPIXEL)
-    whole = Fraction(1) if price.unit == Price.Unit.RUN else delivered.seconds or Fraction(0)
+    units = Fraction(1) if price.unit == Price.Unit.RUN else delivered.seconds or Fraction(0)
     if delivered.asked > delivered.outputs:
-        return whole * Fraction(delivered.outputs, delivered.asked)
-    return whole
+        return units * Fraction(delivered.outputs, delivered.asked)
+    return units
 
 
 def _most_units(price: Price, version: Version, given: Mapping[str, Any]) -> Fraction | None:
-    """The most units that can come; None where nothing says."""
+    """The most units possible; None where nothing gives it."""
     if price.unit == Price.Unit.RUN:
         return Fraction(1)
     if price.unit == Price.Unit.SECOND:
         return Fraction(version.model.work_limit or settings.WORK_LIMIT)
-    # A schema that lets nothing be asked for does not keep something from coming.
+    # Without an input for the number, there is still one output.
     asked = Fraction(max(1, asked_outputs(version, given)))
     if price.unit == Price.Unit.OUTPUT:
         return asked
@@ -166,37 +166,38 @@ def _most_units(price: Price, version: Version, given: Mapping[str, Any]) -> Fra
 
 
 def _longest(version: Version, given: Mapping[str, Any], side: str) -> Fraction | None:
-    """A side of the picture as the input has it, or its default, or the most that the schema allows."""
+    """A side of the picture: from the input, or its default, or the schema's maximum."""
     rule = version.properties.get(side)
     if not isinstance(rule, dict):
         return None
-    found = price_rules.exact(given.get(side, rule.get("default")))
-    if found is not None and found > 0:
-        return found
+    value = price_rules.exact(given.get(side, rule.get("default")))
+    if value is not None and value > 0:
+        return value
     largest = [
         price_rules.exact(rule.get("maximum")),
-        *(price_rules.exact(one) for one in rule.get("enum") or []),
+        *(price_rules.exact(option) for option in rule.get("enum") or []),
     ]
-    return max((one for one in largest if one is not None and one > 0), default=None)
+    return max((option for option in largest if option is not None and option > 0), default=None)
 
 
 def _bounded(price: Price, cost: Fraction) -> int:
-    """Rounded up to a micro-credit, then within `least` and `most`. Every step grows with the cost, so that a ceiling
-    over more units is never below a charge over fewer.
+    """Round up to a micro-credit, then limit to `least` and `most`.
+
+    Each step is monotonic, so that a ceiling for more units is never below a charge for fewer.
     """
-    whole = max(math.ceil(cost), price.least)
+    micro = max(math.ceil(cost), price.least)
     if price.most is not None:
-        whole = min(whole, price.most)
-    return max(0, min(whole, LARGEST))
+        micro = min(micro, price.most)
+    return max(0, min(micro, LARGEST))
 
 
 def _rules_of(price: Price) -> Sequence[Rule]:
-    # A row never changes once it is written; one that is only being tried out has no key yet.
-    return price_rules.parse(price.rules) if price.pk is None else _kept(price.pk, _Rules(price.rules))
+    # A saved row never changes; an unsaved one has no key to cache it by.
+    return price_rules.parse(price.rules) if price.pk is None else _parsed(price.pk, _Rules(price.rules))
 
 
 class _Rules:
-    """Rules on their way into the cache: all of a price's are the same, so they are never looked at there."""
+    """Rules as an argument of a cached function: with a constant hash, since the price's key identifies them."""
 
     def __init__(self, raw: Any) -> None:
         self.raw = raw
@@ -209,5 +210,5 @@ class _Rules:
 
 
 @lru_cache(maxsize=256)
-def _kept(price_pk: int, raw: _Rules) -> Sequence[Rule]:
+def _parsed(price_pk: int, raw: _Rules) -> Sequence[Rule]:
     return price_rules.parse(raw.raw)

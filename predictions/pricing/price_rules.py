@@ -1,4 +1,4 @@
-"""The rules of a price: what values of inputs change, in order. Pure functions, exact to the last micro-credit.
+"""Price rules: how values of inputs change the price of a unit, in order. Pure functions, exact arithmetic.
 
 A rule is a JSON object with the name of an input, a condition and one effect:
 
@@ -7,14 +7,14 @@ A rule is a JSON object with the name of an input, a condition and one effect:
     {"input": "size", "in": ["2K", "4K"], "set": 2000000}
     {"input": "width", "above": 1024, "each": 256, "add": 50000}
 
-- Conditions: `is` (this very value), `in` (one of a list), `above` and `below` (a number, neither included; both
+- Conditions: `is` (exactly this value), `in` (one of a list), `above` and `below` (a number, exclusive; both
   together are a range). Without one the rule always applies.
 - Effects: `factor` (times a decimal number, written as text), `add` (micro-credits, may be negative), `set`
-  (micro-credits). With `each` (a positive number) `add` counts once for every step of that size, begun ones included,
-  that the value has above `above`, or above 0.
-- Rules work on the price of one unit, in order, each on what the one before left. A price is never less than nothing.
-- An input that was not given counts as its default in the schema; without one no condition on it holds.
-- Nothing is rounded before the end: `predictions.pricing.calculator` rounds what a prediction costs up to a whole
+  (micro-credits). With `each` (a positive number) `add` counts once for every step of that size, partial ones
+  included, by which the value exceeds `above`, or 0.
+- Rules apply to the price of one unit, in order, each to the result of the one before. A price is never negative.
+- A missing input counts as its default in the schema; without a default no condition on it holds.
+- Nothing is rounded before the end: `predictions.pricing.calculator` rounds the cost of a prediction up to a whole
 micro-credit.
 """
 
@@ -42,25 +42,26 @@ _FACTOR = re.compile(r"[0-9]{1,4}(\.[0-9]{1,6})?")
 _EFFECTS = ("factor", "add", "set")
 _KEYS = frozenset({"input", "is", "in", "above", "below", "each", *_EFFECTS})
 _WORST = 10**9
-"""A number in a rule is at most this far from nothing."""
+"""Largest absolute value of a number in a rule."""
 
 Scalar = str | int | float | bool
 
 
 class BadRules(ValueError):
-    """The rules cannot be read. The message names the rule by its place and says what is wanted; in the reader's
-    language where people can write what is wrong by hand.
+    """The rules are invalid. The message names the rule by its place and says what is expected.
+
+    Messages about what people write by hand are in the reader's language.
     """
 
     @classmethod
     def at(cls, where: str, fault: str) -> BadRules:
-        """With the place before the fault."""
+        """With the rule's place before the fault."""
         return cls(_("%(where)s: %(fault)s") % {"where": where, "fault": fault})
 
 
 @dataclass(frozen=True)
 class Rule:
-    """One rule, checked."""
+    """One validated rule."""
 
     input: str
     values: tuple[Scalar, ...] | None = None
@@ -72,7 +73,7 @@ class Rule:
     set: int | None = None
 
     def applied(self, amount: Fraction, value: Any) -> Fraction:
-        """The amount after this rule, where the input has this value (None: none at all)."""
+        """The amount after this rule, where the input has this value (None where it is missing)."""
         if not self.holds(value):
             return amount
         if self.factor is not None:
@@ -84,7 +85,7 @@ class Rule:
 
     def holds(self, value: Any) -> bool:
         """Whether the condition is met."""
-        if self.values is not None and not any(_same(value, one) for one in self.values):
+        if self.values is not None and not any(_same(value, wanted) for wanted in self.values):
             return False
         if self.above is None and self.below is None and self.each is None:
             return True
@@ -101,21 +102,23 @@ class Rule:
 
 
 def parse(raw: Any) -> tuple[Rule, ...]:
-    """The rules as they stand in a price's row. Raises BadRules."""
+    """The rules of a price's row. Raises BadRules."""
     if not isinstance(raw, list):
         raise BadRules("Rules are a list of objects.")
     if len(raw) > MOST:
         raise too_many()
-    return tuple(parse_one(one, _("Rule %(number)s") % {"number": at}) for at, one in enumerate(raw, 1))
+    return tuple(
+        parse_one(raw_rule, _("Rule %(number)s") % {"number": at}) for at, raw_rule in enumerate(raw, 1)
+    )
 
 
 def too_many() -> BadRules:
-    """What is said where a price has more rules than are kept."""
+    """The error for a price with more than `MOST` rules."""
     return BadRules(_("There are at most %(most)s rules.") % {"most": MOST})
 
 
 def apply(rules: Sequence[Rule], amount: int, given: Mapping[str, Any]) -> Fraction:
-    """The price of one unit for an input. `given` holds the defaults of what was not given too."""
+    """The price of one unit for an input. `given` must contain the defaults of missing inputs too."""
     price = Fraction(amount)
     for rule in rules:
         price = rule.applied(price, given.get(rule.input))
@@ -132,14 +135,14 @@ def exact(value: Any) -> Fraction | None:
 
 
 def _same(value: Any, wanted: Scalar) -> bool:
-    # 1, 1.0 and True are one to Python: a number is no truth value, though the same number is the same.
+    # Python equates 1, 1.0 and True: a number must not equal a boolean, though 1 and 1.0 are equal.
     if isinstance(value, bool) != isinstance(wanted, bool):
         return False
     return value is not None and not isinstance(value, list | dict) and bool(value == wanted)
 
 
 def parse_one(raw: Any, where: str) -> Rule:
-    """One of them; `where` is what its place is called. Raises BadRules."""
+    """One rule; `where` is how messages name its place. Raises BadRules."""
     if not isinstance(raw, dict):
         raise BadRules.at(where, "a rule is an object.")
     unknown = sorted(str(key) for key in raw.keys() - _KEYS)
@@ -157,8 +160,8 @@ def parse_one(raw: Any, where: str) -> Rule:
         raise BadRules.at(where, _("“each” goes with “add”."))
     above, below = (_number(raw, key, where) for key in ("above", "below"))
     if above is not None and below is not None and above >= below:
-        words = _("nothing is above %(above)s and below %(below)s.")
-        raise BadRules.at(where, words % {"above": raw["above"], "below": raw["below"]})
+        message = _("nothing is above %(above)s and below %(below)s.")
+        raise BadRules.at(where, message % {"above": raw["above"], "below": raw["below"]})
     each = _number(raw, "each", where)
     if each is not None and each <= 0:
         raise BadRules.at(where, _("“each” is more than 0."))

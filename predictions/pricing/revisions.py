@@ -1,4 +1,4 @@
-"""A new price for a model: always a new version, on record; what was asked for before keeps its own."""
+"""Price revisions: a change is always a new version, with an audit log entry; old predictions keep their price."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ FIELDS = ("unit", "amount", "rules", "least", "most", "source")
 
 
 class Unchanged(Exception):
-    """It says what the present price says already."""
+    """The new price equals the present one."""
 
 
 class NeedsLeast(ValueError):
-    """By the second, of a model whose work nobody may time, and without a least: it could cost nothing."""
+    """A price per second without `least`, where providers may not report run times: it could charge nothing."""
 
     def __init__(self, names: list[str]) -> None:
         self.names = names
@@ -28,7 +28,7 @@ class NeedsLeast(ValueError):
 
 
 def ask_least(model: HostedModel, unit: str, least: int) -> None:
-    """Raises NeedsLeast where such a price might come to nothing."""
+    """Raises NeedsLeast where such a price might charge nothing."""
     if unit == Price.Unit.SECOND and least <= 0:
         names = run_times.providers_without_run_time(model)
         if names:
@@ -36,7 +36,7 @@ def ask_least(model: HostedModel, unit: str, least: int) -> None:
 
 
 def add(model: HostedModel, actor: User | None, **values: Any) -> Price:
-    """The model's next price, from now on. Raises rules.BadRules, NeedsLeast and Unchanged."""
+    """The model's next price, valid from now on. Raises price_rules.BadRules, NeedsLeast and Unchanged."""
     price_rules.parse(values.get("rules", []))
     ask_least(model, values.get("unit", ""), values.get("least") or 0)
     with transaction.atomic():
@@ -45,7 +45,8 @@ def add(model: HostedModel, actor: User | None, **values: Any) -> Price:
         price = Price(model=model, created_by=actor, **values)
         if before is not None and all(getattr(before, name) == getattr(price, name) for name in FIELDS[:-1]):
             raise Unchanged
-        # Two at once cannot have the same number: the model's row is locked, and the database forbids it.
+        # Concurrent calls cannot get the same number: the model's row is locked, and the database forbids
+        # it.
         price.number = (model.prices.aggregate(newest=Max("number"))["newest"] or 0) + 1
         price.save(force_insert=True)
         audit_log.write(
@@ -59,27 +60,27 @@ def add(model: HostedModel, actor: User | None, **values: Any) -> Price:
 
 
 def display(price: Price) -> dict[str, Any]:
-    """What a price says, for the record."""
+    """A price's fields for the audit log."""
     return {"number": price.number, **{name: getattr(price, name) for name in FIELDS}}
 
 
 def difference(before: Price | None, after: Price) -> list[tuple[str, str, str]]:
-    """What changed between two versions: field, before, after; rules line by line."""
-    found = []
+    """Changes between two versions: field, before, after; rules line by line."""
+    changes = []
     for name in ("unit", "amount", "least", "most"):
         old, new = getattr(before, name, None), getattr(after, name)
         if old != new:
-            found.append((name, _shown(name, old), _shown(name, new)))
+            changes.append((name, _label(name, old), _label(name, new)))
     old_lines = rule_syntax.write(before.rules).splitlines() if before is not None else []
     new_lines = rule_syntax.write(after.rules).splitlines()
-    found += [("rule", line, "–") for line in old_lines if line not in new_lines]
-    found += [("rule", "–", line) for line in new_lines if line not in old_lines]
-    if not found and old_lines != new_lines:
-        found.append(("order", " · ".join(old_lines), " · ".join(new_lines)))
-    return found
+    changes += [("rule", line, "–") for line in old_lines if line not in new_lines]
+    changes += [("rule", "–", line) for line in new_lines if line not in old_lines]
+    if not changes and old_lines != new_lines:
+        changes.append(("order", " · ".join(old_lines), " · ".join(new_lines)))
+    return changes
 
 
-def _shown(name: str, value: Any) -> str:
+def _label(name: str, value: Any) -> str:
     from accounts.credits import amounts
 
     if value is None:

@@ -1,12 +1,12 @@
-"""Rules as people write them: one a line, amounts in credits.
+"""Text syntax of price rules: one a line, amounts in credits.
 
     num_inference_steps above 30: factor 1.5
     quality is hd: add 0.4
     size in 2K, 4K: set 2
     width above 1024 each 256: add 0.05
 
-A value is a number, `true`, `false`, or a text; a text that looks like one of the others, or holds a comma, stands in
-double quotes. Empty lines count for nothing.
+A value is a number, `true`, `false`, or a text; a text that looks like one of the others, or contains a comma, is
+written in double quotes. Empty lines are ignored.
 """
 
 from __future__ import annotations
@@ -21,32 +21,33 @@ from accounts.credits import amounts
 from predictions.pricing.price_rules import MOST, BadRules, parse, parse_one, too_many
 
 LONGEST = 20_000
+"""Characters of a text of rules."""
 _LINE = re.compile(r"(?P<condition>.+):\s*(?P<effect>factor|add|set)\s+(?P<amount>\S+)")
 _NAME = re.compile(r"\S{1,100}")
 _WORDS = re.compile(r"\s+(is|in|above|below|each)\s+")
-# A quote that nothing closes goes to the end: else a text full of them would be read again from each.
+# An unclosed quote extends to the end: otherwise a text full of them would be scanned again from each.
 _QUOTED_OR_WORD = re.compile(r'"(?:[^"\\]|\\.)*+(?:"|\\?$)|' + _WORDS.pattern)
 _ITEM = re.compile(r'\s*("(?:[^"\\]|\\.)*"|[^,"]+)\s*(?:,|$)')
 
 
 def read(text: str) -> list[dict[str, Any]]:
-    """The rules of such a text. Raises BadRules, which names the line."""
+    """Parse the rules of a text. Raises BadRules, which names the line."""
     if len(text) > LONGEST:
-        words = _("The rules have at most %(most)s characters.")
-        raise BadRules(words % {"most": f"{LONGEST:,}"})
-    found = []
+        message = _("The rules have at most %(most)s characters.")
+        raise BadRules(message % {"most": f"{LONGEST:,}"})
+    rules = []
     for number, line in enumerate(text.split("\n"), 1):
         if line.strip():
             where = _("Line %(number)s") % {"number": number}
-            found.append(_read_one(line.strip(), where))
-            if len(found) > MOST:
+            rules.append(_read_one(line.strip(), where))
+            if len(rules) > MOST:
                 raise too_many()
-            parse_one(found[-1], where)
-    return found
+            parse_one(rules[-1], where)
+    return rules
 
 
 def write(rules: Any) -> str:
-    """The text of rules as they stand in a row; what cannot be read stays JSON."""
+    """The text of a row's rules; what cannot be expressed stays JSON."""
     if not isinstance(rules, list):
         return json.dumps(rules, ensure_ascii=False)
     return "\n".join(write_one(rule) for rule in rules)
@@ -75,8 +76,8 @@ def _read_one(line: str, where: str) -> dict[str, Any]:
         raise BadRules.at(where, _("a rule ends in “: factor 1.5”, “: add 0.5” or “: set 2”."))
     name, *rest = _parts(match["condition"].strip())
     if not _NAME.fullmatch(name):
-        words = _("it begins with the name of an input, then is, in, above, below or each.")
-        raise BadRules.at(where, words)
+        message = _("it begins with the name of an input, then is, in, above, below or each.")
+        raise BadRules.at(where, message)
     rule: dict[str, Any] = {"input": name}
     for word, raw in zip(rest[::2], rest[1::2], strict=True):
         if word in rule:
@@ -88,13 +89,13 @@ def _read_one(line: str, where: str) -> dict[str, Any]:
 
 
 def _parts(condition: str) -> list[str]:
-    """The name, then each word with what follows it; words within quotes are none."""
-    found, begin = [], 0
+    """The name, then each keyword with what follows it; keywords inside quotes do not count."""
+    parts, begin = [], 0
     for match in _QUOTED_OR_WORD.finditer(condition):
         if match[1]:
-            found += [condition[begin : match.start()], match[1]]
+            parts += [condition[begin : match.start()], match[1]]
             begin = match.end()
-    return [*found, condition[begin:]]
+    return [*parts, condition[begin:]]
 
 
 def _micro(text: str, where: str) -> int:
@@ -105,14 +106,14 @@ def _micro(text: str, where: str) -> int:
 
 
 def _items(raw: str, where: str) -> list[Any]:
-    found, place = [], 0
+    values, place = [], 0
     while place < len(raw):
         match = _ITEM.match(raw, place)
         if match is None:
             raise BadRules.at(where, _("the values after “in” stand apart by commas."))
-        found.append(_read_value(match[1].strip()))
+        values.append(_read_value(match[1].strip()))
         place = match.end()
-    return found
+    return values
 
 
 def _read_value(text: str) -> Any:
@@ -124,7 +125,7 @@ def _read_value(text: str) -> Any:
 
 
 def _value(value: Any) -> str:
-    """A value so that it is read back as itself."""
+    """A value written so that it is read back as itself."""
     if not isinstance(value, str):
         return json.dumps(value)
     plain = (

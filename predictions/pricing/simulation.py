@@ -1,4 +1,4 @@
-"""What a price that is not saved yet would have made of past requests. Reads a few of the newest; changes nothing."""
+"""Simulation of an unsaved price on recent predictions. Reads a few of the newest; changes nothing."""
 
 from __future__ import annotations
 
@@ -16,13 +16,15 @@ from predictions.pricing import calculator
 from predictions.pricing.calculator import Delivered
 
 NEWEST = 200
+"""Recent predictions that are recalculated."""
 LARGEST_CHANGES = 8
+"""Predictions that are listed, those that change most."""
 _ASKED = (*calculator.COUNT_KEYS, "width", "height")
 
 
 @dataclass(frozen=True)
 class Line:
-    """One past request: what it cost, and what it would have cost. `ceiling` None: it would have been refused."""
+    """One past prediction: its cost, and its cost by the new price. `ceiling` None: it would have been refused."""
 
     public_id: str
     status: str
@@ -32,30 +34,30 @@ class Line:
     ceiling: int | None
     new: int
     cost: int | None
-    """What upstreams took for it, where that is known."""
+    """Upstream cost, where it is known."""
     timed: bool = True
-    """Whether its provider said how long it took; by the second nothing but the least is charged where it did not."""
+    """Whether its provider reported the run time; a price per second charges only `least` where it did not."""
 
     @property
     def change(self) -> int:
-        """By how much it would have been dearer."""
+        """By how much it would have cost more."""
         return self.new - self.old
 
 
 @dataclass
 class Preview:
-    """All of them, added up."""
+    """All recalculated predictions, with totals."""
 
     lines: list[Line] = field(default_factory=list)
 
     @property
     def old(self) -> int:
-        """What they were charged."""
+        """Sum of what they were charged."""
         return sum(line.old for line in self.lines)
 
     @property
     def new(self) -> int:
-        """What they would have been charged."""
+        """Sum of what they would have been charged."""
         return sum(line.new for line in self.lines)
 
     @property
@@ -70,17 +72,17 @@ class Preview:
 
     @property
     def refused(self) -> int:
-        """How many could not have been priced, and would have been refused."""
+        """How many would have been refused for want of a price."""
         return sum(line.ceiling is None for line in self.lines)
 
     @property
     def untimed(self) -> int:
-        """How many gave something, and nobody said how long it took."""
+        """How many succeeded without a reported run time."""
         return sum(line.status == Status.SUCCEEDED and not line.timed for line in self.lines)
 
     @property
     def known(self) -> list[Line]:
-        """Those of which it is known what upstreams took."""
+        """Those whose upstream cost is known."""
         return [line for line in self.lines if line.cost is not None]
 
     @property
@@ -90,7 +92,7 @@ class Preview:
         return sorted(changed, key=lambda line: -abs(line.change))[:LARGEST_CHANGES]
 
     def margins(self) -> tuple[int, int, int] | None:
-        """What upstreams took, and what was and would be left; of those where it is known, None where of none."""
+        """Upstream cost, margin then, margin now, over those whose cost is known; None where there are none."""
         if not self.known:
             return None
         cost = sum(line.cost or 0 for line in self.known)
@@ -98,10 +100,10 @@ class Preview:
 
 
 class _Given(KeyTransform):
-    """A value of the input as it was sent: SQLite takes the quotes off a text, after which "1024" is read as 1024."""
+    """A value of the input as sent. SQLite drops the quotes of a text, so that "1024" would be read as 1024."""
 
     def as_sqlite(self, compiler: Any, connection: Any, **extra: Any) -> Any:
-        """With its quotes where it is a text, as PostgreSQL answers it by itself."""
+        """Keeps the quotes of a text, as PostgreSQL does by itself."""
         plain, params = super().as_sqlite(compiler, connection)
         given, given_params, names = self.preprocess_lhs(compiler, connection)
         place = (*given_params, compile_json_path(names))
@@ -111,9 +113,9 @@ class _Given(KeyTransform):
 
 
 def preview(model: HostedModel, price: Price) -> Preview:
-    """The newest requests of a model that have ended, with this price."""
+    """The model's newest ended predictions, recalculated with this price."""
     names = sorted({*_ASKED, *(rule["input"] for rule in price.rules)})
-    # Single values and not the whole input: it may carry a picture of megabytes.
+    # Single values, not the whole input: it may contain images of megabytes.
     values = {f"given_{number}": _Given(name, "input") for number, name in enumerate(names)}
     newest = Prediction.objects.ended().filter(model=model, data_removed=False)
     keys = list(newest.order_by("-id").values_list("pk", flat=True)[:NEWEST])

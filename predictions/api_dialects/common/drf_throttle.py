@@ -1,4 +1,4 @@
-"""The dialects' rate limits for Django REST framework's views: by account, or by address where nobody is asked."""
+"""DRF throttle with the rate limits of the API dialects: by account, or by network where no sign-in is needed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from predictions.api_dialects.common import rate_limits
 
 
 class RateThrottle(BaseThrottle):
-    """Counts a request as the dialects do; `request.rate_standing` says afterwards how much is left."""
+    """Counts a request like the dialects do; `request.rate_standing` then holds what is left."""
 
     def __init__(self) -> None:
         self.wait_s: float | None = None

@@ -1,4 +1,4 @@
-"""What the views of all dialects share: who asks, by which method, and errors told in the dialect's own way."""
+"""Endpoints of the API dialects: checks of token, method, scope and rate limit; errors in the dialect's format."""
 
 from __future__ import annotations
 
@@ -30,17 +30,17 @@ ErrorRenderer = Callable[[HttpRequest, Exception], HttpResponse]
 
 
 class TokenRequest(HttpRequest):
-    """A request whose token is known; what views behind a door receive."""
+    """A request with its API token, as endpoint views receive it."""
 
     api_token: ApiToken
 
 
 class Unauthenticated(Exception):
-    """The same for a missing, malformed, unknown and revoked token."""
+    """The token is missing, malformed, unknown or revoked; callers cannot tell which."""
 
 
 class MethodNotAllowed(Exception):
-    """The address answers other methods, and names them."""
+    """The URL supports other methods, which it names."""
 
     def __init__(self, allowed: list[str]) -> None:
         self.allowed = allowed
@@ -48,7 +48,7 @@ class MethodNotAllowed(Exception):
 
 
 class DialectError(Exception):
-    """An answer that is an error, in a dialect's own words. Raised anywhere in a view."""
+    """An error response in a dialect's own format. May be raised anywhere in a view."""
 
 
 _EXPECTED = (
@@ -60,19 +60,19 @@ _EXPECTED = (
 
 @dataclass(frozen=True)
 class Endpoint:
-    """How the views of one dialect are entered. `say` makes the answer of any exception."""
+    """Wraps the views of one dialect. `say` renders any exception as a response."""
 
     say: ErrorRenderer
     bearer_only: bool = False
-    """Whether `Authorization: Token …` opens nothing."""
+    """Whether `Authorization: Token …` is refused."""
 
     def endpoint(self, *, creates: bool = False, scope: str = "", **by_method: View) -> View:
-        """One address: a view for each method, for example `endpoint(GET=list_predictions, POST=create)`.
+        """One URL with a view for each method, for example `endpoint(GET=list_predictions, POST=create)`.
 
-        The token comes first (401, 403), then the method (405), then the token's scope (403), then the view. No
-        session cookie opens this door, which is why no CSRF token is asked for. `creates`: its POST counts against
-        the stricter limit for new work. `scope`: what a token must have for every method here; unless told, `read`
-        for those that only look and `predict` for the others.
+        Checked in this order: the token (401, 403), the method (405), the token's scope (403), the rate limit (429).
+        Session cookies do not authenticate here, hence no CSRF protection. `creates`: its POST counts against the
+        stricter limit for new predictions. `scope`: what a token needs for every method; by default `read` for safe
+        methods and `predict` for the others.
         """
         allowed = sorted({*by_method, "OPTIONS", *(["HEAD"] if "GET" in by_method else [])})
 
@@ -98,7 +98,7 @@ class Endpoint:
         return guarded
 
     def public(self, view: View) -> View:
-        """An address that works without a token (capability addresses), with the same errors."""
+        """A URL that needs no token (capability URLs), with the same error handling."""
 
         @wraps(view)
         def dispatch(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
@@ -113,7 +113,7 @@ class Endpoint:
         return guarded
 
     def unknown(self) -> View:
-        """The view of any other path under a mount: an error in the dialect's way, never a page."""
+        """The view for unknown paths below a mount: an error in the dialect's format, never an HTML page."""
 
         def nowhere(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
             raise Http404
@@ -126,7 +126,7 @@ class Endpoint:
             standing: rate_limits.Standing | None = None
             try:
                 if "\x00" in request.path:
-                    # PostgreSQL takes no such text, and nothing of ours has it in its name.
+                    # PostgreSQL accepts no NUL in text, and no name of ours contains one.
                     raise Http404
                 answer = view(request, *args, **kwargs)
             except Exception as error:

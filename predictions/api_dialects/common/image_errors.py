@@ -1,6 +1,6 @@
-"""Errors as OpenAI's clients read them: `{"error": {"message", "type", "param", "code"}}`, in one table.
+"""Errors in OpenAI's format, `{"error": {"message", "type", "param", "code"}}`, mapped from exceptions in one place.
 
-The images dialect speaks so always, a create of the Replicate dialect where its caller asked for that answer.
+Used by the OpenAI dialect, and by a create of the Replicate dialect whose caller asked for an images answer.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ from predictions.submit.validation import Fault
 
 INVALID = "invalid_request_error"
 NO_RETRY = {"x-should-retry": "false"}
-"""The official clients repeat a POST on 429 and 5xx unless they are told that it would not help."""
+"""The official clients repeat a POST on 429 and 5xx unless this header tells them not to."""
 
 
 class ImageError(DialectError):
-    """One error. `param` names the field of the request, `code` is for programs, both null where there is none."""
+    """One error. `param` names the request's field, `code` is for programs; both are null where there is none."""
 
     def __init__(
         self,
@@ -51,35 +51,35 @@ class ImageError(DialectError):
         self.headers = dict(headers or {})
 
     def body(self) -> dict[str, Any]:
-        """The answer's JSON."""
+        """The response's JSON."""
         error = {"message": self.message, "type": self.kind, "param": self.param, "code": self.code}
         return {"error": error}
 
     def response(self) -> HttpResponse:
-        """The answer."""
-        shown = answer(self.body(), self.status)
+        """The response."""
+        response = answer(self.body(), self.status)
         for name, value in self.headers.items():
-            shown[name] = value
-        return shown
+            response[name] = value
+        return response
 
 
 def invalid(message: str, param: str | None = None, code: str | None = None) -> ImageError:
-    """400: a field that cannot be used."""
+    """400: an invalid field."""
     return ImageError(400, message, param=param, code=code)
 
 
 def model_not_found(message: str, param: str = "model") -> ImageError:
-    """404: there is no such model, or nothing here can serve it."""
+    """404: no such model, or no provider serves it."""
     return ImageError(404, message, param=param, code="model_not_found")
 
 
 def generation_failed(message: str, code: str = "generation_failed") -> ImageError:
-    """400, not 5xx: the job failed, and a repeat by the client itself would be paid for again."""
+    """400, not 5xx: the job failed, and an automatic retry would be paid for again."""
     return ImageError(400, message, kind="image_generation_user_error", code=code)
 
 
 def too_many_held() -> ImageError:
-    """429 before anything was accepted: no more requests may be held."""
+    """429 before anything was accepted: no more requests can be held."""
     return ImageError(
         429,
         "Too many requests wait for their pictures at present. Nothing was charged; try again.",
@@ -90,7 +90,7 @@ def too_many_held() -> ImageError:
 
 
 def timed_out() -> ImageError:
-    """504: not ready in time; what was not ready has been canceled, its credits are free again."""
+    """504: not ready in time; what was not ready was canceled and its hold released."""
     return ImageError(
         504,
         "The pictures were not ready in time. The job was canceled and nothing was charged for it.",
@@ -101,7 +101,10 @@ def timed_out() -> ImageError:
 
 
 def interrupted() -> ImageError:
-    """503: the server had to let the request go. Its jobs are canceled, so that a repeat is not paid for twice."""
+    """503: the server had to stop holding the request.
+
+    Its jobs were canceled, so that a retry is not paid for twice.
+    """
     return ImageError(
         503,
         "The server had to stop waiting. The job was canceled and nothing was charged for it; try again.",
@@ -112,13 +115,16 @@ def interrupted() -> ImageError:
 
 
 def closed(message: str, retry_after_s: int) -> ImageError:
-    """503: nothing new for a while, or a feature that is switched off. A client's own repeats would come too soon."""
+    """503: nothing new is accepted for a while, or a feature is switched off.
+
+    Clients' own retries would come too soon.
+    """
     headers = {"Retry-After": str(retry_after_s), **NO_RETRY}
     return ImageError(503, message, kind="server_error", code="service_unavailable", headers=headers)
 
 
 def still_under_way(public_ids: list[str]) -> ImageError:
-    """503: the jobs go on, only this answer cannot be given. No repeat, they would be paid for twice."""
+    """503: only the answer cannot be given, the jobs go on. No retry, or they would be paid for twice."""
     return ImageError(
         503,
         "The server could not wait for the pictures, which are still being made. They will be in your library: "
@@ -132,7 +138,7 @@ def still_under_way(public_ids: list[str]) -> ImageError:
 def from_exception(
     request: HttpRequest, error: Exception, names: Mapping[str, str] | None = None
 ) -> ImageError:
-    """What an exception is in this form. `names` maps names of inputs to those of the request's fields."""
+    """The error for an exception. `names` maps input names to field names of the request."""
     match error:
         case ImageError():
             return error
@@ -220,7 +226,7 @@ def _faults(refusal: refusals.InvalidInput) -> str:
 
 
 def param_of(fault: Fault) -> str | None:
-    """The name of the input, or of the body's field, that a fault is about."""
+    """Name of the input, or of the body's field, that a fault is about."""
     field = fault.field.removeprefix("input").removeprefix(".").split(".")[0]
     if not field and fault.type == "required":
         field = fault.description.removesuffix(" is required")

@@ -1,4 +1,4 @@
-"""The images answer, `{"created": …, "data": [{"url": …}]}`: held until all jobs of a request have ended."""
+"""The images response, `{"created": …, "data": [{"url": …}]}`, held until all jobs of a request have ended."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from predictions.waiting import waiters
 from predictions.waiting.held_response import HeldResponse, in_thread
 
 LIMIT_S = 580.0
-"""The official clients wait 600 s."""
+"""Seconds that a response is held at most; the official clients wait 600."""
 GRACE_S = 5.0
-"""After a cancel: a picture that was finished already is still being stored, and comes within this."""
+"""Seconds to wait after a cancel: a picture that was already finished is still being stored."""
 MOST_BYTES = 64 * 1024 * 1024
-"""Of pictures sent inside one answer; those beyond are sent as addresses, since they are made and paid for."""
+"""Bytes of pictures inlined in one response; the rest is sent as URLs, since it is made and paid for."""
 _CHUNK = 3 * 64 * 1024
 
 Form = Literal["url", "b64_json"]
@@ -34,27 +34,30 @@ Form = Literal["url", "b64_json"]
 
 @dataclass(frozen=True)
 class ImagesRequest:
-    """What a caller waits for: the jobs of one request, and how their pictures are to be shown."""
+    """The jobs of one held request, and how their pictures are returned."""
 
     public_ids: list[str]
     origin: str
     seconds: float
     form: Form = "url"
     most: int | None = None
-    """Pictures asked for; None where the jobs themselves say how many."""
+    """Pictures asked for; None where the jobs themselves determine it."""
     replayed: bool = False
     token: int | None = None
-    """The API token of who asks, by its primary key: once it opens nothing any more nobody is shown anything."""
+    """Primary key of the caller's API token: once it is revoked or barred, nothing more is returned."""
 
 
 def refuse_where_full() -> None:
-    """Raises ImageError 429 where no more may be held. Before anything is accepted: these answers cannot come later."""
+    """Raises ImageError 429 where no more requests can be held.
+
+    Call it before anything is accepted: this answer cannot be given later.
+    """
     if not waiters.has_room():
         raise image_errors.too_many_held()
 
 
 def refuse_without_pictures(version: Version, param: str = "model") -> None:
-    """Raises ImageError 400 for a model whose output is no file."""
+    """Raises ImageError 400 for a model without file outputs."""
     if not version.gives_files:
         raise image_errors.invalid(f"{version.model.ref} makes no pictures.", param)
 
@@ -62,7 +65,7 @@ def refuse_without_pictures(version: Version, param: str = "model") -> None:
 def images_request(
     request: TokenRequest, predictions: list[Prediction], *, form: Form = "url", most: int | None = None
 ) -> ImagesRequest:
-    """What this caller waits for, and how long: until shortly before its own time-out, 580 s at most."""
+    """The held request of this caller; it lasts until shortly before the client's own timeout, 580 s at most."""
     return ImagesRequest(
         public_ids=[prediction.public_id for prediction in predictions],
         origin=origin_of(request),
@@ -74,49 +77,52 @@ def images_request(
     )
 
 
-def held_images(wish: ImagesRequest) -> HeldResponse:
-    """The answer, once the jobs have ended. A client that leaves ends the waiting only: the paid work goes on."""
-    first = image_errors.still_under_way(wish.public_ids).response()
+def held_images(held: ImagesRequest) -> HeldResponse:
+    """The response, held until the jobs have ended.
+
+    A disconnecting client ends only the waiting: the paid work goes on.
+    """
+    first = image_errors.still_under_way(held.public_ids).response()
 
     async def until() -> HttpResponse:
-        later = await _until(wish)
+        response_ = await _until(held)
         for name in image_errors.NO_RETRY:
-            # Meant for the first answer alone; the server puts on the later one what the first one has.
+            # Meant for the first response alone, whose headers the server also puts on the later one.
             del response[name]
-        return later
+        return response_
 
     response = HeldResponse(first.content, until=until, status=first.status_code)
     response.headers = first.headers
-    # An error in the log only if it is ever sent, which the server that holds it then tells itself.
+    # Django must not log it as an error: it is rarely sent, and the holding server then logs it itself.
     response._has_been_logged = True  # type: ignore[attr-defined]
     return response
 
 
-async def _until(wish: ImagesRequest) -> HttpResponse:
+async def _until(held: ImagesRequest) -> HttpResponse:
     loop = asyncio.get_running_loop()
-    end = loop.time() + wish.seconds
+    end = loop.time() + held.seconds
     try:
-        return await _in_time(wish, end)
+        return await _in_time(held, end)
     except waiters.Barred:
-        # The work goes on, or whoever barred them has ended it.
-        return image_errors.still_under_way(wish.public_ids).response()
+        # The work goes on, or was ended by whoever barred them.
+        return image_errors.still_under_way(held.public_ids).response()
 
 
-async def _in_time(wish: ImagesRequest, end: float) -> HttpResponse:
+async def _in_time(held: ImagesRequest, end: float) -> HttpResponse:
     loop = asyncio.get_running_loop()
-    if await _all_ended(wish, end):
-        return await in_thread(_answer, wish, None)
+    if await _all_ended(held, end):
+        return await in_thread(_answer, held, None)
     late = loop.time() >= end
-    await in_thread(_cancel, wish.public_ids)
-    await _all_ended(wish, loop.time() + min(GRACE_S, wish.seconds))
-    return await in_thread(_answer, wish, image_errors.timed_out() if late else image_errors.interrupted())
+    await in_thread(_cancel, held.public_ids)
+    await _all_ended(held, loop.time() + min(GRACE_S, held.seconds))
+    return await in_thread(_answer, held, image_errors.timed_out() if late else image_errors.interrupted())
 
 
-async def _all_ended(wish: ImagesRequest, end: float) -> bool:
-    """Whether all ended before `end`, a time of the loop. One waiter at a time, however many jobs there are."""
+async def _all_ended(held: ImagesRequest, end: float) -> bool:
+    """Whether all ended before `end`, a loop time. Waits for one job at a time, however many there are."""
     loop = asyncio.get_running_loop()
-    for public_id in wish.public_ids:
-        if not await waiters.until_ended(public_id, max(0.001, end - loop.time()), wish.token):
+    for public_id in held.public_ids:
+        if not await waiters.until_ended(public_id, max(0.001, end - loop.time()), held.token):
             return False
     return True
 
@@ -126,50 +132,53 @@ def _cancel(public_ids: list[str]) -> None:
         lifecycle.cancel(public_id)
 
 
-def _answer(wish: ImagesRequest, cut: image_errors.ImageError | None) -> HttpResponse:
-    """The pictures, as soon as there is one; otherwise why there is none. `cut`: why the waiting ended too early."""
-    rows = list(Prediction.objects.filter(public_id__in=wish.public_ids).order_by("pk"))
+def _answer(held: ImagesRequest, cut_short: image_errors.ImageError | None) -> HttpResponse:
+    """The pictures, if there is any; otherwise why there is none. `cut_short`: why the waiting ended early."""
+    rows = list(Prediction.objects.filter(public_id__in=held.public_ids).order_by("pk"))
     try:
-        response = _pictures(wish, rows, cut)
+        response = _pictures(held, rows, cut_short)
     except image_errors.ImageError as error:
         response = error.response()
-    name_jobs(response, wish)
+    name_jobs(response, held)
     return response
 
 
 def name_jobs(response: HttpResponseBase, wish: ImagesRequest) -> None:
-    """Tell the jobs' ids, to find them in the library or through the other dialect; OpenAI's answers have no place."""
+    """Add the jobs' ids in a header; OpenAI's body has no place for them.
+
+    They identify the jobs in the library and in the other dialect.
+    """
     response["X-Darkroom-Predictions"] = ", ".join(wish.public_ids)
     if wish.replayed:
         response["Idempotent-Replayed"] = "true"
 
 
 def why_none(wish: ImagesRequest) -> image_errors.ImageError:
-    """Why jobs that have all ended made no picture."""
+    """The error for jobs that have all ended without a picture."""
     return _failure(list(Prediction.objects.filter(public_id__in=wish.public_ids).order_by("pk")))
 
 
 def _pictures(
-    wish: ImagesRequest, rows: list[Prediction], cut: image_errors.ImageError | None
+    held: ImagesRequest, rows: list[Prediction], cut_short: image_errors.ImageError | None
 ) -> HttpResponse:
     outputs = list(
         Output.objects.filter(prediction__in=[row for row in rows if row.status == "succeeded"])
         .select_related("file")
-        .order_by("prediction_id", "index")[: wish.most]
+        .order_by("prediction_id", "index")[: held.most]
     )
     if outputs:
-        return _shown(wish, int(rows[0].created_at.timestamp()), outputs)
+        return _rendered(held, int(rows[0].created_at.timestamp()), outputs)
     if any(not row.is_ended for row in rows):
-        raise image_errors.still_under_way(wish.public_ids)
-    if cut is not None and not any(row.shown_status == "failed" for row in rows):
-        raise cut
+        raise image_errors.still_under_way(held.public_ids)
+    if cut_short is not None and not any(row.shown_status == "failed" for row in rows):
+        raise cut_short
     raise _failure(rows)
 
 
 def _failure(rows: list[Prediction]) -> image_errors.ImageError:
     failed = next((row for row in rows if row.shown_status == "failed"), None)
     if failed is not None:
-        # What the house itself held back is no fault that the same words might not meet again.
+        # Outputs that our own filters dropped: another run with the same prompt might pass.
         code = "moderation_blocked" if failed.filtered else "generation_failed"
         return image_errors.generation_failed(lifecycle.free(failed.error or "The job failed."), code)
     canceled = any(row.shown_status == "canceled" for row in rows)
@@ -179,16 +188,16 @@ def _failure(rows: list[Prediction]) -> image_errors.ImageError:
     )
 
 
-def _shown(wish: ImagesRequest, created: int, outputs: list[Output]) -> HttpResponse:
-    """The answer as bytes: pictures inside it are written once, not escaped and copied by a JSON encoder."""
+def _rendered(held: ImagesRequest, created: int, outputs: list[Output]) -> HttpResponse:
+    """The response as bytes: inlined pictures are not copied and escaped by a JSON encoder."""
     parts: list[bytes] = []
     left = MOST_BYTES
     for output in outputs:
         left -= output.file.size
-        if wish.form == "b64_json" and left >= 0:
+        if held.form == "b64_json" and left >= 0:
             parts.append(b'{"b64_json": "' + base64_of(output.file) + b'"}')
         else:
-            url = wish.origin + media.output_path(output.token, output.name)
+            url = held.origin + media.output_path(output.token, output.name)
             parts.append(json.dumps({"url": url}).encode())
     body = b'{"created": %d, "data": [%s]}' % (created, b", ".join(parts))
     return HttpResponse(body, content_type="application/json")

@@ -1,4 +1,4 @@
-"""Parts that the dialects' OpenAPI 3.1 documents are put together from, and the view that serves one."""
+"""Building blocks of the dialects' OpenAPI 3.1 documents, and the view that serves a document."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from predictions.api_dialects.common.payloads import answer
 
 Json = dict[str, Any]
 Build = Callable[[str], Json]
-"""Makes a document for callers that see us under this origin, `https://host`."""
+"""Builds a document for callers that reach this server under an origin, `https://host`."""
 
 STRING: Json = {"type": "string"}
 INTEGER: Json = {"type": "integer"}
@@ -34,7 +34,7 @@ REQUEST_ID: Json = {
 
 
 def document(info: Json, server: str, paths: Json, components: Json) -> Json:
-    """A whole document. Every operation asks for a token unless it says otherwise."""
+    """A complete document. Every operation requires a token unless it overrides `security`."""
     return {
         "openapi": "3.1.0",
         "info": {"version": "1", **info},
@@ -46,18 +46,18 @@ def document(info: Json, server: str, paths: Json, components: Json) -> Json:
 
 
 def serve(build: Build) -> Callable[..., HttpResponse]:
-    """GET the document, with the caller's own origin in it."""
+    """View: GET the document, with the caller's own origin in it."""
 
     def view(request: HttpRequest) -> HttpResponse:
-        shown = answer(build(origin_of(request)))
-        shown["Cache-Control"] = "no-cache"
-        return shown
+        response = answer(build(origin_of(request)))
+        response["Cache-Control"] = "no-cache"
+        return response
 
     return view
 
 
 def ref(name: str) -> Json:
-    """A schema of this document by its name."""
+    """Reference to a schema of this document."""
     return {"$ref": f"#/components/schemas/{name}"}
 
 
@@ -74,12 +74,12 @@ def list_of(schema: Json) -> Json:
 
 
 def described(description: str, schema: Json) -> Json:
-    """The schema with a sentence about it."""
+    """The schema with a description."""
     return {**schema, "description": description}
 
 
 def object_schema(properties: Json, optional: Sequence[str] = (), **more: Any) -> Json:
-    """An object that has all these properties but the optional ones; others may be added one day."""
+    """An object with these properties, all required but the optional ones; more may be added later."""
     required = [name for name in properties if name not in optional]
     return {"type": "object", "properties": properties, "required": required, **more}
 
@@ -92,22 +92,22 @@ def parameter(name: str, where: str, description: str, schema: Json, *, required
 def reply(
     description: str, content: Mapping[str, Json] | None = None, headers: Json | None = None, **more: Any
 ) -> Json:
-    """An answer. `content`: schemas by media type."""
-    found: Json = {
+    """A response. `content`: schemas by media type."""
+    response: Json = {
         "description": description,
         "headers": {**REQUEST_ID, **RATE_HEADERS, **(headers or {})},
         **more,
     }
     if content:
-        found["content"] = {media: {"schema": schema} for media, schema in content.items()}
-    return found
+        response["content"] = {media: {"schema": schema} for media, schema in content.items()}
+    return response
 
 
 def in_json(description: str, schema: Json, headers: Json | None = None, **more: Any) -> Json:
-    """An answer in JSON."""
+    """A JSON response."""
     return reply(description, {"application/json": schema}, headers, **more)
 
 
 def replies(names: Mapping[int, str]) -> Json:
-    """Answers by status, from the document's shared ones."""
+    """References to shared responses of the document, by status."""
     return {str(status): {"$ref": f"#/components/responses/{name}"} for status, name in names.items()}

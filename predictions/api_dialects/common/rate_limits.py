@@ -1,10 +1,10 @@
-"""Rate limits of the API: a window of a minute for each account and kind of request, told in headers of every answer.
+"""API rate limits: a fixed window of one minute by account and kind of request, reported in response headers.
 
-An account has the limits of its plan, or else the server's. An API token may have one of its own for new predictions,
-which counts beside its account's: one program can be kept from using up what the others of its account share.
+An account has the limits of its plan, or else the server's. An API token may also have one of its own for new
+predictions, so that one program cannot use up what others of the account share.
 
-Counted by the library `limits`: in this process's memory, or in Redis where one is set, so that several processes share
-the count. Where nobody can count, for whatever reason, nobody is refused for that.
+Counted by the library `limits`: in this process's memory, or in Redis where it is configured, so that processes share
+the count. Where counting fails for whatever reason, no request is refused.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from predictions.submit import refusals
 
 Kind = Literal["create", "poll", "other"]
 MAX_RETRY_AFTER_S = 10
-"""Clients obey it to the letter, many times over: more would be minutes of silence."""
+"""Clients obey Retry-After literally and repeatedly: a higher value would mean minutes of silence."""
 
 
 class Throttled(refusals.Refused):
@@ -41,24 +41,24 @@ class Throttled(refusals.Refused):
     def __init__(self, standing: Standing) -> None:
         self.standing = standing
         self.retry_after_s = max(1, min(MAX_RETRY_AFTER_S, standing.reset_s))
-        words = f"Request was throttled. Your rate limit resets in ~{standing.reset_s}s."
+        message = f"Request was throttled. Your rate limit resets in ~{standing.reset_s}s."
         if standing.of_token:
-            words += f" It is this API token's own: {standing.limit} new predictions a minute."
-        super().__init__(words)
+            message += f" It is this API token's own: {standing.limit} new predictions a minute."
+        super().__init__(message)
 
 
 @dataclass(frozen=True)
 class Standing:
-    """How much of the minute's allowance is left, and in how many seconds it is whole again."""
+    """What is left of a limit, and the seconds until it is reset."""
 
     limit: int
     remaining: int
     reset_s: int
     of_token: bool = False
-    """Whether it is the API token's own, beside its account's."""
+    """Whether it is the API token's own limit rather than the account's."""
 
     def tell(self, answer: HttpResponseBase) -> None:
-        """Write the headers that clients read."""
+        """Set the rate limit headers."""
         answer["ratelimit-limit"] = str(self.limit)
         answer["ratelimit-remaining"] = str(self.remaining)
         answer["ratelimit-reset"] = str(self.reset_s)
@@ -67,27 +67,26 @@ class Standing:
 def spend(
     kind: Kind, account: Account, subject: str = "", *, token: ApiToken | None = None
 ) -> Standing | None:
-    """Count one request, and tell the tightest of the limits it counts against. None where there is none.
+    """Count one request; returns the tightest of the limits that it counts against, None where there is none.
 
-    Raises Throttled. Polling is counted for each prediction (`subject`) apart: a caller with many of them may ask for
-    all.
+    Raises Throttled. Polling is counted separately for each prediction (`subject`), so that a caller may poll many.
     """
-    found: list[Standing] = []
-    # The token's own first: what it refuses does not use up what its account shares.
+    standings: list[Standing] = []
+    # The token's limit first: what it refuses must not use up what its account shares.
     if token is not None and kind == "create" and token.creates_per_minute:
-        found += _counted(token.creates_per_minute, ("token", str(token.pk)), of_token=True)
-    found += _counted(_allowed(kind, account), (kind, str(account.pk), subject))
-    return min(found, key=lambda standing: (standing.remaining, standing.limit), default=None)
+        standings += _counted(token.creates_per_minute, ("token", str(token.pk)), of_token=True)
+    standings += _counted(_allowed(kind, account), (kind, str(account.pk), subject))
+    return min(standings, key=lambda standing: (standing.remaining, standing.limit), default=None)
 
 
 def spend_from(network: str) -> Standing | None:
-    """Count one request of somebody who need not say who they are, by `networks.household`. Raises Throttled."""
-    found = _counted(int(settings.RATE_LIMITS["other"]), ("address", network))
-    return found[0] if found else None
+    """Count one request that needs no sign-in, by `client_ip.household`. Raises Throttled."""
+    standings = _counted(int(settings.RATE_LIMITS["other"]), ("address", network))
+    return standings[0] if standings else None
 
 
 def _allowed(kind: Kind, account: Account) -> int:
-    """Requests a minute of an account; 0: as many as it likes."""
+    """Requests per minute of an account; 0: unlimited."""
     plan = account.plan if account.plan_id is not None else None
     if plan is not None and kind == "create" and plan.creates_per_minute:
         return plan.creates_per_minute
@@ -97,20 +96,20 @@ def _allowed(kind: Kind, account: Account) -> int:
 
 
 def _counted(allowed: int, keys: tuple[str, ...], *, of_token: bool = False) -> list[Standing]:
-    """Where one limit stands after this request; empty where there is no limit or nobody counts. Raises Throttled."""
+    """Count against one limit. Empty where there is no limit or counting fails. Raises Throttled."""
     if not allowed:
         return []
-    found = count(_item(allowed), *keys)
-    if found is None:
+    counted = count(_item(allowed), *keys)
+    if counted is None:
         return []
-    standing = Standing(allowed, found.remaining, found.reset_s, of_token)
-    if not found.passed:
+    standing = Standing(allowed, counted.remaining, counted.reset_s, of_token)
+    if not counted.passed:
         raise Throttled(standing)
     return [standing]
 
 
 def kind_of(request: HttpRequest, creates: bool) -> Kind:
-    """What a request counts as."""
+    """The kind that a request counts as."""
     if creates:
         return "create"
     return "poll" if request.method in {"GET", "HEAD"} and "/predictions/" in request.path else "other"
@@ -123,7 +122,7 @@ def _item(allowed: int) -> RateLimitItemPerMinute:
 
 @dataclass(frozen=True)
 class Counted:
-    """What came of counting one: whether it was within the limit, how many are left, and seconds to the next window."""
+    """Result of counting one: whether it was within the limit, how many are left, seconds to the next window."""
 
     passed: bool
     remaining: int
@@ -134,9 +133,9 @@ _outage = Outage("requests_uncounted")
 
 
 def count(item: RateLimitItem, *names: str) -> Counted | None:
-    """Count one against a limit. None where it could not be counted: the fault is ours, never the caller's.
+    """Count one against a limit. None where it could not be counted: that is our fault, never the caller's.
 
-    What must not go on uncounted, such as a try at a password, treats None as a refusal.
+    What must not go on uncounted, such as a password attempt, treats None as a refusal.
     """
     if _outage.rests():
         return None
@@ -145,7 +144,7 @@ def count(item: RateLimitItem, *names: str) -> Counted | None:
         passed = counter.hit(item, *names)
         stats = counter.get_window_stats(item, *names)
     except Exception as error:
-        # Whatever it is: a store that is away, a library that is not whole, a key that holds something else.
+        # Anything may fail: an unreachable store, a broken library, a key holding something else.
         _outage.note(error)
         return None
     return Counted(passed, max(0, stats.remaining), max(1, math.ceil(stats.reset_time - time.time())))
@@ -156,7 +155,7 @@ _making = threading.Lock()
 
 
 def limiter() -> FixedWindowRateLimiter:
-    """What counts in this process, made once: `limits` cannot be loaded by several threads at a time."""
+    """The process's limiter, created once under a lock: `limits` cannot be imported by several threads at once."""
     global _limiter
     with _making:
         if _limiter is None:
@@ -167,13 +166,13 @@ def limiter() -> FixedWindowRateLimiter:
 def _storage() -> Storage:
     if not settings.REDIS_URL:
         return MemoryStorage()
-    # The cache and this library spell a Unix socket's address differently.
+    # The cache and this library write a Unix socket's URL differently.
     url = settings.REDIS_URL.replace("unix://", "redis+unix://", 1)
     return RedisStorage(url, key_prefix="darkroom-rates", **REDIS_TIMEOUTS_S)
 
 
 def forget() -> None:
-    """Begin anew (for tests)."""
+    """Reset (for tests)."""
     global _limiter
     with _making:
         _limiter = None

@@ -1,4 +1,4 @@
-"""Request headers that mean the same in every dialect."""
+"""Request headers with the same meaning in every dialect: idempotency key, retry count, client timeout."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ _SECONDS = re.compile(r"[0-9]{1,6}(\.[0-9]{1,6})?")
 def retry_identity(
     request: HttpRequest, digest: Callable[[], str] | None = None
 ) -> work_request.RetryIdentity:
-    """What tells that a create was sent before. Raises refusals.InvalidInput for a key that is none.
+    """How a retry of this create is recognised. Raises refusals.InvalidInput for a malformed key.
 
-    A caller's `Idempotency-Key`, or else the count of a client that repeats by itself; neither for all others.
-    `digest` gives the hash of what was asked for, 64 hex digits, where it is not that of the body's bytes.
+    By the caller's `Idempotency-Key`, or else by the retry count of a client that retries automatically; neither for
+    all others. `digest` returns the hash of the request, 64 hex digits, where it is not that of the body's bytes.
     """
     key = request.headers.get("Idempotency-Key")
     if key is not None:
@@ -46,6 +46,6 @@ def _digest(request: HttpRequest) -> str:
 
 
 def client_timeout(request: HttpRequest) -> float | None:
-    """Seconds after which an answer would come too late for the caller, where it tells: its read time-out less two."""
+    """Seconds within which the client needs the answer, if it says so: its read timeout less two."""
     limit = request.headers.get("X-Stainless-Read-Timeout", "")
     return max(1.0, float(limit) - 2) if _SECONDS.fullmatch(limit) else None

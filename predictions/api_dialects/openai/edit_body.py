@@ -1,6 +1,6 @@
-"""Requests that bring pictures: multipart forms as the official clients send them, or JSON with addresses.
+"""Bodies of image edits and variations: multipart forms as sent by the official clients, or JSON with URLs.
 
-Size first, then the fields, by hand: every fault names its field. No picture is opened here.
+Sizes are checked first, then the fields, by hand, so that every fault names its field. No image is decoded here.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from predictions.inputs.file_references import MAX_PICTURE
 from predictions.submit.validation import MAX_DATA_URI, sayable
 
 MAX_IMAGES = 16
-"""Pictures of one request, as OpenAI takes; the models here may take fewer."""
+"""Images of one request, as many as OpenAI accepts; the models here may take fewer."""
 _IMAGE = re.compile(r"image(\[\d{0,3}\])?")
 _FIELDS = request_body.SHARED | {"image", "images", "mask", "prompt", "input_fidelity", "markup"}
 _VARIATION = {"image", "model", "n", "response_format", "size", "user"}
@@ -35,16 +35,16 @@ _FILE_ID = re.compile(r"[a-z0-9]{26}")
 
 @dataclass(frozen=True)
 class Picture:
-    """One picture as it was sent: its bytes, or where they are. `field` names it in errors."""
+    """One image as it was sent: its bytes, or where they are. `field` names it in errors."""
 
     field: str
     file: File | None = None
     url: str = ""
     upload: str = ""
-    """The public id of a file that the caller has uploaded before."""
+    """Public id of a file that the caller uploaded before."""
 
     def chunks(self) -> Iterator[bytes]:
-        """Its bytes, from the beginning."""
+        """Its bytes from the beginning."""
         if self.file is not None:
             self.file.seek(0)
             yield from self.file.chunks()
@@ -52,7 +52,7 @@ class Picture:
 
 @dataclass(frozen=True)
 class EditBody:
-    """What was asked for, and the pictures that came with it."""
+    """The parsed request with its images."""
 
     words: request_body.ImagesBody
     pictures: list[Picture]
@@ -60,41 +60,41 @@ class EditBody:
     fields: dict[str, Any] = field(default_factory=dict)
 
     def digest(self, path: str) -> str:
-        """A hash, 64 hex digits, of all that was asked for: forms have another boundary each time they are sent."""
-        found = hashlib.sha256(path.encode())
+        """Hash of the whole request as 64 hex digits: a form's raw bytes differ each time, by their boundary."""
+        digest_ = hashlib.sha256(path.encode())
         for name in sorted(self.fields):
-            found.update(f"\n{name}={self.fields[name]!r}".encode("utf-8", "surrogatepass"))
+            digest_.update(f"\n{name}={self.fields[name]!r}".encode("utf-8", "surrogatepass"))
         for picture in (*self.pictures, *([self.mask] if self.mask else [])):
             inner = hashlib.sha256(f"{picture.url}\n{picture.upload}".encode())
             for chunk in picture.chunks():
                 inner.update(chunk)
-            found.update(f"\n{picture.field}:{inner.hexdigest()}".encode())
-        return found.hexdigest()
+            digest_.update(f"\n{picture.field}:{inner.hexdigest()}".encode())
+        return digest_.hexdigest()
 
 
 def parse(request: HttpRequest) -> EditBody:
-    """The body of POST /images/edits. Raises MalformedBody, RequestDataTooBig or ImageError."""
-    given, pictures, mask = _form(request, _FIELDS) if _is_form(request) else _json(request)
-    if "markup" in given:
+    """Parse the body of POST /images/edits. Raises MalformedBody, RequestDataTooBig or ImageError."""
+    fields, pictures, mask = _form(request, _FIELDS) if _is_form(request) else _json(request)
+    if "markup" in fields:
         raise invalid(
             "markup is not supported by any model of this server.", "markup", "unsupported_parameter"
         )
     _check_count(pictures)
-    fidelity = request_body.text(given, "input_fidelity")
-    shared = request_body.shared(given)
+    fidelity = request_body.text(fields, "input_fidelity")
+    shared = request_body.shared(fields)
     if fidelity is not None:
         shared["hints"] = {**shared["hints"], "input_fidelity": fidelity}
-    words = request_body.ImagesBody(prompt=request_body.prompt_of(given), **shared)
-    return EditBody(words, pictures, mask, given)
+    words = request_body.ImagesBody(prompt=request_body.prompt_of(fields), **shared)
+    return EditBody(words, pictures, mask, fields)
 
 
 def parse_variation(request: HttpRequest) -> EditBody:
-    """The body of POST /images/variations, always a form. Raises RequestDataTooBig or ImageError."""
+    """Parse the body of POST /images/variations, always a form. Raises RequestDataTooBig or ImageError."""
     if not _is_form(request):
         raise invalid("The body must be multipart/form-data.")
-    given, pictures, mask = _form(request, _VARIATION)
+    fields, pictures, mask = _form(request, _VARIATION)
     _check_count(pictures)
-    return EditBody(request_body.ImagesBody(prompt="", **request_body.shared(given)), pictures, mask, given)
+    return EditBody(request_body.ImagesBody(prompt="", **request_body.shared(fields)), pictures, mask, fields)
 
 
 def _check_count(pictures: list[Picture]) -> None:
@@ -134,9 +134,9 @@ def _form(request: HttpRequest, names: set[str]) -> tuple[dict[str, Any], list[P
 
 
 def _parts(request: HttpRequest) -> tuple[dict[str, str], list[tuple[str, Any]]]:
-    """The texts and files of a form. Raises ImageError 400, or RequestDataTooBig."""
+    """Texts and files of a form. Raises ImageError 400, or RequestDataTooBig."""
     try:
-        files = [(name, file) for name, all_of_one in request.FILES.lists() for file in all_of_one]
+        files = [(name, file) for name, values_ in request.FILES.lists() for file in values_]
         lists = dict(request.POST.lists())
     except RequestDataTooBig:
         raise
@@ -165,7 +165,7 @@ def _sized(name: str, file: Any) -> Any:
 
 
 def too_large(name: str) -> ImageError:
-    """413: one picture has more bytes than any may have."""
+    """413: an image exceeds the size limit."""
     text = f"{name} is larger than {MAX_PICTURE // 1024**2} MB; send a smaller picture."
     return ImageError(413, text, param=_plain(name))
 
@@ -175,16 +175,16 @@ def _plain(name: str) -> str:
 
 
 def _typed(texts: dict[str, str], names: set[str]) -> dict[str, Any]:
-    """A form's texts as the JSON that they stand for; what is neither a number nor a truth stays a text."""
-    given: dict[str, Any] = {}
+    """A form's texts as JSON values; what is neither a number nor a boolean stays a text."""
+    fields: dict[str, Any] = {}
     for name, text in request_body.known(texts, names).items():
         if name in _NUMBERS and re.fullmatch(r"-?\d{1,9}", text, re.ASCII):
-            given[name] = int(text)
+            fields[name] = int(text)
         elif name == "stream" and text.lower() in {"true", "false"}:
-            given[name] = text.lower() == "true"
+            fields[name] = text.lower() == "true"
         else:
-            given[name] = text
-    return given
+            fields[name] = text
+    return fields
 
 
 # -- JSON ------------------------------------------------------------------------------------------------------
@@ -194,21 +194,21 @@ def _json(request: HttpRequest) -> tuple[dict[str, Any], list[Picture], Picture 
     body = parse_json(request)
     if not isinstance(body, dict):
         raise invalid(f"The body must be an object, not {type_name(body)}.")
-    given = request_body.known(body, _FIELDS)
-    if "image" in given and "images" in given:
+    fields = request_body.known(body, _FIELDS)
+    if "image" in fields and "images" in fields:
         raise invalid("Send image or images, not both.", "images")
-    name = "images" if "images" in given else "image"
-    value = given.pop(name, [])
+    name = "images" if "images" in fields else "image"
+    value = fields.pop(name, [])
     listed = value if isinstance(value, list) else [value]
     if len(listed) > MAX_IMAGES:
         _too_many()
-    pictures = [_picture(name, one) for one in listed]
-    mask = given.pop("mask", None)
-    return given, pictures, _picture("mask", mask) if mask is not None else None
+    pictures = [_picture(name, item) for item in listed]
+    mask = fields.pop("mask", None)
+    return fields, pictures, _picture("mask", mask) if mask is not None else None
 
 
 def _picture(name: str, value: Any) -> Picture:
-    """An address, a data URI, or an object with one of `image_url` and `file_id`."""
+    """A URL, a data URI, or an object with one of `image_url` and `file_id`."""
     if isinstance(value, dict):
         if len(value) != 1 or not {*value} <= {"image_url", "file_id"}:
             raise invalid(f"{name} must have image_url or file_id, and nothing else.", name)

@@ -1,4 +1,4 @@
-"""The door of the images dialect: every error leaves in OpenAI's form, named after OpenAI's fields."""
+"""Endpoints of the OpenAI dialect: every error in OpenAI's format, named after OpenAI's fields."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ FIELDS = {
     "num_outputs": "n",
     "output_quality": "output_compression",
 }
-"""Which field of a request an input of a model was made from, where the names differ."""
+"""Request fields by the model inputs made from them, where the names differ."""
 
 
 def render_error(request: HttpRequest, error: Exception) -> HttpResponse:
-    """The answer of an exception."""
+    """The response for an exception."""
     return image_errors.from_exception(request, error, FIELDS).response()
 
 

@@ -1,4 +1,4 @@
-"""`size` as a model's own inputs: width and height, or the nearest aspect ratio. Pure arithmetic."""
+"""Mapping OpenAI's `size` to a model's inputs: width and height, or the nearest aspect ratio. Pure functions."""
 
 from __future__ import annotations
 
@@ -8,25 +8,25 @@ from dataclasses import dataclass
 from typing import Any
 
 STEP = 8
-"""Pixels: latent models paint in blocks of this side."""
+"""Pixels: latent models work in blocks of this side."""
 SMALLEST, LARGEST = 16, 8192
 _SIZE = re.compile(r"([1-9][0-9]{1,3})x([1-9][0-9]{1,3})")
 
 
 class NoSuchSize(Exception):
-    """The text is no size, or the model has no input for one; the message says which."""
+    """The text is no size, or the model has no input for it; the message says which."""
 
 
 @dataclass(frozen=True)
 class Size:
-    """Pixels."""
+    """Size in pixels."""
 
     width: int
     height: int
 
 
 def parse(text: str) -> Size | None:
-    """`WxH` in pixels; None for `auto`, the model's own size. Raises NoSuchSize."""
+    """`WxH` in pixels; None for `auto`, the model's default. Raises NoSuchSize."""
     if text == "auto":
         return None
     match = _SIZE.fullmatch(text)
@@ -38,7 +38,7 @@ def parse(text: str) -> Size | None:
 
 
 def inputs_for(size: Size, properties: dict[str, dict[str, Any]]) -> dict[str, Any]:
-    """The inputs that come nearest to the size, for a model with these properties. Raises NoSuchSize."""
+    """The inputs nearest to the size, for a model with these properties. Raises NoSuchSize."""
     if "width" in properties and "height" in properties:
         return _pixels(size, properties["width"], properties["height"])
     ratios = properties.get("aspect_ratio", {}).get("enum")
@@ -48,7 +48,7 @@ def inputs_for(size: Size, properties: dict[str, dict[str, Any]]) -> dict[str, A
 
 
 def _pixels(size: Size, width: dict[str, Any], height: dict[str, Any]) -> dict[str, Any]:
-    # Where one side is too long both shrink: the picture keeps its shape, which is what the size was chosen for.
+    # If one side is too long both are scaled down, to keep the aspect ratio.
     shrink = min(1.0, _most(width) / size.width, _most(height) / size.height)
     return {"width": _side(size.width * shrink, width), "height": _side(size.height * shrink, height)}
 

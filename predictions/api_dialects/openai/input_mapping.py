@@ -1,4 +1,4 @@
-"""A request in OpenAI's words as inputs of the chosen model: one for each job that it takes."""
+"""Mapping an OpenAI images request to model inputs: one input for each job that it needs."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ FORMAT_KEY, QUALITY_KEY = "output_format", "output_quality"
 def inputs(
     body: ImagesBody, chosen: Chosen, pictures: Mapping[str, str] | None = None
 ) -> list[dict[str, Any]]:
-    """The inputs of the jobs, together as many pictures as were asked for. Raises ImageError 400.
+    """Inputs of the jobs, which together make the number of pictures asked for. Raises ImageError 400.
 
-    `pictures`: addresses by input, for a request that brings some; its words may then be for a model that takes none.
+    `pictures`: URLs by input, for edits and variations; a model without a prompt is accepted then.
     """
     version = chosen.version
     _refuse_unfit(version, pictures is not None)
@@ -38,7 +38,10 @@ def inputs(
 
 
 def retry_identities(first: work_request.RetryIdentity) -> list[work_request.RetryIdentity]:
-    """How each job that one request can have is known again: by keys made from the caller's one, or as a whole."""
+    """Retry identity of each job that a request can have.
+
+    By keys derived from the caller's key, or else by the request as a whole.
+    """
     key = first.idempotency
     if key is None:
         return [first] * MAX_COUNT
@@ -49,11 +52,11 @@ def retry_identities(first: work_request.RetryIdentity) -> list[work_request.Ret
     ]
 
 
-def _refuse_unfit(version: Version, with_pictures: bool) -> None:
+def _refuse_unfit(version: Version, has_pictures: bool) -> None:
     refuse_without_pictures(version)
     if version.model.kind == HostedModel.Kind.VIDEO:
         raise invalid(f"{version.model.ref} makes videos, not pictures.", "model")
-    if "prompt" not in version.properties and not with_pictures:
+    if "prompt" not in version.properties and not has_pictures:
         raise invalid(f"{version.model.ref} takes no prompt.", "model")
 
 
@@ -67,28 +70,28 @@ def _size(body: ImagesBody, version: Version) -> dict[str, Any]:
 
 
 def _takes(version: Version, name: str, text: str) -> bool:
-    """Whether the model has an input of that name for such a value: these are hints, and not worth a refusal."""
+    """Whether the model has such an input and accepts the value: these are hints, not worth an error."""
     rule = version.properties.get(name, {})
     return rule.get("type") == "string" and text in rule.get("enum", [text])
 
 
 def _file(body: ImagesBody, chosen: Chosen) -> dict[str, Any]:
-    """The model's format and quality. Refuses what it cannot make, but not what it makes anyway."""
-    found: dict[str, Any] = {}
+    """The model's output format and quality. Refuses what it cannot produce, except what it produces by default."""
+    inputs_: dict[str, Any] = {}
     properties = chosen.version.properties
     formats = properties.get(FORMAT_KEY, {}).get("enum", [])
-    wanted = body.file_format or chosen.file_format
-    spelled = next((name for name in _spellings(wanted) if name in formats), None)
-    if spelled:
-        found[FORMAT_KEY] = spelled
+    file_format = body.file_format or chosen.file_format
+    accepted = next((name for name in _spellings(file_format) if name in formats), None)
+    if accepted:
+        inputs_[FORMAT_KEY] = accepted
     elif body.file_format and (formats or body.file_format != "png"):
         raise invalid(f"{chosen.version.model.ref} makes no {body.file_format} files.", "output_format")
     if body.compression is not None:
         if QUALITY_KEY in properties:
-            found[QUALITY_KEY] = body.compression
+            inputs_[QUALITY_KEY] = body.compression
         elif body.compression != 100:
             raise invalid(f"{chosen.version.model.ref} does not compress its files.", "output_compression")
-    return found
+    return inputs_
 
 
 def _spellings(name: str | None) -> tuple[str, ...]:
@@ -96,7 +99,7 @@ def _spellings(name: str | None) -> tuple[str, ...]:
 
 
 def _shares(count: int, version: Version) -> list[dict[str, Any]]:
-    """How many each job makes: as many as the model can at once, or one where it has no such input."""
+    """Number of pictures for each job: as many as the model makes at once, or one where it has no such input."""
     name = calculator.count_key(version)
     if not name:
         return [{} for _ in range(count)]

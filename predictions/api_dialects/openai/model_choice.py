@@ -1,4 +1,4 @@
-"""Which model is meant: `owner/name`, `owner/name:id`, or one of OpenAI's names that stands for one of ours."""
+"""Choosing the model of an OpenAI request: `owner/name`, `owner/name:id`, or an alias for one of OpenAI's names."""
 
 from __future__ import annotations
 
@@ -18,34 +18,34 @@ from predictions.models import HostedModel, Version
 from predictions.submit.validation import sayable
 
 ALIASES = {
-    # Any size as it is asked for; no choice of a file format, as with OpenAI's own.
+    # Any size, and no choice of file format, as with OpenAI's own.
     "dall-e-2": "stability-ai/sdxl",
     "dall-e-3": "stability-ai/sdxl",
-    # These are asked for a file format and its compression, which sdxl does not have.
+    # These take a file format and compression, which sdxl does not have.
     "gpt-image-1": "lucataco/flux-dev-lora",
     "gpt-image-1-mini": "lucataco/flux-dev-lora",
     "gpt-image-1.5": "lucataco/flux-dev-lora",
     "chatgpt-image-latest": "lucataco/flux-dev-lora",
 }
-"""What OpenAI's names stand for where the operator does not say (DARKROOM_OPENAI_ALIASES)."""
-_PICTURED = (HostedModel.Kind.IMAGE_TO_IMAGE, HostedModel.Kind.TEXT_TO_IMAGE)
-_MASKED = (HostedModel.Kind.INPAINTING, *_PICTURED)
+"""Defaults of OpenAI's names, where the operator sets none (DARKROOM_OPENAI_ALIASES)."""
+_IMAGE_KINDS = (HostedModel.Kind.IMAGE_TO_IMAGE, HostedModel.Kind.TEXT_TO_IMAGE)
+_MASK_KINDS = (HostedModel.Kind.INPAINTING, *_IMAGE_KINDS)
 DEFAULT = "default"
-"""The alias for a request that names no model."""
+"""The alias for a request without a model."""
 
 
 @dataclass(frozen=True)
 class Chosen:
-    """A version, and what the name it was asked by implies."""
+    """A version, and the defaults implied by the name that it was requested by."""
 
     version: Version
     form: Form = "url"
     file_format: str | None = None
-    """Which files a caller expects who knows the model by OpenAI's name."""
+    """The file format that a caller expects who uses OpenAI's name of the model."""
 
 
 def choose(name: str) -> Chosen:
-    """The model that a request means; empty for the default. Raises ImageError 404."""
+    """The model of a request; an empty name is the default. Raises ImageError 404."""
     target = _alias(name or DEFAULT)
     version = lookup.find_version(target or name)
     if version is None:
@@ -58,45 +58,45 @@ def choose(name: str) -> Chosen:
 
 
 def choose_for(name: str, *, mask: bool, prompt: bool) -> Chosen:
-    """The model that a request with a picture means. Raises ImageError 404, or 400 for one that takes none.
+    """The model of a request with an image. Raises ImageError 404, or 400 for a model that takes none.
 
-    An alias stands for the first served model that takes what is sent: a picture, with `mask` one beside it, and with
-    `prompt` words.
+    An alias stands for the first served model that accepts what was sent: an image, with `mask` a mask beside it,
+    with `prompt` a prompt.
     """
-    own: dict[str, str] = settings.OPENAI_ALIASES
-    if (name or DEFAULT) in own or name not in {*ALIASES, DEFAULT, ""}:
+    aliases: dict[str, str] = settings.OPENAI_ALIASES
+    if (name or DEFAULT) in aliases or name not in {*ALIASES, DEFAULT, ""}:
         chosen = choose(name)
         _refuse_unfit(chosen.version, mask)
         return chosen
-    taking = availability.refs_taking_pictures()
-    kinds = _MASKED if mask else _PICTURED
+    with_image_input = availability.refs_taking_pictures()
+    kinds = _MASK_KINDS if mask else _IMAGE_KINDS
     for model in HostedModel.objects.filter(enabled=True, kind__in=kinds):
-        version = lookup.find_version(model.ref) if model.ref in taking else None
+        version = lookup.find_version(model.ref) if model.ref in with_image_input else None
         if version is not None and _fits(version, mask, prompt):
             return _by_alias(name, version)
-    what = "a picture with a mask" if mask else "a picture"
-    raise model_not_found(f"No model of this server works from {what} at present.")
+    sent = "a picture with a mask" if mask else "a picture"
+    raise model_not_found(f"No model of this server works from {sent} at present.")
 
 
 def _by_alias(name: str, version: Version) -> Chosen:
-    data = name.startswith(("gpt-image", "chatgpt-image"))
-    return Chosen(version, "b64_json" if data else "url", "png")
+    inlined = name.startswith(("gpt-image", "chatgpt-image"))
+    return Chosen(version, "b64_json" if inlined else "url", "png")
 
 
 def _fits(version: Version, mask: bool, prompt: bool) -> bool:
-    """Whether it takes the pictures, and needs nothing that this dialect cannot say."""
-    properties, needed = version.properties, {*version.input_schema.get("required", [])}
-    known = {"image", "prompt"} | ({"mask"} if mask else set())
+    """Whether it accepts the images, and requires no input that this dialect cannot express."""
+    properties, required = version.properties, {*version.input_schema.get("required", [])}
+    supplied = {"image", "prompt"} | ({"mask"} if mask else set())
     return (
         _takes(properties, "image")
         and (not mask or _takes(properties, "mask"))
         and (not prompt or "prompt" in properties)
-        and needed <= known
+        and required <= supplied
     )
 
 
 def _takes(properties: dict[str, dict[str, Any]], name: str) -> bool:
-    """Whether there is an input of that name for one file."""
+    """Whether it has an input of that name for one file."""
     return properties.get(name, {}).get("format") == "uri"
 
 
@@ -115,13 +115,13 @@ def _refuse_unfit(version: Version, mask: bool) -> None:
 
 
 def list_models(request: TokenRequest) -> HttpResponse:
-    """GET /models: the whole catalogue, in the order of its shop window."""
+    """GET /models: the whole catalogue, in the operator's order."""
     rows = HostedModel.objects.filter(enabled=True, versions__enabled=True).distinct()
     return answer({"object": "list", "data": [_model_json(row, row.ref) for row in rows]})
 
 
 def get_model(request: TokenRequest, model_id: str) -> HttpResponse:
-    """GET /models/{id}: an `owner/name`, slash and all, or an alias, which is shown under its own name."""
+    """GET /models/{id}: an `owner/name`, including the slash, or an alias, which keeps its own name."""
     version = lookup.find_version(_alias(model_id) or model_id)
     if version is None:
         raise model_not_found(f"The model '{sayable(model_id)}' does not exist.")
@@ -134,10 +134,13 @@ def _model_json(model: HostedModel, shown_id: str) -> dict[str, object]:
 
 
 def _alias(name: str) -> str | None:
-    """What a name stands for; None where it is no alias. Ours, unlike an operator's, give way to what is served."""
-    own: dict[str, str] = settings.OPENAI_ALIASES
-    if name in own:
-        return own[name]
+    """The model that an alias stands for; None for other names.
+
+    Built-in aliases, unlike the operator's, fall back to a served model.
+    """
+    aliases: dict[str, str] = settings.OPENAI_ALIASES
+    if name in aliases:
+        return aliases[name]
     if name == DEFAULT:
         return _alias("dall-e-2")
     target = ALIASES.get(name)

@@ -1,4 +1,4 @@
-"""What this dialect answers, as an OpenAPI 3.1 document."""
+"""OpenAPI 3.1 document of the OpenAI dialect."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _NAMES = {
     504: ("TimedOut", "Not ready in time. The job was canceled; nothing was charged.", {}),
 }
 _SIDE = "(1[6-9]|[2-9][0-9]|[1-9][0-9]{2}|[1-7][0-9]{3}|80[0-9]{2}|81[0-8][0-9]|819[0-2])"
-"""16 to 8192 pixels."""
+"""Pattern for 16 to 8192 pixels."""
 _PROMPT: Json = {
     "type": "string",
     "minLength": 1,
@@ -47,7 +47,7 @@ _READ = (400, 401, 403, 429, 500, 503)
 
 
 def build(origin: str) -> Json:
-    """The document, for callers that see us under this origin."""
+    """The document for callers that reach this server under that origin."""
     bearer = {"type": "http", "scheme": "bearer", "description": "An API token made at /account/tokens/."}
     return document(
         {"title": "Darkroom: images dialect", "description": _ABOUT},
@@ -114,11 +114,11 @@ def _paths() -> Json:
 
 def _create(operation_id: str, summary: str, bodies_by_media: dict[str, str]) -> Json:
     key = {"type": "string", "pattern": "^[!-~]([ -~]{0,253}[!-~])?$"}
-    made = in_json("The pictures; events where `stream` was sent.", ref("Images"), {
+    created = in_json("The pictures; events where `stream` was sent.", ref("Images"), {
         "X-Darkroom-Predictions": {"description": "Ids of the jobs, for the library.", "schema": STRING},
         "Idempotent-Replayed": {"description": "`true`: made before.", "schema": STRING},
     })  # fmt: skip
-    made["content"]["text/event-stream"] = {"schema": ref("Event")}
+    created["content"]["text/event-stream"] = {"schema": ref("Event")}
     return {
         "operationId": operation_id,
         "summary": summary,
@@ -129,7 +129,7 @@ def _create(operation_id: str, summary: str, bodies_by_media: dict[str, str]) ->
             "required": True,
             "content": {media: {"schema": ref(name)} for media, name in bodies_by_media.items()},
         },
-        "responses": {"200": made, **_errors(404, 413, 504)},
+        "responses": {"200": created, **_errors(404, 413, 504)},
     }
 
 
@@ -162,8 +162,8 @@ def _schemas() -> Json:
 
 
 def _requests() -> Json:
-    form = _wishes()
-    wishes = {name: or_null(rule) for name, rule in form.items()}
+    form = _options()
+    options = {name: or_null(rule) for name, rule in form.items()}
     variation = {name: form[name] for name in ("model", "n", "response_format", "size", "user")}
     prompt, closed = {"prompt": _PROMPT}, {"additionalProperties": False}
     file: Json = {"type": "string", "format": "binary"}
@@ -176,9 +176,9 @@ def _requests() -> Json:
         "description": "An http(s) address, a data URI, or a file that was uploaded before.",
     }
     return {
-        "Generation": object_schema({**prompt, **wishes}, list(wishes), **closed),
+        "Generation": object_schema({**prompt, **options}, list(options), **closed),
         "Edit": object_schema(
-            {**prompt, "image": where, "mask": where, **wishes}, ["mask", *wishes], **closed
+            {**prompt, "image": where, "mask": where, **options}, ["mask", *options], **closed
         ),
         "EditForm": object_schema(
             {"image": described("Also `image[]`.", file), "image[]": file, "mask": file, **prompt, **form},
@@ -189,8 +189,8 @@ def _requests() -> Json:
     }
 
 
-def _wishes() -> Json:
-    """What may be said of the pictures, beside the words."""
+def _options() -> Json:
+    """The options of the pictures, besides the prompt."""
     text: Json = {"type": "string", "maxLength": request_body.MAX_TEXT}
     return {
         "model": described("`owner/name`, `owner/name:id` or one of OpenAI's names.", text),

@@ -1,6 +1,6 @@
-"""Pictures as server-sent events: looks at them while they are made, and each of them once it is there.
+"""Streaming images response: server-sent events with previews of running jobs and each finished picture.
 
-A client that leaves ends the stream only: the paid work goes on, and its pictures will be in the library.
+A disconnecting client ends only the stream: the paid work goes on, and its pictures will be in the library.
 """
 
 from __future__ import annotations
@@ -27,8 +27,9 @@ from predictions.waiting.held_response import in_thread
 log = structlog.get_logger(__name__)
 
 KEEP_ALIVE_S = 12.0
+"""Seconds without an event after which a comment is sent."""
 FIRST = 0.35
-"""A look is due when this share of its part of the work is done."""
+"""Share of its part of the work after which a preview is due."""
 _FORMATS: dict[str, image_conversion.Format] = {"png": "png", "jpg": "jpeg", "jpeg": "jpeg", "webp": "webp"}
 _NO_USAGE = {
     "input_tokens": 0,
@@ -36,18 +37,18 @@ _NO_USAGE = {
     "output_tokens": 0,
     "total_tokens": 0,
 }
-"""Clients demand the key. Work is paid for by picture or run here, and nothing is counted in tokens."""
+"""Clients require the key. Work here is not counted in tokens."""
 
 Kind = Literal["image_generation", "image_edit"]
 
 
 @dataclass(frozen=True)
 class Live:
-    """How the jobs of one request are shown while they run. Pixels; a size of 0 x 0 is not known beforehand."""
+    """How the jobs of one request are streamed. Sizes in pixels; 0 x 0 where unknown beforehand."""
 
     kind: Kind
     partials: int
-    """Looks at each picture, at most."""
+    """Previews of each picture at most."""
     count: int
     """Pictures that each job makes."""
     width: int
@@ -58,7 +59,7 @@ class Live:
 
 
 def live(kind: Kind, body: ImagesBody, version: Version, given: dict[str, Any]) -> Live:
-    """What a request says of its pictures; `given` is the input of its first job."""
+    """Stream options of a request; `given` is the input of its first job."""
     size = output_size.expected_size(given, version.properties)
     default = version.properties.get("output_format", {}).get("default", "png")
     return Live(
@@ -74,7 +75,7 @@ def live(kind: Kind, body: ImagesBody, version: Version, given: dict[str, Any]) 
 
 
 def streamed(wish: image_results.ImagesRequest, look: Live) -> StreamingHttpResponse:
-    """The answer; it lasts until all jobs of the request have ended."""
+    """The response; it lasts until all jobs of the request have ended."""
     response = StreamingHttpResponse(_events(wish, look), content_type="text/event-stream")
     response["Cache-Control"] = "no-store"
     response["X-Accel-Buffering"] = "no"
@@ -82,84 +83,86 @@ def streamed(wish: image_results.ImagesRequest, look: Live) -> StreamingHttpResp
     return response
 
 
-async def _events(wish: image_results.ImagesRequest, look: Live) -> AsyncIterator[bytes]:
+async def _events(held: image_results.ImagesRequest, look: Live) -> AsyncIterator[bytes]:
     try:
-        async for event in _told(wish, look):
+        async for event in _all_events(held, look):
             yield event
     except waiters.Barred:
-        yield _error(image_errors.still_under_way(wish.public_ids))
+        yield _error(image_errors.still_under_way(held.public_ids))
 
 
-async def _told(wish: image_results.ImagesRequest, look: Live) -> AsyncIterator[bytes]:
+async def _all_events(held: image_results.ImagesRequest, look: Live) -> AsyncIterator[bytes]:
     sent = 0
-    for public_id in wish.public_ids:
-        async for event in _until_ended(public_id, look, wish.token):
+    for public_id in held.public_ids:
+        async for event in _until_ended(public_id, look, held.token):
             yield event
-        found = await in_thread(_outputs, public_id)
-        if found is None:
-            # No more may be held, because the process is about to end: the work goes on without this reader.
-            yield _error(image_errors.still_under_way(wish.public_ids))
+        outputs = await in_thread(_outputs, public_id)
+        if outputs is None:
+            # No more requests may be held, because the process is about to stop: the work goes on.
+            yield _error(image_errors.still_under_way(held.public_ids))
             return
-        for output in found if wish.most is None else found[: wish.most - sent]:
+        for output in outputs if held.most is None else outputs[: held.most - sent]:
             sent += 1
             yield await in_thread(_completed, output, look)
     if not sent:
-        yield _error(await in_thread(image_results.why_none, wish))
+        yield _error(await in_thread(image_results.why_none, held))
 
 
 async def _until_ended(public_id: str, look: Live, token: int | None) -> AsyncIterator[bytes]:
-    """Looks at one job's pictures, and signs of life, until it has ended or nobody may wait."""
-    present = await in_thread(queries.find, public_id)
-    told, number = 0, 0
-    while present is not None and not present.is_ended:
-        due = _due(present, look, told)
-        if due > told:
-            preview = await in_thread(_newest, present.pk, number)
+    """Previews of one job's pictures, and keep-alive comments, until it has ended or waiting is no longer possible."""
+    prediction = await in_thread(queries.find, public_id)
+    sent, number = 0, 0
+    while prediction is not None and not prediction.is_ended:
+        due = _due(prediction, look, sent)
+        if due > sent:
+            preview = await in_thread(_newest, prediction.pk, number)
             event = await _partial(preview, look, due) if preview is not None else b""
             if preview is not None and event:
-                told, number = due, preview.number
+                sent, number = due, preview.number
                 yield event
         if not waiters.has_room():
             return
-        present = await waiters.changed(public_id, present.revision, KEEP_ALIVE_S, token)
-        if present is None:
+        prediction = await waiters.changed(public_id, prediction.revision, KEEP_ALIVE_S, token)
+        if prediction is None:
             yield b": hb\n\n"
-            present = await in_thread(queries.find, public_id)
+            prediction = await in_thread(queries.find, public_id)
 
 
-def _due(prediction: Prediction, look: Live, told: int) -> int:
-    """How many looks a client should have been shown by now."""
-    every = look.partials * look.count
+def _due(prediction: Prediction, look: Live, sent: int) -> int:
+    """How many previews should have been sent by now."""
+    total = look.partials * look.count
     if prediction.progress is None:
-        return min(every, told + 1)
-    return min(every, int(prediction.progress * every + 1 - FIRST))
+        return min(total, sent + 1)
+    return min(total, int(prediction.progress * total + 1 - FIRST))
 
 
 def _newest(prediction_id: int, number: int) -> Preview | None:
-    """The newest look, unless it is the one that is known by this number."""
+    """The newest preview, unless its number is the given one."""
     return Preview.objects.filter(prediction_id=prediction_id).exclude(number=number).first()
 
 
 async def _partial(preview: Preview, look: Live, due: int) -> bytes:
-    """One look as large as the picture will be; empty where it cannot be had right now."""
+    """One preview scaled to the final size; empty where it is unavailable right now."""
     try:
-        made = await image_conversion.enlarge(bytes(preview.data), look.width, look.height, look.file_format)
+        enlarged = await image_conversion.enlarge(
+            bytes(preview.data), look.width, look.height, look.file_format
+        )
     except image_conversion.TooBusy:
         return b""
     except image_conversion.Unusable as error:
         log.info("preview_unusable", prediction=preview.prediction_id, reason=str(error))
         return b""
     fields = {
-        "b64_json": made.data,
+        "b64_json": enlarged.data,
         "partial_image_index": (due - 1) % look.partials,
-        "size": f"{made.width}x{made.height}",
+        "size": f"{enlarged.width}x{enlarged.height}",
         "output_format": look.file_format,
     }
     return _event(f"{look.kind}.partial_image", look, fields)
 
 
 def _outputs(public_id: str) -> list[Output] | None:
-    """The pictures of an ended job; None where it has not ended."""
+    """Outputs of an ended job; None where it has not ended."""
     prediction = Prediction.objects.get(public_id=public_id)
     if not prediction.is_ended:
         return None
@@ -178,8 +181,8 @@ def _completed(output: Output, look: Live) -> bytes:
 
 
 def _event(name: str, look: Live, fields: dict[str, Any]) -> bytes:
-    beside = {"created_at": int(time.time()), "quality": look.quality, "background": look.background}
-    return f"event: {name}\ndata: {json.dumps({'type': name, **beside, **fields})}\n\n".encode()
+    common = {"created_at": int(time.time()), "quality": look.quality, "background": look.background}
+    return f"event: {name}\ndata: {json.dumps({'type': name, **common, **fields})}\n\n".encode()
 
 
 def _error(error: image_errors.ImageError) -> bytes:

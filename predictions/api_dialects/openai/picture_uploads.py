@@ -1,4 +1,4 @@
-"""The pictures of a request, looked at before anything is accepted, and kept as the caller's uploads.
+"""Input images of an edit: decoded before anything is accepted, and kept as uploads of the caller.
 
 OpenAI's mask is transparent where something new is wanted; the models here take one that is white there.
 """
@@ -25,15 +25,15 @@ STAND_IN = (
     "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAA"
     "AAAA6fptVAAAACklEQVR42mP4DwABAQEAHLCMmQAAAABJRU5ErkJggg=="
 )
-"""In place of a picture that is not kept yet, for checking everything else: one white pixel."""
+"""One white pixel, in place of an image that is not stored yet, so that everything else can be checked."""
 
 
 @dataclass(frozen=True)
 class Ready:
-    """A picture that can be handed to a model: a file of ours to be kept, or an address as it was given."""
+    """An image that can be given to a model: a local file to be stored, or a URL."""
 
     name: str
-    """Of the model's input."""
+    """Name of the model's input."""
     content_type: str = ""
     path: Path | None = None
     url: str = ""
@@ -41,16 +41,16 @@ class Ready:
 
 @contextlib.contextmanager
 def prepared(request: TokenRequest, body: EditBody, *, with_mask: bool) -> Iterator[list[Ready]]:
-    """`image`, and `mask` where there is one or where `with_mask` demands it. Raises ImageError.
+    """`image`, and `mask` where one was sent or `with_mask` requires it. Raises ImageError.
 
-    Every file was decoded whole. The files lie in a folder that is gone when this is left.
+    Every file has been decoded completely. The files are in a folder that is removed on leaving.
     """
     with image_conversion.folder() as name:
         folder = Path(name)
-        yield _look(request, body, folder, with_mask)
+        yield _prepare(request, body, folder, with_mask)
 
 
-def _look(request: TokenRequest, body: EditBody, folder: Path, with_mask: bool) -> list[Ready]:
+def _prepare(request: TokenRequest, body: EditBody, folder: Path, with_mask: bool) -> list[Ready]:
     picture, mask = body.pictures[0], body.mask
     image_path, mask_path = _written(request, picture, folder / "image"), None
     if mask is not None:
@@ -59,16 +59,23 @@ def _look(request: TokenRequest, body: EditBody, folder: Path, with_mask: bool) 
             raise invalid(
                 "mask must be sent as a file, a data URI or a file_id, so that it can be converted.", "mask"
             )
-    fields = [(one.field, path) for one, path in ((picture, image_path), (mask, mask_path)) if one and path]
-    looks = _checked(fields)
-    image = looks[0] if image_path is not None else None
-    ready = [_as_input(request, picture, image, image_path)]
+    fields = [
+        (picture_.field, path)
+        for picture_, path in ((picture, image_path), (mask, mask_path))
+        if picture_ and path
+    ]
+    checked = _checked(fields)
+    checked_image = checked[0] if image_path is not None else None
+    ready = [_as_input(request, picture, checked_image, image_path)]
     if mask_path is not None:
-        if image is not None and (looks[-1].width, looks[-1].height) != (image.width, image.height):
+        if checked_image is not None and (checked[-1].width, checked[-1].height) != (
+            checked_image.width,
+            checked_image.height,
+        ):
             raise invalid("mask must have the same width and height as image.", "mask")
         ready.append(_converted("mask", mask_path, folder / "white"))
     elif with_mask:
-        if image is None or image_path is None or not image.clear:
+        if checked_image is None or image_path is None or not checked_image.clear:
             raise invalid(
                 "mask is missing: send one that is transparent where something new is wanted, or an image that is.",
                 "mask",
@@ -78,13 +85,13 @@ def _look(request: TokenRequest, body: EditBody, folder: Path, with_mask: bool) 
 
 
 def _as_input(
-    request: TokenRequest, picture: Picture, look: image_conversion.Checked | None, path: Path | None
+    request: TokenRequest, picture: Picture, checked: image_conversion.Checked | None, path: Path | None
 ) -> Ready:
-    if look is None or path is None:
+    if checked is None or path is None:
         return Ready("image", url=picture.url)
     if picture.upload:
         return Ready("image", url=_address(request, picture.upload))
-    return Ready("image", look.content_type, path)
+    return Ready("image", checked.content_type, path)
 
 
 def _address(request: TokenRequest, public_id: str) -> str:
@@ -92,7 +99,7 @@ def _address(request: TokenRequest, public_id: str) -> str:
 
 
 def _written(request: TokenRequest, picture: Picture, path: Path) -> Path | None:
-    """The picture's bytes at `path`; None for one at an address, which is fetched when its turn has come."""
+    """Write the image's bytes to `path`; None for one at a URL, which is fetched when the prediction starts."""
     if picture.url:
         return None
     chunks = picture.chunks()
@@ -143,34 +150,34 @@ def _unusable(field: str, fault: image_conversion.Unusable) -> ImageError:
 
 
 def keep(request: TokenRequest, ready: list[Ready]) -> tuple[dict[str, str], list[Upload]]:
-    """The inputs that name the pictures, and the uploads made for them.
+    """Store the images as uploads: inputs that name them, and the uploads.
 
-    Raises refusals.ServerFull, refusals.StorageFull, ImageError, or what the storage raises, keeping nothing.
+    On refusals.ServerFull, refusals.StorageFull, ImageError, or an error of the storage, nothing is kept.
     """
-    token, inputs, made = request.api_token, {}, []
+    token, inputs, kept = request.api_token, {}, []
     try:
-        for one in ready:
-            if one.path is None:
-                inputs[one.name] = one.url
+        for image in ready:
+            if image.path is None:
+                inputs[image.name] = image.url
                 continue
-            sent = uploads.Sent(f"{one.name}.{EXTENSIONS[one.content_type]}", one.content_type, {})
-            with one.path.open("rb") as file:
+            file_meta = uploads.Sent(f"{image.name}.{EXTENSIONS[image.content_type]}", image.content_type, {})
+            with image.path.open("rb") as file:
                 chunks = iter(lambda: file.read(media.CHUNK), b"")
-                made.append(uploads.keep(token.user, token.account, sent, chunks))
-            inputs[one.name] = _address(request, made[-1].public_id)
+                kept.append(uploads.keep(token.user, token.account, file_meta, chunks))
+            inputs[image.name] = _address(request, kept[-1].public_id)
     except BaseException as error:
-        forget(made)
+        forget(kept)
         if isinstance(error, media.DiskFull):
             raise ServerFull from None
         if isinstance(error, uploads.NotTaken):
             refusal = generation_failed(str(error), "moderation_blocked")
-            refusal.param = one.name
+            refusal.param = image.name
             raise refusal from None
         raise
-    return inputs, made
+    return inputs, kept
 
 
 def forget(made: list[Upload]) -> None:
-    """Remove what was kept for a request that was refused after all."""
+    """Delete the uploads of a request that was refused after all."""
     for upload in made:
         uploads.delete(upload)

@@ -1,4 +1,4 @@
-"""The body of an images request, checked by hand: every fault names its field."""
+"""Body of an images request, validated by hand so that every fault names its field."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ MAX_TEXT = 256
 MAX_PARTIALS = 3
 FORMS: tuple[Form, ...] = ("url", "b64_json")
 HINTS = ("quality", "style", "background", "moderation", "user", "safety_identifier", "complexity")
-"""Taken from everybody, used where a model has an input of that name."""
+"""Accepted always, used where a model has an input of that name."""
 UNSUPPORTED = ("frame_count", "frame_duration_ms", "svg")
-"""Known to OpenAI's clients; what they ask for cannot be made here, and leaving it out would be a lie."""
+"""Known to OpenAI's clients but impossible here; ignoring them silently would mislead."""
 SHARED = {
     "model", "n", "size", "response_format", "output_format", "output_compression", "stream",
     "partial_images", *HINTS, *UNSUPPORTED,
@@ -33,7 +33,7 @@ _KNOWN = SHARED | {"prompt"}
 
 @dataclass(frozen=True)
 class ImagesBody:
-    """What was asked for, in OpenAI's words; None and empty where the caller left it open."""
+    """The parsed request in OpenAI's terms; None or empty where left out."""
 
     prompt: str
     model: str = ""
@@ -45,29 +45,29 @@ class ImagesBody:
     hints: dict[str, str] = field(default_factory=dict)
     stream: bool = False
     partials: int = 0
-    """Looks at the unfinished picture, where the answer is a stream."""
+    """Previews of each unfinished picture, in a streamed response."""
 
 
 def parse(request: HttpRequest) -> ImagesBody:
-    """The body of POST /images/generations. Raises MalformedBody or ImageError 400."""
+    """Parse the body of POST /images/generations. Raises MalformedBody or ImageError 400."""
     body = parse_json(request)
     if not isinstance(body, dict):
         raise invalid(f"The body must be an object, not {type_name(body)}.")
-    given = known(body, _KNOWN)
-    return ImagesBody(prompt=prompt_of(given), **shared(given))
+    fields = known(body, _KNOWN)
+    return ImagesBody(prompt=prompt_of(fields), **shared(fields))
 
 
 def known(body: dict[str, Any], names: Set[str]) -> dict[str, Any]:
-    """What of a body is given, nulls left out. Raises ImageError 400 for a name that is not among `names`."""
+    """The non-null fields of a body. Raises ImageError 400 for a name that is not among `names`."""
     for name in body:
         if name not in names:
-            shown = sayable(name)
-            raise invalid(f"Unknown parameter: '{shown}'.", shown)
+            display_name = sayable(name)
+            raise invalid(f"Unknown parameter: '{display_name}'.", display_name)
     return {name: value for name, value in body.items() if value is not None}
 
 
 def shared(given: dict[str, Any]) -> dict[str, Any]:
-    """The fields of `ImagesBody` that all requests for pictures have, by their names there. Raises ImageError 400."""
+    """The fields of `ImagesBody` that all images requests have, by their names there. Raises ImageError 400."""
     for name in UNSUPPORTED:
         if name in given:
             raise _unsupported(name, f"{name} is not supported by any model of this server.")
@@ -93,7 +93,7 @@ def shared(given: dict[str, Any]) -> dict[str, Any]:
 
 
 def prompt_of(given: dict[str, Any]) -> str:
-    """The words, which every model needs. Raises ImageError 400."""
+    """The prompt, which is required. Raises ImageError 400."""
     if "prompt" not in given:
         raise invalid("Missing required parameter: 'prompt'.", "prompt")
     prompt = text(given, "prompt", MAX_PROMPT)
@@ -157,7 +157,7 @@ def _integer(given: dict[str, Any], name: str, least: int, most: int) -> int | N
 
 
 def mistyped(name: str, expected: str, given: str) -> ImageError:
-    """400: a field of another type than its own."""
+    """400: a field of the wrong type."""
     return invalid(f"Invalid type for '{name}': expected {expected}, got {given}.", name)
 
 

@@ -1,4 +1,4 @@
-"""OpenAI's images API, mounted at `/openai/v1`. No trailing slashes, and never a redirect to add one."""
+"""URLs of the OpenAI images API, mounted at `/openai/v1`. No trailing slashes, and never a redirect to add one."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ unknown = endpoint.unknown()
 
 
 def patterns() -> list[URLPattern]:
-    """The addresses of the mount."""
+    """URL patterns of the mount."""
     return [
         path("models", endpoint.endpoint(GET=model_choice.list_models)),
         path("models/<path:model_id>", endpoint.endpoint(GET=model_choice.get_model)),

@@ -1,4 +1,4 @@
-"""Pictures in OpenAI's form, from words or from other pictures. An answer is held until they are ready, or streamed."""
+"""Views of the OpenAI images API: generations, edits, variations. Responses are held until done, or streamed."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from predictions.models import Prediction
 from predictions.submit import acceptance, checks, idempotency, refusals, replays, work_request
 
 MOUNT = "/v1"
-"""Where the jobs' own addresses are, which this dialect does not have."""
+"""Mount of the jobs' own URLs, which this dialect does not have."""
 
 
 def generate(request: TokenRequest) -> HttpResponseBase:
@@ -32,17 +32,19 @@ def generate(request: TokenRequest) -> HttpResponseBase:
     image_results.refuse_where_full()
     body = request_body.parse(request)
     chosen = model_choice.choose(body.model)
-    again = input_mapping.retry_identities(again_of(request))
+    identities = input_mapping.retry_identities(again_of(request))
     inputs = input_mapping.inputs(body, chosen)
-    predictions = idempotency.earlier_predictions(again, request.api_token.account, request.api_token.user)
+    predictions = idempotency.earlier_predictions(
+        identities, request.api_token.account, request.api_token.user
+    )
     if not predictions:
-        predictions = acceptance.accept_all(_requests(request, chosen, inputs, again))
+        predictions = acceptance.accept_all(_requests(request, chosen, inputs, identities))
     live = picture_stream.live("image_generation", body, chosen.version, inputs[0])
-    return _answer(request, body, chosen, predictions, live, again[0])
+    return _answer(request, body, chosen, predictions, live, identities[0])
 
 
 def edit(request: TokenRequest) -> HttpResponseBase:
-    """POST /images/edits: pictures from a picture and words, with a mask where only part of it is to change."""
+    """POST /images/edits: from an image and a prompt, with a mask where only part of it is to change."""
     image_results.refuse_where_full()
     body = edit_body.parse(request)
     chosen = model_choice.choose_for(body.words.model, mask=body.mask is not None, prompt=True)
@@ -50,7 +52,7 @@ def edit(request: TokenRequest) -> HttpResponseBase:
 
 
 def vary(request: TokenRequest) -> HttpResponseBase:
-    """POST /images/variations: pictures from a picture alone."""
+    """POST /images/variations: from an image alone."""
     image_results.refuse_where_full()
     body = edit_body.parse_variation(request)
     return _from_pictures(request, body, model_choice.choose_for(body.words.model, mask=False, prompt=False))
@@ -62,25 +64,28 @@ def _from_pictures(
     if len(body.pictures) > 1:
         raise invalid(f"{chosen.version.model.ref} takes one picture, not {len(body.pictures)}.", "image")
     with_mask = "mask" in chosen.version.input_schema.get("required", [])
-    standing = {
+    stand_ins = {
         "image": picture_uploads.STAND_IN,
         **({"mask": picture_uploads.STAND_IN} if body.mask or with_mask else {}),
     }
-    inputs = input_mapping.inputs(body.words, chosen, standing)
-    again = input_mapping.retry_identities(again_of(request, lambda: body.digest(request.path)))
-    predictions = idempotency.earlier_predictions(again, request.api_token.account, request.api_token.user)
+    inputs = input_mapping.inputs(body.words, chosen, stand_ins)
+    identities = input_mapping.retry_identities(again_of(request, lambda: body.digest(request.path)))
+    predictions = idempotency.earlier_predictions(
+        identities, request.api_token.account, request.api_token.user
+    )
     if not predictions:
         with picture_uploads.prepared(request, body, with_mask=with_mask) as ready:
-            _refuse_unaffordable(_requests(request, chosen, inputs, again))
-            predictions = _accept(request, body, chosen, again, ready)
+            _refuse_unaffordable(_requests(request, chosen, inputs, identities))
+            predictions = _accept(request, body, chosen, identities, ready)
     live = picture_stream.live("image_edit", body.words, chosen.version, inputs[0])
-    return _answer(request, body.words, chosen, predictions, live, again[0])
+    return _answer(request, body.words, chosen, predictions, live, identities[0])
 
 
 def _refuse_unaffordable(requests: list[work_request.Request]) -> None:
-    """Everything that can be refused, while no picture is kept yet. Raises refusals.Refused."""
+    """Run all checks before any image is stored. Raises refusals.Refused."""
     needed = sum(checks.check(request).ceiling for request in requests)
-    # With the allowance that it is owed, as whoever sends words alone is found to have when they are held for.
+    # Counts an allowance that is due but not yet granted, as it is when credits are held for a prompt
+    # alone.
     if not allowances.covers(requests[0].account, needed):
         raise refusals.InsufficientCredit
 
@@ -89,16 +94,16 @@ def _accept(
     request: TokenRequest,
     body: edit_body.EditBody,
     chosen: model_choice.Chosen,
-    again: list[work_request.RetryIdentity],
+    identities: list[work_request.RetryIdentity],
     ready: list[picture_uploads.Ready],
 ) -> list[Prediction]:
-    """Keep the pictures, then accept the jobs that name them; both or neither. Raises refusals.Refused."""
-    named, made = picture_uploads.keep(request, ready)
+    """Store the images, then accept the jobs that name them: both or neither. Raises refusals.Refused."""
+    picture_inputs, kept = picture_uploads.keep(request, ready)
     try:
-        inputs = input_mapping.inputs(body.words, chosen, named)
-        return acceptance.accept_all(_requests(request, chosen, inputs, again))
+        inputs = input_mapping.inputs(body.words, chosen, picture_inputs)
+        return acceptance.accept_all(_requests(request, chosen, inputs, identities))
     except Exception:
-        picture_uploads.forget(made)
+        picture_uploads.forget(kept)
         raise
 
 
@@ -108,12 +113,12 @@ def _answer(
     chosen: model_choice.Chosen,
     predictions: list[Prediction],
     live: picture_stream.Live,
-    again: work_request.RetryIdentity,
+    identity: work_request.RetryIdentity,
 ) -> HttpResponseBase:
     form = body.form or chosen.form
-    wish = image_results.images_request(request, predictions, form=form, most=body.count)
-    response = picture_stream.streamed(wish, live) if body.stream else image_results.held_images(wish)
-    replays.watch(response, again.repeatable)
+    held = image_results.images_request(request, predictions, form=form, most=body.count)
+    response = picture_stream.streamed(held, live) if body.stream else image_results.held_images(held)
+    replays.watch(response, identity.repeatable)
     return response
 
 
@@ -121,7 +126,7 @@ def _requests(
     request: TokenRequest,
     chosen: model_choice.Chosen,
     inputs: list[dict[str, Any]],
-    agains: list[work_request.RetryIdentity],
+    identities: list[work_request.RetryIdentity],
 ) -> list[work_request.Request]:
     token = request.api_token
     return [
@@ -130,10 +135,10 @@ def _requests(
             user=token.user,
             token=token,
             version=chosen.version,
-            input=given,
+            input=input_,
             origin=origin_of(request),
             mount=MOUNT,
-            again=again,
+            again=identity,
         )
-        for given, again in zip(inputs, agains, strict=False)
+        for input_, identity in zip(inputs, identities, strict=False)
     ]

@@ -1,4 +1,4 @@
-"""Absolute addresses: every one carries the origin and the mount that the request came through."""
+"""Absolute URLs in responses, with the origin and the mount that the request came through."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from predictions.models import Prediction
 
 @dataclass(frozen=True)
 class Addresses:
-    """Builds addresses under one origin (`https://host`) and one mount (`/v1`)."""
+    """Builds URLs under one origin (`https://host`) and one mount (`/v1`)."""
 
     origin: str
     mount: str
 
     def of(self, path: str) -> str:
-        """An address under the mount."""
+        """A URL under the mount."""
         return f"{self.origin}{self.mount}{path}"
 
     def own(self, path: str) -> str:
-        """An address of this server outside the mounts."""
+        """A URL of this server outside the mounts."""
         return f"{self.origin}{path}"
 
     def prediction(self, prediction: Prediction) -> dict[str, str]:
@@ -38,6 +38,6 @@ class Addresses:
 
 
 def addresses_of(request: HttpRequest) -> Addresses:
-    """The addresses for an answer to this request."""
+    """The URL builder for the response to this request."""
     mount = "/replicate/v1" if request.path.startswith("/replicate/") else "/v1"
     return Addresses(origin_of(request), mount)

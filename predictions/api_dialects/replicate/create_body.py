@@ -1,4 +1,4 @@
-"""The body of a create, its own shape checked before anything is done with it."""
+"""Body of a create request, validated in shape before anything else is done with it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _KNOWN = {"version", "input", "webhook", "webhook_events_filter", "webhook_compl
 
 @dataclass(frozen=True)
 class CreateBody:
-    """The body of a create. `version` is None at the models path; `webhook` is empty where none is wanted."""
+    """The parsed body. `version` is None at the models path; `webhook` is empty where there is none."""
 
     version: str | None
     input: dict[str, Any]
@@ -29,67 +29,67 @@ class CreateBody:
 
 
 def parse_create(request: HttpRequest, *, with_version: bool) -> CreateBody:
-    """The body of a create, its own shape checked. Raises MalformedBody or Problem 422."""
+    """Parse and validate the body of a create. Raises MalformedBody or Problem 422."""
     body = parse_json(request)
     if not isinstance(body, dict):
         raise error_responses.faults([_type_fault("", "object", body)])
-    found = list(_body_faults(body, with_version))
-    if found:
-        raise error_responses.faults(found)
+    faults_ = list(_body_faults(body, with_version))
+    if faults_:
+        raise error_responses.faults(faults_)
     if body.get("webhook") is None and body.get("webhook_completed") is not None:
-        # The older spelling of the same wish: only the end.
+        # The older spelling of a webhook for `completed` only.
         return CreateBody(body.get("version"), body["input"], body["webhook_completed"], ("completed",))
     events = body.get("webhook_events_filter")
-    # A hook without any event would tell nobody anything: an empty filter is none.
-    chosen = EVENTS if not events else tuple(event for event in EVENTS if event in events)
-    return CreateBody(body.get("version"), body["input"], body.get("webhook") or "", chosen)
+    # A webhook without any event would be useless: an empty filter counts as none.
+    chosen_events = EVENTS if not events else tuple(event for event in EVENTS if event in events)
+    return CreateBody(body.get("version"), body["input"], body.get("webhook") or "", chosen_events)
 
 
 def _body_faults(body: dict[str, Any], with_version: bool) -> list[Fault]:
-    found: list[Fault] = []
+    faults_: list[Fault] = []
     known = _KNOWN if with_version else _KNOWN - {"version"}
     if with_version:
-        found += _required(body, "version", str, "string")
-    found += _required(body, "input", dict, "object")
+        faults_ += _required(body, "version", str, "string")
+    faults_ += _required(body, "input", dict, "object")
     for name in islice((name for name in body if name not in known), MAX_FAULTS):
         text = f"Additional property {sayable(name)} is not allowed"
-        found.append(Fault("additional_property_not_allowed", "", text))
-    found += _webhook_faults(body)
+        faults_.append(Fault("additional_property_not_allowed", "", text))
+    faults_ += _webhook_faults(body)
     stream = body.get("stream")
     if stream is not None and not isinstance(stream, bool):
-        found.append(_type_fault("stream", "boolean", stream))
-    return found
+        faults_.append(_type_fault("stream", "boolean", stream))
+    return faults_
 
 
 def _webhook_faults(body: dict[str, Any]) -> list[Fault]:
-    found: list[Fault] = []
+    faults_: list[Fault] = []
     for name in ("webhook", "webhook_completed"):
         value = body.get(name)
         if value is None:
             continue
         if not isinstance(value, str):
-            found.append(_type_fault(name, "string", value))
+            faults_.append(_type_fault(name, "string", value))
         elif objection(value):
-            found.append(
+            faults_.append(
                 Fault("format", name, "Does not match format 'uri': an http(s) address on the public network")
             )
     events = body.get("webhook_events_filter")
     if events is not None:
         if not isinstance(events, list):
-            found.append(_type_fault("webhook_events_filter", "array", events))
+            faults_.append(_type_fault("webhook_events_filter", "array", events))
         elif any(event not in EVENTS for event in events):
             choices = ", ".join(f'"{event}"' for event in EVENTS)
             text = f"webhook_events_filter must be one of the following: {choices}"
-            found.append(Fault("enum", "webhook_events_filter", text))
-    return found
+            faults_.append(Fault("enum", "webhook_events_filter", text))
+    return faults_
 
 
-def _required(body: dict[str, Any], name: str, kind: type, shown: str) -> list[Fault]:
+def _required(body: dict[str, Any], name: str, kind: type, type_label: str) -> list[Fault]:
     if name not in body:
         return [Fault("required", "", f"{name} is required")]
     value = body[name]
     if not isinstance(value, kind):
-        return [_type_fault(name, shown, value)]
+        return [_type_fault(name, type_label, value)]
     if isinstance(value, str) and ("\x00" in value or not is_unicode(value)):
         return [Fault("format", name, "Does not match format 'text': it holds a NUL or half a character")]
     return []

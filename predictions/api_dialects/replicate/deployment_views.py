@@ -1,4 +1,4 @@
-"""Deployments: models that an operator offers under a name of its own, with inputs that are always set."""
+"""Views of deployments: versions that the operator offers under a name of its own, with fixed inputs."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ def list_deployments(request: TokenRequest) -> HttpResponse:
 
 def get(request: TokenRequest, owner: str, name: str) -> HttpResponse:
     """GET /deployments/{owner}/{name}."""
-    found = lookup.find_deployment(owner, name)
-    if found is None:
+    deployment = lookup.find_deployment(owner, name)
+    if deployment is None:
         raise Http404
-    return answer(deployment_json(found, addresses_of(request)))
+    return answer(deployment_json(deployment, addresses_of(request)))
 
 
 def not_by_callers(request: TokenRequest, *args: str, **kwargs: str) -> HttpResponse:
-    """422 for every change: deployments are made in the admin panel."""
+    """422 for every change: deployments are edited in the admin."""
     raise error_responses.Problem(
         422,
         "Deployments are kept by operators",
@@ -41,7 +41,7 @@ def not_by_callers(request: TokenRequest, *args: str, **kwargs: str) -> HttpResp
 
 
 def deployment_json(deployment: Deployment, addresses: Addresses) -> dict[str, Any]:
-    """The deployment object. Who of the operators made it stays with them: its owner stands for all."""
+    """The deployment object. It hides which operator made it: `created_by` is its owner."""
     return {
         "owner": deployment.owner,
         "name": deployment.name,
@@ -57,7 +57,7 @@ def deployment_json(deployment: Deployment, addresses: Addresses) -> dict[str, A
                 "github_url": None,
                 "avatar_url": addresses.own("/static/img/mark.svg"),
             },
-            # They share the machine with everything else: nothing is kept running for one alone.
+            # Deployments share the machine with everything else; no instance is dedicated to one.
             "configuration": {
                 "hardware": "cpu",
                 "min_instances": 0,

@@ -1,4 +1,4 @@
-"""Errors as the Replicate dialect words them: `application/problem+json`, always an object."""
+"""Error responses of the Replicate dialect: `application/problem+json`, always an object."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ UNKNOWN_VERSION = "Invalid version or not permitted"
 
 
 class Problem(DialectError):
-    """An answer that is an error. Raised anywhere in a view; rendered in one place."""
+    """An error response. May be raised anywhere in a view; rendered in one place."""
 
     def __init__(
         self,
@@ -33,7 +33,7 @@ class Problem(DialectError):
         self.invalid_fields = invalid_fields
 
     def response(self) -> HttpResponse:
-        """The answer."""
+        """The response."""
         body: dict[str, Any] = {"title": self.title, "detail": self.detail, "status": self.status}
         if self.invalid_fields is not None:
             body["invalid_fields"] = self.invalid_fields
@@ -46,12 +46,12 @@ class Problem(DialectError):
 
 
 def bad_request(detail: str) -> Problem:
-    """400: what could not be parsed."""
+    """400: it could not be parsed."""
     return Problem(400, "Bad request", detail)
 
 
 def unauthenticated() -> Problem:
-    """401, the same for missing, malformed, unknown and revoked."""
+    """401; the same for missing, malformed, unknown and revoked tokens."""
     return Problem(
         401,
         "Unauthenticated",
@@ -66,7 +66,7 @@ def forbidden(detail: str) -> Problem:
 
 
 def not_found() -> Problem:
-    """404, also for what belongs to somebody else."""
+    """404; also for what belongs to another account."""
     return Problem(404, "Not found", "The requested resource could not be found.")
 
 
@@ -86,7 +86,7 @@ def too_large() -> Problem:
 
 
 def unknown_version() -> Problem:
-    """422: unknown, disabled or other-model version."""
+    """422: a version that is unknown, disabled or of another model."""
     return Problem(
         422,
         UNKNOWN_VERSION,
@@ -105,7 +105,7 @@ def faults(found: list[Any], title: str = "Input validation failed") -> Problem:
 
 
 def refused(refusal: refusals.Refused) -> Problem:
-    """A refusal of `submit` in this dialect's words."""
+    """A refusal of `predictions.submit` as a problem."""
     if isinstance(refusal, refusals.InvalidInput):
         return faults(refusal.faults, refusal.title)
     headers = {"x-should-retry": "false"} if refusal.status == 402 else {}
@@ -115,13 +115,13 @@ def refused(refusal: refusals.Refused) -> Problem:
 
 
 def closed(detail: str, retry_after_s: int) -> Problem:
-    """503: nothing new for a while, or a feature that is switched off."""
+    """503: nothing new is accepted for a while, or a feature is switched off."""
     headers = {"Retry-After": str(retry_after_s), "x-should-retry": "false"}
     return Problem(503, "Service unavailable", detail, headers=headers)
 
 
 def internal(request: HttpRequest) -> Problem:
-    """500 with nothing internal in it, and the id to quote."""
+    """500 without internal details, with the request id to quote."""
     request_id = getattr(request, "request_id", "")
     return Problem(
         500, "Internal server error", f"Something broke on our side. Nothing was charged. Quote {request_id}."
@@ -129,10 +129,10 @@ def internal(request: HttpRequest) -> Problem:
 
 
 def unavailable() -> Problem:
-    """503: the database or the queue cannot be reached."""
+    """503: the database or the queue is unreachable."""
     return away("The server cannot do this right now. Nothing was charged; try again.", 2)
 
 
 def away(detail: str, retry_after_s: int) -> Problem:
-    """503: something that this server needs does not answer, and soon may."""
+    """503: something this server needs is unreachable for the moment."""
     return Problem(503, "Service unavailable", detail, headers={"Retry-After": str(retry_after_s)})

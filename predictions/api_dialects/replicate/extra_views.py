@@ -1,4 +1,7 @@
-"""The small endpoints: search, readme, examples, hardware, collections, and what this server does not have."""
+"""Small endpoints: search, readme, examples, hardware, collections, account, webhook secret.
+
+Also the answers for what is not supported here.
+"""
 
 from __future__ import annotations
 
@@ -22,34 +25,38 @@ MAX_QUERY = 500
 
 
 def query_models(request: TokenRequest) -> HttpResponse:
-    """QUERY /models: the body is the query, bare (one client) or as a JSON string (two others)."""
+    """QUERY /models: the body is the query, as plain text (one client) or a JSON string (two others)."""
     rows = matching(_query(request)).order_by()
     return answer(cursor_pages.page(request, rows, addresses_of(request), model_views.renderer(request)))
 
 
 def search(request: TokenRequest) -> HttpResponse:
-    """GET /search?query=&limit=: models and collections that match."""
-    words, text = request.GET.get("query"), request.GET.get("limit", "20")
-    if not words:
+    """GET /search?query=&limit=: matching models and collections."""
+    query, limit = request.GET.get("query"), request.GET.get("limit", "20")
+    if not query:
         raise error_responses.bad_request("query is missing.")
-    if len(words) > MAX_QUERY:
+    if len(query) > MAX_QUERY:
         raise error_responses.bad_request(f"query is longer than {MAX_QUERY} characters.")
-    if not (text.isascii() and text.isdigit() and len(text) < 3 and 1 <= int(text) <= 50):
+    if not (limit.isascii() and limit.isdigit() and len(limit) < 3 and 1 <= int(limit) <= 50):
         raise error_responses.bad_request("limit is a whole number from 1 to 50.")
     render = model_views.renderer(request)
-    found = [{"model": render(row), "metadata": {"score": 1.0}} for row in matching(words)[: int(text)]]
-    folded = words.casefold()
-    fitting = [one for one in _collections() if folded in f"{one['name']} {one['description']}".casefold()]
-    return answer({"query": words, "models": found, "collections": fitting, "pages": []})
+    models = [{"model": render(row), "metadata": {"score": 1.0}} for row in matching(query)[: int(limit)]]
+    folded = query.casefold()
+    collections_ = [
+        collection_
+        for collection_ in _collections()
+        if folded in f"{collection_['name']} {collection_['description']}".casefold()
+    ]
+    return answer({"query": query, "models": models, "collections": collections_, "pages": []})
 
 
 def matching(words: str) -> QuerySet[HostedModel]:
-    """Enabled models whose owner, name or description holds every word; all where there is none."""
+    """Enabled models whose owner, name or description contains every word; all models where there is no word."""
     rows = model_views.shown()
     for word in words[:MAX_QUERY].replace("\x00", "").split()[:10]:
-        one = Q(owner__icontains=word) | Q(name__icontains=word) | Q(description__icontains=word)
+        in_any_field = Q(owner__icontains=word) | Q(name__icontains=word) | Q(description__icontains=word)
         owner, _slash, name = word.partition("/")
-        rows = rows.filter(one | Q(owner__iexact=owner, name__iexact=name))
+        rows = rows.filter(in_any_field | Q(owner__iexact=owner, name__iexact=name))
     return rows
 
 
@@ -70,7 +77,7 @@ def readme(request: TokenRequest, owner: str, name: str) -> HttpResponse:
 
 
 def examples(request: TokenRequest, owner: str, name: str) -> HttpResponse:
-    """GET /models/{owner}/{name}/examples: none are kept here yet."""
+    """GET /models/{owner}/{name}/examples: always empty."""
     model_views.find(owner, name)
     return nothing_listed(request)
 
@@ -87,34 +94,34 @@ def collections(request: TokenRequest) -> HttpResponse:
 
 def collection(request: TokenRequest, slug: str) -> HttpResponse:
     """GET /collections/{slug} with its models."""
-    found = next((one for one in _collections() if one["slug"] == slug), None)
-    if found is None:
+    collection_ = next((candidate for candidate in _collections() if candidate["slug"] == slug), None)
+    if collection_ is None:
         raise Http404
     render = model_views.renderer(request)
-    return answer({**found, "models": [render(row) for row in model_views.shown().filter(kind=slug)]})
+    return answer({**collection_, "models": [render(row) for row in model_views.shown().filter(kind=slug)]})
 
 
 def nothing_listed(request: TokenRequest) -> HttpResponse:
-    """An empty page, so that nothing breaks for a client that lists what is not offered here."""
+    """An empty page, so that clients can list what is not offered here."""
     return answer(
         cursor_pages.page(request, Prediction.objects.none(), addresses_of(request), lambda row: {})
     )
 
 
 def not_here(request: TokenRequest, *args: str, **kwargs: str) -> HttpResponse:
-    """404 for a thing of a kind that is not offered here."""
+    """404 for an object of a kind that is not offered here."""
     raise Http404
 
 
 def no_trainings(request: TokenRequest, *args: str, **kwargs: str) -> HttpResponse:
-    """422, not 501 (clients repeat on 5xx) and not 404 (that reads as an unknown version)."""
+    """422, not 501 (clients retry on 5xx) and not 404 (that reads as an unknown version)."""
     raise error_responses.Problem(
         422, "Trainings are not supported", "This server runs models; it does not train them."
     )
 
 
 def operators_only(request: TokenRequest, *args: str, **kwargs: str) -> HttpResponse:
-    """403: the catalogue belongs to operators."""
+    """403: only operators change the catalogue."""
     raise error_responses.forbidden("The catalogue of this server is kept by its operators.")
 
 
@@ -138,7 +145,7 @@ def _empty() -> dict[str, Any]:
 
 
 def get_webhook_secret(request: TokenRequest) -> HttpResponse:
-    """GET /webhooks/default/secret: one for each account, stable. Of an organisation's, for its owners."""
+    """GET /webhooks/default/secret: one for each account, stable. An organisation's is for its owners."""
     token = request.api_token
     try:
         roles.require(token.user, token.account, roles.MANAGING)
@@ -148,7 +155,7 @@ def get_webhook_secret(request: TokenRequest) -> HttpResponse:
 
 
 def get_account(request: TokenRequest) -> HttpResponse:
-    """GET /account. An organisation has a name and no username: there it is the one of whoever made the token."""
+    """GET /account. An organisation has a name but no username: there it is that of the token's user."""
     token = request.api_token
     shared = token.account.kind == Account.Kind.ORGANIZATION
     return answer(

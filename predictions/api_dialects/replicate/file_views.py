@@ -1,4 +1,4 @@
-"""Files of the Replicate dialect: upload, list, get, delete, download by a signed address."""
+"""Files of the Replicate dialect: upload, list, get, delete, download by a signed URL."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _BRACKETS = re.compile(r"metadata((?:\[[^\[\]]{1,100}\]){1,8})")
 
 
 def create(request: TokenRequest) -> HttpResponse:
-    """POST /files, multipart: `content`, and `metadata` in any of the three ways that clients send it."""
+    """POST /files, multipart: `content`, and `metadata` in any of the three forms that clients send."""
     try:
         content, metadata = request.FILES.get("content"), _metadata(request)
     except RequestDataTooBig:
@@ -36,12 +36,12 @@ def create(request: TokenRequest) -> HttpResponse:
         raise error_responses.bad_request("The body is not multipart/form-data in UTF-8.") from None
     if not isinstance(content, UploadedFile):
         raise error_responses.faults([Fault("required", "", "content is required")])
-    sent = uploads.Sent(
+    file_meta = uploads.Sent(
         _name(request, content), request.POST.get("type") or content.content_type or "", metadata
     )
     token = request.api_token
     try:
-        upload = uploads.keep(token.user, token.account, sent, content.chunks(media.CHUNK))
+        upload = uploads.keep(token.user, token.account, file_meta, content.chunks(media.CHUNK))
     except uploads.TooLarge:
         raise error_responses.too_large() from None
     except media.DiskFull:
@@ -59,12 +59,12 @@ def list_files(request: TokenRequest) -> HttpResponse:
 
 
 def get(request: TokenRequest, public_id: str) -> HttpResponse:
-    """GET /files/{id}: what it is, not its bytes."""
+    """GET /files/{id}: the file object, not its bytes."""
     return answer(file_json(_own(request, public_id), addresses_of(request)))
 
 
 def delete(request: TokenRequest, public_id: str) -> HttpResponse:
-    """DELETE /files/{id}: exactly 204, nothing in the body."""
+    """DELETE /files/{id}: exactly 204 with an empty body."""
     uploads.delete(_own(request, public_id))
     return HttpResponse(status=204)
 
@@ -73,14 +73,14 @@ def download(request: HttpRequest, public_id: str) -> HttpResponse:
     """GET /files/{id}/download?owner=&expiry=&signature=: the bytes, without a token."""
     rows = Upload.objects.visible().select_related("file", "account").filter(public_id=public_id)
     upload = rows.filter(handed_out()).first()
-    given = [request.GET.get(name, "") for name in ("owner", "expiry", "signature")]
-    if upload is None or not uploads.opens(upload, *given):
+    signed_parts = [request.GET.get(name, "") for name in ("owner", "expiry", "signature")]
+    if upload is None or not uploads.opens(upload, *signed_parts):
         raise Http404
     return media.send(request, upload.file, filename=upload.name, attachment=True)
 
 
 def file_json(upload: Upload, addresses: Addresses) -> dict[str, Any]:
-    """The file object; clients demand every key."""
+    """The file object; clients require every key."""
     return {
         "id": upload.public_id,
         "name": upload.name,
@@ -112,22 +112,22 @@ def _name(request: TokenRequest, content: UploadedFile) -> str:
 
 
 def _metadata(request: TokenRequest) -> dict[str, Any]:
-    """A form field with JSON, a file part with JSON, or `metadata[key]` fields whose values are text."""
+    """A form field with JSON, a file part with JSON, or `metadata[key]` fields with text values."""
     part = request.FILES.get("metadata")
     if isinstance(part, UploadedFile):
         return _parsed(part.read(MAX_METADATA + 1))
     if "metadata" in request.POST:
         return _parsed(request.POST["metadata"].encode("utf-8", "surrogatepass"))
-    found: dict[str, Any] = {}
+    metadata: dict[str, Any] = {}
     for field, value in request.POST.items():
         match = _BRACKETS.fullmatch(field)
         if match:
-            _set(found, match.group(1)[1:-1].split("]["), str(value))
-    return _checked(found)
+            _set(metadata, match.group(1)[1:-1].split("]["), str(value))
+    return _checked(metadata)
 
 
-def _set(found: dict[str, Any], keys: list[str], value: str) -> None:
-    inner = found
+def _set(metadata: dict[str, Any], keys: list[str], value: str) -> None:
+    inner = metadata
     for key in keys[:-1]:
         deeper = inner.setdefault(key, {})
         if not isinstance(deeper, dict):

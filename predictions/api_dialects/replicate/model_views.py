@@ -1,4 +1,4 @@
-"""The catalogue as the API shows it: models and versions."""
+"""Views of the catalogue in the Replicate dialect: models and versions."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def list_versions(request: TokenRequest, owner: str, name: str) -> HttpResponse:
 
 
 def get_version(request: TokenRequest, owner: str, name: str, version_id: str) -> HttpResponse:
-    """GET /models/{owner}/{name}/versions/{id}: any id that create accepts is readable here."""
+    """GET /models/{owner}/{name}/versions/{id}: any id that a create accepts is readable here."""
     version = Version.objects.filter(model=find(owner, name), enabled=True, pk=version_id).first()
     if version is None:
         raise Http404
@@ -56,7 +56,7 @@ def get_version(request: TokenRequest, owner: str, name: str, version_id: str) -
 
 
 def shown() -> QuerySet[HostedModel]:
-    """Models that callers may see."""
+    """Models visible to callers."""
     return HostedModel.objects.filter(enabled=True)
 
 
@@ -69,7 +69,7 @@ def find(owner: str, name: str) -> HostedModel:
 
 
 def _run_counts() -> dict[int, int]:
-    """Runs by model, at most a minute old: counting a long history on every read would be the dearest part of it."""
+    """Runs by model, cached for a minute: counting a long history would be the most expensive part of each read."""
     counts: dict[int, int] | None = cache.get("run-counts")
     if counts is None:
         rows = Prediction.objects.order_by().values_list("model_id").annotate(n=Count("pk"))
@@ -79,7 +79,7 @@ def _run_counts() -> dict[int, int]:
 
 
 def renderer(request: TokenRequest) -> Any:
-    """A function that makes the object of a model, with what all of them need read once."""
+    """A function that renders a model, sharing what all models need: it is read once."""
     addresses = addresses_of(request)
     counts = _run_counts()
     latest: dict[int, Version] = {}

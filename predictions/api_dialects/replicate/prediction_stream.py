@@ -1,9 +1,9 @@
-"""Server-sent events of one prediction, at its capability address: what a client shows while it waits.
+"""Server-sent events of one prediction, at its capability URL.
 
-Events are `logs` (the new text), `output` (one for each file or the text), `error` and, always last, `done`.
-Their ids are positions in what the row holds, so that a client that comes late or again gets all it has not seen.
-Who asks with `?previews=1` also gets `preview` events, the newest look at an unfinished picture; nobody else does,
-since official clients raise on names that they do not know.
+Events are `logs` (the new text), `output` (one for each file, or the text), `error` and, always last, `done`. Their
+ids are positions in the row's data, so that a client that connects late or again gets everything that it has not
+seen. With `?previews=1` there are also `preview` events, the newest preview of an unfinished picture; only then,
+since official clients raise on unknown event names.
 """
 
 from __future__ import annotations
@@ -26,13 +26,14 @@ from predictions.waiting import waiters
 from predictions.waiting.held_response import in_thread
 
 KEEP_ALIVE_S = 12.0
+"""Seconds without an event after which a comment is sent."""
 _BREAKS = re.compile(r"\r\n|[\r\n\v\f\x1c\x1d\x1e\x85\u2028\u2029]")
 _ID = re.compile(r"(\d{1,9})-(\d{1,9})-(\d)")
 
 
 @dataclass
 class _Seen:
-    """How far a client is: characters of the log, outputs, and the number of the look that it was shown."""
+    """How far a client has read: characters of the log, outputs, and the number of its last preview."""
 
     logs: int = 0
     outputs: int = 0
@@ -44,7 +45,7 @@ class _Seen:
 
 
 def stream(request: HttpRequest, token: str) -> HttpResponseBase:
-    """GET the stream: works without a token, replays from the start or after `Last-Event-ID`."""
+    """GET the stream: needs no token, replays from the start or after `Last-Event-ID`."""
     prediction = _read(token)
     if prediction is None:
         raise Http404
@@ -73,48 +74,49 @@ def _read(token: str) -> Prediction | None:
 async def _events(
     prediction: Prediction, seen: _Seen, addresses: Addresses, looks: bool = False
 ) -> AsyncIterator[bytes]:
-    for event in _new(prediction, seen, addresses):
+    for event in _new_events(prediction, seen, addresses):
         yield event
     if looks and not prediction.is_ended:
-        for event in await in_thread(_look, prediction, seen, addresses):
+        for event in await in_thread(_preview_events, prediction, seen, addresses):
             yield event
     ended, public_id, revision = prediction.is_ended, prediction.public_id, prediction.revision
-    # A thousand streams wait at a time: none keeps its row meanwhile.
+    # A thousand streams may be waiting: none keeps its row in memory meanwhile.
     del prediction
-    # Without room (full, or about to end) the client comes again with the last id and misses nothing.
+    # Where no more may be held (full, or stopping), the client reconnects with its last id and misses
+    # nothing.
     while not ended and waiters.has_room():
         present = await waiters.changed(public_id, revision, KEEP_ALIVE_S)
         if present is None:
             yield b": hb\n\n"
             continue
-        for event in _new(present, seen, addresses):
+        for event in _new_events(present, seen, addresses):
             yield event
         ended, revision = present.is_ended, present.revision
         if looks and not ended:
-            for event in await in_thread(_look, present, seen, addresses):
+            for event in await in_thread(_preview_events, present, seen, addresses):
                 yield event
         del present
 
 
-def _new(prediction: Prediction, seen: _Seen, addresses: Addresses) -> list[bytes]:
-    found: list[bytes] = []
+def _new_events(prediction: Prediction, seen: _Seen, addresses: Addresses) -> list[bytes]:
+    events: list[bytes] = []
     if len(prediction.logs) > seen.logs:
         text, seen.logs = prediction.logs[seen.logs :], len(prediction.logs)
-        found.append(_event("logs", text, f"{seen.id}-1"))
+        events.append(_event("logs", text, f"{seen.id}-1"))
     for text in _outputs(prediction, addresses)[seen.outputs :]:
         seen.outputs += 1
-        found.append(_event("output", text, f"{seen.id}-2"))
+        events.append(_event("output", text, f"{seen.id}-2"))
     if prediction.is_ended:
         if prediction.shown_status == "failed":
             detail = json.dumps({"detail": prediction.error or "failed"}, ensure_ascii=False)
-            found.append(_event("error", detail, f"{seen.id}-3"))
+            events.append(_event("error", detail, f"{seen.id}-3"))
         reasons = {"failed": {"reason": "error"}, "canceled": {"reason": "canceled"}}
-        found.append(_event("done", json.dumps(reasons.get(prediction.shown_status, {})), f"{seen.id}-4"))
-    return found
+        events.append(_event("done", json.dumps(reasons.get(prediction.shown_status, {})), f"{seen.id}-4"))
+    return events
 
 
-def _look(prediction: Prediction, seen: _Seen, addresses: Addresses) -> list[bytes]:
-    """The newest look where it is new to the client: its address, which opens without a token as this stream does."""
+def _preview_events(prediction: Prediction, seen: _Seen, addresses: Addresses) -> list[bytes]:
+    """An event for the newest preview, if new to the client: its URL, which like this stream needs no token."""
     number = previews.number_of(prediction.pk)
     if number is None or number == seen.look:
         return []
@@ -133,6 +135,6 @@ def _outputs(prediction: Prediction, addresses: Addresses) -> list[str]:
 
 
 def _event(name: str, data: str, identity: str) -> bytes:
-    # Clients split lines at more characters than the standard says: each becomes a line of its own here.
+    # Clients split lines at more characters than the standard says: each becomes a line of its own.
     lines = "".join(f"data: {line}\n" for line in _BREAKS.split(data))
     return f"event: {name}\nid: {identity}\n{lines}\n".encode()

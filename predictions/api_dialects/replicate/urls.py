@@ -1,4 +1,4 @@
-"""The Replicate API, mounted at `/v1` and `/replicate/v1`. No trailing slashes, and never a redirect to add one."""
+"""URLs of the Replicate API, mounted at `/v1` and `/replicate/v1`. No trailing slashes, and never a redirect to one."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from predictions.api_dialects.replicate.view_wrappers import endpoint, public, u
 
 
 def patterns(mount: str, *, created: int, waiting: int) -> list[URLPattern]:
-    """The addresses of one mount; the codes of a create are what differs between the two."""
+    """URL patterns of one mount; only the status codes of a create differ between mounts."""
     described = openapi_parts.serve(openapi_of_mount(mount, created=created, waiting=waiting))
     codes = {"created": created, "waiting": waiting}
     create = images_response.images_endpoint.endpoint
@@ -84,7 +84,8 @@ def patterns(mount: str, *, created: int, waiting: int) -> list[URLPattern]:
         path(
             "webhooks/default/secret", endpoint(scope=token_scopes.ADMIN, GET=extra_views.get_webhook_secret)
         ),
-        # Under files/ for models whose output is files: one client makes file objects of such streams only.
+        # Under files/ for models with file outputs: one client creates file objects only for such stream
+        # URLs.
         path("files/stream-<str:token>", public(prediction_stream.stream)),
         path("streams/<str:token>", public(prediction_stream.stream)),
         path("files", endpoint(GET=file_views.list_files, POST=file_views.create)),

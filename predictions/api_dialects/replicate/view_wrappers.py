@@ -1,4 +1,4 @@
-"""The door of this dialect: errors leave as problems."""
+"""Endpoints of the Replicate dialect: exceptions become problem responses."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ __all__ = ["TokenRequest", "endpoint", "problem", "public", "unknown"]
 
 
 def problem(request: HttpRequest, error: Exception) -> error_responses.Problem:
-    """What this dialect says of an exception."""
+    """The problem for an exception."""
     match error:
         case error_responses.Problem():
             return error
@@ -56,11 +56,11 @@ def problem(request: HttpRequest, error: Exception) -> error_responses.Problem:
     return error_responses.internal(request)
 
 
-def _say(request: HttpRequest, error: Exception) -> HttpResponse:
+def _render(request: HttpRequest, error: Exception) -> HttpResponse:
     return problem(request, error).response()
 
 
-_door = Endpoint(_say)
-endpoint = _door.endpoint
-public = _door.public
-unknown = _door.unknown()
+_dialect = Endpoint(_render)
+endpoint = _dialect.endpoint
+public = _dialect.public
+unknown = _dialect.unknown()

@@ -1,4 +1,4 @@
-"""Predictions: create, list, get, cancel. Views authenticate, parse, call one verb, render."""
+"""Prediction views: create, list, get, cancel. They parse the request, call one function, and render the result."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ _OWN = Prepared[Prediction](
 
 @dataclass(frozen=True)
 class _Chosen:
-    """The version that a create means; for a deployment's also what it sets in place of the caller's inputs."""
+    """The version that a create means; for a deployment also the inputs that it fixes."""
 
     version: Version
     fixed: dict[str, Any] = field(default_factory=dict)
@@ -76,7 +76,7 @@ def create_for_model(
 def create_for_deployment(
     request: TokenRequest, owner: str, name: str, *, created: int, waiting: int
 ) -> HttpResponseBase:
-    """POST /deployments/{owner}/{name}/predictions: what the operator fixed is set, whatever the caller sends."""
+    """POST /deployments/{owner}/{name}/predictions: the operator's fixed inputs override the caller's."""
     body = create_body.parse_create(request, with_version=False)
     return _create(request, body, lambda: _by_deployment(owner, name), created=created, waiting=waiting)
 
@@ -89,10 +89,10 @@ def _by_ref(ref: str, unknown: Callable[[], error_responses.Problem]) -> _Chosen
 
 
 def _by_deployment(owner: str, name: str) -> _Chosen:
-    found = lookup.find_deployment(owner, name)
-    if found is None:
+    deployment = lookup.find_deployment(owner, name)
+    if deployment is None:
         raise error_responses.not_found()
-    return _Chosen(found.version, found.input, found.ref)
+    return _Chosen(deployment.version, deployment.input, deployment.ref)
 
 
 def _create(
@@ -103,46 +103,48 @@ def _create(
     created: int,
     waiting: int,
 ) -> HttpResponseBase:
-    pictures = images_response.wants_pictures(request)
-    again, deadline_s = again_of(request), wait_headers.cancel_after(request)
-    prediction = idempotency.earlier_prediction(request.api_token.account, request.api_token.user, again)
+    wants_images = images_response.wants_pictures(request)
+    retry, deadline_s = again_of(request), wait_headers.cancel_after(request)
+    prediction = idempotency.earlier_prediction(request.api_token.account, request.api_token.user, retry)
     if prediction is None:
         chosen = choose()
-        if pictures:
+        if wants_images:
             images_response.refuse_what_cannot_be_shown(chosen.version)
-        prediction = acceptance.accept(_wish(request, body, chosen, again, deadline_s))
+        prediction = acceptance.accept(_work_request(request, body, chosen, retry, deadline_s))
     response: HttpResponse
-    if pictures:
+    if wants_images:
         response = images_response.as_images(request, prediction)
     else:
-        response = _told(request, prediction, created=created, waiting=waiting)
-    replays.watch(response, again.repeatable)
+        response = _create_response(request, prediction, created=created, waiting=waiting)
+    replays.watch(response, retry.repeatable)
     return response
 
 
-def _told(request: TokenRequest, prediction: Prediction, *, created: int, waiting: int) -> HttpResponse:
-    """The answer to a create: at once, or held as long as the caller prefers."""
+def _create_response(
+    request: TokenRequest, prediction: Prediction, *, created: int, waiting: int
+) -> HttpResponse:
+    """The response to a create: at once, or held as long as the caller prefers."""
     addresses = addresses_of(request)
     preference = wait_headers.Preference(request.headers.get("Prefer", ""))
     if preference.wait is None:
         return _created(prediction, addresses, waiting if preference.asynchronous else created)
-    now = _created(prediction, addresses, waiting, preference)
+    immediate = _created(prediction, addresses, waiting, preference)
 
-    # Nothing of the request or the row: both would be kept in memory for as long as it is held.
+    # Only these values: the request or the row would stay in memory for as long as it is held.
     replayed, public_id = prediction.was_replayed, prediction.public_id
 
-    def later(present: Prediction) -> HttpResponse:
+    def render(present: Prediction) -> HttpResponse:
         status = created if present.is_ended else waiting
         return _created(present, addresses, status, preference, replayed=replayed)
 
-    return held_until_ended(now, public_id, preference.hold(request), later, request.api_token.pk)
+    return held_until_ended(immediate, public_id, preference.hold(request), render, request.api_token.pk)
 
 
-def _wish(
+def _work_request(
     request: TokenRequest,
     body: create_body.CreateBody,
     chosen: _Chosen,
-    again: work_request.RetryIdentity,
+    retry: work_request.RetryIdentity,
     deadline_s: float | None,
 ) -> work_request.Request:
     token, addresses = request.api_token, addresses_of(request)
@@ -158,7 +160,7 @@ def _wish(
         origin=addresses.origin,
         mount=addresses.mount,
         deployment=chosen.deployment,
-        again=again,
+        again=retry,
     )
 
 
@@ -170,10 +172,10 @@ def _created(
     *,
     replayed: bool | None = None,
 ) -> HttpResponse:
-    """The answer to a create. `replayed`: where the row does not say itself whether it was there before."""
-    found = prediction_json(prediction, addresses, as_starting=True)
-    response = answer(found, status)
-    response["Location"] = found["urls"]["get"]
+    """The response to a create. `replayed` overrides what the row says about having existed before."""
+    body = prediction_json(prediction, addresses, as_starting=True)
+    response = answer(body, status)
+    response["Location"] = body["urls"]["get"]
     if preference is not None:
         response["Preference-Applied"] = preference.applied
     if prediction.was_replayed if replayed is None else replayed:
@@ -183,7 +185,7 @@ def _created(
 
 def list_predictions(request: TokenRequest) -> HttpResponse:
     """GET /predictions: the account's own, newest first."""
-    # Not joined: a hundred predictions of a few models share their rows.
+    # Without a join: a hundred predictions of a few models share their rows.
     rows = queries.prefetched(Prediction.objects.owned_by(request.api_token.account))
     after, before = (
         cursor_pages.parse_time(request, "created_after"),
@@ -203,15 +205,15 @@ def list_predictions(request: TokenRequest) -> HttpResponse:
 
 
 def get(request: TokenRequest, public_id: str) -> HttpResponse:
-    """GET /predictions/{id}; while it waits, with its place in the queue, and while it runs, with a look at it."""
+    """GET /predictions/{id}; while waiting with its queue position, while running with its preview."""
     prediction, addresses = _own(request, public_id), addresses_of(request)
-    found = prediction_json(prediction, addresses)
-    now = {
+    body = prediction_json(prediction, addresses)
+    extras = {
         "queue": status_extras.queue(prediction),
         "preview": status_extras.preview(prediction, addresses.own),
     }
-    found["darkroom"] |= {name: value for name, value in now.items() if value is not None}
-    return answer(found)
+    body["darkroom"] |= {name: value for name, value in extras.items() if value is not None}
+    return answer(body)
 
 
 def cancel(request: TokenRequest, public_id: str) -> HttpResponse:

@@ -1,4 +1,4 @@
-"""Answers that wait: how long a create is held, and what it says in the end."""
+"""Headers that control waiting: `Prefer` (how long a create is held) and `Cancel-After`."""
 
 from __future__ import annotations
 
@@ -16,27 +16,27 @@ _DURATION = re.compile(r"(?:(\d{1,6})h)?(?:(\d{1,6})m)?(?:(\d{1,6})s)?|(\d{1,7})
 
 
 class Preference:
-    """What the caller asked for by `Prefer`: to wait (seconds), not to wait, or nothing."""
+    """The caller's `Prefer` header: to wait (seconds), not to wait, or nothing."""
 
     def __init__(self, header: str) -> None:
         self.wait: float | None = None
         self.applied = ""
         self.asynchronous = False
         for part in header.split(","):
-            word = part.split(";")[0].strip()
-            match = _WAIT.fullmatch(word)
+            preference = part.split(";")[0].strip()
+            match = _WAIT.fullmatch(preference)
             if match and self.wait is None:
-                given = match.group(1)
-                self.wait = min(60.0, max(1.0, float(given))) if given else DEFAULT_WAIT
-                self.applied = f"wait={int(self.wait)}" if given else "wait"
-            elif word.lower() == "respond-async":
+                seconds = match.group(1)
+                self.wait = min(60.0, max(1.0, float(seconds))) if seconds else DEFAULT_WAIT
+                self.applied = f"wait={int(self.wait)}" if seconds else "wait"
+            elif preference.lower() == "respond-async":
                 self.asynchronous = True
 
     def hold(self, request: HttpRequest) -> float:
-        """Seconds to hold: the answer must be complete before the client's own read time-out."""
-        asked = self.wait or 0.0
-        asked = min(asked, client_timeout(request) or asked)
-        return min(asked, 58.5) - min(1.0, asked / 10)
+        """Seconds to hold: the response must be complete before the client's own read timeout."""
+        seconds = self.wait or 0.0
+        seconds = min(seconds, client_timeout(request) or seconds)
+        return min(seconds, 58.5) - min(1.0, seconds / 10)
 
 
 def cancel_after(request: HttpRequest) -> float | None:

@@ -1,4 +1,4 @@
-"""What this dialect answers, as an OpenAPI 3.1 document: one for each mount, whose codes of a create differ."""
+"""OpenAPI 3.1 document of the Replicate dialect, one for each mount: the status codes of a create differ."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ follow `next` and `previous` as they are.
 
 
 def builder(mount: str, *, created: int, waiting: int) -> Build:
-    """Makes the document of one mount. `created`, `waiting`: what a create answers there, with and without its end."""
+    """Builder of one mount's document.
+
+    `created`, `waiting`: status codes of a create that has ended, and of one that has not.
+    """
 
     def build(origin: str) -> Json:
         return document(

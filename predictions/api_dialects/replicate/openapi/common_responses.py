@@ -1,4 +1,4 @@
-"""Answers and parameters that operations of the Replicate dialect's document share."""
+"""Responses and parameters shared by operations of the Replicate dialect's OpenAPI document."""
 
 from __future__ import annotations
 
@@ -35,21 +35,21 @@ _HEADERS: dict[int, Json] = {
     503: RETRY,
 }
 READ = (400, 401, 403, 429, 500, 503)
-"""What every operation with a token can answer besides success."""
+"""Status codes that every operation with a token may return, besides success."""
 FORMS = {PROBLEM: ref("Problem"), "application/json": ref("ImagesError")}
 
 
 def responses() -> Json:
-    """The shared answers by name; `Create…` are those of a create, which can be asked for OpenAI's form."""
-    found: Json = {}
+    """Shared responses by name; those named `Create…` are for a create, whose errors may be in OpenAI's format."""
+    shared: Json = {}
     for status, (name, description) in _NAMES.items():
-        found[name] = reply(description, {PROBLEM: ref("Problem")}, _HEADERS.get(status))
-        found[f"Create{name}"] = reply(description, FORMS, _HEADERS.get(status))
-    return found
+        shared[name] = reply(description, {PROBLEM: ref("Problem")}, _HEADERS.get(status))
+        shared[f"Create{name}"] = reply(description, FORMS, _HEADERS.get(status))
+    return shared
 
 
 def errors(*statuses: int, create: bool = False) -> Json:
-    """Error answers by status, beside those that every operation has."""
+    """Error responses by status, including those that every operation has."""
     prefix = "Create" if create else ""
     return {
         str(status): {"$ref": f"#/components/responses/{prefix}{_NAMES[status][0]}"}
@@ -58,7 +58,7 @@ def errors(*statuses: int, create: bool = False) -> Json:
 
 
 def parameters() -> Json:
-    """The shared parameters by name."""
+    """Shared parameters by name."""
     text = {"type": "string", "maxLength": 200}
     return {
         "cursor": parameter(

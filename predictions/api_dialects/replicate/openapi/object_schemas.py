@@ -1,4 +1,4 @@
-"""Objects of the Replicate dialect's document."""
+"""Object schemas of the Replicate dialect's OpenAPI document."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ ANYTHING: Json = {"type": "object", "additionalProperties": True}
 
 
 def schemas() -> Json:
-    """All of them, by name."""
+    """All schemas by name."""
     return {**_predictions(), **_catalogue(), **_files(), **_small(), **_pages(), **_errors()}
 
 

@@ -1,4 +1,4 @@
-"""Paths of the Replicate dialect's document, in the order of its routes."""
+"""Paths of the Replicate dialect's OpenAPI document, in the order of its routes."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _FILE_LINKS: Json = {
 
 
 def paths(*, created: int, waiting: int) -> Json:
-    """All of them. `created`, `waiting`: the codes of a create at this mount."""
+    """All paths. `created`, `waiting`: status codes of a create at this mount."""
     return {
         **_predictions(created, waiting),
         **_models(created, waiting),
@@ -42,18 +42,18 @@ def paths(*, created: int, waiting: int) -> Json:
         **_deployments(created, waiting),
         **_trainings(),
         **_files(),
-        **_open(),
+        **_capability_urls(),
     }
 
 
 def _operation(operation_id: str, summary: str, answers: Json, *parameters: str | Json, **more: Any) -> Json:
-    shown = [
-        {"$ref": f"#/components/parameters/{one}"} if isinstance(one, str) else one for one in parameters
+    references = [
+        {"$ref": f"#/components/parameters/{item}"} if isinstance(item, str) else item for item in parameters
     ]
     return {
         "operationId": operation_id,
         "summary": summary,
-        "parameters": shown,
+        "parameters": references,
         "responses": answers,
         **more,
     }
@@ -225,25 +225,25 @@ def _trainings() -> Json:
 
 
 def _files() -> Json:
-    made = {"201": in_json("Kept.", ref("File"), links=_FILE_LINKS), **errors(413, 422)}
-    gone = {"204": reply("Gone."), **errors(404)}
+    created = {"201": in_json("Kept.", ref("File"), links=_FILE_LINKS), **errors(413, 422)}
+    deleted = {"204": reply("Gone."), **errors(404)}
     return {
         "/files": {
             "get": _list("files.list", "Your files", "FilesPage"),
             "post": _operation(
-                "files.create", "Upload a file", made,
+                "files.create", "Upload a file", created,
                 requestBody={"required": True, "content": {"multipart/form-data": {"schema": ref("FileRequest")}}},
             ),
         },
         "/files/{public_id}": {
             "get": _get("files.get", "What a file is", "File", "public_id"),
-            "delete": _operation("files.delete", "Delete a file", gone, "public_id"),
+            "delete": _operation("files.delete", "Delete a file", deleted, "public_id"),
         },
     }  # fmt: skip
 
 
-def _open() -> Json:
-    """Addresses that need no token: they hold what opens them."""
+def _capability_urls() -> Json:
+    """URLs that need no token, because they contain a secret of their own."""
     signed = [
         parameter(name, "query", "As in the address that was given.", STRING, required=True)
         for name in ("owner", "expiry", "signature")
