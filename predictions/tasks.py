@@ -21,7 +21,7 @@ from predictions.execution.collector import SIDE_BY_SIDE, ResultCollector
 from predictions.execution.concurrency import turns
 from predictions.execution.provider_calls import Calls, calls
 from predictions.inputs import file_references
-from predictions.lifecycle import Claimed, strays
+from predictions.lifecycle import Claimed
 from predictions.models import Prediction
 
 log = structlog.get_logger(__name__)
@@ -99,19 +99,19 @@ def _start_claimed(claimed: list[Claimed], collector: ResultCollector) -> None:
 def _needs_files(prediction: Prediction) -> bool:
     """Whether input files must be fetched or read before the start.
 
-    An upstream fetches third-party URLs by itself, unless the image check must see the file first.
+    Some providers fetch by themselves what strangers' addresses name, where nothing is to be looked at before.
     """
-    if strays.is_upstream(prediction.provider):
+    if provider_lookup.fetches_inputs(prediction.provider):
         return file_references.named_here(prediction) or file_references.looked_at_first(prediction)
     return bool(file_references.named(prediction.version, prediction.input))
 
 
-def _ready(item: Claimed, fetched: file_references.Fetched) -> starts.Ready:
-    prediction = item.prediction
-    if strays.is_upstream(prediction.provider):
-        urls, files = fetched.apart(prediction.version, prediction.input)
-        return starts.Ready(item, urls, files)
-    return starts.Ready(item, fetched.into(prediction.input))
+def _ready(one: Claimed, found: file_references.Fetched) -> starts.Ready:
+    prediction = one.prediction
+    if retry.run(partial(provider_lookup.fetches_inputs, prediction.provider)):
+        given, files = found.apart(prediction.version, prediction.input)
+        return starts.Ready(one, given, files)
+    return starts.Ready(one, found.into(prediction.input))
 
 
 def _start_with_files(claimed: list[Claimed], collector: ResultCollector) -> None:

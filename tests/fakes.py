@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,6 +17,7 @@ from predictions.execution import watcher
 from predictions.execution.provider_calls import calls
 from predictions.models import Prediction
 from predictions.providers.base import Job, Order, OutputRef, ProviderError, Update
+from predictions.providers.provider_names import is_upstream
 from predictions.providers.registry import Registry
 from tests import factories
 
@@ -38,6 +40,26 @@ class FakeProvider:
     released: list[str] = field(default_factory=list)
     cancel_answer: bool | Exception = True
     only_words: bool = False
+    repeats_exactly: bool = True
+    job_id_is_key: bool = True
+    fetches_inputs: bool = False
+    reports_run_time: bool = True
+    keeps_its_models: bool = False
+    group: str = ""
+    group_limit: int = 0
+    priority: int = 0
+    weight: int = 1
+    requests_per_second: float = math.inf
+
+    def __post_init__(self) -> None:
+        """By its name it is an engine or an upstream, as everywhere."""
+        self.is_remote = is_upstream(self.name)
+        if self.is_remote:
+            self.repeats_exactly, self.job_id_is_key = False, False
+            self.fetches_inputs, self.reports_run_time = True, False
+
+    def start_limit_s(self, order: Order) -> float:
+        return math.inf
 
     def serves(self, model: str) -> bool:
         return self.models is None or model in self.models

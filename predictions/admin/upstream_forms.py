@@ -36,8 +36,8 @@ class UpstreamForm(forms.ModelForm):
     class Meta:
         model = Upstream
         fields = (
-            "name", "url", "enabled", "paused", "serves_all", "priority", "weight", "idempotent", "in_flight_limit",
-            "requests_per_second", "connect_s", "read_s", "files", "webhooks", "day_cap",
+            "name", "kind", "url", "enabled", "paused", "serves_all", "priority", "weight", "idempotent",
+            "in_flight_limit", "requests_per_second", "connect_s", "read_s", "files", "webhooks", "day_cap",
         )  # fmt: skip
 
     def clean_url(self) -> str:
@@ -48,8 +48,13 @@ class UpstreamForm(forms.ModelForm):
         return str(_checked(setup.checked_url, url))
 
     def clean(self) -> dict[str, Any]:
-        """Numbers within the bounds that hold for the command line too."""
+        """Numbers within the bounds that hold for the command line too, and no setting that the kind does not have."""
         cleaned: dict[str, Any] = super().clean() or {}
+        kind = cleaned.get("kind") or self.instance.kind
+        try:
+            setup.check_kind(kind, None, cleaned)
+        except setup.BadSetting as error:
+            self.add_error(error.field, str(error))
         for name in _NUMBERS:
             if cleaned.get(name) is not None:
                 try:

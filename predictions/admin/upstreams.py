@@ -5,6 +5,8 @@ How they stand is on a page of its own, `admin_upstream_health`.
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.contrib import admin, messages
 from django.db import transaction
 from django.db.models import Model, QuerySet
@@ -20,6 +22,7 @@ from core.admin.cells import moment
 from core.admin.model_admins import BaseAdmin
 from predictions.admin.upstream_forms import AtLeastOneKey, KeyForm, RouteForm, UpstreamForm
 from predictions.models import Upstream, UpstreamKey, UpstreamRoute
+from predictions.providers import kinds
 from predictions.upstreams import circuits, health_report, run_records, setup
 
 STATE_LABELS = {"closed": "success", "open": "danger", "probing": "warning", "off": "default"}
@@ -92,7 +95,10 @@ class UpstreamAdmin(BaseAdmin):
     inlines = (KeyInline, RouteInline)
     actions = ("pause", "resume", "probe")
     fieldsets = (
-        (None, {"fields": ("name", "url", "enabled", "paused", "serves_all", "idempotent", "day_cap")}),
+        (
+            None,
+            {"fields": ("name", "kind", "url", "enabled", "paused", "serves_all", "idempotent", "day_cap")},
+        ),
         (
             gettext_lazy("Order and limits"),
             {
@@ -114,8 +120,26 @@ class UpstreamAdmin(BaseAdmin):
         return rows.prefetch_related("keys", "routes")
 
     def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> tuple[str, ...]:
-        """The name stays: predictions and logs tell of it."""
-        return ("name",) if obj is not None else ()
+        """The name stays, because predictions and logs hold it; and the kind, in which its jobs are asked for."""
+        return ("name", "kind") if obj is not None else ()
+
+    def get_list_display(self, request: HttpRequest) -> tuple[str, ...]:
+        """The kind beside the name, where there are several."""
+        return self.list_display if len(kinds.PROVIDERS) < 2 else ("name", "kind", *self.list_display[1:])
+
+    def get_fieldsets(
+        self, request: HttpRequest, obj: Model | None = None
+    ) -> list[tuple[Any, dict[str, Any]]]:
+        """The kind, where there are several, and of an upstream that is there only the settings that its kind has."""
+        left_out = set(setup.missing_settings(obj.kind)) if isinstance(obj, Upstream) else set()
+        if len(kinds.PROVIDERS) < 2:
+            left_out.add("kind")
+        found = []
+        for title, options in super().get_fieldsets(request, obj):
+            names = tuple(name for name in options["fields"] if name not in left_out)
+            if names:
+                found.append((title, {**options, "fields": names}))
+        return found
 
     @display(
         description=gettext_lazy("state"),

@@ -12,12 +12,13 @@ from core.clock import Now
 from core.db.invariants import Breach
 from predictions.models import Phase, Prediction, Status, UpstreamRun
 from predictions.models.prediction import UNDER_WAY
+from predictions.providers.provider_names import PREFIX
 
 UNANSWERED_FOR = timedelta(minutes=5)
 """Longer than any lease of a start plus the time that the sweep takes to find it."""
 OPEN_FOR = timedelta(minutes=30)
-"""Longer than a cancel is repeated at an upstream."""
-_AT_UPSTREAM = Q(provider__startswith="upstream-")
+"""Longer than an upstream is asked to stop."""
+_AT_UPSTREAM = Q(provider__startswith=PREFIX)
 _MOST = 1000
 
 Outcome = UpstreamRun.Outcome

@@ -25,7 +25,7 @@ from predictions.dispatch import provider_lookup, routing
 from predictions.dispatch.priority import Priorities
 from predictions.models import HostedModel, Phase, Prediction, Upstream, UpstreamRun
 from predictions.providers.base import Provider
-from predictions.upstreams.configuration import provider_name
+from predictions.providers.provider_names import provider_name
 
 _LOCK = 0x6461726B726F6F6D & 0x7FFFFFFFFFFFFFFF
 ALONE_FROM = 2
@@ -135,7 +135,7 @@ def choose(most: int, *, closed: Collection[str] = ()) -> list[Choice]:
     load.boosts.look(
         [lane.head for lane in lanes if load.boosts.ages(lane.account_id, in_flight[lane.account_id])]
     )
-    refused = _refused_lately() if any(routing.is_upstream(provider) for provider in providers) else {}
+    refused = _refused_lately() if any(one.is_remote for one in providers) else {}
     return chosen + _fill(lanes, load, _Market(slots, models, refused), most - len(chosen))
 
 
@@ -286,7 +286,7 @@ def _models() -> dict[int, routing.Wanted]:
 
 def _slots(providers: list[Provider], closed: Collection[str]) -> routing.Slots:
     taken = {str(name): int(n) for name, n in _OPEN.all()}
-    upstreams = {provider.name for provider in providers if routing.is_upstream(provider)}
+    upstreams = {one.name for one in providers if one.is_remote}
     pinned = {str(name): int(n) for name, n in _PINNED.all()} if upstreams else {}
     promised = {name: n for name, n in pinned.items() if name in upstreams}
     standing = routing.standing_of(providers)
@@ -314,14 +314,14 @@ def _suspects(slots: routing.Slots, models: dict[int, routing.Wanted]) -> list[t
         if not name or name in seen:
             continue
         seen.add(name)
-        alone = provider is not None and (routing.is_upstream(provider) or slots.is_idle(name))
+        alone = provider is not None and (provider.is_remote or slots.is_idle(name))
         if alone:
             chosen.append((Choice(row.pk, name), row))
             if row.provider:
                 slots.take_promised(name)
             else:
                 slots.take(name)
-        if provider is None or not routing.is_upstream(provider):
+        if provider is None or not provider.is_remote:
             slots.shut(name)
     return chosen
 
@@ -331,7 +331,7 @@ def _engine_for(wanted: routing.Wanted | None) -> str:
     if wanted is None:
         return ""
     first = next(iter(routing.serving(provider_lookup.all_providers(), wanted)), None)
-    return "" if first is None or routing.is_upstream(first) else first.name
+    return "" if first is None or first.is_remote else first.name
 
 
 def _refused_lately() -> dict[int, set[str]]:

@@ -11,6 +11,7 @@ from django.core.exceptions import ImproperlyConfigured
 from engine.local.config.settings_file import LocalSettings, load
 from engine.local.config.settings_table import LocalSettingsError
 from predictions.providers.base import Provider
+from predictions.providers.provider_names import is_upstream
 from predictions.providers.registry import (
     EngineConfig,
     LocalConfig,
@@ -19,7 +20,6 @@ from predictions.providers.registry import (
     build_registry,
 )
 from predictions.upstreams import configuration
-from predictions.upstreams.configuration import key_pk
 
 
 @lru_cache(maxsize=1)
@@ -81,14 +81,25 @@ def provider(name: str) -> Provider:
 
     May ask the database, so never on an event loop.
     """
-    return registry().get(name) if key_pk(name) is None else configuration.provider(name)
+    return configuration.provider(name) if is_upstream(name) else registry().get(name)
+
+
+def fetches_inputs(name: str) -> bool:
+    """`Provider.fetches_inputs` of the provider of that name; for an upstream that was taken away nothing is fetched.
+
+    May ask the database.
+    """
+    try:
+        return provider(name).fetches_inputs
+    except UnknownProvider:
+        return is_upstream(name)
 
 
 def shown_name(name: str) -> str | None:
     """What members are told of who works on a prediction: the upstream's name, `local`, `embedded`; None: nobody."""
     if not name:
         return None
-    if key_pk(name) is None:
+    if not is_upstream(name):
         return name
     try:
         return configuration.provider(name).group

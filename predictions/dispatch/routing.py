@@ -12,7 +12,6 @@ import random
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from predictions.dispatch import provider_lookup
 from predictions.providers.base import Provider
@@ -32,21 +31,6 @@ class Wanted:
     """Whether the engine may run it while no upstream that serves it accepts work."""
 
 
-@dataclass(frozen=True)
-class _Pool:
-    """One provider with its limits. The engine has none of an upstream's, so they are 0 or neutral."""
-
-    provider: Provider
-    group: str
-    group_limit: int
-    priority: int
-    weight: int
-
-    @property
-    def name(self) -> str:
-        return self.provider.name
-
-
 class Slots:
     """Free slots of all providers during one choice.
 
@@ -64,7 +48,7 @@ class Slots:
         standing: circuits.Standing | None = None,
         full: Collection[str] = (),
     ) -> None:
-        self._pools = [_pool(provider) for provider in everyone]
+        self._providers = list(everyone)
         self._standing = standing or circuits.Standing()
         self._closed = set(self._standing.unavailable)
         self._half_open = set(self._standing.half_open)
@@ -76,11 +60,11 @@ class Slots:
         for name, count in self._promised.items():
             self.taken[name] += count
         for name, count in self.taken.items():
-            self._group_taken[_group_of(name, self._pools)] += count
+            self._group_taken[_group_of(name, self._providers)] += count
 
     def any_left(self) -> bool:
-        """Whether any provider could take anything at all."""
-        return any(self._has_room(pool) for pool in self._pools) or bool(self._promised)
+        """Whether anybody could get anything at all."""
+        return any(self._has_room(provider) for provider in self._providers) or bool(self._promised)
 
     def is_idle(self, name: str) -> bool:
         """Whether the provider has nothing under way."""
@@ -98,25 +82,25 @@ class Slots:
         """
         if pinned:
             return self._find_pinned(pinned, wanted)
-        upstreams = [pool for pool in self._pools if pool.group and pool.provider.serves(wanted.ref)]
+        upstreams = [one for one in self._providers if one.is_remote and one.serves(wanted.ref)]
         if upstreams:
             willing = self._willing(upstreams, wanted)
             if willing or not wanted.last_resort:
-                others = [pool for pool in willing if pool.name not in refused_by]
+                others = [one for one in willing if one.name not in refused_by]
                 return self._by_priority(others or willing)
-        for pool in self._pools:
-            if pool.group or not pool.provider.serves(wanted.ref):
+        for provider in self._providers:
+            if provider.is_remote or not provider.serves(wanted.ref):
                 continue
-            if self._has_room(pool):
-                return pool.provider
-            if getattr(pool.provider, "keeps_its_models", False):
+            if self._has_room(provider):
+                return provider
+            if provider.keeps_its_models:
                 return None
         return None
 
     def take(self, name: str) -> None:
         """Take one slot of this provider, and of its group."""
         self.taken[name] += 1
-        self._group_taken[_group_of(name, self._pools)] += 1
+        self._group_taken[_group_of(name, self._providers)] += 1
 
     def take_promised(self, name: str) -> None:
         """Take a slot for a prediction pinned to this provider; a reserved slot is counted already."""
@@ -126,95 +110,75 @@ class Slots:
             self.take(name)
 
     def _find_pinned(self, name: str, wanted: Wanted) -> Provider | None:
-        pool = next((pool for pool in self._pools if pool.name == name), None)
-        if pool is None:
-            pool = _retired(name)
-        if pool is None or not pool.provider.serves(wanted.ref) or name in self._closed:
+        known = (provider for provider in self._providers if provider.name == name)
+        provider = next(known, None) or _beside(name)
+        if provider is None or not provider.serves(wanted.ref) or name in self._closed:
             return None
-        promised = self._promised.get(name, 0) > 0 and pool.group not in self._full
-        return pool.provider if (promised or self._has_room(pool)) and self._may_probe(pool) else None
+        promised = self._promised.get(name, 0) > 0 and provider.group not in self._full
+        return provider if (promised or self._has_room(provider)) and self._may_probe(provider) else None
 
-    def _willing(self, upstreams: list[_Pool], wanted: Wanted) -> list[_Pool]:
-        """The upstreams that accept work now, whether or not they have a free slot.
+    def _willing(self, upstreams: list[Provider], wanted: Wanted) -> list[Provider]:
+        """Those that take work now, whether or not they have a slot free.
 
         Where all of them answered that they do not know the model, and the engine may not have it, they are asked
         again: the prediction then ends with a clear error.
         """
-        available = [pool for pool in upstreams if pool.name not in self._closed]
-        with_model = [
-            pool for pool in available if (pool.name, wanted.ref) not in self._standing.resting_routes
-        ]
-        return with_model if with_model or wanted.last_resort else available
+        awake = [one for one in upstreams if one.name not in self._closed]
+        knowing = [one for one in awake if (one.name, wanted.ref) not in self._standing.resting_routes]
+        return knowing if knowing or wanted.last_resort else awake
 
-    def _by_priority(self, pools: list[_Pool]) -> Provider | None:
-        free = [pool for pool in pools if self._has_room(pool)]
+    def _by_priority(self, upstreams: list[Provider]) -> Provider | None:
+        free = [one for one in upstreams if self._has_room(one)]
         while free:
-            first = min(pool.priority for pool in free)
-            candidates = [pool for pool in free if pool.priority == first]
-            pool = _chance.choices(candidates, [max(pool.weight, 0) or 1e-9 for pool in candidates])[0]
-            if self._may_probe(pool):
-                return pool.provider
-            free.remove(pool)
+            first = min(one.priority for one in free)
+            equals = [one for one in free if one.priority == first]
+            provider = _chance.choices(equals, [max(one.weight, 0) or 1e-9 for one in equals])[0]
+            if self._may_probe(provider):
+                return provider
+            free.remove(provider)
         return None
 
-    def _may_probe(self, pool: _Pool) -> bool:
-        """Whether it may be sent to: a closed circuit always; a half-open one by exactly one process."""
-        if pool.name not in self._half_open:
+    def _may_probe(self, provider: Provider) -> bool:
+        """Yes of one whose circuit is closed; of a half-open one to exactly one asker of all processes."""
+        name = provider.name
+        if name not in self._half_open:
             return True
-        self._half_open.discard(pool.name)
-        self._closed.add(pool.name)
-        return circuits.claim_probe(pool.name)
+        self._half_open.discard(name)
+        self._closed.add(name)
+        return circuits.claim_probe(name)
 
-    def _has_room(self, pool: _Pool) -> bool:
+    def _has_room(self, provider: Provider) -> bool:
+        name, group = provider.name, provider.group
         return (
-            pool.name not in self._alone
-            and pool.name not in self._closed
-            and pool.group not in self._full
-            and self.taken[pool.name] < pool.provider.limit
-            and (not pool.group or self._group_taken[pool.group] < pool.group_limit)
+            name not in self._alone
+            and name not in self._closed
+            and group not in self._full
+            and self.taken[name] < provider.limit
+            and (not group or self._group_taken[group] < provider.group_limit)
         )
 
 
-def standing_of(providers: Sequence[Provider]) -> circuits.Standing:
-    """State of the circuits of these upstreams. Makes no query where there is no upstream."""
-    return (
-        circuits.standing() if any(is_upstream(provider) for provider in providers) else circuits.Standing()
-    )
+def standing_of(everyone: Sequence[Provider]) -> circuits.Standing:
+    """How the upstreams among them stand now; no question is asked where there are none."""
+    return circuits.standing() if any(provider.is_remote for provider in everyone) else circuits.Standing()
 
 
-def is_upstream(provider: Provider) -> bool:
-    """Whether the provider is an upstream, not one of our own engines."""
-    return bool(getattr(provider, "group", ""))
-
-
-def serving(providers: Sequence[Provider], wanted: Wanted) -> list[Provider]:
-    """Every provider that may ever get it: the upstreams that serve it, and the engine where it may."""
-    upstreams = [provider for provider in providers if is_upstream(provider) and provider.serves(wanted.ref)]
-    engines = [
-        provider for provider in providers if not is_upstream(provider) and provider.serves(wanted.ref)
-    ]
+def serving(everyone: Sequence[Provider], wanted: Wanted) -> list[Provider]:
+    """All that may ever get it: the upstreams that serve it, and the engine where it may."""
+    upstreams = [one for one in everyone if one.is_remote and one.serves(wanted.ref)]
+    engines = [one for one in everyone if not one.is_remote and one.serves(wanted.ref)]
     return upstreams + engines if wanted.last_resort or not upstreams else upstreams
 
 
-def _pool(provider: Provider) -> _Pool:
-    traits: Any = provider
-    if not is_upstream(provider):
-        return _Pool(provider, "", 0, 0, 1)
-    return _Pool(provider, traits.group, traits.group_limit, traits.priority, traits.weight)
+def _group_of(name: str, everyone: Sequence[Provider]) -> str:
+    """The upstream to which a provider belongs, also one whose key is used no more but still has work under way."""
+    provider = next((one for one in everyone if one.name == name), None) or _beside(name)
+    return provider.group if provider else ""
 
 
-def _group_of(name: str, pools: Sequence[_Pool]) -> str:
-    """Name of the upstream that a provider belongs to, also for a disabled key that still has work under way."""
-    for pool in pools:
-        if pool.name == name:
-            return pool.group
-    retired = _retired(name)
-    return retired.group if retired else ""
-
-
-def _retired(name: str) -> _Pool | None:
-    """A provider that gets nothing new but may be asked again about what it was sent."""
+def _beside(name: str) -> Provider | None:
+    """A provider that gets nothing new, but may be asked again for what it was sent."""
     try:
-        return _pool(provider_lookup.provider(name))
+        return provider_lookup.provider(name)
     except UnknownProvider:
         return None

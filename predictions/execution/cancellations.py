@@ -34,21 +34,21 @@ def call_off(ended: list[Prediction]) -> None:
         provider = _provider_of(prediction)
         if provider is None:
             _close(prediction, None)
-        elif strays.is_upstream(prediction.provider) and not prediction.job_id:
+        elif not prediction.job_id and not provider.job_id_is_key:
             _wait_for_its_name(prediction)
         else:
             asked.append((prediction, provider))
-    for (prediction, _provider), (stopped, last) in zip(asked, asyncio.run(_ask_all(asked)), strict=True):
+    for (prediction, provider), (stopped, last) in zip(asked, asyncio.run(_ask_all(asked)), strict=True):
         if stopped:
             _close(prediction, last)
-        elif _is_over(prediction):
+        elif provider.is_remote and _is_over(prediction):
             _give_up(prediction)
 
 
-def job_of(prediction: Prediction) -> Job:
-    """The job as its provider knows it. The engine's is named by our own key."""
+def job_of(prediction: Prediction, provider: Provider) -> Job:
+    """The job as its provider knows it, by our own key where the provider does so and has not answered yet."""
     name = prediction.job_id
-    if not name and not strays.is_upstream(prediction.provider):
+    if not name and provider.job_id_is_key:
         name = prediction.provider_key
     return Job(id=name, instance=prediction.job_instance)
 
@@ -64,7 +64,7 @@ async def _ask(prediction: Prediction, provider: Provider) -> tuple[bool, Update
 
 
 async def _ask_to_stop(prediction: Prediction, provider: Provider) -> tuple[bool, Update | None]:
-    job = job_of(prediction)
+    job = job_of(prediction, provider)
     try:
         async with asyncio.timeout(CALL_S):
             if not await provider.cancel(job):
@@ -72,7 +72,7 @@ async def _ask_to_stop(prediction: Prediction, provider: Provider) -> tuple[bool
     except (ProviderError, TimeoutError) as error:
         log.info("cancel_failed", prediction=prediction.public_id, reason=str(error))
         return False, None
-    last = await _last_state(provider, job) if strays.is_upstream(prediction.provider) else None
+    last = await _last_state(provider, job) if provider.is_remote else None
     await release(provider, job)
     return True, last
 
@@ -118,8 +118,6 @@ def _wait_for_its_name(prediction: Prediction) -> None:
 
 
 def _is_over(prediction: Prediction) -> bool:
-    if not strays.is_upstream(prediction.provider):
-        return False
     return Prediction.objects.filter(pk=prediction.pk, completed_at__lt=after(-PATIENCE_S)).exists()
 
 

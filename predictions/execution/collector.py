@@ -25,7 +25,7 @@ from predictions.execution.result_downloads import FetchedFile, FetchedFiles
 from predictions.execution.result_files import Found
 from predictions.execution.retries import Retries
 from predictions.image_safety import findings, safety_pipeline
-from predictions.lifecycle import Claimed, strays
+from predictions.lifecycle import Claimed
 from predictions.lifecycle.leases import FIRST_FETCH
 from predictions.models import Prediction
 from predictions.providers.base import OutputRef, Provider, ProviderError
@@ -136,7 +136,7 @@ class ResultCollector:
             raise ProviderError("The claim was taken over.", permanent=False)
         refs = way.refs[way.asked : way.asked + AT_ONCE]
         seconds = min(FETCH_S, way.until - time.monotonic())
-        job, judges = cancellations.job_of(way.prediction), retry.run(safety_pipeline.current)
+        job, judges = cancellations.job_of(way.prediction, way.provider), retry.run(safety_pipeline.current)
         errand = result_downloads.FetchOrder(
             way.provider, job, refs, way.asked, seconds, judges, context_of(way.prediction)
         )
@@ -165,7 +165,7 @@ class ResultCollector:
         again = (
             retry.run(partial(retries.for_prediction, prediction, found.awaited)) if found.awaited else None
         )
-        if again is not None and strays.is_upstream(prediction.provider):
+        if again is not None and way.provider is not None and not way.provider.repeats_exactly:
             result_files.give_up(found, again.given_up)
         if way.provider is not None and way.refs:
             result_files.judge(found, way.provider)
@@ -178,7 +178,7 @@ class ResultCollector:
         way.is_delivered = retry.run(partial(_ended, prediction, claim, found))
         if way.is_delivered and way.provider is not None:
             log.info("result_stored", prediction=prediction.public_id, outputs=len(found.outputs))
-            done = cancellations.release(way.provider, cancellations.job_of(prediction))
+            done = cancellations.release(way.provider, cancellations.job_of(prediction, way.provider))
             self.calls.add(done, _nothing, way.provider)
 
 
@@ -226,7 +226,7 @@ def _give_up(way: _Way, error: Exception) -> bool:
     """Nothing came of it: the end, or once more. False where nobody expected such an error."""
     prediction, claim, provider = way.prediction, way.one.claim, way.provider
     if isinstance(error, result_files.Gone):
-        if provider is not None and not strays.is_upstream(provider.name) and provider.start_is_idempotent:
+        if provider is not None and provider.repeats_exactly and provider.start_is_idempotent:
             lifecycle.lost(prediction, claim)
         else:
             lifecycle.fail(prediction.pk, retries.GONE, claim=claim)

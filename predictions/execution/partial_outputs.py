@@ -45,7 +45,7 @@ def fetch_announced(prediction: Prediction, provider: Provider, calls: Calls) ->
     first = len(prediction.output or [])
     files = (prediction.result or {}).get("files") or []
     refs = [OutputRef(**ref) for ref in files[first:MAX_FILES]]
-    job = cancellations.job_of(prediction)
+    job = cancellations.job_of(prediction, provider)
     errand = result_downloads.FetchOrder(
         provider, job, refs, first, FETCH_S, safety_pipeline.current(), context_of(prediction)
     )

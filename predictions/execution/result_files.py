@@ -16,10 +16,10 @@ from predictions.execution.result_downloads import UNUSABLE, FetchedFile, Unusab
 from predictions.execution.retries import GONE
 from predictions.files import media
 from predictions.image_safety.safety_pipeline import Judgement
-from predictions.lifecycle import strays
 from predictions.lifecycle.completion import PreparedOutput
 from predictions.models import Output, Prediction
 from predictions.providers.base import FileError, FileFault, OutputRef, Provider, ProviderError
+from predictions.providers.provider_names import is_upstream
 
 log = structlog.get_logger(__name__)
 
@@ -152,11 +152,11 @@ def all_dropped(found: Found) -> str:
 
 
 def judge(found: Found, provider: Provider) -> None:
-    """Nothing of it can be had: raise why. The engine's results are whole or nothing.
+    """Nothing of it can be had: raise why. Where a run repeats exactly, its result is whole or nothing.
 
-    Raises Gone, Unusable, or, for the engine, ProviderError where it may work later.
+    Raises Gone, Unusable, or, where it is whole or nothing, ProviderError where it may work later.
     """
-    in_part = strays.is_upstream(provider.name)
+    in_part = not provider.repeats_exactly
     if found.awaited and not in_part:
         raise ProviderError(found.reason, permanent=False)
     if found.missing and not found.awaited and (not (found.outputs or found.judged) or not in_part):
@@ -185,7 +185,7 @@ def _fitting(prediction: Prediction, value: Any) -> Any:
     """
     schema = Draft202012Validator(prediction.version.output_schema)
     tries = [value]
-    if not strays.is_upstream(prediction.provider):
+    if not is_upstream(prediction.provider):
         tries = [value]
     elif isinstance(value, str):
         tries.append([value])

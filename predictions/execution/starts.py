@@ -149,7 +149,7 @@ def _begun(ready: Ready) -> _Start | None:
     """What is about to be sent, with its row where it goes to an upstream; None where it cannot go now."""
     try:
         start = retry.run(partial(_prepared, ready))
-        if start is None or not routing.is_upstream(start.provider):
+        if start is None or not start.provider.is_remote:
             return start
         # Asked before the first try: a row that a try of ours left behind was never sent.
         known = retry.run(partial(strays.run_of, start.prediction))
@@ -181,11 +181,7 @@ def _prepared(ready: Ready) -> _Start | None:
 
 
 def _limit_of(provider: Provider, order: Order) -> float:
-    config: Any = getattr(provider, "config", None)
-    if config is None:
-        return LONGEST_START_S
-    asked: float = config.connect_s + config.read_s * (2 if order.files else 1) + BUSY_S
-    return min(asked, LONGEST_START_S)
+    return min(provider.start_limit_s(order) + BUSY_S, LONGEST_START_S)
 
 
 def _reserved(start: _Start, *, anew: bool) -> _Start | None:
@@ -395,14 +391,13 @@ def _asked_in_vain(start: _Start, kind: str = "permanent") -> bool:
 
     The one that has just said so, with an error of that `kind`, included.
     """
-    group = getattr(start.provider, "group", "")
     refused = UpstreamRun.objects.filter(prediction=start.prediction, outcome=UpstreamRun.Outcome.REFUSED)
-    said = Counter([*refused.values_list("upstream__name", "error_kind"), (group, kind)])
+    said = Counter([*refused.values_list("upstream__name", "error_kind"), (start.provider.group, kind)])
 
     def hopeless(name: str) -> bool:
         return said[name, "permanent"] > 0 or said[name, "channel"] >= CHANNEL_TRIES
 
-    return all(hopeless(getattr(one, "group", "")) for one in _serving(start.prediction))
+    return all(hopeless(one.group) for one in _serving(start.prediction))
 
 
 def _go_on(start: _Start, run: UpstreamRun, error: ProviderError, took_ms: int) -> None:

@@ -25,13 +25,14 @@ from core.jobs import wakeups
 from predictions import lifecycle
 from predictions.dispatch import provider_lookup
 from predictions.execution import final_states
-from predictions.lifecycle import Look, strays
+from predictions.lifecycle import Look
 from predictions.lifecycle.leases import LOOK_LEASE
 from predictions.models import Prediction
 from predictions.processes.due_times import Alarm, NextDue
 from predictions.processes.heartbeat import Heartbeats
 from predictions.providers.base import Job, Provider, ProviderError, Update
 from predictions.providers.http_sessions import Sessions
+from predictions.providers.provider_names import is_upstream
 from predictions.providers.registry import UnknownProvider
 
 log = structlog.get_logger(__name__)
@@ -106,7 +107,7 @@ def report(prediction: Prediction, update: Update) -> bool:
 def _first_pause(prediction: Prediction) -> float:
     if prediction.version.streams_text:
         return STREAM_S
-    return FIRST_S if strays.is_upstream(prediction.provider) else LOOK_S
+    return FIRST_S if is_upstream(prediction.provider) else LOOK_S
 
 
 @dataclass
@@ -222,17 +223,17 @@ class Watcher:
 
     def _width(self, name: str) -> int:
         """How many looks of one provider may be under way: no more than its pace lets through in a moment."""
-        config: Any = getattr(self._providers.get(name), "config", None)
-        if config is None:
+        provider = self._providers.get(name)
+        if provider is None:
             return OF_ONE
-        return int(min(OF_ONE, max(2.0, config.requests_per_second * LATENT_S)))
+        return int(min(OF_ONE, max(2.0, provider.requests_per_second * LATENT_S)))
 
     def _pause_if_same(self, look: Look) -> float:
         """In how many seconds it is due again, should this look find what the last one found."""
         seen = self._seen.get(look.pk)
         if seen is None or seen.run != look.run:
             return 0.0
-        if not strays.is_upstream(look.provider):
+        if not is_upstream(look.provider):
             return seen.pause
         return min(seen.pause * GROWTH, LONGEST_S)
 

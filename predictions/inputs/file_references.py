@@ -28,9 +28,9 @@ from accounts.models import Account
 from core import data_uri
 from core.db import retry
 from core.net import http_client, tracebacks
+from predictions.dispatch import provider_lookup
 from predictions.files import media, uploads
 from predictions.inputs import user_urls
-from predictions.lifecycle import strays
 from predictions.models import Output, Prediction, StoredFile, Upload, Version
 from predictions.providers.base import InputFile, ProviderError
 from predictions.submit.validation import Fault
@@ -220,21 +220,24 @@ def _objection(url: str, origin: str, account: Account) -> str:
 def bring(predictions: list[Prediction]) -> list[Fetched | NotFetched | BaseException]:
     """What each prediction's input names, side by side, in the same order."""
     # The database is asked before anything is awaited.
-    looked_at = [
-        strays.is_upstream(one.provider) and retry.run(partial(looked_at_first, one)) for one in predictions
-    ]
+    looked_at = [retry.run(partial(_looked_at, one)) for one in predictions]
     return asyncio.run(_bring_all(predictions, [_own_or_why(one) for one in predictions], looked_at))
 
 
+def _looked_at(prediction: Prediction) -> bool | None:
+    """Whether pictures are looked at before their provider fetches them; None where it does not fetch by itself."""
+    return looked_at_first(prediction) if provider_lookup.fetches_inputs(prediction.provider) else None
+
+
 async def _bring_all(
-    predictions: list[Prediction], found: list[Fetched | Exception], looked_at: list[bool]
+    predictions: list[Prediction], found: list[Fetched | Exception], looked_at: list[bool | None]
 ) -> list[Fetched | NotFetched | BaseException]:
     each = zip(predictions, found, looked_at, strict=True)
     return await asyncio.gather(*(_fetch_or_why(*one) for one in each))
 
 
 async def _fetch_or_why(
-    prediction: Prediction, found: Fetched | Exception, looked_at: bool
+    prediction: Prediction, found: Fetched | Exception, looked_at: bool | None
 ) -> Fetched | BaseException:
     try:
         return found if isinstance(found, Exception) else await _fetch(prediction, found, looked_at)
@@ -245,8 +248,8 @@ async def _fetch_or_why(
         return error
 
 
-async def _fetch(prediction: Prediction, found: Fetched, looked_at: bool) -> Fetched:
-    if strays.is_upstream(prediction.provider):
+async def _fetch(prediction: Prediction, found: Fetched, looked_at: bool | None) -> Fetched:
+    if looked_at is not None:
         return await _fetch_to_look(prediction, found) if looked_at else found
     own, files = found.files, dict(found.files)
     wanted = [one for one in named(prediction.version, prediction.input).items() if one[0] not in own]

@@ -32,6 +32,7 @@ from predictions.lifecycle.leases import (
 from predictions.models import Phase, Prediction, Status
 from predictions.models.prediction import LIVE
 from predictions.providers.base import Job
+from predictions.providers.provider_names import is_upstream
 from predictions.webhooks import outbox
 
 STRAY_LEASE = 10.0
@@ -112,7 +113,7 @@ def release(prediction: Prediction, claim: str, seconds: float, *, new_key: bool
 
 def unclaim(prediction: Prediction, claim: str) -> bool:
     """Not in this round: back to waiting as it was, also to waiting for the very provider that was asked before."""
-    known = strays.doubt(prediction) != strays.Doubt.NEVER_SENT and strays.is_upstream(prediction.provider)
+    known = is_upstream(prediction.provider) and strays.doubt(prediction) != strays.Doubt.NEVER_SENT
     return _back(prediction, claim, 0.0, **({} if known else {"provider": ""}))
 
 

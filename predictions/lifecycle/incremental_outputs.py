@@ -13,10 +13,10 @@ from django.db import transaction
 from django.db.models import F
 
 from predictions.files import media
-from predictions.lifecycle import strays
 from predictions.models import Output, Phase, Prediction, RuleHit
 from predictions.models.prediction import LIVE
 from predictions.providers.base import OutputRef, Update
+from predictions.providers.provider_names import is_upstream
 from predictions.webhooks import outbox
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def announced(prediction: Prediction, update: Update) -> list[OutputRef]:
 
     Only of our own engines, where a run that has to be made again repeats itself exactly.
     """
-    if not prediction.version.streams_files or strays.is_upstream(prediction.provider):
+    if not prediction.version.streams_files or is_upstream(prediction.provider):
         return []
     if not isinstance(update.output, list):
         return []

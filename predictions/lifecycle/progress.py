@@ -14,12 +14,13 @@ from django.utils import timezone
 from core.clock import Now, after
 from core.jobs import wakeups
 from predictions.execution import task_queue
-from predictions.lifecycle import completion, incremental_outputs, messages, previews, strays, updates
+from predictions.lifecycle import completion, incremental_outputs, messages, previews, updates
 from predictions.lifecycle.claims import wake_waiting
 from predictions.lifecycle.leases import COLLECT_LIMIT, LOOK_LEASE, MAX_STARTS
 from predictions.models import Phase, Prediction, Status
 from predictions.models.prediction import LIVE
 from predictions.providers.base import Job, OutputRef, Update
+from predictions.providers.provider_names import is_upstream
 from predictions.webhooks import outbox
 
 MAX_LOGS = 1024 * 1024
@@ -226,7 +227,7 @@ def begin_finished(
 
 def _limit_of(prediction: Prediction) -> dict[str, Any]:
     """The time limit for fetching: that of work, which is done, but files of an upstream may last longer there."""
-    return {"must_end_by": after(COLLECT_LIMIT)} if strays.is_upstream(prediction.provider) else {}
+    return {"must_end_by": after(COLLECT_LIMIT)} if is_upstream(prediction.provider) else {}
 
 
 def _result_of(prediction: Prediction, update: Update) -> dict[str, Any]:

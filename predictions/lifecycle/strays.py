@@ -16,9 +16,9 @@ from core.db.due_rows import PART_S, DueRows
 from core.db.prepared import Prepared
 from predictions.models import Phase, Prediction, UpstreamRun
 from predictions.providers.base import AnswerLost
+from predictions.providers.provider_names import PREFIX, is_upstream, key_pk
 from predictions.providers.registry import UnknownProvider
 from predictions.upstreams import configuration, run_records
-from predictions.upstreams.configuration import PREFIX, key_pk
 
 log = structlog.get_logger(__name__)
 
@@ -44,11 +44,6 @@ _NEWEST = Prepared[UpstreamRun](
     prediction=int,
     key=int,
 )
-
-
-def is_upstream(provider: str) -> bool:
-    """Whether a prediction's provider of this name is an upstream, and no engine of ours."""
-    return key_pk(provider) is not None
 
 
 def run_of(prediction: Prediction) -> UpstreamRun | None:

@@ -16,10 +16,11 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
 from core.clock import Now
+from predictions.providers import kinds, provider_names
 
 
 class Upstream(models.Model):
-    """A Replicate-compatible service. It serves every model of the catalogue, or those of its routes only."""
+    """A service that speaks an API of a known kind. It serves every model of the catalogue, or those of its routes."""
 
     class Files(models.TextChoices):
         AUTO = "auto", _("as the service allows")
@@ -29,6 +30,10 @@ class Upstream(models.Model):
 
     name = models.SlugField(
         _("name"), max_length=40, unique=True, validators=[RegexValidator(r"^[a-z0-9][a-z0-9-]*$")]
+    )
+    # Choices by their function: a further kind needs no migration.
+    kind = models.CharField(
+        _("kind"), max_length=20, choices=kinds.choices, default=kinds.DEFAULT, db_default=kinds.DEFAULT
     )
     url = models.URLField(
         _("address"),
@@ -150,7 +155,7 @@ class UpstreamKey(models.Model):
     @property
     def provider_name(self) -> str:
         """The name under which predictions remember who works on them."""
-        return f"upstream-{self.pk}"
+        return provider_names.provider_name(self.pk)
 
 
 class UpstreamRoute(models.Model):

@@ -23,10 +23,9 @@ def providers_without_run_time(model: HostedModel) -> list[str]:
     for provider in routing.serving(
         provider_lookup.all_providers(), routing.Wanted(model.ref, model.engine_last_resort)
     ):
-        group = str(getattr(provider, "group", "")) or provider.name
-        reports = reported.get(provider.name)
-        if reports is False or (reports is None and routing.is_upstream(provider)):
-            names[group] = None
+        seen = reported.get(provider.name)
+        if seen is False or (seen is None and not provider.reports_run_time):
+            names[provider.group or provider.name] = None
     return list(names)
 
 

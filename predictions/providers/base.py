@@ -110,7 +110,9 @@ class Update:
     error: str | None = None
     """One plain sentence; set exactly when `kind` is `failed`."""
     metrics: dict[str, Any] = field(default_factory=dict)
-    """`predict_time` in seconds once ended; more keys as the provider likes."""
+    """`predict_time` in seconds once ended, and `upstream_cost` in US dollars where a service says what it charged;
+    more keys as the provider likes.
+    """
     value: Any = None
     """The whole output as JSON where `output` holds references that a provider took for files by their looks alone: for
     models whose schema promises none, where an address is a text like any other.
@@ -194,10 +196,36 @@ class Provider(Protocol):
 
     name: str
     """The name under which the operator configured it; unique in the registry."""
+    is_remote: bool
+    """Whether it is an upstream, a service elsewhere that is reached with a key: each start there is on record with its
+    cost, its errors count against the key, and it may go on with work that nobody follows. False: an engine of ours.
+    """
     start_is_idempotent: bool
     """Whether a repeated `start` with the same key finds the first job again instead of starting a second."""
+    repeats_exactly: bool
+    """Whether a run that is made again gives the same, at no cost: what was lost of a result is then made anew, and of
+    files nothing less than all is taken.
+    """
+    job_id_is_key: bool
+    """Whether it calls a job by its order's key; otherwise nobody knows the job's id before `start` has answered."""
+    fetches_inputs: bool
+    """Whether it reads by itself what public addresses in an input name; otherwise the input holds their files."""
+    reports_run_time: bool
+    """Whether each success says how long the work took; False: nobody knows before one was seen."""
     limit: int
     """Jobs that it may have under way at once."""
+    group: str
+    """The upstream that the key belongs to, by name; "" for engines."""
+    group_limit: int
+    """Jobs that all keys of the group may have under way at once; 0 for engines, whose own limit is all."""
+    priority: int
+    """Among upstreams the lowest number comes first."""
+    weight: int
+    """Share of the work among upstreams of the same priority."""
+    requests_per_second: float
+    """Calls that it takes; infinite where it sets no pace."""
+    keeps_its_models: bool
+    """Of engines: whether its models wait for it while it is busy, rather than go to an engine that comes after it."""
 
     def serves(self, model: str) -> bool:
         """Whether it can work on `owner/name`. Answers from configuration, without asking anybody."""
@@ -205,6 +233,10 @@ class Provider(Protocol):
 
     def takes_pictures(self, model: str) -> bool:
         """Whether it can work on `owner/name` from a picture that is given with it. Asks nobody either."""
+        ...
+
+    def start_limit_s(self, order: Order) -> float:
+        """Seconds within which `start` is expected to answer; infinite where nothing is configured."""
         ...
 
     def session(self) -> AbstractAsyncContextManager[None]:

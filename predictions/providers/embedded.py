@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import contextlib
 import json
+import math
 from collections.abc import AsyncIterator
 from contextvars import ContextVar
 from typing import Any
@@ -48,7 +49,18 @@ class EmbeddedEngine:
     therefore serve any number of loops and threads, one after another or at once.
     """
 
+    is_remote = False
     start_is_idempotent = True
+    repeats_exactly = True
+    job_id_is_key = True
+    fetches_inputs = False
+    reports_run_time = True
+    group = ""
+    group_limit = 0
+    priority = 0
+    weight = 1
+    requests_per_second = math.inf
+    keeps_its_models = False
 
     def __init__(
         self,
@@ -77,6 +89,10 @@ class EmbeddedEngine:
         """Whether the engine knows it and some input of it is a picture."""
         is_one = model in PICTURE_INPUTS or model == fixtures.BY_ROLE["file_input"]
         return is_one and model in self._models
+
+    def start_limit_s(self, order: Order) -> float:
+        """Without limit: the engine answers as soon as it has written the order down."""
+        return math.inf
 
     @contextlib.asynccontextmanager
     async def session(self) -> AsyncIterator[None]:

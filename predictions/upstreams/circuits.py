@@ -23,9 +23,9 @@ from core.db.prepared import PreparedValues
 from core.redaction import scrub
 from predictions.models import UpstreamDay, UpstreamKey, UpstreamRoute, UpstreamRun
 from predictions.providers.base import ProviderError
+from predictions.providers.provider_names import key_pk, provider_name
 from predictions.upstreams import alerts, configuration
 from predictions.upstreams.budget import today
-from predictions.upstreams.configuration import key_pk, provider_name
 
 State = UpstreamKey.State
 

@@ -13,9 +13,11 @@ from django.conf import settings
 
 from core import crypto
 from predictions.models import Upstream, UpstreamKey, UpstreamRoute
+from predictions.providers import kinds
+from predictions.providers.provider_names import provider_name
 from predictions.providers.registry import UnknownProvider
-from predictions.providers.replicate import SAME, Route, UpstreamConfig, UpstreamProvider, rate_limiter
-from predictions.providers.replicate.config import FilesMode
+from predictions.providers.replicate import rate_limiter
+from predictions.providers.upstream import SAME, FilesMode, Route, UpstreamConfig, UpstreamProvider
 from predictions.upstreams import allowed_hosts, webhook_urls
 
 log = structlog.get_logger(__name__)
@@ -147,7 +149,7 @@ def _read(known: _Known) -> _Known:
         for key, config in _configs(upstream):
             # The same object as long as nothing changed: it keeps connections and its pace.
             same = known.configs.get(config.name) == config
-            found = known.every[config.name] if same else UpstreamProvider(config)
+            found = known.every[config.name] if same else kinds.build(config)
             every[config.name], configs[config.name] = found, config
             if upstream.enabled and key.enabled:
                 enabled.append(found)
@@ -155,6 +157,10 @@ def _read(known: _Known) -> _Known:
 
 
 def _configs(upstream: Upstream) -> Iterator[tuple[UpstreamKey, UpstreamConfig]]:
+    if upstream.kind not in kinds.PROVIDERS:
+        # The others go on: it was added by a newer release.
+        log.error("upstream_kind_unknown", upstream=upstream.name, kind=upstream.kind)
+        return
     keys = sorted(upstream.keys.all(), key=lambda key: key.pk)
     routes = _routes(upstream)
     weights = sum(key.weight for key in keys if key.enabled) or 1
@@ -189,11 +195,16 @@ def _config(
         priority=upstream.priority,
         # An upstream's share is parted among its keys; whole numbers, and never none at all.
         weight=max(1, round(_SCALE * upstream.weight * key.weight / weights)),
-        webhook_url=webhook_urls.address(upstream.pk) if upstream.webhooks else "",
+        kind=upstream.kind,
+        webhook_url=webhook_urls.address(upstream.pk) if _sends_webhooks(upstream) else "",
         allow_private=inside,
         # Who is outside can make this server fetch nothing inside.
         reach=tuple(allowed_hosts.networks()) if inside else (),
     )
+
+
+def _sends_webhooks(upstream: Upstream) -> bool:
+    return upstream.webhooks and kinds.PROVIDERS[upstream.kind].webhooks is not None
 
 
 def _routes(upstream: Upstream) -> Mapping[str, Route] | None:
@@ -207,19 +218,3 @@ def _routes(upstream: Upstream) -> Mapping[str, Route] | None:
 def _route(row: UpstreamRoute) -> Route:
     version = "" if row.their_version == _BY_NAME else row.their_version or SAME
     return Route(name=row.their_name or row.model.ref, version=version)
-
-
-PREFIX = "upstream-"
-
-
-def key_pk(provider_name: str) -> int | None:
-    """The key's primary key of `upstream-12`; None for any other provider's name."""
-    number = provider_name.removeprefix(PREFIX)
-    if number == provider_name or not (number.isascii() and number.isdigit()):
-        return None
-    return int(number)
-
-
-def provider_name(pk: int) -> str:
-    """The provider's name of that key."""
-    return f"{PREFIX}{pk}"

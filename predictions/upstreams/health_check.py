@@ -1,7 +1,6 @@
-"""Asks an upstream a harmless question: whether it is there and takes the key. So a rested key comes back by itself.
+"""Health checks of upstreams: whether one is there and takes the key. So a rested key comes back by itself.
 
-Every service of the kind has `GET /account` or answers 404, which is an answer too. What a question cannot show, an
-empty purse at most, is left to the next real start.
+What is asked is a matter of the upstream's kind (`ProviderKind.check_key`).
 """
 
 from __future__ import annotations
@@ -13,21 +12,16 @@ from dataclasses import replace
 import structlog
 from django.db import close_old_connections, connection
 
+from predictions.providers import kinds
 from predictions.providers.base import ProviderError
 from predictions.providers.registry import UnknownProvider
-from predictions.providers.replicate.api_client import Api
-from predictions.providers.replicate.config import UpstreamConfig
-from predictions.providers.replicate.error_classifier import classify, redirected
-from predictions.providers.replicate.response_reader import Answer
+from predictions.providers.upstream import UpstreamConfig
 from predictions.upstreams import circuits, configuration
 
 log = structlog.get_logger(__name__)
 
-PATH = "/account"
 CONNECT_S = 5.0
 READ_S = 10.0
-_PATIENCE_S = 2.0
-_TELLS = ("key", "quota", "rate", "transient")
 
 
 class Prober:
@@ -107,35 +101,6 @@ def ask(name: str) -> ProviderError | None:
 
 
 async def _question(config: UpstreamConfig, *, redirects_tell: bool = False) -> ProviderError | None:
-    """`redirects_tell`: a person asks, who can mend the address. By itself a redirect of this one question, to a page
-    to sign in perhaps, says nothing of starts.
-    """
+    """The question of its kind, within limits that are shorter than those of a start."""
     quick = replace(config, connect_s=min(config.connect_s, CONNECT_S), read_s=min(config.read_s, READ_S))
-    try:
-        return await Api(quick).ask(
-            "GET", PATH, lambda answer: _verdict(answer, config.secret, redirects_tell), patience=_PATIENCE_S
-        )
-    except ProviderError as error:
-        return error
-
-
-def _verdict(answer: Answer, secret: str, redirects_tell: bool) -> ProviderError | None:
-    """Any answer below 500 shows a living service, unless it is about the key, the purse or the pace."""
-    if 300 <= answer.status < 400 and redirects_tell:
-        return redirected(answer.status, answer.headers, secret)
-    if answer.is_success or 300 <= answer.status < 400:
-        return None
-    found = classify(answer.status, answer.headers, answer.said, secret)
-    kind = found.kind
-    if kind not in ("key", "quota", "rate"):
-        kind = "transient" if answer.status >= 500 else "key" if answer.status in (401, 403) else kind
-    if kind not in _TELLS or answer.status in (404, 405):
-        return None
-    return ProviderError(
-        found.summary,
-        permanent=False,
-        refused=True,
-        retry_after=found.retry_after,
-        kind=kind,
-        answer=found.answer,
-    )
+    return await kinds.PROVIDERS[config.kind].check_key(quick, redirects_tell=redirects_tell)

@@ -21,6 +21,7 @@ from predictions.models import (
     UpstreamRoute,
     UpstreamRun,
 )
+from predictions.providers.provider_names import PREFIX
 from predictions.upstreams import configuration
 from predictions.upstreams.budget import today
 
@@ -163,7 +164,7 @@ def overview() -> list[Health]:
 
 def flying() -> dict[str, int]:
     """Predictions that each key may still be working on, by the provider's name."""
-    rows = Prediction.objects.filter(upstream_open=True, provider__startswith="upstream-").order_by()
+    rows = Prediction.objects.filter(upstream_open=True, provider__startswith=PREFIX).order_by()
     return dict(rows.values_list("provider").annotate(n=Count("pk")))
 
 

@@ -21,10 +21,10 @@ from core.db.prepared_writes import PreparedWrite
 from core.redaction import scrub
 from predictions.models import Prediction, Upstream, UpstreamDay, UpstreamKey, UpstreamRoute, UpstreamRun
 from predictions.providers.base import ProviderError
+from predictions.providers.provider_names import key_pk
 from predictions.providers.registry import UnknownProvider
 from predictions.upstreams import alerts, costs
 from predictions.upstreams.budget import day_of, today
-from predictions.upstreams.configuration import key_pk
 
 Outcome = UpstreamRun.Outcome
 

@@ -15,6 +15,8 @@ from django.utils.translation import gettext as _
 from accounts.credits.amounts import NotAnAmount, parse
 from core import crypto
 from predictions.models import HostedModel, Upstream, UpstreamKey, UpstreamRoute
+from predictions.providers import kinds
+from predictions.providers.upstream import KIND_SETTINGS
 from predictions.upstreams import allowed_hosts, circuits, invalidation, key_rotation, run_records
 
 LONGEST_SECRET = 1000
@@ -54,6 +56,8 @@ class UpstreamSettings:
     """What an upstream is to be like. What is None stays as it is, or as a new one begins."""
 
     url: str | None = None
+    kind: str | None = None
+    """A name in `kinds.PROVIDERS`. Chosen once: what is under way there would not be understood by another."""
     settings: Mapping[str, Any] = field(default_factory=dict)
     """Columns of Upstream with their values; those that are None are left out."""
     cap: int | Literal["keep"] | None = "keep"
@@ -78,6 +82,7 @@ def apply(name: str, wish: UpstreamSettings) -> tuple[Upstream, bool]:
         is_new = upstream is None
         if upstream is None:
             upstream = _made(name, wish)
+        check_kind(upstream.kind, wish.kind, columns)
         cap = upstream.day_cap
         for column, value in columns.items():
             setattr(upstream, column, value)
@@ -95,7 +100,28 @@ def _made(name: str, wish: UpstreamSettings) -> Upstream:
         raise BadSetting("url", f"There is no upstream {name} yet; its address is needed.")
     if not wish.keys:
         raise BadSetting("key", f"There is no upstream {name} yet; its key is needed.")
-    return Upstream(name=name, url=wish.url)
+    kind = wish.kind or kinds.DEFAULT
+    if kind not in kinds.PROVIDERS:
+        raise BadSetting("kind", f"{kind[:80]}: one of {', '.join(kinds.PROVIDERS)} is expected.")
+    return Upstream(name=name, url=wish.url, kind=kind)
+
+
+def check_kind(kind: str, wanted: str | None, columns: Mapping[str, Any]) -> None:
+    """Raises BadSetting where an upstream would change its kind, or get a setting that its kind does not have."""
+    if wanted not in (None, kind):
+        raise BadSetting(
+            "kind", f"It is of the kind {kind}; add one of another kind under a name of its own."
+        )
+    plain = Upstream()
+    for name in missing_settings(kind):
+        if name in columns and columns[name] != getattr(plain, name):
+            raise BadSetting(name, f"Upstreams of the kind {kind} have no such setting.")
+
+
+def missing_settings(kind: str) -> list[str]:
+    """Columns of Upstream that mean nothing for this kind."""
+    known = kinds.PROVIDERS.get(kind)
+    return [] if known is None else [name for name in KIND_SETTINGS if name not in known.settings]
 
 
 def _columns(wish: UpstreamSettings) -> dict[str, Any]:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import base64
-import binascii
 import threading
 
 import structlog
@@ -13,19 +11,14 @@ from django.db.models import QuerySet
 
 from core import crypto
 from predictions.models import Upstream
+from predictions.providers import kinds
 from predictions.providers.base import ProviderError
+from predictions.providers.provider_names import provider_name
 from predictions.providers.registry import UnknownProvider
-from predictions.providers.replicate.api_client import Api
-from predictions.providers.replicate.config import UpstreamConfig
-from predictions.providers.replicate.response_reader import Answer
+from predictions.providers.upstream import UpstreamConfig
 from predictions.upstreams import configuration, webhook_urls
-from predictions.upstreams.configuration import provider_name
 
 log = structlog.get_logger(__name__)
-
-PATH = "/webhooks/default/secret"
-_PATIENCE_S = 2.0
-_PREFIX = "whsec_"
 
 
 class Fetcher:
@@ -51,7 +44,9 @@ class Fetcher:
 
 def missing() -> QuerySet[Upstream]:
     """Upstreams that are asked for webhooks and whose secret is not known."""
-    return Upstream.objects.filter(enabled=True, webhooks=True, webhook_secret="")
+    return Upstream.objects.filter(
+        enabled=True, webhooks=True, webhook_secret="", kind__in=kinds.with_webhooks()
+    )
 
 
 def wanted() -> list[int]:
@@ -88,17 +83,5 @@ def _fetch(pk: int) -> None:
 
 
 async def _ask(config: UpstreamConfig) -> str:
-    return await Api(config).ask("GET", PATH, _read, patience=_PATIENCE_S)
-
-
-def _read(answer: Answer) -> str:
-    """The secret in an answer; empty where it holds none."""
-    data = answer.data if answer.is_success and not answer.unreadable else None
-    found = data.get("key") if isinstance(data, dict) else None
-    if not isinstance(found, str) or not found.startswith(_PREFIX) or len(found) > 200:
-        return ""
-    try:
-        base64.b64decode(found.removeprefix(_PREFIX), validate=True)
-    except binascii.Error:
-        return ""
-    return found
+    webhooks = kinds.PROVIDERS[config.kind].webhooks
+    return await webhooks.fetch_secret(config) if webhooks is not None else ""

@@ -22,7 +22,7 @@ from django.utils import timezone
 
 from accounts.site import site_rules
 from predictions.models import FailureDay, FigureDay, Prediction, Status, UpstreamRun, UsageDay
-from predictions.upstreams.configuration import key_pk
+from predictions.providers.provider_names import is_upstream
 from predictions.usage import failure_classes, period_totals
 
 EVERY_S = 120.0
@@ -144,7 +144,7 @@ def _failures(failed: QuerySet[Prediction]) -> dict[tuple[Any, ...], dict[str, i
         reason = failure_classes.classify(
             error or "",
             kind=kind or "",
-            upstream=bool(kind) or key_pk(provider) is not None,
+            upstream=bool(kind) or is_upstream(provider),
             filtered=filtered,
         )
         counts[model_id, str(reason)] += n

@@ -13,8 +13,8 @@ from accounts.models import MICRO, AuditEntry, User
 from predictions.models import HostedModel, Prediction, Price, Status, Version
 from predictions.pricing import revisions
 from predictions.pricing.simulation import NEWEST, preview
+from predictions.providers.provider_names import provider_name
 from predictions.upstreams import run_records
-from predictions.upstreams.configuration import provider_name
 from tests import factories, fakes
 from tests.share import one_in
 from tests.upstreams import rows

@@ -19,7 +19,8 @@ MOST_MIB = 512
 ASK = """
 import asyncio, json, sys
 from predictions.providers.base import Order, ProviderError
-from predictions.providers.replicate import UpstreamConfig, UpstreamProvider
+from predictions.providers.replicate import ReplicateProvider
+from predictions.providers.upstream import UpstreamConfig
 url, secret, faults = json.loads(sys.argv[1])
 config = UpstreamConfig(
     name="upstream-1", group="loop", url=url, secret=secret, idempotent=False, limit=16, group_limit=16,
@@ -41,7 +42,7 @@ async def ask(provider, number, fault):
         return type(error).__name__
 
 async def main():
-    provider, before = UpstreamProvider(config), peak()
+    provider, before = ReplicateProvider(config), peak()
     ends = await asyncio.gather(*(ask(provider, number, fault) for number, fault in enumerate(faults)))
     print(json.dumps({"ends": ends, "before": before, "peak": peak()}))
 

@@ -73,14 +73,14 @@ MUTANTS = [
     ),
     Mutant(
         DISPATCH,
-        "alone = provider is not None and (routing.is_upstream(provider) or slots.is_idle(name))",
+        "alone = provider is not None and (provider.is_remote or slots.is_idle(name))",
         "alone = provider is not None",
         "What killed its workers runs beside others.",
         TESTS,
     ),
     Mutant(
         DISPATCH,
-        "        if provider is None or not routing.is_upstream(provider):\n            slots.shut(name)\n",
+        "        if provider is None or not provider.is_remote:\n            slots.shut(name)\n",
         "",
         "Others are started beside what has to run alone.",
         TESTS,

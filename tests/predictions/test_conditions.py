@@ -16,7 +16,7 @@ from predictions.lifecycle import strays
 from predictions.lifecycle.leases import COLLECT_PATIENCE
 from predictions.models import Phase, Prediction, StoredFile, UploadUse, UpstreamRun, Version
 from predictions.providers.base import Update
-from predictions.upstreams.configuration import provider_name
+from predictions.providers.provider_names import provider_name
 from tests import factories, fakes
 from tests.fakes import FakeProvider
 from tests.predictions.test_life import accept, fresh

@@ -16,7 +16,7 @@ from predictions import tasks
 from predictions.execution import result_downloads, retries
 from predictions.models import Delivery, Prediction, Version
 from predictions.providers.base import FileError, OutputRef, ProviderError, Update
-from predictions.providers.replicate import UpstreamProvider
+from predictions.providers.replicate import ReplicateProvider
 from studio.sheet import failure_messages
 from studio.sheet.strips import Batch
 from tests import factories, fakes
@@ -213,20 +213,20 @@ def storage() -> Iterator[str]:
     ],
 )
 def test_a_passing_fault_is_told_apart_from_one_for_good(storage: str, path: str, fault: str) -> None:
-    assert fault_of(UpstreamProvider(config(storage)), f"{storage}/out/{path}") == fault
+    assert fault_of(ReplicateProvider(config(storage)), f"{storage}/out/{path}") == fault
 
 
 @pytest.mark.parametrize("path", ["410", "451"])
 def test_what_is_gone_for_good_is_not_asked_for_again(storage: str, path: str) -> None:
-    assert fault_of(UpstreamProvider(config(storage)), f"{storage}/out/{path}") == "gone"
+    assert fault_of(ReplicateProvider(config(storage)), f"{storage}/out/{path}") == "gone"
 
 
 def test_a_server_that_nobody_answers_at_is_unreachable(storage: str) -> None:
     nobody = "http://127.0.0.1:9"
-    assert fault_of(UpstreamProvider(config(nobody)), f"{nobody}/out/a") == "unreachable"
+    assert fault_of(ReplicateProvider(config(nobody)), f"{nobody}/out/a") == "unreachable"
 
 
-def fault_of(provider: UpstreamProvider, url: str) -> str:
+def fault_of(provider: ReplicateProvider, url: str) -> str:
     from predictions.providers.base import Job
     from tests.providers.test_upstream_provider import read, run
 

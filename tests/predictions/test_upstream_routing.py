@@ -46,8 +46,8 @@ class House:
         fake = FakeProvider(
             key.provider_name, limit=limit, start_is_idempotent=fields.get("idempotent", False)
         )
-        fake.group, fake.group_limit = name, key.upstream.in_flight_limit  # type: ignore[attr-defined]
-        fake.priority, fake.weight = key.upstream.priority, key.upstream.weight  # type: ignore[attr-defined]
+        fake.group, fake.group_limit = name, key.upstream.in_flight_limit
+        fake.priority, fake.weight = key.upstream.priority, key.upstream.weight
         self.ups[fake.name] = fake
         return fake
 
@@ -106,7 +106,7 @@ def test_eight_workers_exceed_the_limit_of_no_key_and_of_no_upstream(version: Ve
         UpstreamKey.objects.create(upstream=Upstream.objects.get(), secret="x", label="b").provider_name
     )
     twin.limit = 8
-    twin.group, twin.group_limit, twin.priority, twin.weight = "one", 10, 100, 1  # type: ignore[attr-defined]
+    twin.group, twin.group_limit, twin.priority, twin.weight = "one", 10, 100, 1
     house.ups[twin.name] = twin
     for _ in range(40):
         factories.make_prediction(factories.make_user(credit=1), version, ceiling=0)

@@ -11,10 +11,10 @@ import pytest
 
 from predictions.providers.base import Kind, OutputRef, Update
 from predictions.providers.replicate import job_states, output_references, response_reader
-from predictions.providers.replicate.config import UpstreamConfig
 from predictions.providers.replicate.job_states import JobState
 from predictions.providers.replicate.rate_limiter import Pace, asked_to_wait, pace_of, rest_by_limits
 from predictions.providers.replicate.response_reader import Unreadable, parse
+from predictions.providers.upstream import UpstreamConfig
 from tests.share import one_in
 
 BASE = "https://gateway.example/replicate/v1"

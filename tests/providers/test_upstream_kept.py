@@ -8,7 +8,7 @@ import socketserver
 from collections.abc import Iterator
 
 from predictions.providers.base import Job, OutputRef
-from predictions.providers.replicate import UpstreamProvider
+from predictions.providers.replicate import ReplicateProvider
 from tests.providers import raw
 from tests.providers.test_upstream_provider import config, read, run
 
@@ -40,7 +40,7 @@ def serving(answers: list[int]) -> Iterator[tuple[str, list[int]]]:
 
 
 def fetched(url: str, times: int) -> list[bytes]:
-    provider = UpstreamProvider(config(f"{url}/v1"))
+    provider = ReplicateProvider(config(f"{url}/v1"))
     ref = OutputRef("out-0.png", "image/png", f"{url}/out/0.png")
 
     async def one_after_the_other() -> list[bytes]:

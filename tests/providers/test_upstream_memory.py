@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 
 from predictions.providers.base import Job, Order, OutputRef, ProviderError
-from predictions.providers.replicate import UpstreamProvider, response_reader
+from predictions.providers.replicate import ReplicateProvider, response_reader
 from tests.memory import MIB, held_after
 from tests.providers import raw
 from tests.providers.test_upstream_provider import config, order, read
@@ -88,7 +88,7 @@ def service() -> Iterator[str]:
         yield url
 
 
-def held(provider: UpstreamProvider, work: Order) -> int:
+def held(provider: ReplicateProvider, work: Order) -> int:
     """Bytes that are held after a start, whatever came of it."""
 
     async def start() -> None:
@@ -109,19 +109,19 @@ def held(provider: UpstreamProvider, work: Order) -> int:
     ("name", "status"), [(name, status) for name in NAMES for status in one_of(STATUSES, of=name)]
 )
 def test_nothing_of_an_answer_is_held_when_its_order_has_ended(service: str, name: str, status: str) -> None:
-    provider = UpstreamProvider(config(f"{service}/{status}{name}".replace(" ", "%20")))
+    provider = ReplicateProvider(config(f"{service}/{status}{name}".replace(" ", "%20")))
     assert held(provider, order()) < MIB
 
 
 @pytest.mark.parametrize("name", ["a job", "no job", "422-no json", "cut short"])
 def test_nothing_of_an_order_is_held_when_it_has_ended(service: str, name: str) -> None:
-    provider = UpstreamProvider(config(f"{service}/{name}".replace(" ", "%20")))
+    provider = ReplicateProvider(config(f"{service}/{name}".replace(" ", "%20")))
     # Of its own size only: the text of the prompt is the test's.
     assert held(provider, order("x" * (4 * MIB))) < MIB
 
 
 def test_nothing_of_a_file_that_cannot_be_read_is_held(service: str) -> None:
-    provider = UpstreamProvider(config(service))
+    provider = ReplicateProvider(config(service))
     address = "data:image/png;base64," + "A" * (4 * MIB) + "!"
 
     async def fetch() -> None:

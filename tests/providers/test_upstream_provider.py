@@ -26,7 +26,8 @@ from predictions.providers.base import (
     ProviderError,
     Update,
 )
-from predictions.providers.replicate import SAME, Route, UpstreamConfig, UpstreamProvider, provider
+from predictions.providers.replicate import ReplicateProvider, provider
+from predictions.providers.upstream import SAME, Route, UpstreamConfig
 from tests.providers import raw
 from tests.share import one_in
 from tests.upstream import painting
@@ -72,8 +73,8 @@ def config(url: str, **other: Any) -> UpstreamConfig:
     return replace(plain, **other)
 
 
-def at(upstream: Upstream, **other: Any) -> UpstreamProvider:
-    return UpstreamProvider(config(upstream.url, **other))
+def at(upstream: Upstream, **other: Any) -> ReplicateProvider:
+    return ReplicateProvider(config(upstream.url, **other))
 
 
 def order(text: str = "a lighthouse", **other: Any) -> Order:
@@ -113,17 +114,17 @@ def job_of(outcome: Job | Update) -> Job:
     return outcome
 
 
-def start_fails(provider: UpstreamProvider, wanted: Order) -> ProviderError:
+def start_fails(provider: ReplicateProvider, wanted: Order) -> ProviderError:
     with pytest.raises(ProviderError) as caught:
         run(provider.start(wanted))
     return caught.value
 
 
-async def read(provider: UpstreamProvider, job: Job, ref: OutputRef) -> bytes:
+async def read(provider: ReplicateProvider, job: Job, ref: OutputRef) -> bytes:
     return b"".join([chunk async for chunk in provider.fetch(job, ref)])
 
 
-async def finished(provider: UpstreamProvider, wanted: Order) -> tuple[Job, Update]:
+async def finished(provider: ReplicateProvider, wanted: Order) -> tuple[Job, Update]:
     job = job_of(await provider.start(wanted))
     return job, await provider.check(job)
 
@@ -132,7 +133,7 @@ async def finished(provider: UpstreamProvider, wanted: Order) -> tuple[Job, Upda
 
 
 def test_it_is_a_provider() -> None:
-    one = UpstreamProvider(config("https://api.example/v1"))
+    one = ReplicateProvider(config("https://api.example/v1"))
     assert isinstance(one, Provider)
     assert (one.limit, one.group_limit, one.group, one.priority, one.weight) == (4, 8, "loopback", 10, 1)
 
@@ -299,14 +300,14 @@ def test_an_answer_that_names_no_job_is_lost_for_good_and_kept_for_the_operator(
 
 
 def test_where_nobody_listens_nothing_was_started() -> None:
-    error = start_fails(UpstreamProvider(config("http://127.0.0.1:9/v1")), order())
+    error = start_fails(ReplicateProvider(config("http://127.0.0.1:9/v1")), order())
     assert (error.refused, error.kind, error.permanent) == (True, "transient", False)
 
 
 def test_a_repeat_that_the_service_says_it_knows_is_no_refusal(upstream: Upstream) -> None:
     body = b'{"detail": "This Idempotency-Key was used with another body.", "status": 422}'
     with answering(b"HTTP/1.1 422 No\r\nContent-Length: %d\r\n\r\n" % len(body) + body) as url:
-        error = start_fails(UpstreamProvider(config(url, idempotent=True)), order())
+        error = start_fails(ReplicateProvider(config(url, idempotent=True)), order())
     assert isinstance(error, AnswerLost)
 
 
@@ -348,7 +349,7 @@ def test_a_page_that_finds_nothing_has_to_say_so_more_than_once() -> None:
     page = b"<html><body>404 page not found</body></html>"
     head = b"HTTP/1.1 404 Not Found\r\nContent-Type: text/html\r\nContent-Length: %d\r\n\r\n" % len(page)
     with answering(head + page) as url:
-        one = UpstreamProvider(config(url))
+        one = ReplicateProvider(config(url))
         for _ in range(4):
             with pytest.raises(ProviderError):
                 run(one.check(Job(id="old", instance="1000000000")))
@@ -417,7 +418,7 @@ def test_the_state_of_another_job_is_no_answer(upstream: Upstream) -> None:
     body = b'{"id": "other", "status": "succeeded", "output": "theirs"}'
     head = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body)
     with answering(head + body) as url, pytest.raises(ProviderError):
-        run(UpstreamProvider(config(url)).check(Job(id="mine")))
+        run(ReplicateProvider(config(url)).check(Job(id="mine")))
 
 
 def test_a_cancel_is_confirmed_by_the_service(upstream: Upstream) -> None:
@@ -442,7 +443,7 @@ def test_a_cancel_with_a_meagre_answer_is_followed_by_a_look(upstream: Upstream,
 
 def test_a_cancel_of_what_the_service_does_not_know_is_done() -> None:
     with answering(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n") as url:
-        one = UpstreamProvider(config(url))
+        one = ReplicateProvider(config(url))
         assert run(one.cancel(Job(id="order1-1"))) is True
 
 
@@ -514,7 +515,7 @@ def test_the_key_goes_to_the_services_own_address_and_over_no_redirect(upstream:
     with answering(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi", seen) as there:
         away = f"HTTP/1.1 302 Found\r\nLocation: {there}/x.png\r\nContent-Length: 0\r\n\r\n".encode()
         with answering(away, seen) as own:
-            one = UpstreamProvider(config(own, reach=("127.0.0.0/8",)))
+            one = ReplicateProvider(config(own, reach=("127.0.0.0/8",)))
             run(read(one, Job(id="a"), OutputRef("x.png", "image/png", f"{own}/x.png")))
             run(read(one, Job(id="a"), OutputRef("x.png", "image/png", f"{there}/x.png")))
     assert [TOKEN.encode() in request for request in seen] == [True, False, False]
@@ -527,7 +528,7 @@ def test_a_name_that_leads_inside_with_one_of_its_addresses_is_inside(
         return ["93.184.216.34", "10.0.0.1"]
 
     monkeypatch.setattr(ssrf, "resolve", resolve)
-    one = UpstreamProvider(config("https://api.example/v1"))
+    one = ReplicateProvider(config("https://api.example/v1"))
     with pytest.raises(ProviderError) as caught:
         run(read(one, Job(id="a"), OutputRef("x.png", "image/png", "http://pictures.example/x.png")))
     assert caught.value.permanent
@@ -539,10 +540,10 @@ def test_a_redirect_from_outside_leads_to_no_inner_service() -> None:
         away = f"HTTP/1.1 302 Found\r\nLocation: {own}/x.png\r\nContent-Length: 0\r\n\r\n".encode()
         with answering(away) as there:
             # There is on the same machine, so let it count as outside; the service itself is inner.
-            one = UpstreamProvider(config(own.replace("127.0.0.1", "127.0.0.2"), reach=("127.0.0.1/32",)))
+            one = ReplicateProvider(config(own.replace("127.0.0.1", "127.0.0.2"), reach=("127.0.0.1/32",)))
             ref = OutputRef("x.png", "image/png", f"{there}/x.png")
             assert run(read(one, Job(id="a"), ref)) == b"hi"
-            one = UpstreamProvider(config(own))
+            one = ReplicateProvider(config(own))
             with pytest.raises(ProviderError) as caught:
                 run(read(one, Job(id="a"), ref))
             assert caught.value.permanent
@@ -550,7 +551,7 @@ def test_a_redirect_from_outside_leads_to_no_inner_service() -> None:
 
 def test_a_file_of_unexpected_length_is_not_taken(upstream: Upstream) -> None:
     with answering(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi") as url:
-        one = UpstreamProvider(config(url))
+        one = ReplicateProvider(config(url))
         with pytest.raises(ProviderError, match="2 of 3 bytes"):
             run(read(one, Job(id="a"), OutputRef("x.png", "image/png", f"{url}/x.png", size=3)))
 
@@ -559,7 +560,7 @@ def test_only_a_few_large_results_are_held_until_they_are_stored() -> None:
     body = b'{"created": 1, "data": [{"b64_json": "' + b"iVBOR" * 400_000 + b'"}]}'
     head = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body)
     with answering(head + body) as url:
-        one = UpstreamProvider(config(url, read_s=1, connect_s=1))
+        one = ReplicateProvider(config(url, read_s=1, connect_s=1))
         held = [run(one.start(order())) for _ in range(3)]
         assert isinstance(start_fails(one, order()), AnswerLost)
         del held[0]
@@ -668,7 +669,7 @@ ODD = [
 @pytest.mark.parametrize("answer", ODD, ids=range(len(ODD)))
 def test_what_is_hardly_http_is_a_providers_error_and_nothing_else(answer: bytes) -> None:
     with answering(answer) as url:
-        one = UpstreamProvider(config(url, read_s=2))
+        one = ReplicateProvider(config(url, read_s=2))
         ref = OutputRef("x.png", "image/png", f"{url}/x.png", size=100)
         error = start_fails(one, order())
         # Where one can tell no refusal from the noise, something may have been started.
@@ -742,7 +743,7 @@ def test_cookies_of_a_service_are_not_kept(upstream: Upstream) -> None:
     body = b'{"id": "a", "status": "processing"}'
     head = b"HTTP/1.1 200 OK\r\nSet-Cookie: session=tracked; Path=/\r\nConnection: close\r\n"
     with answering(head + b"Content-Length: %d\r\n\r\n" % len(body) + body, seen) as url:
-        one = UpstreamProvider(config(url))
+        one = ReplicateProvider(config(url))
 
         async def twice() -> None:
             async with one.session():

@@ -8,7 +8,7 @@ import pytest
 
 from predictions.models import Upstream
 from predictions.providers.registry import UnknownProvider
-from predictions.providers.replicate import SAME, Route
+from predictions.providers.upstream import SAME, Route
 from predictions.upstreams import configuration, setup, webhook_urls
 from tests import factories
 from tests.upstreams import rows

@@ -11,6 +11,7 @@ from django.core.management.base import BaseCommand, CommandError
 from accounts.credits import amounts
 from core.db.checks import DATABASE_IS_OURS
 from predictions.models import Upstream, UpstreamKey
+from predictions.providers import kinds
 from predictions.upstreams import health_check, health_report, setup
 
 _OPTIONS = {
@@ -31,6 +32,11 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         add = parser.add_argument
         add("name", metavar="NAME", nargs="?", help="what it is called: small letters, digits and hyphens")
+        add(
+            "--kind",
+            choices=list(kinds.PROVIDERS),
+            help=f"which API it speaks, chosen when it is added; {kinds.DEFAULT} where none is named",
+        )
         add("--url", help="its API's base with the version path, such as https://host/v1")
         add(
             "--key-env",
@@ -136,7 +142,7 @@ class Command(BaseCommand):
 
 
 def _changes(options: dict[str, Any]) -> bool:
-    plain = ("url", "keys", "models", "routes", "costs", "off", "on", "pause", "resume", "day_cap")
+    plain = ("url", "kind", "keys", "models", "routes", "costs", "off", "on", "pause", "resume", "day_cap")
     return any(options[name] for name in plain) or any(
         value is not None for value in _settings(options).values()
     )
@@ -148,6 +154,7 @@ def _wish(options: dict[str, Any]) -> setup.UpstreamSettings:
         models = []
     return setup.UpstreamSettings(
         url=options["url"],
+        kind=options["kind"],
         settings=_settings(options),
         keys=_keys(options["keys"]),
         models=models,
@@ -205,7 +212,8 @@ def _line(upstream: Upstream) -> str:
         else f", at most {amounts.decimal_text(upstream.day_cap)} credits a day"
     )
     keys = upstream.keys.filter(enabled=True).count()
-    return f"{upstream.url}, {state}, priority {upstream.priority}, {serves}, keys in use: {keys}{cap}"
+    kind = "" if upstream.kind == kinds.DEFAULT else f"{upstream.kind}, "
+    return f"{kind}{upstream.url}, {state}, priority {upstream.priority}, {serves}, keys in use: {keys}{cap}"
 
 
 def _key_line(key: UpstreamKey) -> str:

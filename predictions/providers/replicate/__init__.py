@@ -1,8 +1,15 @@
-"""Replicate-compatible services as providers. Plain Python: configuration is passed in, rows live elsewhere."""
+"""Replicate's HTTP API as a kind of upstream. Plain Python: configuration is passed in, rows live elsewhere."""
 
 from __future__ import annotations
 
-from predictions.providers.replicate.config import SAME, Route, UpstreamConfig
-from predictions.providers.replicate.provider import UpstreamProvider
+from predictions.providers.replicate import account_check, webhook_signatures
+from predictions.providers.replicate.provider import ReplicateProvider
+from predictions.providers.upstream import ProviderKind, WebhookScheme
 
-__all__ = ["SAME", "Route", "UpstreamConfig", "UpstreamProvider"]
+KIND = ProviderKind(
+    label="Replicate",
+    provider=ReplicateProvider,
+    check_key=account_check.check_key,
+    settings=frozenset({"idempotent", "files", "webhooks"}),
+    webhooks=WebhookScheme(webhook_signatures.fetch_secret, webhook_signatures.is_signed),
+)

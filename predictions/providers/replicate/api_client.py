@@ -11,9 +11,9 @@ from core.http import request_ids
 from core.net import http_client
 from predictions.providers.base import ProviderError
 from predictions.providers.replicate import connection_pool, error_classifier
-from predictions.providers.replicate.config import UpstreamConfig
 from predictions.providers.replicate.rate_limiter import pace_of, rest_by_limits
 from predictions.providers.replicate.response_reader import Answer, Room, Turn, read
+from predictions.providers.upstream import UpstreamConfig
 
 T = TypeVar("T")
 _FIRST_REST_S = 1.0

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from weakref import WeakKeyDictionary
 
 from core.net import http_client, ssrf
-from predictions.providers.replicate.config import UpstreamConfig
+from predictions.providers.upstream import UpstreamConfig
 
 # One client with a large pool takes time with the square of its connections; several of four do not.
 CONNECTIONS = 4

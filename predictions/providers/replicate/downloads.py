@@ -12,9 +12,9 @@ from core import data_uri
 from core.net import http_client
 from predictions.providers.base import ErrorKind, FileError, FileFault, ProviderError
 from predictions.providers.replicate import connection_pool, output_references
-from predictions.providers.replicate.config import UpstreamConfig
 from predictions.providers.replicate.rate_limiter import asked_to_wait
 from predictions.providers.replicate.response_reader import Unreadable, plain_chunks
+from predictions.providers.upstream import UpstreamConfig
 
 T = TypeVar("T")
 MAX_OUTPUT = 160 * 1024 * 1024

@@ -13,8 +13,8 @@ from core import data_uri
 from predictions.providers.base import InputFile, Order, ProviderError
 from predictions.providers.replicate import error_classifier, output_references
 from predictions.providers.replicate.api_client import Api
-from predictions.providers.replicate.config import UpstreamConfig
 from predictions.providers.replicate.response_reader import Answer
+from predictions.providers.upstream import UpstreamConfig
 
 MAX_INLINE = 256_000
 """Bytes of a file that goes as a data URI where there is a choice: what Replicate advises."""

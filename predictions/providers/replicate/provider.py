@@ -33,9 +33,9 @@ from predictions.providers.replicate import (
     start_response,
 )
 from predictions.providers.replicate.api_client import Api, Broken, Unsent
-from predictions.providers.replicate.config import SAME, Route, UpstreamConfig
 from predictions.providers.replicate.input_files import InputFiles
 from predictions.providers.replicate.response_reader import Answer, Room
+from predictions.providers.upstream import SAME, Route, UpstreamConfig, UpstreamProvider
 
 GRACE_S = 30.0
 """Seconds in which a job that was accepted may still be unknown to the service's other machines."""
@@ -48,31 +48,13 @@ _INSTANCE_MOST = 64
 _GONE = (404, 410)
 
 
-class UpstreamProvider:
-    """One key of one upstream. Holds configuration only: any number of loops and threads may share it."""
+class ReplicateProvider(UpstreamProvider):
+    """One key of one Replicate-compatible service."""
 
     def __init__(self, config: UpstreamConfig) -> None:
-        self.config = config
-        self.name = config.name
-        self.group = config.group
-        self.group_limit = config.group_limit
-        self.priority = config.priority
-        self.weight = config.weight
-        self.limit = config.limit
-        self.start_is_idempotent = config.idempotent
+        super().__init__(config)
         self._api = Api(config)
         self._files = InputFiles(config, self._api)
-
-    def __repr__(self) -> str:
-        return f"UpstreamProvider({self.name!r}, {self.group!r})"
-
-    def serves(self, model: str) -> bool:
-        """Whether `owner/name` is among its routes; without routes it serves everything."""
-        return self.config.routes is None or model in self.config.routes
-
-    def takes_pictures(self, model: str) -> bool:
-        """Whether it serves the model: what the model takes is its own schema's matter."""
-        return self.serves(model)
 
     def session(self) -> AbstractAsyncContextManager[None]:
         """Keep connections to the service in the running loop, for every call made there inside the block."""

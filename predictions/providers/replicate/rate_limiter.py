@@ -17,8 +17,8 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 
-from predictions.providers.replicate.config import UpstreamConfig
 from predictions.providers.replicate.interprocess_state import Shared
+from predictions.providers.upstream import UpstreamConfig
 
 LONGEST = 3600.0
 """Seconds; a longer rest that a service asks for counts as this."""

@@ -6,9 +6,9 @@ import re
 
 from predictions.providers.base import AnswerLost, ErrorKind, ProviderError
 from predictions.providers.replicate import error_classifier, job_states
-from predictions.providers.replicate.config import UpstreamConfig
 from predictions.providers.replicate.error_classifier import Verdict
 from predictions.providers.replicate.response_reader import Answer
+from predictions.providers.upstream import UpstreamConfig
 
 _ACCEPTED = (200, 201, 202)
 # Cloudflare's own: the service was not reached at all. 520 and 524 come after it was.

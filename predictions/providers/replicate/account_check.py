@@ -1,0 +1,53 @@
+"""Whether a Replicate-compatible service is there and takes its key, by `GET /account`, which starts nothing.
+
+Every service of the kind has that path or answers 404, which is an answer too. What a question cannot show, an empty
+purse at most, is left to the next real start.
+"""
+
+from __future__ import annotations
+
+from predictions.providers.base import ProviderError
+from predictions.providers.replicate.api_client import Api
+from predictions.providers.replicate.error_classifier import classify, redirected
+from predictions.providers.replicate.response_reader import Answer
+from predictions.providers.upstream import UpstreamConfig
+
+PATH = "/account"
+_PATIENCE_S = 2.0
+_TELLS = ("key", "quota", "rate", "transient")
+
+
+async def check_key(config: UpstreamConfig, *, redirects_tell: bool) -> ProviderError | None:
+    """None where all is well.
+
+    `redirects_tell`: a person asks, who can mend the address. By itself a redirect of this one question, to a page
+    to sign in perhaps, says nothing of starts.
+    """
+    try:
+        return await Api(config).ask(
+            "GET", PATH, lambda answer: _verdict(answer, config.secret, redirects_tell), patience=_PATIENCE_S
+        )
+    except ProviderError as error:
+        return error
+
+
+def _verdict(answer: Answer, secret: str, redirects_tell: bool) -> ProviderError | None:
+    """Any answer below 500 shows a living service, unless it is about the key, the purse or the pace."""
+    if 300 <= answer.status < 400 and redirects_tell:
+        return redirected(answer.status, answer.headers, secret)
+    if answer.is_success or 300 <= answer.status < 400:
+        return None
+    found = classify(answer.status, answer.headers, answer.said, secret)
+    kind = found.kind
+    if kind not in ("key", "quota", "rate"):
+        kind = "transient" if answer.status >= 500 else "key" if answer.status in (401, 403) else kind
+    if kind not in _TELLS or answer.status in (404, 405):
+        return None
+    return ProviderError(
+        found.summary,
+        permanent=False,
+        refused=True,
+        retry_after=found.retry_after,
+        kind=kind,
+        answer=found.answer,
+    )

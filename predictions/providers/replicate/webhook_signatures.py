@@ -1,0 +1,49 @@
+"""Webhooks of Replicate-compatible services: the secret that signs them, and whether a call is signed with it.
+
+They are signed after Standard Webhooks, with one secret for each account.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Mapping
+
+from standardwebhooks.webhooks import Webhook, WebhookVerificationError
+
+from predictions.providers.replicate.api_client import Api
+from predictions.providers.replicate.response_reader import Answer
+from predictions.providers.upstream import UpstreamConfig
+
+PATH = "/webhooks/default/secret"
+_PATIENCE_S = 2.0
+_PREFIX = "whsec_"
+_HEADERS = ("webhook-id", "webhook-timestamp", "webhook-signature")
+
+
+async def fetch_secret(config: UpstreamConfig) -> str:
+    """Ask the service for the account's secret; "" where its answer holds none. Raises ProviderError."""
+    return await Api(config).ask("GET", PATH, _read, patience=_PATIENCE_S)
+
+
+def is_signed(secret: str, headers: Mapping[str, str], body: bytes) -> bool:
+    """Whether the call is signed with this secret, within the last minutes."""
+    signed = {name: headers.get(name, "") for name in _HEADERS}
+    try:
+        Webhook(secret).verify(body, signed, json_parse=False)
+    except (WebhookVerificationError, ValueError):
+        return False
+    return True
+
+
+def _read(answer: Answer) -> str:
+    """The secret in an answer; empty where it holds none."""
+    data = answer.data if answer.is_success and not answer.unreadable else None
+    found = data.get("key") if isinstance(data, dict) else None
+    if not isinstance(found, str) or not found.startswith(_PREFIX) or len(found) > 200:
+        return ""
+    try:
+        base64.b64decode(found.removeprefix(_PREFIX), validate=True)
+    except binascii.Error:
+        return ""
+    return found
