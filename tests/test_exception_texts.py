@@ -42,8 +42,8 @@ OPERATORS = {
     # In a ProviderError, a Down or a DeliveryAttempt: for operators, in words of ours beside the class.
     "predictions/image_safety/classifier_client.py": {"Exception", "NoKeyFits"},
     "predictions/providers/embedded.py": {"TransportError"},
-    "predictions/providers/replicate/api_client.py": {"BaseException"},
-    "predictions/providers/replicate/downloads.py": {"TROUBLES"},
+    "predictions/providers/http/api_client.py": {"BaseException"},
+    "predictions/providers/http/downloads.py": {"TROUBLES"},
     "predictions/providers/replicate/provider.py": {"Broken", "Unsent"},
     # In the row of a run or of a key, or in a variable that is logged.
     "predictions/execution/starts.py": {"ProviderError"},

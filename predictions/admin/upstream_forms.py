@@ -13,7 +13,7 @@ from unfold.widgets import UnfoldAdminPasswordWidget, UnfoldAdminTextInputWidget
 
 from accounts.credits.form_fields import AmountField
 from predictions.models import Upstream, UpstreamKey, UpstreamRoute
-from predictions.providers.replicate import connection_pool
+from predictions.providers.http import connection_pool
 from predictions.upstreams import allowed_hosts, setup
 
 _NUMBERS = ("priority", "weight", "in_flight_limit", "requests_per_second", "connect_s", "read_s")

@@ -14,9 +14,9 @@ from django.conf import settings
 from core import crypto
 from predictions.models import Upstream, UpstreamKey, UpstreamRoute
 from predictions.providers import kinds
+from predictions.providers.http import rate_limiter
 from predictions.providers.provider_names import provider_name
 from predictions.providers.registry import UnknownProvider
-from predictions.providers.replicate import rate_limiter
 from predictions.providers.upstream import SAME, FilesMode, Route, UpstreamConfig, UpstreamProvider
 from predictions.upstreams import allowed_hosts, webhook_urls
 

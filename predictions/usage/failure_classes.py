@@ -8,7 +8,7 @@ from predictions import availability
 from predictions.execution import final_states, retries, starts
 from predictions.lifecycle import messages
 from predictions.models import FailureDay
-from predictions.providers.replicate import error_phrases
+from predictions.providers.http import error_phrases
 
 Reason = FailureDay.Reason
 

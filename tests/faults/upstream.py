@@ -28,7 +28,7 @@ from predictions.models import (
 )
 from predictions.models import Upstream as UpstreamRow
 from predictions.models.prediction import ENDED, LIVE
-from predictions.providers.replicate import rate_limiter
+from predictions.providers.http import rate_limiter
 from predictions.submit import acceptance, work_request
 from predictions.upstreams import configuration
 from tests import emptying, factories, fakes

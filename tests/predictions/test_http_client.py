@@ -14,9 +14,9 @@ import pytest
 from core.net import http_client
 from predictions.inputs import user_urls
 from predictions.providers.base import ProviderError
+from predictions.providers.http import connection_pool
+from predictions.providers.http.api_client import Api
 from predictions.providers.registry import EngineConfig, embedded_engine
-from predictions.providers.replicate import connection_pool
-from predictions.providers.replicate.api_client import Api
 from tests.file_server import FileServer
 from tests.providers.test_upstream_provider import config
 

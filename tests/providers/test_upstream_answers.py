@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 
 from predictions.providers.base import Kind, OutputRef, Update
-from predictions.providers.replicate import job_states, output_references, response_reader
+from predictions.providers.http import output_references, response_reader
+from predictions.providers.http.rate_limiter import Pace, asked_to_wait, pace_of, rest_by_limits
+from predictions.providers.http.response_reader import Unreadable, parse
+from predictions.providers.replicate import job_states
 from predictions.providers.replicate.job_states import JobState
-from predictions.providers.replicate.rate_limiter import Pace, asked_to_wait, pace_of, rest_by_limits
-from predictions.providers.replicate.response_reader import Unreadable, parse
 from predictions.providers.upstream import UpstreamConfig
 from tests.share import one_in
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from predictions.providers.base import ErrorKind
-from predictions.providers.replicate.error_classifier import Verdict, classify, one_line, shown
-from predictions.providers.replicate.response_reader import Unreadable, parse
+from predictions.providers.http.error_classifier import Verdict, classify, one_line, shown
+from predictions.providers.http.response_reader import Unreadable, parse
 from tests.upstream import bodies
 
 SECRET = "planted-key-0123456789abcdef"

@@ -10,7 +10,8 @@ from collections.abc import Iterator
 import pytest
 
 from predictions.providers.base import Job, Order, OutputRef, ProviderError
-from predictions.providers.replicate import ReplicateProvider, response_reader
+from predictions.providers.http import response_reader
+from predictions.providers.replicate import ReplicateProvider
 from tests.memory import MIB, held_after
 from tests.providers import raw
 from tests.providers.test_upstream_provider import config, order, read

@@ -12,16 +12,16 @@ from pathlib import Path
 
 import pytest
 
-from predictions.providers.replicate import interprocess_state
-from predictions.providers.replicate.rate_limiter import Pace
+from predictions.providers.http import interprocess_state
+from predictions.providers.http.rate_limiter import Pace
 from tests.rules import ROOT
 
 NOW = 1000.0
 MANY = f"""
 import contextlib, json, os, sys
 from pathlib import Path
-from predictions.providers.replicate import interprocess_state
-from predictions.providers.replicate.rate_limiter import Pace
+from predictions.providers.http import interprocess_state
+from predictions.providers.http.rate_limiter import Pace
 interprocess_state._TRIES = 10**9  # on a busy machine the others may take their time
 for _ in range(3):
     if os.fork() == 0:
@@ -36,7 +36,7 @@ with contextlib.suppress(ChildProcessError):
 FORKED = f"""
 import json, os, sys
 from pathlib import Path
-from predictions.providers.replicate.rate_limiter import Pace
+from predictions.providers.http.rate_limiter import Pace
 pace = Pace(1, Path(sys.argv[1]))
 print(json.dumps(pace.take(0, {NOW})), flush=True)
 if os.fork() == 0:

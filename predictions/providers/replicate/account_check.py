@@ -7,9 +7,9 @@ purse at most, is left to the next real start.
 from __future__ import annotations
 
 from predictions.providers.base import ProviderError
-from predictions.providers.replicate.api_client import Api
-from predictions.providers.replicate.error_classifier import classify, redirected
-from predictions.providers.replicate.response_reader import Answer
+from predictions.providers.http.api_client import Api
+from predictions.providers.http.error_classifier import classify, redirected
+from predictions.providers.http.response_reader import Answer
 from predictions.providers.upstream import UpstreamConfig
 
 PATH = "/account"

@@ -11,9 +11,9 @@ from typing import Any
 
 from core import data_uri
 from predictions.providers.base import InputFile, Order, ProviderError
-from predictions.providers.replicate import error_classifier, output_references
-from predictions.providers.replicate.api_client import Api
-from predictions.providers.replicate.response_reader import Answer
+from predictions.providers.http import error_classifier, output_references
+from predictions.providers.http.api_client import Api
+from predictions.providers.http.response_reader import Answer
 from predictions.providers.upstream import UpstreamConfig
 
 MAX_INLINE = 256_000

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from predictions.providers.base import FINAL, ErrorKind, Kind, Update
-from predictions.providers.replicate import error_classifier, output_references, safety_flags
+from predictions.providers.http import error_classifier, output_references
+from predictions.providers.replicate import safety_flags
 
 MAX_LOGS = 1024 * 1024
 """Bytes of logs that are kept, the line that says so included."""

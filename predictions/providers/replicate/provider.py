@@ -24,17 +24,11 @@ from predictions.providers.base import (
     ProviderError,
     Update,
 )
-from predictions.providers.replicate import (
-    connection_pool,
-    downloads,
-    error_classifier,
-    job_states,
-    output_references,
-    start_response,
-)
-from predictions.providers.replicate.api_client import Api, Broken, Unsent
+from predictions.providers.http import connection_pool, downloads, error_classifier, output_references
+from predictions.providers.http.api_client import Api, Broken, Unsent
+from predictions.providers.http.response_reader import Answer, Room
+from predictions.providers.replicate import job_states, start_response
 from predictions.providers.replicate.input_files import InputFiles
-from predictions.providers.replicate.response_reader import Answer, Room
 from predictions.providers.upstream import SAME, Route, UpstreamConfig, UpstreamProvider
 
 GRACE_S = 30.0

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 
 from predictions.providers.base import AnswerLost, ErrorKind, ProviderError
-from predictions.providers.replicate import error_classifier, job_states
-from predictions.providers.replicate.error_classifier import Verdict
-from predictions.providers.replicate.response_reader import Answer
+from predictions.providers.http import error_classifier
+from predictions.providers.http.error_classifier import Verdict
+from predictions.providers.http.response_reader import Answer
+from predictions.providers.replicate import job_states
 from predictions.providers.upstream import UpstreamConfig
 
 _ACCEPTED = (200, 201, 202)

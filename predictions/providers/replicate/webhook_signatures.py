@@ -11,8 +11,8 @@ from collections.abc import Mapping
 
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
-from predictions.providers.replicate.api_client import Api
-from predictions.providers.replicate.response_reader import Answer
+from predictions.providers.http.api_client import Api
+from predictions.providers.http.response_reader import Answer
 from predictions.providers.upstream import UpstreamConfig
 
 PATH = "/webhooks/default/secret"

@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 
-from predictions.providers.replicate.interprocess_state import Shared
+from predictions.providers.http.interprocess_state import Shared
 from predictions.providers.upstream import UpstreamConfig
 
 LONGEST = 3600.0

@@ -11,9 +11,9 @@ from urllib.parse import urljoin
 from core import data_uri
 from core.net import http_client
 from predictions.providers.base import ErrorKind, FileError, FileFault, ProviderError
-from predictions.providers.replicate import connection_pool, output_references
-from predictions.providers.replicate.rate_limiter import asked_to_wait
-from predictions.providers.replicate.response_reader import Unreadable, plain_chunks
+from predictions.providers.http import connection_pool, output_references
+from predictions.providers.http.rate_limiter import asked_to_wait
+from predictions.providers.http.response_reader import Unreadable, plain_chunks
 from predictions.providers.upstream import UpstreamConfig
 
 T = TypeVar("T")

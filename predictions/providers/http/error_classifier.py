@@ -11,8 +11,8 @@ from typing import Any
 
 from core import redaction
 from predictions.providers.base import ErrorKind, ProviderError
-from predictions.providers.replicate import error_phrases
-from predictions.providers.replicate.rate_limiter import asked_to_wait
+from predictions.providers.http import error_phrases
+from predictions.providers.http.rate_limiter import asked_to_wait
 
 MAX_ANSWER = 4000
 """Characters of an answer that are kept for operators."""

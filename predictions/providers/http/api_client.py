@@ -10,9 +10,9 @@ from core import redaction
 from core.http import request_ids
 from core.net import http_client
 from predictions.providers.base import ProviderError
-from predictions.providers.replicate import connection_pool, error_classifier
-from predictions.providers.replicate.rate_limiter import pace_of, rest_by_limits
-from predictions.providers.replicate.response_reader import Answer, Room, Turn, read
+from predictions.providers.http import connection_pool, error_classifier
+from predictions.providers.http.rate_limiter import pace_of, rest_by_limits
+from predictions.providers.http.response_reader import Answer, Room, Turn, read
 from predictions.providers.upstream import UpstreamConfig
 
 T = TypeVar("T")
