@@ -10,9 +10,10 @@ from __future__ import annotations
 import re
 from typing import Any, cast
 
-from engine.models import MAX_SIDE, MIN_SIDE, RATIOS, SD_SIZES, Model, Settings
+from engine.models import MAX_SIDE, MIN_SIDE, SD_SIZES, Model, Settings
 from engine.protocol.job_output import Refusal
 from engine.protocol.typed_input import TypedInput
+from engine.published_models import RATIOS
 
 FORMATS = ("png", "jpg", "webp")
 MAX_NOTED = 12
@@ -45,7 +46,7 @@ def understand_input(model: Model, given: dict[str, Any], *, drawn_seed: int) ->
     return Settings(
         model=model.name,
         prompt=asked.text("prompt"),
-        negative_prompt=asked.text("negative_prompt") if "negative_prompt" in model.defaults else "",
+        negative_prompt=_negative_prompt(model, asked),
         width=width,
         height=height,
         count=asked.integer("num_outputs", 1, model.max_outputs),
@@ -75,6 +76,12 @@ def _size(model: Model, asked: TypedInput) -> tuple[int, int]:
             f"The embedded engine paints {MIN_SIDE} to {MAX_SIDE} pixels a side, not {width} x {height}."
         )
     return width, height
+
+
+def _negative_prompt(model: Model, asked: TypedInput) -> str:
+    """Empty where the model has no such input, or none was given and none is published as its default."""
+    there = "negative_prompt" in model.inputs and asked.has("negative_prompt")
+    return asked.text("negative_prompt") if there else ""
 
 
 def _strength(asked: TypedInput) -> float:
@@ -109,13 +116,13 @@ def _notes(model: Model, given: dict[str, Any], from_picture: bool, keeps_size: 
     for name in given:
         if name in model.meaningless:
             notes.append(f"Input {name} has no meaning to this engine and was ignored.")
-        elif keeps_size and name in SIZED and name in model.known:
+        elif keeps_size and name in SIZED and name in model.inputs:
             notes.append(f"Input {name} does nothing together with image and was ignored.")
         elif name in model.only_with_image and not from_picture:
             notes.append(f"Input {name} matters only together with image and was ignored.")
         elif name == "output_quality" and given.get("output_format") == "png":
             notes.append("Input output_quality has no effect on png and was ignored.")
-        elif name not in model.known:
+        elif name not in model.inputs:
             notes.append(f"Input {_printable(name)} is unknown to {model.name} and was ignored.")
     if len(notes) > MAX_NOTED:
         notes[MAX_NOTED:] = [f"{len(notes) - MAX_NOTED} more inputs were ignored."]

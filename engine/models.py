@@ -1,6 +1,7 @@
-"""The models that the engine serves, and what their inputs mean to it. Plain data and arithmetic, no imaging.
+"""The models that paint from words, or from words and a picture, and what one request asks of them.
 
-Imported by the web processes (which only need the names), so this module stays free of NumPy and OpenCV.
+What is published of a model (inputs, defaults, limits) comes from its JSON; here stands how the engine treats it.
+No imaging, but only the engine's processes need it: names for the web processes are in `published_models`.
 """
 
 from __future__ import annotations
@@ -8,48 +9,57 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from engine import fixtures
+from engine import published_models
 
 SD_SIZES = frozenset(range(64, 1025, 64))
 MIN_SIDE, MAX_SIDE = 64, 2048
-
-RATIOS: dict[str, tuple[int, int]] = {
-    "1:1": (1024, 1024),
-    "16:9": (1344, 768),
-    "21:9": (1536, 640),
-    "3:2": (1216, 832),
-    "2:3": (832, 1216),
-    "4:5": (896, 1088),
-    "5:4": (1088, 896),
-    "3:4": (896, 1152),
-    "4:3": (1152, 896),
-    "9:16": (768, 1344),
-    "9:21": (640, 1536),
-}
-"""Width and height in pixels of each published aspect ratio."""
 
 Shape = Literal["enum", "free", "ratio", "picture"]
 
 
 @dataclass(frozen=True)
 class Model:
-    """A published model as the engine sees it: defaults, limits, and which inputs it can do nothing with."""
+    """A published model as the engine sees it: how its size is given, and which inputs it can do nothing with."""
 
     name: str
-    defaults: dict[str, Any]
+    """`owner/name` of a model whose JSON ships with the catalogue."""
     shape: Shape
     """How the size is given: an enum of multiples of 64, free multiples of 8, an aspect ratio, or a picture."""
-    max_steps: int
     extra_logs: bool
     """Whether the published model logs `Prompt: …` and its mode after the seed."""
     meaningless: tuple[str, ...] = ()
     """Inputs of the published schema without meaning to this engine; each is named in the log when given."""
     only_with_image: tuple[str, ...] = ()
     """Inputs that matter only together with `image`."""
-    image_inputs: tuple[str, ...] = ()
     lora_input: str | None = None
     empty_lora_is_none: bool = True
-    max_outputs: int = 4
+    inputs: dict[str, dict[str, Any]] = field(init=False, repr=False, compare=False)
+    """The published schema of each input, by its name."""
+
+    def __post_init__(self) -> None:
+        # Read when the model is defined: a painter is forked after that and opens no file for it.
+        object.__setattr__(self, "inputs", published_models.properties(self.name))
+
+    @property
+    def defaults(self) -> dict[str, Any]:
+        """The published default of every input that has one."""
+        return published_models.defaults(self.name)
+
+    @property
+    def max_steps(self) -> int:
+        """The most steps that a request may ask for."""
+        return int(self.inputs["num_inference_steps"]["maximum"])
+
+    @property
+    def max_outputs(self) -> int:
+        """The most pictures that a request may ask for."""
+        return int(self.inputs["num_outputs"]["maximum"])
+
+    @property
+    def image_inputs(self) -> tuple[str, ...]:
+        """Inputs that hold a picture to start from."""
+        pictures = (name for name, schema in self.inputs.items() if schema.get("format") == "uri")
+        return tuple(name for name in pictures if name not in self.only_with_image)
 
     def works_from_a_picture(self, given: dict[str, Any]) -> bool:
         """Whether this request starts from a picture and not from words alone."""
@@ -58,12 +68,6 @@ class Model:
     def works_within_a_mask(self, given: dict[str, Any]) -> bool:
         """Whether only a part of that picture is painted anew; its size is then asked for as without a picture."""
         return self.works_from_a_picture(given) and "mask" in self.only_with_image and bool(given.get("mask"))
-
-    @property
-    def known(self) -> frozenset[str]:
-        """Every input name of the published schema."""
-        named = {*self.defaults, *self.meaningless, *self.only_with_image, *self.image_inputs, "seed"}
-        return frozenset(named | ({self.lora_input} if self.lora_input else set()))
 
 
 @dataclass(frozen=True)
@@ -93,45 +97,15 @@ class Settings:
     """Log lines about inputs that were given and do nothing."""
 
 
-_FLUX = {
-    "prompt": None,
-    "aspect_ratio": "1:1",
-    "num_outputs": 1,
-    "output_format": "webp",
-    "output_quality": 80,
-    "prompt_strength": 0.8,
-}
-
 _SD = Model(
     name="stability-ai/stable-diffusion",
-    defaults={
-        "prompt": "a vision of paradise. unreal engine",
-        "negative_prompt": "",
-        "width": 768,
-        "height": 768,
-        "num_outputs": 1,
-        "num_inference_steps": 50,
-        "guidance_scale": 7.5,
-    },
     shape="enum",
-    max_steps=500,
     extra_logs=False,
     meaningless=("scheduler",),
 )
 _SDXL = Model(
     name="stability-ai/sdxl",
-    defaults={
-        "prompt": "An astronaut riding a rainbow unicorn",
-        "negative_prompt": "",
-        "width": 1024,
-        "height": 1024,
-        "num_outputs": 1,
-        "num_inference_steps": 50,
-        "guidance_scale": 7.5,
-        "prompt_strength": 0.8,
-    },
     shape="free",
-    max_steps=500,
     extra_logs=True,
     meaningless=(
         "scheduler",
@@ -143,78 +117,31 @@ _SDXL = Model(
         "disable_safety_checker",
     ),
     only_with_image=("prompt_strength", "mask"),
-    image_inputs=("image",),
     lora_input="replicate_weights",
 )
 _IMG2IMG = Model(
     name="stability-ai/stable-diffusion-img2img",
-    defaults={
-        "prompt": "A fantasy landscape, trending on artstation",
-        "negative_prompt": "",
-        "prompt_strength": 0.8,
-        "num_outputs": 1,
-        "num_inference_steps": 25,
-        "guidance_scale": 7.5,
-    },
     shape="picture",
-    max_steps=500,
     extra_logs=False,
     meaningless=("scheduler",),
-    image_inputs=("image",),
-    max_outputs=8,
 )
 _SCHNELL = Model(
     name="lucataco/flux-schnell-lora",
-    defaults={**_FLUX, "num_inference_steps": 4},
     shape="ratio",
-    max_steps=12,
     extra_logs=True,
     meaningless=("lora_scale", "disable_safety_checker"),
     only_with_image=("prompt_strength",),
-    image_inputs=("image",),
     lora_input="hf_lora",
     empty_lora_is_none=False,
 )
 _DEV = Model(
     name="lucataco/flux-dev-lora",
-    defaults={**_FLUX, "num_inference_steps": 28, "guidance_scale": 3.5},
     shape="ratio",
-    max_steps=50,
     extra_logs=True,
     meaningless=("lora_scale", "disable_safety_checker"),
     only_with_image=("prompt_strength",),
-    image_inputs=("image",),
     lora_input="hf_lora",
 )
 
 MODELS: dict[str, Model] = {model.name: model for model in (_SD, _SDXL, _IMG2IMG, _SCHNELL, _DEV)}
-"""Every model that paints from words, or from words and a picture, by `owner/name`."""
-
-OTHERS: frozenset[str] = frozenset(
-    {
-        # One line each, as in `tasks.PERFORMERS`.
-        "stability-ai/stable-diffusion-inpainting",
-        "sujaykhandekar/object-removal",
-        "cjwbw/rembg",
-        "andreasjansson/stable-diffusion-animation",
-        "lucataco/animate-diff",
-    }
-)
-"""Every other model that the engine serves."""
-
-PICTURE_INPUTS: dict[str, tuple[str, ...]] = {
-    # One line each: the inputs that hold pictures, of the models that work from them here.
-    "stability-ai/stable-diffusion-img2img": ("image",),
-    "stability-ai/sdxl": ("image", "mask"),
-    "lucataco/flux-schnell-lora": ("image",),
-    "lucataco/flux-dev-lora": ("image",),
-    "stability-ai/stable-diffusion-inpainting": ("image", "mask"),
-    "sujaykhandekar/object-removal": ("image_path",),
-    "cjwbw/rembg": ("image",),
-}
-"""Names of the inputs that are opened as pictures, by `owner/name`."""
-
-
-def served(conformance: bool) -> frozenset[str]:
-    """Every name that an engine takes orders for; `conformance` adds the fixture models."""
-    return frozenset(MODELS) | OTHERS | (fixtures.NAMES if conformance else frozenset())
+"""Every model that paints from words, or from words and a picture, by `owner/name`; others are in `performers`."""

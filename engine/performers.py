@@ -1,7 +1,7 @@
 """Who does what: the function behind each model that the engine serves.
 
 Imports everything that any of them needs, once, in the painters' process; the web processes read the names in
-`models` instead.
+`published_models` instead.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ PERFORMERS: dict[str, Perform] = {
     stable_diffusion_animation.NAME: stable_diffusion_animation.perform,
     animate_diff.NAME: animate_diff.perform,
 }
-"""The function of every model, by `owner/name`; the same names as in `models.MODELS` and `models.OTHERS`."""
+"""The function of every shipped model, by `owner/name`; the same names as `published_models.refs()`."""
 
 
 def performer(name: str) -> Perform:

@@ -18,9 +18,9 @@ from replicate.exceptions import ModelError
 from accounts.models import MICRO, Account, ApiToken, User
 from config.management.commands import fixtures as command
 from engine.fixtures import BY_ROLE, NAMES
-from engine.models import served
+from engine.published_models import served
 from predictions import availability
-from predictions.catalogue import conformance_models, lookup
+from predictions.catalogue import conformance_models, loader, lookup
 from predictions.models import HostedModel, Price, Version
 from tests import factories
 from tests.file_server import FileServer
@@ -140,7 +140,7 @@ def test_it_refuses_in_any_other_mode(paper: Path) -> None:
 
 @pytest.mark.django_db
 def test_without_the_mode_nobody_serves_them() -> None:
-    lookup.load()
+    loader.load()
     conformance_models.match_mode()
     assert not HostedModel.objects.filter(owner="conformance").exists()
     assert not served(False) & NAMES and served(True) >= NAMES

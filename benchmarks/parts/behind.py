@@ -48,10 +48,10 @@ def prepare(port: int, upstreams: int) -> str:
     from accounts.models import MICRO, User
     from accounts.personal_accounts import ensure_account
     from accounts.tokens import api_tokens
-    from predictions.catalogue import lookup
+    from predictions.catalogue import loader
     from predictions.upstreams import setup
 
-    lookup.load()
+    loader.load()
     user = User.objects.filter(username="bench").first()
     if user is None:
         user = User.objects.create_user("bench", "bench@example.org", "not used")

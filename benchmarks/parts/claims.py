@@ -48,11 +48,11 @@ def fill(waiting: int) -> None:
 
     from accounts.models import MICRO, Account, User
     from accounts.personal_accounts import ensure_account
-    from predictions.catalogue import lookup
+    from predictions.catalogue import loader
     from predictions.dispatch import provider_lookup
     from predictions.models import HostedModel, Prediction
 
-    lookup.load()
+    loader.load()
     owners: list[tuple[Account, User]] = []
     for number in range(ACCOUNTS):
         users = [User.objects.create_user(f"u{number}-{one}") for one in range(USERS)]

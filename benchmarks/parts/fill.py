@@ -41,10 +41,10 @@ def fill() -> dict[str, Any]:
     from accounts import credits
     from accounts.models import MICRO, User
     from accounts.tokens import api_tokens
-    from predictions.catalogue import lookup
+    from predictions.catalogue import loader, lookup
     from predictions.models import Phase, Prediction, Price, Status
 
-    lookup.load()
+    loader.load()
     user = User.objects.create_user("bench", "bench@example.org", "not used")
     credits.grant(user.account, 10**9 * MICRO, reason="benchmark")
     token, plain = api_tokens.issue(user, "bench")

@@ -49,9 +49,9 @@ def main() -> None:
 def fill(items: int) -> None:
     """Make all rows."""
     from benchmarks.parts.bulk import Bulk
-    from predictions.catalogue import lookup
+    from predictions.catalogue import loader
 
-    lookup.load()
+    loader.load()
     with Bulk() as bulk:
         members = people()
         made = models()

@@ -50,10 +50,10 @@ def fill(urls: list[str]) -> list[Any]:
 
     from accounts.models import MICRO, User
     from benchmarks.parts.fill import INPUT, MODEL
-    from predictions.catalogue import lookup
+    from predictions.catalogue import loader, lookup
     from predictions.models import Phase, Prediction, Price, Status
 
-    lookup.load()
+    loader.load()
     version, now = lookup.find_version(MODEL), timezone.now()
     price = Price.objects.filter(model=version.model).latest("number")
     users = [

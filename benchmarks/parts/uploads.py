@@ -54,12 +54,12 @@ def fill(count: int, waiting: int, kilobytes: int) -> None:
 
     from accounts.models import MICRO, User
     from accounts.personal_accounts import ensure_account
-    from predictions.catalogue import lookup
+    from predictions.catalogue import loader
     from predictions.files import uploads
     from predictions.models import Prediction, Upload, UploadUse, Version
     from predictions.submit import quotas
 
-    lookup.load()
+    loader.load()
     user = User.objects.create_user("waiting")
     account = ensure_account(user)
     version = Version.objects.select_related("model").order_by("pk")[0]

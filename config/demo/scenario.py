@@ -30,25 +30,15 @@ from config.demo import staff_actions
 from config.demo.customers import Member
 from config.demo.ledger_entries import Movement
 from config.demo.prediction_history import PROMPTS, Made, Stock
-from predictions.catalogue import lookup, samples
+from predictions.catalogue import loader, samples, shipped_models
 from predictions.lifecycle import messages
-from predictions.models import Status, UpstreamKey
+from predictions.models import Price, Status, UpstreamKey
 from predictions.pricing import calculator
 from predictions.usage import daily as summing
 from predictions.usage import time_series
 
-SD, SDXL = "stability-ai/stable-diffusion", "stability-ai/sdxl"
-SCHNELL, DEV = "lucataco/flux-schnell-lora", "lucataco/flux-dev-lora"
-# How often a model is asked, how long it works, and which part of its price its upstreams take.
-MODELS: dict[str, tuple[float, float, float]] = {
-    SD: (0.24, 5.0, 0.62), SDXL: (0.26, 9.0, 0.68), SCHNELL: (0.22, 3.0, 0.62), DEV: (0.09, 14.0, 0.74),
-    "stability-ai/stable-diffusion-img2img": (0.07, 8.0, 0.66),
-    "stability-ai/stable-diffusion-inpainting": (0.05, 7.0, 0.58),
-    "andreasjansson/stable-diffusion-animation": (0.01, 55.0, 0.77),
-    "lucataco/animate-diff": (0.012, 40.0, 0.75),
-    "sujaykhandekar/object-removal": (0.018, 3.0, 0.5),
-    "cjwbw/rembg": (0.03, 2.5, 0.45),
-}  # fmt: skip
+SD = "stability-ai/stable-diffusion"
+"""Paints the stock of pictures."""
 _FAILURES: tuple[tuple[float, str], ...] = (
     (0.44, "The upstream stopped: connection reset by peer."),
     (0.27, messages.TOO_LONG),
@@ -90,13 +80,14 @@ class _Month:
         self.began = self.now - timedelta(days=self.days)
         self.many = scale.predictions * months
         self.movements: list[Movement] = []
+        self.uses = {one.ref: one.demo for one in shipped_models.all_models() if one.demo is not None}
         self.balance: dict[int, int] = {}
         self.ending: list[tuple[datetime, str, Callable[[], Movement]]] = []
         """What is to come at its time: settlements, and payments back."""
         self.paid_back: list[tuple[datetime, Purchase]] = []
 
     def make(self) -> dict[str, int]:
-        lookup.load()
+        loader.load()
         self.say("Painting the stock of pictures …")
         self.stock = self._stock()
         self.say("Members, plans, upstreams …")
@@ -190,20 +181,18 @@ class _Month:
                 "seed": number + 1,
             }
             painted.append(work.paint(SD, {**given, "num_inference_steps": 20}))
-        stock = dict.fromkeys(MODELS, painted)
-        for ref in ("andreasjansson/stable-diffusion-animation", "lucataco/animate-diff",
-                    "sujaykhandekar/object-removal", "cjwbw/rembg"):  # fmt: skip
-            sample = samples.for_model(ref)
-            if sample is not None:
-                stock[ref] = [
-                    work.from_file(sample.words, Path(settings.BASE_DIR) / "static" / sample.output)
-                ]
+        stock = dict.fromkeys(self.uses, painted)
+        for model in shipped_models.all_models():
+            sample = samples.for_model(model.ref)
+            if model.ref in stock and model.price.unit == Price.Unit.RUN and sample is not None:
+                path = Path(settings.BASE_DIR) / "static" / sample.output
+                stock[model.ref] = [work.from_file(sample.words, path)]
         return stock
 
     def _history(self, people: list[Member], keys: list[tuple[float, UpstreamKey | None]]) -> list[Made]:
         versions = work.versions()
-        refs = [ref for ref in MODELS if ref in versions]
-        weights = [MODELS[ref][0] for ref in refs]
+        refs = [ref for ref in self.uses if ref in versions]
+        weights = [self.uses[ref].weight for ref in refs]
         made = []
         # A few come again soon after: people make series.
         for at in self._moments():
@@ -226,7 +215,7 @@ class _Month:
         self, one: Member, ref: str, known: Any, at: datetime, keys: list[tuple[float, UpstreamKey | None]]
     ) -> Made | None:
         _model, version, price = known
-        _often, seconds, part = MODELS[ref]
+        use = self.uses[ref]
         many = (
             self.rng.choice((1, 1, 2, 4))
             if "num_outputs" in version.input_schema.get("properties", {})
@@ -242,7 +231,7 @@ class _Month:
         key = self.rng.choices([key for _, key in keys], [share for share, _ in keys])[0]
         slow = 2.6 if key is not None and key.upstream.name == "hk-gateway" else 1.0
         wait = 0.3 + self.rng.expovariate(1 / (0.6 + 14 * _load(at) ** 3))
-        took = seconds * slow * self.rng.lognormvariate(0, 0.3)
+        took = use.seconds * slow * self.rng.lognormvariate(0, 0.3)
         started = at + timedelta(seconds=wait)
         ended = started + timedelta(seconds=took)
         if ended >= self.now:
@@ -256,7 +245,7 @@ class _Month:
             member_id=one.user.pk,
         )  # fmt: skip
         heapq.heappush(self.ending, (ended, public_id, lambda: settle))
-        cost = int(ceiling * part * self.rng.uniform(0.94, 1.06)) if key is not None else 0
+        cost = int(ceiling * use.cost_share * self.rng.uniform(0.94, 1.06)) if key is not None else 0
         worked = status == Status.SUCCEEDED or (status == Status.FAILED and self.rng.random() < 0.3)
         return Made(
             public_id=public_id, account=one.account, user=one.user, version=version, price=price, input=given,

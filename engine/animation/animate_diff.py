@@ -6,7 +6,7 @@ import hashlib
 from dataclasses import dataclass
 from typing import Any, Final
 
-from engine import painting
+from engine import painting, published_models
 from engine.animation.animation_progress import AnimationProgress
 from engine.animation.clip import FPS, FRAMES, Clip
 from engine.animation.mp4_writer import VideoWriter
@@ -22,23 +22,9 @@ from engine.protocol.typed_input import TypedInput
 NAME: Final = "lucataco/animate-diff"
 SIDE: Final = 512
 """Pixels of every clip, across and down."""
-DEFAULTS: Final[dict[str, Any]] = {
-    "motion_module": "mm_sd_v14",
-    "path": "toonyou_beta3.safetensors",
-    "prompt": "masterpiece, best quality, 1girl, solo, cherry blossoms, hanami, pink flower, white flower, "
-    "spring season, wisteria, petals, flower, plum blossoms, outdoors, falling petals, white hair, black eyes",
-    "n_prompt": "",
-    "steps": 25,
-    "guidance_scale": 7.5,
-}
-MODULES: Final = ("mm_sd_v14", "mm_sd_v15", "mm_sd_v15_v2")
-CHECKPOINTS: Final = (
-    "toonyou_beta3.safetensors",
-    "lyriel_v16.safetensors",
-    "rcnzCartoon3d_v10.safetensors",
-    "majicmixRealistic_v5Preview.safetensors",
-    "realisticVisionV40_v20Novae.safetensors",
-)
+DEFAULTS: Final = published_models.defaults(NAME)
+MODULES: Final = published_models.choices(NAME, "motion_module")
+CHECKPOINTS: Final = published_models.choices(NAME, "path")
 DOES: Final = "it draws every frame from a word list"
 _STILL: Final = 0.08
 """Share of the work that is the first still."""

@@ -14,7 +14,7 @@ from typing import Any, Final
 import cv2
 import numpy as np
 
-from engine import painting
+from engine import painting, published_models
 from engine.animation.animation_progress import AnimationProgress
 from engine.animation.gif_writer import GifWriter, palette_of
 from engine.animation.mp4_writer import VideoWriter
@@ -31,22 +31,9 @@ from engine.protocol.progress_bar import Bar
 from engine.protocol.typed_input import TypedInput
 
 NAME: Final = "andreasjansson/stable-diffusion-animation"
-DEFAULTS: Final[dict[str, Any]] = {
-    "width": 512,
-    "height": 512,
-    "num_inference_steps": 50,
-    "prompt_strength": 0.8,
-    "num_animation_frames": 10,
-    "num_interpolation_steps": 5,
-    "guidance_scale": 7.5,
-    "gif_frames_per_second": 20,
-    "gif_ping_pong": False,
-    "film_interpolation": True,
-    "intermediate_output": False,
-    "output_format": "gif",
-}
-WIDTHS: Final = (128, 256, 512, 768, 1024)
-HEIGHTS: Final = (128, 256, 512, 768)
+DEFAULTS: Final = published_models.defaults(NAME)
+WIDTHS: Final = published_models.choices(NAME, "width")
+HEIGHTS: Final = published_models.choices(NAME, "height")
 MAX_FRAMES: Final = 6401
 """Of a whole animation: the longest that two prompts can ask for."""
 MAX_DRAWN: Final = 400

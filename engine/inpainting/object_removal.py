@@ -11,7 +11,7 @@ from typing import Any, Final
 import cv2
 import numpy as np
 
-from engine import painting
+from engine import painting, published_models
 from engine.background import salient_mask
 from engine.editing.fill import fill, with_its_parts
 from engine.images import input_images as helpers
@@ -26,7 +26,7 @@ from engine.protocol.typed_input import TypedInput
 NAME: Final = "sujaykhandekar/object-removal"
 SIDE: Final = 256
 """Pixels a side of every answer; the picture is stretched to a square, as published."""
-DEFAULT: Final = "person,car"
+DEFAULTS: Final = published_models.defaults(NAME)
 DOES: Final = "it takes out the most prominent object and continues what surrounds it"
 NUMBERS: Final[dict[str, int]] = {
     "Background": 0, "Aeroplane": 1, "bicycle": 2, "bird": 3, "boat": 4, "bottle": 5, "bus": 6, "car": 7,
@@ -46,7 +46,7 @@ def perform(given: dict[str, Any], desk: JobOutput, drawn_seed: int) -> None:
 
     There is no seed: equal pictures give equal answers.
     """
-    asked = TypedInput({"objects_to_remove": DEFAULT, **{k: v for k, v in given.items() if v is not None}})
+    asked = TypedInput({**DEFAULTS, **{k: v for k, v in given.items() if v is not None}})
     names = asked.text("objects_to_remove").split(",")
     numbers = [number_of(name) for name in names]
     helpers.log_engine(desk, painting.VERSION, does=DOES)

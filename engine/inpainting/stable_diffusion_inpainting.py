@@ -34,17 +34,7 @@ _LOOK = 256
 
 MODEL: Final = Model(
     name="stability-ai/stable-diffusion-inpainting",
-    defaults={
-        "prompt": "a vision of paradise. unreal engine",
-        "negative_prompt": "",
-        "width": 512,
-        "height": 512,
-        "num_outputs": 1,
-        "num_inference_steps": 50,
-        "guidance_scale": 7.5,
-    },
     shape="enum",
-    max_steps=500,
     extra_logs=False,
     meaningless=("scheduler", "disable_safety_checker"),
 )

@@ -20,8 +20,8 @@ import uvicorn
 from core.processes import programs
 from core.processes.pdeathsig import arm
 from core.processes.uvicorn_server import Server
-from engine.models import served
 from engine.protocol.service_address import EngineError
+from engine.published_models import served
 from engine.server.app import App
 from engine.server.job_limits import Limits
 from engine.server.job_registry import JobRegistry

@@ -9,7 +9,7 @@ from django.conf import settings
 from accounts.models import ApiToken
 from accounts.tokens import api_tokens
 from engine import fixtures
-from predictions.catalogue import lookup
+from predictions.catalogue import loader
 from predictions.models import HostedModel, Version
 
 DATA = Path(__file__).parent / "data" / "fixtures"
@@ -25,7 +25,7 @@ def match_mode() -> None:
     predictions and their ledger rows may point at them.
     """
     if settings.CONFORMANCE:
-        lookup.load(DATA)
+        loader.load(DATA)
     else:
         _close_doors()
     names = [ref.partition("/")[2] for ref in fixtures.NAMES]

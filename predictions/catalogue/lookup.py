@@ -1,41 +1,17 @@
-"""Fills the catalogue from the schemas we ship, and finds a version by what a caller wrote."""
+"""Finds models, versions and deployments of the catalogue by what a caller wrote, and gives their OpenAPI."""
 
 from __future__ import annotations
 
 import json
 import re
-from datetime import UTC, datetime, timedelta
-from decimal import Decimal
 from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
-from django.db import transaction
 from django.db.models import QuerySet
 
-from accounts.models import MICRO
 from core.db.prepared import Prepared
-from predictions.models import Deployment, HostedModel, Price, Version
+from predictions.models import Deployment, HostedModel, Version
 
-DATA = Path(__file__).parent / "data" / "models"
-CENTS_PER_DOLLAR = 100
-# Order of the shop window; also the order of creation times, so that lists by date look the same.
-ORDER = (
-    "stability-ai/stable-diffusion",
-    "stability-ai/sdxl",
-    "lucataco/flux-schnell-lora",
-    "lucataco/flux-dev-lora",
-    "stability-ai/stable-diffusion-img2img",
-    "stability-ai/stable-diffusion-inpainting",
-    "andreasjansson/stable-diffusion-animation",
-    "lucataco/animate-diff",
-    "sujaykhandekar/object-removal",
-    "cjwbw/rembg",
-)
-# Prices of our own, in credits, where none was published.
-OWN_PRICES = {"cjwbw/rembg": Decimal("0.22"), "sujaykhandekar/object-removal": Decimal("0.05")}
-PICTURE_KINDS = {"text-to-image", "image-to-image", "inpainting"}
-_EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 _HEX64 = re.compile(r"[0-9a-f]{64}")
 _REF = re.compile(r"([^/:\s]{1,100})/([^/:\s]{1,100})(?::([0-9a-f]{64}))?")
 
@@ -55,103 +31,6 @@ _BY_REF_AND_ID = Prepared[Version](
     name=str,
     version=str,
 )
-
-
-def load(folder: Path = DATA) -> int:
-    """Add what is missing: models, versions, first prices. Returns how many models were added.
-
-    What an operator changed (enabled, position, later prices) stays as it is. Servers that start side by side may each
-    add the same: the row of one of them stays.
-    """
-    entries = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*.json"))]
-    with transaction.atomic():
-        there = _models(entries)
-        missing = [_model(entry) for entry in entries if _name(entry) not in there]
-        if missing:
-            HostedModel.objects.bulk_create(missing, ignore_conflicts=True)
-            there = _models(entries)
-        _add_versions(entries, there)
-        _add_prices(entries, there)
-    return len(missing)
-
-
-Name = tuple[str, str]
-
-
-def _name(entry: dict[str, Any]) -> Name:
-    return entry["owner"], entry["name"]
-
-
-def _models(entries: list[dict[str, Any]]) -> dict[Name, HostedModel]:
-    """The rows of those entries that have one, by owner and name."""
-    rows = HostedModel.objects.filter(owner__in={entry["owner"] for entry in entries})
-    return {(row.owner, row.name): row for row in rows}
-
-
-def _model(entry: dict[str, Any]) -> HostedModel:
-    position = _position(entry)
-    return HostedModel(
-        owner=entry["owner"],
-        name=entry["name"],
-        description=entry["description"],
-        kind=entry["kind"],
-        position=position * 10,
-        created_at=_created_at(position),
-    )
-
-
-def _position(entry: dict[str, Any]) -> int:
-    ref = "/".join(_name(entry))
-    return ORDER.index(ref) if ref in ORDER else len(ORDER)
-
-
-def _created_at(position: int) -> datetime:
-    return _EPOCH + timedelta(hours=len(ORDER) - position)
-
-
-def _add_versions(entries: list[dict[str, Any]], models: dict[Name, HostedModel]) -> None:
-    there = set(
-        Version.objects.filter(pk__in=[entry["version"] for entry in entries]).values_list("pk", flat=True)
-    )
-    missing = [
-        Version(
-            id=entry["version"],
-            model=models[_name(entry)],
-            input_schema=entry["input_schema"],
-            output_schema=entry["output_schema"],
-            example_input=entry["example_input"],
-            source="predictions/catalogue/data/models/README.md",
-            created_at=_created_at(_position(entry)),
-        )
-        for entry in entries
-        if entry["version"] not in there
-    ]
-    if missing:
-        Version.objects.bulk_create(missing, ignore_conflicts=True)
-
-
-def _add_prices(entries: list[dict[str, Any]], models: dict[Name, HostedModel]) -> None:
-    priced = set(Price.objects.filter(model__in=models.values()).values_list("model_id", flat=True))
-    missing = [
-        Price(model=model, number=1, **_first_price("/".join(_name(entry)), entry))
-        for entry in entries
-        if (model := models[_name(entry)]).pk not in priced
-    ]
-    if missing:
-        Price.objects.bulk_create(missing, ignore_conflicts=True)
-
-
-def _first_price(ref: str, entry: dict[str, Any]) -> dict[str, Any]:
-    usd = entry.get("usd_per_run")
-    if usd is None:
-        credits, source = OWN_PRICES[ref], "Darkroom's own: none was published"
-    else:
-        credits, source = (
-            Decimal(str(usd)) * CENTS_PER_DOLLAR,
-            entry.get("figures", {}).get("usd_source") or "",
-        )
-    unit = Price.Unit.OUTPUT if entry["kind"] in PICTURE_KINDS else Price.Unit.RUN
-    return {"unit": unit, "amount": int(credits * MICRO), "source": source[:300]}
 
 
 def refs() -> list[str]:

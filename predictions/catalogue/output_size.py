@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from engine.models import RATIOS
+from engine.published_models import RATIOS
 
 LARGEST = 8192
 STEP = 8

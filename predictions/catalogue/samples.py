@@ -1,18 +1,21 @@
 """What each model of the catalogue makes: one sample result of the embedded engine, shipped with the static files.
 
 `manage.py samples` makes them anew. They are the engine's own work, of prompts and pictures of our own, and given away
-under CC0; the list in `data/samples.json` says with which input and which version each was made.
+under CC0; the model's JSON says with which input and which version of the engine each was made.
 """
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
-from functools import lru_cache
-from pathlib import Path
+from functools import cache
+from pathlib import PurePosixPath
 from typing import Any
 
-LIST = Path(__file__).parent / "data" / "samples.json"
+from engine import published_models
+from predictions.catalogue import shipped_models
+from predictions.catalogue.shipped_models import ShippedModel
+from predictions.models import HostedModel
+
 FOLDER = "samples"
 """Where the files lie below the static files."""
 LICENCE = "CC0-1.0"
@@ -24,8 +27,6 @@ class Sample:
 
     ref: str
     output: str
-    poster: str
-    """A still picture of it: the output itself, or a video's last frame."""
     content_type: str
     width: int
     height: int
@@ -36,6 +37,13 @@ class Sample:
     logs: str
     painter: str
     """Version of what made it."""
+    see_through: bool
+    """Whether the background of the output is transparent."""
+
+    @property
+    def poster(self) -> str:
+        """A still picture of it: the output itself, or a video's last frame."""
+        return str(PurePosixPath(self.output).with_suffix(".webp"))
 
     @property
     def is_video(self) -> bool:
@@ -53,25 +61,25 @@ class Sample:
         told = (self.input.get(name) for name in ("prompt", "prompt_start", "prompt_end"))
         return " → ".join(str(text) for text in told if text)
 
-    @property
-    def see_through(self) -> bool:
-        """Whether the background of the output is transparent."""
-        return self.ref == "cjwbw/rembg"
-
 
 def for_model(ref: str) -> Sample | None:
-    """The sample of the model `owner/name`; None where it has none."""
+    """The sample of the model `owner/name`; None where it has none, or none was made yet."""
     return _all().get(ref)
 
 
-@lru_cache(maxsize=1)
+@cache
 def _all() -> dict[str, Sample]:
-    if not LIST.exists():
-        return {}
-    rows = json.loads(LIST.read_text(encoding="utf-8"))["samples"]
-    return {row["ref"]: Sample(**{**row, "files": tuple(row["files"])}) for row in rows}
+    return {
+        model.ref: _sample(model, model.sample)
+        for model in shipped_models.all_models()
+        if model.sample is not None and "output" in model.sample
+    }
 
 
-def forget() -> None:
-    """Read the list anew."""
-    _all.cache_clear()
+def _sample(model: ShippedModel, made: dict[str, Any]) -> Sample:
+    return Sample(
+        ref=model.ref,
+        files=tuple(name for name in published_models.picture_inputs(model.ref) if name in made["input"]),
+        see_through=model.kind == HostedModel.Kind.BACKGROUND_REMOVAL,
+        **made,
+    )

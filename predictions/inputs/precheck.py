@@ -12,7 +12,7 @@ from django.conf import settings
 
 from accounts.models import Account
 from core import data_uri, image_header
-from engine.models import PICTURE_INPUTS
+from engine import published_models
 from predictions.dispatch import provider_lookup
 from predictions.files import media, uploads
 from predictions.models import Upload, Version
@@ -22,7 +22,8 @@ from predictions.submit.validation import Fault
 
 def objections(version: Version, given: dict[str, Any], origin: str, account: Account) -> list[Fault]:
     """One fault for each picture that the engine could not read, naming its field."""
-    fields = [name for name in PICTURE_INPUTS.get(version.model.ref, ()) if isinstance(given.get(name), str)]
+    pictures = published_models.picture_inputs(version.model.ref)
+    fields = [name for name in pictures if isinstance(given.get(name), str)]
     if not fields or not _engine_alone(version.model.ref):
         return []
     found = {name: _objection(given[name], origin, account) for name in fields}

@@ -12,8 +12,7 @@ from typing import Any
 
 from core.http import request_ids
 from core.net import http_client
-from engine import fixtures
-from engine.models import PICTURE_INPUTS
+from engine import fixtures, published_models
 from predictions.providers.base import (
     AnswerLost,
     Job,
@@ -87,8 +86,8 @@ class EmbeddedEngine:
 
     def takes_pictures(self, model: str) -> bool:
         """Whether the engine knows it and some input of it is a picture."""
-        is_one = model in PICTURE_INPUTS or model == fixtures.BY_ROLE["file_input"]
-        return is_one and model in self._models
+        takes = bool(published_models.picture_inputs(model)) or model == fixtures.BY_ROLE["file_input"]
+        return takes and model in self._models
 
     def start_limit_s(self, order: Order) -> float:
         """Without limit: the engine answers as soon as it has written the order down."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from engine.models import served
+from engine.published_models import served
 from predictions.providers.base import Provider
 from predictions.providers.embedded import EmbeddedEngine
 from predictions.providers.local import LocalWeights

@@ -273,7 +273,7 @@ def _control(
         "description": str(rule.get("description", "")),
         "error": error,
     }
-    limits = model_hints.LIMITS.get((version.model.ref, name))
+    limits = model_hints.limits(version, name)
     if limits is not None:
         rule = rule | dict(zip(("minimum", "maximum"), limits, strict=True))
     return _with_dependencies(_from_schema(name, rule, common), version, values)
@@ -282,7 +282,7 @@ def _control(
 def _with_dependencies(control: Control, version: Version, values: Mapping[str, Any]) -> Control:
     """The control with its dependencies on other inputs."""
     rules, name = version.properties, control.name
-    if control.kind == "shapes" and version.model.ref not in model_hints.PIXELS_AT_RATIO:
+    if control.kind == "shapes" and not model_hints.has_ratio_sizes(version):
         control = replace(control, options=[replace(option, note="") for option in control.options])
     if model_hints.follows_picture(version, name):
         return replace(control, follows="image", idle=bool(values.get("image")))
@@ -308,7 +308,7 @@ def _from_schema(name: str, rule: dict[str, Any], common: dict[str, Any]) -> Con
                 str(o),
                 str(o) == value,
                 size_options.of_ratio(str(o)),
-                size_options.FLUX_PIXELS.get(str(o), ""),
+                size_options.pixels_of_ratio(str(o)),
             )
             for o in rule["enum"]
         ]

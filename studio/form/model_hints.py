@@ -1,6 +1,7 @@
-"""What the studio knows of the ten models beyond their schemas: verbs, sizes that are always the same, names, styles.
+"""What the studio shows of a model beyond its schema: a sentence, a note, the button's verb, names of objects, styles.
 
-An imported model has none of it and is shown by its schema alone.
+Sentence, note and limits stand in the JSON of the shipped models (`predictions.catalogue.shipped_models`); an imported
+model has none of them and is shown by its schema alone.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ from typing import Any
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext, pgettext_lazy
 
+from predictions.catalogue import shipped_models
+from predictions.catalogue.shipped_models import StudioTexts
 from predictions.models import HostedModel, Version
 
 OBJECTS = "objects_to_remove"
@@ -56,57 +59,41 @@ STYLES: dict[str, tuple[object, object]] = {
 }
 """What the files of `path` look like: a name, and a few words."""
 
-SENTENCES: dict[str, object] = {
-    "stability-ai/stable-diffusion": gettext_lazy("The well-known all-rounder, quick and cheap."),
-    "stability-ai/sdxl": gettext_lazy("Large, detailed pictures; remakes and repaints yours."),
-    "stability-ai/stable-diffusion-inpainting": gettext_lazy(
-        "Repaints the part of a picture that you paint over."
-    ),
-    "stability-ai/stable-diffusion-img2img": gettext_lazy(
-        "Makes variations of a picture of yours, led by words."
-    ),
-    "lucataco/flux-schnell-lora": gettext_lazy("Good pictures in a few steps; for trying things out."),
-    "lucataco/flux-dev-lora": gettext_lazy("The finest pictures, close to your words."),
-    "andreasjansson/stable-diffusion-animation": gettext_lazy(
-        "A film that flows from one sentence to another."
-    ),
-    "lucataco/animate-diff": gettext_lazy("A moving picture of two seconds in one of five styles."),
-    "sujaykhandekar/object-removal": gettext_lazy("Takes things out of a photograph and fills the gap."),
-    "cjwbw/rembg": gettext_lazy("Cuts the background away, leaving it transparent."),
-}
-"""One plain sentence on each model."""
-_NOTES: dict[str, object] = {
-    "lucataco/animate-diff": gettext_lazy("Always 512 × 512 and about 2 s long."),
-    "sujaykhandekar/object-removal": gettext_lazy(
-        "The result is always 256 × 256, so square pictures keep their shape."
-    ),
-    "cjwbw/rembg": gettext_lazy("The result is a PNG as large as your picture."),
-}
-
-LIMITS: dict[tuple[str, str], tuple[int, int]] = {
-    ("stability-ai/stable-diffusion-img2img", "prompt_strength"): (0, 1),
-    ("andreasjansson/stable-diffusion-animation", "prompt_strength"): (0, 1),
-}
-"""Limits that a model has at work although its schema does not say so."""
 ONLY_WITH: dict[str, tuple[str, tuple[str, ...]]] = {
     "high_noise_frac": ("refine", ("expert_ensemble_refiner",)),
     "refine_steps": ("refine", ("base_image_refiner",)),
 }
 """Inputs that mean something only beside certain values of another one."""
-PIXELS_AT_RATIO = ("lucataco/flux-schnell-lora", "lucataco/flux-dev-lora")
-"""Models whose ratios are as large as `shapes.FLUX_PIXELS` says."""
 _SIZES = ("aspect_ratio", "width", "height")
 
 
 def sentence(model: HostedModel) -> str:
     """One plain sentence on a model: ours, or what its catalogue entry says first."""
-    known = SENTENCES.get(model.ref)
-    return str(known) if known is not None else model.description.split("\n")[0][:160]
+    texts = _texts(model)
+    return _(texts.sentence) if texts is not None else model.description.split("\n")[0][:160]
 
 
 def note(version: Version) -> str:
     """What a model always does, said before; empty where there is nothing to say."""
-    return str(_NOTES.get(version.model.ref, ""))
+    texts = _texts(version.model)
+    return _(texts.note) if texts is not None and texts.note else ""
+
+
+def limits(version: Version, name: str) -> list[float] | None:
+    """Least and greatest value of an input that the model limits although its schema does not; None for any other."""
+    texts = _texts(version.model)
+    return texts.limits.get(name) if texts is not None else None
+
+
+def has_ratio_sizes(version: Version) -> bool:
+    """Whether the size in pixels of each of the model's aspect ratios is known."""
+    texts = _texts(version.model)
+    return texts is not None and texts.ratio_sizes
+
+
+def _texts(model: HostedModel) -> StudioTexts | None:
+    shipped = shipped_models.find(model.ref)
+    return shipped.studio if shipped is not None else None
 
 
 def follows_picture(version: Version, name: str) -> bool:

@@ -6,6 +6,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from engine import published_models
+
 
 @dataclass(frozen=True)
 class Shape:
@@ -30,12 +32,6 @@ class Side:
 
 
 RATIOS = ("1:1", "4:5", "3:4", "2:3", "9:16", "9:21", "5:4", "4:3", "3:2", "16:9", "21:9")
-FLUX_PIXELS = {
-    "1:1": "1024 × 1024", "16:9": "1344 × 768", "21:9": "1536 × 640", "3:2": "1216 × 832", "2:3": "832 × 1216",
-    "4:5": "896 × 1088", "5:4": "1088 × 896", "3:4": "896 × 1152", "4:3": "1152 × 896", "9:16": "768 × 1344",
-    "9:21": "640 × 1536",
-}  # fmt: skip
-"""The size at which the flux models render each ratio."""
 
 
 def pairs(width: Side, height: Side) -> list[Shape]:
@@ -51,7 +47,13 @@ def pairs(width: Side, height: Side) -> list[Shape]:
     return list(found.values())
 
 
-def _nearest(side: Side, length: float) -> int:
+def pixels_of_ratio(ratio: str) -> str:
+    """`1024 × 1024`: how large a model that takes a published ratio makes it; empty for any other ratio."""
+    size = published_models.RATIOS.get(ratio)
+    return f"{size[0]} × {size[1]}" if size else ""
+
+
+def _nearest(side: Side, wanted: float) -> int:
     if side.choices:
         return min(side.choices, key=lambda value: abs(value - length))
     low = float(side.minimum or 64)

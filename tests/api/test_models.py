@@ -8,7 +8,7 @@ from accounts import credits
 from accounts.models import MICRO, Plan, User
 from accounts.tokens import api_tokens
 from predictions import availability
-from predictions.catalogue import lookup
+from predictions.catalogue import loader, lookup
 from predictions.models import HostedModel, Price, Version
 from tests import factories
 from tests.api.conftest import Frontend
@@ -40,13 +40,13 @@ def test_a_model_without_price_or_version_cannot_be_served(mine: Frontend) -> No
 
 
 def test_a_walk_sees_the_shipped_models_in_the_operators_order(mine: Frontend) -> None:
-    lookup.load()
+    loader.load()
     rows = mine.rows("/api/models", limit=3)
     assert tuple(row["model"] for row in rows) == lookup.ORDER
 
 
 def test_kind_and_servable_are_filters(mine: Frontend, monkeypatch: pytest.MonkeyPatch) -> None:
-    lookup.load()
+    loader.load()
     monkeypatch.setattr(availability, "served_refs", lambda: {"stability-ai/sdxl"})
     assert {row["kind"] for row in mine.rows("/api/models", kind="inpainting")} == {"inpainting"}
     assert [row["model"] for row in mine.rows("/api/models", servable="true")] == ["stability-ai/sdxl"]

@@ -11,7 +11,7 @@ from PIL import Image
 
 from accounts.models import User
 from predictions import lifecycle
-from predictions.catalogue import lookup
+from predictions.catalogue import loader, lookup
 from predictions.execution import retries
 from predictions.models import Phase, Prediction, Status
 from predictions.providers.base import Update
@@ -51,7 +51,7 @@ HTMLImageElement.prototype.decode = async function () {
 @pytest.fixture
 def running(alice: User) -> Prediction:
     """Alice's prediction, at the provider, with a first look at it."""
-    lookup.load()
+    loader.load()
     version = lookup.find_version("stability-ai/sdxl")
     assert version is not None
     made = factories.make_prediction(

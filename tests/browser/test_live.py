@@ -12,7 +12,7 @@ from config.server.asgi_handler import LeanHandler
 from gallery.library import trash
 from gallery.live import poller
 from gallery.models import Item
-from predictions.catalogue import lookup
+from predictions.catalogue import loader, lookup
 from predictions.models import Phase, Prediction, Status
 from predictions.waiting import held_response, waiters
 from tests import factories
@@ -79,7 +79,7 @@ def one_stream() -> bool:
 def test_what_is_made_elsewhere_appears_and_develops_and_nothing_else_is_touched(
     streaming: Open, alice: User
 ) -> None:
-    lookup.load()
+    loader.load()
     finish(begun(alice, "an old picture"))
     device = streaming(motion=True)
     device.sign_in("alice")
@@ -167,7 +167,7 @@ def test_many_tabs_hold_one_stream_and_another_takes_it_over(streaming: Open, al
 def test_a_lost_connection_is_said_and_what_happened_meanwhile_is_read(
     streaming: Open, alice: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    lookup.load()
+    loader.load()
     device = streaming()
     device.sign_in("alice")
     made = begun(alice, "a lake")
@@ -228,7 +228,7 @@ def test_something_new_is_put_in_without_moving_what_is_read(streaming: Open, al
 
 
 def test_the_sheet_stays_where_it_is_read_when_something_comes(streaming: Open, alice: User) -> None:
-    lookup.load()
+    loader.load()
     for number in range(4):
         finish(begun(alice, f"picture {number}"))
     device = streaming()

@@ -9,7 +9,7 @@ import pytest
 
 from accounts.models import User
 from gallery.models import Item, Like, Preset
-from predictions.catalogue import lookup
+from predictions.catalogue import loader, lookup
 from predictions.models import Prediction
 from tests import factories
 from tests.browser.conftest import Window, until
@@ -85,7 +85,7 @@ def test_the_price_is_of_the_last_change_though_the_answer_about_the_one_before_
 
 
 def test_frames_are_reached_liked_and_thrown_away_by_keys_across_batches(window: Open, alice: User) -> None:
-    lookup.load()
+    loader.load()
     version = lookup.find_version("stability-ai/sdxl")
     older, newer = (
         picture_item(

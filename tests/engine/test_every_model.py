@@ -10,8 +10,8 @@ import pytest
 from PIL import Image
 
 from core import data_uri
-from engine.models import served
 from engine.performers import PERFORMERS, performer
+from engine.published_models import served
 from tests.engine.desks import KeptDesk, no_network, says_truly_what_it_is
 
 WORDS = {"prompt": "a red cat by a lake", "seed": 3}

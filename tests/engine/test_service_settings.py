@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from engine.input_settings import understand_input
-from engine.models import MODELS, PICTURE_INPUTS, RATIOS, Settings, served
+from engine.models import MODELS, PICTURE_INPUTS, Settings
 from engine.performers import PERFORMERS, performer
 from engine.protocol.job_output import Refusal
+from engine.published_models import RATIOS, served
 from tests.engine.service import DEV, SCHNELL, SD, SDXL
 
 IMG2IMG = "stability-ai/stable-diffusion-img2img"

@@ -9,7 +9,7 @@ from django.test import Client
 
 from accounts.models import MICRO, Account, User
 from gallery.models import Item
-from predictions.catalogue import lookup
+from predictions.catalogue import loader, lookup
 from predictions.models import Prediction, Price
 from studio import batches
 from tests.gallery.pictures import many_items, picture_item
@@ -23,7 +23,7 @@ EACH = 220_000
 
 @pytest.fixture(autouse=True)
 def _catalogue(db: None) -> None:
-    lookup.load()
+    loader.load()
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from django.test import Client
 from PIL import Image
 
 from accounts.models import User
-from predictions.catalogue import lookup
+from predictions.catalogue import loader
 from predictions.models import Prediction, Upload
 from tests import factories
 from tests.share import is_whole, one_in
@@ -106,7 +106,7 @@ def named(kind: str) -> SimpleUploadedFile:
 
 
 def test_what_is_no_picture_is_refused_by_name_at_every_door(as_alice: Client, alice: User) -> None:
-    lookup.load()
+    loader.load()
     faults = []
     before = files()
     for kind in one_in(3, REFUSED):

@@ -7,7 +7,7 @@ from django.test import Client
 
 from accounts.models import User
 from gallery.models import Preset
-from predictions.catalogue import lookup
+from predictions.catalogue import loader, lookup
 from predictions.models import Version
 from studio.views import presets
 
@@ -17,7 +17,7 @@ HTMX = {"HX-Request": "true"}
 
 @pytest.fixture(autouse=True)
 def _catalogue(db: None) -> None:
-    lookup.load()
+    loader.load()
 
 
 def schnell() -> Version:

@@ -13,7 +13,7 @@ from accounts.models import MICRO, Account, LedgerEntry, User
 from accounts.organizations import management
 from gallery.models import Item
 from predictions import lifecycle
-from predictions.catalogue import lookup
+from predictions.catalogue import loader, lookup
 from predictions.execution import result_files
 from predictions.models import Phase, Prediction, Preview, Status, Version
 from predictions.providers.base import Update
@@ -32,7 +32,7 @@ DEV = "lucataco/flux-dev-lora"
 
 @pytest.fixture(autouse=True)
 def _catalogue(db: None) -> None:
-    lookup.load()
+    loader.load()
 
 
 def find(ref: str) -> Version:

@@ -13,7 +13,7 @@ from django.test.utils import CaptureQueriesContext
 from accounts.models import MICRO, Account, LedgerEntry, User
 from gallery.models import Item, Like, ReaderChoice
 from predictions import lifecycle
-from predictions.catalogue import lookup
+from predictions.catalogue import loader, lookup
 from predictions.models import Phase, Prediction, Price, Status, Version
 from predictions.providers.base import ProviderError
 from predictions.upstreams import circuits
@@ -31,7 +31,7 @@ HTMX = {"HX-Request": "true"}
 
 @pytest.fixture(autouse=True)
 def _catalogue(db: None) -> None:
-    lookup.load()
+    loader.load()
 
 
 def find(ref: str) -> Version:

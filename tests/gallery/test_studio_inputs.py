@@ -13,7 +13,7 @@ from PIL import Image, PngImagePlugin
 from accounts.models import User
 from gallery.models import Item
 from gallery.search import indexer
-from predictions.catalogue import lookup
+from predictions.catalogue import loader, lookup
 from predictions.files import media
 from predictions.inputs import file_references as running_inputs
 from predictions.models import Prediction, Status, StoredFile, Upload, Version
@@ -34,7 +34,7 @@ HERE = "http://testserver"
 
 @pytest.fixture(autouse=True)
 def _catalogue(db: None) -> None:
-    lookup.load()
+    loader.load()
 
 
 def find(ref: str) -> Version:

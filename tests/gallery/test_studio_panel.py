@@ -12,7 +12,7 @@ from django.utils import timezone
 from accounts.models import User
 from engine.animation import timeline
 from engine.inpainting import object_removal
-from predictions.catalogue import lookup
+from predictions.catalogue import loader, lookup
 from predictions.models import HostedModel, Price, Status, Version
 from studio.form import controls, model_choices, model_hints, requirements
 from tests import factories
@@ -33,7 +33,7 @@ from tests.gallery.test_studio_inputs import (
 
 @pytest.fixture(autouse=True)
 def _catalogue(db: None) -> None:
-    lookup.load()
+    loader.load()
 
 
 @pytest.fixture

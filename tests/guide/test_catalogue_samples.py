@@ -11,7 +11,7 @@ from PIL import Image
 
 from accounts.models import User
 from predictions import availability
-from predictions.catalogue import lookup, samples
+from predictions.catalogue import loader, lookup, samples
 from predictions.submit import validation
 from tests import factories
 
@@ -21,7 +21,7 @@ STATIC = Path(settings.BASE_DIR) / "static"
 @pytest.fixture
 def ten_models(db: None) -> None:
     """The catalogue as it ships."""
-    lookup.load()
+    loader.load()
 
 
 @pytest.mark.parametrize("ref", lookup.ORDER)

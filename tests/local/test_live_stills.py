@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from engine.local.config import published_schemas
+from engine import published_models
 from engine.protocol.job_output import Refusal
 from tests.local.conftest import DEV, FILE, SCHNELL, SD, SDXL, Make
 from tests.local.events import after, data_uri
@@ -35,7 +35,7 @@ def test_picture_k_is_that_of_seed_plus_k(make: Make) -> None:
 
 @pytest.mark.parametrize("model", [SD, SDXL])
 def test_every_published_scheduler_works_and_most_matter(model: str, make: Make) -> None:
-    names = published_schemas.choices(model, "scheduler")
+    names = published_models.choices(model, "scheduler")
     made = {make(model, prompt="a cat", scheduler=name, **SMALL).file("out-0.png") for name in names}
     assert len(names) >= 6 and len(made) >= len(names) - 1
 

@@ -10,7 +10,7 @@ from django.conf import LazySettings
 
 from config import env
 from predictions.api_dialects.openai import model_choice
-from predictions.catalogue import lookup
+from predictions.catalogue import loader, lookup
 from predictions.models import HostedModel, Prediction
 from tests import fakes
 from tests.fakes import FakeProvider
@@ -22,7 +22,7 @@ SDXL, DEV, SD = "stability-ai/sdxl", "lucataco/flux-dev-lora", "stability-ai/sta
 
 @pytest.fixture(autouse=True)
 def _shipped(db: None) -> None:
-    lookup.load()
+    loader.load()
 
 
 def meant(name: str) -> tuple[str, str, str | None]:

@@ -11,7 +11,7 @@ from django.test import Client
 
 from accounts.models import MICRO, ApiToken, User
 from accounts.tokens import api_tokens
-from predictions.catalogue import lookup
+from predictions.catalogue import loader
 from predictions.models import Prediction, Version
 from predictions.providers.base import Update
 from predictions.waiting import waiters
@@ -73,7 +73,7 @@ def ask(way: str, api: Api, pictures_api: Api) -> Any:
 def test_each_way_gives_the_answer_of_the_first_seed(
     api: Api, pictures_api: Api, alice: User, provider: FakeProvider, way: str
 ) -> None:
-    lookup.load()
+    loader.load()
     provider.updates = [done(2)]
     answer = waited(ask(way, api, pictures_api))
     row = Prediction.objects.get()

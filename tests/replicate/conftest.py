@@ -8,7 +8,7 @@ import pytest
 from django.test import Client
 
 from accounts.models import User
-from predictions.catalogue import lookup
+from predictions.catalogue import loader
 from tests import factories
 from tests.fakes import provider
 
@@ -57,5 +57,5 @@ def stranger(charlie: User) -> Api:
 @pytest.fixture
 def ten_models(db: None) -> Callable[[], None]:
     """The shipped catalogue."""
-    lookup.load()
-    return lookup.load
+    loader.load()
+    return loader.load

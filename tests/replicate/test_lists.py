@@ -99,11 +99,11 @@ def test_choices_are_published_as_named_components(api: Api, ten_models: object)
 
 
 def test_the_catalogue_is_filled_once_and_keeps_what_an_operator_changed(ten_models: object) -> None:
-    from predictions.catalogue import lookup
+    from predictions.catalogue import loader
     from predictions.models import HostedModel, Price
 
     HostedModel.objects.filter(name="sdxl").update(enabled=False, description="ours")
-    assert lookup.load() == 0
+    assert loader.load() == 0
     assert HostedModel.objects.get(name="sdxl").description == "ours"
     prices = {p.model.name: (p.unit, p.amount) for p in Price.objects.select_related("model")}
     assert prices["stable-diffusion"] == ("output", 340_000)

@@ -18,7 +18,7 @@ from accounts import credits
 from accounts.models import MICRO, Account, ApiToken, User
 from accounts.personal_accounts import ensure_account
 from accounts.tokens import api_tokens
-from predictions.catalogue import conformance_models, lookup
+from predictions.catalogue import conformance_models, loader
 
 FUNDS = {"funded": 10_000 * MICRO, "other": 100 * MICRO, "no_credit": 0}
 """What each account has after every run, at least (`no_credit`: exactly), in micro-credits.
@@ -47,7 +47,7 @@ class Command(BaseCommand):
             )
         base_url, path = _base_url(), Path(options["file"])
         call_command("migrate", interactive=False, verbosity=0)
-        lookup.load()
+        loader.load()
         conformance_models.match_mode()
         known = _known_tokens(path)
         given = {role: _token(_account(role), known.get(role, "")) for role in FUNDS}

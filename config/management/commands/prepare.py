@@ -19,7 +19,7 @@ from accounts.staff import first_admin, groups
 from config import file_permissions, staticfiles
 from config.health import readiness
 from core.processes import pdeathsig
-from predictions.catalogue import conformance_models, lookup
+from predictions.catalogue import conformance_models, loader
 
 FIRST_START = "first_start.json"
 _ADVISORY_KEY = 0x6461726B  # any number that means "Darkroom is being prepared" on this database
@@ -38,7 +38,7 @@ class Command(BaseCommand):
             # Asked again: another machine may have left its own since the checks.
             if words := readiness.foreign_secrets():
                 raise CommandError(words)
-            lookup.load()
+            loader.load()
             conformance_models.match_mode()
             _make_first_admin()
         staticfiles.collect()

@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from engine import published_models
 from engine.input_settings import lora_of
-from engine.local.config import published_schemas
 from engine.local.config.settings_file import ModelSettings
-from engine.models import MODELS, RATIOS
+from engine.models import MODELS
 from engine.protocol.job_output import Refusal
 from engine.protocol.typed_input import TypedInput
+from engine.published_models import RATIOS
 
 Mode = Literal["text", "image", "inpaint"]
 
@@ -56,7 +57,7 @@ def understand(settings: ModelSettings, given: dict[str, Any], drawn_seed: int) 
     """What `given` asks of a model that makes stills. Raises `Refusal` in published words, or in plain ones."""
     model = settings.name
     given = {name: value for name, value in given.items() if value is not None}
-    asked = TypedInput({**published_schemas.defaults(model), **given})
+    asked = TypedInput({**published_models.defaults(model), **given})
     mode = _mode(model, given)
     width, height = _size(model, mode, asked)
     lora = _lora(model, given)
@@ -109,7 +110,7 @@ def _size(model: str, mode: Mode, asked: TypedInput) -> tuple[int | None, int | 
     if asked.has("aspect_ratio"):
         return RATIOS[asked.choice("aspect_ratio", tuple(RATIOS))]
     width, height = asked.integer("width"), asked.integer("height")
-    sizes = published_schemas.choices(model, "width")
+    sizes = published_models.choices(model, "width")
     if sizes and not {width, height} <= set(sizes):
         raise Refusal("Inputs width and height must be multiples of 64 between 64 and 1024.")
     if width % 8 or height % 8:
@@ -120,17 +121,17 @@ def _size(model: str, mode: Mode, asked: TypedInput) -> tuple[int | None, int | 
 
 
 def _integer(model: str, asked: TypedInput, name: str) -> int:
-    low, high = published_schemas.limits(model, name)
+    low, high = published_models.limits(model, name)
     return asked.integer(name, int(low or 0), int(high or 0)) if high is not None else asked.integer(name)
 
 
 def _number(model: str, asked: TypedInput, name: str) -> float:
-    low, high = published_schemas.limits(model, name)
+    low, high = published_models.limits(model, name)
     return asked.number(name, low, high)
 
 
 def _choice(model: str, asked: TypedInput, name: str) -> Any:
-    return asked.choice(name, published_schemas.choices(model, name))
+    return asked.choice(name, published_models.choices(model, name))
 
 
 def _scheduler(settings: ModelSettings, asked: TypedInput) -> str:
@@ -165,7 +166,7 @@ def _note(
     settings: ModelSettings, mode: Mode, lora: str | None, name: str, given: dict[str, Any]
 ) -> str | None:
     """What a log says of an input that was given and does nothing, or None where it does something."""
-    if name not in published_schemas.properties(settings.name):
+    if name not in published_models.properties(settings.name):
         shown = name[:60].encode("unicode_escape").decode("ascii")
         return f"Input {shown} is unknown to {settings.name} and was ignored."
     if name == "disable_safety_checker" and given[name] and not settings.may_disable_safety:

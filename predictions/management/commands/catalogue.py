@@ -6,12 +6,12 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from predictions.catalogue import lookup
+from predictions.catalogue import loader
 
 
 class Command(BaseCommand):
     help = "Add the models, versions and first prices that are missing; safe to run again."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        added = lookup.load()
+        added = loader.load()
         self.stdout.write(f"{added} models added." if added else "The catalogue is complete.")

@@ -1,4 +1,4 @@
-"""`manage.py samples`: the catalogue's sample results, made anew by the embedded engine."""
+"""`manage.py samples`: the sample results of the shipped models, made anew by the embedded engine."""
 
 from __future__ import annotations
 
@@ -13,94 +13,20 @@ from typing import Any, Final
 import cv2
 import numpy as np
 from django.conf import settings
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 from PIL import Image, ImageDraw
 
 from core import data_uri
+from engine import published_models
 from engine.performers import performer
 from engine.protocol.job_output import JobOutput
-from predictions.catalogue import samples
+from predictions.catalogue import samples, shipped_models
+from predictions.catalogue.shipped_models import ShippedModel
 
-PICTURE: Final = "picture:"
-"""An input that is the output of the named model, made before."""
-MASK: Final = "mask"
-"""An input that is the mask below."""
 HOLE: Final = (0.20, 0.16, 0.44, 0.72)
 """Left, top, right and lower end of the ellipse that the mask has repainted, in shares of the sides."""
 QUALITY: Final = 84
-
-PLAN: Final[tuple[tuple[str, dict[str, Any]], ...]] = (
-    (
-        "stability-ai/stable-diffusion",
-        {"prompt": "a lighthouse on a cliff at dawn, oil painting", "width": 768, "height": 512, "seed": 7},
-    ),
-    (
-        "stability-ai/sdxl",
-        {
-            "prompt": "An astronaut riding a rainbow unicorn, cinematic",
-            "width": 640,
-            "height": 640,
-            "seed": 3,
-        },
-    ),
-    (
-        "lucataco/flux-schnell-lora",
-        {
-            "prompt": "a sailboat on a mountain lake at sunset",
-            "aspect_ratio": "3:2",
-            "output_quality": 70,
-            "seed": 4,
-        },
-    ),
-    (
-        "lucataco/flux-dev-lora",
-        {"prompt": "a penguin in the arctic, iceberg", "output_quality": 60, "seed": 3},
-    ),
-    (
-        "stability-ai/stable-diffusion-img2img",
-        {
-            "prompt": "an autumn evening, impressionist oil painting",
-            "image": PICTURE + "lucataco/flux-schnell-lora",
-            "prompt_strength": 0.5,
-            "seed": 5,
-        },
-    ),
-    (
-        "stability-ai/stable-diffusion-inpainting",
-        {
-            "prompt": "a red balloon",
-            "image": PICTURE + "stability-ai/stable-diffusion",
-            "mask": MASK,
-            "width": 768,
-            "height": 512,
-            "seed": 2,
-        },
-    ),
-    (
-        "andreasjansson/stable-diffusion-animation",
-        {
-            "prompt_start": "a mountain lake at noon",
-            "prompt_end": "a mountain lake at sunset",
-            "width": 256,
-            "height": 256,
-            "num_animation_frames": 6,
-            "num_interpolation_steps": 8,
-            "gif_ping_pong": True,
-            "output_format": "mp4",
-            "seed": 8,
-        },
-    ),
-    (
-        "lucataco/animate-diff",
-        {"prompt": "a fishing boat on a calm lake, autumn, evening light", "seed": 6},
-    ),
-    (
-        "sujaykhandekar/object-removal",
-        {"image_path": PICTURE + "stability-ai/stable-diffusion-inpainting", "objects_to_remove": "person"},
-    ),
-    ("cjwbw/rembg", {"image": PICTURE + "lucataco/flux-dev-lora"}),
-)
-"""Which sample each model has: its input, in the order in which they are made."""
+MASK: Final = f"{samples.FOLDER}/mask.webp"
 
 
 class _Keeper(JobOutput):
@@ -121,42 +47,38 @@ class _Keeper(JobOutput):
 
 class Command(BaseCommand):
     help = (
-        "Make the sample results of the catalogue anew with the embedded engine: files below static/samples and "
-        "their list. For developers; a release ships with them."
+        "Make the sample results of the shipped models anew with the embedded engine: files below static/samples, the "
+        "rest in each model's JSON, whose sample.input says what is asked. For developers; a release ships with them."
     )
     requires_system_checks = ()
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("models", nargs="*", metavar="OWNER/NAME", help="These alone; otherwise all.")
 
     def handle(self, *args: Any, **options: Any) -> None:
         self.folder = Path(settings.BASE_DIR) / "static" / samples.FOLDER
         self.folder.mkdir(parents=True, exist_ok=True)
-        (self.folder / "mask.webp").write_bytes(_webp(_mask(768, 512)))
-        made: dict[str, dict[str, Any]] = {}
-        for ref, wanted in PLAN:
-            made[ref] = self._make(ref, wanted, made)
-            self.stdout.write(f"{ref}: {made[ref]['output']}")
-        listed = {"licence": samples.LICENCE, "samples": list(made.values())}
-        samples.LIST.write_text(json.dumps(listed, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-        samples.forget()
+        (self.folder.parent / MASK).write_bytes(_webp(_mask(768, 512)))
+        # In the order of lists: a sample may start from the output of one before it.
+        for model in _wanted(options["models"]):
+            made = self._make(model)
+            _write(model, made)
+            self.stdout.write(f"{model.ref}: {made['output']}")
 
-    def _make(self, ref: str, wanted: dict[str, Any], made: dict[str, dict[str, Any]]) -> dict[str, Any]:
-        files = {
-            name: _file(value, made)
-            for name, value in wanted.items()
-            if value == MASK or str(value).startswith(PICTURE)
-        }
-        given = {**wanted, **{name: self._uri(path) for name, path in files.items()}}
+    def _make(self, model: ShippedModel) -> dict[str, Any]:
+        wanted = (model.sample or {}).get("input", model.example_input)
+        files = [name for name in published_models.picture_inputs(model.ref) if name in wanted]
+        given = {**wanted, **{name: self._uri(wanted[name]) for name in files}}
         with tempfile.TemporaryDirectory() as folder:
             desk = _Keeper(Path(folder))
-            performer(ref)(given, desk, 0)
+            performer(model.ref)(given, desk, 0)
             output = list(desk.values("output"))[-1]
-            stored = self._store(ref, (Path(folder) / output["name"]), output["content_type"])
+            stored = self._store(model.ref, (Path(folder) / output["name"]), output["content_type"])
         return {
-            "ref": ref,
+            "input": wanted,
             **stored,
-            "input": {**wanted, **files},
-            "files": sorted(files),
-            "logs": "\n".join(desk.values("log")) + "\n",
             "painter": dict(desk.values("metric"))["painter"],
+            "logs": "\n".join(desk.values("log")) + "\n",
         }
 
     def _store(self, ref: str, path: Path, content_type: str) -> dict[str, Any]:
@@ -174,7 +96,6 @@ class Command(BaseCommand):
             (self.folder / f"{stem}.webp").write_bytes(data if path.suffix == ".webp" else _webp(still))
         return {
             "output": output,
-            "poster": f"{samples.FOLDER}/{stem}.webp",
             "content_type": content_type,
             "width": still.width,
             "height": still.height,
@@ -184,8 +105,18 @@ class Command(BaseCommand):
         return data_uri.build("image/webp", (self.folder.parent / path).read_bytes())
 
 
-def _file(value: str, made: dict[str, dict[str, Any]]) -> str:
-    return f"{samples.FOLDER}/mask.webp" if value == MASK else made[value.removeprefix(PICTURE)]["output"]
+def _wanted(refs: list[str]) -> list[ShippedModel]:
+    """These of the shipped models, or all. Raises CommandError for any other name."""
+    if unknown := set(refs) - set(shipped_models.refs()):
+        raise CommandError(f"No model of this name ships: {', '.join(sorted(unknown))}")
+    return [model for model in shipped_models.all_models() if not refs or model.ref in refs]
+
+
+def _write(model: ShippedModel, made: dict[str, Any]) -> None:
+    """Put the sample into the model's JSON; everything else there stays as it is."""
+    file = shipped_models.file_of(model.ref)
+    entry = json.loads(file.read_text(encoding="utf-8")) | {"sample": made}
+    file.write_text(json.dumps(entry, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def _mask(width: int, height: int) -> Image.Image:

@@ -20,7 +20,7 @@ from accounts.organizations import join_invitations, management, roles
 from accounts.site import site_rules
 from accounts.tokens import api_tokens
 from gallery.models import Collection
-from predictions.catalogue import lookup
+from predictions.catalogue import loader, lookup
 from tests import factories
 from tests.share import one_of
 
@@ -198,7 +198,7 @@ def test_a_members_limit_holds_and_counts_by_member(alice: User, bob: User) -> N
 
 
 def test_the_limit_is_tripped_by_a_request(alice: User, bob: User) -> None:
-    lookup.load()
+    loader.load()
     version = lookup.find_version("lucataco/flux-schnell-lora")
     assert version is not None
     club = club_of(alice, member=bob)

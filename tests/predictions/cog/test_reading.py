@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from predictions.catalogue import cog_import, cog_schema, lookup
+from predictions.catalogue import cog_import, cog_schema, loader, lookup
 from predictions.models import HostedModel, Version
 from tests import factories
 
@@ -60,7 +60,7 @@ def test_references_and_optional_inputs_are_put_in_their_place() -> None:
 
 @pytest.mark.django_db
 def test_every_document_that_this_house_publishes_is_read_back_as_its_schema() -> None:
-    lookup.load()
+    loader.load()
     for version in Version.objects.select_related("model"):
         found = cog_schema.read(json.dumps(lookup.openapi_schema(version)))
         assert list(found.properties) == list(version.properties), version.model.ref

@@ -1,0 +1,75 @@
+"""The models that ship with the catalogue, as they are published: names, inputs, defaults and limits from their JSON.
+
+The one place where the engine reads the catalogue's files; the web processes import it too, so it stays free of NumPy
+and OpenCV and reads nothing before it is asked.
+"""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from engine import fixtures
+
+FOLDER = Path(__file__).resolve().parents[1] / "predictions" / "catalogue" / "data" / "models"
+"""One `<owner>__<name>.json` for each model; README.md there describes the fields."""
+
+RATIOS: dict[str, tuple[int, int]] = {
+    "1:1": (1024, 1024),
+    "16:9": (1344, 768),
+    "21:9": (1536, 640),
+    "3:2": (1216, 832),
+    "2:3": (832, 1216),
+    "4:5": (896, 1088),
+    "5:4": (1088, 896),
+    "3:4": (896, 1152),
+    "4:3": (1152, 896),
+    "9:16": (768, 1344),
+    "9:21": (640, 1536),
+}
+"""Width and height in pixels of each published aspect ratio."""
+
+
+@cache
+def refs() -> frozenset[str]:
+    """`owner/name` of every model that ships with the catalogue; each has a performer (`engine.performers`)."""
+    return frozenset(path.stem.replace("__", "/", 1) for path in FOLDER.glob("*.json"))
+
+
+def served(conformance: bool) -> frozenset[str]:
+    """Every name that an engine takes orders for; `conformance` adds the fixture models."""
+    return refs() | (fixtures.NAMES if conformance else frozenset())
+
+
+@cache
+def properties(model: str) -> dict[str, dict[str, Any]]:
+    """The schema of each input of the shipped model `owner/name`, by its name, in published order."""
+    path = FOLDER / f"{model.replace('/', '__')}.json"
+    entry = json.loads(path.read_text(encoding="utf-8"))
+    found: dict[str, dict[str, Any]] = entry["input_schema"]["properties"]
+    return found
+
+
+def picture_inputs(model: str) -> tuple[str, ...]:
+    """Names of the inputs that are opened as pictures; none for a model that does not ship with the catalogue."""
+    if model not in refs():
+        return ()
+    return tuple(name for name, schema in properties(model).items() if schema.get("format") == "uri")
+
+
+def defaults(model: str) -> dict[str, Any]:
+    """The published default of every input that has one."""
+    return {name: one["default"] for name, one in properties(model).items() if "default" in one}
+
+
+def choices(model: str, name: str) -> tuple[Any, ...]:
+    """The values that an input may have; empty where they are not listed."""
+    return tuple(properties(model).get(name, {}).get("enum", ()))
+
+
+def limits(model: str, name: str) -> tuple[float | None, float | None]:
+    """The least and the greatest value of an input, None where there is none."""
+    schema = properties(model).get(name, {})
+    return schema.get("minimum"), schema.get("maximum")
