@@ -91,7 +91,7 @@ def test_a_lost_file_gets_new_tokens_and_the_old_ones_run_out_in_the_end(
 ) -> None:
     first = made(paper)["tokens"]
     # The models are there by now, and stay as they are.
-    monkeypatch.setattr(lookup, "load", lambda *_given: None)
+    monkeypatch.setattr(loader, "load", lambda *_given: None)
     monkeypatch.setattr(command, "TOKENS_KEPT", 4)
     for _ in range(5):
         paper.unlink()

@@ -8,7 +8,7 @@ from accounts import credits
 from accounts.models import MICRO, Plan, User
 from accounts.tokens import api_tokens
 from predictions import availability
-from predictions.catalogue import loader, lookup
+from predictions.catalogue import loader, shipped_models
 from predictions.models import HostedModel, Price, Version
 from tests import factories
 from tests.api.conftest import Frontend
@@ -42,7 +42,7 @@ def test_a_model_without_price_or_version_cannot_be_served(mine: Frontend) -> No
 def test_a_walk_sees_the_shipped_models_in_the_operators_order(mine: Frontend) -> None:
     loader.load()
     rows = mine.rows("/api/models", limit=3)
-    assert tuple(row["model"] for row in rows) == lookup.ORDER
+    assert tuple(row["model"] for row in rows) == shipped_models.refs()
 
 
 def test_kind_and_servable_are_filters(mine: Frontend, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -50,7 +50,7 @@ def test_kind_and_servable_are_filters(mine: Frontend, monkeypatch: pytest.Monke
     monkeypatch.setattr(availability, "served_refs", lambda: {"stability-ai/sdxl"})
     assert {row["kind"] for row in mine.rows("/api/models", kind="inpainting")} == {"inpainting"}
     assert [row["model"] for row in mine.rows("/api/models", servable="true")] == ["stability-ai/sdxl"]
-    assert len(mine.rows("/api/models", servable="false")) == len(lookup.ORDER) - 1
+    assert len(mine.rows("/api/models", servable="false")) == len(shipped_models.refs()) - 1
 
 
 def test_a_model_without_a_price_is_among_those_that_cannot_be_served(

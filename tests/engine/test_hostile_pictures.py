@@ -13,12 +13,13 @@ import pytest
 
 from core import data_uri, image_header
 from engine.images.decoder import decode
-from engine.models import PICTURE_INPUTS
 from engine.protocol.job_output import Refusal
+from engine.published_models import picture_inputs, refs
 from tests.engine import hostile
 from tests.engine.service import ROOT, Service
 from tests.share import is_whole, one_in, one_of
 
+PICTURE_INPUTS = {model: names for model in sorted(refs()) if (names := picture_inputs(model))}
 FIELDS = sorted({name for names in PICTURE_INPUTS.values() for name in names})
 MEMORY = 200 * 1024**2
 """Bytes that opening them may add to a process."""
@@ -41,6 +42,7 @@ from core import data_uri
 from engine.images.input_images import picture
 from core.processes.resource_limits import apply_limits
 from engine.protocol.job_output import Refusal
+from engine.published_models import picture_inputs, refs
 import PIL.Image
 PIL.Image.init()
 
@@ -184,7 +186,7 @@ def test_the_engine_refuses_them_for_every_model_and_lives_on(
     painters = service.painters()
     sound = data_uri.build("image/png", files["a sound picture"])
     waiting: dict[str, str] = {}
-    for number, (model, names) in enumerate(sorted(PICTURE_INPUTS.items())):
+    for number, (model, names) in enumerate(PICTURE_INPUTS.items()):
         for field in one_of(names, str, of=model):
             bad = SENT[(number + len(waiting)) % len(SENT)]
             given = dict.fromkeys(names, sound) | {field: data_uri.build("image/png", files[bad])}

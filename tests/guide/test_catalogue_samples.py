@@ -11,7 +11,7 @@ from PIL import Image
 
 from accounts.models import User
 from predictions import availability
-from predictions.catalogue import loader, lookup, samples
+from predictions.catalogue import loader, lookup, samples, shipped_models
 from predictions.submit import validation
 from tests import factories
 
@@ -24,7 +24,7 @@ def ten_models(db: None) -> None:
     loader.load()
 
 
-@pytest.mark.parametrize("ref", lookup.ORDER)
+@pytest.mark.parametrize("ref", shipped_models.refs())
 def test_every_model_has_a_sample_whose_files_are_there(ref: str) -> None:
     sample = samples.for_model(ref)
     assert sample is not None
@@ -61,7 +61,7 @@ def test_the_page_of_all_models_shows_them_with_kind_and_price(client: Client, t
 def test_the_picker_shows_the_samples_while_nothing_is_published(
     client: Client, alice: User, ten_models: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(availability, "served_refs", lambda: frozenset(lookup.ORDER))
+    monkeypatch.setattr(availability, "served_refs", lambda: frozenset(shipped_models.refs()))
     client.force_login(alice)
     assert "samples/lucataco--flux-schnell-lora" in client.get("/studio/").content.decode()
 
@@ -88,7 +88,7 @@ def test_replicate_s_model_object_carries_the_sample_as_its_example(
     assert example["logs"].startswith(f"Using seed: {example['input']['seed']}\n")
 
 
-@pytest.mark.parametrize("ref", lookup.ORDER)
+@pytest.mark.parametrize("ref", shipped_models.refs())
 def test_a_sample_s_input_is_one_that_its_model_takes(ref: str, ten_models: None) -> None:
     version, sample = lookup.find_version(ref), samples.for_model(ref)
     assert version is not None and sample is not None
