@@ -53,7 +53,7 @@ def pixels_of_ratio(ratio: str) -> str:
     return f"{size[0]} × {size[1]}" if size else ""
 
 
-def _nearest(side: Side, wanted: float) -> int:
+def _nearest(side: Side, length: float) -> int:
     if side.choices:
         return min(side.choices, key=lambda value: abs(value - length))
     low = float(side.minimum or 64)
