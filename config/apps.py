@@ -1,4 +1,4 @@
-"""The floor that wires the house together."""
+"""The project's own app: system checks, labels of the admin, and the garbage collector after a preloaded start."""
 
 from __future__ import annotations
 

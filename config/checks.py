@@ -1,4 +1,4 @@
-"""Combinations of settings that would break an invariant stop the start, with ids."""
+"""System checks: combinations of settings that would break an invariant stop the start, with ids."""
 
 from __future__ import annotations
 

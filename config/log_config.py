@@ -1,4 +1,4 @@
-"""Structured logs, with secrets scrubbed before anything is written."""
+"""Logging configuration: structured logs, with secrets redacted before anything is written."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One settings module. Every value comes from the environment as `DARKROOM_*` through the typed readers of `env`."""
+"""Django settings. Every value comes from the environment as `DARKROOM_*` through the typed readers of `env`."""
 
 from __future__ import annotations
 

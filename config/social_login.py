@@ -1,4 +1,4 @@
-"""Reads which other services members may sign in by: DARKROOM_SOCIAL, a JSON list. Plain Python, for the settings."""
+"""Social sign-in: reads the providers of DARKROOM_SOCIAL, a JSON list. Plain Python, for the settings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The pages' own files: collected once, and named for browsers by what is in them, so that they may keep them."""
+"""Static files: collected once, and named by their content so that browsers may keep them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Mounts the pages and the dialects. No behaviour."""
+"""Root URL configuration: mounts the pages and the API dialects."""
 
 from __future__ import annotations
 

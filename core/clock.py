@@ -1,4 +1,4 @@
-"""The database's clock. Times are compared by it alone, never by a process's."""
+"""The database's clock: `Now()` for queries, `after()` for moments from now. No process's clock is compared."""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
-"""Secrets at rest: encrypted with the newest key of DARKROOM_KEYS, readable with any of them.
+"""Encryption of secrets at rest: written with the newest key of DARKROOM_KEYS, readable with any of them.
 
-Whatever is encrypted or read here is blotted out of this process's logs from then on.
+Whatever is encrypted or read here is redacted from this process's logs from then on. Also the secret keys that
+signatures of this process may have been made with.
 """
 
 from __future__ import annotations

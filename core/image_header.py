@@ -1,7 +1,7 @@
-"""What the first bytes of a file say about it: enough to refuse much of what is no picture, or is far too large.
+"""Image headers: format and size from the first bytes of a file, enough to refuse what is no picture or far too large.
 
-No imaging code, so that the web processes may ask before anything is accepted. Whoever says nothing here may still be
-wrong: the decoder judges the whole file, in a process with limits.
+No imaging code, so that the web processes may ask before anything is accepted. A file that passes may still be broken:
+the decoder judges it whole, in a process with limits.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Blots out of a text what must stay secret: the very secrets that this process has read, and what looks like one."""
+"""Redaction of secrets in texts: the ones that this process has read, and what looks like one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The reader's time zone, as the browser told it in a cookie."""
+"""Time zones of readers, from the cookie that their browser set; days and moments that every zone can hold."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""What columns and fields of the panel are called where a model says nothing: Django's word is the field's own name, in
-English for everybody. Named here, so that they stand among our words to be translated.
+"""Labels of the admin's columns and fields where a model has none, so that they can be translated.
 
-A model's own words are part of its migrations. What is put there afterwards, when all models are known, is not.
+Django falls back to the field's own name, in English for everybody. A model's own labels are part of its migrations;
+what is set here, after all models are known, is not. Also words of the theme that it has no Chinese for.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The panel's site: unfold's, with the pages' sign-in, sign-out and change of password in place of Django's own."""
+"""The admin site: unfold's, with the pages' sign-in, sign-out and change of password in place of Django's own."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How the admin panel looks and what its side bar holds. Data only; the figures of its first page are in `desk`."""
+"""Unfold's settings: title, colours and sidebar of the admin. Data only; figures are in `dashboard`."""
 
 from __future__ import annotations
 

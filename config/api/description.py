@@ -1,4 +1,4 @@
-"""How Darkroom's own API describes itself, and what of the APIs pages of other origins may send and see. Data only."""
+"""Settings of the API's OpenAPI document (drf-spectacular), and CORS headers. Data only."""
 
 from __future__ import annotations
 

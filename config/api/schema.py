@@ -1,4 +1,4 @@
-"""Finishes the description of `/api`: the errors and headers that every operation has, so that no view repeats them."""
+"""Post-processing of the OpenAPI document of `/api`: errors and headers that every operation has."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Darkroom's own API under `/api/`: each app's share of it, its schema and its reader."""
+"""URLs under `/api/`: each app's share, the OpenAPI document and its reader."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Members of made-up history with plans, packs, codes and purchases. For `manage.py demo` alone.
+"""Demo data: members with plans, packs, codes and purchases.
 
 Passwords are unusable and addresses lie below `.invalid`, which no mail ever reaches.
 """

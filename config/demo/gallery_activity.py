@@ -1,4 +1,4 @@
-"""The gallery of made-up history: items, likes, comments, follows. For `manage.py demo` alone."""
+"""Demo data: the gallery's items, likes, comments and follows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Times in made-up history: when something is said to have happened. For `manage.py demo` alone."""
+"""Demo data: when something is said to have happened."""
 
 from __future__ import annotations
 

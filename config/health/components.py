@@ -1,7 +1,7 @@
-"""What `/health` tells: the state of each part of the house, from the signs of life that the processes leave.
+"""`/health`: the state of each part of the installation, from the heartbeats that the processes leave.
 
-Anybody may ask, so that no monitor needs a secret: it tells whether each part works, and neither what it is made of nor
-how much there is to do. That stands on the desk, and in the log.
+Anybody may ask, so that no monitor needs a secret: it says whether each part works, and neither what it is made of nor
+how much there is to do. That stands on the admin's first page, and in the log.
 """
 
 from __future__ import annotations

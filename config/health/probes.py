@@ -1,7 +1,7 @@
-"""The probes of load balancers and service managers: `/livez`, `/readyz` and `/health`.
+"""Middleware that answers `/livez`, `/readyz` and `/health` before everything else.
 
-They are answered before everything else: whatever the host is called, whoever asks, with no session and no house rule.
-Their answers are kept for a moment, so that nobody makes them dear.
+Whatever the host is called and whoever asks, with no session and no rule of the site. Answers are kept for a moment,
+so that nobody makes them expensive.
 """
 
 from __future__ import annotations

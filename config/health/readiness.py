@@ -1,7 +1,7 @@
-"""What must hold between a process, its database and its files: asked by the checks at a start, and by `/readyz`.
+"""Readiness: what must hold between a process, its database and its files; asked by system checks and by `/readyz`.
 
-Each function answers one sentence for the operator, which says what is wrong and what to do; an empty text where all is
-well. Those that ask the database raise DatabaseError where it does not answer.
+Each function returns one sentence for the operator, which says what is wrong and what to do; an empty text where all
+is well. Those that ask the database raise DatabaseError where it does not answer.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""The outermost layer of the web process: a request id for everything, and a line in the log for every request.
+"""Outermost ASGI layer: a request id for everything, and a log line for every request.
 
-The line says when, what, with which end, how long, how many bytes, and for whom. What stands in an address and opens a
-door is cut short (`core.redaction`), queries are left out, and probes that find all well are not logged.
+The line has method, path, status, seconds, bytes and user. What stands in a path and grants access is cut short
+(`core.redaction`), queries are left out, and probes that find all well are not logged.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Error pages in the product's voice. They need no database, so that a broken one can still be told of."""
+"""Error pages (400 to 503). They need no database, so that they can be shown when it is broken."""
 
 from __future__ import annotations
 

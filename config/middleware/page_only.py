@@ -1,6 +1,6 @@
-"""Django's middleware for pages, left out where a token speaks: at the APIs it would cost more than a small answer.
+"""Django's middleware for pages, skipped where a token authenticates: at the APIs it would cost more than the answer.
 
-There no session is read (so none can open the door), no language is chosen, no message is kept and no form is sent.
+There no session is read (so none can authenticate), no language is chosen, no message is kept and no form is sent.
 """
 
 from __future__ import annotations

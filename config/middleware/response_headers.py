@@ -1,7 +1,4 @@
-"""Every answer carries a request id, and so does every log line written while it was made; every page a policy.
-
-Answers of the APIs also tell how long they took us (`Server-Timing`).
-"""
+"""Middleware for response headers: request ids, security policies of pages, `Server-Timing` at the APIs."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""What is closed for whom before any view is asked: refused networks everywhere, switched off features on pages.
+"""Middleware for restricted access: refused networks everywhere, switched-off features on pages.
 
-That a feature is off the APIs tell themselves, each in its own shape. Here it is caught for every page at once, so that
-none forgets it: a sentence and the way back, or the page for what is closed.
+The APIs answer for switched-off features themselves, each in its own shape. Here they are caught for every page at
+once: a sentence and the way back, or the page for what is closed.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Who sends a large body: the user behind the API token or the session, asked before the body is taken."""
+"""Who sends a large request body: the user of the API token or session, asked before the body is read."""
 
 from __future__ import annotations
 

@@ -1,8 +1,7 @@
-"""Where `script/server` ends: `python -m config.server.launcher` prepares the installation, listens, and supervises
-all parts.
+"""The server's top process, `python -m config.server.launcher`: prepares the installation, listens, supervises.
 
-This process imports everything once and forks the parts. It has one thread and never a connection to the database; the
-migrations run in a child.
+`script/server` ends as it. It imports everything once and forks the parts. It has one thread and never a connection to
+the database; the migrations run in a child.
 """
 
 from __future__ import annotations

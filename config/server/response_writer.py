@@ -1,4 +1,4 @@
-"""Answers on their way out: encoding their head, sending them whole or in parts, noticing that the client left."""
+"""Sending responses over ASGI: headers, whole or streamed bodies, noticing that the client left."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A fixed number of kept threads in which the synchronous part of every request runs.
+"""Thread pool of the web process: a fixed number of kept threads run the synchronous part of every request.
 
 Django's own ASGI handler makes a thread pool for each request and destroys it afterwards, which costs several times as
 much as a small answer itself. Threads that stay also keep their database connection where the database wants that

@@ -1,4 +1,4 @@
-"""The backend: as Django's, but a query's `%s` are turned into `?` once and not each time it is sent.
+"""SQLite backend: as Django's, but a query's `%s` are turned into `?` once and not each time it is sent.
 
 Searching a query of three thousand characters for them takes 60 µs, more than SQLite needs to answer it.
 """

@@ -1,4 +1,4 @@
-"""What the bar of the desks shows: the sections that its reader may enter, and whether all parts are well."""
+"""Template tags of the staff pages' top bar: the sections that its reader may enter, and the health of all parts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who may enter which page of the desk. Others go to the sign-in, or are told so, as the panel does it."""
+"""View decorators of staff pages: who may enter; others go to the sign-in page or get 403, as in the admin."""
 
 from __future__ import annotations
 

@@ -1,5 +1,6 @@
-"""Lists of the panel as CSV: what their search and filters find, newest first, with cells that no spreadsheet runs;
-streamed, and on record.
+"""CSV export of the admin's lists: what search and filters find, newest first, streamed and logged.
+
+Cells are written so that no spreadsheet runs them (`core.http.csv_rows`).
 """
 
 from __future__ import annotations

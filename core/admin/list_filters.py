@@ -1,4 +1,4 @@
-"""Searches and filters of the panel's lists that read no whole table, however many rows it has."""
+"""Filters of the admin's lists that never read a whole table, however many rows it has."""
 
 from __future__ import annotations
 

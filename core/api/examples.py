@@ -1,4 +1,4 @@
-"""True examples for the description of `/api`: what was sent and what came back, shortened nowhere that matters."""
+"""Builders of request and response examples for the OpenAPI document of `/api`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Lists under `/api/`: pages by keyset, newest first, with the address of the next one."""
+"""Paginated lists under `/api/`: keyset pages, newest first, with the URL of the next one."""
 
 from __future__ import annotations
 

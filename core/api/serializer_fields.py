@@ -1,4 +1,4 @@
-"""Fields of bodies and queries under `/api/` that take their own kind of value and nothing that merely resembles it.
+"""Strict serializer fields for bodies and queries under `/api/`: each takes its own type and nothing that resembles it.
 
 Django REST framework's own would read `5` as a text and `"yes"` as a flag: a frontend's mistake would pass unseen.
 """

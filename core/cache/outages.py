@@ -1,7 +1,7 @@
-"""A store that counts or remembers and may be away: it rests after an error, and says so in the log once a minute.
+"""Circuit breaker for a cache or counter that may be away: it rests after an error, and logs that once a minute.
 
-What is counted and remembered is worth less than the request that it is asked for, so nobody is refused or kept waiting
-for a store of that kind: one that swallows packets costs one time limit in two seconds, not one a question.
+What is counted there is worth less than the request that asks for it, so nobody is refused or kept waiting: a store
+that swallows packets costs one time limit in two seconds, not one a call.
 """
 
 from __future__ import annotations

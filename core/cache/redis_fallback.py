@@ -1,4 +1,4 @@
-"""The cache in Redis, which goes on in this process's memory while Redis is away."""
+"""Cache backend for Redis that falls back to this process's memory while Redis is away."""
 
 from __future__ import annotations
 

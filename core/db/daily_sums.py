@@ -1,6 +1,6 @@
-"""Rows summed by the day of a zone, without asking for the zone of every row.
+"""Sums by day in a time zone, without asking SQLite for the zone of every row.
 
-The database sums by hours of UTC, which is to cut a text there; the hours are put into days here. Asked for days in a
+The database sums by hour of UTC, which is to cut a text there; the hours are put into days here. Asked for days in a
 zone, SQLite would call Python for each row.
 """
 

@@ -1,6 +1,6 @@
-"""Due rows, worked off in batches by key: a bounded part at a time, from the beginning again after the last.
+"""Batches of due rows by key: a bounded part at a time, starting over after the last.
 
-A row that cannot be dealt with, that breaks whoever tries, or that somebody else keeps locked hides no other: the next
+A row that cannot be handled, that breaks its handler, or that somebody else keeps locked hides no other: the next
 part begins behind it, and it is tried again when all others have had their turn.
 """
 

@@ -1,4 +1,4 @@
-"""What is not as it must be, in the words of every app's audit; and reading suspects again before they are reported."""
+"""Breaches of invariants, as every app's audit reports them, and reading long tables in batches."""
 
 from __future__ import annotations
 

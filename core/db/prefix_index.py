@@ -1,4 +1,4 @@
-"""An index by which `istartswith` and `iexact` find rows, whatever the case; the same for both databases."""
+"""Database index for `istartswith` and `iexact`: case-insensitive prefixes, the same on SQLite and PostgreSQL."""
 
 from __future__ import annotations
 

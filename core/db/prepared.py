@@ -1,8 +1,7 @@
-"""Queries that are compiled once. For the few that every API request runs.
+"""Compiled SELECTs: a queryset's SQL is built once and only its values are sent. For queries that every request runs.
 
 Django builds the SQL of a queryset anew each time, which costs many times what SQLite needs to answer it
-(docs/benchmarks.md). A `Prepared` query has the queryset build it once, with marks where the values go, and only sends
-it afterwards.
+(docs/benchmarks.md). A `Prepared` query has the queryset build it once, with marks where the values go.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""UPDATEs and DELETEs that are compiled once, as `core.db.prepared` does with SELECTs. For those of every answer."""
+"""Compiled UPDATEs and DELETEs, as `core.db.prepared` does with SELECTs. For those of every answer."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Retries of what a database broke off that was away for a moment: its own restart, a failover, a pooler's restart.
+"""Retries after a lost database connection: a restart, a failover, a pooler's restart.
 
-For processes that hold work whose report must not be lost with a connection: done again here, it goes on in seconds
+For processes that hold work whose report must not be lost with a connection: repeated here, it goes on in seconds
 instead of after the lease of a worker that is taken for dead.
 """
 

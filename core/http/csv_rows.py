@@ -1,4 +1,4 @@
-"""Cells and rows of CSV that no spreadsheet runs: the one place that knows how, for members' files and the desk's."""
+"""CSV downloads whose cells no spreadsheet runs as a formula. The one place that escapes them."""
 
 from __future__ import annotations
 

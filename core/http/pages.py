@@ -1,4 +1,4 @@
-"""What every page shares: the reader's time zone, the theme, and who must sign in first."""
+"""Rendering of pages and fragments: the reader's time zone and theme, caching headers, the site's base URL."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""The origin of this server in what others than the caller read: mails, feeds, embeds, sitemaps, canonical addresses.
+"""The public origin of this server, `https://host`, for links that others than the caller read.
 
-An answer to its caller may repeat the `Host` that they sent (`core.http.public_origin`); whoever asks for a
-mail to somebody else would choose by it where the link in that mail leads.
+Mails, feeds, embeds, sitemaps and canonical URLs take `own_origin`: an answer to its caller may repeat the `Host` that
+they sent, but whoever asks for a mail to somebody else would choose by it where the link in that mail leads.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Where a form leads afterwards, if that is a page of ours."""
+"""Safe redirect targets after a form: `next` and `Referer`, only where they are pages of this site."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""The id of the request that some work is done for: bound to the log's context, and carried on by what it leads to.
+"""Request ids: bound to the log's context and carried on by the work that a request leads to.
 
-It begins at the edge (`X-Request-Id`, given or made), stands in the row of each prediction that the request made, and
-is bound again wherever a process takes that row up: every line of the log, call to an upstream and webhook bears it.
+An id begins at the edge (`X-Request-Id`, received or made), stands in the row of each prediction that the request made,
+and is bound again wherever a process takes that row up: every log line, call to an upstream and webhook bears it.
 """
 
 from __future__ import annotations

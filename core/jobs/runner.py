@@ -1,8 +1,8 @@
-"""Steps that are done where there is something to do: one statement a second asks for all of them.
+"""Runner of jobs: one SQL statement a second asks which of them have anything to do.
 
-A step names its question: querysets of which one row means work. The answer is never trusted alone. Now and then each
-step is done unasked, and where no answer comes, because a table is locked, say, each is done by its clock: a question
-that hangs or breaks holds up no step but its own.
+A job names its question: querysets of which one row means work. The answer is never trusted alone: now and then each
+job runs unasked, and where no answer comes, because a table is locked, say, each runs by its clock. A question that
+hangs or breaks holds up no job but its own.
 """
 
 from __future__ import annotations

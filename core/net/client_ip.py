@@ -1,7 +1,7 @@
-"""Where a request comes from, and whether a token may be used from there.
+"""The client's IP address of a request.
 
-The address is the connection's own, or behind a trusted proxy the last that `X-Forwarded-For` names: the one that the
-proxy itself has seen. What stands before it was written by the caller, who could name any address.
+It is the connection's own, or behind a trusted proxy the last that `X-Forwarded-For` names: the one that the proxy
+itself has seen. What stands before it was written by the caller, who could name any address.
 """
 
 from __future__ import annotations

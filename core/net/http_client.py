@@ -1,7 +1,7 @@
-"""HTTP clients: the one module that knows which library they are made of (httpx over httpcore).
+"""HTTP clients: the one module that imports the HTTP library (httpx over httpcore).
 
-Every client of this project is made by `client`, with one TLS context for the whole process: to make one reads the
-system's certificates, which takes as much processor as ten posts. Plain Python: whom it may reach is passed in.
+Every client is made by `client`, with one TLS context for the whole process: to make one reads the system's
+certificates, which takes as much processor as ten posts. Plain Python: whom a client may reach is passed in.
 """
 
 from __future__ import annotations

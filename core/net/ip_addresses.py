@@ -1,4 +1,4 @@
-"""IP addresses and networks as they are counted: IPv4 wherever it is one, an IPv6 network as one household.
+"""IP addresses and networks: IPv4 also where it comes mapped into IPv6, and an IPv6 /64 counted as one household.
 
 Plain Python, so that the web process has it before there is a request.
 """

@@ -1,4 +1,4 @@
-"""Which network addresses are public. Plain Python: settings are passed in."""
+"""Guard against server-side request forgery: which network addresses are public. Settings are passed in."""
 
 from __future__ import annotations
 

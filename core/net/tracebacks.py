@@ -1,8 +1,7 @@
-"""Tracebacks of exceptions that are kept as values, or that a library made: dropped, with the frames that they hold.
+"""Dropping tracebacks of exceptions that are kept as values, with the frames and bodies that they hold.
 
-A traceback holds every frame that its exception left, with its local variables, such as a body of 60 MiB, and the
-frames of its callers. Where one of them holds the exception again, all of it waits for the cycle collector, which comes
-far more seldom from Python 3.13 on.
+A traceback holds every frame that its exception left, with its local variables, such as a body of 60 MiB. Where one of
+them holds the exception again, all of it waits for the cycle collector, which runs far more seldom from Python 3.13 on.
 """
 
 from __future__ import annotations

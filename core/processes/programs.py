@@ -1,4 +1,4 @@
-"""Programs of ours that load no Django: their command line, and how they find our packages."""
+"""Programs of ours that load no Django: command line, import path, running until a signal, signs of life."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which processes belong together, and how to end them all (Linux; elsewhere the process group has to do)."""
+"""Sessions of processes: which ones belong together, their names, and how to end them all (Linux; else by group)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Keeps parts of Darkroom running: starts each in a session of its own, and again at once when it ends or freezes.
+"""Supervisor: starts each part in a session of its own, and again at once when it ends or freezes.
 
 A part is forked from this process, which has imported what it needs, or started as a program. Plain Python, no Django,
 no thread and no database: a supervisor cannot fail for want of one.

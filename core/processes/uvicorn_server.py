@@ -1,4 +1,4 @@
-"""uvicorn without its ten wake-ups a second: it sleeps until a signal or a connection wakes it. No Django."""
+"""uvicorn's server without its ten wake-ups a second: it sleeps until a signal or a connection wakes it. No Django."""
 
 from __future__ import annotations
 

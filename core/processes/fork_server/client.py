@@ -1,4 +1,4 @@
-"""Where orders for a fork server go: to the one that was inherited, or to one of this process and its forks.
+"""Client of the fork server: sends orders to the inherited one, or to one that this process starts for itself.
 
 `DARKROOM_FORK_SERVER_FD` names the inherited socket. Its other end belongs to whoever started the server and starts it
 again when it dies, so an order that was sent meanwhile is taken up by the next one. Plain Python, no Django.

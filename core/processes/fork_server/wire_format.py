@@ -1,4 +1,4 @@
-"""What goes over the socket of an order to the fork server, in both directions. Plain Python."""
+"""Messages over the socket of a fork server's order, in both directions. Plain Python."""
 
 from __future__ import annotations
 
