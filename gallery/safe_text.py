@@ -24,8 +24,8 @@ def line(text: str, most: int) -> str:
 
 def paragraphs(text: str, most: int) -> str:
     """Text of several lines, at most `most` characters, with at most one blank line in a row."""
-    kept = _cleaned(text.replace("\r\n", "\n").replace("\r", "\n"), keep="\n\t" + JOINERS)
-    lines = "\n".join(part.rstrip() for part in kept.split("\n"))
+    cleaned = _cleaned(text.replace("\r\n", "\n").replace("\r", "\n"), keep="\n\t" + JOINERS)
+    lines = "\n".join(part.rstrip() for part in cleaned.split("\n"))
     return _MANY_LINES.sub("\n\n", lines).strip()[:most].strip()
 
 
@@ -43,7 +43,7 @@ def without_invisible(text: str) -> str:
 
 
 def _cleaned(text: str, *, keep: str) -> str:
-    kept: list[str] = []
+    chars: list[str] = []
     marks = 0
     for char in unicodedata.normalize("NFC", text):
         kind = unicodedata.category(char)
@@ -51,5 +51,5 @@ def _cleaned(text: str, *, keep: str) -> str:
             continue
         marks = marks + 1 if kind in ("Mn", "Me") else 0
         if marks <= _MARKS:
-            kept.append(char)
-    return "".join(kept)
+            chars.append(char)
+    return "".join(chars)

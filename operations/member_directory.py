@@ -141,8 +141,8 @@ def member(request: HttpRequest, pk: int) -> HttpResponse:
     if may("accounts.view_ledgerentry"):
         context["entries"] = LedgerEntry.objects.filter(account=account).order_by("-id")[:_ROWS]
     if may("predictions.view_prediction"):
-        made = Prediction.objects.filter(account=account).select_related("model").defer(*HEAVY)
-        context["predictions"] = made.order_by("-created_at", "-id")[:_ROWS]
+        predictions = Prediction.objects.filter(account=account).select_related("model").defer(*HEAVY)
+        context["predictions"] = predictions.order_by("-created_at", "-id")[:_ROWS]
     if may("accounts.view_sanction"):
         context["sanctions"] = (
             Sanction.objects.filter(user=user).select_related("made_by").order_by("-id")[:_ROWS]
@@ -157,10 +157,10 @@ def member(request: HttpRequest, pk: int) -> HttpResponse:
 
 def _admin_links(request: HttpRequest, user: User, account: Account) -> list[tuple[str, str]]:
     """Links to the admin pages where this member can be changed."""
-    ways: list[tuple[str, User | Account]] = [(_("User"), user), (_("Account"), account)]
+    targets: list[tuple[str, User | Account]] = [(_("User"), user), (_("Account"), account)]
     return [
         (title, _admin_url(row))
-        for title, row in ways
+        for title, row in targets
         if request.user.has_perm(f"{row._meta.app_label}.view_{row._meta.model_name}")
     ]
 

@@ -76,21 +76,23 @@ def count_of(version: Version, form: Mapping[str, str]) -> int:
 
 
 def quote(
-    version: Version, form: Mapping[str, str], account: Account, given: dict[str, Any] | None = None
+    version: Version, form: Mapping[str, str], account: Account, model_input: dict[str, Any] | None = None
 ) -> int:
     """The most that all of a form's predictions can cost the account, in micro-credits; this much is held.
 
-    Raises refusals.ModelNotAvailable. `given`: the input of one of them, where it is not the form's own.
+    Raises refusals.ModelNotAvailable. `model_input`: the input of one of them, where it is not the form's own.
     """
-    given = field_values.read(version, form) if given is None else given
+    model_input = field_values.read(version, form) if model_input is None else model_input
     count = count_of(version, form)
     if 1 < count <= LARGEST and _prices_differ(version):
         try:
-            return sum(checks.quote(version, input_, account) for input_ in _combined(version, form, given))
+            return sum(
+                checks.quote(version, input_, account) for input_ in _combined(version, form, model_input)
+            )
         except NotABatch:
             # Submitting it will fail, with the reason.
             pass
-    return checks.quote(version, given, account) * count
+    return checks.quote(version, model_input, account) * count
 
 
 def _prices_differ(version: Version) -> bool:
@@ -107,9 +109,9 @@ def inputs(version: Version, form: Mapping[str, str]) -> list[dict[str, Any]]:
     return _combined(version, form, field_values.read(version, form))
 
 
-def _combined(version: Version, form: Mapping[str, str], given: dict[str, Any]) -> list[dict[str, Any]]:
+def _combined(version: Version, form: Mapping[str, str], model_input: dict[str, Any]) -> list[dict[str, Any]]:
     prompts = _prompts(version, form)
-    seeds = _seeds(version, form, given)
+    seeds = _seeds(version, form, model_input)
     if len(prompts) * len(seeds) > LARGEST:
         words = {"prompts": len(prompts), "seeds": len(seeds), "limit": LARGEST}
         raise NotABatch(
@@ -117,7 +119,7 @@ def _combined(version: Version, form: Mapping[str, str], given: dict[str, Any]) 
             _("%(prompts)s prompts with %(seeds)s seeds each are too many: at most %(limit)s at once.")
             % words,
         )
-    return [given | prompt | seed for prompt in prompts for seed in seeds]
+    return [model_input | prompt | seed for prompt in prompts for seed in seeds]
 
 
 def accept(
@@ -131,7 +133,7 @@ def accept(
     all_inputs = inputs(version, form)
     if len(all_inputs) > 1:
         _check_lines(version, all_inputs)
-    return accept_each(account, user, version, [(given, origin) for given in all_inputs], address)
+    return accept_each(account, user, version, [(model_input, origin) for model_input in all_inputs], address)
 
 
 def accept_each(
@@ -152,14 +154,14 @@ def accept_each(
                 account=account,
                 user=user,
                 version=version,
-                input=given,
+                input=model_input,
                 source="web",
                 batch=batch_id,
                 origin=address,
                 made_from=origin.item_id,
                 made_how=origin.how,
             )
-            for given, origin in wanted
+            for model_input, origin in wanted
         ]
     )
 
@@ -195,7 +197,7 @@ def _prompts(version: Version, form: Mapping[str, str]) -> list[dict[str, Any]]:
     return [{name: line} for line in lines]
 
 
-def _seeds(version: Version, form: Mapping[str, str], given: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _seeds(version: Version, form: Mapping[str, str], model_input: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The inputs that each seed sets; `[{}]` for one. Each starts after the seeds that the former's outputs
     use."""
     raw = form.get(SEED_COUNT, "").strip()
@@ -208,26 +210,26 @@ def _seeds(version: Version, form: Mapping[str, str], given: Mapping[str, Any]) 
         )
     if "seed" not in version.properties:
         raise NotABatch(SEED_COUNT, _("This model takes no seed, so each prompt is made once."))
-    first = given.get("seed")
+    first = model_input.get("seed")
     if first is None:
         # Predictable where the price depends on it: the button shows what will be held.
         first = 0 if _prices_differ(version) else secrets.randbelow(RANDOM_SEEDS)
     elif not isinstance(first, int):
         raise NotABatch("seed", _("Seed takes a number. You gave %(value)s.") % {"value": str(first)[:40]})
-    step = max(1, calculator.asked_outputs(version, dict(given)))
+    step = max(1, calculator.asked_outputs(version, dict(model_input)))
     return [{"seed": first + index * step} for index in range(int(raw))]
 
 
 def _check_lines(version: Version, all_inputs: list[dict[str, Any]]) -> None:
     """Report an invalid prompt with its line number; other faults are left to `submit`."""
     name = next((name for name in PROMPTS if name in version.properties), "")
-    first = {given.get(name): number for number, given in reversed(list(enumerate(all_inputs)))}
-    prompts = list(dict.fromkeys(given.get(name) for given in all_inputs))
+    first = {model_input.get(name): number for number, model_input in reversed(list(enumerate(all_inputs)))}
+    prompts = list(dict.fromkeys(model_input.get(name) for model_input in all_inputs))
     if len(prompts) < 2:
         return
     for line, prompt in enumerate(prompts, start=1):
-        given = all_inputs[first[prompt]]
-        faults = [fault for fault in validation.check(version, given) if fault.field == f"input.{name}"]
+        model_input = all_inputs[first[prompt]]
+        faults = [fault for fault in validation.check(version, model_input) if fault.field == f"input.{name}"]
         faults = faults or policy.objections({name: prompt})
         if faults:
             raise NotABatch(

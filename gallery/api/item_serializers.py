@@ -147,10 +147,10 @@ def with_tags(items: ItemQuerySet) -> ItemQuerySet:
     return access.with_files(items).prefetch_related("item_tags__tag")
 
 
-def tags(given: list[str]) -> list[str]:
+def tags(names: list[str]) -> list[str]:
     """Tags normalised, each once. Raises ValidationError."""
     try:
-        return item_tags.read(given)
+        return item_tags.read(names)
     except item_tags.TooManyTags:
         raise serializers.ValidationError(f"At most {item_tags.MOST} tags.") from None
     except item_tags.TagTooLong:

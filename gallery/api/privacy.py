@@ -217,10 +217,10 @@ class ClosureView(PersonalView):
                 {"username": [_("This is not your username.")]},
             )
         try:
-            wish = closure.request_closure(self.user)
+            row = closure.request_closure(self.user)
         except closure.CannotClose as cannot:
             raise Denied(409, "Not yet", str(closure.WORDS[cannot.code])) from None
-        return Response(ClosureSerializer(wish).data)
+        return Response(ClosureSerializer(row).data)
 
     @extend_schema(
         operation_id="closure_delete",

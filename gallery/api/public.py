@@ -70,11 +70,11 @@ class GalleryQuery(Listed):
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         """At most one list at a time, since each has its own order."""
-        chosen = [name for name in ("q", "tag", "author", "model") if attrs[name].strip()]
+        selected = [name for name in ("q", "tag", "author", "model") if attrs[name].strip()]
         if attrs["sort"] != "newest":
-            chosen.append("sort")
-        if len(chosen) > 1:
-            raise serializers.ValidationError({chosen[1]: [f"Not together with {chosen[0]}."]})
+            selected.append("sort")
+        if len(selected) > 1:
+            raise serializers.ValidationError({selected[1]: [f"Not together with {selected[0]}."]})
         return attrs
 
 
@@ -162,8 +162,8 @@ class FeedView(OwnApiView):
     def get(self, request: Request) -> Response:
         """What members that you follow published, newest first, as you chose for sensitive pictures."""
         query = list_pages.page_query(Listed, request)
-        chosen = ReaderChoice.objects.filter(user=self.user).values_list("sensitive", flat=True).first()
-        reader = Reader(self.user, chosen or ReaderChoice.Sensitive.BLUR, reported_by(self.user))
+        sensitive = ReaderChoice.objects.filter(user=self.user).values_list("sensitive", flat=True).first()
+        reader = Reader(self.user, sensitive or ReaderChoice.Sensitive.BLUR, reported_by(self.user))
         after = _checked(keysets.Place.parse, query["cursor"])
         return public_answer(request, public_lists.followed(reader, query["limit"], after))
 

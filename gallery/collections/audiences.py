@@ -51,8 +51,8 @@ def guests(link: ShareLink) -> Look:
     """For holders of a share link: all URLs belong to the link and end with it."""
 
     def words(item: Item) -> str:
-        told = item.prompt[:160] if link_access.shows_prompt(link, item) else ""
-        return item.title or told or _("A shared picture")
+        prompt = item.prompt[:160] if link_access.shows_prompt(link, item) else ""
+        return item.title or prompt or _("A shared picture")
 
     return Look(
         href=lambda item: reverse("share_item", args=[link.token, item.public_id]),

@@ -27,9 +27,9 @@ _ID = re.compile(r"[A-Za-z0-9_-]{1,32}")
 OPEN = (Collection.Visibility.PUBLIC, Collection.Visibility.UNLISTED)
 
 
-def valid_ids(given: Iterable[str]) -> list[str]:
+def valid_ids(texts: Iterable[str]) -> list[str]:
     """Well-formed ids among what a form sent, each once; anything else is dropped."""
-    return [text for text in dict.fromkeys(given) if _ID.fullmatch(text)]
+    return [text for text in dict.fromkeys(texts) if _ID.fullmatch(text)]
 
 
 def editable(user: User) -> QuerySet[Collection]:

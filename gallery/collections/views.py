@@ -209,8 +209,8 @@ def own_address(collection: Collection) -> str:
 
 
 def _older(address: str, cursor: str, **query: str) -> str:
-    kept = {name: value for name, value in query.items() if value}
-    return f"{address}?{urlencode({**kept, 'after': cursor})}" if cursor else ""
+    params = {name: value for name, value in query.items() if value}
+    return f"{address}?{urlencode({**params, 'after': cursor})}" if cursor else ""
 
 
 def too_many_collections() -> str:

@@ -53,17 +53,17 @@ def _is_allowed(char: str) -> bool:
     return kind[0] in "LMN" or char in _SIGNS or (not char.isascii() and kind in ("So", "Sm", "Sk"))
 
 
-def read(given: str | Iterable[str]) -> list[str]:
+def read(raw_tags: str | Iterable[str]) -> list[str]:
     """Normalised tags in the order given, each once; from a list, or from comma-separated text.
 
     Raises TooManyTags or TagTooLong.
     """
-    if isinstance(given, str):
-        if len(given) > LONGEST_LIST:
+    if isinstance(raw_tags, str):
+        if len(raw_tags) > LONGEST_LIST:
             raise TooManyTags
-        given = _BETWEEN.split(given)
+        raw_tags = _BETWEEN.split(raw_tags)
     names: dict[str, None] = {}
-    for raw in islice(given, LONGEST_LIST):
+    for raw in islice(raw_tags, LONGEST_LIST):
         # Cut before folding: NFKC makes one character eighteen at most, so a valid tag fits.
         name = fold(raw[: LONGEST * 20])
         if len(name) > LONGEST:

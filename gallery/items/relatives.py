@@ -52,8 +52,8 @@ def _candidates(viewer: Viewer) -> ItemQuerySet:
     own."""
     account = access.account_of(viewer)
     anybody = Q(visibility=Item.Visibility.PUBLIC, hidden_at__isnull=True, show_prompt=True, sensitive=False)
-    mine = Q(account=account) if account is not None else Q(pk__in=[])
-    items = access.with_files(Item.objects.filter(anybody | mine, trashed_at__isnull=True))
+    own = Q(account=account) if account is not None else Q(pk__in=[])
+    items = access.with_files(Item.objects.filter(anybody | own, trashed_at__isnull=True))
     return items.select_related("output__prediction")
 
 
@@ -78,15 +78,15 @@ def _ancestors(item: Item, viewer: Viewer) -> list[Relative]:
 
 def _children(item: Item, viewer: Viewer) -> list[Relative]:
     # Excludes the empty value as the partial index does.
-    made = Prediction.objects.filter(~Q(made_from=""), made_from=item.public_id, status=Status.SUCCEEDED)
-    newest = list(made.order_by("-id").values_list("pk", flat=True)[:LOOKED_AT])
+    derived = Prediction.objects.filter(~Q(made_from=""), made_from=item.public_id, status=Status.SUCCEEDED)
+    newest = list(derived.order_by("-id").values_list("pk", flat=True)[:LOOKED_AT])
     if not newest:
         return []
     rows = _candidates(viewer).filter(output__prediction__in=newest).exclude(pk=item.pk)
     return [_relative(row, row.output.prediction, viewer) for row in rows.order_by("-id")[:CHILDREN]]
 
 
-def _relative(item: Item, made: Prediction, viewer: Viewer) -> Relative:
+def _relative(item: Item, prediction: Prediction, viewer: Viewer) -> Relative:
     account = access.account_of(viewer)
     own = account is not None and account.pk == item.account_id
     words = {
@@ -94,4 +94,4 @@ def _relative(item: Item, made: Prediction, viewer: Viewer) -> Relative:
         MadeHow.VARIATION.value: _("variation"),
         MadeHow.INPUT.value: _("input"),
     }
-    return Relative(tiles.Tile(item, own), words.get(made.made_how, ""))
+    return Relative(tiles.Tile(item, own), words.get(prediction.made_how, ""))

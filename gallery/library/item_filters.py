@@ -115,32 +115,32 @@ def word(text: str) -> str:
     )
 
 
-def matching(user: User, wanted: Filter) -> ItemQuerySet:
+def matching(user: User, filter_: Filter) -> ItemQuerySet:
     """The member's items that pass the filter, except for its text, which the search applies.
 
     Days are those of the current time zone.
     """
     assert user.account is not None
-    items = Item.objects.owned_by(user.account).filter(_times(wanted))
-    if wanted.show:
-        items = items.filter(visibility=wanted.show)
-    if wanted.model:
-        items = items.filter(model_id=_model_id(wanted.model))
-    if wanted.kind:
+    items = Item.objects.owned_by(user.account).filter(_times(filter_))
+    if filter_.show:
+        items = items.filter(visibility=filter_.show)
+    if filter_.model:
+        items = items.filter(model_id=_model_id(filter_.model))
+    if filter_.kind:
         films = list(HostedModel.objects.filter(kind=HostedModel.Kind.VIDEO).values_list("pk", flat=True))
         items = (
-            items.filter(model_id__in=films) if wanted.kind == "film" else items.exclude(model_id__in=films)
+            items.filter(model_id__in=films) if filter_.kind == "film" else items.exclude(model_id__in=films)
         )
-    if wanted.liked:
+    if filter_.liked:
         items = items.filter(_having(Like.objects.filter(user=user)))
-    if wanted.shared:
+    if filter_.shared:
         # Start from the links, which are few, rather than check every item. Their creators may act for
         # another account now.
         makers = Membership.objects.filter(account=user.account).values("user")
         links = ShareLink.objects.open().filter(created_by__in=makers, item__isnull=False)
         items = items.filter(pk__in=links.values("item_id"))
-    if wanted.collection:
-        inside = CollectionItem.objects.filter(collection_id=_collection_id(user, wanted.collection))
+    if filter_.collection:
+        inside = CollectionItem.objects.filter(collection_id=_collection_id(user, filter_.collection))
         items = items.filter(_having(inside))
     return items
 
@@ -154,15 +154,15 @@ def _having(rows: Any) -> Q:
     return Q(Exists(rows.filter(item=OuterRef("pk")))) | Q(pk=_NOBODY)
 
 
-def _times(wanted: Filter) -> Q:
+def _times(filter_: Filter) -> Q:
     """The range of creation times, so that the index on account and time is used as a range."""
     range_ = Q()
-    if wanted.since:
-        range_ &= Q(created_at__gte=_midnight(wanted.since))
-    if wanted.until:
-        range_ &= Q(created_at__lt=_midnight(wanted.until + timedelta(days=1)))
-    if wanted.asof:
-        range_ &= Q(created_at__lte=wanted.asof)
+    if filter_.since:
+        range_ &= Q(created_at__gte=_midnight(filter_.since))
+    if filter_.until:
+        range_ &= Q(created_at__lt=_midnight(filter_.until + timedelta(days=1)))
+    if filter_.asof:
+        range_ &= Q(created_at__lte=filter_.asof)
     return range_
 
 
@@ -188,28 +188,28 @@ def collections_of(user: User) -> Any:
     return querysets.editable(user).order_by("-changed_at", "-id")
 
 
-def chips(user: User, wanted: Filter) -> list[Chip]:
+def chips(user: User, filter_: Filter) -> list[Chip]:
     """The active filters, each with the URL that clears it."""
     active: list[tuple[str, str, Any]] = []
-    if wanted.text:
-        active.append(("text", _("“%(words)s”") % {"words": wanted.text}, ""))
-    if wanted.model:
-        active.append(("model", wanted.model.partition("/")[2], ""))
-    if wanted.since:
-        active.append(("since", _("from %(day)s") % {"day": _day_label(wanted.since)}, None))
-    if wanted.until:
-        active.append(("until", _("until %(day)s") % {"day": _day_label(wanted.until)}, None))
-    if wanted.kind:
-        active.append(("kind", kinds()[wanted.kind], ""))
-    if wanted.show:
-        active.append(("show", str(SHOWN_AS[wanted.show]()), ""))
-    if wanted.liked:
+    if filter_.text:
+        active.append(("text", _("“%(words)s”") % {"words": filter_.text}, ""))
+    if filter_.model:
+        active.append(("model", filter_.model.partition("/")[2], ""))
+    if filter_.since:
+        active.append(("since", _("from %(day)s") % {"day": _day_label(filter_.since)}, None))
+    if filter_.until:
+        active.append(("until", _("until %(day)s") % {"day": _day_label(filter_.until)}, None))
+    if filter_.kind:
+        active.append(("kind", kinds()[filter_.kind], ""))
+    if filter_.show:
+        active.append(("show", str(SHOWN_AS[filter_.show]()), ""))
+    if filter_.liked:
         active.append(("liked", _("Liked"), False))
-    if wanted.shared:
+    if filter_.shared:
         active.append(("shared", _("Shared by link"), False))
-    if wanted.collection:
-        active.append(("collection", _title(user, wanted.collection), ""))
-    return [Chip(text, url_of(replace(wanted, **{name: empty}))) for name, text, empty in active]
+    if filter_.collection:
+        active.append(("collection", _title(user, filter_.collection), ""))
+    return [Chip(text, url_of(replace(filter_, **{name: empty}))) for name, text, empty in active]
 
 
 @dataclass(frozen=True)
@@ -222,12 +222,12 @@ class Option:
     on: bool
 
 
-def options(wanted: Filter, name: str, values: Mapping[str, str]) -> list[Option]:
+def options(filter_: Filter, name: str, values: Mapping[str, str]) -> list[Option]:
     """The values of one filter; the active one links to the list without it."""
-    now = getattr(wanted, name)
+    now = getattr(filter_, name)
     return [
         Option(
-            value, words, url_of(replace(wanted, **_as(name, "" if now == value else value))), now == value
+            value, words, url_of(replace(filter_, **_as(name, "" if now == value else value))), now == value
         )
         for value, words in values.items()
     ]
@@ -258,7 +258,7 @@ def _title(user: User, public_id: str) -> str:
     return title or _("Collection")
 
 
-def url_of(wanted: Filter, **more: str) -> str:
+def url_of(filter_: Filter, **more: str) -> str:
     """The URL of the library with a filter and further parameters."""
-    query = urlencode({**wanted.params(), **more})
+    query = urlencode({**filter_.params(), **more})
     return f"{reverse('library')}?{query}" if query else reverse("library")

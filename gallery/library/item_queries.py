@@ -24,26 +24,26 @@ MOST = 10_000
 _STEP = 500
 
 
-def page(user: User, wanted: Filter, size: int, after: str = "") -> pagination.RowsPage[Item]:
+def page(user: User, filter_: Filter, size: int, after: str = "") -> pagination.RowsPage[Item]:
     """The `size` items after a cursor with what a page of pictures needs, newest first."""
-    items = access.for_tiles(item_filters.matching(user, wanted))
-    if wanted.text:
+    items = access.for_tiles(item_filters.matching(user, filter_))
+    if filter_.text:
         assert user.account is not None
-        return results.own_page(user.account, wanted.text, size, after, within=items)
+        return results.own_page(user.account, filter_.text, size, after, within=items)
     return pagination.page_or_newest(items, "created_at", size, after)
 
 
-def ids(user: User, wanted: Filter, most: int = MOST) -> list[int]:
+def ids(user: User, filter_: Filter, most: int = MOST) -> list[int]:
     """Primary keys of the items that match, newest first, at most `most`."""
-    items = item_filters.matching(user, wanted)
-    if not wanted.text:
+    items = item_filters.matching(user, filter_)
+    if not filter_.text:
         newest = items.order_by("-created_at", "-id")
         return list(newest.values_list("pk", flat=True)[:most])
     found: list[int] = []
     after = ""
     assert user.account is not None
     while len(found) < most:
-        page = results.own_page(user.account, wanted.text, _STEP, after, within=items)
+        page = results.own_page(user.account, filter_.text, _STEP, after, within=items)
         found += [item.pk for item in page.rows]
         after = page.older
         if not after:
@@ -60,14 +60,14 @@ class Measure:
     bytes: int
 
 
-def measured(user: User, wanted: Filter) -> Measure:
+def measured(user: User, filter_: Filter) -> Measure:
     """What a bulk action on all that matches would cover; bounded."""
-    if wanted.text:
-        rows = ids(user, wanted, MOST + 1)
+    if filter_.text:
+        rows = ids(user, filter_, MOST + 1)
         parts = [rows[start : start + _STEP] for start in range(0, min(len(rows), MOST), _STEP)]
         size = sum(_bytes(Item.objects.filter(pk__in=part)) for part in parts)
         return Measure(min(len(rows), MOST), len(rows) > MOST, size)
-    items = item_filters.matching(user, wanted).order_by("-created_at", "-id")
+    items = item_filters.matching(user, filter_).order_by("-created_at", "-id")
     count = items[: MOST + 1].count()
     return Measure(min(count, MOST), count > MOST, _bytes(items[:MOST]))
 
@@ -80,14 +80,14 @@ def _bytes(items: ItemQuerySet) -> int:
 def counts(user: User) -> dict[str, str]:
     """The counts beside the library's sections, none higher than `1,000+`."""
     assert user.account is not None
-    mine = Item.objects.owned_by(user.account)
+    own = Item.objects.owned_by(user.account)
     films = list(HostedModel.objects.filter(kind=HostedModel.Kind.VIDEO).values_list("pk", flat=True))
     found = {
-        "everything": mine,
-        "liked": mine.filter(liked__user=user),
-        "published": mine.filter(visibility=Item.Visibility.PUBLIC),
+        "everything": own,
+        "liked": own.filter(liked__user=user),
+        "published": own.filter(visibility=Item.Visibility.PUBLIC),
         "shared": item_filters.matching(user, Filter(shared=True)),
-        "films": mine.filter(model_id__in=films),
+        "films": own.filter(model_id__in=films),
     }
     return {name: capped(items) for name, items in found.items()}
 

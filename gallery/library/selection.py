@@ -71,8 +71,8 @@ def _own(user: User, ids: list[str]) -> list[int]:
     assert user.account is not None
     rows: list[tuple[Any, int]] = []
     for start in range(0, len(ids), _STEP):
-        mine = Item.objects.owned_by(user.account).filter(public_id__in=ids[start : start + _STEP])
-        rows += mine.order_by().values_list("created_at", "pk")
+        own = Item.objects.owned_by(user.account).filter(public_id__in=ids[start : start + _STEP])
+        rows += own.order_by().values_list("created_at", "pk")
     return [pk for _at, pk in sorted(rows, reverse=True)]
 
 

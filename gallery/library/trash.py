@@ -71,10 +71,10 @@ def _move(account: Account, ids: Sequence[int], at: datetime) -> int:
 
 def restore(account: Account, ids: Iterable[str]) -> int:
     """Restore items by their public ids, as they were; returns how many."""
-    wanted = list(ids)
+    public_ids = list(ids)
     return sum(
-        _restore(account, items_of(account).filter(public_id__in=wanted[start : start + BATCH]))
-        for start in range(0, len(wanted), BATCH)
+        _restore(account, items_of(account).filter(public_id__in=public_ids[start : start + BATCH]))
+        for start in range(0, len(public_ids), BATCH)
     )
 
 
@@ -102,10 +102,12 @@ def _restore(account: Account, items: ItemQuerySet) -> int:
 def delete_now(account: Account, ids: Iterable[str]) -> int:
     """Delete items in the trash for good, by their public ids; returns how many. They can't be restored from
     then on."""
-    wanted = list(ids)
+    public_ids = list(ids)
     gone = 0
-    for start in range(0, len(wanted), BATCH):
-        gone += items_of(account).filter(public_id__in=wanted[start : start + BATCH]).update(trashed_at=GONE)
+    for start in range(0, len(public_ids), BATCH):
+        gone += (
+            items_of(account).filter(public_id__in=public_ids[start : start + BATCH]).update(trashed_at=GONE)
+        )
     _remove_first(account)
     return gone
 

@@ -126,9 +126,9 @@ def forget_looks() -> bool:
 
 
 def _old_looks() -> QuerySet[Case]:
-    kept = timedelta(days=site_rules.current().evidence_days)
+    retention = timedelta(days=site_rules.current().evidence_days)
     allowed = Q(decision=Case.Decision.ALLOW, decided_at__lt=Now() - UNDO_WITHIN)
-    others = ~Q(decision=Case.Decision.ALLOW) & Q(decided_at__lt=Now() - kept - UNDO_WITHIN)
+    others = ~Q(decision=Case.Decision.ALLOW) & Q(decided_at__lt=Now() - retention - UNDO_WITHIN)
     return Case.objects.filter(allowed | others, look__isnull=False)
 
 

@@ -110,7 +110,7 @@ def request_closure(user: User, organization: Account | None = None) -> Closure:
         for code in [] if organization is not None else obstacles(user):
             raise CannotClose(code)
         due = Now() + timedelta(days=site_rules.current().closing_days)
-        wish = Closure.objects.create(
+        row = Closure.objects.create(
             user=user,
             account=account,
             due_at=due,
@@ -118,20 +118,20 @@ def request_closure(user: User, organization: Account | None = None) -> Closure:
             address=user.email if email_addresses.may_be_written_to(user, user.email) else "",
             language=user.language,
         )
-        wish.refresh_from_db(fields=["due_at"])
+        row.refresh_from_db(fields=["due_at"])
         Account.objects.filter(pk=account.pk, status=Account.Status.ACTIVE).update(
             status=Account.Status.CLOSING
         )
-        _notify(wish, "closing", due_at=wish.due_at.isoformat())
-    return wish
+        _notify(row, "closing", due_at=row.due_at.isoformat())
+    return row
 
 
-def _notify(wish: Closure, event: str, **params: Any) -> None:
+def _notify(row: Closure, event: str, **params: Any) -> None:
     """Notify the member; for an organisation everybody who acts for it."""
-    account = wish.account
+    account = row.account
     personal = account.kind == Account.Kind.USER
     kind = f"account.{event}" if personal else f"organization.{event}"
-    for recipient in [wish.user] if personal else User.objects.filter(memberships__account=account):
+    for recipient in [row.user] if personal else User.objects.filter(memberships__account=account):
         notices.notify(recipient, kind, link=_page_url(account), name=account.name, **params)
 
 
@@ -141,16 +141,16 @@ def _page_url(account: Account) -> str:
     return f"/account/organizations/{account.pk}/"
 
 
-def cancel(wish: Closure) -> bool:
+def cancel(row: Closure) -> bool:
     """Cancel the request while nothing was deleted yet; returns False where it is too late."""
     with transaction.atomic():
-        pending = _pending().filter(pk=wish.pk, begun_at__isnull=True)
+        pending = _pending().filter(pk=row.pk, begun_at__isnull=True)
         if not pending.update(called_off_at=Now(), address=""):
             return False
-        Account.objects.filter(pk=wish.account_id, status=Account.Status.CLOSING).update(
+        Account.objects.filter(pk=row.account_id, status=Account.Status.CLOSING).update(
             status=Account.Status.ACTIVE
         )
-        _notify(wish, "kept")
+        _notify(row, "kept")
     return True
 
 
@@ -168,29 +168,29 @@ def run_once() -> bool:
     found = list(rows.filter(pk__gt=_last).order_by("pk")[:AT_ONCE])
     did = len(found) == AT_ONCE
     _last = found[-1].pk if did else 0
-    for wish in found:
+    for row in found:
         try:
-            did = _go_on(wish) or did
+            did = _go_on(row) or did
         except Exception:
             # A failing one must not block all others: it is tried again in an hour.
-            log.exception("closure_broke", closure=wish.pk)
-            _pending().filter(pk=wish.pk).update(due_at=Now() + timedelta(hours=1))
+            log.exception("closure_broke", closure=row.pk)
+            _pending().filter(pk=row.pk).update(due_at=Now() + timedelta(hours=1))
     return did
 
 
-def _go_on(wish: Closure) -> bool:
-    if wish.begun_at is not None:
-        return erasure.go_on(wish)
+def _go_on(row: Closure) -> bool:
+    if row.begun_at is not None:
+        return erasure.go_on(row)
     with transaction.atomic():
         # Lock the organisations: of two owners deleted at once (or one leaving) the second waits, and finds
         # the other gone.
-        shared = Membership.objects.filter(user=wish.user, account__kind=Account.Kind.ORGANIZATION)
+        shared = Membership.objects.filter(user=row.user, account__kind=Account.Kind.ORGANIZATION)
         list(Account.objects.select_for_update().filter(pk__in=shared.values("account")).order_by("pk"))
-        if erasure.is_personal(wish) and obstacles(wish.user):
+        if erasure.is_personal(row) and obstacles(row.user):
             # An obstacle has appeared since the request: tried again tomorrow.
-            _pending().filter(pk=wish.pk, begun_at__isnull=True).update(due_at=Now() + timedelta(days=1))
+            _pending().filter(pk=row.pk, begun_at__isnull=True).update(due_at=Now() + timedelta(days=1))
         else:
-            erasure.begin(wish)
+            erasure.begin(row)
     return True
 
 

@@ -47,60 +47,60 @@ BATCH = 25
 PREDICTIONS = "predictions"
 
 
-def is_personal(wish: Closure) -> bool:
+def is_personal(closure: Closure) -> bool:
     """Whether a member's account is deleted, not an organisation."""
-    return wish.account.kind == Account.Kind.USER
+    return closure.account.kind == Account.Kind.USER
 
 
-def begin(wish: Closure) -> None:
+def begin(closure: Closure) -> None:
     """Block sign-in and tokens; once."""
     with transaction.atomic():
-        if not Closure.objects.filter(pk=wish.pk, called_off_at__isnull=True, begun_at__isnull=True).update(
-            begun_at=Now()
-        ):
+        if not Closure.objects.filter(
+            pk=closure.pk, called_off_at__isnull=True, begun_at__isnull=True
+        ).update(begun_at=Now()):
             return
-        owned = Q(account=wish.account)
-        if is_personal(wish):
-            User.objects.filter(pk=wish.user_id).update(is_active=False)
-            owned |= Q(user=wish.user)
-        Account.objects.filter(pk=wish.account_id).update(status=Account.Status.CLOSING)
+        owned = Q(account=closure.account)
+        if is_personal(closure):
+            User.objects.filter(pk=closure.user_id).update(is_active=False)
+            owned |= Q(user=closure.user)
+        Account.objects.filter(pk=closure.account_id).update(status=Account.Status.CLOSING)
         tokens = ApiToken.objects.filter(owned, revoked_at__isnull=True).update(revoked_at=Now())
-        _count(wish, "tokens", tokens)
+        _count(closure, "tokens", tokens)
         # Those whose data was removed long ago count as well.
-        _count(wish, PREDICTIONS, Prediction.objects.owned_by(wish.account).count())
+        _count(closure, PREDICTIONS, Prediction.objects.owned_by(closure.account).count())
 
 
-def go_on(wish: Closure) -> bool:
+def go_on(closure: Closure) -> bool:
     """Delete some of what is left, from the first stage that has anything. Returns whether anything was done."""
-    if is_personal(wish):
+    if is_personal(closure):
         # A ban that has expired meanwhile made them active again.
-        User.objects.filter(pk=wish.user_id, is_active=True).update(is_active=False)
-    if personal_data.end_live(wish.account):
+        User.objects.filter(pk=closure.user_id, is_active=True).update(is_active=False)
+    if personal_data.end_live(closure.account):
         return True
-    if not personal_data.is_quiet(wish.account):
+    if not personal_data.is_quiet(closure.account):
         # Wait for a provider that is still at work; the sweep asks it to stop.
         return False
-    for name, remove in STAGES if is_personal(wish) else STAGES_OF_ALL:
-        removed = remove(wish)
+    for name, remove in STAGES if is_personal(closure) else STAGES_OF_ALL:
+        removed = remove(closure)
         if removed:
             if name != PREDICTIONS:
-                _count(wish, name, removed)
+                _count(closure, name, removed)
             return True
-    _finish(wish)
+    _finish(closure)
     return True
 
 
-def _count(wish: Closure, name: str, number: int) -> None:
+def _count(closure: Closure, name: str, number: int) -> None:
     if not number:
         return
     with transaction.atomic():
-        row = Closure.objects.select_for_update().get(pk=wish.pk)
+        row = Closure.objects.select_for_update().get(pk=closure.pk)
         receipt = {**row.receipt, name: row.receipt.get(name, 0) + number}
-        Closure.objects.filter(pk=wish.pk).update(receipt=receipt)
+        Closure.objects.filter(pk=closure.pk).update(receipt=receipt)
 
 
-def _items(wish: Closure) -> int:
-    batch = list(Item.objects.filter(account=wish.account)[:BATCH])
+def _items(closure: Closure) -> int:
+    batch = list(Item.objects.filter(account=closure.account)[:BATCH])
     tags = set(ItemTag.objects.filter(item__in=batch).values_list("tag_id", flat=True))
     anonymization.log_of(Item, [item.pk for item in batch])
     for item in batch:
@@ -109,9 +109,9 @@ def _items(wish: Closure) -> int:
     return len(batch)
 
 
-def _collections(wish: Closure) -> int:
+def _collections(closure: Closure) -> int:
     with transaction.atomic():
-        batch = list(Collection.objects.filter(account=wish.account).values_list("pk", flat=True)[:BATCH])
+        batch = list(Collection.objects.filter(account=closure.account).values_list("pk", flat=True)[:BATCH])
         Report.objects.filter(collection_id__in=batch).delete()
         for kind in (CollectionItem, CollectionEditor, ShareLink):
             kind.objects.filter(collection_id__in=batch).delete()
@@ -119,42 +119,42 @@ def _collections(wish: Closure) -> int:
     return len(batch)
 
 
-def _shares(wish: Closure) -> int:
-    return _delete_some(ShareLink, Q(created_by=wish.user))
+def _shares(closure: Closure) -> int:
+    return _delete_some(ShareLink, Q(created_by=closure.user))
 
 
-def _comments(wish: Closure) -> int:
-    return discussion.forget(wish.user, BATCH)
+def _comments(closure: Closure) -> int:
+    return discussion.forget(closure.user, BATCH)
 
 
-def _likes(wish: Closure) -> int:
-    return likes.forget(wish.user, BATCH)
+def _likes(closure: Closure) -> int:
+    return likes.forget(closure.user, BATCH)
 
 
-def _follows(wish: Closure) -> int:
-    return _delete_some(Follow, Q(follower=wish.user) | Q(followed=wish.user))
+def _follows(closure: Closure) -> int:
+    return _delete_some(Follow, Q(follower=closure.user) | Q(followed=closure.user))
 
 
-def _exports(wish: Closure) -> int:
-    ready = list(Export.objects.filter(user=wish.user, state=Export.State.READY)[:BATCH])
+def _exports(closure: Closure) -> int:
+    ready = list(Export.objects.filter(user=closure.user, state=Export.State.READY)[:BATCH])
     for export in ready:
         exports.remove(export)
-    Export.objects.filter(user=wish.user, state__in=exports.UNDER_WAY).update(
+    Export.objects.filter(user=closure.user, state__in=exports.UNDER_WAY).update(
         state=Export.State.FAILED, claim="", lease_until=None
     )
     return len(ready)
 
 
-def _predictions(wish: Closure) -> int:
-    return personal_data.forget_predictions(wish.account)
+def _predictions(closure: Closure) -> int:
+    return personal_data.forget_predictions(closure.account)
 
 
-def _uploads(wish: Closure) -> int:
-    return personal_data.forget_uploads(wish.account)
+def _uploads(closure: Closure) -> int:
+    return personal_data.forget_uploads(closure.account)
 
 
-def _notices(wish: Closure) -> int:
-    return _delete_some(Notice, Q(user=wish.user))
+def _notices(closure: Closure) -> int:
+    return _delete_some(Notice, Q(user=closure.user))
 
 
 def _delete_some(kind: type[Model], which: Q) -> int:
@@ -182,24 +182,24 @@ STAGES: Stages = (
 """The stages in order; each deletes some rows and returns how many, 0 where none are left."""
 
 
-def _finish(wish: Closure) -> None:
+def _finish(closure: Closure) -> None:
     """Clear the rows that stay, close the account, and send the receipt; all or nothing."""
-    account, personal_one = wish.account, is_personal(wish)
-    personal_data.forget_rest(wish.user if personal_one else None, account)
+    account, personal_one = closure.account, is_personal(closure)
+    personal_data.forget_rest(closure.user if personal_one else None, account)
     if personal_one:
-        third_party_rows.remove(wish.user)
+        third_party_rows.remove(closure.user)
     with transaction.atomic():
         kept = LedgerEntry.objects.filter(account=account).count()
-        receipt = {**Closure.objects.get(pk=wish.pk).receipt, "ledger_rows_kept": kept}
-        done = Closure.objects.filter(pk=wish.pk, finished_at__isnull=True)
+        receipt = {**Closure.objects.get(pk=closure.pk).receipt, "ledger_rows_kept": kept}
+        done = Closure.objects.filter(pk=closure.pk, finished_at__isnull=True)
         if not done.update(finished_at=Now(), receipt=receipt, address=""):
             return
         anonymization.account(account)
         if personal_one:
-            anonymization.user(wish.user, account)
+            anonymization.user(closure.user, account)
         # Close before clearing; and lock the organisation before its members, as suspending one does.
         Account.objects.filter(pk=account.pk).update(
-            name=f"deleted-{wish.user_id}" if personal_one else f"deleted-organisation-{account.pk}",
+            name=f"deleted-{closure.user_id}" if personal_one else f"deleted-organisation-{account.pk}",
             status=Account.Status.CLOSED,
             webhook_secret="",
             webhook_secret_old="",
@@ -207,11 +207,11 @@ def _finish(wish: Closure) -> None:
         credits.clear(account, reason="The account was deleted.")
         if not personal_one:
             _detach_members(account)
-        if wish.address:
+        if closure.address:
             named = {} if personal_one else {"name": account.name}
             notices.notify_address(
-                wish.address, "account.closed" if personal_one else "organization.closed", language=wish.language,
-                link=f"/account/receipt/{wish.reference}/", **named,
+                closure.address, "account.closed" if personal_one else "organization.closed", language=closure.language,
+                link=f"/account/receipt/{closure.reference}/", **named,
             )  # fmt: skip
 
 

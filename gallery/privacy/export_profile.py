@@ -40,32 +40,34 @@ def profile_row(user: User, account: Account) -> export_contents.Row:
         },
         "acts_for": [
             {
-                "account": one.account.name,
-                "role": one.role,
-                "month_limit_micro": one.month_limit,
-                "since": export_contents.stamp(one.created_at),
+                "account": session_.account.name,
+                "role": session_.role,
+                "month_limit_micro": session_.month_limit,
+                "since": export_contents.stamp(session_.created_at),
             }
-            for one in memberships
+            for session_ in memberships
         ],
         "addresses": list(EmailAddress.objects.filter(user=user).values("email", "verified", "primary")),
         "services": [
             {
-                "service": one.provider,
-                "called_there": one.uid,
-                "told": one.extra_data,
-                "since": export_contents.stamp(one.date_joined),
-                "last_used_at": export_contents.stamp(one.last_login),
+                "service": session_.provider,
+                "called_there": session_.uid,
+                "told": session_.extra_data,
+                "since": export_contents.stamp(session_.date_joined),
+                "last_used_at": export_contents.stamp(session_.last_login),
             }
-            for one in SocialAccount.objects.filter(user=user)
+            for session_ in SocialAccount.objects.filter(user=user)
         ],
-        "second_factors": [_second_factor(one) for one in Authenticator.objects.filter(user_id=user.pk)],
+        "second_factors": [
+            _second_factor(session_) for session_ in Authenticator.objects.filter(user_id=user.pk)
+        ],
         "sessions": [
             {
-                **export_contents.fields(one, "ip", "user_agent"),
-                "since": export_contents.stamp(one.created_at),
-                "last_used_at": export_contents.stamp(one.last_seen_at),
+                **export_contents.fields(session_, "ip", "user_agent"),
+                "since": export_contents.stamp(session_.created_at),
+                "last_used_at": export_contents.stamp(session_.last_seen_at),
             }
-            for one in UserSession.objects.filter(user=user)
+            for session_ in UserSession.objects.filter(user=user)
         ],
         "choices": _choices(user),
     }

@@ -118,10 +118,10 @@ class NameForm(forms.Form):
 def close(request: HttpRequest) -> HttpResponse:
     """/account/delete/: what would be deleted and the form; or the pending request with the button to cancel
     it."""
-    wish = closure.open_wish(user_of(request))
-    if wish is not None:
-        late = [closure.WORDS[code] for code in closure.obstacles(wish.user)]
-        return page(request, "privacy/closure_pending.html", {"wish": wish, "obstacles": late})
+    row = closure.open_wish(user_of(request))
+    if row is not None:
+        late = [closure.WORDS[code] for code in closure.obstacles(row.user)]
+        return page(request, "privacy/closure_pending.html", {"wish": row, "obstacles": late})
     return _close(request)
 
 
@@ -144,9 +144,9 @@ def _close(request: HttpRequest) -> HttpResponse:
 def close_organization(request: HttpRequest, number: int) -> HttpResponse:
     """/account/organizations/NUMBER/close/: for its owners, as `close` is for a personal account."""
     account = _owned_organization(user_of(request), number)
-    wish = closure.wish_for(account)
-    if wish is not None:
-        return page(request, "privacy/closure_pending.html", {"wish": wish, "organization": account})
+    row = closure.wish_for(account)
+    if row is not None:
+        return page(request, "privacy/closure_pending.html", {"wish": row, "organization": account})
     return _close_organization(request, account)
 
 
@@ -205,8 +205,8 @@ def keep(request: HttpRequest) -> HttpResponse:
     user, number = user_of(request), request.POST.get("organization", "")
     if number and not (number.isdecimal() and len(number) < 19):
         raise Http404
-    wish = closure.wish_for(_owned_organization(user, int(number))) if number else closure.open_wish(user)
-    if wish is not None and closure.cancel(wish):
+    row = closure.wish_for(_owned_organization(user, int(number))) if number else closure.open_wish(user)
+    if row is not None and closure.cancel(row):
         messages.success(request, _("It stays. Nothing was removed."))
     return redirect("organization", number=int(number)) if number else redirect("account_overview")
 

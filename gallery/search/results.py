@@ -31,10 +31,10 @@ def own_page(
     account: Account, text: str, size: int, after: str, *, within: ItemQuerySet
 ) -> pagination.RowsPage[Item]:
     """The same for an account's own items, by time of creation; also matches model names and hidden prompts."""
-    asked = lexemes.query_terms(text)
-    if asked:
-        asked = [lexemes.account_term(account.pk), *asked]
-    return _page("own", asked, size, after, within.filter(account=account))
+    terms = lexemes.query_terms(text)
+    if terms:
+        terms = [lexemes.account_term(account.pk), *terms]
+    return _page("own", terms, size, after, within.filter(account=account))
 
 
 def _page(

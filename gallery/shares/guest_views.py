@@ -136,12 +136,12 @@ def _collection(request: HttpRequest, link: ShareLink, *, part: bool) -> HttpRes
     entries, older = positions.page(
         querysets.with_items(link_access.entries_of(link)), request.GET.get("after", ""), PICTURES
     )
-    here = reverse("share", args=[link.token])
+    url = reverse("share", args=[link.token])
     context = {
         "link": link,
         "collection": link.collection,
         "rows": picture_rows.lay_out(entries, look, more=bool(older)),
-        "older": f"{here}?{urlencode({'after': older})}" if older else "",
+        "older": f"{url}?{urlencode({'after': older})}" if older else "",
         "first": "after" not in request.GET,
         "report": reverse("share_report", args=[link.token]),
     }

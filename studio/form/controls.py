@@ -177,16 +177,16 @@ def panel(
     rules = {name: version.properties[name] for name in input_labels.in_order(version, version.properties)}
     slots = _slots(version, errors, pictures or {})
     slot_names = {slot.name for slot in slots}
-    made = {
+    controls = {
         name: _control(version, name, rule, values, errors.get(name, ""))
         for name, rule in rules.items()
         if name not in slot_names and rule.get("type") not in _CANNOT_BE_TYPED
     }
-    prompt = next((made[name] for name in PROMPTS if name in made), None)
-    negative = next((made[name] for name in NEGATIVES if name in made), None)
-    ending = next((made[name] for name in ENDINGS if name in made), None)
+    prompt = next((controls[name] for name in PROMPTS if name in controls), None)
+    negative = next((controls[name] for name in NEGATIVES if name in controls), None)
+    ending = next((controls[name] for name in ENDINGS if name in controls), None)
     placed = {control.name for control in (prompt, negative, ending) if control is not None}
-    listed = _listed(made, placed)
+    listed = _listed(controls, placed)
     listed.sort(key=_weight if slots else _weight_of_words)
     for_all = [control for control in listed if control.name not in _ALWAYS_MORE]
     first = _first(for_all)
@@ -220,14 +220,14 @@ def _slots(version: Version, errors: Mapping[str, str], pictures: Mapping[str, P
     ]
 
 
-def _listed(made: Mapping[str, Control], placed: set[str]) -> list[Control]:
+def _listed(controls: Mapping[str, Control], placed: set[str]) -> list[Control]:
     listed = []
-    for name, control in made.items():
+    for name, control in controls.items():
         if name in placed:
             continue
-        if name in ("width", "height") and {"width", "height"} <= made.keys():
+        if name in ("width", "height") and {"width", "height"} <= controls.keys():
             placed |= {"width", "height"}
-            control = _size(made["width"], made["height"])
+            control = _size(controls["width"], controls["height"])
         listed.append(control)
     return listed
 
@@ -263,11 +263,11 @@ def _control(
     version: Version, name: str, rule: dict[str, Any], values: Mapping[str, Any], error: str
 ) -> Control:
     default = rule.get("default")
-    given = values.get(name)
+    posted = values.get(name)
     common: dict[str, Any] = {
         "name": name,
         "label": input_labels.label(name, version),
-        "value": text(default if given is None else given),
+        "value": text(default if posted is None else posted),
         "default": text(default),
         "help": input_labels.help_for(name, rule),
         "description": str(rule.get("description", "")),

@@ -30,11 +30,11 @@ def ordered(version: Version) -> dict[str, dict[str, Any]]:
 
 def read(version: Version, form: Mapping[str, str]) -> dict[str, Any]:
     """The input in a form. Empty fields are left out; an invalid number stays text, for validation to reject."""
-    given: dict[str, Any] = {}
+    inputs: dict[str, Any] = {}
     for name, rule in ordered(version).items():
         if rule.get("type") == "boolean":
             if SWITCHES in form:
-                given[name] = (name in form) != _is_inverted(name)
+                inputs[name] = (name in form) != _is_inverted(name)
             continue
         typed = raw(form, name)
         if rule.get("type") == "string":
@@ -42,15 +42,15 @@ def read(version: Version, form: Mapping[str, str]) -> dict[str, Any]:
             if rule.get("format") == "uri":
                 typed = typed.strip()
             if typed.strip() or (name in version.input_schema.get("required", []) and name not in form):
-                given[name] = typed
+                inputs[name] = typed
         elif typed.strip():
-            given[name] = _number(typed.strip(), rule)
-    return {name: value for name, value in given.items() if value != ""}
+            inputs[name] = _number(typed.strip(), rule)
+    return {name: value for name, value in inputs.items() if value != ""}
 
 
-def as_form(version: Version, given: Mapping[str, Any]) -> dict[str, str]:
+def as_form(version: Version, inputs: Mapping[str, Any]) -> dict[str, str]:
     """The input of a prediction as form fields, for the controls."""
-    return {name: text(value) for name, value in given.items() if not _is_data(value)}
+    return {name: text(value) for name, value in inputs.items() if not _is_data(value)}
 
 
 def kept(version: Version, form: Mapping[str, str]) -> dict[str, str]:
@@ -103,9 +103,9 @@ def _same_picture(old: Version, new: Version, name: str) -> str:
 
 
 def _is_valid_for(version: Version, name: str, form: Mapping[str, str]) -> bool:
-    given = read(version, form)
-    return name in given and not any(
-        fault.field == f"input.{name}" for fault in validation.check(version, {name: given[name]})
+    inputs = read(version, form)
+    return name in inputs and not any(
+        fault.field == f"input.{name}" for fault in validation.check(version, {name: inputs[name]})
     )
 
 
@@ -124,7 +124,7 @@ def _number(raw: str, rule: dict[str, Any]) -> Any:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
-def sentences(version: Version, given: Mapping[str, Any], faults: list[Fault]) -> dict[str, str]:
+def sentences(version: Version, inputs: Mapping[str, Any], faults: list[Fault]) -> dict[str, str]:
     """One message per field at fault: what it takes, and what it was given."""
     found: dict[str, str] = {}
     for fault in faults:
@@ -132,7 +132,7 @@ def sentences(version: Version, given: Mapping[str, Any], faults: list[Fault]) -
             name = fault.description.split(" ")[0]
         else:
             name = fault.field.removeprefix("input.").split(".")[0]
-        found.setdefault(name, _sentence(name, version.properties.get(name, {}), given.get(name), fault))
+        found.setdefault(name, _sentence(name, version.properties.get(name, {}), inputs.get(name), fault))
     return found
 
 

@@ -92,14 +92,14 @@ def _as_input(version: Version, values: Mapping[str, Any]) -> dict[str, Any]:
 def price_of(
     request: HttpRequest,
     version: Version,
-    given: dict[str, Any],
+    inputs: dict[str, Any],
     pictures: Mapping[str, input_pictures.Picture | None] | None = None,
 ) -> dict[str, Any]:
     """Context of the button: action, count, cost, whether the balance covers it, and warnings."""
     form, account = request.POST or request.GET, account_of(request)
     batch_size = batches.count_of(version, form)
     try:
-        cost = batches.quote(version, form, account, given)
+        cost = batches.quote(version, form, account, inputs)
     except refusals.ModelNotAvailable as refused:
         return {"cost": None, "count": 1, "short_of": refused.detail}
     # First, since it updates the balance where an allowance is due.
@@ -107,7 +107,7 @@ def price_of(
     lacking = refusal_messages.lacking(
         visible_funds.for_user(user_of(request), account), account.balance, cost
     )
-    count = max(1, calculator.asked_outputs(version, given)) * batch_size
+    count = max(1, calculator.asked_outputs(version, inputs)) * batch_size
     missing, refusal = (
         "",
         checks.closed_refusal(user_of(request)) or checks.plan_refusal(account, version.model.ref),
@@ -126,12 +126,12 @@ def price_of(
     return {
         "cost": cost,
         "count": count,
-        "deed": model_hints.action_label(version, given, count),
+        "deed": model_hints.action_label(version, inputs, count),
         "short_of": missing,
         "poor": refusal is None and not lacking and not covered,
-        "need": requirements.picture(version, given),
-        "film": model_hints.film(version, given),
-        "stretched": _stretched(request, version, given, pictures),
+        "need": requirements.picture(version, inputs),
+        "film": model_hints.film(version, inputs),
+        "stretched": _stretched(request, version, inputs, pictures),
     }
 
 
@@ -160,14 +160,14 @@ class Stretch:
 def _stretched(
     request: HttpRequest,
     version: Version,
-    given: Mapping[str, Any],
+    inputs: Mapping[str, Any],
     pictures: Mapping[str, input_pictures.Picture | None] | None,
 ) -> Stretch | None:
     """The stretch where the picture would be distorted; None otherwise."""
     rules = version.properties
     if not {"width", "height", "image"} <= rules.keys() or model_hints.follows_picture(version, "width"):
         return None
-    url = str(given.get("image") or "")
+    url = str(inputs.get("image") or "")
     picture = (
         pictures.get("image")
         if pictures is not None
@@ -175,7 +175,7 @@ def _stretched(
         if url
         else None
     )
-    width, height = (given.get(side, rules[side].get("default")) for side in ("width", "height"))
+    width, height = (inputs.get(side, rules[side].get("default")) for side in ("width", "height"))
     if picture is None or not picture.width or not picture.height:
         return None
     if not (isinstance(width, int) and isinstance(height, int) and width > 0 and height > 0):

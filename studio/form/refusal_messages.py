@@ -43,17 +43,17 @@ def too_many_waiting(refused: refusals.TooManyWaiting) -> str:
     return f"{words} {_('Nothing was charged. Try again when some of it is done.')}"
 
 
-def lacking(seen: visible_funds.VisibleFunds, balance: int, cost: int) -> str:
+def lacking(funds: visible_funds.VisibleFunds, balance: int, cost: int) -> str:
     """Why somebody who acts for an organisation can't afford this cost; a plain member learns nothing about its
     money.
 
     Empty where they can, and where their personal account has too little.
     """
-    if seen.left is not None and cost > seen.left:
+    if funds.left is not None and cost > funds.left:
         return _("This needs %(cost)s; %(left)s are left of your limit this month.") % {
-            "cost": with_unit(cost), "left": short(seen.left),
+            "cost": with_unit(cost), "left": short(funds.left),
         }  # fmt: skip
-    if seen.balance is None and cost > balance:
+    if funds.balance is None and cost > balance:
         return _("This needs %(cost)s, and your organisation has less. Ask one of its owners.") % {
             "cost": with_unit(cost)
         }

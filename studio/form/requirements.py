@@ -31,26 +31,26 @@ def required_pictures(version: Version) -> list[str]:
     return found
 
 
-def picture(version: Version, given: Mapping[str, Any]) -> Need | None:
+def picture(version: Version, inputs: Mapping[str, Any]) -> Need | None:
     """The first picture that is missing."""
     for name in required_pictures(version):
-        if not given.get(name):
+        if not inputs.get(name):
             return Need(name, _("Paint what should change") if is_mask(name) else _("Choose a picture first"))
     return None
 
 
-def faults(version: Version, given: Mapping[str, Any]) -> dict[str, str]:
+def faults(version: Version, inputs: Mapping[str, Any]) -> dict[str, str]:
     """Field -> message for what is missing, beyond what the schema requires."""
     found: dict[str, str] = {}
-    if "prompt" in version.properties and not str(given.get("prompt", "")).strip():
+    if "prompt" in version.properties and not str(inputs.get("prompt", "")).strip():
         found["prompt"] = _("Write what the picture should show.")
     for name in required_pictures(version):
-        if not given.get(name):
+        if not inputs.get(name):
             found[name] = _("Paint what should change.") if is_mask(name) else _("Choose a picture first.")
-    if "mask" in version.properties and given.get("mask") and not given.get("image"):
+    if "mask" in version.properties and inputs.get("mask") and not inputs.get("image"):
         found["image"] = _("A mask needs the picture that it belongs to.")
     if model_hints.OBJECTS in version.properties:
-        found |= _objects(str(given.get(model_hints.OBJECTS, "")))
+        found |= _objects(str(inputs.get(model_hints.OBJECTS, "")))
     return found
 
 

@@ -155,14 +155,14 @@ def _text(prediction: Prediction) -> str:
 def asked_ratio(prediction: Prediction) -> float:
     """The aspect ratio that the input asks for, so that a frame has its shape before the picture is there."""
     rules = prediction.version.properties
-    given = prediction.input
-    ratio = given.get("aspect_ratio", rules.get("aspect_ratio", {}).get("default"))
+    inputs = prediction.input
+    ratio = inputs.get("aspect_ratio", rules.get("aspect_ratio", {}).get("default"))
     if isinstance(ratio, str):
         wide, _colon, high = ratio.partition(":")
         if wide.isdigit() and high.isdigit() and int(high):
             return justified_rows.shown_ratio(int(wide) / int(high))
-    width = given.get("width", rules.get("width", {}).get("default"))
-    height = given.get("height", rules.get("height", {}).get("default"))
+    width = inputs.get("width", rules.get("width", {}).get("default"))
+    height = inputs.get("height", rules.get("height", {}).get("default"))
     if isinstance(width, int | float) and isinstance(height, int | float) and width > 0 and height > 0:
         return justified_rows.shown_ratio(width / height)
     return 1.0

@@ -196,7 +196,7 @@ def made(request: HttpRequest, rows: list[Prediction]) -> HttpResponse:
 
 
 def refusal_message(
-    request: HttpRequest, refused: refusals.Refused, version: Version, given: dict[str, Any]
+    request: HttpRequest, refused: refusals.Refused, version: Version, inputs: dict[str, Any]
 ) -> str:
     """The message on why nothing was accepted, in the reader's language."""
     if isinstance(refused, refusals.InsufficientCredit):
@@ -206,9 +206,9 @@ def refusal_message(
             if isinstance(refused, refusals.AccountLimit)
             else refused.detail
         )
-        return str(form_state.price_of(request, version, given)["short_of"]) or limit
+        return str(form_state.price_of(request, version, inputs)["short_of"]) or limit
     if isinstance(refused, refusals.InvalidInput):
-        return " ".join(field_values.sentences(version, given, refused.faults).values())
+        return " ".join(field_values.sentences(version, inputs, refused.faults).values())
     if isinstance(refused, refusals.PlanModel):
         return form_state.unavailable_message(refused)
     if isinstance(refused, refusals.StorageFull):

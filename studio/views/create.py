@@ -133,7 +133,7 @@ def _payer_change(form: Mapping[str, str], account: Account) -> str:
 
 
 def _price_increase(
-    version: Version, form: Mapping[str, str], given: dict[str, Any], account: Account
+    version: Version, form: Mapping[str, str], inputs: dict[str, Any], account: Account
 ) -> str:
     """The message where the price is above what the button showed; "" otherwise, and for forms without a price.
 
@@ -142,7 +142,7 @@ def _price_increase(
     raw = form.get(QUOTED, "")
     if not (raw.isascii() and raw.isdigit() and len(raw) <= LONGEST_AMOUNT):
         return ""
-    if batches.count_of(version, form) > batches.LARGEST or validation.check(version, given):
+    if batches.count_of(version, form) > batches.LARGEST or validation.check(version, inputs):
         return ""
     try:
         cost = batches.quote(version, form, account)
@@ -218,5 +218,5 @@ def quote(request: HttpRequest) -> HttpResponse:
     version = version_of(input_fields.model_of(request.POST))
     if version is None:
         return HttpResponse(status=204)
-    given = field_values.read(version, input_fields.inputs_of(request.POST))
-    return page(request, "studio/_price.html", price_of(request, version, given))
+    inputs = field_values.read(version, input_fields.inputs_of(request.POST))
+    return page(request, "studio/_price.html", price_of(request, version, inputs))

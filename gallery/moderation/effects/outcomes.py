@@ -76,64 +76,64 @@ def mark(case: Case, item: Item) -> Done:
     return {"sensitive": changed}
 
 
-def _allow(case: Case, thing: Thing | None, moderator: User, told: str) -> Done:
+def _allow(case: Case, thing: Thing | None, moderator: User, reason: str) -> Done:
     return {}
 
 
-def _hide(case: Case, thing: Thing | None, moderator: User, told: str) -> Done:
+def _hide(case: Case, thing: Thing | None, moderator: User, reason: str) -> Done:
     if upload_cases.is_upload_case(case):
-        member_notices.notify(case, "removed", told)
+        member_notices.notify(case, "removed", reason)
         return {"taken": upload_cases.take_away(case)}
-    changed = thing is not None and hide(thing, told)
-    before = visibility_changes.take_over(thing, told) if isinstance(thing, Item) and not changed else None
+    changed = thing is not None and hide(thing, reason)
+    before = visibility_changes.take_over(thing, reason) if isinstance(thing, Item) and not changed else None
     if changed or before is not None:
-        member_notices.notify(case, "hidden", told)
+        member_notices.notify(case, "hidden", reason)
     return {"hidden": changed} if before is None else {"hidden": False, "before": before}
 
 
-def _remove(case: Case, thing: Thing | None, moderator: User, told: str) -> Done:
+def _remove(case: Case, thing: Thing | None, moderator: User, reason: str) -> Done:
     if upload_cases.is_upload_case(case):
-        member_notices.notify(case, "removed", told)
-        upload_cases.remove(case, moderator, told)
+        member_notices.notify(case, "removed", reason)
+        upload_cases.remove(case, moderator, reason)
         return {"removed": True}
     if not isinstance(thing, Item):
         raise NotPossible
-    member_notices.notify(case, "removed", told)
-    takedown.remove(thing, moderator, told, case)
+    member_notices.notify(case, "removed", reason)
+    takedown.remove(thing, moderator, reason, case)
     return {"removed": True}
 
 
-def _publish(case: Case, thing: Thing | None, moderator: User, told: str) -> Done:
+def _publish(case: Case, thing: Thing | None, moderator: User, reason: str) -> Done:
     if not isinstance(thing, Item) or not open_as_wished(thing, case.wish, case.opened_by):
         raise NotPossible
     member_notices.notify(case, "published")
     return {"published": True}
 
 
-def open_as_wished(item: Item, wish: dict[str, Any], by: User | None = None) -> bool:
+def open_as_wished(item: Item, request: dict[str, Any], by: User | None = None) -> bool:
     """Publish it exactly as requested, in `by`'s name; False where that is no longer possible."""
     try:
-        return publication.publish(item, **wish, visibility=Item.Visibility.PUBLIC, reviewed=True, by=by)
+        return publication.publish(item, **request, visibility=Item.Visibility.PUBLIC, reviewed=True, by=by)
     except (publication.Hidden, permissions.Suspended):
         return False
 
 
-def _refuse(case: Case, thing: Thing | None, moderator: User, told: str) -> Done:
+def _refuse(case: Case, thing: Thing | None, moderator: User, reason: str) -> Done:
     rows = Item.objects.filter(pk=case.item_id or 0, review=Item.Review.WAITING)
     if not isinstance(thing, Item) or not rows.update(review=Item.Review.REFUSED):
         return {"refused": False}
-    hidden = visibility_changes.hide(thing, told)
-    before = None if hidden else visibility_changes.take_over(thing, told)
-    member_notices.notify(case, "refused", told)
+    hidden = visibility_changes.hide(thing, reason)
+    before = None if hidden else visibility_changes.take_over(thing, reason)
+    member_notices.notify(case, "refused", reason)
     return {"refused": True, "hidden": hidden} | ({"before": before} if before is not None else {})
 
 
-def _restore(case: Case, thing: Thing | None, moderator: User, told: str) -> Done:
+def _restore(case: Case, thing: Thing | None, moderator: User, reason: str) -> Done:
     """Grant the appeal: undo whatever the decision did."""
     if case.sanction is not None:
         # Lifting notifies the member itself.
         try:
-            lifted = sanctions.lift(case.sanction, moderator, told or TAKEN_BACK)
+            lifted = sanctions.lift(case.sanction, moderator, reason or TAKEN_BACK)
         except sanctions.NotAllowed:
             raise NotPossible from None
         return {"lifted": lifted}
@@ -152,19 +152,19 @@ def _restore(case: Case, thing: Thing | None, moderator: User, told: str) -> Don
         done = {}  # the file may be uploaded again
     elif parent.marks.get("all"):
         try:
-            done = {"deed": bulk_hide.show_again(parent, moderator, told, appealed=True)}
+            done = {"deed": bulk_hide.show_again(parent, moderator, reason, appealed=True)}
         except bulk_hide.Busy:
             raise NotPossible from None
         except bulk_hide.NothingToHide:
             pass  # restored by somebody already; the appeal is granted all the same
     else:
         done = {"shown": thing is not None and show(thing)}
-    member_notices.notify(case, "appeal_right", told)
+    member_notices.notify(case, "appeal_right", reason)
     return done
 
 
-def _uphold(case: Case, thing: Thing | None, moderator: User, told: str) -> Done:
-    member_notices.notify(case, "upheld", told)
+def _uphold(case: Case, thing: Thing | None, moderator: User, reason: str) -> Done:
+    member_notices.notify(case, "upheld", reason)
     return {}
 
 
