@@ -13,7 +13,7 @@ from gallery.models.items import Item
 class SearchRow(models.Model):
     """An item's row in the search index, written by `gallery.search` alone.
 
-    The searchable text is outside of the ORM (first migration): on PostgreSQL in two more columns of this
+    The searchable text is outside of the ORM (migration 0002): on PostgreSQL in two more columns of this
     table, on SQLite in two full-text tables of their own that follow it.
     """
 
