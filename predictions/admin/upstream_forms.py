@@ -1,4 +1,4 @@
-"""Forms of the desk for upstreams: addresses that are checked, keys that go in and never out, amounts in credits."""
+"""Admin forms of upstreams: addresses that are checked, keys that go in and never out, amounts in credits."""
 
 from __future__ import annotations
 
@@ -15,8 +15,6 @@ from accounts.credits.form_fields import AmountField
 from predictions.models import Upstream, UpstreamKey, UpstreamRoute
 from predictions.providers.http import connection_pool
 from predictions.upstreams import allowed_hosts, setup
-
-_NUMBERS = ("priority", "weight", "in_flight_limit", "requests_per_second", "connect_s", "read_s")
 
 
 class UpstreamForm(forms.ModelForm):
@@ -55,12 +53,11 @@ class UpstreamForm(forms.ModelForm):
             setup.check_kind(kind, None, cleaned)
         except setup.BadSetting as error:
             self.add_error(error.field, str(error))
-        for name in _NUMBERS:
-            if cleaned.get(name) is not None:
-                try:
-                    setup.check_number(name, cleaned[name])
-                except setup.BadSetting as error:
-                    self.add_error(name, str(error))
+        for name, value in [one for one in cleaned.items() if one[1] is not None]:
+            try:
+                setup.check_number(name, value)
+            except setup.BadSetting as error:
+                self.add_error(name, str(error))
         return cleaned
 
 

@@ -1,10 +1,11 @@
-"""The desk for upstreams: adding and changing them, their keys and routes, and what was sent to them.
+"""Admin of upstreams: adding and changing them, their keys and routes.
 
-How they stand is on a page of its own, `admin_upstream_health`.
+How they stand is on a page of its own, `operations.upstream_health`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from django.contrib import admin, messages
@@ -191,34 +192,38 @@ class UpstreamAdmin(BaseAdmin):
     @admin.action(description=gettext_lazy("Try resting keys now"), permissions=["act"])
     def probe(self, request: HttpRequest, chosen: QuerySet[Upstream]) -> None:
         """Let keys that rest be tried at once."""
-        tried = sum(probe(self, request, key) for upstream in chosen for key in upstream.keys.all())
-        words = ngettext("%(n)d key is tried now.", "%(n)d keys are tried now.", tried) % {"n": tried}
-        self.message_user(request, words, messages.SUCCESS if tried else messages.WARNING)
+        probe(self, request, [key for upstream in chosen for key in upstream.keys.all()])
 
 
-def probe(desk: BaseAdmin, request: HttpRequest, key: UpstreamKey) -> bool:
-    """Let a key that rests be tried at once, on record; whether it rested."""
+def probe(model_admin: BaseAdmin, request: HttpRequest, keys: Iterable[UpstreamKey]) -> None:
+    """Let those of the keys that rest be tried at once, on record, and say how many they are."""
+    tried = sum(_probe(model_admin, request, key) for key in keys)
+    text = ngettext("%(n)d key is tried now.", "%(n)d keys are tried now.", tried) % {"n": tried}
+    model_admin.message_user(request, text, messages.SUCCESS if tried else messages.WARNING)
+
+
+def _probe(model_admin: BaseAdmin, request: HttpRequest, key: UpstreamKey) -> bool:
     with transaction.atomic(), audit_log.gathered():
         tried = circuits.probe_now(key.pk)
         if tried:
-            desk.log_change(request, key, "Tried now.")
+            model_admin.log_change(request, key, "Tried now.")
     return tried
 
 
-def set_paused(desk: BaseAdmin, request: HttpRequest, upstream: Upstream, paused: bool) -> None:
+def set_paused(model_admin: BaseAdmin, request: HttpRequest, upstream: Upstream, paused: bool) -> None:
     """Pause or resume one, and say how much it still has in flight."""
     if upstream.paused == paused:
         return
     upstream.paused = paused
     upstream.save(update_fields=["paused"])
-    desk.log_change(request, upstream, "Paused." if paused else "Resumed.")
+    model_admin.log_change(request, upstream, "Paused." if paused else "Resumed.")
     if not paused:
         words = _("%(name)s takes new work again.") % {"name": upstream.name}
     else:
         words = _("%(name)s takes no new work; %(n)d predictions are still in flight there.") % {
             "name": upstream.name, "n": health_report.in_flight(upstream),
         }  # fmt: skip
-    desk.message_user(request, words, messages.SUCCESS)
+    model_admin.message_user(request, words, messages.SUCCESS)
 
 
 @admin.register(UpstreamKey)
@@ -291,9 +296,7 @@ class UpstreamKeyAdmin(BaseAdmin):
     @admin.action(description=gettext_lazy("Try resting keys now"), permissions=["act"])
     def probe(self, request: HttpRequest, chosen: QuerySet[UpstreamKey]) -> None:
         """Let keys that rest be tried at once."""
-        tried = sum(probe(self, request, key) for key in chosen)
-        words = ngettext("%(n)d key is tried now.", "%(n)d keys are tried now.", tried) % {"n": tried}
-        self.message_user(request, words, messages.SUCCESS if tried else messages.WARNING)
+        probe(self, request, chosen)
 
 
 @admin.register(UpstreamRoute)
