@@ -1,5 +1,4 @@
-"""Sanitising of user-written text: removes control characters, bidirectional overrides and invisible
-characters."""
+"""Sanitising of user-written text: no control characters, bidirectional overrides or invisible characters."""
 
 from __future__ import annotations
 

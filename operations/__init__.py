@@ -1,2 +1,1 @@
-"""Staff pages: dashboard of usage, cost and revenue, health of upstreams, members, site settings,
-announcements."""
+"""Staff pages: dashboard, upstream health, members, site settings, announcements, maintenance."""

@@ -1,1 +1,1 @@
-"""The studio: the form of a model, built from its input schema, and the sheet of predictions; also the guide."""
+"""The studio: a form built from a model's input schema, the sheet of predictions, and the user guide."""

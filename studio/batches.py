@@ -1,5 +1,4 @@
-"""Batches: one submit of the form that requests several predictions, for a list of prompts, several seeds, or
-both.
+"""Batches: one submit of the form that requests several predictions (several prompts, several seeds, or both).
 
 All are accepted together or none is, under one id (`Prediction.batch`), for the total that the button shows.
 """

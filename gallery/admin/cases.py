@@ -1,5 +1,7 @@
-"""Admin of moderation cases and of bulk hides: search only. Cases are decided on the moderation pages, linked
-from each."""
+"""Admin of moderation cases and bulk hides: search only.
+
+Cases are decided on the moderation pages, linked from each.
+"""
 
 from __future__ import annotations
 

@@ -1,5 +1,7 @@
-"""Admin of comments, reports, collections, tags, likes and follows: comments and collections can be hidden,
-reports closed; nothing is created or edited here."""
+"""Admin of comments, reports, collections, tags, likes and follows.
+
+Comments and collections can be hidden and reports closed; nothing is created or edited here.
+"""
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
-"""`/api/decisions` and `/api/appeals`: moderation decisions about the caller's content, and appeals against
-them."""
+"""`/api/decisions` and `/api/appeals`: moderation decisions about the caller, and appeals against them."""
 
 from __future__ import annotations
 

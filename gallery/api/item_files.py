@@ -1,5 +1,7 @@
-"""Sends an item's picture to API clients. Access is checked at every request, so withdrawing takes effect at
-once."""
+"""Sends an item's picture to API clients.
+
+Access is checked at every request, so withdrawing takes effect at once.
+"""
 
 from __future__ import annotations
 

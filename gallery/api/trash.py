@@ -1,5 +1,4 @@
-"""`/api/trash`, `/api/items/bulk` and `/api/storage`: bulk actions, trash, storage used and how long items are
-kept."""
+"""`/api/trash`, `/api/items/bulk` and `/api/storage`: bulk actions, trash, storage and automatic trash."""
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
-"""URLs, captions and blurring of a collection's items for each audience: its editors, public readers, share
-link guests."""
+"""URLs, captions and blurring of a collection's items for each audience: editors, readers, share link guests."""
 
 from __future__ import annotations
 

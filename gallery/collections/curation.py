@@ -1,8 +1,7 @@
-"""Write operations on collections: create, describe, fill, empty, publish, delete. Items stay with their
-owners.
+"""Write operations on collections: create, describe, fill, empty, publish, delete.
 
-Callers find the collection by `querysets.owned` or `querysets.edited`, which check access; here is checked what
-the rows allow.
+Items stay with their owners. Callers find the collection by `querysets.owned` or `querysets.edited`, which
+check access; here is checked what the rows allow.
 """
 
 from __future__ import annotations

@@ -1,5 +1,4 @@
-"""Adding items to collections, from an item's page and from the library's selection; and taking an own item
-out."""
+"""Pages to add items to a collection, from an item or the library's selection, and to take an own item out."""
 
 from __future__ import annotations
 

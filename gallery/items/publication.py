@@ -1,5 +1,7 @@
-"""Publishing, unpublishing and describing items. Takes effect at once; share links are in
-`gallery.shares.share_links`."""
+"""Publishing, unpublishing and describing items.
+
+All takes effect at once. Share links are in `gallery.shares.share_links`.
+"""
 
 from __future__ import annotations
 

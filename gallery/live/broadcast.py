@@ -1,7 +1,7 @@
-"""Hints to open pages that items changed. Optional as every hint: without it pages see the change when they
-next load.
+"""Hints to open pages that items changed.
 
-New items and predictions need no hint: polling finds them.
+Optional as every hint: without it pages see the change when they next load. New items and predictions need no
+hint: polling finds them.
 """
 
 from __future__ import annotations

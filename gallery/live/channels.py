@@ -1,5 +1,7 @@
-"""What the open pages of one account were sent: a log of news with cursors. No database, no threads, no locking
-here: callers hold the poller's lock."""
+"""Channels of live updates: a log with cursors of what the open pages of one account were sent.
+
+No database, no threads and no locking here: callers hold the poller's lock.
+"""
 
 from __future__ import annotations
 

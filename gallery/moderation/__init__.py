@@ -1,5 +1,4 @@
-"""Moderation: cases and their decisions, hiding and restoring, appeals, reviews before publication, staff
-pages."""
+"""Moderation: cases, decisions, appeals, hiding and restoring, reviews before publication, staff pages."""
 
 from __future__ import annotations
 

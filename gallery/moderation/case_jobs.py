@@ -1,5 +1,4 @@
-"""Background jobs of moderation: open cases for findings and for reports without one; close cases without a
-subject."""
+"""Background jobs that open cases for findings and reports, and close cases whose subject is gone."""
 
 from __future__ import annotations
 

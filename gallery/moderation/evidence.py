@@ -1,5 +1,4 @@
-"""Sealed evidence of removed items: encrypted, reachable by no URL, opened by few, every access in the audit
-log.
+"""Sealed evidence of removed items: encrypted, reachable by no URL, every access in the audit log.
 
 The texts (prompt, settings, reports) are encrypted with the server's keys. Among them is a key of the
 evidence's own that encrypts its file: in chunks, each with its number and the last one marked, so that none can

@@ -1,5 +1,4 @@
-"""Review before publication: the first items of a new member, and those that no classifier could rate, wait for
-a moderator.
+"""Review before publication: the first items of a new member, and those that no classifier could rate.
 
 The request is stored in the case as the owner made it, and is published exactly so, or withdrawn. Until then
 the item stays private (or unlisted, as it was): only public lists are restricted to reviewed items. A public

@@ -1,7 +1,7 @@
-"""Signs a file with content credentials (C2PA), in a process of its own since the library parses untrusted
-bytes.
+"""Signs a file with content credentials (C2PA), in a process of its own.
 
-Takes JSON on standard input, so that the key is in no file and no argument; answers `{}` or `{"error": …}`.
+It is separate because the library parses untrusted bytes. Takes JSON on standard input, so that the key is in
+no file and no argument; answers `{}` or `{"error": …}`.
 """
 
 from __future__ import annotations

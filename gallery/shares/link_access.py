@@ -1,5 +1,7 @@
-"""Access through share links: which link a token opens, and what it shows. Checked at each request, also of
-pictures."""
+"""Access through share links: which link a token opens, and what it shows.
+
+Checked at each request, also of pictures.
+"""
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
-"""Limits on social interactions (likes, follows, comments, reports): active accounts only, and not too many at
-once."""
+"""Limits on likes, follows, comments and reports: active accounts only, and not too many at once."""
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
-"""Text summary of a version's controls, for the admin page that imports a version: exactly what the studio will
-show."""
+"""Text summary of a version's controls, for the admin page that imports one: exactly what the studio will show."""
 
 from __future__ import annotations
 

@@ -1,7 +1,6 @@
-"""Field names of the studio's form: separates the chosen `model` from an input of that name, and finds picture
-inputs.
+"""Field names of the studio's form: the chosen `model`, an input of that name, and picture inputs.
 
-Where both are sent, the first value is the chosen model, as on the page; the others are the input's.
+Where both are sent, the first value of `model` is the chosen model, as on the page; the others are the input's.
 """
 
 from __future__ import annotations

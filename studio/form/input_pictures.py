@@ -1,5 +1,4 @@
-"""Input pictures of the studio's form: checked in a child process, stored as uploads, and described for the
-page.
+"""Input pictures of the studio's form: checked in a child process, stored as uploads, described for the page.
 
 A model gets a picture as its URL on this server: of the member's upload, or of their own output. Somebody
 else's public picture is in the form by the URL of its page's picture, and is copied to an upload of the member

@@ -1,5 +1,7 @@
-"""Moderation pages: grid of cases, panel, decisions, undo. All works as plain forms; scripts fetch parts of the
-pages."""
+"""Moderation pages: grid of cases, panel, decisions, undo.
+
+All works as plain forms; scripts fetch parts of the pages.
+"""
 
 from __future__ import annotations
 
