@@ -18,7 +18,6 @@ from accounts.models import User
 from accounts.site import feature_flags
 from accounts.tokens.authentication import TokenAuthentication
 from core import pagination
-from core import pagination as keysets
 from core.api import examples, list_pages
 from core.api.problems import ProblemSerializer
 from core.api.serializer_fields import BAD_CURSOR, Listed, QueryFlag, Text
@@ -106,8 +105,8 @@ def _found(query: dict[str, Any], reader: Reader) -> pagination.RowsPage[Item]:
         within = public_lists.base(reader)
         return results.public_page(query["q"], size, item_serializers.number_cursor(after), within=within)
     if query["sort"] == "week":
-        return public_lists.week(reader, size, _checked(keysets.two_numbers, after))
-    after = _checked(keysets.Place.parse, after)
+        return public_lists.week(reader, size, _checked(pagination.two_numbers, after))
+    after = _checked(pagination.Place.parse, after)
     if query["tag"]:
         tag = Tag.objects.filter(name=item_tags.fold(query["tag"])).first()
         return public_lists.tagged(reader, tag, size, after) if tag else pagination.RowsPage([])
@@ -126,7 +125,7 @@ def _checked(parse: Any, cursor: str) -> str:
     if cursor:
         try:
             parse(cursor)
-        except keysets.BadCursor:
+        except pagination.BadCursor:
             raise serializers.ValidationError({"cursor": [BAD_CURSOR]}) from None
     return cursor
 
@@ -164,7 +163,7 @@ class FeedView(OwnApiView):
         query = list_pages.page_query(Listed, request)
         sensitive = ReaderChoice.objects.filter(user=self.user).values_list("sensitive", flat=True).first()
         reader = Reader(self.user, sensitive or ReaderChoice.Sensitive.BLUR, reported_by(self.user))
-        after = _checked(keysets.Place.parse, query["cursor"])
+        after = _checked(pagination.Place.parse, query["cursor"])
         return public_answer(request, public_lists.followed(reader, query["limit"], after))
 
 

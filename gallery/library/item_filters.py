@@ -20,6 +20,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 
 from accounts.models import Membership, User
+from gallery.collections import querysets
 from gallery.models import CollectionItem, Item, ItemQuerySet, Like, ShareLink
 from predictions.models import HostedModel
 
@@ -183,8 +184,6 @@ def _collection_id(user: User, public_id: str) -> int:
 
 def collections_of(user: User) -> Any:
     """The collections that a member may change, the last changed first."""
-    from gallery.collections import querysets
-
     return querysets.editable(user).order_by("-changed_at", "-id")
 
 

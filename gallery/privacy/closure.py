@@ -25,7 +25,7 @@ from accounts.registration import email_addresses
 from accounts.site import site_rules
 from core.clock import Now
 from gallery.models import Closure
-from gallery.privacy import closure, erasure
+from gallery.privacy import erasure
 
 log = structlog.get_logger(__name__)
 AT_ONCE = 5
@@ -201,4 +201,4 @@ def export_option(request: HttpRequest, user: User) -> blocked_login.WayOut:
 
 def keep_account_url(user: User) -> str:
     """Where a user signs in whose account is about to be deleted: the page to keep it."""
-    return reverse("account_close") if closure.open_wish(user) is not None else ""
+    return reverse("account_close") if open_wish(user) is not None else ""

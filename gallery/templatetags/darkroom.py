@@ -19,17 +19,16 @@ from django.utils.translation import get_language, pgettext
 from django.utils.translation import gettext as _
 
 from accounts.credits import amounts
-from accounts.credits import amounts as money
 from core import timezones
 from core.http import pages
 from gallery.items import access, tiles
 from gallery.models import Item
 
 register = template.Library()
-register.filter("credits", money.with_unit)
-register.filter("credits_exact", money.exact)
-register.filter("credits_short", money.short)
-register.filter("credits_unit", money.unit)
+register.filter("credits", amounts.with_unit)
+register.filter("credits_exact", amounts.exact)
+register.filter("credits_short", amounts.short)
+register.filter("credits_unit", amounts.unit)
 register.filter("credits_statement", amounts.display)
 
 
