@@ -15,7 +15,7 @@ from accounts.tokens import token_scopes
 from accounts.tokens.authentication import AccountBarred, authenticate, handed_out
 from core.db.prepared import Prepared
 from predictions.api_dialects.replicate.view_wrappers import public
-from predictions.files import media
+from predictions.files import file_responses
 from predictions.lifecycle.previews import KEY
 from predictions.models import Output, Prediction, Preview
 
@@ -38,7 +38,7 @@ def output_file(request: HttpRequest, token: str, name: str) -> HttpResponseBase
     if output is None or (output.withheld and not is_owner(request, output.prediction.account_id)):
         raise Http404
     # Clients must revalidate what can be withheld or deleted later; the ETag keeps that answer small.
-    answer: HttpResponse = media.send(
+    answer: HttpResponse = file_responses.send(
         request, output.file, filename=output.name, revalidate=output.withheld, max_age=MAX_AGE_S
     )
     return answer

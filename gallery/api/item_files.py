@@ -12,7 +12,7 @@ from django.http import HttpRequest, HttpResponse
 from gallery.items import access, details
 from gallery.models import Item
 from gallery.provenance import file_response
-from predictions.files import media
+from predictions.files import file_responses
 
 
 def send(request: HttpRequest, item: Item, size: str, *, words: bool, public: bool) -> HttpResponse:
@@ -23,7 +23,7 @@ def send(request: HttpRequest, item: Item, size: str, *, words: bool, public: bo
     if size == "full":
         response = file_response.send(request, item, filename=name, attachment=False, words=words)
     else:
-        response = media.send(request, file, filename=name, revalidate=True)
+        response = file_responses.send(request, file, filename=name, revalidate=True)
     response["Vary"] = "Authorization, Cookie"
     if not public:
         # Other origins get it as CORS settings allow, and only with a token.

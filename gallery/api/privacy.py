@@ -19,7 +19,7 @@ from core.api.problems import Denied, ProblemSerializer
 from core.api.serializer_fields import Listed, Text
 from gallery.models import Closure, Export
 from gallery.privacy import closure, exports
-from predictions.files import media
+from predictions.files import file_responses
 
 
 class ExportSerializer(serializers.ModelSerializer[Export]):
@@ -140,7 +140,9 @@ class ExportDownloadView(PersonalView):
         if export.state != Export.State.READY or export.file is None:
             raise Http404
         name = f"darkroom-{self.user.username}-{export.created_at:%Y-%m-%d}.zip"
-        return media.send(request._request, export.file, filename=name, attachment=True, revalidate=True)
+        return file_responses.send(
+            request._request, export.file, filename=name, attachment=True, revalidate=True
+        )
 
 
 def _own(view: OwnApiView, export_id: str) -> Export:

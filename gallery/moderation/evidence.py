@@ -30,7 +30,7 @@ from core.db import retry
 from core.db.due_rows import DueRows
 from gallery.models import Evidence
 from predictions import image_safety
-from predictions.files import image_probe, media
+from predictions.files import file_responses, image_probe, media
 from predictions.models import StoredFile
 
 log = structlog.get_logger(__name__)
@@ -255,7 +255,9 @@ def content(row: Evidence) -> Iterator[bytes]:
     if row.file is None:
         raise Gone
     file = media.opened(row.file)
-    return media.Reading(file, media.pieces(file) if row.sealing_owed else _decrypted_chunks(row, file))
+    return file_responses.Reading(
+        file, media.pieces(file) if row.sealing_owed else _decrypted_chunks(row, file)
+    )
 
 
 def _decrypted_chunks(row: Evidence, file: IO[bytes]) -> Iterator[bytes]:

@@ -21,7 +21,7 @@ from accounts.site import site_rules
 from core.http.pages import page
 from gallery.models import Closure, Export, Item
 from gallery.privacy import closure, exports, retention
-from predictions.files import media
+from predictions.files import file_responses
 from predictions.models import Prediction, Upload
 
 _SHOWN = 10
@@ -93,7 +93,7 @@ def download(request: HttpRequest, public_id: str) -> HttpResponse:
         raise Http404
     _require_recent_login(request)
     name = f"darkroom-{user.username}-{found.created_at:%Y-%m-%d}.zip"
-    return media.send(request, found.file, filename=name, attachment=True, revalidate=True)
+    return file_responses.send(request, found.file, filename=name, attachment=True, revalidate=True)
 
 
 class NameForm(forms.Form):

@@ -17,7 +17,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from gallery.models import Item
 from gallery.provenance import containers, xmp_packet
 from gallery.provenance.containers import Part, Stretch, UnsupportedContainer
-from predictions.files import media
+from predictions.files import file_responses, media
 from predictions.models import StoredFile
 
 CHUNK = 64 * 1024
@@ -30,25 +30,25 @@ _KNOWN_S = 3600
 def send(request: HttpRequest, item: Item, *, filename: str, attachment: bool, words: bool) -> HttpResponse:
     """Respond with the whole file. `words`: whether this reader may have the prompt and the settings."""
     body = body_of(item, words=words)
-    return media.send_body(request, body, filename=filename, attachment=attachment, revalidate=True)
+    return file_responses.send_body(request, body, filename=filename, attachment=attachment, revalidate=True)
 
 
-def body_of(item: Item, *, words: bool) -> media.Body:
+def body_of(item: Item, *, words: bool) -> file_responses.Body:
     """The whole file as others get it. Raises FileGone or StorageAway."""
     file = item.output.file
     signed_copy = signed(item, words=words)
     if signed_copy is not None:
-        return media.body_of(signed_copy)
+        return file_responses.body_of(signed_copy)
     packet = xmp_packet.packet_of(item, words=words)
     with media.opened(file) as opened:
         if is_unmodified(file, opened, "" if words else item.prompt):
             # These very bytes are signed by somebody: writing into them would break the signature.
-            return media.body_of(file)
+            return file_responses.body_of(file)
         try:
             parts = containers.rewritten(opened, file.size, file.content_type, packet)
         except UnsupportedContainer:
             return _fallback(item, words=words)
-    return media.Body(
+    return file_responses.Body(
         etag=f"{file.sha256[:40]}-{hashlib.sha256(packet).hexdigest()[:16]}",
         size=containers.length_of(parts),
         content_type=file.content_type,
@@ -95,7 +95,7 @@ def _scan(opened: IO[bytes], words: tuple[bytes, ...]) -> tuple[bool, bool]:
     return signed, tells
 
 
-def _fallback(item: Item, *, words: bool) -> media.Body:
+def _fallback(item: Item, *, words: bool) -> file_responses.Body:
     """For a file of unsupported structure: its thumbnail, which carries no metadata.
 
     A video that could not be decoded has none; it is sent whole unless a prompt is hidden. Raises Http404.
@@ -104,12 +104,12 @@ def _fallback(item: Item, *, words: bool) -> media.Body:
     thumbnail = output.medium or output.small
     if thumbnail is None and item.prompt and not words:
         raise Http404
-    return media.body_of(thumbnail or output.file)
+    return file_responses.body_of(thumbnail or output.file)
 
 
-def _read(file: StoredFile, parts: list[Part], start: int, length: int) -> media.Reading:
+def _read(file: StoredFile, parts: list[Part], start: int, length: int) -> file_responses.Reading:
     opened = media.opened(file)
-    return media.Reading(opened, pieces_of(opened, parts, start, length))
+    return file_responses.Reading(opened, pieces_of(opened, parts, start, length))
 
 
 def pieces_of(file: IO[bytes], parts: list[Part], start: int, length: int) -> Iterator[bytes]:

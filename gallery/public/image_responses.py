@@ -14,7 +14,7 @@ from core.http.public_origin import own_origin
 from gallery.items import access, details
 from gallery.models import Item
 from gallery.provenance import file_response
-from predictions.files import media
+from predictions.files import file_responses
 from predictions.models import StoredFile
 
 CARD = (1200, 630)
@@ -60,14 +60,14 @@ def send_picture(request: HttpRequest, item: Item, size: str, *, words: bool) ->
     if size == "full":
         response = file_response.send(request, item, filename=name, attachment=attachment, words=words)
     else:
-        response = media.send(request, file, filename=name, attachment=attachment, revalidate=True)
+        response = file_responses.send(request, file, filename=name, attachment=attachment, revalidate=True)
     response["Content-Disposition"] = content_disposition_header(attachment, name) or "inline"
     return _for_our_pages(response)
 
 
 def send_thumbnail(request: HttpRequest, file: StoredFile) -> HttpResponse:
     """The bytes of a thumbnail that belongs to no item, revalidated each time."""
-    return _for_our_pages(media.send(request, file, filename="look", revalidate=True))
+    return _for_our_pages(file_responses.send(request, file, filename="look", revalidate=True))
 
 
 def _for_our_pages(response: HttpResponse) -> HttpResponse:

@@ -26,7 +26,7 @@ from predictions import lifecycle
 from predictions.admin import run_history
 from predictions.admin.internals import HEAVY
 from predictions.admin.thumbnails import thumbnail
-from predictions.files import media
+from predictions.files import file_responses
 from predictions.models import Output, Phase, Prediction, Status, StoredFile, Upload
 from predictions.models.prediction import LIVE, UNDER_WAY
 
@@ -253,7 +253,7 @@ class OutputAdmin(ReadOnlyAdmin):
         if output is None:
             raise Http404
         file = output.file if request.GET.get("large") or output.small is None else output.small
-        return media.send(request, file, filename=output.name, revalidate=True)
+        return file_responses.send(request, file, filename=output.name, revalidate=True)
 
     @display(description=gettext_lazy("created"))
     def when(self, output: Output) -> str:

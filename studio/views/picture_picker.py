@@ -16,7 +16,7 @@ from core.http.pages import page
 from gallery.items import access
 from gallery.models import Item
 from gallery.search import results
-from predictions.files import image_probe, media
+from predictions.files import file_responses, image_probe
 from predictions.files.image_formats import EXTENSIONS
 from predictions.inputs import file_references
 from predictions.models import Prediction, Status
@@ -77,7 +77,7 @@ def file(request: HttpRequest, public_id: str) -> HttpResponse:
     sent = access.found(input_pictures.own_upload(request, public_id))
     if sent.content_type not in EXTENSIONS:
         raise Http404
-    return media.send(request, sent.file, filename=sent.name, max_age=3600)
+    return file_responses.send(request, sent.file, filename=sent.name, max_age=3600)
 
 
 @require_safe

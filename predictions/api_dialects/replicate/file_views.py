@@ -18,7 +18,7 @@ from predictions.api_dialects.common.payloads import answer
 from predictions.api_dialects.replicate import cursor_pages, error_responses
 from predictions.api_dialects.replicate.absolute_urls import Addresses, addresses_of
 from predictions.api_dialects.replicate.serializers import time
-from predictions.files import media, uploads
+from predictions.files import file_responses, media, uploads
 from predictions.models import Upload
 from predictions.submit.validation import Fault
 
@@ -76,7 +76,7 @@ def download(request: HttpRequest, public_id: str) -> HttpResponse:
     signed_parts = [request.GET.get(name, "") for name in ("owner", "expiry", "signature")]
     if upload is None or not uploads.opens(upload, *signed_parts):
         raise Http404
-    return media.send(request, upload.file, filename=upload.name, attachment=True)
+    return file_responses.send(request, upload.file, filename=upload.name, attachment=True)
 
 
 def file_json(upload: Upload, addresses: Addresses) -> dict[str, Any]:
