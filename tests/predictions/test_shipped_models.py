@@ -23,7 +23,7 @@ from engine.performers import PERFORMERS
 from predictions.api_dialects.openai.model_choice import ALIASES
 from predictions.catalogue import loader, samples, shipped_models
 from predictions.catalogue.shipped_models import ShippedModel
-from predictions.models import HostedModel, Price, Version
+from predictions.models import HostedModel, Price
 from tests.rules import ROOT, sources
 
 MODELS = shipped_models.all_models()
@@ -148,15 +148,3 @@ def test_the_catalogue_is_filled_in_their_order_with_their_prices() -> None:
     own, published = prices["cjwbw/rembg"], prices["stability-ai/sdxl"]
     assert (own.unit, own.amount, own.source) == ("run", 220_000, "Darkroom's own: none was published")
     assert (published.unit, published.amount) == ("output", 630_000) and MICRO == 1_000_000
-
-
-@pytest.mark.django_db
-def test_what_an_operator_changed_stays() -> None:
-    loader.load()
-    HostedModel.objects.filter(name="rembg").update(enabled=False, position=5, description="ours")
-    Price.objects.filter(model__name="rembg").update(amount=1)
-    assert loader.load() == 0
-    row = HostedModel.objects.get(name="rembg")
-    assert (row.enabled, row.position, row.description) == (False, 5, "ours")
-    assert list(Price.objects.filter(model=row).values_list("amount", flat=True)) == [1]
-    assert Version.objects.count() == len(MODELS)
