@@ -17,7 +17,17 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
-from accounts.models import Account, ApiToken, AuditEntry, LedgerEntry, Membership, Purchase, Sanction, User
+from accounts.models import (
+    KINDS,
+    Account,
+    ApiToken,
+    AuditEntry,
+    LedgerEntry,
+    Membership,
+    Purchase,
+    Sanction,
+    User,
+)
 from accounts.organizations import management
 from accounts.personal_accounts import personal_account, with_personal_account
 from accounts.staff import action_labels, people_search
@@ -105,10 +115,9 @@ def _matching_rows(request: HttpRequest, words: str) -> list[Hit]:
 
 
 def _references(words: str) -> list[str]:
-    """A reference as the ledger has it, whether or not the prefix was typed."""
-    return [words, *(f"{prefix}-{words}" for prefix in ("grant", "adjust", "redeem", "purchase", "back"))] + [
-        f"gift-{words}-{end}" for end in ("out", "in")
-    ]
+    """A reference as it stands in the ledger, whether or not one writes what is put before it."""
+    forms = (form for spec in KINDS.values() for form in spec.references)
+    return list(dict.fromkeys([words, *(form.replace("*", words) for form in forms)]))
 
 
 def _owner(account_id: int) -> User | None:

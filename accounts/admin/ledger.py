@@ -18,7 +18,7 @@ from accounts import credits
 from accounts.admin import credit_postings
 from accounts.admin.users import MembershipInline
 from accounts.credits import amounts, statement
-from accounts.models import Account, LedgerEntry, LedgerQuerySet, User
+from accounts.models import KINDS, Account, LedgerEntry, LedgerQuerySet, User
 from accounts.staff import suspensions
 from accounts.staff.list_search import IndexedSearchAdmin
 from core.admin.cells import Badge, link, moment
@@ -288,20 +288,7 @@ class LedgerEntryAdmin(IndexedSearchAdmin, CsvExportAdmin, ReadOnlyAdmin):
     def account_link(self, entry: LedgerEntry) -> str:
         return link(entry.account)
 
-    @display(
-        description=gettext_lazy("kind"),
-        label={
-            "grant": "success",
-            "hold": "warning",
-            "settle": "info",
-            "refund": "success",
-            "adjust": "danger",
-            "redeem": "success",
-            "gift": "default",
-            "allowance": "success",
-            "purchase": "success",
-        },
-    )
+    @display(description=gettext_lazy("kind"), label={kind: spec.badge for kind, spec in KINDS.items()})
     def kind_label(self, entry: LedgerEntry) -> tuple[str, str]:
         return entry.kind, entry.get_kind_display()
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from accounts.credits.allowance_ends import ended_with_holds, still_to_end, used_and_on_hold
 from accounts.credits.balance_updates import Balance
-from accounts.credits.debts import OWED, Taken, collect, paid_by, take_back
+from accounts.credits.debts import Taken, collect, paid_by, take_back
 from accounts.credits.exceptions import (
     AccountClosed,
     AccountLimitReached,
@@ -47,7 +47,6 @@ from accounts.credits.spending_limits import (
 
 __all__ = [
     "LARGEST",
-    "OWED",
     "AccountClosed",
     "AccountLimitReached",
     "AlreadyPosted",

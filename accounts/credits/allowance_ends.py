@@ -15,9 +15,7 @@ from django.db.models.functions import Coalesce
 from accounts.credits import balance_updates, spending_periods
 from accounts.credits.balance_updates import Balance
 from accounts.models import Account, EndedAllowance, LedgerEntry
-
-ENDED = "-end"
-"""Ends the reference of the row that ends an allowance; with a hold's number behind it, what that hold returned."""
+from accounts.models.ledger_kinds import ENDED
 
 
 def reference(account_id: int, period: str, hold: int | None = None) -> str:
@@ -84,7 +82,7 @@ def ended_with_holds(account_id: int, within: str, first: int) -> set[str]:
     stands in the ledger behind its row `first`.
     """
     waiting = EndedAllowance.objects.filter(account=account_id).values_list("period", flat=True)
-    rows = LedgerEntry.objects.of_kinds("allowance").filter(account=account_id, id__gt=first)
+    rows = LedgerEntry.objects.of_kinds(LedgerEntry.Kind.ALLOWANCE).filter(account=account_id, id__gt=first)
     prefix = f"allowance-{account_id}-"
     taken = rows.filter(reference__startswith=prefix + within, reference__contains=f"{ENDED}-")
     names = taken.values_list("reference", flat=True)

@@ -115,7 +115,7 @@ class _Row:
 
 def _rows(account: Account) -> list[_Row]:
     """The newest rows of the account's allowances, newest first."""
-    found = LedgerEntry.objects.of_kinds("allowance").filter(account=account).order_by("-id")
+    found = LedgerEntry.objects.of_kinds(LedgerEntry.Kind.ALLOWANCE).filter(account=account).order_by("-id")
     # Those that take what came back are as many as there were holds, and matter to no period.
     found = found.exclude(reference__contains="-end-")
     rows = []

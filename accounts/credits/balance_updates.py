@@ -9,7 +9,7 @@ from django.db import connection
 from django.db.models import Model
 
 from accounts.credits.exceptions import AccountClosed, InsufficientCredits, TooMuch
-from accounts.models import Account, LedgerEntry, User
+from accounts.models import Account, LedgerEntry, LedgerKind, User
 from core.db import pipeline
 from core.db.pipeline import PreparedInsert
 
@@ -101,7 +101,7 @@ def move_or_say_why(
 
 def record(
     account_id: int,
-    kind: LedgerEntry.Kind,
+    kind: LedgerKind,
     reference: str,
     balance_delta: int,
     held_delta: int,

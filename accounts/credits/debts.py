@@ -20,9 +20,7 @@ from accounts.credits import balance_updates
 from accounts.credits.balance_updates import Balance
 from accounts.credits.exceptions import AccountClosed
 from accounts.models import Account, LedgerEntry, Purchase
-
-OWED = "-owed-"
-"""Stands in the references of rows that pay what was owed; others that take back follow `back-` and the purchase's."""
+from accounts.models.ledger_kinds import OWED, TAKEN_BACK
 
 
 @dataclass(frozen=True)
@@ -63,7 +61,7 @@ def _take(purchase: Purchase, account: Account, more: int, reason: str) -> Taken
     after = balance_updates.move(account.pk, balance_delta=-taken, owed_delta=owed)
     assert after is not None, "The account was locked."
     # Also where nothing was there: the statement says that the payment was returned.
-    _record(purchase, account.pk, taken, after, f"back-{purchase.reference}-{_number()}", reason)
+    _record(purchase, account.pk, taken, after, f"{TAKEN_BACK}{purchase.reference}-{_number()}", reason)
     Purchase.objects.filter(pk=purchase.pk).update(
         to_take_back=F("to_take_back") + more, taken_back=F("taken_back") + taken
     )
@@ -105,7 +103,9 @@ def pay(account_id: int, after: Balance) -> Balance:
         assert moved is not None, "The account was locked."
         after = moved
         Purchase.objects.filter(pk=purchase.pk).update(taken_back=F("taken_back") + amount)
-        _record(purchase, account_id, amount, after, f"back-{purchase.reference}{OWED}{_number()}", "owed")
+        _record(
+            purchase, account_id, amount, after, f"{TAKEN_BACK}{purchase.reference}{OWED}{_number()}", "owed"
+        )
     return after
 
 

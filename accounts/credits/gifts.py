@@ -20,7 +20,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts import credits, personal_accounts
 from accounts.credits import allowances
-from accounts.models import Account, Gift, LedgerEntry, Membership, User
+from accounts.models import KINDS, Account, Gift, LedgerEntry, Membership, User
 from accounts.notifications import notices
 from accounts.organizations import management
 from accounts.site import site_rules
@@ -129,12 +129,8 @@ def give(user: User, giver: Account, *, to: str, amount: int, words: str = "", k
 
 def to_give(account: Account) -> int:
     """What the account may give away now, in micro-credits; the limit of the day apart."""
-    to_begin_with = Q(reference__startswith="welcome-") | Q(reference__startswith="invitation-")
-    came = LedgerEntry.objects.not_work().filter(
-        Q(kind__in=_GIVEABLE) | Q(kind=LedgerEntry.Kind.GRANT) & ~to_begin_with, account=account
-    )
-    # Gifts that were made are negative rows of the same kind, purchases taken back negative refunds.
-    taken = LedgerEntry.objects.of_kinds("refund").filter(account=account, balance_delta__lt=0)
+    came = LedgerEntry.objects.not_work().filter(_giveable(), account=account)
+    taken = LedgerEntry.objects.of_kinds(*_TAKEN).filter(account=account, balance_delta__lt=0)
     left = sum(rows.aggregate(s=Sum("balance_delta"))["s"] or 0 for rows in (came, taken))
     now = Account.objects.get(pk=account.pk)
     # Work uses an allowance up first: what was bought and spent before it came is no way to give it away.
@@ -143,12 +139,19 @@ def to_give(account: Account) -> int:
     return max(0, min(int(left), free, free if beside is None else beside))
 
 
-_GIVEABLE = [
-    LedgerEntry.Kind.REDEEM,
-    LedgerEntry.Kind.PURCHASE,
-    LedgerEntry.Kind.GIFT,
-    LedgerEntry.Kind.ADJUST,
-]
+_TAKEN = [kind for kind, spec in KINDS.items() if spec.giveable == "debits"]
+
+
+def _giveable() -> Q:
+    """Rows that count towards what may be given away, whatever their sign."""
+    found = Q()
+    for kind, spec in KINDS.items():
+        if spec.giveable == "all":
+            rows = Q(kind=kind)
+            for prefix in spec.giveable_except:
+                rows &= ~Q(reference__startswith=prefix)
+            found |= rows
+    return found
 
 
 def _which_shortage(giver: Account, amount: int) -> Why:

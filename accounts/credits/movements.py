@@ -23,9 +23,9 @@ from accounts.credits.exceptions import (
     InsufficientCredits,
     TooMuch,
 )
-from accounts.models import MICRO, Account, LedgerEntry, User
+from accounts.models import KINDS, MICRO, Account, LedgerEntry, LedgerKind, User
 
-Kind = LedgerEntry.Kind
+Kind = LedgerKind
 LARGEST = 1_000_000_000 * MICRO
 """The most that one movement by hand may carry: far below what a BIGINT holds, so that sums stay safe."""
 
@@ -172,7 +172,7 @@ def _ask_limit(giver_id: int, amount: int, most: int | None, since: datetime | N
 
 
 def _post(
-    kind: LedgerEntry.Kind,
+    kind: LedgerKind,
     account: Account,
     delta: int,
     reason: str,
@@ -184,8 +184,7 @@ def _post(
         raise ValueError("An amount is a whole number of micro-credits.")
     if abs(delta) > LARGEST:
         raise ValueError("The amount is too large.")
-    by_hand = kind in {Kind.GRANT, Kind.ADJUST}
-    reference = reference or (f"{kind}-{secrets.token_hex(12)}" if by_hand else "")
+    reference = reference or (f"{kind}-{secrets.token_hex(12)}" if KINDS[kind].by_hand else "")
     _named(reference)
     try:
         with transaction.atomic():
@@ -200,7 +199,7 @@ def _post(
         raise
 
 
-def _if_posted(kind: LedgerEntry.Kind, reference: str) -> None:
+def _if_posted(kind: LedgerKind, reference: str) -> None:
     first = LedgerEntry.objects.filter(kind=kind, reference=reference).first()
     if first is not None:
         raise AlreadyPosted(first) from None
@@ -235,8 +234,6 @@ def erase_gift_reasons(gifts: Iterable[str]) -> int:
     changed = 0
     for start in range(0, len(references), 500):
         # Past the rows' own guard, which knows no exception.
-        rows = LedgerEntry._base_manager.filter(
-            kind=LedgerEntry.Kind.GIFT, reference__in=references[start : start + 500]
-        )
+        rows = LedgerEntry._base_manager.filter(kind=Kind.GIFT, reference__in=references[start : start + 500])
         changed += rows.exclude(reason="").update(reason="")
     return changed

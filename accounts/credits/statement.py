@@ -17,12 +17,11 @@ from typing import Any
 
 from django.db.models import Count, Q, QuerySet, Sum
 from django.utils.functional import Promise
-from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from accounts import credits
 from accounts.credits.amounts import decimal_text
-from accounts.models import Account, ApiToken, LedgerEntry, LedgerQuerySet
+from accounts.models import KINDS, Account, ApiToken, LedgerEntry, LedgerQuerySet
+from accounts.models.ledger_kinds import OF_HOLDS, OTHERS, TAKEN_BACK
 from core import pagination
 from core.http.csv_rows import Cell, Number
 
@@ -48,19 +47,16 @@ _SUMMED = 20_000
 _MOVED = ["change", "change on hold", "charged", "returned", "balance", "on hold"]
 COLUMNS = ["when", "kind", "reference", *_MOVED, "reason"]
 Kind = LedgerEntry.Kind
-GROUPS: dict[str, tuple[str | Promise, tuple[str, ...]]] = {
-    "spent": (gettext_lazy("Spent"), (Kind.HOLD, Kind.SETTLE)),
-    "back": (gettext_lazy("Came back"), (Kind.REFUND,)),
-    "added": (
-        gettext_lazy("Added"),
-        (Kind.GRANT, Kind.REDEEM, Kind.PURCHASE, Kind.ALLOWANCE, Kind.GIFT, Kind.ADJUST),
-    ),
+_GROUP_NAMES: dict[str, str | Promise] = {
+    "spent": gettext_lazy("Spent"),
+    "back": gettext_lazy("Came back"),
+    "added": gettext_lazy("Added"),
 }
-"""What people look for, and the kinds of rows that it is."""
-_GIVEN = {"Welcome": gettext_lazy("Welcome"), "Invitation": gettext_lazy("Invitation")}
-"""Reasons of the house's own, which stand in the ledger in English."""
-_OF_WORK: tuple[str, ...] = (Kind.HOLD, Kind.SETTLE)
-_WITH_REASONS = tuple(kind for kind in Kind.values if kind not in _OF_WORK)
+GROUPS: dict[str, tuple[str | Promise, tuple[str, ...]]] = {
+    group: (name, tuple(kind for kind, spec in KINDS.items() if spec.group == group))
+    for group, name in _GROUP_NAMES.items()
+}
+"""Filters by what people look for: their names, and the kinds of rows that each finds."""
 _BEGINNING = re.compile(r"[a-z0-9]{6,}")
 """A text that may be the beginning of a prediction's id."""
 _NAMED = 200
@@ -110,12 +106,11 @@ class Line:
     @property
     def is_prediction(self) -> bool:
         """Whether the reference is a prediction's public id."""
-        paid_for = self.entry.kind in {Kind.HOLD, Kind.SETTLE, Kind.REFUND}
-        return paid_for and not self.entry.reference.startswith("back-")
+        return KINDS[self.entry.kind].for_prediction and not self.entry.reference.startswith(TAKEN_BACK)
 
     @property
     def came_back(self) -> bool:
-        return self.entry.kind == Kind.REFUND and self.change > 0
+        return KINDS[self.entry.kind].group == "back" and self.change > 0
 
 
 @dataclass(frozen=True)
@@ -155,10 +150,10 @@ def _sources(account: Account, filters: Filters) -> list[LedgerQuerySet]:
     if filters.token is not None:
         # Without the account beside it, of which a token has one: else the index of the whole account might be read.
         rows = LedgerEntry.objects.filter(token=filters.token).order_by("-id")
-        kinds = tuple(kind for kind in kinds or _OF_WORK if kind in _OF_WORK)
+        kinds = tuple(kind for kind in kinds or OF_HOLDS if kind in OF_HOLDS)
         if not kinds or not ApiToken.objects.filter(pk=filters.token, account=account).exists():
             return []
-        kinds = () if len(kinds) == len(_OF_WORK) else kinds
+        kinds = () if len(kinds) == len(OF_HOLDS) else kinds
     if filters.since or filters.until:
         rows = _within(rows, account, filters)
     if filters.reference:
@@ -167,7 +162,7 @@ def _sources(account: Account, filters: Filters) -> list[LedgerQuerySet]:
     if not text:
         return [rows.of_kinds(kind) for kind in kinds] if kinds else [rows]
     # Only what is no work has a reason, and that is little; the rest is found by its reference's own index.
-    by_reason = [kind for kind in kinds or _WITH_REASONS if kind in _WITH_REASONS and filters.token is None]
+    by_reason = [kind for kind in kinds or OTHERS if kind in OTHERS and filters.token is None]
     named = _named(account, text)
     found = [rows.of_kinds(kind).filter(reason__icontains=text).exclude(pk__in=named) for kind in by_reason]
     return [*found, rows.filter(pk__in=named, **({"kind__in": kinds} if kinds else {}))] if named else found
@@ -263,12 +258,14 @@ def line(entry: LedgerEntry) -> Line:
     `change` is what the row did to what can be spent; `total` is everything the account had after it, holds
     included.
     """
-    return Line(entry, _words(entry), entry.balance_delta, entry.balance_after + entry.held_after)
+    return Line(
+        entry, KINDS[entry.kind].text(entry), entry.balance_delta, entry.balance_after + entry.held_after
+    )
 
 
 def sums(account: Account, filters: Filters) -> Sums:
     """What the filtered rows come to; exact, and bounded: at most so many rows are added up."""
-    of_work = Q(kind__in=_OF_WORK)
+    of_work = Q(kind__in=OF_HOLDS)
     charged = added = rows = 0
     for source in _sources(account, filters):
         found = source[: _SUMMED + 1].aggregate(
@@ -299,56 +296,6 @@ def _ends(account: Account, filters: Filters) -> tuple[int, int]:
         return has, has
     moved = first.balance_delta + first.held_delta
     return first.balance_after + first.held_after - moved, last.balance_after + last.held_after
-
-
-def _words(entry: LedgerEntry) -> str:
-    reason = entry.reason
-    if entry.kind == Kind.HOLD:
-        return _("Set aside for a prediction")
-    if entry.kind == Kind.SETTLE:
-        return _settled(entry)
-    if entry.kind == Kind.GRANT:
-        given = _GIVEN.get(reason) if entry.actor_id is None else None
-        return str(given or reason or _("Credits added"))
-    if entry.kind == Kind.REDEEM:
-        return _("Code redeemed: %(hint)s") % {"hint": reason} if reason else _("Code redeemed")
-    if entry.kind == Kind.GIFT:
-        said = _("Gift received") if entry.balance_delta > 0 else _("Gift given")
-        return f"{said}: {reason}" if reason else said
-    if entry.kind == Kind.PURCHASE:
-        # Behind the purchase's own reference stands a number where it is not the first time.
-        again = "-" in entry.reference.removeprefix("purchase-")
-        return _("Payment not returned after all, credits given again") if again else _("Credits bought")
-    if entry.kind == Kind.ALLOWANCE:
-        if entry.balance_delta > 0:
-            return _("Allowance")
-        # With a hold's number behind it, it is what came back later.
-        late = not entry.reference.endswith("-end")
-        return _("Returned credits of an allowance that has ended") if late else _("Allowance that has ended")
-    if entry.kind == Kind.REFUND:
-        return _taken_back(entry) if entry.reference.startswith("back-") else reason or _("Refund")
-    return _("Adjustment: %(reason)s") % {"reason": reason}
-
-
-def _taken_back(entry: LedgerEntry) -> str:
-    if credits.OWED in entry.reference:
-        return _("Paid off: credits owed for a returned payment")
-    is_disputed = entry.reason == "dispute"
-    if not entry.balance_delta:
-        if is_disputed:
-            return _("Payment disputed, no credits left to take back")
-        return _("Payment returned, no credits left to take back")
-    if is_disputed:
-        return _("Payment disputed, credits taken back")
-    return _("Payment returned, credits taken back")
-
-
-def _settled(entry: LedgerEntry) -> str:
-    if not entry.captured:
-        return _("Prediction not charged, all returned")
-    if entry.released:
-        return _("Prediction charged, the rest returned")
-    return _("Prediction charged")
 
 
 def as_rows(account: Account, filters: Filters) -> Iterator[list[Cell]]:

@@ -15,6 +15,7 @@ from accounts.models.ledger import (
     LedgerEntry,
     LedgerQuerySet,
 )
+from accounts.models.ledger_kinds import KINDS, LedgerKind
 from accounts.models.notices import Notice, NoticeChoice
 from accounts.models.payments import CreditPack, Dispute, PaymentEvent, Purchase
 from accounts.models.people import Invitation, SignIn, User
@@ -25,6 +26,7 @@ from accounts.models.throttle import Throttle
 from accounts.models.tokens import ApiToken, ApiTokenQuerySet, TokenSpending, all_scopes
 
 __all__ = [
+    "KINDS",
     "MICRO",
     "Account",
     "AccountSpending",
@@ -41,6 +43,7 @@ __all__ = [
     "Gift",
     "Invitation",
     "LedgerEntry",
+    "LedgerKind",
     "LedgerQuerySet",
     "Membership",
     "Notice",

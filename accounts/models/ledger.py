@@ -10,6 +10,7 @@ from django.db.models.expressions import RawSQL
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models.accounts import Account
+from accounts.models.ledger_kinds import OF_HOLDS, LedgerKind
 from accounts.models.people import User
 from core.clock import Now
 
@@ -19,7 +20,7 @@ class AppendOnlyError(Exception):
 
 
 # Written out and not sent beside: SQLite uses a partial index only where it reads its condition in the statement.
-_IS_WORK = Q(kind__in=[RawSQL("'hold'", ()), RawSQL("'settle'", ())])
+_IS_WORK = Q(kind__in=[RawSQL(f"'{kind}'", ()) for kind in OF_HOLDS])  # noqa: S611 (our own constants)
 
 
 class LedgerQuerySet(models.QuerySet["LedgerEntry"]):
@@ -30,7 +31,7 @@ class LedgerQuerySet(models.QuerySet["LedgerEntry"]):
     def of_kinds(self, *kinds: str) -> LedgerQuerySet:
         """Of these kinds. Where none of them is work, by the indexes of what is none."""
         found = self.filter(kind=kinds[0]) if len(kinds) == 1 else self.filter(kind__in=kinds)
-        return found if {"hold", "settle"} & set(kinds) else found.not_work()
+        return found if set(OF_HOLDS) & set(kinds) else found.not_work()
 
     def update(self, **kwargs: Any) -> int:
         raise AppendOnlyError("Ledger rows are never changed; post an adjustment.")
@@ -47,20 +48,11 @@ class LedgerEntry(models.Model):
     captured and what it released.
     """
 
-    class Kind(models.TextChoices):
-        GRANT = "grant", _("credits added")
-        HOLD = "hold", _("set aside")
-        SETTLE = "settle", _("settled")
-        REFUND = "refund", _("refund")
-        ADJUST = "adjust", _("adjustment")
-        REDEEM = "redeem", _("code redeemed")
-        GIFT = "gift", _("gift")
-        ALLOWANCE = "allowance", _("allowance")
-        PURCHASE = "purchase", _("purchase")
+    Kind = LedgerKind
 
     # No index of its own: `ledger_of_account` begins with it, and every hold would have to write one more.
     account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="ledger", db_index=False)
-    kind = models.CharField(_("kind"), max_length=16, choices=Kind)
+    kind = models.CharField(_("kind"), max_length=16, choices=LedgerKind)
     reference = models.CharField(_("reference"), max_length=64)
     balance_delta = models.BigIntegerField(_("change of balance"))
     held_delta = models.BigIntegerField(_("change of hold"), default=0)
@@ -101,16 +93,14 @@ class LedgerEntry(models.Model):
             models.Index(
                 name="ledger_of_kind",
                 fields=["account", "kind", "-id"],
-                condition=~Q(kind__in=["hold", "settle"]),
+                condition=~Q(kind__in=list(OF_HOLDS)),
             ),
-            models.Index(
-                name="ledger_kinds", fields=["kind", "-id"], condition=~Q(kind__in=["hold", "settle"])
-            ),
+            models.Index(name="ledger_kinds", fields=["kind", "-id"], condition=~Q(kind__in=list(OF_HOLDS))),
             # For the desk's sums of what came: the few rows among millions that are no work, with all that is read.
             models.Index(
                 name="ledger_not_work",
                 fields=["created_at", "kind", "balance_delta"],
-                condition=~Q(kind__in=["hold", "settle"]),
+                condition=~Q(kind__in=list(OF_HOLDS)),
             ),
         ]
         constraints: ClassVar = [
@@ -133,7 +123,7 @@ class LedgerEntry(models.Model):
             ),
             models.CheckConstraint(
                 name="ledger_only_hold_and_settle_move_held",
-                condition=Q(kind__in=["hold", "settle"]) | Q(held_delta=0),
+                condition=Q(kind__in=list(OF_HOLDS)) | Q(held_delta=0),
             ),
         ]
 

@@ -12,6 +12,7 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 
+from accounts.models.ledger_kinds import INCOME
 from accounts.site import site_rules
 from core.charts import Chart, Series
 from operations.dashboard import number_format
@@ -22,6 +23,8 @@ from predictions.usage import time_series
 
 _POINTS = 96
 _MARKS = 6
+SPENT_COLOUR = 5
+"""In the chart of credits: kinds of income have the colours before it."""
 _SEEN = 0.3
 """Per cent below which a part of a bar is not seen."""
 
@@ -96,15 +99,17 @@ def credits(period: Period) -> Chart:
     """Credits that came, by how they came; those spent as a line."""
     found = desk.credits_of(period)
     days = list(found.days.items())
-    titles = {
-        "grant": _("given"), "purchase": _("bought"), "redeem": _("redeemed"), "allowance": _("allowance"),
-    }  # fmt: skip
     shown, axis = number_format.credits, number_format.credits_round
     came = [
-        Series(titles[kind], [max(0, of_day[kind]) for _day_, of_day in days], colour, shown=shown, axis=axis)
-        for kind, colour in zip(desk.CAME, (1, 2, 3, 4), strict=True)
-    ]
-    spent = Series(_("spent"), [of_day["spent"] for _day_, of_day in days], 5, "dashed", shown, axis)
+        Series(
+            str(income.name), [max(0, of_day[kind]) for _day_, of_day in days], income.colour,
+            shown=shown, axis=axis,
+        )
+        for kind, income in INCOME
+    ]  # fmt: skip
+    spent = Series(
+        _("spent"), [of_day["spent"] for _day_, of_day in days], SPENT_COLOUR, "dashed", shown, axis
+    )
     return Chart(
         key="credits",
         title=_("Credits in circulation"),

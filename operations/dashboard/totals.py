@@ -16,6 +16,7 @@ from django.core.cache import cache
 from django.db.models import Count, QuerySet, Sum
 
 from accounts.models import Account, LedgerEntry, Purchase, User
+from accounts.models.ledger_kinds import OTHERS
 from accounts.site import site_rules
 from core.db.daily_sums import sum_by_day
 from operations.dashboard.periods import Period
@@ -24,9 +25,6 @@ from predictions.usage import time_series
 from predictions.usage.daily import bounds
 
 KEPT_S = 15
-CAME = ("grant", "purchase", "redeem", "allowance")
-"""The ways in which credits come, in the order of their chart."""
-_WORK = (LedgerEntry.Kind.HOLD.value, LedgerEntry.Kind.SETTLE.value)
 Found = TypeVar("Found")
 
 
@@ -137,7 +135,7 @@ def _credits(period: Period) -> Credits:
     rows = LedgerEntry.objects.not_work().filter(created_at__gte=start, created_at__lt=end)
     moved = sum_by_day(rows, "created_at", site_rules.billing_zone(), "kind", moved=Sum("balance_delta"))
     spent = {day: one.charged for day, one in summary(period).usage.days.items()}
-    kinds = [*(kind for kind in LedgerEntry.Kind.values if kind not in _WORK), "spent"]
+    kinds = [*OTHERS, "spent"]
     found = Credits(days={day: dict.fromkeys(kinds, 0) for day in period.days}, total=dict.fromkeys(kinds, 0))
     for (day, kind), one in moved.items():
         found.days[day][kind] += one["moved"]
