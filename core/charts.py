@@ -1,7 +1,8 @@
-"""Charts as SVG, made here: no script draws them. Every day or moment is a slot that can be focused and says itself.
+"""Charts drawn on the server: the geometry of bars, lines and axes, and whole charts as SVG.
 
-Bars are placed in per cent, so a chart is as wide as its place and its text keeps its size; lines live in a box of
-their own whose strokes do not scale. Axes are HTML beside it.
+Everything is placed in per cent, so a chart is as wide as its place and its text keeps its size; lines live in a box of
+their own whose strokes do not scale. Axes are HTML beside it. Each day or moment is a slot that takes the focus and has
+a label. A template that draws a chart of its own takes the places from here: `round_top`, `grid_lines`, `stack`, `Bar`.
 """
 
 from __future__ import annotations
@@ -16,6 +17,25 @@ from django.utils.safestring import SafeString
 _TICKS = 4
 _BAR = 0.68
 _WIDEST = 6.0
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A part of a stacked bar, in per cent of the chart's height: how far below its upper edge, and how high."""
+
+    top: float
+    height: float
+
+
+@dataclass(frozen=True)
+class Bar:
+    """A horizontal bar: its name, its parts in per cent, the words behind it, and all of it as a label."""
+
+    name: str
+    parts: list[tuple[int, float, float]]
+    """Colour, where it begins, how long it is."""
+    words: list[str]
+    label: str
 
 
 @dataclass(frozen=True)
@@ -53,20 +73,21 @@ class Chart:
         return not any(value for one in self.series for value in one.values)
 
     @property
-    def top(self) -> float:
+    def top(self) -> int:
         """The value at the upper edge: round, and no smaller than any."""
         stacks = [
             sum(one.values[at] or 0 for one in self.series if one.form == "bar")
             for at in range(len(self.slots))
         ]
         lines = [value or 0 for one in self.series if one.form != "bar" for value in one.values]
-        return round_top(max([*stacks, *lines, 0]))
+        # A hair above a line counts as on it.
+        return round_top(max([*stacks, *lines, 0]) * 0.999999)
 
     @property
     def ticks(self) -> list[tuple[float, str]]:
         """Heights in per cent and their words."""
         axis = self.series[0].axis
-        return [(100 * n / _TICKS, axis(self.top * n / _TICKS)) for n in range(_TICKS + 1)]
+        return [(height, axis(value)) for value, height in grid_lines(self.top)]
 
     @property
     def svg(self) -> SafeString:
@@ -95,23 +116,21 @@ class Chart:
     def _bars(self) -> list[SafeString]:
         slot = 100 / max(1, len(self.slots))
         width = min(slot * _BAR, _WIDEST)
+        bars = [one for one in self.series if one.form == "bar"]
         found = []
         for at in range(len(self.slots)):
-            base = 0.0
-            for one in self.series:
-                value = (one.values[at] or 0) if one.form == "bar" else 0
-                if value <= 0:
+            hatched = " partial" if self.partial and at == len(self.slots) - 1 else ""
+            values = [max(0, one.values[at] or 0) for one in bars]
+            for one, value, piece in zip(bars, values, stack(values, self.top), strict=True):
+                if not value:
                     continue
-                high = 100 * value / self.top
-                hatched = " partial" if self.partial and at == len(self.slots) - 1 else ""
                 found.append(
                     format_html(
                         '<rect class="c{}{}" data-slot="{}" x="{}%" y="{}%" width="{}%" height="{}%" rx="1.5"/>',
-                        one.colour, hatched, at, _n(slot * (at + 0.5) - width / 2), _n(100 - base - high),
-                        _n(width), _n(high),
+                        one.colour, hatched, at, _n(self._x(at) - width / 2), _n(piece.top), _n(width),
+                        _n(piece.height),
                     )
                 )  # fmt: skip
-                base += high
         return found
 
     def _lines(self) -> list[SafeString]:
@@ -161,7 +180,7 @@ class Chart:
         return format_html('<path class="area c{}" d="{}"/>', one.colour, path)
 
     def _x(self, at: int) -> float:
-        return 100 * (at + 0.5) / max(1, len(self.slots))
+        return middle(at, len(self.slots))
 
     def _slots(self) -> list[SafeString]:
         slot = 100 / max(1, len(self.slots))
@@ -197,17 +216,53 @@ def spark(values: Sequence[float | None]) -> SafeString:
     )
 
 
-def round_top(value: float) -> float:
-    """A round number that four equal steps lead to, no smaller than the value."""
-    if value <= _TICKS:
-        return float(_TICKS)
-    step = value / _TICKS
-    power = 10 ** math.floor(math.log10(step))
-    for factor in (1, 2, 2.5, 5, 10):
-        nice = math.ceil(factor * power)
-        if nice * _TICKS >= value * 0.999999:
-            return float(nice * _TICKS)
-    return float(10 * power * _TICKS)
+def round_top(value: float, least: int = _TICKS) -> int:
+    """The value at the upper edge of a chart: no smaller than the given one, nor than `least`, a multiple of four.
+
+    `least` times 1, 2, 2.5 or 5 times a power of ten; four steps that are whole numbers lead to it.
+    """
+    step = least // _TICKS
+    while True:
+        for factor in (1, 2, 2.5, 5):
+            top = _TICKS * math.ceil(factor * step)
+            if top >= value:
+                return top
+        step *= 10
+
+
+def grid_lines(top: int) -> list[tuple[int, float]]:
+    """Where lines across stand: their values, and how far above the lower edge, in per cent."""
+    return [(top * n // _TICKS, 100 * n / _TICKS) for n in range(_TICKS + 1)]
+
+
+def stack(values: Sequence[float], top: float, gap: float = 0) -> list[Piece]:
+    """The pieces of a bar, stacked from below in the order of their values; a gap, in per cent, divides high ones."""
+    pieces = []
+    below = 0.0
+    for value in values:
+        height = 100 * value / top
+        gone = gap if below and height > 2 * gap else 0
+        pieces.append(Piece(100 - 100 * below / top - height, height - gone))
+        below += value
+    return pieces
+
+
+def row_parts(
+    values: Sequence[tuple[int, float]], longest: float, least: float = 0
+) -> list[tuple[int, float, float]]:
+    """The parts of a horizontal bar, from colours and values; `least` per cent are what can be seen of a part."""
+    parts = []
+    begin = 0.0
+    for colour, value in values:
+        length = max(least, 100 * value / longest) if value else 0.0
+        parts.append((colour, begin, length))
+        begin += length
+    return parts
+
+
+def middle(at: int, slots: int) -> float:
+    """Where the middle of a slot is, in per cent of the width."""
+    return 100 * (at + 0.5) / max(1, slots)
 
 
 def _said(one: Series, value: float | None) -> str:

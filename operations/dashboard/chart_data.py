@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -14,7 +13,7 @@ from django.utils.translation import pgettext
 
 from accounts.models.ledger_kinds import INCOME
 from accounts.site import site_rules
-from core.charts import Chart, Series
+from core.charts import Bar, Chart, Series, middle, row_parts
 from operations.dashboard import number_format
 from operations.dashboard import totals as desk
 from operations.dashboard.periods import Period
@@ -27,17 +26,6 @@ SPENT_COLOUR = 5
 """In the chart of credits: kinds of income have the colours before it."""
 _SEEN = 0.3
 """Per cent below which a part of a bar is not seen."""
-
-
-@dataclass(frozen=True)
-class Bar:
-    """A line of a chart of bars that lie: its name, its parts in per cent, its words behind."""
-
-    name: str
-    parts: list[tuple[int, float, float]]
-    """Colour, where it begins, how long it is."""
-    words: list[str]
-    label: str
 
 
 def queue(period: Period) -> Chart:
@@ -129,17 +117,13 @@ def models(period: Period) -> list[Bar]:
     longest = max([max(one.charged, one.spent) for one in found], default=1) or 1
     bars = []
     for one in found:
-        paid, left = (
-            max(_SEEN, 100 * part / longest) if part else 0.0 for part in (one.spent, max(0, one.left))
-        )
+        parts = row_parts([(5, one.spent), (1, max(0, one.left))], longest, _SEEN)
         share = "–" if one.percent is None else number_format.signed(one.percent, "%").lstrip("+")
         charged = number_format.credits(one.charged)
         label = _("%(model)s: charged %(charged)s, paid upstream %(spent)s, margin %(margin)s") % {
             "model": one.model, "charged": charged, "spent": number_format.credits(one.spent), "margin": share,
         }  # fmt: skip
-        bars.append(
-            Bar(one.model.partition("/")[2], [(5, 0, paid), (1, paid, left)], [charged, share], label)
-        )
+        bars.append(Bar(one.model.partition("/")[2], parts, [charged, share], label))
     return bars
 
 
@@ -152,7 +136,7 @@ def failures(period: Period) -> list[Bar]:
     return [
         Bar(
             titles.get(reason, reason),
-            [(9 if reason == FailureDay.Reason.OURS else 5, 0, 100 * count / longest)],
+            row_parts([(9 if reason == FailureDay.Reason.OURS else 5, count)], longest),
             [f"{count:,}"],
             f"{titles.get(reason, reason)}: {count:,}",
         )
@@ -206,6 +190,6 @@ def _dates(period: Period) -> list[tuple[float, str]]:
     days = period.days
     step = max(1, -(-len(days) // _MARKS))
     return [
-        (100 * (at + 0.5) / len(days), date_format(days[at], pgettext("short day", "j M")))
+        (middle(at, len(days)), date_format(days[at], pgettext("short day", "j M")))
         for at in range((len(days) - 1) % step, len(days), step)
     ]

@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 
 from accounts.credits.amounts import decimal_text
 from accounts.models import MICRO, Account
+from core import charts
 from core.http.csv_rows import Cell, Number
 from predictions.models import UsageDay
 from predictions.usage import daily
@@ -20,6 +21,8 @@ SERIES = 4
 """Models with a colour of their own; the rest is one series."""
 PERIODS = ("30", "month", "last")
 COLUMNS = ["day", "model", "succeeded", "failed", "canceled", "outputs", "charged"]
+_LEAST_TOP = MICRO // 25
+"""The smallest value at the upper edge."""
 _GAP = 0.8
 """Between the parts of a bar, in hundredths of the chart's height."""
 
@@ -130,39 +133,18 @@ def bounds(period: str) -> tuple[date, date]:
 
 def _drawn(days: list[Day], names: list[str], today: date) -> list[tuple[int, float]]:
     """Fill in where everything stands, and answer the lines across."""
-    most = max((day.total for day in days), default=0)
-    step = _step(most)
-    top = step * max(1, -(-most // step))
+    top = charts.round_top(max((day.total for day in days), default=0), least=_LEAST_TOP)
     for number, day in enumerate(days):
         day.partial = day.day == today
         day.label = number % 7 == 3
         day.cells = [day.amounts.get(series, 0) for series in range(len(names))]
-        below = 0
-        for series in sorted(day.amounts):
-            amount = day.amounts[series]
-            height = amount * 100 / top
-            gap = _GAP if below and height > 2 * _GAP else 0
-            start = below * 100 / top
-            day.parts.append(
-                Part(
-                    series + 1, names[series], amount, round(100 - start - height, 2), round(height - gap, 2)
-                )
-            )
-            below += amount
-    return [(top * number // _LINES, 100 - 100 * number / _LINES) for number in range(_LINES + 1)]
-
-
-_LINES = 4
-
-
-def _step(most: int) -> int:
-    """A round number of which few cover the whole: 1, 2, 2.5 or 5 times a power of ten; a fourth of it is exact."""
-    size = MICRO // 100
-    while True:
-        for factor in (4, 8, 10, 20):
-            if size * factor >= most:
-                return size * factor
-        size *= 10
+        amounts = sorted(day.amounts.items())
+        pieces = charts.stack([amount for _series, amount in amounts], top, _GAP)
+        day.parts = [
+            Part(series + 1, names[series], amount, round(piece.top, 2), round(piece.height, 2))
+            for (series, amount), piece in zip(amounts, pieces, strict=True)
+        ]
+    return [(amount, 100 - height) for amount, height in charts.grid_lines(top)]
 
 
 def table(account: Account, period: str) -> Iterator[list[Cell]]:
