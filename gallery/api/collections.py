@@ -411,7 +411,7 @@ def _entries(request: Request, entries: Any, account_id: int | None) -> Response
         data = item_serializers.public_item(row, origin)
         return data | {"prompt": row.prompt} if account_id == row.account_id else data
 
-    return item_serializers.answered(request, pagination.RowsPage(items, more), rendered)
+    return item_serializers.answered(request, pagination.Page(items, more), rendered)
 
 
 def _ids(request: Request) -> list[str]:

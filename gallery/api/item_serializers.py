@@ -164,10 +164,10 @@ def number_cursor(cursor: str) -> str:
     return cursor
 
 
-def answered(request: Request, found: pagination.RowsPage[Row], render: Callable[[Row], Any]) -> Response:
+def answered(request: Request, found: pagination.Page[Row], render: Callable[[Row], Any]) -> Response:
     """The response with a page of rows already fetched."""
     return Response(
-        {"results": [render(row) for row in found.rows], "next": list_pages.next_url(request, found.older)}
+        {"results": [render(row) for row in found.rows], "next": list_pages.next_url(request, found.next)}
     )
 
 

@@ -99,7 +99,7 @@ class GalleryView(PublicView):
         return public_answer(request, _found(query, reader))
 
 
-def _found(query: dict[str, Any], reader: Reader) -> pagination.RowsPage[Item]:
+def _found(query: dict[str, Any], reader: Reader) -> pagination.Page[Item]:
     size, after = query["limit"], query["cursor"]
     if query["q"].strip():
         within = public_lists.base(reader)
@@ -109,14 +109,14 @@ def _found(query: dict[str, Any], reader: Reader) -> pagination.RowsPage[Item]:
     after = _checked(pagination.Place.parse, after)
     if query["tag"]:
         tag = Tag.objects.filter(name=item_tags.fold(query["tag"])).first()
-        return public_lists.tagged(reader, tag, size, after) if tag else pagination.RowsPage([])
+        return public_lists.tagged(reader, tag, size, after) if tag else pagination.Page([])
     if query["author"]:
         author = User.objects.filter(username=query["author"], is_active=True).first()
-        return public_lists.of_author(reader, author, size, after) if author else pagination.RowsPage([])
+        return public_lists.of_author(reader, author, size, after) if author else pagination.Page([])
     if query["model"]:
         owner, name = query["model"].split("/")
         model = HostedModel.objects.filter(owner=owner, name=name).first()
-        return public_lists.of_model(reader, model, size, after) if model else pagination.RowsPage([])
+        return public_lists.of_model(reader, model, size, after) if model else pagination.Page([])
     return public_lists.newest(reader, size, after)
 
 
@@ -130,7 +130,7 @@ def _checked(parse: Any, cursor: str) -> str:
     return cursor
 
 
-def public_answer(request: Request, found: pagination.RowsPage[Item]) -> Response:
+def public_answer(request: Request, found: pagination.Page[Item]) -> Response:
     """The response with a page of public items and their tags."""
     rows = {
         row.pk: row
@@ -139,7 +139,7 @@ def public_answer(request: Request, found: pagination.RowsPage[Item]) -> Respons
         )
     }
     origin = origin_of(request._request)
-    still_public = pagination.RowsPage([rows[item.pk] for item in found.rows if item.pk in rows], found.older)
+    still_public = pagination.Page([rows[item.pk] for item in found.rows if item.pk in rows], found.next)
     return item_serializers.answered(
         request, still_public, lambda row: item_serializers.public_item(row, origin)
     )

@@ -29,7 +29,7 @@ def public_list(reader: Reader, after: str = "", size: int = PAGE) -> tuple[list
 
     found = pagination.page_or_newest(reader.collections(querysets.listed()), "published_at", size, after)
     look = audiences.readers(reader)
-    return cards.cards(found.rows, seen, address, lambda _collection: look), found.older
+    return cards.cards(found.rows, seen, address, lambda _collection: look), found.next
 
 
 def address(collection: Collection) -> str:

@@ -55,7 +55,7 @@ def list_page(request: HttpRequest, form: Form, *, status: int = 200) -> HttpRes
             own_address,
             lambda collection: audiences.members(user, collection, reader),
         ),
-        "older": _older(reverse("collections"), found.older, show=show),
+        "older": _older(reverse("collections"), found.next, show=show),
         "show": show if show in ("mine", "others") else "",
         "first": "after" not in request.GET,
         "form": form,

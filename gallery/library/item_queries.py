@@ -24,7 +24,7 @@ MOST = 10_000
 _STEP = 500
 
 
-def page(user: User, filter_: Filter, size: int, after: str = "") -> pagination.RowsPage[Item]:
+def page(user: User, filter_: Filter, size: int, after: str = "") -> pagination.Page[Item]:
     """The `size` items after a cursor with what a page of pictures needs, newest first."""
     items = access.for_tiles(item_filters.matching(user, filter_))
     if filter_.text:
@@ -45,7 +45,7 @@ def ids(user: User, filter_: Filter, most: int = MOST) -> list[int]:
     while len(found) < most:
         page = results.own_page(user.account, filter_.text, _STEP, after, within=items)
         found += [item.pk for item in page.rows]
-        after = page.older
+        after = page.next
         if not after:
             break
     return found[:most]

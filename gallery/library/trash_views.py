@@ -28,9 +28,9 @@ def trashed(request: HttpRequest) -> HttpResponse:
     found = pagination.page_or_newest(items, "trashed_at", PAGE, request.GET.get("after", ""))
     widths = justified_rows.scaled(justified_rows.LIBRARY, row_height(request))
     context: dict[str, Any] = {
-        "group": tiles.group(found.rows, own=True, widths=widths, more=bool(found.older)),
+        "group": tiles.group(found.rows, own=True, widths=widths, more=bool(found.next)),
         "collections": item_filters.collections_of(user_of(request))[:COLLECTIONS],
-        "older": f"{reverse('library_trash')}?after={found.older}" if found.older else "",
+        "older": f"{reverse('library_trash')}?after={found.next}" if found.next else "",
         "trash_days": int(trash.life_s() // 86400),
         "keep_choices": lifetime.CHOICES,
         "keep_days": lifetime.days_for(user_of(request)),

@@ -48,11 +48,11 @@ def library(request: HttpRequest) -> HttpResponse:
         return page(request, "library/library.html", context | _around(request, filter_))
 
 
-def _rows(request: HttpRequest, found: pagination.RowsPage[Item], filter_: Filter) -> dict[str, Any]:
+def _rows(request: HttpRequest, found: pagination.Page[Item], filter_: Filter) -> dict[str, Any]:
     """Context of the rows, grouped by the reader's own days, with the links to older and newer ones."""
     size = row_height(request)
     groups = tiles.groups_by_day(
-        found.rows, more=bool(found.older), widths=justified_rows.scaled(justified_rows.LIBRARY, size)
+        found.rows, more=bool(found.next), widths=justified_rows.scaled(justified_rows.LIBRARY, size)
     )
     today = timezone.localdate()
     first = found.rows[0] if found.rows else None
@@ -61,7 +61,7 @@ def _rows(request: HttpRequest, found: pagination.RowsPage[Item], filter_: Filte
         "today": today,
         "yesterday": today - timedelta(days=1),
         "last_day": groups[-1].day if groups else None,
-        "older": item_filters.url_of(filter_, after=found.older) if found.older else "",
+        "older": item_filters.url_of(filter_, after=found.next) if found.next else "",
         "query": filter_.query,
         "size": size,
         "newest": str(pagination.Place(first.created_at, first.pk)) if first else "0.0",
@@ -140,7 +140,7 @@ def newer(request: HttpRequest) -> HttpResponse:
             pagination.newer_than("created_at", place)
         )
         newest = access.for_tiles(items).order_by("-created_at", "-id")[:PAGE]
-        found = pagination.RowsPage(list(newest))
+        found = pagination.Page(list(newest))
         # Whether a new item matches the search text is known only once it is indexed.
         if not found.rows or filter_.text:
             return HttpResponse(status=204)

@@ -30,7 +30,7 @@ TAGS_KEPT_S = 300
 TAGS_SHOWN = 10
 MOST_AT_ONCE = 1000
 """Rows read at once for the feed of followed members, before the query is narrowed."""
-Found = pagination.RowsPage[Item]
+Found = pagination.Page[Item]
 
 
 def base(reader: Reader) -> ItemQuerySet:
@@ -67,9 +67,9 @@ def week(reader: Reader, size: int, after: str = "") -> Found:
         pass
     found = list(rows.order_by("-recent_likes", "-id")[: size + 1])
     if len(found) <= size:
-        return pagination.RowsPage(found)
+        return pagination.Page(found)
     last = found[size - 1]
-    return pagination.RowsPage(found[:size], f"{last.recent_likes}.{last.pk}")
+    return pagination.Page(found[:size], f"{last.recent_likes}.{last.pk}")
 
 
 def tagged(reader: Reader, tag: Tag, size: int, after: str = "") -> Found:
@@ -91,10 +91,10 @@ def tagged(reader: Reader, tag: Tag, size: int, after: str = "") -> Found:
     page = found[:size]
     items = _in_order(reader, [number for number, _at in page])
     if len(found) <= size:
-        return pagination.RowsPage(items)
+        return pagination.Page(items)
     number, listed_at = page[-1]
     assert listed_at is not None
-    return pagination.RowsPage(items, str(Place(listed_at, number)))
+    return pagination.Page(items, str(Place(listed_at, number)))
 
 
 def followed(reader: Reader, size: int, after: str = "") -> Found:
@@ -112,10 +112,10 @@ def followed(reader: Reader, size: int, after: str = "") -> Found:
     numbers = _newest_of(items_, follows, size + 1)
     items = _in_order(reader, numbers[:size])
     if len(numbers) <= size or not items:
-        return pagination.RowsPage(items)
+        return pagination.Page(items)
     last = items[-1]
     assert last.published_at is not None
-    return pagination.RowsPage(items, str(Place(last.published_at, last.pk)))
+    return pagination.Page(items, str(Place(last.published_at, last.pk)))
 
 
 def _newest_of(items: ItemQuerySet, follows: QuerySet[Follow], wanted: int) -> list[int]:

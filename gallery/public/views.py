@@ -127,9 +127,9 @@ def _list(
 ) -> HttpResponse:
     """A page of a list, or only its rows where they are appended to an open page."""
     query = {"q": about["sought"]} if about.get("sought") else {}
-    older = f"{place}?{urlencode({**query, 'after': found.older})}" if found.older else ""
+    older = f"{place}?{urlencode({**query, 'after': found.next})}" if found.next else ""
     context: dict[str, Any] = {
-        "group": tiles.group(found.rows, own=False, widths=justified_rows.GALLERY, more=bool(found.older)),
+        "group": tiles.group(found.rows, own=False, widths=justified_rows.GALLERY, more=bool(found.next)),
         "older": older,
         "first": "after" not in request.GET,
         "kind": kind,

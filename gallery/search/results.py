@@ -16,7 +16,7 @@ MOST_LOOKED_AT = 4_000
 _LARGEST = 2**63 - 1
 
 
-def public_page(text: str, size: int, after: str, *, within: ItemQuerySet) -> pagination.RowsPage[Item]:
+def public_page(text: str, size: int, after: str, *, within: ItemQuerySet) -> pagination.Page[Item]:
     """The `size` published items of `within` after a cursor that match all words of the text, by time of
     publication.
 
@@ -29,7 +29,7 @@ def public_page(text: str, size: int, after: str, *, within: ItemQuerySet) -> pa
 
 def own_page(
     account: Account, text: str, size: int, after: str, *, within: ItemQuerySet
-) -> pagination.RowsPage[Item]:
+) -> pagination.Page[Item]:
     """The same for an account's own items, by time of creation; also matches model names and hidden prompts."""
     terms = lexemes.query_terms(text)
     if terms:
@@ -39,15 +39,15 @@ def own_page(
 
 def _page(
     index: Index, terms: list[lexemes.Term], size: int, after: str, within: ItemQuerySet
-) -> pagination.RowsPage[Item]:
+) -> pagination.Page[Item]:
     if not terms:
-        return pagination.RowsPage([])
+        return pagination.Page([])
     # The hits are ordered already; drop the queryset's own sorting.
     hits = get_backend().hits(index, vocabulary.grown(terms), _place(after))
     return _filled(hits, size, within.order_by())
 
 
-def _filled(parts: Iterable[list[Hit]], size: int, within: ItemQuerySet) -> pagination.RowsPage[Item]:
+def _filled(parts: Iterable[list[Hit]], size: int, within: ItemQuerySet) -> pagination.Page[Item]:
     """A page of those hits that pass the filters."""
     rows: list[Item] = []
     last, looked_at = 0, 0
@@ -57,13 +57,13 @@ def _filled(parts: Iterable[list[Hit]], size: int, within: ItemQuerySet) -> pagi
             if hit.item not in items:
                 continue
             if len(rows) == size:
-                return pagination.RowsPage(rows, str(last))
+                return pagination.Page(rows, str(last))
             rows.append(items[hit.item])
             last = hit.place
         looked_at += len(hits)
         if looked_at >= MOST_LOOKED_AT:
-            return pagination.RowsPage(rows, str(hits[-1].place))
-    return pagination.RowsPage(rows)
+            return pagination.Page(rows, str(hits[-1].place))
+    return pagination.Page(rows)
 
 
 def _place(cursor: str) -> int | None:

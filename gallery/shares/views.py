@@ -123,8 +123,8 @@ def links(request: HttpRequest) -> HttpResponse:
         "show": show,
         "first": "after" not in request.GET,
         "base_url": base_url(request),
-        "older": f"{reverse('share_links')}?{urlencode({**query, 'after': found.older})}"
-        if found.older
+        "older": f"{reverse('share_links')}?{urlencode({**query, 'after': found.next})}"
+        if found.next
         else "",
     }
     part = request.headers.get("HX-Request") == "true" and "after" in request.GET

@@ -38,7 +38,7 @@ def comments(item: Item, viewer: access.Viewer, after: str = "") -> dict[str, An
     for row in found.rows:
         row.item = item
     lines = [Line(row, user is not None and discussion.may_remove(row, user)) for row in found.rows]
-    older = f"{reverse('comments', args=[item.public_id])}?after={found.older}" if found.older else ""
+    older = f"{reverse('comments', args=[item.public_id])}?after={found.next}" if found.next else ""
     return {"lines": lines, "older": older}
 
 

@@ -55,7 +55,7 @@ def page(account: Account, after: str = "", *, user: User | None = None) -> Shee
     """The strips after a cursor; an invalid cursor starts at the beginning. `user`: whose likes and preferences
     apply."""
     heads = pagination.page_or_newest(_heads(account), "created_at", SHOWN, after)
-    return Sheet(_strips(account, heads.rows, user), heads.older)
+    return Sheet(_strips(account, heads.rows, user), heads.next)
 
 
 def recent(account: Account, user: User | None = None) -> list[Strip]:

@@ -102,7 +102,7 @@ def shelf(request: HttpRequest) -> HttpResponse:
         found = pagination.page_or_newest(own, "created_at", SHELF, after)
     context = {
         "pictures": [(item, input_pictures.picture_of(request, item)) for item in found.rows],
-        "older": found.older,
+        "older": found.next,
         "after": after,
         "q": text,
     }

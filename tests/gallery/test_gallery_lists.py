@@ -121,7 +121,7 @@ def test_following_is_exact_with_more_authors_than_a_page_has_places(
     while True:
         found = public_lists.followed(reader, 5, after)
         seen += [item.pk for item in found.rows]
-        after = found.older
+        after = found.next
         if not after:
             break
     assert seen == [number for _at, number in sorted(mine, reverse=True)]

@@ -18,7 +18,7 @@ def test_items_of_one_database_moment_neither_repeat_nor_go_missing(alice: User)
         for _page in range(4):
             page = pagination.page_or_newest(Item.objects.all(), field, 2, after)
             found += [item.pk for item in page.rows]
-            after = page.older
+            after = page.next
         assert found == [item.pk for item in reversed(items)]
 
 

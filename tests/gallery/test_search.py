@@ -282,7 +282,7 @@ def pages(size: int, own: User | None = None, text: str = "fox") -> list[Item]:
             page = results.own_page(factories.account_of(own), text, size, after, within=Item.objects.all())
         assert len(page.rows) <= size
         rows += page.rows
-        after = page.older
+        after = page.next
         if not after:
             return rows
     raise AssertionError("the pages have no end")
@@ -306,9 +306,9 @@ def test_filters_of_the_list_hold_for_what_is_found(alice: User) -> None:
     index()
     safe = Item.objects.public().filter(sensitive=False)
     page = results.public_page("fox", 3, "", within=safe)
-    rest = results.public_page("fox", 3, page.older, within=safe)
+    rest = results.public_page("fox", 3, page.next, within=safe)
     assert [*page.rows, *rest.rows] == [item for item in items[::-1] if not item.sensitive]
-    assert not rest.older
+    assert not rest.next
 
 
 @pytest.mark.usefixtures("few_at_a_time")
@@ -325,10 +325,10 @@ def test_a_filter_that_hardly_lets_any_through_ends_a_page_early_and_goes_on_whe
     while True:
         page = results.public_page("fox", 3, after, within=only)
         turns += 1
-        if not page.older:
+        if not page.next:
             break
         assert page.rows == []
-        after = page.older
+        after = page.next
     assert page.rows == [oldest]
     assert turns == 3
 

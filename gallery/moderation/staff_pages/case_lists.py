@@ -81,7 +81,7 @@ def rows(filter_: Filter) -> QuerySet[Case]:
     return queryset
 
 
-def page(filter_: Filter, size: int = SIZE) -> pagination.RowsPage[Case]:
+def page(filter_: Filter, size: int = SIZE) -> pagination.Page[Case]:
     """One page of them, with all that a tile shows."""
     field = "decided_at" if filter_.tab == "closed" else "opened_at"
     return pagination.page_or_newest(rows(filter_).select_related(*_RELATED), field, size, filter_.after)

@@ -64,7 +64,7 @@ def desk(request: HttpRequest) -> HttpResponse:
     context: dict[str, Any] = {
         **_page_context(request, filter_),
         "tiles": grid,
-        "older": filter_.address(after=found.older) if found.older else "",
+        "older": filter_.address(after=found.next) if found.next else "",
         "newest": filter_.address(after="") if filter_.after else "",
         "looked_at": selected,
         "last_number": max((case.pk for case in found.rows), default=0) if not filter_.after else 0,

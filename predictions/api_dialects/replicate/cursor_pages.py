@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -14,6 +12,7 @@ from django.db.models import CharField, Model, Q, QuerySet
 from django.http import HttpRequest
 from django.utils.dateparse import parse_datetime
 
+from core import pagination
 from core.http.json_body import is_unicode
 from predictions.api_dialects.replicate import error_responses
 from predictions.api_dialects.replicate.absolute_urls import Addresses
@@ -87,7 +86,7 @@ def _address(request: HttpRequest, addresses: Addresses, row: Model, time: str, 
     moment: datetime = getattr(row, time)
     text = json.dumps({"t": moment.isoformat(), "k": row.pk, "d": direction}, separators=(",", ":"))
     query = {key: value for key, value in request.GET.items() if key != "cursor"}
-    query["cursor"] = base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+    query["cursor"] = pagination.pack(text)
     return f"{addresses.origin}{request.path}?{urlencode(query)}"
 
 
@@ -96,8 +95,7 @@ def _read(text: str | None, kind: type[int] | type[str]) -> dict[str, Any] | Non
     if text is None:
         return None
     try:
-        raw = base64.urlsafe_b64decode(text[:500] + "=" * (-len(text[:500]) % 4))
-        value = json.loads(raw.decode())
+        value = json.loads(pagination.unpack(text[:500]))
         moment, key, direction = parse_datetime(value["t"]), value["k"], value["d"]
         if moment is None or not _is_usable(moment) or direction not in ("n", "p"):
             raise ValueError
@@ -106,7 +104,7 @@ def _read(text: str | None, kind: type[int] | type[str]) -> dict[str, Any] | Non
         if isinstance(key, str) and ("\x00" in key or not is_unicode(key)):
             raise ValueError
         return {"t": moment, "k": key, "d": direction}
-    except (ValueError, TypeError, KeyError, binascii.Error, RecursionError, OverflowError):
+    except (ValueError, TypeError, KeyError, RecursionError, OverflowError):
         raise error_responses.bad_request("The cursor is not one that this server gave.") from None
 
 

@@ -273,7 +273,7 @@ def test_pages_of_the_list_follow_each_other_without_gap_or_double(alice: User, 
     for _page in range(3):
         page = case_lists.page(case_lists.Filter(after=after), size=2)
         seen += [case.pk for case in page.rows]
-        after = page.older
+        after = page.next
     assert seen == found[::-1] and after == ""
 
 
