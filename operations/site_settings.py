@@ -17,6 +17,7 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods
 
 from accounts.credits import amounts
+from accounts.credits.form_fields import WRITE_AN_AMOUNT, AmountField, member_widget
 from accounts.models import MICRO, Plan, Site, User
 from accounts.site import feature_flags, site_rules
 from accounts.staff import audit_log
@@ -46,25 +47,13 @@ SECTIONS: tuple[tuple[Any, tuple[str, ...]], ...] = (
 )
 
 
-class Amount(forms.CharField):
-    """An amount of credits as text, not negative; cleans to micro-credits, or None for an empty field."""
-
-    def __init__(self, **kwargs: Any) -> None:
-        widget = forms.TextInput(attrs={"inputmode": "decimal", "autocomplete": "off"})
-        super().__init__(required=False, max_length=20, widget=widget, **kwargs)
-
-    def clean(self, value: Any) -> Any:
-        """Micro-credits."""
-        text = super().clean(value)
-        if not text:
-            return None
-        try:
-            micro = amounts.parse(text)
-        except amounts.NotAnAmount:
-            raise forms.ValidationError(_("Write an amount of credits, such as 12 or 0.5.")) from None
-        if micro < 0:
-            raise forms.ValidationError(_("Not less than nothing."))
-        return micro
+def _amount(**kwargs: Any) -> AmountField:
+    return AmountField(
+        max_length=20,
+        widget=member_widget(),
+        error_messages={"invalid": WRITE_AN_AMOUNT, "negative": gettext_lazy("Not less than nothing.")},
+        **kwargs,
+    )
 
 
 class Networks(forms.CharField):
@@ -114,7 +103,7 @@ class SiteSettingsForm(forms.Form):
         min_value=0,
         max_value=365,
     )
-    welcome_credits = Amount(label=gettext_lazy("Credits for a new member"))
+    welcome_credits = _amount(label=gettext_lazy("Credits for a new member"))
     billing_zone = forms.CharField(
         label=gettext_lazy("Billing zone"),
         max_length=60,
@@ -123,12 +112,12 @@ class SiteSettingsForm(forms.Form):
             "Where the days and months of allowances and charts begin, such as Europe/Berlin."
         ),
     )
-    low_balance = Amount(
+    low_balance = _amount(
         label=gettext_lazy("Tell people when their credits fall below"),
         help_text=gettext_lazy("0: never."),
     )
     gifts = forms.BooleanField(label=gettext_lazy("Members may give each other credits"), required=False)
-    gift_limit_day = Amount(
+    gift_limit_day = _amount(
         label=gettext_lazy("Credits that one account may give a day"),
         help_text=gettext_lazy("Empty: all it has."),
     )

@@ -16,10 +16,11 @@ from django.utils.translation import gettext_lazy
 from unfold.decorators import action, display
 from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 
-from accounts.admin.credit_postings import ONCE, AmountForm
+from accounts.admin.credit_postings import ONCE
 from accounts.billing import refunds
 from accounts.billing.currencies import in_words, smallest, whole
 from accounts.credits import amounts
+from accounts.credits.form_fields import AmountField
 from accounts.models import Account, CreditPack, Dispute, EndedAllowance, PaymentEvent, Purchase, User
 from accounts.staff import audit_log
 from core.admin.cells import Badge, link, moment
@@ -32,11 +33,7 @@ from core.http import csv_rows
 class PackForm(forms.ModelForm):
     """A pack with amounts as people write them."""
 
-    worth = forms.CharField(
-        label=gettext_lazy("Credits"),
-        max_length=30,
-        widget=UnfoldAdminTextInputWidget(attrs={"inputmode": "decimal"}),
-    )
+    worth = AmountField(label=gettext_lazy("Credits"), required=True, signed=True, max_length=30)
     cost = forms.CharField(
         label=gettext_lazy("Price"),
         max_length=20,
@@ -56,7 +53,7 @@ class PackForm(forms.ModelForm):
 
     def clean_worth(self) -> int:
         """Micro-credits, more than none."""
-        micro = AmountForm.micro(self.cleaned_data["worth"])
+        micro = int(self.cleaned_data["worth"])
         if micro <= 0:
             raise forms.ValidationError(_("A pack has more than nothing in it."))
         return micro

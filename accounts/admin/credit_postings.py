@@ -12,10 +12,10 @@ from django.db import transaction
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
+from unfold.widgets import UnfoldAdminTextareaWidget
 
 from accounts import credits
-from accounts.credits import amounts
+from accounts.credits.form_fields import AmountField
 from accounts.models import Account, LedgerEntry, Membership, User
 from accounts.notifications import notices
 from accounts.staff import audit_log
@@ -27,11 +27,7 @@ _TOLD_AT_MOST = 20
 class AmountForm(forms.Form):
     """An amount of credits with a reason. `once` makes a form that is sent twice count once."""
 
-    amount = forms.CharField(
-        label=gettext_lazy("Credits"),
-        max_length=30,
-        widget=UnfoldAdminTextInputWidget(attrs={"inputmode": "decimal"}),
-    )
+    amount = AmountField(label=gettext_lazy("Credits"), required=True, signed=True, max_length=30)
     reason = forms.CharField(
         label=gettext_lazy("Reason"),
         max_length=300,
@@ -47,15 +43,7 @@ class AmountForm(forms.Form):
 
     def clean_amount(self) -> int:
         """Micro-credits."""
-        return self.micro(self.cleaned_data["amount"])
-
-    @staticmethod
-    def micro(text: str) -> int:
-        """Micro-credits of what was written; ValidationError where it is no amount."""
-        try:
-            return amounts.parse(text.replace("\u2212", "-"))
-        except amounts.NotAnAmount as error:
-            raise forms.ValidationError(str(error)) from None
+        return int(self.cleaned_data["amount"])
 
     def clean_once(self) -> str:
         if not ONCE.fullmatch(self.cleaned_data["once"]):

@@ -24,9 +24,10 @@ from unfold.widgets import (
     UnfoldAdminTextInputWidget,
 )
 
-from accounts.admin.credit_postings import ONCE, AmountForm
+from accounts.admin.credit_postings import ONCE
 from accounts.billing import redeem_codes
 from accounts.credits import amounts
+from accounts.credits.form_fields import AmountField
 from accounts.models import CodeBatch, Gift, Plan, RedeemCode, Redemption, User
 from core import timezones
 from core.admin.cells import Badge, link, moment
@@ -42,11 +43,7 @@ class BatchForm(forms.Form):
     name = forms.CharField(
         label=gettext_lazy("Name"), max_length=120, strip=True, widget=UnfoldAdminTextInputWidget()
     )
-    worth = forms.CharField(
-        label=gettext_lazy("Credits, each"),
-        max_length=30,
-        widget=UnfoldAdminTextInputWidget(attrs={"inputmode": "decimal"}),
-    )
+    worth = AmountField(label=gettext_lazy("Credits, each"), required=True, signed=True, max_length=30)
     count = forms.IntegerField(
         label=gettext_lazy("How many codes"),
         min_value=1,
@@ -89,8 +86,8 @@ class BatchForm(forms.Form):
         self.fields["once"].initial = secrets.token_hex(12)
 
     def clean_worth(self) -> int:
-        """Micro-credits; must be positive."""
-        micro = AmountForm.micro(self.cleaned_data["worth"])
+        """Micro-credits, more than none."""
+        micro = int(self.cleaned_data["worth"])
         if micro <= 0:
             raise forms.ValidationError(_("A code is worth more than nothing."))
         return micro

@@ -31,6 +31,7 @@ from unfold.widgets import (
 
 from accounts.auth import second_factor
 from accounts.credits import amounts
+from accounts.credits.form_fields import AmountField
 from accounts.models import MICRO, Invitation, Plan, SignIn, Throttle, User
 from accounts.registration import invitations
 from accounts.sessions import client_info, login_sessions
@@ -84,11 +85,10 @@ class InviteForm(forms.Form):
         widget=UnfoldAdminIntegerFieldWidget,
         help_text=gettext_lazy("Empty: until it is used or revoked."),
     )
-    grant = forms.CharField(
+    grant = AmountField(
         label=gettext_lazy("Credits on top"),
-        required=False,
+        signed=True,
         max_length=30,
-        widget=UnfoldAdminTextInputWidget(attrs={"inputmode": "decimal"}),
         help_text=gettext_lazy("Beside the welcome credits."),
     )
     plan = forms.ModelChoiceField(
@@ -126,13 +126,7 @@ class InviteForm(forms.Form):
 
     def clean_grant(self) -> int:
         """Micro-credits."""
-        text = self.cleaned_data["grant"].strip()
-        if not text:
-            return 0
-        try:
-            micro = amounts.parse(text)
-        except amounts.NotAnAmount as error:
-            raise forms.ValidationError(str(error)) from None
+        micro = int(self.cleaned_data["grant"] or 0)
         if not 0 <= micro <= _MOST_GRANT:
             raise forms.ValidationError(_("Between 0 and %(most)s.") % {"most": amounts.display(_MOST_GRANT)})
         return micro

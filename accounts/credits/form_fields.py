@@ -1,11 +1,10 @@
-"""Fields of the panel's forms."""
+"""Form fields for amounts of credits: typed as people write them, cleaned to integer micro-credits."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django import forms
-from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.widgets import UnfoldAdminTextInputWidget
 
@@ -14,11 +13,19 @@ from accounts.tokens import token_validation
 
 
 class AmountField(forms.CharField):
-    """An amount of credits that is not negative, as micro-credits; None where it is empty."""
+    """An amount of credits, as micro-credits; None where it is empty. As the admin shows it, unless given a widget.
 
-    def __init__(self, **kwargs: Any) -> None:
-        widget = UnfoldAdminTextInputWidget(attrs={"inputmode": "decimal"})
-        super().__init__(required=False, max_length=40, widget=widget, **kwargs)
+    Refuses a negative one unless `signed`. `error_messages` may name `invalid`, else the parser's own text stands, and
+    `negative`.
+    """
+
+    default_error_messages: ClassVar[dict[str, Any]] = {"negative": gettext_lazy("It must not be negative.")}
+
+    def __init__(self, *, signed: bool = False, required: bool = False, **kwargs: Any) -> None:
+        self.signed = signed
+        kwargs.setdefault("max_length", 40)
+        kwargs.setdefault("widget", UnfoldAdminTextInputWidget(attrs={"inputmode": "decimal"}))
+        super().__init__(required=required, **kwargs)
 
     def prepare_value(self, value: Any) -> Any:
         """Micro-credits as credits; what somebody typed stays as it is."""
@@ -29,11 +36,11 @@ class AmountField(forms.CharField):
         if not text:
             return None
         try:
-            micro = amounts.parse(text)
+            micro = amounts.parse(text.replace("\u2212", "-") if self.signed else text)
         except amounts.NotAnAmount as error:
-            raise forms.ValidationError(str(error)) from None
-        if micro < 0:
-            raise forms.ValidationError(_("It must not be negative."))
+            raise forms.ValidationError(self.error_messages.get("invalid") or str(error)) from None
+        if micro < 0 and not self.signed:
+            raise forms.ValidationError(self.error_messages["negative"])
         return micro
 
     def has_changed(self, initial: Any, data: Any) -> bool:
@@ -44,26 +51,32 @@ _BEYOND = 20
 """Characters that no limit needs."""
 
 
-class CreditsField(forms.CharField):
-    """An amount of credits as people write it; micro-credits, or None for an empty field."""
+def member_widget(**attributes: Any) -> forms.TextInput:
+    """The input of an amount on the pages of members."""
+    return forms.TextInput(attrs={"inputmode": "decimal", **attributes, "autocomplete": "off"})
+
+
+WRITE_AN_AMOUNT = gettext_lazy("Write an amount of credits, such as 12 or 0.5.")
+
+
+class LimitField(AmountField):
+    """A spending limit, which may be empty for none. Shown without zeros behind."""
 
     def __init__(self, label: Any) -> None:
-        attributes = {"inputmode": "decimal", "placeholder": gettext_lazy("no limit"), "autocomplete": "off"}
-        widget = forms.TextInput(attrs=attributes)
-        super().__init__(label=label, required=False, max_length=_BEYOND, widget=widget)
+        super().__init__(
+            label=label,
+            signed=True,
+            max_length=_BEYOND,
+            widget=member_widget(placeholder=gettext_lazy("no limit")),
+            error_messages={"invalid": WRITE_AN_AMOUNT},
+        )
 
-    def clean(self, value: Any) -> Any:
-        text = super().clean(value)
-        if not text:
-            return None
+    def clean(self, value: Any) -> int | None:
         try:
-            return token_validation.amount(amounts.parse(text))
-        except amounts.NotAnAmount:
-            raise forms.ValidationError(_("Write an amount of credits, such as 12 or 0.5.")) from None
+            return token_validation.amount(super().clean(value))
         except token_validation.BadTerm as error:
             raise forms.ValidationError(str(error)) from None
 
     def prepare_value(self, value: Any) -> Any:
-        if not isinstance(value, int):
-            return value
-        return amounts.decimal_text(value).rstrip("0").rstrip(".")
+        text = super().prepare_value(value)
+        return text.rstrip("0").rstrip(".") if isinstance(value, int) else text

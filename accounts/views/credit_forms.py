@@ -12,8 +12,8 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext_lazy
 
-from accounts.credits import amounts, gifts
-from accounts.credits.form_fields import CreditsField
+from accounts.credits import gifts
+from accounts.credits.form_fields import WRITE_AN_AMOUNT, AmountField, LimitField, member_widget
 from accounts.credits.statement import GROUPS, Filters
 from accounts.models import Account, ApiToken, LedgerEntry
 from core import timezones
@@ -68,10 +68,13 @@ class GiftForm(OnceForm):
             attrs={"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false"}
         ),
     )
-    amount = forms.CharField(
+    amount = AmountField(
         label=gettext_lazy("Credits"),
+        required=True,
+        signed=True,
         max_length=30,
-        widget=forms.TextInput(attrs={"inputmode": "decimal", "autocomplete": "off"}),
+        widget=member_widget(),
+        error_messages={"invalid": WRITE_AN_AMOUNT},
     )
     words = forms.CharField(
         label=gettext_lazy("Words"),
@@ -83,11 +86,8 @@ class GiftForm(OnceForm):
     )
 
     def clean_amount(self) -> int:
-        """Micro-credits; must be positive."""
-        try:
-            micro = amounts.parse(self.cleaned_data["amount"])
-        except amounts.NotAnAmount:
-            raise forms.ValidationError(_("Write an amount of credits, such as 12 or 0.5.")) from None
+        """Micro-credits, more than none."""
+        micro = int(self.cleaned_data["amount"])
         if micro <= 0:
             raise forms.ValidationError(str(gifts.CannotGive(gifts.Why.AMOUNT)))
         return micro
@@ -96,9 +96,9 @@ class GiftForm(OnceForm):
 class LimitsForm(forms.Form):
     """Spending limits of an account, and its low-balance threshold."""
 
-    day_limit = CreditsField(gettext_lazy("Credits a day"))
-    month_limit = CreditsField(gettext_lazy("Credits a month"))
-    low_at = CreditsField(gettext_lazy("Tell me below"))
+    day_limit = LimitField(gettext_lazy("Credits a day"))
+    month_limit = LimitField(gettext_lazy("Credits a month"))
+    low_at = LimitField(gettext_lazy("Tell me below"))
 
     def __init__(self, data: Any = None, *, account: Account) -> None:
         names = ("day_limit", "month_limit", "low_at")

@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from accounts.credits.form_fields import CreditsField
+from accounts.credits.form_fields import LimitField
 from accounts.models import ApiToken
 from accounts.models.tokens import all_scopes
 from accounts.tokens import token_validation
@@ -45,9 +45,9 @@ class TokenForm(forms.Form):
         initial=all_scopes,
         widget=forms.CheckboxSelectMultiple,
     )
-    day_limit = CreditsField(gettext_lazy("Credits a day"))
-    month_limit = CreditsField(gettext_lazy("Credits a month"))
-    total_limit = CreditsField(gettext_lazy("Credits in all"))
+    day_limit = LimitField(gettext_lazy("Credits a day"))
+    month_limit = LimitField(gettext_lazy("Credits a month"))
+    total_limit = LimitField(gettext_lazy("Credits in all"))
     creates_per_minute = PaceField(gettext_lazy("New predictions a minute"))
     in_flight_limit = PaceField(gettext_lazy("Predictions at once"))
     expires = forms.DateField(

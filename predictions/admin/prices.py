@@ -44,10 +44,11 @@ class PriceForm(forms.Form):
     unit = forms.ChoiceField(
         label=gettext_lazy("Unit"), choices=Price.Unit.choices, widget=UnfoldAdminSelectWidget
     )
-    credits = forms.CharField(
+    credits = AmountField(
         label=gettext_lazy("Credits a unit"),
+        required=True,
         max_length=30,
-        widget=UnfoldAdminTextInputWidget(attrs={"inputmode": "decimal"}),
+        error_messages={"negative": gettext_lazy("A price is not negative.")},
     )
     least = AmountField(
         label=gettext_lazy("At least"), help_text=gettext_lazy("Credits for a prediction that gave anything.")
@@ -75,16 +76,6 @@ class PriceForm(forms.Form):
         widget=UnfoldAdminTextInputWidget,
         help_text=gettext_lazy("Where the price comes from, or why it changes; for the record."),
     )
-
-    def clean_credits(self) -> int:
-        """Micro-credits, not negative."""
-        try:
-            micro = amounts.parse(self.cleaned_data["credits"])
-        except amounts.NotAnAmount as error:
-            raise forms.ValidationError(str(error)) from None
-        if micro < 0:
-            raise forms.ValidationError(_("A price is not negative."))
-        return micro
 
     def clean_source(self) -> str:
         return str(self.cleaned_data["source"]).replace("\x00", "")
