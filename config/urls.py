@@ -23,7 +23,7 @@ urlpatterns = [
     path("openai/v1", unknown_to_openai),
     path("openai/v1/", include((openai(), "openai"), namespace="openai")),
     path("", include("predictions.urls")),
-    path("admin/upstreams/", admin.site.admin_view(health_page), name="upstreams_health"),
+    path("admin/upstreams/", health_page, name="upstreams_health"),
     path("admin/", include("operations.urls")),
     path("admin/moderation/", include("gallery.moderation.staff_pages.urls")),
     path("admin/", admin.site.urls),

@@ -19,6 +19,7 @@ from django.utils.translation import ngettext
 from accounts.credits import amounts
 from core import crypto
 from core.admin.cells import link, moment
+from core.admin.decorators import staff_permission_required
 from predictions.admin import run_history
 from predictions.admin import upstreams as admin_upstreams
 from predictions.models import Upstream, UpstreamKey, UpstreamRun
@@ -27,10 +28,9 @@ from predictions.upstreams import circuits, health_report, key_rotation
 _STRAYS = 50
 
 
+@staff_permission_required("predictions.view_upstream")
 def health_page(request: HttpRequest) -> HttpResponse:
     """GET: the page. POST: one act of pause, resume, probe, ran and never, with the row's `pk`."""
-    if not request.user.has_perm("predictions.view_upstream"):
-        raise PermissionDenied
     if request.method == "POST":
         return _act(request)
     found = health_report.overview()

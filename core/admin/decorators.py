@@ -1,4 +1,4 @@
-"""View decorators of staff pages: who may enter; others go to the sign-in page or get 403, as in the admin."""
+"""Access to staff pages outside the model admin: a permission, asked behind the admin's own sign-in."""
 
 from __future__ import annotations
 
@@ -14,8 +14,11 @@ from django.http.response import HttpResponseBase
 View = Callable[..., HttpResponseBase]
 
 
-def staff_permission_required(permission: str) -> Callable[[View], View]:
-    """Only for staff with that permission; the panel's own door comes before."""
+def staff_permission_required(permission: str, *, cacheable: bool = False) -> Callable[[View], View]:
+    """Only for staff with that permission. Visitors are led to the sign-in, others are refused, as by `admin.site`.
+
+    `cacheable`: the view says itself how long its answer may be kept, such as a picture's.
+    """
 
     def guard(view: View) -> View:
         @functools.wraps(view)
@@ -24,6 +27,6 @@ def staff_permission_required(permission: str) -> Callable[[View], View]:
                 raise PermissionDenied
             return view(request, *args, **kwargs)
 
-        return admin.site.admin_view(guarded)
+        return admin.site.admin_view(guarded, cacheable=cacheable)
 
     return guard

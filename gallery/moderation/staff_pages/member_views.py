@@ -17,11 +17,11 @@ from gallery.models import AccountDeed, Item
 from gallery.moderation import reasons
 from gallery.moderation.effects import bulk_hide
 from gallery.moderation.staff_pages import case_lists
-from gallery.moderation.staff_pages.views import moderators
+from gallery.moderation.staff_pages.views import may_decide
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@moderators("gallery.decide_case")
+@may_decide
 def pictures(request: HttpRequest, username: str) -> HttpResponse:
     """GET: the page with what was done. POST: hide all of them (`deed=hide`), or restore those of one bulk
     hide."""

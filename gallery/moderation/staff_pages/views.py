@@ -5,13 +5,10 @@ All works as plain forms; scripts fetch parts of the pages.
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 from django.contrib import messages
-from django.contrib.admin.views.decorators import staff_member_required
-from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
 from django.urls import reverse
 from django.utils.functional import Promise
@@ -22,6 +19,7 @@ from django.views.decorators.http import require_POST, require_safe
 from accounts.auth.member_pages import user_of
 from accounts.models import AuditEntry
 from accounts.staff.sanctions import Already
+from core.admin.decorators import staff_permission_required
 from core.http.pages import page
 from gallery.models import Case
 from gallery.moderation import decisions
@@ -32,29 +30,15 @@ from gallery.moderation.staff_pages.case_lists import Filter
 from gallery.moderation.staff_pages.forms import BulkForm, DecisionForm
 from gallery.public.image_responses import send_picture, send_thumbnail
 
-View = Callable[..., HttpResponse]
 YEAR = 365 * 24 * 3600
 BLUR_COOKIE = "moderation-blur"
+may_view = staff_permission_required("gallery.view_case", cacheable=True)
+may_decide = staff_permission_required("gallery.decide_case", cacheable=True)
 NOT_YOURS = gettext_lazy("Not yours to decide: it is about yourself, about staff, or beyond your rights.")
 
 
-def moderators(permission: str = "gallery.view_case") -> Callable[[View], View]:
-    """View decorator: staff with that permission only; others are sent to sign in, or get 403."""
-
-    def guard(view: View) -> View:
-        @functools.wraps(view)
-        def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-            if not request.user.has_perm(permission):
-                raise PermissionDenied
-            return view(request, *args, **kwargs)
-
-        return staff_member_required(guarded, login_url="account_login")
-
-    return guard
-
-
 @require_safe
-@moderators()
+@may_view
 def desk(request: HttpRequest) -> HttpResponse:
     """The grid of one tab, with the panel of the selected case."""
     filter_ = Filter.read(request.GET)
@@ -125,7 +109,7 @@ def _last(request: HttpRequest) -> dict[str, Any] | None:
 
 
 @require_safe
-@moderators()
+@may_view
 def look(request: HttpRequest, number: int) -> HttpResponse:
     """The panel alone, for scripts."""
     filter_ = Filter.read(request.GET)
@@ -148,7 +132,7 @@ def _case(number: int) -> Case:
 
 
 @require_safe
-@moderators()
+@may_view
 def case_page(request: HttpRequest, number: int) -> HttpResponse:
     """One case with its full history."""
     case = _case(number)
@@ -164,7 +148,7 @@ def case_page(request: HttpRequest, number: int) -> HttpResponse:
 
 
 @require_safe
-@moderators()
+@may_view
 def picture(request: HttpRequest, number: int, size: str) -> HttpResponse:
     """The picture that a case is about, hidden or not."""
     case = _case(number)
@@ -180,7 +164,7 @@ def picture(request: HttpRequest, number: int, size: str) -> HttpResponse:
 
 
 @require_safe
-@moderators()
+@may_view
 def news(request: HttpRequest) -> HttpResponse:
     """How many cases were added since the newest on the page, which itself stays as it is."""
     filter_ = Filter.read(request.GET)
@@ -196,7 +180,7 @@ def news(request: HttpRequest) -> HttpResponse:
 
 
 @require_POST
-@moderators("gallery.decide_case")
+@may_decide
 def decide(request: HttpRequest, number: int) -> HttpResponse:
     """Decide one case, then go on to the next."""
     filter_ = Filter.read(request.GET)
@@ -310,7 +294,7 @@ def _next_response(
 
 
 @require_POST
-@moderators("gallery.decide_case")
+@may_decide
 def bulk(request: HttpRequest) -> HttpResponse:
     """Apply one decision to all selected cases; each is a transaction, and one undo takes all back."""
     filter_ = Filter.read(request.GET)
@@ -361,7 +345,7 @@ def _bulk_words(done: int, left: int) -> str:
 
 
 @require_POST
-@moderators("gallery.decide_case")
+@may_decide
 def undo(request: HttpRequest) -> HttpResponse:
     """Undo the last decision, or all of the last action."""
     filter_ = Filter.read(request.GET)
@@ -395,7 +379,7 @@ def _list_response(request: HttpRequest, filter_: Filter) -> HttpResponse:
 
 
 @require_POST
-@moderators()
+@may_view
 def blur(request: HttpRequest) -> HttpResponse:
     """Remember whether pictures are blurred, for browsers without scripts."""
     filter_ = Filter.read(QueryDict(request.POST.get("query", "")[:300]))
