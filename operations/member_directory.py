@@ -36,7 +36,7 @@ from core.http.pages import page
 from gallery.models import Item
 from predictions.admin.internals import HEAVY
 from predictions.models import Prediction
-from predictions.usage import daily, time_series
+from predictions.usage import billing_days, time_series
 
 SEE = "accounts.view_user"
 ADDRESSES = "accounts.view_account"
@@ -145,7 +145,7 @@ def member(request: HttpRequest, pk: int) -> HttpResponse:
         "ways": _admin_links(request, user, account),
     }
     if may("accounts.view_account"):
-        today = daily.today()
+        today = billing_days.today()
         context["usage"] = time_series.usage(account, today - timedelta(days=29), today)
     if may("accounts.view_ledgerentry"):
         context["entries"] = LedgerEntry.objects.filter(account=account).order_by("-id")[:_ROWS]

@@ -18,7 +18,7 @@ from gallery.moderation import decisions
 from operations.dashboard import totals as desk
 from operations.dashboard.periods import Period
 from predictions.models import Prediction, UpstreamRun
-from predictions.usage import daily
+from predictions.usage import billing_days
 from tests import factories
 
 TINY = scenario.Scale(14, 60, 1, 40, 6, scenario.timedelta(hours=6))
@@ -56,8 +56,8 @@ def test_a_made_up_house_adds_up(monkeypatch: pytest.MonkeyPatch) -> None:
         ada = User.objects.get(username="ada.moderates")
         assert decisions.decide(review.pk, ada, decisions.Verdict("publish")).done["published"]
     # What the desk sums up of days is what the ledger has.
-    today = daily.today()
-    period = Period("dates", today - daily.today().resolution * 40, today, today)
+    today = billing_days.today()
+    period = Period("dates", today - billing_days.today().resolution * 40, today, today)
     captured = LedgerEntry.objects.aggregate(s=Sum("captured"))["s"]
     assert desk.credits_of(period).total["spent"] == captured
     assert not any(user.has_usable_password() for user in User.objects.all())

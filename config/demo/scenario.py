@@ -34,8 +34,8 @@ from predictions.catalogue import loader, samples, shipped_models
 from predictions.lifecycle import messages
 from predictions.models import Price, Status, UpstreamKey
 from predictions.pricing import calculator
+from predictions.usage import billing_days, time_series
 from predictions.usage import daily as summing
-from predictions.usage import time_series
 
 SD = "stability-ai/stable-diffusion"
 """Paints the stock of pictures."""
@@ -377,7 +377,7 @@ class _Month:
 
     def _sum_up(self) -> None:
         """Every day of the history, for good; today as it is until now."""
-        day = summing.today()
+        day = billing_days.today()
         for back in range(self.days + 2):
             summing.sum_up(day - timedelta(days=back), closed=back > 1)
         summing.forget()

@@ -11,7 +11,7 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 
-from predictions.usage import daily
+from predictions.usage import billing_days
 
 LENGTHS = {"day": 1, "week": 7, "month": 30}
 LONGEST = 366
@@ -69,7 +69,7 @@ class Period:
 
 def for_query(query: QueryDict) -> Period:
     """What the address asks for; the week up to today where it asks for nothing that is a period."""
-    today = daily.today()
+    today = billing_days.today()
     first, last = _day(query.get("from", "")), _day(query.get("to", ""))
     if first is not None and last is not None and first <= last <= today:
         return Period("dates", max(first, last - timedelta(days=LONGEST - 1)), last, today)

@@ -22,7 +22,7 @@ from core.db.daily_sums import sum_by_day
 from operations.dashboard.periods import Period
 from predictions.models import UsageDay
 from predictions.usage import time_series
-from predictions.usage.daily import bounds
+from predictions.usage.billing_days import bounds
 
 KEPT_S = 15
 Found = TypeVar("Found")

@@ -15,7 +15,7 @@ from accounts.models import MICRO, Account
 from core import charts
 from core.http.csv_rows import Cell, Number
 from predictions.models import UsageDay
-from predictions.usage import daily
+from predictions.usage import billing_days
 
 SERIES = 4
 """Models with a colour of their own; the rest is one series."""
@@ -84,7 +84,7 @@ class Chart:
 def chart(account: Account, period: str = "30") -> Chart:
     """The chart of a period of `PERIODS`. One query."""
     first, last = bounds(period)
-    today = daily.today()
+    today = billing_days.today()
     rows = UsageDay.objects.filter(
         account=account, day__gte=min(first, today.replace(day=1)), day__lte=max(last, today)
     )
@@ -122,7 +122,7 @@ def chart(account: Account, period: str = "30") -> Chart:
 
 def bounds(period: str) -> tuple[date, date]:
     """The first and last day of a period, in the billing zone."""
-    today = daily.today()
+    today = billing_days.today()
     if period == "month":
         return today.replace(day=1), today
     if period == "last":

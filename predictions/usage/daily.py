@@ -10,8 +10,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from datetime import UTC, date, datetime, timedelta, tzinfo
-from datetime import time as time_of_day
+from datetime import date, timedelta
 from itertools import islice
 from typing import Any
 
@@ -23,7 +22,8 @@ from django.utils import timezone
 from accounts.site import site_rules
 from predictions.models import FailureDay, FigureDay, Prediction, Status, UpstreamRun, UsageDay
 from predictions.providers.provider_names import is_upstream
-from predictions.usage import failure_classes, period_totals
+from predictions.usage import failure_classes
+from predictions.usage.billing_days import delivered, ended_within, today
 
 EVERY_S = 120.0
 """Seconds between two computations of an open day; more where one takes long."""
@@ -34,20 +34,6 @@ _KEY = ("account_id", "model_id")
 _FIGURES = ("succeeded", "failed", "canceled", "outputs", "filtered", "charged", "spent")
 _due: dict[date, float] = {}
 """Monotonic time at which this process computes each open day again. Another process may do so too: no harm."""
-
-
-def today() -> date:
-    """The present day in the billing time zone."""
-    return timezone.now().astimezone(site_rules.billing_zone()).date()
-
-
-def bounds(day: date, zone: tzinfo) -> tuple[datetime, datetime]:
-    """The moments at which the day and the next one begin, correct across daylight saving changes."""
-    return _midnight(day, zone), _midnight(day + timedelta(days=1), zone)
-
-
-def _midnight(day: date, zone: tzinfo) -> datetime:
-    return datetime.combine(day, time_of_day(), zone).astimezone(UTC)
 
 
 def run_once() -> bool:
@@ -94,8 +80,7 @@ def _never_done(last: date) -> Iterator[date]:
 def sum_up(day: date, *, closed: bool = False) -> None:
     """Compute one day and bring its rows up to date."""
     zone = site_rules.billing_zone()
-    start, end = bounds(day, zone)
-    ended = Prediction.objects.ended().filter(completed_at__gte=start, completed_at__lt=end)
+    ended = Prediction.objects.ended().filter(ended_within(day, day, zone))
     sums = _sums(ended.order_by())
     counts = _failures(ended.filter(status=Status.FAILED).order_by())
     _synchronise(UsageDay, day, _KEY, _FIGURES, sums)
@@ -110,7 +95,7 @@ def _sums(ended: QuerySet[Prediction]) -> dict[tuple[Any, ...], dict[str, int]]:
         succeeded=Count("pk", filter=Q(status=Status.SUCCEEDED)),
         failed=Count("pk", filter=Q(status=Status.FAILED)),
         canceled=Count("pk", filter=Q(status__in=[Status.CANCELED, Status.ABORTED])),
-        outputs=Coalesce(Sum(period_totals.delivered()), 0),
+        outputs=Coalesce(Sum(delivered()), 0),
         dropped=Coalesce(Sum("filtered"), 0),
         paid=Coalesce(Sum("charge"), 0),
     )

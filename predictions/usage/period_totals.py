@@ -1,25 +1,25 @@
 """Usage totals of an account over a period: predictions by final status, outputs and charges, summed by the database.
 
-A prediction counts on the day on which it ended: its charge is settled then, so what the ledger captured on a day is
-what that day's predictions cost. What has not ended counts today. `predictions.usage.time_series` uses the same rule
-for charts. Amounts are micro-credits.
+A prediction counts on the day on which it ended (`billing_days`); what has not ended counts today. Amounts are
+micro-credits.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from datetime import date, datetime, time, timedelta
+from datetime import date, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from django.db.models import BigIntegerField, Case, Count, F, Q, QuerySet, Sum, Value, When
+from django.db.models import Count, Q, QuerySet, Sum
 from django.db.models.functions import Coalesce, TruncDate
 from django.utils import timezone
 
 from accounts.models import Account, ApiToken
-from predictions.models import HostedModel, Prediction, Price, Status
+from predictions.models import HostedModel, Prediction, Status
 from predictions.models.prediction import UNDER_WAY
+from predictions.usage.billing_days import delivered, ended_within
 
 LONGEST_DAYS = 400
 
@@ -55,11 +55,8 @@ class Usage:
 
 
 def for_account(account: Account, first: date, last: date, zone: ZoneInfo) -> Usage:
-    """Usage from the first to the last day, both included, by midnights of that time zone. Four queries."""
-    counts, today = (
-        Q(completed_at__gte=_midnight(first, zone), completed_at__lt=_midnight(_next(last), zone)),
-        timezone.now().astimezone(zone).date(),
-    )
+    """The usage from the first to the last day, both included, by that zone's midnights. Four queries."""
+    counts, today = ended_within(first, last, zone), timezone.now().astimezone(zone).date()
     if first <= today <= last:
         counts |= Q(phase__in=UNDER_WAY)
     rows = Prediction.objects.filter(counts, account=account).order_by()
@@ -76,22 +73,6 @@ def for_account(account: Account, first: date, last: date, zone: ZoneInfo) -> Us
     for row in pairs:
         usage.total.add(row)
     return usage
-
-
-def delivered() -> Case:
-    """Expression for the number of outputs a prediction delivered.
-
-    Not counted from the files: a deleted picture was used all the same. For rows older than the column it is derived
-    from the charge, which had no price rules then.
-    """
-    by_file = Q(price__unit=Price.Unit.OUTPUT, price__amount__gt=0)
-    return Case(
-        When(~Q(status=Status.SUCCEEDED), then=Value(0)),
-        When(delivered__isnull=False, then=F("delivered")),
-        When(by_file, then=F("charge") / F("price__amount")),
-        default=Value(1),
-        output_field=BigIntegerField(),
-    )
 
 
 def _grouped(rows: QuerySet[Prediction], *names: str) -> Iterable[dict[str, Any]]:
@@ -113,11 +94,3 @@ def _models(ids: set[int]) -> dict[int, str]:
 
 def _tokens(ids: set[int]) -> dict[int, str]:
     return dict(ApiToken.objects.filter(pk__in=ids).values_list("pk", "name"))
-
-
-def _midnight(day: date, zone: ZoneInfo) -> datetime:
-    return datetime.combine(day, time(), zone)
-
-
-def _next(day: date) -> date:
-    return day + timedelta(days=1)

@@ -10,8 +10,7 @@ from django.db.models import QuerySet, Sum
 
 from accounts.models import Account
 from predictions.models import FailureDay, FigureDay, HostedModel, QueueLook, UsageDay
-from predictions.usage import daily as summing
-from predictions.usage.daily import today
+from predictions.usage import billing_days
 from predictions.usage.queue_samples import Look, now
 
 LONGEST_DAYS = 3700
@@ -168,8 +167,8 @@ def _worse(one: Look, other: Look) -> Look:
 
 
 def as_of() -> datetime | None:
-    """When today's aggregate was last computed; None before the first time."""
-    return FigureDay.objects.filter(day=summing.today()).values_list("made_at", flat=True).first()
+    """When the present day was summed up last; None before it ever was."""
+    return FigureDay.objects.filter(day=billing_days.today()).values_list("made_at", flat=True).first()
 
 
 def _sums() -> dict[str, Any]:
@@ -204,6 +203,5 @@ __all__ = [
     "margins",
     "now",
     "queue",
-    "today",
     "usage",
 ]

@@ -16,7 +16,7 @@ from accounts.models import MICRO, LedgerEntry, Site, User
 from accounts.site import site_rules
 from accounts.tokens import api_tokens
 from predictions.models import Prediction, Price, Status, Version
-from predictions.usage import daily
+from predictions.usage import billing_days, daily
 from predictions.usage.account_usage import chart
 from tests import factories
 from tests.api.conftest import Frontend
@@ -73,7 +73,7 @@ def test_it_counts_on_the_day_on_which_the_page_of_usage_does(
     mine: Frontend, alice: User, version: Version, zone: str
 ) -> None:
     site_rules.keep(Site(pk=1, billing_zone=zone))
-    present = daily.today()
+    present = billing_days.today()
     midnight = datetime.combine(present, time(), ZoneInfo(zone))
     for minutes in (-1, 0, -24 * 60 + 1):
         made(alice, version, (midnight + timedelta(minutes=minutes)).isoformat())
@@ -84,6 +84,8 @@ def test_it_counts_on_the_day_on_which_the_page_of_usage_does(
     assert answer["zone"] == zone
     assert {row["day"]: row["charged"] for row in answer["days"]} == page
     assert (answer["days"][-1]["charged"], answer["days"][-2]["charged"]) == (MICRO, 2 * MICRO)
+    month = mine.get("/api/usage", **{"from": str(present.replace(day=1))}).json()
+    assert month["total"]["charged"] == chart(alice.account, "month").total
 
 
 def test_it_parts_models_and_tokens_the_dearest_first(mine: Frontend, alice: User, version: Version) -> None:

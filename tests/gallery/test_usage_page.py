@@ -11,7 +11,7 @@ from django.test import Client
 
 from accounts.models import MICRO, User
 from predictions.models import UsageDay
-from predictions.usage import account_usage, daily
+from predictions.usage import account_usage, billing_days
 from tests import factories
 from tests.csv_files import rows_of
 
@@ -20,7 +20,7 @@ ClientOf = Callable[[User], Client]
 
 def use(user: User, name: str, days_ago: int, credits: float) -> None:
     model = factories.make_model("acme", name) if not _known(name) else _known(name)
-    day = daily.today() - timedelta(days=days_ago)
+    day = billing_days.today() - timedelta(days=days_ago)
     UsageDay.objects.create(
         day=day,
         account=factories.account_of(user),

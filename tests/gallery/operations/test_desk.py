@@ -23,7 +23,7 @@ from core import charts
 from operations.dashboard import chart_data, number_format, periods, upstream_table
 from operations.dashboard import totals as desk
 from predictions.models import QueueLook, Status, Upstream, UsageDay
-from predictions.usage import daily
+from predictions.usage import billing_days
 from predictions.usage import daily as summing
 from tests import factories
 from tests.csv_files import rows_of
@@ -49,13 +49,13 @@ def busy(alice: User, bob: User) -> None:
     factories.make_prediction(bob, status=Status.FAILED, ceiling=MICRO)
     credits.redeem(factories.account_of(alice), 5 * MICRO, reference="redeem-77")
     credits.purchase(factories.account_of(bob), 9 * MICRO, reference="purchase-x1")
-    summing.sum_up(summing.today())
+    summing.sum_up(billing_days.today())
     cache.clear()
 
 
 def week() -> periods.Period:
     """The seven days up to today."""
-    today = daily.today()
+    today = billing_days.today()
     return periods.Period("week", today - timedelta(days=6), today, today)
 
 
@@ -108,7 +108,7 @@ def test_every_file_opens(boss: Client, name: str) -> None:
 def test_a_model_whose_name_is_a_formula_is_only_text_in_the_file(boss: Client, alice: User) -> None:
     version = factories.make_version(factories.make_model(owner="=HYPERLINK(1)", name="x"))
     factories.make_prediction(alice, version, status=Status.SUCCEEDED)
-    summing.sum_up(summing.today())
+    summing.sum_up(billing_days.today())
     (row,) = rows_of(boss.get(f"{PAGE}models.csv"))
     assert row["model"] == "'=HYPERLINK(1)/x"
 
@@ -144,7 +144,7 @@ def test_dates_that_are_no_period_are_said_to_be_none(boss: Client, query: str) 
 
 
 def test_any_dates_are_a_period_against_as_many_days_before(boss: Client) -> None:
-    today = daily.today()
+    today = billing_days.today()
     first = today - timedelta(days=9)
     period = boss.get(f"{PAGE}?from={first}&to={today}").context["period"]
     assert (period.length, period.before.last) == (10, first - timedelta(days=1))
@@ -155,7 +155,7 @@ def test_the_desk_asks_no_more_for_many_members_than_for_few(
 ) -> None:
     for number in range(5):
         factories.make_prediction(factories.make_user(f"more{number}"), status=Status.SUCCEEDED)
-    summing.sum_up(summing.today())
+    summing.sum_up(billing_days.today())
     cache.clear()
     with django_assert_max_num_queries(45):
         boss.get(PAGE)
@@ -238,8 +238,8 @@ def test_an_area_has_a_gap_where_nobody_looked_and_begins_and_ends_with_what_is_
 
 def test_the_axis_of_the_queue_is_in_the_zone_whose_days_are_shown() -> None:
     site_rules.change(billing_zone="Asia/Shanghai")
-    day = daily.today() - timedelta(days=3)
-    chart = chart_data.queue(periods.Period("dates", day, day, daily.today()))
+    day = billing_days.today() - timedelta(days=3)
+    chart = chart_data.queue(periods.Period("dates", day, day, billing_days.today()))
     assert [words for _at, words in chart.marks] == ["00:00", "06:00", "12:00", "18:00", "00:00"]
     assert chart.slots[0].endswith("00:00")
 
@@ -250,7 +250,7 @@ def test_an_axis_tells_its_steps_apart() -> None:
 
 
 def test_a_day_that_is_not_over_is_compared_with_no_whole_one(boss: Client, alice: User) -> None:
-    today = daily.today()
+    today = billing_days.today()
     model = factories.make_version().model
     for back, outputs in ((0, 1), (1, 500)):
         UsageDay.objects.create(

@@ -13,7 +13,7 @@ from accounts.site import site_rules
 from predictions.lifecycle import messages
 from predictions.models import FailureDay, FigureDay, Prediction, Price, Status, UsageDay, Version
 from predictions.upstreams import run_records
-from predictions.usage import daily, failure_classes, time_series
+from predictions.usage import billing_days, daily, failure_classes, time_series
 from tests import factories
 from tests.upstreams import rows
 
@@ -141,7 +141,7 @@ def test_old_days_are_summed_once_and_new_ones_again(alice: User, version: Versi
         ended(alice, version, at=present - timedelta(days=back))
     while daily.run_once():
         pass
-    today = daily.today()
+    today = billing_days.today()
     closed = FigureDay.objects.filter(closed=True).values_list("day", flat=True)
     assert set(closed) == {today - timedelta(days=back) for back in (2, 3, 4)}
     assert time_series.usage(None, today - timedelta(days=4), today).total.succeeded == 4
