@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from accounts.admin import (
     billing,
+    credit_packs,
     ledger,
     notifications,
     plans,
@@ -16,6 +17,7 @@ from accounts.admin import (
 
 __all__ = [
     "billing",
+    "credit_packs",
     "ledger",
     "notifications",
     "plans",
