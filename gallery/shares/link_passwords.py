@@ -26,9 +26,9 @@ MIN_LENGTH = 6
 COOKIE = "share_open"
 LASTS_S = 12 * 3600
 _SALT = "gallery.shares.locks"
-_NETWORK_LIMIT = (5, 300)
+_OF_NETWORK = (5, 300)
 """Wrong passwords from one network, and in how many seconds."""
-_LINK_LIMIT = (200, 3600)
+_OF_LINK = (200, 3600)
 """The same for all networks together: so many guesses don't reach a password of six characters in a link's
 lifetime."""
 
@@ -53,8 +53,8 @@ def _folded(password: str) -> str:
 def count_try(request: HttpRequest, link: ShareLink) -> attempt_limits.Taken:
     """Count an attempt before it is checked; where it was right the caller gives it back. Raises
     attempt_limits.TooMany."""
-    network = attempt_limits.Limit(f"link {link.pk} network {client_ip.household(request)}", *_NETWORK_LIMIT)
-    return attempt_limits.take("share", [network, attempt_limits.Limit(f"link {link.pk}", *_LINK_LIMIT)])
+    network = attempt_limits.Limit(f"link {link.pk} network {client_ip.household(request)}", *_OF_NETWORK)
+    return attempt_limits.take("share", [network, attempt_limits.Limit(f"link {link.pk}", *_OF_LINK)])
 
 
 def open_for(response: HttpResponse, link: ShareLink) -> HttpResponse:
