@@ -1,1 +1,1 @@
-"""The embedded engine: paints and edits pictures without Django, database or network."""
+"""The embedded engine: paints and edits images without Django, database or network."""

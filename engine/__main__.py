@@ -1,4 +1,4 @@
-"""`python -m engine`: the embedded engine, with its settings in the environment (`program.py`)."""
+"""`python -m engine`: start the embedded engine, configured by environment variables (`server/program.py`)."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Moving pictures: what lies between two pictures, clips with a moving camera, and the files that hold them."""
+"""Animations: frames between two images, clips with a moving camera, GIF and MP4 writers."""

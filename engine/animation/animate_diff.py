@@ -1,4 +1,4 @@
-"""lucataco/animate-diff: two seconds of a scene in motion, as MP4."""
+"""lucataco/animate-diff: a clip of a scene in motion, 16 frames (two seconds), as MP4."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How the work on an animation is told: one bar over all its parts, and looks at the picture in hand."""
+"""Progress bar and previews of an animation: one bar over all its parts."""
 
 from __future__ import annotations
 

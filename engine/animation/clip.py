@@ -1,4 +1,4 @@
-"""A clip from one sentence: the scene painted again for every frame, the camera sliding past, all in it moving."""
+"""A clip from one prompt: every frame painted anew, with a camera that slides sideways and moving contents."""
 
 from __future__ import annotations
 

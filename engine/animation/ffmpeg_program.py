@@ -1,4 +1,4 @@
-"""Which ffmpeg writes the videos."""
+"""The path of the ffmpeg program that writes videos."""
 
 from __future__ import annotations
 

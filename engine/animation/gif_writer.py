@@ -1,6 +1,6 @@
-"""Writing GIF frame by frame: one palette for the whole film, and of each frame only what changed.
+"""GIF writer, frame by frame: one palette for the whole film, and of each frame only the pixels that changed.
 
-Nothing is kept but the frame before, so a film of thousands of frames takes no more memory than a picture.
+Only the previous frame is kept, so a film of thousands of frames takes no more memory than one image.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""From one picture to a quite different one: the backdrop changes along a wandering front, the subject changes shape.
+"""Morphing between two unrelated images: the backdrop changes along an irregular front, the subject changes shape.
 
-What both pictures share needs none of this: there the painter itself paints what lies between (`prompts`).
+Where two prompts share a composition none of this is needed: the painter paints the frames (`prompt_transitions`).
 """
 
 from __future__ import annotations

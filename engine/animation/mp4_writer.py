@@ -1,4 +1,4 @@
-"""Writing MP4: frames go one by one to an ffmpeg of their own, which is bound in memory and ends with the painter."""
+"""MP4 writer: frames are piped to an ffmpeg process with a memory limit, which ends with the painter."""
 
 from __future__ import annotations
 

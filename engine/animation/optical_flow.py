@@ -1,4 +1,4 @@
-"""Frames between two pictures: both are carried along the optical flow and mixed."""
+"""Frame interpolation by optical flow: both images are warped towards each other and cross-faded."""
 
 from __future__ import annotations
 

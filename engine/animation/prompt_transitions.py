@@ -1,8 +1,7 @@
-"""Pictures on the way from prompt to prompt.
+"""Transitions between prompts: the painted images on the way from one prompt to the next.
 
-Prompts that name the same things have the same composition: there the painter paints both in the light that lies
-between them, and only what cannot be between (a moon, snow, lit windows) fades. Other prompts change into one another
-by `morph`.
+Prompts that name the same things have the same composition: the painter paints both in interpolated light, and only
+what cannot be interpolated (a moon, snow, lit windows) fades. Other prompts are joined by `morph`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """andreasjansson/stable-diffusion-animation: from one prompt to the next, as GIF or MP4.
 
-Where the prompts name the same things, the painter paints what lies between them; where not, one picture changes into
-the other. Between two drawn pictures frames are carried along their optical flow.
+Where the prompts name the same things, the painter paints the images in between; otherwise one image morphs into the
+other. Frames between two drawn images are interpolated along their optical flow.
 """
 
 from __future__ import annotations

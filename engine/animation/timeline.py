@@ -1,7 +1,7 @@
-"""When each frame of an animation is shown: arithmetic only.
+"""The timeline of an animation: which frame shows which place between the prompts. Arithmetic only.
 
-Pictures are *drawn* at places on the way from prompt to prompt (0 is the first prompt, 1 the second, and so on);
-between two drawn ones lie *frames*.
+Images are *drawn* at places on the way from prompt to prompt (0 is the first prompt, 1 the second, and so on);
+*frames* lie between two drawn ones.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Cutting out: the most prominent thing of a picture, without a trained model."""
+"""Salient object segmentation without a trained model: a mask of the most prominent object of an image."""
 
 from __future__ import annotations
 

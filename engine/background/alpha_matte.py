@@ -1,4 +1,4 @@
-"""From a hard shape to a soft one: how much of each pixel is the thing, and which colour that part has."""
+"""Alpha matting: from a binary mask to soft alpha, and foreground colours without background in them."""
 
 from __future__ import annotations
 

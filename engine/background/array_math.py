@@ -1,4 +1,4 @@
-"""Arithmetic on pictures that every step of cutting out needs."""
+"""Array operations shared by the segmentation steps: Lab, resizing, thresholds, morphology."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Background removal: `cjwbw/rembg`.
 
-The published model has a network for it. Here colours, contours and the place in the frame decide what the thing in
-the picture is, and where nothing is found the picture comes back whole, with a line in the log that says so.
+The published model uses a neural network. Here colours, contours and the position in the frame decide what the
+foreground object is; where none is found the image is returned opaque, and the log says so.
 """
 
 from __future__ import annotations

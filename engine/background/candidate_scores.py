@@ -1,4 +1,4 @@
-"""Which of several ideas is the thing in the picture: judged by outline, colours, size and place."""
+"""Scores of candidate regions: how likely each is the object, by outline, colours, size and position."""
 
 from __future__ import annotations
 

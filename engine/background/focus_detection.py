@@ -1,4 +1,4 @@
-"""What is in focus before what is not: a lens, or a studio's plain backdrop, says best what the thing is.
+"""Focus detection: the one sharp object before a blurred or plain background.
 
 Colours do not matter here: a grey robot before grey stones is found as long as the stones are blurred.
 """

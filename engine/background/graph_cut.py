@@ -1,4 +1,4 @@
-"""From a rough idea of what stands out to one whole shape: graph cuts on colour models of both sides."""
+"""Graph cuts (GrabCut): from a rough candidate to one whole shape, by colour models of both sides."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A picture as patches, and all that is known of each pair of them."""
+"""The graph of an image's patches: distances, shared outlines and background likelihood of every pair."""
 
 from __future__ import annotations
 

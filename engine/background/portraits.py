@@ -1,4 +1,4 @@
-"""People and animals near the camera: the lower edge cuts them, and a face alone is not all of them."""
+"""Score bonus for portraits: bodies cut by the lower edge, of which a face alone would be only a part."""
 
 from __future__ import annotations
 

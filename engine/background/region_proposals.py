@@ -1,4 +1,4 @@
-"""Ideas of what the thing might be: sets of patches that belong together, from salience and from merging."""
+"""Region proposals: sets of connected patches that may be the object, from salience and from merging."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""Where the eye goes: how little each patch belongs to the background, judged by how it hangs on the picture's edge.
+"""Salience maps: how little each patch belongs to the background, by its connection with the image border.
 
 Three maps, each a value 0..1 per patch. The first is after Zhu, Liang, Wei and Sun, "Saliency Optimization from
-Robust Background Detection" (CVPR 2014), written anew. The other two ask what lies between a patch and the picture's
-edge: sky, hills and ground each reach it, and what stands in front of them does not.
+Robust Background Detection" (CVPR 2014), written anew. The other two measure the path from a patch to the image
+border: sky, hills and ground each reach it, and objects in front of them do not.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The most prominent thing of a picture as a mask at working size."""
+"""The search for the most prominent object: proposals scored, carved by graph cuts, the best one refined."""
 
 from __future__ import annotations
 

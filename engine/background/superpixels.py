@@ -1,4 +1,4 @@
-"""Superpixels: a picture as a few hundred patches of one colour each, and how they lie beside one another."""
+"""Superpixels (SLIC): an image as a few hundred patches of uniform colour, and their adjacency."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Working on pictures that somebody gave: colours, strokes, styles and scenery from words."""
+"""Editing given images by prompt: colours, brush strokes, styles and scenery."""

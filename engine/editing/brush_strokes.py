@@ -1,4 +1,4 @@
-"""A picture painted anew with strokes that follow its shapes: broad ones first, fine ones where they are missed."""
+"""Painterly rendering: curved strokes along an image's shapes, coarse layers first, fine ones where those missed."""
 
 from __future__ import annotations
 

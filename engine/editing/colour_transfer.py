@@ -1,9 +1,9 @@
-"""Colours of one picture in another: iterative distribution transfer, kept as a table of colours.
+"""Colour transfer between images: iterative distribution transfer, stored as a lookup table of colours.
 
-Each round turns Lab by a random rotation and matches the two clouds of colours along each axis by their quantiles
-(Pitié, Kokaram and Dahyot 2007). What a colour becomes depends on the colour alone, so the rounds are worked out for a
-grid of colours on small copies of both pictures, and the large picture is looked up in it: no halo along its edges, and
-no more time for more pixels.
+Each round turns Lab by a random rotation and matches the two colour distributions along each axis by their quantiles
+(Pitié, Kokaram and Dahyot 2007). The result depends on the colour alone, so the rounds are computed for a grid of
+colours on small copies of both images, and the large image is looked up in it: no halos along edges, and no more time
+for more pixels.
 """
 
 from __future__ import annotations

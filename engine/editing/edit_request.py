@@ -1,4 +1,4 @@
-"""What the words ask of a picture that is there already: other colours, other things in it, or only another hand."""
+"""Interpretation of a prompt for image to image: whether it changes colours, adds things or names only a style."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A given picture painted anew after words: first its colours, then its strokes, at last what it shows."""
+"""Repainting an image from a prompt: colours, then scenery, brush strokes and style."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Image to image: a given picture painted anew after words, further from it the greater the strength."""
+"""Image to image: an input image repainted from a prompt; a greater strength departs further from it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Styles on a given picture: one that lies on white paper already gets no second border."""
+"""Styles applied to input images: one that already has a white paper border gets no second one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What of a given picture stays longest while another takes its place: its most prominent thing, or its busy middle."""
+"""Persistence map: how long each place of the input stays as strength grows; the main object or busy middle longest."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The painter's own picture of some words, for pictures of any shape."""
+"""The painter's image of a prompt as a source of colours and scenery, for images of any shape."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Pixels: decoding, encoding, arrays and previews."""
+"""Pixels: decoding, encoding, array types and previews."""

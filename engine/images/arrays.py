@@ -1,4 +1,4 @@
-"""Type aliases of NumPy arrays: what their numbers are and how they lie."""
+"""Type aliases of image arrays (value range and shape), and a fast Gaussian blur."""
 
 from __future__ import annotations
 

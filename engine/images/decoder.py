@@ -1,4 +1,4 @@
-"""Opening pictures that strangers send, without believing anything about them.
+"""Decoding of untrusted images: limits on bytes, format and size, orientation, 8-bit RGB or RGBA.
 
 Order matters: the number of bytes, then what the first bytes say, then the size the header claims, and only then a
 decoder. Every refusal is one plain sentence that says what to send instead. Meant to run in a process with limits;

@@ -1,7 +1,7 @@
-"""Writing pictures: PNG, JPEG and WebP bytes that say in their metadata how they were made.
+"""Encoding of images: PNG, JPEG and WebP bytes with provenance metadata (XMP).
 
 The same pixels, labels and settings give the same bytes on the same machine: no time of day enters a file.
-The prompt does not enter it either, because a member may share a picture and keep the prompt to themselves.
+The prompt does not enter it either, because a member may share an image and keep the prompt private.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What every model does alike with what it is given: pictures are opened, and the log says what works here."""
+"""Image inputs of all models: decoding of data URIs, and the log line that names the engine."""
 
 from __future__ import annotations
 

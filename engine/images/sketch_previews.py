@@ -1,8 +1,8 @@
-"""How an unfinished picture is shown: a sketch of it that comes into focus as the painting proceeds.
+"""Previews of an unfinished image: a small sketch that comes into focus as the painting proceeds.
 
-The painter draws the same picture at any size, so a large one is drawn small first, within a tenth of its own time.
-That sketch, blurred by what is still to be done, is what is shown until the canvas itself carries everything. A small
-picture is ready before a sketch would help: its canvas is shown as it stands.
+The painter draws the same image at any size, so a large one is drawn small first, in a tenth of its own time.
+That sketch, blurred according to the remaining work, is shown until the canvas itself is complete. A small image is
+ready before a sketch would help: its canvas is shown as it is.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Painting something new into the masked part of a photograph, from the words of a prompt."""
+"""Inpainting: the masked part of a photograph repainted from a prompt."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The light of a photograph around a hole, as the clay figures want it."""
+"""Light estimation: direction and colour of a photograph's light around a hole, for rendering subjects in it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a prompt makes of a hole: the surroundings continued, a subject standing in them, or another scene."""
+"""Content of an inpainted hole: continued surroundings, a subject standing in them, or another scene."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Masks as strangers send them: white is repainted, black is kept."""
+"""Inpainting masks as submitted: white is repainted, black is kept."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Object removal: `sujaykhandekar/object-removal`.
 
-The published model finds objects by their names. Without a trained model names mean nothing, so they are checked
-exactly as published and the most prominent thing of the picture is taken out, whatever it is; the log says so.
+The published model finds objects by class name. Without a trained model names mean nothing, so they are validated
+exactly as published and the most prominent object is removed, whatever it is; the log says so.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""Inpainting: the white part of a mask repainted, everything else of the picture kept to the byte.
+"""Inpainting: the white part of a mask repainted, everything else kept byte for byte.
 
-`stability-ai/stable-diffusion-inpainting`, and `stability-ai/sdxl` where it is given a picture and a mask.
+`stability-ai/stable-diffusion-inpainting`, and `stability-ai/sdxl` where it is given an image and a mask.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The subjects of a prompt as one cut-out group, and where in a hole of any shape it fits."""
+"""Subjects of a prompt rendered as one cut-out group, and its largest position in a hole of any shape."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""Real weights over diffusers and torch: the extra `local`.
+"""Local models: real weights over diffusers and torch (the extra `local`).
 
-`settings` and `wishes` are plain Python, for every process. What imports torch is loaded in the worker processes alone,
-so that all else runs, and is checked, without it.
+`config` is plain Python, for every process. Whatever imports torch is loaded in the worker processes alone, so that all
+else runs, and is type-checked, without it.
 """

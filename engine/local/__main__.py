@@ -1,4 +1,4 @@
-"""`python -m engine.local`: real weights, with the settings in the environment. The workers alone load torch."""
+"""`python -m engine.local`: start the service of local models. Only the worker processes load torch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The service's side of its workers: one process per device, each kept alive, each with its pipelines warm."""
+"""The pool of local workers: one process per device, kept alive, each with warm pipelines."""
 
 from __future__ import annotations
 

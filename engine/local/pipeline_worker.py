@@ -1,13 +1,13 @@
-"""A warm worker: one process on one device that keeps pipelines loaded and works on one prediction at a time.
+"""Worker process of the local models: one device, loaded pipelines, one prediction at a time.
 
-It speaks what the painters' process speaks, over a socket pair, one JSON object a packet, but forks nobody:
+It speaks the painter server's protocol over a socket pair, one JSON object a packet, but never forks:
 
     service → worker   {"run": ID, "folder": …} with the write end of a pipe; {"kill": ID, "signal": N}
     worker → service   {"ready": true, "painter": VERSION, "threads": N}; {"started": ID, "pid": N};
                        {"ended": ID, "code": N}
 
-Any signal asked for is a request to stop at the next step; whoever has no patience kills the process. The first thread
-listens, a second one works. When the service's end of the socket closes the process ends.
+Any signal is a request to stop at the next step; the service kills the process where that takes too long. The first
+thread listens, a second one works. When the service's end of the socket closes, the process ends.
 """
 
 from __future__ import annotations

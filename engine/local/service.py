@@ -1,4 +1,4 @@
-"""Running the local weights: the engine's socket, book and runner over warm workers."""
+"""The service of local models: the engine's socket, job registry and runner over warm workers."""
 
 from __future__ import annotations
 

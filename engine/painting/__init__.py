@@ -1,4 +1,4 @@
-"""The procedural painter: a picture from words, drawn from a word list, without weights or network."""
+"""The procedural painter: images from prompts by a word list, without weights or network."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Abstract pictures: folds of marbled paint, bent by noise and lit like relief."""
+"""Abstract images: folds of marbled paint, warped by noise and lit like relief."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The backdrop for a subject that has no place of its own."""
+"""Studio backdrops for subjects whose prompt names no scene."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Putting a picture together, back to front."""
+"""Composition of an image, back to front: the entry points `paint` and `paint_moment`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Contact sheets to look at: `python -m engine.painting.contact_sheet OUT.jpg` paints every prompt below."""
+"""Contact sheets for visual checks: `python -m engine.painting.contact_sheet OUT.jpg` paints every prompt below."""
 
 from __future__ import annotations
 

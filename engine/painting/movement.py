@@ -1,6 +1,6 @@
-"""What moves in a film: wind aloft, figures that breathe and bob, lamps that turn, leaves that fall.
+"""Motion in films: wind aloft, figures that breathe and bob, lamps that turn, leaves that fall.
 
-Everything here is a smooth function of the film's clock, in seconds, and stands still at 0: a still shows none of it.
+Everything here is a smooth function of the film's clock, in seconds, and zero at 0: a still shows none of it.
 """
 
 from __future__ import annotations

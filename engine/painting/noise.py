@@ -1,4 +1,4 @@
-"""Fractal noise from small fixed lattices, so that a large and a small picture show the same shapes."""
+"""Fractal noise from small fixed lattices: the same shapes at every image size."""
 
 from __future__ import annotations
 

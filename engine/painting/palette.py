@@ -1,4 +1,4 @@
-"""The colours of a time of day, changed by weather and pulled by colour words."""
+"""Colour palettes: by time of day, changed by weather and shifted by colour words."""
 
 from __future__ import annotations
 

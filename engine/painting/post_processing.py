@@ -1,4 +1,4 @@
-"""The last touches: bloom, shoulder, colour pull, saturation, vignette, brushwork of few steps, grain."""
+"""Post-processing: bloom, tone shoulder, colour shift, saturation, vignette, simplification at few steps, grain."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Named random streams: every use of randomness in the painter asks for its own generator by name."""
+"""Named random streams: every use of randomness in the painter takes its own generator by name."""
 
 from __future__ import annotations
 

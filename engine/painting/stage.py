@@ -1,4 +1,4 @@
-"""What the parts of one picture share: its frame, its light and what has been painted so far."""
+"""The state that all painting steps of one image share: frame, light, and what has been painted so far."""
 
 from __future__ import annotations
 

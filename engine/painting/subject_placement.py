@@ -1,4 +1,4 @@
-"""Subjects: where each stands in the scene, how large it is, and its reflection in water."""
+"""Layout of subjects in a scene: position, size, and reflection in water."""
 
 from __future__ import annotations
 

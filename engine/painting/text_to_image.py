@@ -1,4 +1,4 @@
-"""Text to image: one request from `Settings` to finished files and an honest log."""
+"""Text to image: one request from `Settings` to finished files and log."""
 
 from __future__ import annotations
 

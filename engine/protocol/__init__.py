@@ -1,1 +1,1 @@
-"""What the engine's callers and processes share: outputs, typed inputs, progress, addresses."""
+"""Protocol of callers, service and child processes: outputs, typed inputs, progress, addresses."""

@@ -1,4 +1,4 @@
-"""The painting child's desk: where its log lines, progress, previews and finished files go.
+"""Output of a job in its child process: log lines, progress, previews and finished files.
 
 Everything leaves as one JSON object a line on a pipe that the engine reads. Files are written into the job's
 own folder under a temporary name and renamed when whole; only then are they announced.

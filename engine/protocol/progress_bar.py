@@ -1,8 +1,7 @@
-"""A progress bar as lines of text, in the shape that clients of these models already parse.
+"""A progress bar as lines of text, in the format that clients of these models already parse.
 
-One bar is at most 20 lines, from `0%` to `100%`, counted in the steps that the caller asked for. Which lines
-appear depends only on the fractions reported, never on the clock, so that a repeated run prints the same
-lines.
+One bar is at most 20 lines, from `0%` to `100%`, counted in the steps that the request names. Which lines appear
+depends only on the fractions reported, never on the clock, so that a repeated run prints the same lines.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Where a service of the engine listens, handed on in environment variables: socket, secret and folder."""
+"""Address of an engine service: Unix socket, secret and work folder, passed in environment variables."""
 
 from __future__ import annotations
 

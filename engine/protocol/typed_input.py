@@ -1,6 +1,6 @@
-"""Typed reading of one input object.
+"""Typed access to one input object.
 
-The API has checked it against the published schema; the engine must not depend on its caller's care, and some limits
+The API has validated it against the published schema; the engine must not depend on its caller's care, and some limits
 the published models find only at run time.
 """
 

@@ -1,14 +1,14 @@
-"""The engine's HTTP face: a small ASGI application in the shape of Cog's server.
+"""HTTP API of the engine: a small ASGI application in the shape of Cog's server.
 
     PUT    /predictions/{id}               start, or the present state of a known id; 202
     GET    /predictions/{id}               state
-    POST   /predictions/{id}/cancel        stop; answers when it has stopped, at the latest after a second
-    GET    /predictions/{id}/preview       newest look at unfinished work, image/jpeg
+    POST   /predictions/{id}/cancel        cancel; responds when it has stopped, at the latest after a second
+    GET    /predictions/{id}/preview       newest preview of unfinished work, image/jpeg
     GET    /predictions/{id}/files/{name}  a finished file
     DELETE /predictions/{id}               stop if need be, forget, remove the files; 204
     GET    /health                         boot id, slots, children
 
-Every request carries `Authorization: Bearer SECRET`; every answer the header `engine-boot`, which is another
+Every request carries `Authorization: Bearer SECRET`; every response the header `engine-boot`, which is different
 for each start of the engine. Errors are `{"detail": "one sentence"}`.
 """
 

@@ -1,4 +1,4 @@
-"""What one painting child may use of the machine."""
+"""Resource limits of one painter child: memory, processor time, threads, deadlines."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""The engine's book of jobs: what was asked, how far it is, what came out.
+"""The engine's registry of jobs: input, state and output of each, and the queue of those that wait.
 
 Everything here runs in one event loop, so plain attributes are enough. At most `slots` jobs paint at a time;
-the others wait as `starting`, in the order in which they came.
+the others wait as `starting`, in order of arrival.
 """
 
 from __future__ import annotations

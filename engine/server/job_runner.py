@@ -1,4 +1,4 @@
-"""Takes waiting jobs, has each painted by a child of its own, and decides how it ended."""
+"""Runs waiting jobs: one worker process per job, its messages, retries, cancellation and outcome."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""The log of the plain programs: lines on standard error in the form of Django's processes, logfmt or JSON.
+"""Logging of the programs without Django: lines on standard error in the format of Django's processes, logfmt or JSON.
 
-No structlog: what it takes is not worth its memory in a process that says a line a day. Secrets are blotted out.
+No structlog: it is not worth its memory in a process that logs a line a day. Secrets are redacted.
 """
 
 from __future__ import annotations

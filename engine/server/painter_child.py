@@ -1,6 +1,6 @@
-"""One painting child: forked from the painters' process, paints one prediction, ends.
+"""Painter child process: forked from the painter server, paints one prediction, ends.
 
-It is a process of its own so that a crash, a memory hog or a cancel touches this prediction only.
+It is a process of its own so that a crash, excessive memory or a cancel affects this prediction only.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The painters' process: a child of the fork server with the painter imported, that forks one child per prediction.
+"""Painter server: a child of the fork server with the painter imported, that forks one child per prediction.
 
 Importing NumPy, OpenCV, Pillow and the painter costs about 300 ms, a fork a few. The engine talks to it over
 a socket pair, one JSON object a packet:

@@ -1,7 +1,7 @@
-"""The engine as a program, `python -m engine`: how it is started, and its settings in the environment.
+"""Start of the engine's programs: process title, exit code, boolean environment variables.
 
-No Django: `manage.py engine` and `manage.py work` translate Django's settings. The service of local weights is started
-in the same way.
+No Django: `manage.py engine` and `manage.py work` translate Django's settings into the environment. The service of
+local models is started in the same way.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Running the engine: one process, one Unix socket, until it is told to stop."""
+"""Server process of the engine: work folder lock, Unix socket, uvicorn, shutdown on SIGTERM and SIGINT."""
 
 from __future__ import annotations
 

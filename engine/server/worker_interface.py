@@ -1,4 +1,4 @@
-"""What the runner asks of whoever keeps the working processes: the pool of painters, or the warm local pipelines."""
+"""Interface of worker pools as the job runner uses them: the painter pool or the warm local workers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Processes that work on errands: keeps them alive, has each errand begun, and hears how it ends."""
+"""Pool of worker processes behind a socket: restart, start of work items, and how each item ends."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Filling holes in photographs from their own surroundings: texture by matching patches, tone by a membrane."""
+"""Hole filling in photographs from their surroundings: texture by patch matching, tone by a membrane."""
 
 from __future__ import annotations
 

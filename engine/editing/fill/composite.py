@@ -1,4 +1,4 @@
-"""From matches to pixels, at the picture's own size."""
+"""Compositing of patch matches: the filled pixels at the full size of the image, with matched tone."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Contours that run into a hole, and where they must come out again.
+"""Contours through a hole: where they enter at its rim, which of them belong together, and the curves between.
 
-Matching patches knows texture but no shapes: a saucer's rim that a hole cuts would end in a bay. So the rim of the hole
-is walked once; wherever two different areas meet there in a clear edge, a contour enters. Contours are paired so that
+Patch matching knows texture but no shapes: a saucer's rim cut by a hole would end in a bay. So the rim of the hole is
+walked once; wherever two different areas meet there in a clear edge, a contour enters. Contours are paired so that
 colours on both sides agree, the curve between them bends little, and no two cross.
 """
 

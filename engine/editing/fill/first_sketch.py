@@ -1,4 +1,4 @@
-"""A first idea of what a hole holds: each area between the contours in its own smooth colours."""
+"""The initial guess for a hole: each area between its contours in smooth colours."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A picture and a hole in it: the surroundings that matter, the size to work at, and the finished pixels."""
+"""Entry point of hole filling: parts of the hole, their relevant surroundings, the working size, the result."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
-"""Filling one hole from coarse to fine, so that large shapes are settled before small ones.
+"""Coarse-to-fine filling of one hole by patch matching and voting, large shapes before small ones.
 
-After Wexler, Shechtman, Irani: Space-Time Completion of Video (2007): in turns every patch of the hole finds its like
-outside, and every pixel becomes what the patches over it propose. Beside colour each pixel carries how rough its
-surroundings are in the picture's own size (Newson and others: Video Inpainting of Complex Scenes, 2014), because
-grass and sand look alike once they have been reduced.
+After Wexler, Shechtman, Irani: Space-Time Completion of Video (2007): alternately every patch of the hole finds its
+nearest match outside, and every pixel becomes the weighted mean of what the patches over it propose. Beside colour each
+pixel carries the roughness of its surroundings at the full size of the image (Newson and others: Video Inpainting of
+Complex Scenes, 2014), because grass and sand look alike once they have been reduced.
 """
 
 from __future__ import annotations

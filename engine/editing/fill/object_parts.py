@@ -1,8 +1,8 @@
-"""What else belongs to a thing: the parts beside it that are found nowhere else in the picture.
+"""Missing parts of an object mask: adjacent pieces whose texture occurs nowhere else in the image.
 
-A mask of a prominent thing often lacks a dark leg or a thin tail. Patches of those have no like in the surroundings,
-whereas the surroundings repeat themselves; so whatever touches the mask and is stranger than the surroundings are to
-themselves is taken to belong to it.
+A mask of a prominent object often lacks a dark leg or a thin tail. Patches of those have no match in the surroundings,
+whereas the surroundings repeat themselves; so whatever touches the mask and differs more from the surroundings than
+they differ from themselves is taken to belong to the object.
 """
 
 from __future__ import annotations

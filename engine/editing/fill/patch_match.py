@@ -1,4 +1,4 @@
-"""Finding, for every patch of a hole, the patch of the surrounding that is most like it (PatchMatch).
+"""PatchMatch: for every patch of a hole, the most similar patch of the surroundings.
 
 After Barnes, Shechtman, Finkelstein, Goldman: PatchMatch (2009), in whole-array steps: every round all targets try
 their neighbours' matches, shifted, and random places ever nearer to their own match. Distances are sums of absolute

@@ -1,4 +1,4 @@
-"""The smoothest picture over a hole that meets its rim: the start of every filling, and all of it without sources."""
+"""Membrane interpolation: smoothest fill that meets the hole's rim; start of every fill, all of it without matches."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which LoRA weights a member's word stands for, by the operator's rules. Members name; operators allow."""
+"""LoRA lookup: which weights a LoRA name in a request stands for, by the operator's allowlist."""
 
 from __future__ import annotations
 

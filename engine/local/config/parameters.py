@@ -1,4 +1,4 @@
-"""From a request's input to what a pipeline is asked for: defaults filled, limits checked. Plain Python, no torch."""
+"""Parameters of a local pipeline from a request's input: defaults, limits, notes. Plain Python, no torch."""
 
 from __future__ import annotations
 

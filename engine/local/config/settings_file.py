@@ -1,4 +1,4 @@
-"""The operator's file of local models, DARKROOM_LOCAL_MODELS: TOML or JSON in, checked frozen objects out.
+"""Parser of the local models file, DARKROOM_LOCAL_MODELS: TOML or JSON in, validated frozen objects out.
 
 No torch here: web and workers read it too, to know which models are served. docs/local-models.md describes it.
 """

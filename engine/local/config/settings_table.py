@@ -1,4 +1,4 @@
-"""Typed reading of one table of a settings file; each fault is a sentence that names the field."""
+"""Typed access to one table of the local models file; each error is a sentence that names the field."""
 
 from __future__ import annotations
 

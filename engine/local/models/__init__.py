@@ -1,1 +1,1 @@
-"""Pipelines of diffusers: loading, caching, schedulers, and running one model."""
+"""Diffusers pipelines: loading, caching, schedulers, and running one model."""

@@ -1,4 +1,4 @@
-"""Where a pipeline runs, and in which numbers."""
+"""Device and dtype of a pipeline."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""andreasjansson/stable-diffusion-animation with real weights: from one prompt to the next.
+"""andreasjansson/stable-diffusion-animation with real weights: keyframes and the frames between them.
 
-Each prompt has a keyframe, drawn from the same noise. Between two keyframes the pictures are drawn anew from what lies
-between both in the latents, by words that lie between both prompts. Two drawn pictures are joined by their optical flow
-in place of FILM, or by what lies between their latents.
+Each prompt has a keyframe, drawn from the same noise. Images between two keyframes are denoised from interpolated
+latents, guided by interpolated prompt embeddings. Frames between two drawn images are made by optical flow in place of
+FILM, or by interpolation of their latents.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Small pictures of unfinished latents, without the decoder: a matrix per decoder, fitted once.
+"""Previews of unfinished latents without the VAE decoder: a linear matrix per decoder, fitted once.
 
-Latents of these models are nearly a linear picture, so the best matrix from channels to colours is found by encoding a
-test picture whose colours are known. That costs one small encoding and fits every decoder, whoever trained it.
+Latents of these models are nearly a linear image, so the best matrix from channels to colours is found by encoding a
+test image whose colours are known. That costs one small encoding and fits every decoder, whoever trained it.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""From a path or hub id to a pipeline on its device. safetensors only, never code that comes with weights."""
+"""Pipeline loader: from a path or hub id to a pipeline on its device. safetensors only, never code from weights."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which function makes what a model makes."""
+"""Dispatch from a model's name to the function that runs it."""
 
 from __future__ import annotations
 

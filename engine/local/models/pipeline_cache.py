@@ -1,4 +1,4 @@
-"""The warm pipelines of one worker, the least recently used let go first."""
+"""LRU cache of one worker's warm pipelines, limited by number and by bytes of weights."""
 
 from __future__ import annotations
 

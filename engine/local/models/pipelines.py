@@ -1,4 +1,4 @@
-"""One worker's warm pipelines: finds, loads and keeps what a model needs. Imports torch and diffusers."""
+"""The pipelines loaded in one worker: pipelines, LoRAs, safety checkers, previews. Imports torch and diffusers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Judging finished pictures, for the models whose published form does."""
+"""NSFW safety checker of finished images, for the models whose published form has one."""
 
 from __future__ import annotations
 

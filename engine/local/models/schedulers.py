@@ -1,4 +1,4 @@
-"""The published names of schedulers, as classes of diffusers."""
+"""The published scheduler names, as diffusers classes."""
 
 from __future__ import annotations
 

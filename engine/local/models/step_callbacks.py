@@ -1,4 +1,4 @@
-"""What happens at each step of a pipeline: the run is stopped, told of, or shown."""
+"""Callbacks at each denoising step: cancellation, progress, previews."""
 
 from __future__ import annotations
 

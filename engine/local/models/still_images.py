@@ -1,4 +1,4 @@
-"""Still pictures: one request, from a `Wish` to finished files and an honest log."""
+"""Still images with real weights: one request, from its `Parameters` to finished files and log."""
 
 from __future__ import annotations
 

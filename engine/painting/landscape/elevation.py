@@ -1,4 +1,4 @@
-"""Heights of the land, one function per kind of scene, over slices of the view."""
+"""Height fields of the land, one function per kind of scene, over depth slices of the view."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Colours of the ground: grass, rock, snow, sand and what grows on them, before any light falls on it."""
+"""Ground colours (albedo before lighting): grass, rock, snow, sand and what grows on them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Noise over the ground: one square tile of smooth noise, sampled at world coordinates in perspective."""
+"""Ground noise: one square tile of smooth noise, sampled at world coordinates in perspective."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From a height field over depth slices to the picture: real perspective with hidden parts hidden."""
+"""Perspective projection of a height field over depth slices, with hidden surfaces removed."""
 
 from __future__ import annotations
 

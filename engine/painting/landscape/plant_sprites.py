@@ -1,4 +1,4 @@
-"""Plants drawn once, without colour: sprites of tone, light and wood that are set many times afterwards."""
+"""Plant sprites: tone, light and wood drawn once without colour and placed many times."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The land: heights projected, lit, coloured and hazed into the canvas."""
+"""Terrain rendering: heights projected, lit, coloured and hazed into the canvas."""
 
 from __future__ import annotations
 

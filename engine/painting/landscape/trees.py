@@ -1,4 +1,4 @@
-"""Trees and grass set into the scene: each sprite sized, coloured, lit and hazed for its place."""
+"""Placement of trees and grass in a scene: each sprite sized, coloured, lit and hazed."""
 
 from __future__ import annotations
 

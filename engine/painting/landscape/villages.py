@@ -1,4 +1,4 @@
-"""A village: houses in the land that nobody asked for one by one."""
+"""Villages: houses in the land that the prompt names only as a group."""
 
 from __future__ import annotations
 

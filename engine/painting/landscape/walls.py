@@ -1,4 +1,4 @@
-"""A wall that winds over the land from ridge to ridge, with battlements and watch-towers."""
+"""A great wall that winds over the land from ridge to ridge, with battlements and watch-towers."""
 
 from __future__ import annotations
 

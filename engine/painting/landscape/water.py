@@ -1,4 +1,4 @@
-"""Water: it mirrors what stands around it, broken by waves, tinted, glittering under the sun."""
+"""Water: reflections broken by waves, tint, and glitter under the sun."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""From a prompt in English or Chinese to what is painted."""
+"""Prompt interpretation: from English or Chinese text to what is painted."""

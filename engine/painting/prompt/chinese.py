@@ -1,6 +1,6 @@
-"""The painter's Chinese words and what each means, as data; `lexicon` tells how to read it.
+"""The painter's Chinese word list, as data; `lexicon` describes the format.
 
-Words stand in simplified characters; `SIMPLER` brings traditional ones to them, character by character.
+Words are in simplified characters; `SIMPLER` maps traditional ones to them, character by character.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The painter's English words and what each means, as data; `lexicon` tells how to read it."""
+"""The painter's English word list, as data; `lexicon` describes the format."""
 
 from __future__ import annotations
 

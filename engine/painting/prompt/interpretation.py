@@ -1,4 +1,4 @@
-"""From a prompt to what shall be painted: scene, subjects, time, weather, style and bound colours."""
+"""Prompt interpretation: scene, subjects, time, weather, style and bound colours from a prompt."""
 
 from __future__ import annotations
 

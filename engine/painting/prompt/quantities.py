@@ -1,4 +1,4 @@
-"""How many of a subject a prompt asks for: "two cats", "three birds", "horses", 两只猫."""
+"""Quantities of subjects in a prompt: "two cats", "three birds", "horses", 两只猫."""
 
 from __future__ import annotations
 

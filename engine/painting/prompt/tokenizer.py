@@ -1,4 +1,4 @@
-"""Cutting a prompt into words and looking each up: the first half of understanding."""
+"""Tokenizer of prompts: splits the text into words and looks each up in the lexicon."""
 
 from __future__ import annotations
 

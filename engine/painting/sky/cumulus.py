@@ -1,4 +1,4 @@
-"""Heap clouds: piles of round puffs with flat bases, lit like the solid things they look like."""
+"""Cumulus clouds: piles of round puffs with flat bases, lit like solids."""
 
 from __future__ import annotations
 

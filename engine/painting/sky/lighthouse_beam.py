@@ -1,4 +1,4 @@
-"""The light of a lighthouse in dark or hazy air."""
+"""The beam of a lighthouse in dark or hazy air."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What hangs in a dark sky: stars, the milky way, the moon and the aurora."""
+"""Night sky: stars, the milky way, the moon and the aurora."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Open space: stars, nebulae, a planet with bands or seas, rings and a moon."""
+"""Outer space: stars, nebulae, a planet with bands or seas, rings and a moon."""
 
 from __future__ import annotations
 

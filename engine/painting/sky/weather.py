@@ -1,4 +1,4 @@
-"""What falls and drifts in front of the scene: rain, snow, mist, light shafts, lightning, birds."""
+"""Weather in front of the scene: rain, snow, mist, light shafts, lightning; also flying birds."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Styles: what turns a finished picture into an oil painting, a pencil sketch, a pixel sprite."""
+"""Style filters: a finished image as an oil painting, a pencil sketch, pixel art and so on."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The brush: smoothing that keeps edges, the direction of strokes, and the streaks they leave."""
+"""Brush effects: edge-preserving smoothing, stroke direction and bristle streaks."""
 
 from __future__ import annotations
 

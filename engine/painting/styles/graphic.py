@@ -1,4 +1,4 @@
-"""Hard-edged looks: pixel art, flat colour, poster, low polygons."""
+"""Graphic styles: pixel art, flat colour, poster, low poly."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Wet and dry media: oil, watercolour, pastel, ink wash."""
+"""Painterly styles: oil, watercolour, pastel, ink wash."""
 
 from __future__ import annotations
 

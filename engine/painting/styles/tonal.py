@@ -1,4 +1,4 @@
-"""Looks made of light and line: black and white, neon, pencil, old photograph."""
+"""Tonal styles: black and white, neon, pencil, old photograph."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Subjects: figures of clay, metal and cloth, drawn from tables of shapes in the light of a scene."""
+"""Subjects: figures of clay, metal and cloth, rendered from tables of shapes in the light of a scene."""
 
 from __future__ import annotations
 

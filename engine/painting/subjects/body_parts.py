@@ -1,4 +1,4 @@
-"""Pieces that many figures share: eyes, noses, mouths, stripes of paint."""
+"""Body parts shared by many figures: eyes, noses, mouths, painted stripes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a figure's table is written in: layers of shapes with a colour, a material and marks upon them."""
+"""The vocabulary of a figure's design: layers of shapes with colour, material and surface marks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What surfaces are made of: how they answer light, and the fine texture that the streams give them."""
+"""Surface materials: how they reflect light, and their fine texture, from the random streams."""
 
 from __future__ import annotations
 

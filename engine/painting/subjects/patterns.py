@@ -1,4 +1,4 @@
-"""Repeating second colours: stripes, spots, bricks, shingles."""
+"""Repeating two-colour patterns: stripes, spots, bricks, shingles."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Setting a finished figure into a picture: its shadow on the ground, then the figure itself."""
+"""Compositing of a finished figure: its ground shadow, then the figure itself."""
 
 from __future__ import annotations
 

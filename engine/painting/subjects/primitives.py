@@ -1,7 +1,7 @@
-"""The primitives that figures are made of: each knows its signed distance and its swelling toward the viewer.
+"""The primitives of figures: each has a signed distance and a height toward the viewer.
 
 Lengths are fractions of the figure's height; x runs to the right, y runs down. A distance is negative
-inside. A swelling is the height of the surface above the paper, 0 outside the shape.
+inside. The height (`swelling`) is that of the surface above the image plane, 0 outside the shape.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""From a design to a lit picture: relief, normals, light, and one layer laid over the next."""
+"""Rendering of a design: relief, normals, light, and layer upon layer."""
 
 from __future__ import annotations
 

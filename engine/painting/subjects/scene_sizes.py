@@ -1,4 +1,4 @@
-"""How large each subject is in a scene, and where it belongs."""
+"""The size of each subject in a scene, and where it belongs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every subject by name, with its other names and its natural share of a picture's height."""
+"""The index of subjects: name, aliases and natural share of an image's height."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Cat and dog, sitting and looking at you."""
+"""Cat and dog, sitting and facing the viewer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Lion, tiger, wolf and panda: the sitting animals in wilder coats."""
+"""Lion, tiger, wolf and panda: variants of the sitting animals."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rabbit, fox and bear, sitting and looking at you."""
+"""Rabbit, fox and bear, sitting and facing the viewer."""
 
 from __future__ import annotations
 

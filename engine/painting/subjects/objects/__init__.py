@@ -1,1 +1,1 @@
-"""Things: buildings, vehicles, plants, tableware."""
+"""Objects: buildings, vehicles, plants, tableware."""

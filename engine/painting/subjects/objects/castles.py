@@ -1,4 +1,4 @@
-"""A castle of many towers."""
+"""Castle of many towers."""
 
 from __future__ import annotations
 

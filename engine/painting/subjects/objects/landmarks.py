@@ -1,4 +1,4 @@
-"""Buildings that everybody knows: pagoda, pyramid, windmill, iron tower."""
+"""Landmarks: pagoda, pyramid, windmill, iron tower."""
 
 from __future__ import annotations
 

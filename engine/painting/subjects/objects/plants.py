@@ -1,4 +1,4 @@
-"""Growing things: flower, tree, mushroom."""
+"""Plants: flower, tree, mushroom."""
 
 from __future__ import annotations
 

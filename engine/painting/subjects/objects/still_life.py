@@ -1,4 +1,4 @@
-"""Still things: snowman, apple, pumpkin, cactus."""
+"""Still-life objects: snowman, apple, pumpkin, cactus."""
 
 from __future__ import annotations
 

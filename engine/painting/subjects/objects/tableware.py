@@ -1,4 +1,4 @@
-"""What stands on a table or hangs above it: cup, bowl, lantern."""
+"""Tableware and lamps: cup, bowl, lantern."""
 
 from __future__ import annotations
 

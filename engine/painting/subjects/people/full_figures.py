@@ -1,4 +1,4 @@
-"""A whole person of clay, standing or astride; the head is the bust's."""
+"""Full-length person, standing or astride; the head is that of the portrait bust."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Hair for people: what lies behind the head and what falls before it."""
+"""Hair of people: the part behind the head and the part in front of it."""
 
 from __future__ import annotations
 

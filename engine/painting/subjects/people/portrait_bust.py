@@ -1,4 +1,4 @@
-"""A person as a clay bust. Skin and hair come from the seed alone, never from a word in the prompt."""
+"""Portrait bust of a person. Skin and hair come from the seed alone, never from a word in the prompt."""
 
 from __future__ import annotations
 
