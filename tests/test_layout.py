@@ -34,8 +34,13 @@ def test_no_folder_holds_more_modules_than_one_overlooks() -> None:
 
 
 def test_what_wants_to_be_a_folder_is_one() -> None:
-    flat = [name for name in layout.modules() if name.rpartition(".")[2].startswith(layout.FLAT_PREFIXES)]
-    assert flat == []
+    flat = {
+        (folder, prefix): names
+        for folder, inside in layout.folders().items()
+        for prefix in layout.FLAT_PREFIXES
+        if len(names := [name for name in inside if name.startswith(prefix)]) > 1
+    }
+    assert flat == {}
 
 
 def test_modules_bear_nouns_of_the_field() -> None:
