@@ -1,4 +1,4 @@
-"""`/api/collections`: collections, their items and their editors."""
+"""`/api/collections`: collections and their editors. Their items are in `collection_items`."""
 
 from __future__ import annotations
 
@@ -15,21 +15,18 @@ from rest_framework.response import Response
 
 from accounts.api.base_views import OwnApiView
 from accounts.tokens import token_scopes
-from core import pagination
 from core.api import examples, list_pages
 from core.api.problems import Denied, ProblemSerializer
-from core.api.serializer_fields import BAD_CURSOR, BoundedListField, Listed, Text
+from core.api.serializer_fields import Listed, Text
 from core.http.public_origin import origin_of
-from core.pagination import BadCursor
 from gallery import permissions
 from gallery.api import item_serializers
-from gallery.api.public import PublicView
 from gallery.collections import curation, editors, positions, querysets
 from gallery.models import Collection, Item
 
 COLLECTION = "hT3vQ9xLk2Rr8sWc5nZb1D"
 _CHANGES: dict[str, str] = dict.fromkeys(("PUT", "POST", "PATCH", "DELETE"), token_scopes.GALLERY)
-_EXAMPLE = {
+COLLECTION_EXAMPLE = {
     "id": COLLECTION,
     "title": "Harbours",
     "description": "Fog and boats.",
@@ -44,12 +41,7 @@ _EXAMPLE = {
     "created_at": "2026-11-20T12:00:00Z",
     "changed_at": "2026-11-20T13:00:00Z",
 }
-_ONE = {404: ProblemSerializer}
-_ITEMS = {
-    200: list_pages.page_of("GalleryPage", item_serializers.PublicItemSerializer),
-    400: ProblemSerializer,
-    **_ONE,
-}
+NOT_FOUND = {404: ProblemSerializer}
 
 
 class CollectionSerializer(serializers.Serializer[Any]):
@@ -87,26 +79,6 @@ class ChangeCollectionSerializer(serializers.Serializer[Any]):
         help_text="To open a collection opens none of its items: others see those that are open themselves.",
     )
     cover = Text(required=False, max_length=64, help_text="The id of an item in it.")
-
-
-class IdsSerializer(serializers.Serializer[Any]):
-    """Items by their ids."""
-
-    ids = BoundedListField(child=Text(max_length=64, allow_blank=True), min_length=1, max_length=1000)
-
-
-class MoveSerializer(serializers.Serializer[Any]):
-    """An item and where it goes: before or after another one."""
-
-    id = Text(max_length=64)
-    before = Text(required=False, max_length=64)
-    after = Text(required=False, max_length=64)
-
-    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        """One neighbour."""
-        if ("before" in attrs) == ("after" in attrs):
-            raise serializers.ValidationError({"before": ["Name one neighbour: `before` or `after`."]})
-        return attrs
 
 
 def _rendered(row: Collection, origin: str) -> dict[str, Any]:
@@ -152,7 +124,7 @@ def refusals() -> Iterator[None]:
         raise Denied(404, "Not found", "It is no longer there.") from None
 
 
-class _Kept(OwnApiView):
+class OwnCollectionsView(OwnApiView):
     """Collections that one keeps, as owner or as editor."""
 
     scopes: ClassVar = _CHANGES
@@ -175,7 +147,7 @@ class _Kept(OwnApiView):
         return [items_by_id[public_id] for public_id in dict.fromkeys(ids) if public_id in items_by_id]
 
 
-class CollectionsView(_Kept):
+class CollectionsView(OwnCollectionsView):
     """All collections that one keeps."""
 
     @extend_schema(
@@ -183,7 +155,7 @@ class CollectionsView(_Kept):
         summary="Your collections",
         parameters=[Listed],
         responses={200: list_pages.page_of("CollectionPage", CollectionSerializer), 400: ProblemSerializer},
-        examples=[examples.page_example(_EXAMPLE)],
+        examples=[examples.page_example(COLLECTION_EXAMPLE)],
     )
     def get(self, request: Request) -> Response:
         """Your own, and those of others where you are an editor; the last changed first."""
@@ -199,7 +171,7 @@ class CollectionsView(_Kept):
         responses={201: CollectionSerializer, 403: ProblemSerializer, 409: ProblemSerializer},
         examples=[
             examples.request_example({"title": "Harbours"}),
-            examples.response_example(_EXAMPLE | {"visibility": "private", "url": None}, 201),
+            examples.response_example(COLLECTION_EXAMPLE | {"visibility": "private", "url": None}, 201),
         ],
     )
     def post(self, request: Request) -> Response:
@@ -211,14 +183,14 @@ class CollectionsView(_Kept):
         return self.answer(collection, status.HTTP_201_CREATED)
 
 
-class CollectionView(_Kept):
+class CollectionView(OwnCollectionsView):
     """One collection."""
 
     @extend_schema(
         operation_id="collections_get",
         summary="One collection",
-        responses={200: CollectionSerializer, **_ONE},
-        examples=[examples.response_example(_EXAMPLE)],
+        responses={200: CollectionSerializer, **NOT_FOUND},
+        examples=[examples.response_example(COLLECTION_EXAMPLE)],
     )
     def get(self, request: Request, collection_id: str) -> Response:
         """One of the collections that you keep, as owner or as editor."""
@@ -228,8 +200,11 @@ class CollectionView(_Kept):
         operation_id="collections_change",
         summary="Change a collection",
         request=ChangeCollectionSerializer,
-        responses={200: CollectionSerializer, 403: ProblemSerializer, 409: ProblemSerializer, **_ONE},
-        examples=[examples.request_example({"visibility": "unlisted"}), examples.response_example(_EXAMPLE)],
+        responses={200: CollectionSerializer, 403: ProblemSerializer, 409: ProblemSerializer, **NOT_FOUND},
+        examples=[
+            examples.request_example({"visibility": "unlisted"}),
+            examples.response_example(COLLECTION_EXAMPLE),
+        ],
     )
     def patch(self, request: Request, collection_id: str) -> Response:
         """Change its words, its cover, and who sees it. Its owner only."""
@@ -253,7 +228,7 @@ class CollectionView(_Kept):
         return self.answer(own)
 
     @extend_schema(
-        operation_id="collections_delete", summary="Delete a collection", responses={204: None, **_ONE}
+        operation_id="collections_delete", summary="Delete a collection", responses={204: None, **NOT_FOUND}
     )
     def delete(self, request: Request, collection_id: str) -> Response:
         """It goes with its share links; its items stay where they are. Its owner only."""
@@ -261,90 +236,15 @@ class CollectionView(_Kept):
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
-class CollectionItemsView(_Kept):
-    """What is in a collection."""
-
-    @extend_schema(
-        operation_id="collection_items_list",
-        summary="What is in a collection",
-        parameters=[Listed],
-        responses=_ITEMS,
-        examples=[examples.page_example(item_serializers.PUBLIC_EXAMPLE)],
-    )
-    def get(self, request: Request, collection_id: str) -> Response:
-        """In its own order. Pictures of items that are not open are had at `/api/items/ID/picture/SIZE`."""
-        collection = querysets.edited(self.user, collection_id)
-        entries = querysets.for_members(collection.entries.all(), self.user.account)
-        return _entries(request, entries, self.user.account_id)
-
-    @extend_schema(
-        operation_id="collection_items_add",
-        summary="Put items into a collection",
-        request=IdsSerializer,
-        responses={200: CollectionSerializer, 403: ProblemSerializer, 409: ProblemSerializer, **_ONE},
-        examples=[
-            examples.request_example({"ids": [item_serializers.ITEM]}),
-            examples.response_example(_EXAMPLE),
-        ],
-    )
-    def post(self, request: Request, collection_id: str) -> Response:
-        """At its end, in this order: up to 1,000 of your own items. What is in it already stays where it is."""
-        collection, ids = querysets.edited(self.user, collection_id), _ids(request)
-        with refusals():
-            curation.add(collection, self.items(ids), self.user)
-        return self.answer(collection)
-
-    @extend_schema(
-        operation_id="collection_items_move",
-        summary="Move an item within a collection",
-        request=MoveSerializer,
-        responses={204: None, **_ONE},
-        examples=[
-            examples.request_example({"id": item_serializers.ITEM, "before": "pL7wB2yNk4Vs9tXd6mCa3E"})
-        ],
-    )
-    def patch(self, request: Request, collection_id: str) -> Response:
-        """Put it before or after another one of the same collection."""
-        collection = querysets.edited(self.user, collection_id)
-        serializer = MoveSerializer(data=request.data)
-        serializer.is_valid(raise_exception=True)
-        data = serializer.validated_data
-        visible_entries = querysets.for_members(collection.entries.all(), self.user.account)
-        with refusals():
-            positions.move(
-                collection,
-                visible_entries,
-                data["id"],
-                before=data.get("before", ""),
-                after=data.get("after", ""),
-            )
-        return Response(status=status.HTTP_204_NO_CONTENT)
-
-
-class CollectionItemView(_Kept):
-    """One item in a collection."""
-
-    @extend_schema(
-        operation_id="collection_items_remove",
-        summary="Take an item out of a collection",
-        responses={204: None, **_ONE},
-    )
-    def delete(self, request: Request, collection_id: str, item_id: str) -> Response:
-        """The item itself stays where it is, in your library or somebody else's."""
-        with refusals():
-            curation.remove(querysets.edited(self.user, collection_id), [item_id])
-        return Response(status=status.HTTP_204_NO_CONTENT)
-
-
-class EditorView(_Kept):
+class EditorView(OwnCollectionsView):
     """Who keeps it too."""
 
     @extend_schema(
         operation_id="collection_editors_put",
         summary="Make a member an editor",
         request=None,
-        responses={200: CollectionSerializer, 409: ProblemSerializer, **_ONE},
-        examples=[examples.response_example(_EXAMPLE)],
+        responses={200: CollectionSerializer, 409: ProblemSerializer, **NOT_FOUND},
+        examples=[examples.response_example(COLLECTION_EXAMPLE)],
     )
     def put(self, request: Request, collection_id: str, username: str) -> Response:
         """They may add items of their own, order and take out. Its owner only."""
@@ -359,7 +259,7 @@ class EditorView(_Kept):
     @extend_schema(
         operation_id="collection_editors_delete",
         summary="End a member's part in a collection",
-        responses={204: None, **_ONE},
+        responses={204: None, **NOT_FOUND},
     )
     def delete(self, request: Request, collection_id: str, username: str) -> Response:
         """By its owner, or by the editor themselves. Their own items leave it with them."""
@@ -374,48 +274,3 @@ class EditorView(_Kept):
         with refusals():
             editors.leave(collection, user)
         return Response(status=status.HTTP_204_NO_CONTENT)
-
-
-class OpenCollectionItemsView(PublicView):
-    """A public or unlisted collection, for everybody."""
-
-    @extend_schema(
-        operation_id="gallery_collection_items",
-        summary="What is in an open collection",
-        parameters=[Listed],
-        responses=_ITEMS,
-        examples=[examples.page_example(item_serializers.PUBLIC_EXAMPLE)],
-    )
-    def get(self, request: Request, collection_id: str) -> Response:
-        """Those of its items that are open themselves, in its own order. No token is needed."""
-        collection = querysets.published(collection_id)
-        return _entries(request, querysets.for_readers(collection.entries.all()), None)
-
-
-def _entries(request: Request, entries: Any, account_id: int | None) -> Response:
-    """A page of entries rendered as items; private items show their prompt to their owner alone."""
-    query, origin = list_pages.page_query(Listed, request), origin_of(request._request)
-    if query["cursor"]:
-        try:
-            positions.parsed(query["cursor"])
-        except BadCursor:
-            raise serializers.ValidationError({"cursor": [BAD_CURSOR]}) from None
-    found, more = positions.page(querysets.with_items(entries), query["cursor"], query["limit"])
-    rows = {
-        row.pk: row
-        for row in item_serializers.with_tags(Item.objects.filter(pk__in=[entry.item_id for entry in found]))
-    }
-    items = [rows[entry.item_id] for entry in found if entry.item_id in rows]
-
-    def rendered(row: Item) -> dict[str, Any]:
-        data = item_serializers.public_item(row, origin)
-        return data | {"prompt": row.prompt} if account_id == row.account_id else data
-
-    return item_serializers.answered(request, pagination.Page(items, more), rendered)
-
-
-def _ids(request: Request) -> list[str]:
-    serializer = IdsSerializer(data=request.data)
-    serializer.is_valid(raise_exception=True)
-    ids: list[str] = serializer.validated_data["ids"]
-    return ids

@@ -7,14 +7,8 @@ from django.urls import path
 from accounts.api.news import AnnouncementsView
 from accounts.api.notices import NoticesReadView, NoticesView
 from gallery.api.appeals import AppealsView, DecisionsView
-from gallery.api.collections import (
-    CollectionItemsView,
-    CollectionItemView,
-    CollectionsView,
-    CollectionView,
-    EditorView,
-    OpenCollectionItemsView,
-)
+from gallery.api.collection_items import CollectionItemsView, CollectionItemView, OpenCollectionItemsView
+from gallery.api.collections import CollectionsView, CollectionView, EditorView
 from gallery.api.items import ItemPictureView, ItemsView, ItemView, PublishView, UnpublishView
 from gallery.api.privacy import ClosureView, ExportDownloadView, ExportsView, ExportView
 from gallery.api.public import FeedView, GalleryItemView, GalleryPictureView, GalleryView

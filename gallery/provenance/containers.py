@@ -3,8 +3,8 @@
 A file is walked by its own structure and becomes a list of parts: ranges copied from the file, and a few bytes
 of ours between them. Metadata written by its maker (text, EXIF, XMP, comments, credentials) is dropped: it may
 hold a prompt that the member does not show. What the pixels need (colour profiles, transparency, animation,
-orientation) stays. Sources: PNG 3rd edition, ITU-T T.81, JFIF 1.02, the WebP container specification, GIF89a,
-ISO 14496-12, ISO 23008-12, AV1 Image File Format 1.1, XMP part 3.
+orientation) stays. MP4 and AVIF are in `isobmff`. Sources: PNG 3rd edition, ITU-T T.81, JFIF 1.02, the WebP
+container specification, GIF89a, XMP part 3.
 """
 
 from __future__ import annotations
@@ -13,47 +13,32 @@ import re
 import struct
 import zlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import IO
+
+from gallery.provenance.container_parts import (
+    PIECE,
+    ByteRange,
+    Part,
+    Reader,
+    UnsupportedContainer,
+    length_of,
+)
+from gallery.provenance.isobmff import avif, mp4
 
 LARGEST_PACKET = 60_000
 """Bytes of XMP that fit into one segment of a JPEG, the tightest of the formats."""
 MOST_PARTS = 200_000
-MOST_READS = 1_000_000
-"""Reads per file: parts may be so small that walking them would take a core for half a minute."""
-_PIECE = 1 << 20
-_WINDOW = 64 * 1024
 
 
-class UnsupportedContainer(ValueError):
-    """The file's structure is not what its type requires, or is not supported."""
-
-
-@dataclass(frozen=True)
-class Stretch:
-    """A range of the file: `length` bytes from `start`."""
-
-    start: int
-    length: int
-
-
-Part = bytes | Stretch
-
-
-def rewritten(file: IO[bytes], size: int, content_type: str, packet: bytes) -> list[Part]:
+def rewrite(file: IO[bytes], size: int, content_type: str, packet: bytes) -> list[Part]:
     """The parts of the file with this XMP packet as its only metadata. Raises UnsupportedContainer."""
     walk = _WALKS.get(content_type)
     if walk is None or len(packet) > LARGEST_PACKET:
         raise UnsupportedContainer(content_type)
     try:
-        return _joined(walk(_Reader(file, size), packet))
+        return _joined(walk(Reader(file, size), packet))
     except (struct.error, IndexError) as error:
         raise UnsupportedContainer(content_type) from error
-
-
-def length_of(parts: list[Part]) -> int:
-    """Bytes of all parts together."""
-    return sum(part.length if isinstance(part, Stretch) else len(part) for part in parts)
 
 
 def _joined(parts: Iterator[Part]) -> list[Part]:
@@ -61,41 +46,17 @@ def _joined(parts: Iterator[Part]) -> list[Part]:
     found: list[Part] = []
     for part in parts:
         last = found[-1] if found else None
-        if isinstance(part, Stretch) and isinstance(last, Stretch) and last.start + last.length == part.start:
-            found[-1] = Stretch(last.start, last.length + part.length)
+        if (
+            isinstance(part, ByteRange)
+            and isinstance(last, ByteRange)
+            and last.start + last.length == part.start
+        ):
+            found[-1] = ByteRange(last.start, last.length + part.length)
         elif not isinstance(part, bytes) or part:
             found.append(part)
         if len(found) > MOST_PARTS:
             raise UnsupportedContainer("too many parts")
     return found
-
-
-class _Reader:
-    """Bounded random access to the file, through a window."""
-
-    def __init__(self, file: IO[bytes], size: int) -> None:
-        self._file, self.size = file, size
-        self._window, self._from, self._reads = b"", 0, 0
-
-    def at(self, start: int, length: int) -> bytes:
-        """Exactly `length` bytes from `start`. Raises UnsupportedContainer where the file has fewer."""
-        if length < 0 or start < 0 or start + length > self.size:
-            raise UnsupportedContainer("cut short")
-        self._reads += 1
-        if self._reads > MOST_READS:
-            raise UnsupportedContainer("too many pieces")
-        if not self._from <= start <= start + length <= self._from + len(self._window):
-            self._file.seek(start)
-            self._window, self._from = self._file.read(max(length, _WINDOW)), start
-        begin = start - self._from
-        data = self._window[begin : begin + length]
-        if len(data) != length:
-            raise UnsupportedContainer("cut short")
-        return data
-
-    def number(self, start: int, length: int) -> int:
-        """A big-endian integer."""
-        return int.from_bytes(self.at(start, length), "big")
 
 
 # PNG
@@ -107,10 +68,10 @@ _PNG_KEPT = {
 }  # fmt: skip
 
 
-def _png(read: _Reader, packet: bytes) -> Iterator[Part]:
+def _png(read: Reader, packet: bytes) -> Iterator[Part]:
     if read.at(0, 8) != _PNG:
         raise UnsupportedContainer("no PNG")
-    yield Stretch(0, 8)
+    yield ByteRange(0, 8)
     place, first = 8, True
     while True:
         length, kind = struct.unpack(">I4s", read.at(place, 8))
@@ -124,7 +85,7 @@ def _png(read: _Reader, packet: bytes) -> Iterator[Part]:
             if turned:
                 yield _png_chunk(b"eXIf", turned)
         elif not kind[0] & 0x20 or kind in _PNG_KEPT:
-            yield Stretch(place, whole)
+            yield ByteRange(place, whole)
         if first:
             yield _png_chunk(b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + packet)
             first = False
@@ -146,10 +107,10 @@ _WITHOUT_LENGTH = {0x01, *range(0xD0, 0xD8)}
 _JPEG_KEPT = {0xE0: b"JFIF\0", 0xE2: b"ICC_PROFILE\0", 0xEE: b"Adobe"}
 
 
-def _jpeg(read: _Reader, packet: bytes) -> Iterator[Part]:
+def _jpeg(read: Reader, packet: bytes) -> Iterator[Part]:
     if read.at(0, 2) != b"\xff\xd8":
         raise UnsupportedContainer("no JPEG")
-    yield Stretch(0, 2)
+    yield ByteRange(0, 2)
     ours = _XMP_SEGMENT + packet
     segment = b"\xff\xe1" + struct.pack(">H", len(ours) + 2) + ours
     place, written = 2, False
@@ -165,22 +126,22 @@ def _jpeg(read: _Reader, packet: bytes) -> Iterator[Part]:
             yield segment
             written = True
         if marker == 0xD9:
-            yield Stretch(place, 2)
+            yield ByteRange(place, 2)
             return
         if marker in _WITHOUT_LENGTH:
-            yield Stretch(place, 2)
+            yield ByteRange(place, 2)
             place += 2
             continue
         length = 2 + int.from_bytes(read.at(place + 2, 2), "big")
-        yield from _jpeg_segment(read, marker, Stretch(place, length))
+        yield from _jpeg_segment(read, marker, ByteRange(place, length))
         place += length
         if marker == 0xDA:
             end = _end_of_scan(read, place)
-            yield Stretch(place, end - place)
+            yield ByteRange(place, end - place)
             place = end
 
 
-def _jpeg_segment(read: _Reader, marker: int, whole: Stretch) -> Iterator[Part]:
+def _jpeg_segment(read: Reader, marker: int, whole: ByteRange) -> Iterator[Part]:
     body = read.at(whole.start + 4, min(whole.length - 4, 65_536)) if 0xE0 <= marker <= 0xEF else b""
     if marker == 0xE1:
         turned = _orientation(body.removeprefix(b"Exif\0\0")) if body.startswith(b"Exif\0\0") else b""
@@ -194,10 +155,10 @@ def _jpeg_segment(read: _Reader, marker: int, whole: Stretch) -> Iterator[Part]:
         yield whole
 
 
-def _end_of_scan(read: _Reader, place: int) -> int:
+def _end_of_scan(read: Reader, place: int) -> int:
     """The position of the next marker after entropy-coded data."""
     while place < read.size:
-        piece = read.at(place, min(_PIECE, read.size - place))
+        piece = read.at(place, min(PIECE, read.size - place))
         found = _MARKER.search(piece)
         if found:
             return place + found.start()
@@ -212,7 +173,7 @@ _WEBP_KEPT = {b"ICCP", b"ANIM", b"ANMF", b"ALPH", b"VP8 ", b"VP8L"}
 _HAS_ICC, _HAS_ALPHA, _HAS_EXIF, _HAS_XMP, _HAS_ANIMATION = 0x20, 0x10, 0x08, 0x04, 0x02
 
 
-def _webp(read: _Reader, packet: bytes) -> Iterator[Part]:
+def _webp(read: Reader, packet: bytes) -> Iterator[Part]:
     riff, stated, kind = struct.unpack("<4sI4s", read.at(0, 12))
     if riff != b"RIFF" or kind != b"WEBP":
         raise UnsupportedContainer("no WebP")
@@ -230,7 +191,7 @@ def _webp(read: _Reader, packet: bytes) -> Iterator[Part]:
             exif = _orientation(read.at(place + 8, min(length, 65_536)).removeprefix(b"Exif\0\0"))
         elif name in _WEBP_KEPT:
             head = head or _webp_head(read, name, place + 8)
-            kept.append(Stretch(place, 8 + length))
+            kept.append(ByteRange(place, 8 + length))
             kept.append(b"\0" * (length & 1))
         place += whole
     if not head:
@@ -243,7 +204,7 @@ def _webp(read: _Reader, packet: bytes) -> Iterator[Part]:
     yield behind
 
 
-def _webp_head(read: _Reader, name: bytes, place: int) -> bytes:
+def _webp_head(read: Reader, name: bytes, place: int) -> bytes:
     """The extended header that a simple file lacks: no flag but alpha, and width and height minus one."""
     if name == b"VP8L":
         bits = int.from_bytes(read.at(place + 1, 4), "little")
@@ -268,29 +229,29 @@ _GIF_KEPT = (b"NETSCAPE2.0", b"ANIMEXTS1.0")
 _GIF_MAGIC = b"\x01" + bytes(range(255, -1, -1)) + b"\0"
 
 
-def _gif(read: _Reader, packet: bytes) -> Iterator[Part]:
+def _gif(read: Reader, packet: bytes) -> Iterator[Part]:
     head = read.at(0, 13)
     if head[:6] not in (b"GIF87a", b"GIF89a"):
         raise UnsupportedContainer("no GIF")
     place = 13 + _table(head[10])
     yield b"GIF89a"
-    yield Stretch(6, place - 6)
+    yield ByteRange(6, place - 6)
     yield b"\x21\xff\x0bXMP DataXMP" + packet + _GIF_MAGIC
     while True:
         kind, start = read.number(place, 1), place
         if kind == 0x3B:
-            yield Stretch(place, 1)
+            yield ByteRange(place, 1)
             return
         if kind == 0x2C:
             place = _blocks(read, place + 10 + _table(read.number(place + 9, 1)) + 1)
-            yield Stretch(start, place - start)
+            yield ByteRange(start, place - start)
         elif kind == 0x21:
             place = _blocks(read, start + 2)
             label = read.number(start + 1, 1)
             if label == 0xF9 or (
                 label == 0xFF and read.at(start + 3, min(11, place - start - 3)) in _GIF_KEPT
             ):
-                yield Stretch(start, place - start)
+                yield ByteRange(start, place - start)
         else:
             raise UnsupportedContainer("no block")
 
@@ -300,170 +261,11 @@ def _table(packed: int) -> int:
     return 3 << (packed & 7) + 1 if packed & 0x80 else 0
 
 
-def _blocks(read: _Reader, place: int) -> int:
+def _blocks(read: Reader, place: int) -> int:
     """The position after the sub-blocks that start there."""
     while length := read.number(place, 1):
         place += 1 + length
     return place + 1
-
-
-# MP4 and AVIF
-
-_XMP_BOX = bytes.fromhex("be7acfcb97a942e89c71999491e3afac")
-_MP4_KEPT = {b"ftyp", b"moov", b"mdat", b"moof", b"sidx", b"mfra", b"wide", b"pdin", b"styp"}
-_AVIF_KEPT = {*_MP4_KEPT, b"meta"}
-_AVIF_PICTURES = {b"av01", b"grid", b"iden", b"iovl", b"tmap"}
-"""Types of items that are pictures, or parts of them. All others are metadata: EXIF, XMP."""
-
-
-def _mp4(read: _Reader, packet: bytes) -> Iterator[Part]:
-    """Dropped boxes become free space of the same size, so that no offset into the media data changes."""
-    if read.at(4, 4) != b"ftyp":
-        raise UnsupportedContainer("no MP4")
-    yield from _box_file(read, packet, _MP4_KEPT, {})
-
-
-def _avif(read: _Reader, packet: bytes) -> Iterator[Part]:
-    """As MP4; in addition, metadata items are overwritten with zeros and get a type that nobody reads."""
-    if read.at(4, 4) != b"ftyp":
-        raise UnsupportedContainer("no AVIF")
-    metas = [box for box in _boxes(read, 0, read.size) if box[3] == b"meta"]
-    if len(metas) != 1:
-        raise UnsupportedContainer("no index")
-    place, length, ahead, _kind = metas[0]
-    yield from _box_file(
-        read, packet, _AVIF_KEPT, _metadata_replacements(read, place + ahead + 4, place + length)
-    )
-
-
-def _box_file(read: _Reader, packet: bytes, kept: set[bytes], instead: dict[int, bytes]) -> Iterator[Part]:
-    """`instead`: bytes that replace those of the file, by start position."""
-    for place, length, ahead, kind in _boxes(read, 0, read.size):
-        end = place + length
-        if kind == b"moov":
-            yield Stretch(place, ahead)
-            yield from _without_metadata(read, place + ahead, end)
-        elif kind in kept:
-            # A box that extends to the end of the file gets its length, since the packet follows it.
-            is_open = read.number(place, 4) == 0
-            yield struct.pack(">I4s", length, kind) if is_open else Stretch(place, ahead)
-            yield from _replaced(instead, place + ahead, end)
-        elif kind != b"uuid" or end < read.size:
-            yield _free(length)
-    yield struct.pack(">I4s", 24 + len(packet), b"uuid") + _XMP_BOX + packet
-
-
-def _replaced(instead: dict[int, bytes], start: int, end: int) -> Iterator[Part]:
-    for place in sorted(place for place in instead if start <= place < end):
-        if place < start or place + len(instead[place]) > end:
-            raise UnsupportedContainer("parts that overlap")
-        yield Stretch(start, place - start)
-        yield instead[place]
-        start = place + len(instead[place])
-    yield Stretch(start, end - start)
-
-
-def _without_metadata(read: _Reader, start: int, end: int) -> Iterator[Part]:
-    """The boxes of a video's index, without metadata."""
-    for place, length, ahead, kind in _boxes(read, start, end):
-        if kind in (b"udta", b"meta", b"uuid"):
-            yield _free(length)
-        elif kind == b"trak":
-            yield Stretch(place, ahead)
-            yield from _without_metadata(read, place + ahead, place + length)
-        else:
-            yield Stretch(place, length)
-
-
-def _boxes(read: _Reader, place: int, end: int) -> Iterator[tuple[int, int, int, bytes]]:
-    """Position, length, header length and type of each box between two positions."""
-    first = place
-    while place < end:
-        length, kind = struct.unpack(">I4s", read.at(place, 8))
-        ahead = 8
-        if length == 1:
-            length, ahead = read.number(place + 8, 8), 16
-        elif length == 0:
-            if first or end - place >= 1 << 32:
-                raise UnsupportedContainer("a box without an end")
-            length = end - place
-        if length < ahead or place + length > end:
-            raise UnsupportedContainer("a box too long")
-        yield place, length, ahead, kind
-        place += length
-
-
-def _free(length: int) -> bytes:
-    if length > 16 * _PIECE:
-        raise UnsupportedContainer("a strange box")
-    return struct.pack(">I4s", length, b"free") + b"\0" * (length - 8)
-
-
-def _metadata_replacements(read: _Reader, start: int, end: int) -> dict[int, bytes]:
-    """Replacements for an AVIF's metadata items: their types, and their bytes."""
-    inside = {
-        kind: (place + ahead, place + length) for place, length, ahead, kind in _boxes(read, start, end)
-    }
-    if b"iinf" not in inside or b"iloc" not in inside:
-        raise UnsupportedContainer("no items")
-    instead: dict[int, bytes] = {}
-    metadata_items: set[int] = set()
-    place, stop = inside[b"iinf"]
-    place += 6 if read.number(place, 1) == 0 else 8
-    for entry, length, ahead, kind in _boxes(read, place, stop):
-        version = read.number(entry + ahead, 1)
-        if kind != b"infe" or version not in (2, 3):
-            raise UnsupportedContainer("an old index")
-        wide = 2 if version == 2 else 4
-        type_at = entry + ahead + 4 + wide + 2
-        if read.at(type_at, 4) not in _AVIF_PICTURES:
-            metadata_items.add(read.number(entry + ahead + 4, wide))
-            # The name and MIME type after it may reveal something too.
-            instead[type_at] = b"free" + b"\0" * (entry + length - type_at - 4)
-    idat = inside.get(b"idat", (0, 0))[0]
-    extents = [
-        (begin, size, item in metadata_items) for item, begin, size in _extents(read, *inside[b"iloc"], idat)
-    ]
-    # Writers let items with equal bytes share them.
-    stop, before = 0, True
-    for begin, size, goes in sorted(extents):
-        if begin < stop and goes is not before:
-            raise UnsupportedContainer("a picture that tells")
-        if goes and begin + size > stop:
-            fresh = max(begin, stop)
-            instead[fresh] = b"\0" * (begin + size - fresh)
-        if begin + size > stop:
-            stop, before = begin + size, goes
-    if sum(map(len, instead.values())) > 16 * _PIECE:
-        raise UnsupportedContainer("too much is told")
-    return instead
-
-
-def _extents(read: _Reader, place: int, end: int, idat: int) -> Iterator[tuple[int, int, int]]:
-    """For each extent of each item: item id, position, length."""
-    version, sizes = read.number(place, 1), read.number(place + 4, 2)
-    offset_size, length_size, base_size = sizes >> 12, sizes >> 8 & 15, sizes >> 4 & 15
-    index_size = sizes & 15 if version else 0
-    wide = 4 if version == 2 else 2
-    if version > 2:
-        raise UnsupportedContainer("a new index")
-    count, place = read.number(place + 6, wide), place + 6 + wide
-    for _item in range(count):
-        item, place = read.number(place, wide), place + wide
-        how = read.number(place, 2) & 15 if version else 0
-        place += 4 if version else 2
-        base, place = read.number(place, base_size), place + base_size
-        parts, place = read.number(place, 2), place + 2
-        for _part in range(parts):
-            place += index_size
-            offset, place = read.number(place, offset_size), place + offset_size
-            length, place = read.number(place, length_size), place + length_size
-            begin = base + offset + (idat if how == 1 else 0)
-            if how > 1 or not 0 < length <= read.size - begin or (how == 1 and not idat):
-                raise UnsupportedContainer("an item somewhere else")
-            yield item, begin, length
-        if place > end:
-            raise UnsupportedContainer("cut short")
 
 
 # EXIF
@@ -487,11 +289,11 @@ def _orientation(exif: bytes) -> bytes:
     return b""
 
 
-_WALKS: dict[str, Callable[[_Reader, bytes], Iterator[Part]]] = {
+_WALKS: dict[str, Callable[[Reader, bytes], Iterator[Part]]] = {
     "image/png": _png,
     "image/jpeg": _jpeg,
     "image/webp": _webp,
     "image/gif": _gif,
-    "image/avif": _avif,
-    "video/mp4": _mp4,
+    "image/avif": avif,
+    "video/mp4": mp4,
 }

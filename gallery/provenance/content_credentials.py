@@ -27,7 +27,7 @@ from django.db.models import QuerySet
 
 from gallery.items import access
 from gallery.models import Item
-from gallery.provenance import containers, file_response, xmp_packet
+from gallery.provenance import container_parts, containers, file_response, xmp_packet
 from predictions.files import media
 from predictions.models import Prediction, StoredFile
 
@@ -103,7 +103,7 @@ def run_once() -> bool:
         return False
     try:
         copy = _signed_copy(item, signer) if item.is_open else None
-    except (containers.UnsupportedContainer, SigningFailed, OSError) as error:
+    except (container_parts.UnsupportedContainer, SigningFailed, OSError) as error:
         log.warning("not_signed", item=item.public_id, error=str(error))
         _failed[item.pk] = now + AGAIN_S
         return True
@@ -138,10 +138,10 @@ def _signed_copy(item: Item, signer: Identity) -> StoredFile:
         source, target, parent = (Path(folder, name) for name in ("source", "signed", "parent"))
         with media.storage().open(file.key, "rb") as opened:
             has_credentials = file_response.is_unmodified(file, opened, "" if words else item.prompt)
-            _copy(opened, containers.rewritten(opened, file.size, file.content_type, packet), source)
+            _copy(opened, containers.rewrite(opened, file.size, file.content_type, packet), source)
             if has_credentials:
                 # The maker's own credentials become those of the parent.
-                _copy(opened, [containers.Stretch(0, file.size)], parent)
+                _copy(opened, [container_parts.ByteRange(0, file.size)], parent)
         request = {
             "source": str(source), "target": str(target), "parent": str(parent) if has_credentials else "",
             "type": file.content_type, "manifest": _manifest(item, from_parent=has_credentials),
@@ -157,9 +157,9 @@ def _folder() -> Path:
     return Path(settings.TEMPORARY)
 
 
-def _copy(opened: IO[bytes], parts: list[containers.Part], path: Path) -> None:
+def _copy(opened: IO[bytes], parts: list[container_parts.Part], path: Path) -> None:
     with path.open("wb") as copy:
-        copy.writelines(file_response.pieces_of(opened, parts, 0, containers.length_of(parts)))
+        copy.writelines(file_response.pieces_of(opened, parts, 0, container_parts.length_of(parts)))
 
 
 def _sign(request: dict[str, Any]) -> None:

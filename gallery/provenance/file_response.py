@@ -15,8 +15,8 @@ from django.core.cache import cache
 from django.http import Http404, HttpRequest, HttpResponse
 
 from gallery.models import Item
-from gallery.provenance import containers, xmp_packet
-from gallery.provenance.containers import Part, Stretch, UnsupportedContainer
+from gallery.provenance import container_parts, containers, xmp_packet
+from gallery.provenance.container_parts import ByteRange, Part, UnsupportedContainer
 from predictions.files import file_responses, media
 from predictions.models import StoredFile
 
@@ -45,12 +45,12 @@ def body_of(item: Item, *, words: bool) -> file_responses.Body:
             # These very bytes are signed by somebody: writing into them would break the signature.
             return file_responses.body_of(file)
         try:
-            parts = containers.rewritten(opened, file.size, file.content_type, packet)
+            parts = containers.rewrite(opened, file.size, file.content_type, packet)
         except UnsupportedContainer:
             return _fallback(item, words=words)
     return file_responses.Body(
         etag=f"{file.sha256[:40]}-{hashlib.sha256(packet).hexdigest()[:16]}",
-        size=containers.length_of(parts),
+        size=container_parts.length_of(parts),
         content_type=file.content_type,
         read=lambda start, length: _read(file, parts, start, length),
     )
@@ -115,12 +115,12 @@ def _read(file: StoredFile, parts: list[Part], start: int, length: int) -> file_
 def pieces_of(file: IO[bytes], parts: list[Part], start: int, length: int) -> Iterator[bytes]:
     """A range of all parts together, in pieces."""
     for part in parts:
-        size = part.length if isinstance(part, Stretch) else len(part)
+        size = part.length if isinstance(part, ByteRange) else len(part)
         if start >= size:
             start -= size
             continue
         taken = min(size - start, length)
-        if isinstance(part, Stretch):
+        if isinstance(part, ByteRange):
             file.seek(part.start + start)
             yield from _pieces(file, taken)
         else:

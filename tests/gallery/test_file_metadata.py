@@ -13,8 +13,8 @@ from PIL import Image, PngImagePlugin
 
 from accounts.models import User
 from gallery.models import Item
-from gallery.provenance import containers
-from gallery.provenance.containers import Stretch, UnsupportedContainer
+from gallery.provenance import container_parts, containers
+from gallery.provenance.container_parts import ByteRange, UnsupportedContainer
 from predictions.models import Status, StoredFile
 from tests import factories
 from tests.gallery.pictures import paint
@@ -97,11 +97,11 @@ FILES: dict[str, tuple[str, Callable[[], bytes]]] = {
 
 
 def written(data: bytes, content_type: str, packet: bytes = PACKET) -> bytes:
-    parts = containers.rewritten(io.BytesIO(data), len(data), content_type, packet)
+    parts = containers.rewrite(io.BytesIO(data), len(data), content_type, packet)
     whole = b"".join(
-        data[part.start : part.start + part.length] if isinstance(part, Stretch) else part for part in parts
+        data[part.start : part.start + part.length] if isinstance(part, ByteRange) else part for part in parts
     )
-    assert len(whole) == containers.length_of(parts)
+    assert len(whole) == container_parts.length_of(parts)
     return whole
 
 
@@ -214,7 +214,7 @@ def test_a_file_of_very_many_pieces_is_not_walked_through(
 ) -> None:
     if not is_whole():
         monkeypatch.setattr(containers, "MOST_PARTS", containers.MOST_PARTS // 100)
-        monkeypatch.setattr(containers, "MOST_READS", containers.MOST_READS // 100)
+        monkeypatch.setattr(container_parts, "MOST_READS", container_parts.MOST_READS // 100)
     with pytest.raises(UnsupportedContainer):
         written(data, content_type)
 
