@@ -20,7 +20,8 @@ from predictions.execution import cancellations, partial_outputs, starts
 from predictions.execution.collector import SIDE_BY_SIDE, ResultCollector
 from predictions.execution.concurrency import turns
 from predictions.execution.provider_calls import Calls, calls
-from predictions.inputs import file_references
+from predictions.inputs import fetch
+from predictions.inputs.fetch import Fetched, FetchJob, NotFetched
 from predictions.lifecycle import Claimed
 from predictions.models import Prediction
 
@@ -85,10 +86,11 @@ def _shown_name(prediction: Prediction) -> str:
 
 
 def _start_claimed(claimed: list[Claimed], collector: ResultCollector) -> None:
-    with_files = [item for item in claimed if retry.run(partial(_needs_files, item.prediction))]
-    without_files = [item for item in claimed if item not in with_files]
+    jobs = [(item, retry.run(partial(FetchJob.of, item.prediction))) for item in claimed]
+    with_files = [pair for pair in jobs if retry.run(pair[1].is_needed)]
+    without_files = [pair for pair in jobs if pair not in with_files]
     if without_files:
-        starts.hand_over((_ready(item, file_references.Fetched({})) for item in without_files), collector)
+        starts.hand_over((_ready(item, job, Fetched({})) for item, job in without_files), collector)
         collector.until_done()
     if with_files:
         # Last, so that it delays no other prediction: a third party's server decides how long fetching
@@ -96,33 +98,22 @@ def _start_claimed(claimed: list[Claimed], collector: ResultCollector) -> None:
         _start_with_files(with_files, collector)
 
 
-def _needs_files(prediction: Prediction) -> bool:
-    """Whether input files must be fetched or read before the start.
-
-    Some providers fetch by themselves what strangers' addresses name, where nothing is to be looked at before.
-    """
-    if provider_lookup.fetches_inputs(prediction.provider):
-        return file_references.named_here(prediction) or file_references.looked_at_first(prediction)
-    return bool(file_references.named(prediction.version, prediction.input))
-
-
-def _ready(one: Claimed, found: file_references.Fetched) -> starts.Ready:
-    prediction = one.prediction
-    if retry.run(partial(provider_lookup.fetches_inputs, prediction.provider)):
-        given, files = found.apart(prediction.version, prediction.input)
+def _ready(one: Claimed, job: FetchJob, found: Fetched) -> starts.Ready:
+    if job.provider_fetches:
+        given, files = found.apart(job.files)
         return starts.Ready(one, given, files)
-    return starts.Ready(one, found.into(prediction.input))
+    return starts.Ready(one, found.into(one.prediction.input))
 
 
-def _start_with_files(claimed: list[Claimed], collector: ResultCollector) -> None:
+def _start_with_files(claimed: list[tuple[Claimed, FetchJob]], collector: ResultCollector) -> None:
     """Fetch input files and start; what exceeds `FETCHED_AT_ONCE` is unclaimed and waits for the next round."""
-    for item in claimed[FETCHED_AT_ONCE:]:
+    for item, _job in claimed[FETCHED_AT_ONCE:]:
         retry.run(partial(lifecycle.unclaim, item.prediction, item.claim))
-    kept = [item for item in claimed[:FETCHED_AT_ONCE] if _renewed(item, file_references.FETCH_S)]
-    outcomes = file_references.bring([item.prediction for item in kept])
-    for item, outcome in zip(kept, outcomes, strict=True):
-        error = outcome.refused() if isinstance(outcome, file_references.Fetched) else ""
-        if isinstance(outcome, file_references.NotFetched):
+    kept = [pair for pair in claimed[:FETCHED_AT_ONCE] if _renewed(pair[0], fetch.FETCH_S)]
+    outcomes = fetch.bring([job for _item, job in kept])
+    for (item, job), outcome in zip(kept, outcomes, strict=True):
+        error = outcome.refused() if isinstance(outcome, Fetched) else ""
+        if isinstance(outcome, NotFetched):
             error = str(outcome)
         if error:
             retry.run(partial(lifecycle.fail, item.prediction.pk, error, claim=item.claim))
@@ -130,7 +121,7 @@ def _start_with_files(claimed: list[Claimed], collector: ResultCollector) -> Non
             retry.run(partial(starts.report, item, outcome))
         elif _renewed(item):
             # One by one: as data URIs in JSON the files take several times their size.
-            starts.hand_over([_ready(item, outcome)], collector)
+            starts.hand_over([_ready(item, job, outcome)], collector)
             collector.until_done()
 
 

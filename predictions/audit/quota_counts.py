@@ -11,7 +11,7 @@ from django.db.models import Exists, F, OuterRef
 
 from core.db.invariants import Breach, in_batches
 from predictions.files import uploads
-from predictions.inputs import file_references
+from predictions.inputs.files import InputFiles
 from predictions.models import AccountUsage, Prediction, Upload, UploadUse
 from predictions.models.prediction import ENDED
 from predictions.submit import quotas
@@ -97,7 +97,7 @@ def _uses_missing() -> Iterator[Breach]:
         .only("public_id", "account", "input", "origin", "version")
     )
     for prediction in in_batches(rows, 20):
-        named = file_references.uploads_named(prediction.version, prediction.input, prediction.origin)
+        named = InputFiles.of_prediction(prediction).uploads
         if not named:
             continue
         use = UploadUse.objects.filter(upload=OuterRef("pk"), prediction=prediction)

@@ -27,6 +27,7 @@ from core import crypto
 from core.clock import Now
 from core.db.prepared_writes import PreparedWrite
 from predictions.files import media
+from predictions.image_safety import upload_checks
 from predictions.models import Prediction, StoredFile, Upload, UploadUse
 from predictions.submit import quotas
 from predictions.submit.refusals import StorageFull
@@ -37,16 +38,11 @@ MAX_NAME = 255
 LIFE = timedelta(hours=24)
 TOGETHER = 50
 """Uploads that are removed in one transaction."""
-_ADDRESS = re.compile(r"(?:/replicate)?/v1/files/([a-z0-9]{26})(?:/download)?(?:\?.*)?")
 _TYPE = re.compile(r"[\w.+-]{1,60}/[\w.+-]{1,60}(?:\s*;.*)?", re.ASCII)
 
 
 class TooLarge(Exception):
     """The file is 100 MB or more."""
-
-
-class NotTaken(Exception):
-    """The picture is refused by the house; the text is a sentence for people, which says that nothing was charged."""
 
 
 @dataclass(frozen=True)
@@ -61,11 +57,9 @@ class Sent:
 def keep(user: User, account: Account, sent: Sent, chunks: Iterable[bytes]) -> Upload:
     """Store a file under a row of its account.
 
-    Raises TooLarge, NotTaken, media.DiskFull, switches.SwitchedOff, refusals.StorageFull or refusals.TooManyWaiting.
+    Raises TooLarge, upload_checks.NotTaken, media.DiskFull, feature_flags.FeatureOff, refusals.StorageFull or
+    refusals.TooManyWaiting.
     """
-    # Here: what judges files knows what an upload is.
-    from predictions.image_safety import upload_checks as judging
-
     feature_flags.require("uploads")
     if not media.has_room():
         raise media.DiskFull
@@ -80,7 +74,7 @@ def keep(user: User, account: Account, sent: Sent, chunks: Iterable[bytes]) -> U
             raise TooLarge from None
         sha256 = writing.finished()
         _refuse_full(account, writing.size)
-        found = judging.check(writing.path, account, user, sent.name)
+        found = upload_checks.check(writing.path, account, user, sent.name)
         content_type = safe_type(sent.content_type)
         try:
             place = media.reserve_upload(account, writing.size)
@@ -100,7 +94,7 @@ def keep(user: User, account: Account, sent: Sent, chunks: Iterable[bytes]) -> U
             expires_at=timezone.now() + LIFE,
         )
         media.keep([file])
-        judging.attach(found, upload)
+        upload_checks.attach(found, upload)
     return upload
 
 
@@ -152,16 +146,6 @@ def hand_over(upload_id: int) -> StoredFile | None:
     UploadUse.objects.filter(upload=upload).delete()
     Upload.objects.filter(pk=upload_id).delete()
     return upload.file
-
-
-def named_by(url: str, origins: Iterable[str]) -> str | None:
-    """The id of the upload that an address of ours names; None for any other address."""
-    for origin in origins:
-        if origin and url.startswith(origin):
-            match = _ADDRESS.fullmatch(url.removeprefix(origin))
-            if match:
-                return match.group(1)
-    return None
 
 
 def usable(account: Account, public_id: str) -> bool:

@@ -1,6 +1,6 @@
-"""Judges files that members send, before they are kept or used: by the blocked pictures, and by classifiers if asked.
+"""Checks files that members send, before they are kept or used: blocked pictures, and classifiers if asked.
 
-Nothing is decoded where nothing judges. A file that is no picture is none of this room's business.
+Nothing is decoded where nothing judges. A file that is no picture is not checked.
 """
 
 from __future__ import annotations
@@ -10,21 +10,20 @@ import contextlib
 import hashlib
 import tempfile
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from django.conf import settings
 from django.core.cache import cache
 
 from accounts.models import Account, User
 from core import data_uri
-from predictions.files import image_probe, media, uploads
+from predictions.files import image_probe, media
 from predictions.image_safety import blocklist, findings, safety_pipeline
 from predictions.image_safety.safety_pipeline import Judgement, SafetyPipeline
-from predictions.inputs.file_references import files_of, output_named
-from predictions.models import Output, RuleHit, Upload, Version
+from predictions.inputs.files import FileReference, InputFiles
+from predictions.models import Output, RuleHit, Upload
 from predictions.submit.validation import Fault
 
 AT_ONCE = 2
@@ -38,6 +37,10 @@ NOT_SEEN = (
 )
 NOT_JUDGED = "This picture could not be checked just now. Nothing was charged; try again."
 _slots = threading.BoundedSemaphore(AT_ONCE)
+
+
+class NotTaken(Exception):
+    """The picture is refused by this server; the text is a sentence for people, which says that nothing was charged."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +63,7 @@ class _Sender:
 
 
 def check(path: Path, account: Account, user: User, name: str) -> RuleHit | None:
-    """Judge a file that is about to be kept; what a moderator is to see of it. Raises uploads.NotTaken."""
+    """Judge a file that is about to be kept; what a moderator is to see of it. Raises NotTaken."""
     return _refuse(safety_pipeline.for_uploads(), path, _Sender(account, user, name))
 
 
@@ -70,15 +73,7 @@ def attach(hit: RuleHit | None, upload: Upload) -> None:
         findings.attach(hit, upload)
 
 
-def objections(
-    version: Version,
-    given: Mapping[str, Any],
-    origin: str,
-    account: Account,
-    user: User,
-    *,
-    dry: bool = False,
-) -> list[Fault]:
+def objections(files: InputFiles, account: Account, user: User, *, dry: bool = False) -> list[Fault]:
     """One fault for each file of an input that is refused: those that stand in it, and those of this server.
 
     `dry`: only to know; nothing is noted.
@@ -87,11 +82,11 @@ def objections(
     if not rules:
         return []
     faults = []
-    for name, value in files_of(version, given):
+    for one in files.references:
         try:
-            _check_value(rules, _Sender(account, user, name, dry), value, origin)
-        except uploads.NotTaken as refused:
-            faults.append(Fault("not_allowed", f"input.{name}", str(refused)))
+            _check_reference(rules, one, _Sender(account, user, one.name, dry))
+        except NotTaken as refused:
+            faults.append(Fault("not_allowed", f"input.{one.name}", str(refused)))
     return faults
 
 
@@ -101,34 +96,30 @@ def is_refused(data: bytes) -> bool:
     return bool(len(known)) and known.find(_hashes_of(data)) is not None
 
 
-def _check_value(rules: SafetyPipeline, sender: _Sender, value: str, origin: str) -> None:
-    if value[:5].lower() == "data:":
+def _check_reference(rules: SafetyPipeline, one: FileReference, sender: _Sender) -> None:
+    if one.is_inline:
         try:
-            _kind, data = data_uri.parse(value)
+            _kind, data = data_uri.parse(one.value)
         except data_uri.NotADataUri:
             return  # others say so, in better words
         with _folder() as folder:
             _refuse(rules, _written(data, folder), sender)
     # What is kept here already was judged when it came; but it may have been blocked since.
-    elif (
-        rules.blocked.find(_known_here(value, origin, sender.account) if len(rules.blocked) else ())
-        is not None
-    ):
+    elif len(rules.blocked) and rules.blocked.find(_stored_hashes(one, sender.account)) is not None:
         sender.note(Judgement(dropped=safety_pipeline.BLOCKED))
-        raise uploads.NotTaken(REFUSED)
+        raise NotTaken(REFUSED)
 
 
-def _known_here(value: str, origin: str, account: Account) -> tuple[str, ...]:
+def _stored_hashes(one: FileReference, account: Account) -> tuple[str, ...]:
     """The hashes of a file of this server that an address names; none for any other address."""
-    public_id = uploads.named_by(value, (origin, str(settings.PUBLIC_URL)))
-    if public_id is not None:
-        rows = Upload.objects.visible().filter(account=account, public_id=public_id)
+    if one.upload is not None:
+        rows = Upload.objects.visible().filter(account=account, public_id=one.upload)
         upload = rows.select_related("file").first()
         return _of_stored(upload.file.key, upload.file.sha256) if upload is not None else ()
-    named = output_named(value, origin)
-    if named is None:
+    if one.output is None:
         return ()
-    phash = Output.objects.filter(token=named[0], name=named[1]).values_list("phash", flat=True).first()
+    token, name = one.output
+    phash = Output.objects.filter(token=token, name=name).values_list("phash", flat=True).first()
     return (phash,) if phash else ()
 
 
@@ -164,9 +155,9 @@ def _refuse(rules: SafetyPipeline, path: Path, sender: _Sender) -> RuleHit | Non
         findings.record_classifier_health([one])
         hit = sender.note(one, look, path)
     if one.dropped == safety_pipeline.BLOCKED:
-        raise uploads.NotTaken(REFUSED)
+        raise NotTaken(REFUSED)
     if one.dropped:
-        raise uploads.NotTaken(NOT_JUDGED if one.unjudged else TOO_SENSITIVE)
+        raise NotTaken(NOT_JUDGED if one.unjudged else TOO_SENSITIVE)
     return hit
 
 
@@ -181,15 +172,15 @@ def _look(path: Path, folder: Path) -> image_probe.Look | None:
     What only wears the reader out is not let through unseen: its first frame may be a picture that was removed.
     """
     if not _slots.acquire(timeout=PATIENCE_S):
-        raise uploads.NotTaken(NOT_JUDGED)
+        raise NotTaken(NOT_JUDGED)
     try:
         return image_probe.look(path, folder)
     except image_probe.NotSeen:
-        raise uploads.NotTaken(NOT_SEEN) from None
+        raise NotTaken(NOT_SEEN) from None
     except image_probe.NotAPicture:
         return None
     except OSError:
-        raise uploads.NotTaken(NOT_JUDGED) from None
+        raise NotTaken(NOT_JUDGED) from None
     finally:
         _slots.release()
 

@@ -1,37 +1,59 @@
-"""A look at the pictures of an input before anything is held: what the engine could only refuse is refused at once.
+"""What is refused of an input's files before anything is held: addresses, and pictures that the engine cannot read.
 
-Only where the engine alone would work on it, and only files whose bytes are here: data URIs and uploads. What stands
+Addresses that plainly lead inside, and files of others. Names are looked up by the worker only. Pictures are looked at
+only where the engine alone would work on them, and only where their bytes are here: data URIs and uploads. What stands
 at an address elsewhere is judged when it has been fetched.
 """
 
 from __future__ import annotations
-
-from typing import Any
-
-from django.conf import settings
 
 from accounts.models import Account
 from core import data_uri, image_header
 from engine import published_models
 from predictions.dispatch import provider_lookup
 from predictions.files import media, uploads
-from predictions.models import Upload, Version
+from predictions.inputs import user_urls
+from predictions.inputs.files import FileReference, InputFiles
+from predictions.models import Upload
 from predictions.providers.embedded import EmbeddedEngine
 from predictions.submit.validation import Fault
 
 
-def objections(version: Version, given: dict[str, Any], origin: str, account: Account) -> list[Fault]:
-    """One fault for each picture that the engine could not read, naming its field."""
-    pictures = published_models.picture_inputs(version.model.ref)
-    fields = [name for name in pictures if isinstance(given.get(name), str)]
-    if not fields or not _engine_alone(version.model.ref):
+def objections(files: InputFiles, account: Account) -> list[Fault]:
+    """One fault for each field with a file that cannot be used: of addresses first, else of pictures."""
+    return address_objections(files, account) or _picture_objections(files, account)
+
+
+def address_objections(files: InputFiles, account: Account) -> list[Fault]:
+    """One fault for each field that names a file of somebody else, or an address that nobody may fetch."""
+    found = {one.name: _address_objection(one, account) for one in files.addresses}
+    for one in files.references:
+        # Of a list too: what names no file of the account is nobody's to fetch.
+        if one.name not in found and one.upload is not None:
+            text = _address_objection(one, account)
+            found |= {one.name: text} if text else {}
+    return [_fault(name, text) for name, text in found.items() if text]
+
+
+def _address_objection(one: FileReference, account: Account) -> str:
+    if one.upload is not None:
+        return "" if uploads.usable(account, one.upload) else "this account has no such file"
+    if one.output is None and not user_urls.looks_reachable(one.value):
+        return "an http(s) address on the public network"
+    return ""
+
+
+def _picture_objections(files: InputFiles, account: Account) -> list[Fault]:
+    ref, named = files.version.model.ref, files.by_name()
+    pictures = [named[name] for name in published_models.picture_inputs(ref) if name in named]
+    if not pictures or not _engine_alone(ref):
         return []
-    found = {name: _objection(given[name], origin, account) for name in fields}
-    return [
-        Fault("format", f"input.{name}", f"Does not match format 'uri': {text}")
-        for name, text in found.items()
-        if text
-    ]
+    found = {one.name: _picture_objection(one, account) for one in pictures}
+    return [_fault(name, text) for name, text in found.items() if text]
+
+
+def _fault(name: str, text: str) -> Fault:
+    return Fault("format", f"input.{name}", f"Does not match format 'uri': {text}")
 
 
 def _engine_alone(ref: str) -> bool:
@@ -39,11 +61,10 @@ def _engine_alone(ref: str) -> bool:
     return bool(serving) and all(isinstance(one, EmbeddedEngine) for one in serving)
 
 
-def _objection(value: str, origin: str, account: Account) -> str:
-    if value[:5].lower() == "data:":
-        return _of_data_uri(value)
-    public_id = uploads.named_by(value, (origin, str(settings.PUBLIC_URL)))
-    return _of_upload(public_id, account) if public_id is not None else ""
+def _picture_objection(one: FileReference, account: Account) -> str:
+    if one.is_inline:
+        return _of_data_uri(one.value)
+    return _of_upload(one.upload, account) if one.upload is not None else ""
 
 
 def _of_data_uri(text: str) -> str:

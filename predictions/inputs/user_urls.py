@@ -9,7 +9,6 @@ from django.conf import settings
 
 from core.http.json_body import is_unicode
 from core.net import http_client, ssrf
-from predictions.inputs import user_urls
 from predictions.webhooks import failure_reasons
 
 MAX_LENGTH = 2000
@@ -62,6 +61,6 @@ async def _resolve(host: str, port: int) -> list[str]:
 def http_client_for_users(*, timeout_s: float) -> http_client.AsyncClient:
     """A client that reaches public addresses only, and what the operator allows by name."""
     guard = http_client.Guard(
-        user_urls.may_reach, _resolve, no_name=failure_reasons.NO_NAME, inner=failure_reasons.INNER
+        may_reach, _resolve, no_name=failure_reasons.NO_NAME, inner=failure_reasons.INNER
     )
     return http_client.client(timeout_s=timeout_s, guard=guard)

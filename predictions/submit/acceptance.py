@@ -21,7 +21,7 @@ from core.http import request_ids
 from predictions.catalogue import output_size
 from predictions.execution import result_files, task_queue
 from predictions.files import uploads
-from predictions.inputs import file_references
+from predictions.inputs import precheck
 from predictions.models import Prediction, RuleHit, Version
 from predictions.models.prediction import new_public_id
 from predictions.policy import rule_hits
@@ -131,7 +131,9 @@ def _insert(offers: list[Offer], rows: list[Prediction]) -> None:
         # The holds go last, as everywhere: the account's row is what others wait for, so it is locked for the
         # shortest time. Where nothing comes between they go with the rest.
         dated = [row for row in rows if row.deadline is not None]
-        between = bool(found or dated) or _is_remembered(offers) or any(offer.uploads for offer in offers)
+        between = (
+            bool(found or dated) or _is_remembered(offers) or any(offer.files.uploads for offer in offers)
+        )
         with pipeline.batch() as together:
             # First, so that where there is none nothing else was written.
             admission.send(together)
@@ -146,7 +148,7 @@ def _insert(offers: list[Offer], rows: list[Prediction]) -> None:
             RuleHit.objects.bulk_create(found)
             uploads.note_uses(
                 offers[0].request.account,
-                {row.pk: offer.uploads for offer, row in zip(offers, rows, strict=True)},
+                {row.pk: offer.files.uploads for offer, row in zip(offers, rows, strict=True)},
             )
             _remember_all(offers, rows)
             with pipeline.batch() as last:
@@ -164,11 +166,8 @@ def _just_now(account: Account) -> TooManyWaiting:
 
 def _gone(offers: list[Offer]) -> list[Fault]:
     """What to say of uploads that were removed while they were being named."""
-    checked = ((offer.request, offer.input) for offer in offers)
     faults = [
-        fault
-        for request, given in checked
-        for fault in file_references.objections(request.version, given, request.origin, request.account)
+        fault for offer in offers for fault in precheck.address_objections(offer.files, offer.request.account)
     ]
     return faults or [Fault("format", "input", "Names a file that this account no longer has")]
 

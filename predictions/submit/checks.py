@@ -11,7 +11,8 @@ from accounts.tokens import api_tokens
 from predictions import availability, lifecycle, policy
 from predictions.files import media
 from predictions.image_safety import upload_checks
-from predictions.inputs import file_references, precheck
+from predictions.inputs import precheck
+from predictions.inputs.files import InputFiles
 from predictions.models import Version
 from predictions.policy import rule_hits
 from predictions.pricing import calculator
@@ -44,7 +45,8 @@ def check(request: Request, *, dry: bool = False) -> Offer:
 
     `dry`: only to know; what the rules find is not noted.
     """
-    _refuse_closed(request)
+    files = InputFiles(request.version, request.input, request.origin)
+    _refuse_closed(request, files)
     if request.account.status != Account.Status.ACTIVE:
         # The hold asks once more, under its lock; here it is for those who ask for a price alone.
         raise AccountSuspended
@@ -54,13 +56,11 @@ def check(request: Request, *, dry: bool = False) -> Offer:
         raise AccountSuspended("Your own account is closed to new predictions.")
     given = validation.without_nulls(request.input)
     faults = validation.check(request.version, given)
-    faults = faults or file_references.objections(request.version, given, request.origin, request.account)
-    faults = faults or precheck.objections(request.version, given, request.origin, request.account)
+    if not faults and files:
+        faults = precheck.objections(files, request.account)
     if faults:
         raise InvalidInput(faults)
-    seen = upload_checks.objections(
-        request.version, given, request.origin, request.account, request.user, dry=dry
-    )
+    seen = upload_checks.objections(files, request.account, request.user, dry=dry) if files else []
     if seen:
         raise PromptNotAllowed(seen)
     kept = _redacted(request, given)
@@ -80,8 +80,7 @@ def check(request: Request, *, dry: bool = False) -> Offer:
     full = quotas.refusal(request.account)
     if full is not None:
         raise full
-    named = file_references.uploads_named(request.version, given, request.origin)
-    return Offer(request, price, percent, ceiling, kept, frozenset(named), flagged)
+    return Offer(request, price, percent, ceiling, kept, files, flagged)
 
 
 def _judge(
@@ -109,16 +108,13 @@ def closed_refusal(user: User | None) -> HouseClosed | None:
     return None
 
 
-def _refuse_closed(request: Request) -> None:
+def _refuse_closed(request: Request, files: InputFiles) -> None:
     refusal = closed_refusal(request.user)
     if refusal is not None:
         raise refusal
     if request.webhook:
         feature_flags.require("webhooks")
-    if any(
-        value[:5].lower() == "data:"
-        for _name, value in file_references.files_of(request.version, request.input)
-    ):
+    if files.has_inline():
         # A file that comes within the input is sent as much as one that comes before it.
         feature_flags.require("uploads")
 

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from accounts.models import Account, ApiToken, User
 from predictions import policy
+from predictions.inputs.files import InputFiles
 from predictions.models import Version
 from predictions.submit import replays
 
@@ -64,7 +65,7 @@ class Offer:
     """What the account pays of the price."""
     ceiling: int
     input: dict[str, Any] = field(repr=False)
-    uploads: frozenset[str] = frozenset()
-    """Public ids of those that the input names."""
+    files: InputFiles
+    """Those that the input names."""
     flagged: tuple[policy.Finding, ...] = ()
     """What a moderator is to see of it."""

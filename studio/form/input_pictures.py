@@ -31,7 +31,8 @@ from gallery.provenance import file_response
 from predictions.files import image_conversion, media, uploads
 from predictions.files.image_formats import EXTENSIONS
 from predictions.image_safety import upload_checks
-from predictions.inputs.file_references import MAX_PICTURE, output_named
+from predictions.inputs import files
+from predictions.inputs.fetch import MAX_PICTURE
 from predictions.models import Upload, Version
 from predictions.submit.refusals import StorageFull, TooManyWaiting
 from studio.form import input_fields, refusal_messages
@@ -137,7 +138,7 @@ def _stored(
         raise NotTaken(refusal_messages.too_many_waiting(waiting), waiting.status) from None
     except feature_flags.FeatureOff as off:
         raise NotTaken(str(off.detail), off.status_code) from None
-    except uploads.NotTaken as refused:
+    except upload_checks.NotTaken as refused:
         raise NotTaken(str(NOT_ALLOWED.get(str(refused), refused))) from None
     return _of_upload(request, upload)
 
@@ -222,11 +223,11 @@ def picture_of(request: HttpRequest, item: Item) -> Picture:
 def describe(request: HttpRequest, url: str) -> Picture | None:
     """What a URL in a form names; None where it is gone, isn't the member's, or isn't a URL."""
     origin = pages.base_url(request)
-    public_id = uploads.named_by(url, (origin,))
+    public_id = files.upload_named(url, (origin,))
     if public_id is not None:
         upload = own_upload(request, public_id)
         return _of_upload(request, upload) if upload is not None else None
-    output = output_named(url, origin)
+    output = files.output_named(url, files.own_origins(origin))
     if output is not None:
         items = access.with_files(Item.objects.filter(output__token=output[0], output__name=output[1]))
         item = items.filter(account=member_pages.account_of(request), trashed_at__isnull=True).first()

@@ -22,7 +22,7 @@ from predictions.api_dialects.openai import model_choice as openai_models
 from predictions.api_dialects.openai import request_body as openai_bodies
 from predictions.api_dialects.replicate import cursor_pages, prediction_stream, wait_headers
 from predictions.files import uploads
-from predictions.inputs import file_references
+from predictions.inputs import fetch
 from predictions.models import Version
 from predictions.submit import idempotency, replays, validation
 from predictions.webhooks import delivery_claims, manual_delivery, outbox, signing_secrets
@@ -114,10 +114,10 @@ _OF_SERVER: dict[str, Callable[[], str]] = {
     # -- files
     "file.most": lambda: humanize.size(uploads.MAX_BYTES + 1),
     "file.life": lambda: humanize.duration(uploads.LIFE.total_seconds()),
-    "picture.most": lambda: humanize.size(file_references.MAX_PICTURE),
+    "picture.most": lambda: humanize.size(fetch.MAX_PICTURE),
     "data_uri.most": lambda: humanize.size(validation.MAX_DATA_URI * 3 // 4),
-    "fetch.time": lambda: humanize.duration(file_references.FETCH_S),
-    "fetch.redirects": lambda: str(file_references.MAX_REDIRECTS),
+    "fetch.time": lambda: humanize.duration(fetch.FETCH_S),
+    "fetch.redirects": lambda: str(fetch.MAX_REDIRECTS),
     # -- streams and webhooks
     "stream.keep_alive": lambda: humanize.duration(prediction_stream.KEEP_ALIVE_S),
     "webhook.timeout": lambda: humanize.duration(settings.WEBHOOK_TIMEOUT),

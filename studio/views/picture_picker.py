@@ -18,11 +18,11 @@ from gallery.models import Item
 from gallery.search import results
 from predictions.files import file_responses, image_probe
 from predictions.files.image_formats import EXTENSIONS
-from predictions.inputs import file_references
+from predictions.inputs import fetch
 from predictions.models import Prediction, Status
 from studio.form import form_state, input_pictures
 
-BODY = file_references.MAX_PICTURE + 1024**2
+BODY = fetch.MAX_PICTURE + 1024**2
 """Bytes of a request with one picture, multipart overhead included."""
 SHELF = 24
 """Items per page of the picker."""

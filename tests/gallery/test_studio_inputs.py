@@ -15,7 +15,7 @@ from gallery.models import Item
 from gallery.search import indexer
 from predictions.catalogue import loader, lookup
 from predictions.files import media
-from predictions.inputs import file_references as running_inputs
+from predictions.inputs.files import InputFiles
 from predictions.models import Prediction, Status, StoredFile, Upload, Version
 from studio.form import field_values, input_pictures
 from tests import factories
@@ -239,7 +239,7 @@ def test_a_model_without_a_prompt_is_made_from_its_picture_alone(
     prediction = Prediction.objects.get()
     assert prediction.input == {"image": sent["url"]}
     assert prediction.origin == HERE
-    assert running_inputs.named_here(prediction)
+    assert InputFiles.of_prediction(prediction).names_ours
 
 
 def test_a_browser_without_scripts_sends_its_file_with_the_form(as_alice: Client) -> None:

@@ -234,7 +234,7 @@ def test_a_failure_is_counted_once_though_its_run_could_not_be_moved_at_first(
     [
         (collector.safety_pipeline, "now"),
         (provider_lookup, "shown_name"),
-        (tasks.file_references, "_own_files"),
+        (tasks.fetch, "_own_files"),
     ],
 )
 def test_what_is_asked_between_a_claim_and_its_report_is_asked_again(
@@ -251,7 +251,7 @@ def test_what_is_asked_between_a_claim_and_its_report_is_asked_again(
         return real(*given)
 
     monkeypatch.setattr(asks, name, once_without)
-    monkeypatch.setattr(tasks, "_needs_files", lambda _prediction: name == "_own_files")
+    monkeypatch.setattr(tasks.FetchJob, "is_needed", lambda _job: name == "_own_files")
     tasks.start()
     row = fresh(prediction)
     assert len(tries) > 1

@@ -10,7 +10,7 @@ import pytest
 from accounts.models import MICRO, User
 from core import data_uri
 from predictions import lifecycle, tasks
-from predictions.inputs import file_references
+from predictions.inputs import fetch
 from predictions.models import Output, Prediction, Version
 from predictions.submit import acceptance, refusals, work_request
 from tests import factories
@@ -37,7 +37,7 @@ PATHS: dict[str, Answer] = {
     "/inside": (302, {"Location": "http://10.0.0.1/a.png"}, b""),
     "/round": (302, {"Location": "/round"}, b""),
     "/squeezed": (200, {"Content-Encoding": "gzip"}, b"x"),
-    "/large": (200, {"Content-Length": str(file_references.MAX_PICTURE + 1)}, b""),
+    "/large": (200, {"Content-Length": str(fetch.MAX_PICTURE + 1)}, b""),
 }
 
 
@@ -110,7 +110,7 @@ def test_what_cannot_be_fetched_fails_with_the_fields_name_and_costs_nothing(
 def test_a_file_that_grows_beyond_its_limit_is_not_read_on(
     alice: User, taker: Version, provider: FakeProvider, there: FileServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(file_references, "MAX_PICTURE", len(PICTURE) - 1)
+    monkeypatch.setattr(fetch, "MAX_PICTURE", len(PICTURE) - 1)
     there.paths["/a.png"] = (200, {"Content-Length": ""}, PICTURE)
     prediction = accept(alice, taker, image=f"{there.url}/a.png")
     tasks.start()
@@ -201,14 +201,14 @@ def test_one_canceled_while_its_file_came_is_not_started(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     prediction = accept(alice, taker, image=f"{there.url}/a.png")
-    bring = file_references.bring
+    bring = fetch.bring
 
-    def and_cancel(predictions: list[Prediction]) -> Any:
-        found = bring(predictions)
+    def and_cancel(jobs: list[fetch.FetchJob]) -> Any:
+        found = bring(jobs)
         lifecycle.cancel(prediction.public_id)
         return found
 
-    monkeypatch.setattr(file_references, "bring", and_cancel)
+    monkeypatch.setattr(fetch, "bring", and_cancel)
     tasks.start()
     prediction.refresh_from_db()
     assert prediction.shown_status == "canceled" and provider.orders == []

@@ -11,7 +11,8 @@ import pytest
 
 from predictions.execution import result_downloads, starts
 from predictions.execution.provider_calls import Calls
-from predictions.inputs import file_references
+from predictions.inputs import fetch
+from predictions.inputs.files import FileReference
 from predictions.providers.base import Job, Order, OutputRef, ProviderError, Update
 from tests.fakes import FakeProvider
 from tests.file_server import FileServer
@@ -75,19 +76,17 @@ def there(settings: Any) -> Iterator[FileServer]:
 def test_inputs_that_came_before_one_that_did_not_are_gone_while_the_reason_is_kept(
     there: FileServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    wanted = [("image", f"{there.url}/a"), ("mask", f"{there.url}/none")]
+    wanted = [FileReference("image", f"{there.url}/a"), FileReference("mask", f"{there.url}/none")]
     kept: list[Any] = []
 
-    async def fetched(*_given: object) -> file_references.Fetched:
-        return file_references.Fetched(
-            dict(zip(["image"], await file_references._get_all(wanted), strict=True))
-        )
+    async def fetched(*_given: object) -> fetch.Fetched:
+        return fetch.Fetched(dict(zip(["image"], await fetch._get_all(wanted), strict=True)))
 
-    monkeypatch.setattr(file_references, "_fetch", fetched)
-    prediction: Any = None
+    monkeypatch.setattr(fetch, "_fetch", fetched)
+    job: Any = None
 
     async def brought() -> None:
-        kept.extend(await file_references._bring_all([prediction], [file_references.Fetched({})], [False]))
+        kept.extend(await fetch._bring_all([job], [fetch.Fetched({})], [False]))
 
     asyncio.run(brought())
     assert asyncio.run(held_after(brought)) < MIB
@@ -97,17 +96,17 @@ def test_inputs_that_came_before_one_that_did_not_are_gone_while_the_reason_is_k
 def test_own_files_that_came_before_one_that_is_gone_are_gone_while_the_reason_is_kept(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def own_files(_prediction: object) -> file_references.Fetched:
+    def own_files(_job: object) -> fetch.Fetched:
         read = bytes(LARGE)
-        raise file_references.NotFetched(f"Input mask could not be fetched after {len(read)} bytes.")
+        raise fetch.NotFetched(f"Input mask could not be fetched after {len(read)} bytes.")
 
-    monkeypatch.setattr(file_references, "_own_files", own_files)
-    prediction: Any = None
+    monkeypatch.setattr(fetch, "_own_files", own_files)
+    job: Any = None
     kept: list[Any] = []
 
     async def brought() -> None:
-        own = file_references._own_or_why(prediction)
-        kept.extend(await file_references._bring_all([prediction], [own], [False]))
+        own = fetch._own_or_why(job)
+        kept.extend(await fetch._bring_all([job], [own], [False]))
 
     assert asyncio.run(held_after(brought)) < MIB
     assert "Input mask" in str(kept[0])

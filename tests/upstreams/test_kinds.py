@@ -227,7 +227,7 @@ def test_files_are_fetched_here_for_a_kind_that_reads_no_addresses(
         asked.append(url)
         return "image/png", factories.picture()
 
-    monkeypatch.setattr("predictions.inputs.file_references._get", get)
+    monkeypatch.setattr("predictions.inputs.fetch._get", get)
     properties = {"prompt": {"type": "string"}, "image": {"type": "string", "format": "uri"}}
     add()
     url = "https://pictures.example/a.png"

@@ -16,12 +16,12 @@ from django.core.files.base import ContentFile, File
 from django.http import HttpRequest
 from django.http.multipartparser import MultiPartParserError
 
+from core import data_uri
 from core.http.json_body import is_unicode
 from predictions.api_dialects.common.image_errors import ImageError, invalid
 from predictions.api_dialects.common.payloads import parse_json, type_name
 from predictions.api_dialects.openai import request_body
-from predictions.inputs import file_references
-from predictions.inputs.file_references import MAX_PICTURE
+from predictions.inputs.fetch import MAX_PICTURE
 from predictions.submit.validation import MAX_DATA_URI, sayable
 
 MAX_IMAGES = 16
@@ -236,8 +236,8 @@ def _decoded(name: str, text: str) -> ContentFile[bytes]:
     if len(text) > MAX_DATA_URI:
         raise too_large(name)
     try:
-        data = file_references.of_data_uri(text)
-    except file_references.Unreadable as fault:
+        _kind, data = data_uri.parse(text)
+    except data_uri.NotADataUri as fault:
         raise invalid(f"{name} cannot be read: {fault}.", name) from None
     file: ContentFile[bytes] = ContentFile(data)
     return _sized(name, file)

@@ -17,7 +17,8 @@ from predictions.api_dialects.common.image_errors import ImageError, generation_
 from predictions.api_dialects.openai.edit_body import EditBody, Picture, too_large
 from predictions.files import image_conversion, media, uploads
 from predictions.files.image_formats import EXTENSIONS
-from predictions.inputs.file_references import MAX_PICTURE
+from predictions.image_safety import upload_checks
+from predictions.inputs.fetch import MAX_PICTURE
 from predictions.models import Upload
 from predictions.submit.refusals import ServerFull
 
@@ -169,7 +170,7 @@ def keep(request: TokenRequest, ready: list[Ready]) -> tuple[dict[str, str], lis
         forget(kept)
         if isinstance(error, media.DiskFull):
             raise ServerFull from None
-        if isinstance(error, uploads.NotTaken):
+        if isinstance(error, upload_checks.NotTaken):
             refusal = generation_failed(str(error), "moderation_blocked")
             refusal.param = image.name
             raise refusal from None

@@ -19,6 +19,7 @@ from predictions.api_dialects.replicate import cursor_pages, error_responses
 from predictions.api_dialects.replicate.absolute_urls import Addresses, addresses_of
 from predictions.api_dialects.replicate.serializers import time
 from predictions.files import file_responses, media, uploads
+from predictions.image_safety import upload_checks
 from predictions.models import Upload
 from predictions.submit.validation import Fault
 
@@ -46,7 +47,7 @@ def create(request: TokenRequest) -> HttpResponse:
         raise error_responses.too_large() from None
     except media.DiskFull:
         raise error_responses.unavailable() from None
-    except uploads.NotTaken as refused:
+    except upload_checks.NotTaken as refused:
         raise error_responses.faults([Fault("not_allowed", "content", str(refused))]) from None
     return answer(file_json(upload, addresses_of(request)), 201)
 

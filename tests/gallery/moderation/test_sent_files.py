@@ -16,7 +16,8 @@ from gallery.privacy import exports
 from predictions import image_safety
 from predictions.audit import stored_files
 from predictions.files import phash, uploads
-from predictions.image_safety import upload_checks as judged
+from predictions.image_safety import upload_checks
+from predictions.inputs.files import InputFiles
 from predictions.models import BlockedPicture, Classifier, RuleHit, StoredFile, Upload, Version
 from tests import factories
 from tests.predictions.judging.service import as_bytes, scene
@@ -101,10 +102,9 @@ def test_what_stands_in_an_input_alone_has_a_case_too(alice: User, ada: User) ->
 
     version = version_with_image()
     uri = f"data:image/png;base64,{base64.b64encode(PICTURE).decode()}"
+    files = InputFiles(version, {"image": uri}, "")
     for dry in (True, False):
-        assert (
-            judged.objections(version, {"image": uri}, "", factories.account_of(alice), alice, dry=dry) == []
-        )
+        assert upload_checks.objections(files, factories.account_of(alice), alice, dry=dry) == []
     assert case_jobs.open_for_findings()
     case = Case.objects.get()
     assert (case.upload, case.about, case.look is not None) == (None, "image", True)
@@ -168,7 +168,7 @@ def test_removing_it_seals_the_whole_file_and_blocks_the_picture(
     assert b"".join(evidence.content(row)) == PICTURE
     assert evidence.look_at(row.pk, staff, "Asked for by the police").words["file"] == "cat.png"
     assert image_safety.is_blocked(phash.compute(scene(3))) and BlockedPicture.objects.get().case == case.pk
-    with pytest.raises(uploads.NotTaken, match="was removed"):
+    with pytest.raises(upload_checks.NotTaken, match="was removed"):
         send(alice)
     assert unowned() == []
     acts = set(AuditEntry.objects.values_list("action", flat=True))
@@ -189,7 +189,7 @@ def test_what_is_refused_at_once_opens_no_case(alice: User) -> None:
     from predictions.image_safety import classifiers
 
     classifiers.forget()
-    with pytest.raises(uploads.NotTaken):
+    with pytest.raises(upload_checks.NotTaken):
         send(alice)
     assert not case_jobs.open_for_findings() and RuleHit.objects.get().look is None
 

@@ -19,7 +19,7 @@ from accounts.models import LedgerEntry, User
 from predictions import image_safety, tasks
 from predictions.files import image_probe, phash, uploads
 from predictions.image_safety import blocklist, upload_checks
-from predictions.inputs import file_references
+from predictions.inputs import fetch
 from predictions.models import BlockedPicture, Output, Prediction, RuleHit, Upload, Version
 from predictions.submit import acceptance, refusals, work_request
 from tests import factories, fakes
@@ -105,7 +105,7 @@ def test_what_cannot_be_looked_at_within_the_limits_is_not_let_through_unseen(al
 def test_it_is_known_again_under_a_transparency_that_hides_it(alice: User, side: int) -> None:
     veiled = scene(1, side)
     veiled.putalpha(1)
-    with pytest.raises(uploads.NotTaken, match="was removed"):
+    with pytest.raises(upload_checks.NotTaken, match="was removed"):
         uploads.keep(
             alice,
             factories.account_of(alice),
@@ -261,5 +261,5 @@ def test_a_file_that_nobody_could_look_at_ends_its_own_prediction_alone(
         raise OSError
 
     monkeypatch.setattr(upload_checks.image_probe, "look", look)
-    found = file_references.Fetched({"image": ("image/png", GOOD)})
+    found = fetch.Fetched({"image": ("image/png", GOOD)})
     assert found.refused() == "Input image could not be checked just now. Try again."

@@ -16,7 +16,7 @@ from accounts.site import site_rules
 from core import crypto
 from gallery.models import Item
 from predictions.files import uploads
-from predictions.image_safety import classifier_client, classifiers
+from predictions.image_safety import classifier_client, classifiers, upload_checks
 from predictions.models import Classifier, Output, Prediction, RuleHit, Version
 from predictions.submit import acceptance, work_request
 from predictions.webhooks import signatures
@@ -253,12 +253,12 @@ def test_sent_files_are_judged_where_it_says_so(alice: User, service: Service) -
     assert send().name == "in.png" and service.requests == []
     row.on_uploads = True
     row.save()
-    with pytest.raises(uploads.NotTaken, match="too sensitive"):
+    with pytest.raises(upload_checks.NotTaken, match="too sensitive"):
         send()
     assert RuleHit.objects.get().excerpt == "in.png nsfw 0.95"
     service.labels = {"nsfw": 0.1}
     add(service, name="other", target="https://judge.invalid/", on_uploads=True, when_down="refuse")
-    with pytest.raises(uploads.NotTaken, match="could not be checked"):
+    with pytest.raises(upload_checks.NotTaken, match="could not be checked"):
         send()
 
 
