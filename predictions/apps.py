@@ -15,6 +15,7 @@ class PredictionsConfig(AppConfig):
         from accounts.credits import limit_usage
         from accounts.tokens import token_validation
         from core.jobs import scheduler
+        from predictions.api_dialects.replicate import webhook_body
         from predictions.catalogue import lookup
         from predictions.files import removal
         from predictions.image_safety import blocklist, classifiers, findings
@@ -23,6 +24,7 @@ class PredictionsConfig(AppConfig):
         from predictions.submit import quotas
         from predictions.upstreams import invalidation, key_rotation
         from predictions.usage import daily, queue_samples
+        from predictions.webhooks import bodies
 
         invalidation.connect_signals()
         key_rotation.register_columns()
@@ -32,6 +34,7 @@ class PredictionsConfig(AppConfig):
         blocklist.connect_signals()
         classifiers.connect_signals()
         bans.connect_signals()
+        bodies.register(webhook_body)
         removal.register_owner(findings.owned_files)
         scheduler.register("hits", rule_hits.prune, every_s=600.0)
         scheduler.register("banned", bans.run_once, due=bans.owed)

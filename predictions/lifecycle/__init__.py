@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from predictions.lifecycle.claims import (
     Claimed,
-    anybody_waits,
     begin,
     claim_results,
     claim_starts,
@@ -45,6 +44,7 @@ from predictions.lifecycle.completion import (
 from predictions.lifecycle.incremental_outputs import due as due_to_show
 from predictions.lifecycle.incremental_outputs import show
 from predictions.lifecycle.messages import FREE, free
+from predictions.lifecycle.pending_starts import anybody_waits
 from predictions.lifecycle.progress import (
     Look,
     begin_finished,

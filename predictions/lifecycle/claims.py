@@ -21,7 +21,7 @@ from core.db.prepared import Prepared, PreparedValues
 from core.jobs import wakeups
 from predictions.dispatch import fair_share
 from predictions.execution import task_queue
-from predictions.lifecycle import completion, messages, strays, updates
+from predictions.lifecycle import completion, messages, pending_starts, strays, updates
 from predictions.lifecycle.leases import (
     COLLECT_LEASE,
     COLLECT_PATIENCE,
@@ -246,18 +246,7 @@ def stray_closed(prediction: Prediction) -> None:
             upstream_open=False, lease_until=None
         )
         if closed:
-            wake_waiting()
-
-
-def anybody_waits() -> bool:
-    """Whether anything waits to be started, now or later."""
-    return bool(updates.ANY_WAITING.all())
-
-
-def wake_waiting() -> None:
-    """A slot may be free: wake the workers where anybody waits."""
-    if anybody_waits():
-        task_queue.wake("start")
+            pending_starts.wake_waiting()
 
 
 def take_back(seconds: float = PART_S) -> int:

@@ -18,7 +18,7 @@ from core.db.pipeline import PreparedInsert
 from core.jobs import wakeups
 from predictions.execution import task_queue
 from predictions.files import media, uploads
-from predictions.lifecycle import incremental_outputs, inline_files, previews, updates
+from predictions.lifecycle import incremental_outputs, inline_files, pending_starts, previews, updates
 from predictions.lifecycle.messages import (
     PAST_DEADLINE,
     TOO_LONG,
@@ -336,8 +336,6 @@ def _settled(
     `told`: a webhook may have been asked for; `may_run`: the provider may be working on it. The account's row is locked
     last, everywhere; just before it the row of the room that it takes.
     """
-    from predictions.lifecycle.claims import wake_waiting
-
     wakeups.send_on_commit(wakeups.ENDED, reference)
     previews.drop(prediction_id)
     uploads.end_uses(prediction_id)
@@ -345,7 +343,7 @@ def _settled(
         outbox.enqueue(prediction_id, "completed")
     if may_run and Prediction.objects.filter(pk=prediction_id, upstream_open=True).exists():
         task_queue.wake("cancel")
-    wake_waiting()
+    pending_starts.wake_waiting()
     quotas.release(prediction_id, account_id)
     credits.settle(account_id, reference, charge)
 

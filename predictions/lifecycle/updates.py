@@ -9,7 +9,6 @@ from django.db.models import F
 from django.db.models.functions import Coalesce
 
 from core.clock import Now, after
-from core.db.prepared import PreparedValues
 from core.db.prepared_writes import PreparedWrite
 from predictions.lifecycle.leases import COLLECT_LEASE, COLLECT_LIMIT, FIRST_FETCH, START_LEASE
 from predictions.models import Phase, Prediction, Preview, Status
@@ -132,6 +131,3 @@ SUCCEED = PreparedWrite(
     logs=str,
 )
 FORGET_PREVIEW = PreparedWrite(lambda pk: (Preview.objects.filter(prediction_id=pk), {}), pk=int)
-ANY_WAITING = PreparedValues(
-    lambda: Prediction.objects.filter(phase=Phase.WAITING).order_by().values_list("pk")[:1]
-)

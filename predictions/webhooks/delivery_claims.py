@@ -29,7 +29,7 @@ from core.db.prepared_writes import PreparedWrite
 from core.http import request_ids
 from predictions import queries
 from predictions.models import Delivery, DeliveryAttempt
-from predictions.webhooks import outbox, signatures, signing_secrets
+from predictions.webhooks import bodies, outbox, signatures, signing_secrets
 
 log = structlog.get_logger(__name__)
 
@@ -216,7 +216,7 @@ def _ready_or_none(row: Delivery, claim: str) -> Claimed | None:
 
 def _ready(row: Delivery, claim: str) -> Claimed:
     if not row.body and row.prediction is not None:
-        body = outbox.render(row.prediction)
+        body = bodies.render(row.prediction)
         with transaction.atomic():
             _KEEP_BODY.run(pk=row.pk, claim=claim, body=body)
         row.body = body

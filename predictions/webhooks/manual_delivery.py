@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import math
-import secrets
 from datetime import timedelta
-from typing import Any
 
 from django.db import IntegrityError, transaction
 from django.db.models import F, Q
-from django.templatetags.static import static
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -18,11 +14,8 @@ from accounts.models import Account
 from accounts.site import feature_flags
 from core.clock import Now
 from core.jobs import wakeups
-from predictions.api_dialects.replicate.absolute_urls import Addresses
-from predictions.api_dialects.replicate.serializers import time
 from predictions.models import Delivery
-from predictions.models.prediction import new_public_id
-from predictions.webhooks import outbox
+from predictions.webhooks import bodies, outbox
 
 RESENT_AT_MOST = 100
 TESTS_AN_HOUR = 60
@@ -89,7 +82,7 @@ def send_test(account: Account, url: str, event: str, origin: str) -> Delivery:
             _("There were %(limit)s test events within an hour; wait a little.") % {"limit": TESTS_AN_HOUR},
             max(1, wait_s),
         )
-    body = json.dumps(example(event, origin), ensure_ascii=False)
+    body = bodies.example(event, origin)
     delivery = Delivery.objects.create(account=account, event=Delivery.Event.TEST, url=url, body=body)
     wakeups.send_on_commit(wakeups.DELIVERIES)
     delivery.refresh_from_db()
@@ -100,45 +93,3 @@ def _refuse_suspended(account: Account) -> None:
     feature_flags.require("webhooks")
     if account.status == Account.Status.SUSPENDED:
         raise CannotSend(_("This account is suspended."))
-
-
-def example(event: str, origin: str) -> dict[str, Any]:
-    """A made-up prediction of the shape that `event` has, marked as such by `darkroom.test`.
-
-    Written out, not rendered from a row: predictions are created together with their hold, and nowhere else.
-    """
-    now, addresses, public_id = timezone.now(), Addresses(origin, "/v1"), "test" + new_public_id()[4:]
-    ended = event == "completed"
-    get = addresses.of(f"/predictions/{public_id}")
-    return {
-        "id": public_id,
-        "model": "darkroom/test-event",
-        "version": "0" * 64,
-        "input": {"prompt": "A test event of Darkroom: nothing was made and nothing is charged"},
-        "logs": "" if event == "start" else "Using seed: 7\n",
-        # A URL that can be fetched, like those of real outputs.
-        "output": [addresses.own(static("icons/mark.svg"))] if event in {"output", "completed"} else None,
-        "data_removed": False,
-        "error": None,
-        "status": "succeeded" if ended else "processing",
-        "source": "api",
-        "created_at": time(now - timedelta(seconds=2)),
-        "started_at": time(now - timedelta(seconds=1.5)),
-        "completed_at": time(now) if ended else None,
-        "deadline": None,
-        "metrics": {"predict_time": 1.5, "total_time": 2.0, "credits": 0.0} if ended else {},
-        "urls": {
-            "cancel": f"{get}/cancel",
-            "get": get,
-            "stream": addresses.own(f"/v1/files/stream-{secrets.token_urlsafe()}"),
-            "web": addresses.own(f"/p/{public_id}/"),
-        },
-        "darkroom": {
-            "ceiling": 0,
-            "charged": 0 if ended else None,
-            "progress": 1.0 if ended else None,
-            "provider": None,
-            "notice": None,
-            "test": True,
-        },
-    }

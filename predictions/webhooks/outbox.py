@@ -1,12 +1,7 @@
-"""What is owed to whom. Rows are written inside the transaction of the change; the rest is done by who can crash.
-
-A body is rendered once, at the first try, so that every try of one event sends and signs the same bytes.
-"""
+"""Webhooks that are owed, and to whom. Rows are written inside the transaction of the change, and sent afterwards."""
 
 from __future__ import annotations
 
-import json
-import re
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -17,21 +12,15 @@ from django.utils.translation import gettext_noop
 from accounts.models import Account, User
 from accounts.personal_accounts import personal_account
 from core.jobs import wakeups
-from predictions.api_dialects.replicate.absolute_urls import Addresses
-from predictions.api_dialects.replicate.serializers import prediction_json
 from predictions.models import Delivery, Prediction
 
 EVENTS = ("start", "output", "logs", "completed")
 LASTING = ("start", "completed")
 """Events that are tried again; the others are told once, because a newer one says more."""
 THROTTLE = timedelta(milliseconds=500)
-INLINE_AT_MOST = 64 * 1024
-"""Characters of a data URI in the input that a body still carries."""
 NEWER = gettext_noop("A newer event took its place")
 CLOSED = gettext_noop("Not sent, because the account was closed")
 GONE = gettext_noop("Not sent, because the receiver said that it is gone for good")
-
-_DATA_URI = re.compile(r"data:([\w.+/-]{0,100})", re.ASCII)
 
 
 def enqueue(prediction_id: int, event: str) -> None:
@@ -115,26 +104,3 @@ def _drop(prediction_id: int, why: str, **which: Any) -> None:
     Delivery.objects.filter(prediction_id=prediction_id, state=Delivery.State.OWED, **which).update(
         state=Delivery.State.DROPPED, answer_note=why
     )
-
-
-def render(prediction: Prediction) -> str:
-    """The prediction object as GET would give it now, as text.
-
-    Outputs are addresses there as here. Large data URIs of the input are left out: many receivers refuse bodies of
-    more than a megabyte or so, and the caller has these bytes.
-    """
-    addresses = Addresses(prediction.origin, prediction.mount or "/v1")
-    shown = prediction_json(prediction, addresses)
-    shown["input"] = _without_data(shown["input"])
-    return json.dumps(shown, ensure_ascii=False)
-
-
-def _without_data(value: Any) -> Any:
-    if isinstance(value, str) and len(value) > INLINE_AT_MOST:
-        found = _DATA_URI.match(value)
-        return f"{found.group()} ({len(value)} characters left out)" if found else value
-    if isinstance(value, dict):
-        return {key: _without_data(inner) for key, inner in value.items()}
-    if isinstance(value, list):
-        return [_without_data(inner) for inner in value]
-    return value

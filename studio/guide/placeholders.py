@@ -20,7 +20,7 @@ from predictions.api_dialects.common import image_results, rate_limits
 from predictions.api_dialects.common.image_errors import ImageError
 from predictions.api_dialects.openai import model_choice as openai_models
 from predictions.api_dialects.openai import request_body as openai_bodies
-from predictions.api_dialects.replicate import cursor_pages, prediction_stream, wait_headers
+from predictions.api_dialects.replicate import cursor_pages, prediction_stream, wait_headers, webhook_body
 from predictions.files import uploads
 from predictions.inputs import fetch
 from predictions.models import Version
@@ -124,7 +124,7 @@ _OF_SERVER: dict[str, Callable[[], str]] = {
     "webhook.tries": lambda: str(len(delivery_claims.WAITS_S)),
     "webhook.schedule.rows": _schedule_rows,
     "webhook.jitter": lambda: f"{delivery_claims.JITTER:.0%}",
-    "webhook.inline": lambda: humanize.size(outbox.INLINE_AT_MOST),
+    "webhook.inline": lambda: humanize.size(webhook_body.INLINE_AT_MOST),
     "webhook.kept": lambda: humanize.duration(settings.DELIVERIES_KEPT * 86400.0),
     "webhook.tests": lambda: humanize.count(manual_delivery.TESTS_AN_HOUR),
     "webhook.both": lambda: humanize.duration(signing_secrets.BOTH_FOR.total_seconds()),

@@ -16,8 +16,9 @@ from standardwebhooks.webhooks import Webhook
 from accounts.models import Account, User
 from core.clock import Now
 from predictions import lifecycle
+from predictions.api_dialects.replicate import webhook_body
 from predictions.models import Delivery, DeliveryAttempt, Prediction, Version
-from predictions.webhooks import delivery_log, delivery_loop, manual_delivery, outbox, signing_secrets
+from predictions.webhooks import bodies, delivery_log, delivery_loop, manual_delivery, signing_secrets
 from tests import factories, races
 from tests.predictions.deliveries import Own, delivery_of, owed, own, receiver
 from tests.receiver import Receiver
@@ -233,8 +234,8 @@ def test_a_test_event_looks_like_a_prediction_and_says_that_it_is_none(
 @pytest.mark.parametrize("status", ["processing", "succeeded"])
 def test_a_test_event_has_the_shape_of_every_other(alice: User, version: Version, status: str) -> None:
     row = factories.make_prediction(alice, version, status=status)
-    told = json.loads(outbox.render(row))
-    made = manual_delivery.example("completed" if status == "succeeded" else "start", "http://testserver")
+    told = json.loads(bodies.render(row))
+    made = webhook_body.example_json("completed" if status == "succeeded" else "start", "http://testserver")
     assert list(made) == list(told) and set(made["urls"]) == set(told["urls"])
     assert set(made["darkroom"]) == {*told["darkroom"], "test"}
     assert set(told["metrics"]) <= set(made["metrics"])

@@ -9,7 +9,7 @@ from django.db import OperationalError
 
 from accounts.models import User
 from predictions.models import Beat, Delivery, Prediction, Version
-from predictions.webhooks import delivery_claims, delivery_loop, outbox
+from predictions.webhooks import bodies, delivery_claims, delivery_loop
 from tests import races
 from tests.houses import eventually
 from tests.predictions.deliveries import loopback, owed, pass_time, receiver, tries
@@ -50,14 +50,14 @@ def test_one_that_cannot_be_rendered_stops_no_other(
     alice: User, bob: User, version: Version, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     broken, whole = owed(alice, version, receiver.url), owed(bob, version, receiver.url)
-    render = outbox.render
+    render = bodies.render
 
     def breaks(prediction: Prediction) -> str:
         if prediction.pk == broken.prediction_id:
             raise ValueError("a row that nobody can read")
         return render(prediction)
 
-    monkeypatch.setattr(outbox, "render", breaks)
+    monkeypatch.setattr(bodies, "render", breaks)
     delivery_loop.work_off()
     whole.refresh_from_db()
     broken.refresh_from_db()

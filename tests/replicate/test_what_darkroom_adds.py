@@ -16,7 +16,7 @@ from accounts.models import MICRO, User
 from predictions import lifecycle
 from predictions.dispatch import queue_position
 from predictions.models import Prediction, Preview, Status, Version
-from predictions.webhooks import outbox
+from predictions.webhooks import bodies
 from tests import factories
 from tests.fakes import FakeProvider
 from tests.replicate.conftest import Api
@@ -123,7 +123,7 @@ def test_a_webhook_carries_the_money_and_no_place(alice: User, version: Version)
         alice, version, webhook="https://receiver.example/hook", webhook_events=["completed"]
     )
     lifecycle.cancel(prediction.public_id)
-    shown = json.loads(outbox.render(Prediction.objects.get(pk=prediction.pk)))
+    shown = json.loads(bodies.render(Prediction.objects.get(pk=prediction.pk)))
     free = {**NOTHING_YET, "notice": "Nothing was charged."}
     assert shown["darkroom"] == {"ceiling": MICRO, "charged": 0, **free}
 

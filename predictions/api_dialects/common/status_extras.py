@@ -81,14 +81,14 @@ def preview(prediction: Prediction, absolute: Callable[[str], str]) -> dict[str,
 
 
 ItemsOf = Callable[[Prediction], list[str]]
-_tellers: list[ItemsOf] = []
+_items_sources: list[ItemsOf] = []
 
 
 def register_items_source(items_of: ItemsOf) -> None:
     """The floor above keeps items and says here who knows them; called once when it is ready."""
-    _tellers[:] = [items_of]
+    _items_sources[:] = [items_of]
 
 
 def items(prediction: Prediction) -> list[str]:
     """The ids of what the floor above made of a prediction's outputs."""
-    return [public_id for items_of in _tellers for public_id in items_of(prediction)]
+    return [public_id for items_of in _items_sources for public_id in items_of(prediction)]

@@ -1,0 +1,24 @@
+"""Whether any prediction waits to be started, and the wake-up of workers where a slot may be free for it."""
+
+from __future__ import annotations
+
+from core.db.prepared import PreparedValues
+from predictions.execution import task_queue
+from predictions.models import Phase, Prediction
+
+_ANY = PreparedValues(lambda: Prediction.objects.filter(phase=Phase.WAITING).order_by().values_list("pk")[:1])
+"""A row where anything waits; compiled once, since every end of a prediction asks."""
+
+
+def anybody_waits() -> bool:
+    """Whether anything waits to be started, now or later."""
+    return bool(_ANY.all())
+
+
+def wake_waiting() -> None:
+    """Wake the workers where anything waits: a slot may be free. Call it inside the transaction that frees it.
+
+    A wake-up costs a row and a worker's look, so none is written where nothing waits.
+    """
+    if anybody_waits():
+        task_queue.wake("start")
