@@ -2,29 +2,46 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from django.db.models import Exists, QuerySet
 
 from core.db.due_rows import PART_S, DueRows
 from predictions import lifecycle
 from predictions.dispatch import provider_lookup, routing
 from predictions.models import HostedModel, Phase, Prediction
+from predictions.providers.base import Provider
 from predictions.upstreams import budget
 
+NOT_SERVED = "No provider can serve this model at present."
 CAPPED = "The services that run this model have spent the most that they may on this day."
 
 
+def objection(model: HostedModel) -> str:
+    """Error message for a new prediction of a model that no provider can take; empty where one can."""
+    providers = provider_lookup.all_providers()
+    if not _is_served(model.ref, providers):
+        return lifecycle.free(NOT_SERVED)
+    return lifecycle.free(CAPPED) if _is_capped(model, providers) else ""
+
+
 def can_serve(model: HostedModel) -> bool:
-    """Whether any configured provider serves the model. A prediction for a model without one is refused."""
-    return any(provider.serves(model.ref) for provider in provider_lookup.all_providers())
+    """Whether any configured provider serves the model."""
+    return _is_served(model.ref, provider_lookup.all_providers())
 
 
 def is_capped(model: HostedModel) -> bool:
     """Whether every upstream that could serve the model has reached its daily spending cap. Makes no network call."""
+    return _is_capped(model, provider_lookup.all_providers())
+
+
+def _is_served(ref: str, providers: Sequence[Provider]) -> bool:
+    return any(provider.serves(ref) for provider in providers)
+
+
+def _is_capped(model: HostedModel, providers: Sequence[Provider]) -> bool:
     wanted = routing.Wanted(model.ref, model.engine_last_resort)
-    groups = {
-        getattr(provider, "group", "")
-        for provider in routing.serving(provider_lookup.all_providers(), wanted)
-    }
+    groups = {getattr(provider, "group", "") for provider in routing.serving(providers, wanted)}
     return bool(groups) and "" not in groups and groups <= budget.reached()
 
 
@@ -54,7 +71,7 @@ def served_refs() -> set[str]:
     """`owner/name` of every enabled model that some provider serves."""
     refs = (model.ref for model in HostedModel.objects.filter(enabled=True))
     providers = provider_lookup.all_providers()
-    return {ref for ref in refs if any(provider.serves(ref) for provider in providers)}
+    return {ref for ref in refs if _is_served(ref, providers)}
 
 
 def refs_taking_pictures() -> set[str]:

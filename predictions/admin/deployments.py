@@ -18,7 +18,7 @@ from unfold.widgets import UnfoldAdminSelectWidget
 
 from core.admin.model_admins import BaseAdmin
 from predictions.models import Deployment, Version
-from predictions.submit import validation
+from predictions.submit import validation, work_request
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
@@ -87,7 +87,7 @@ class DeploymentForm(forms.ModelForm):
             return cleaned
         for name in sorted(set(inputs) - set(version.properties)):
             self.add_error("input", _("This model has no input %(name)s.") % {"name": name})
-        for fault in validation.check(version, validation.without_nulls(inputs)):
+        for fault in validation.check(version, work_request.without_nulls(inputs)):
             if fault.type != "required":
                 self.add_error("input", fault.line.strip().removeprefix("- "))
         return cleaned

@@ -21,7 +21,6 @@ from core.api.problems import Denied, ProblemSerializer, problem
 from core.api.serializer_fields import BoundedListField, ObjectField, Text
 from predictions.api import example_values
 from predictions.catalogue import lookup
-from predictions.pricing import calculator
 from predictions.submit import checks, refusals, work_request
 
 MOST = 50
@@ -122,11 +121,11 @@ class _QuoteApiView(OwnApiView):
         return {
             "model": version.model.ref,
             "version": version.pk,
-            "ceiling": offer.ceiling,
-            "unit": offer.price.unit,
-            "amount": offer.price.amount,
-            "percent": offer.percent,
-            "outputs": calculator.asked_outputs(version, offer.input),
+            "ceiling": offer.quote.ceiling,
+            "unit": offer.quote.price.unit,
+            "amount": offer.quote.price.amount,
+            "percent": offer.quote.percent,
+            "outputs": offer.quote.outputs,
         }
 
     def cover(self, ceiling: int) -> dict[str, Any]:

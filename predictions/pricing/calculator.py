@@ -49,6 +49,19 @@ class NoPrice(Exception):
 
 
 @dataclass(frozen=True)
+class Quote:
+    """The price that a new prediction gets, what of it the account pays, and the most that it can cost."""
+
+    price: Price
+    percent: int
+    """What the account pays of the price."""
+    ceiling: int
+    """Micro-credits."""
+    outputs: int
+    """Output files that the input asks for."""
+
+
+@dataclass(frozen=True)
 class Delivered:
     """What a success delivered. `asked`: how many files there should have been, 0 where that is unknown."""
 
@@ -58,6 +71,12 @@ class Delivered:
     """Of all delivered pictures together."""
     seconds: Fraction | None = None
     """Seconds of work as measured by the provider; None where it did not report them."""
+
+
+def quote(version: Version, given: Mapping[str, Any], account: Account) -> Quote:
+    """What a new prediction with this input can cost the account at most. Raises NoPrice."""
+    price, percent = current_price(version.model), percent_of(account)
+    return Quote(price, percent, ceiling(price, version, given, percent), asked_outputs(version, given))
 
 
 def current_price(model: HostedModel) -> Price:

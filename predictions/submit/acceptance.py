@@ -1,11 +1,11 @@
-"""The one door for new work: checks in the contract's order, quotes, holds, inserts (T1). All doors use it."""
+"""Accepts new predictions: checks, holds and inserts them (T1). Every dialect and every page goes through it."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import Any
+from typing import NoReturn
 
 from django.conf import settings
 from django.db import transaction
@@ -22,20 +22,11 @@ from predictions.catalogue import output_size
 from predictions.execution import result_files, task_queue
 from predictions.files import uploads
 from predictions.inputs import precheck
-from predictions.models import Prediction, RuleHit, Version
+from predictions.models import Prediction, RuleHit
 from predictions.models.prediction import new_public_id
 from predictions.policy import rule_hits
-from predictions.pricing import calculator
-from predictions.submit import quotas
-from predictions.submit.checks import (
-    check,
-)
-from predictions.submit.idempotency import (
-    _is_remembered,
-    _KeyTaken,
-    _remember_all,
-    _replay_all,
-)
+from predictions.submit import idempotency, quotas
+from predictions.submit.checks import check
 from predictions.submit.refusals import (
     AccountLimit,
     AccountSuspended,
@@ -52,45 +43,30 @@ from predictions.submit.work_request import Offer, Request
 def accept(request: Request) -> Prediction:
     """Check, then hold and insert in one transaction (T1), with the wake-up beside it. Raises Refused.
 
-    With an idempotency key that is known already, the first prediction comes back (`was_replayed`), unchanged.
+    With an idempotency key that another create took meanwhile, its prediction comes back (`was_replayed`), unchanged;
+    whether the key was known before, `idempotency.earlier_prediction` says.
     """
     return accept_all([request])[0]
 
 
 def accept_all(requests: Sequence[Request]) -> list[Prediction]:
-    """Several predictions of one wish and one account, all or none, as `accept` does with one. Raises Refused.
+    """Several predictions of one create and one account, all or none, as `accept` does with one. Raises Refused.
 
-    Where they have idempotency keys, each has its own; the first being known gives all that the keys gave before.
+    Where they have idempotency keys, each has its own; the first being taken gives all that the keys gave before.
     """
-    account, user = requests[0].account, requests[0].user
-    keys = [request.again.idempotency for request in requests]
-    known = _replay_all(account, user, keys)
-    if known:
-        return known
     offers = [check(request) for request in requests]
     rows = [_row(offer, new_public_id()) for offer in offers]
     try:
         _insert_or_renew(offers, rows)
-    except _KeyTaken:
-        # The same create, sent twice at once: the other one was first, and its answer is this one's too.
-        first = _replay_all(account, user, keys)
-        if not first:
-            raise ServerFull(
-                "The first request with this Idempotency-Key is still under way; try again."
-            ) from None
-        return first
-    except (quotas.QuotaExceeded, uploads.Gone) as refused:
-        # The same create, sent twice at once, may be what took the last room.
-        first = _replay_all(account, user, keys)
-        if first:
-            return first
-        if isinstance(refused, uploads.Gone):
-            raise InvalidInput(_gone(offers)) from None
-        raise quotas.refusal(account, [_work(row) for row in rows]) or _just_now(account) from None
+    except (idempotency.KeyTaken, quotas.QuotaExceeded, uploads.Gone) as reason:
+        # The same create, sent twice at once: the other one was first, or may be what took the last room.
+        return _concurrent_create(requests) or _refuse(reason, offers, rows)
     except credits.TokenLimitReached as reached:
         raise TokenLimit(reached) from None
     except credits.AccountLimitReached as reached:
-        raise AccountLimit(reached, sees_money=visible_funds.sees_money(user, account)) from None
+        request = requests[0]
+        sees_money = visible_funds.sees_money(request.user, request.account)
+        raise AccountLimit(reached, sees_money=sees_money) from None
     except credits.InsufficientCredits:
         raise InsufficientCredit from None
     except credits.AccountClosed:
@@ -99,6 +75,25 @@ def accept_all(requests: Sequence[Request]) -> list[Prediction]:
         if request.deadline_s is not None:
             row.refresh_from_db(fields=["deadline"])
     return rows
+
+
+def _concurrent_create(requests: Sequence[Request]) -> list[Prediction]:
+    """The predictions of the same create, by its keys, that was sent at the same moment; none where there was none."""
+    first = requests[0]
+    agains = [request.again for request in requests]
+    return idempotency.predictions_of_keys(agains, first.account, first.user)
+
+
+def _refuse(reason: Exception, offers: list[Offer], rows: list[Prediction]) -> NoReturn:
+    """Raise why nothing was inserted, for the caller."""
+    account = offers[0].request.account
+    if isinstance(reason, idempotency.KeyTaken):
+        raise ServerFull(
+            "The first request with this Idempotency-Key is still under way; try again."
+        ) from None
+    if isinstance(reason, uploads.Gone):
+        raise InvalidInput(_gone(offers)) from None
+    raise quotas.refusal(account, [_work(row) for row in rows]) or _just_now(account) from None
 
 
 _PREDICTION = PreparedInsert(Prediction, must_end_by=lambda: after(settings.QUEUE_LIMIT))
@@ -122,22 +117,23 @@ def _insert(offers: list[Offer], rows: list[Prediction]) -> None:
         # The key of a try that was rolled back may be another's by now.
         row.pk = None
     # Ready before the transaction begins: on SQLite nobody else can write while it lasts.
-    admission = quotas.Admission(offers[0].request.account, [_work(row) for row in rows])
-    inserts = [_PREDICTION.statement(row) for row in rows if row.deadline is None]
-    wake_up = task_queue.wake_up("start")
+    requests = [offer.request for offer in offers]
+    # The room first, so that where there is none nothing else was written.
+    statements = [
+        quotas.admission(requests[0].account, [_work(row) for row in rows]),
+        *(_PREDICTION.statement(row) for row in rows if row.deadline is None),
+        task_queue.wake_up("start"),
+    ]
     holds = [_hold(offer, row) for offer, row in zip(offers, rows, strict=True)]
     found = [hit for offer, row in zip(offers, rows, strict=True) for hit in _flagged(offer, row)]
     with transaction.atomic():
         # The holds go last, as everywhere: the account's row is what others wait for, so it is locked for the
         # shortest time. Where nothing comes between they go with the rest.
         dated = [row for row in rows if row.deadline is not None]
-        between = (
-            bool(found or dated) or _is_remembered(offers) or any(offer.files.uploads for offer in offers)
-        )
+        noted = any(request.again.leaves_a_row for request in requests)
+        between = bool(found or dated or noted) or any(offer.files.uploads for offer in offers)
         with pipeline.batch() as together:
-            # First, so that where there is none nothing else was written.
-            admission.send(together)
-            for statement in [*inserts, wake_up]:
+            for statement in statements:
                 together.send(statement)
             if not between:
                 for hold in holds:
@@ -147,10 +143,10 @@ def _insert(offers: list[Offer], rows: list[Prediction]) -> None:
         if between:
             RuleHit.objects.bulk_create(found)
             uploads.note_uses(
-                offers[0].request.account,
+                requests[0].account,
                 {row.pk: offer.files.uploads for offer, row in zip(offers, rows, strict=True)},
             )
-            _remember_all(offers, rows)
+            idempotency.remember(requests, rows)
             with pipeline.batch() as last:
                 for hold in holds:
                     hold.send(last)
@@ -185,7 +181,7 @@ def _flagged(offer: Offer, row: Prediction) -> list[RuleHit]:
 
 def _hold(offer: Offer, row: Prediction) -> credits.Hold:
     request = offer.request
-    return credits.Hold(request.account.pk, offer.ceiling, row.public_id, request.token, request.user)
+    return credits.Hold(request.account.pk, offer.quote.ceiling, row.public_id, request.token, request.user)
 
 
 def _row(offer: Offer, public_id: str) -> Prediction:
@@ -207,11 +203,11 @@ def _row(offer: Offer, public_id: str) -> Prediction:
         batch=request.batch,
         made_from=request.made_from,
         made_how=request.made_how,
-        price=offer.price,
-        price_percent=offer.percent,
-        ceiling=offer.ceiling,
+        price=offer.quote.price,
+        price_percent=offer.quote.percent,
+        ceiling=offer.quote.ceiling,
         input_bytes=len(json.dumps(offer.input)),
-        output_bytes=_output_bytes(request.version, offer.input),
+        output_bytes=_output_bytes(offer),
         request_id=request_ids.current()[: request_ids.LONGEST],
         must_end_by=after(settings.QUEUE_LIMIT),
     )
@@ -220,9 +216,10 @@ def _row(offer: Offer, public_id: str) -> Prediction:
     return prediction
 
 
-def _output_bytes(version: Version, given: dict[str, Any]) -> int:
+def _output_bytes(offer: Offer) -> int:
     """What its files will take, roughly; words take no room."""
+    version = offer.request.version
     if not version.gives_files:
         return 0
-    count = min(max(1, calculator.asked_outputs(version, given)), result_files.MAX_FILES)
-    return count * output_size.expected_bytes(given, version.properties)
+    count = min(max(1, offer.quote.outputs), result_files.MAX_FILES)
+    return count * output_size.expected_bytes(offer.input, version.properties)

@@ -8,7 +8,7 @@ from accounts import personal_accounts
 from accounts.models import Account, User
 from accounts.site import feature_flags, maintenance_mode
 from accounts.tokens import api_tokens
-from predictions import availability, lifecycle, policy
+from predictions import availability, policy
 from predictions.files import media
 from predictions.image_safety import upload_checks
 from predictions.inputs import precheck
@@ -16,7 +16,8 @@ from predictions.inputs.files import InputFiles
 from predictions.models import Version
 from predictions.policy import rule_hits
 from predictions.pricing import calculator
-from predictions.submit import quotas, validation
+from predictions.pricing.calculator import Quote
+from predictions.submit import quotas, validation, work_request
 from predictions.submit.refusals import (
     AccountSuspended,
     HouseClosed,
@@ -33,11 +34,7 @@ from predictions.submit.work_request import Offer, Request
 
 def quote(version: Version, given: dict[str, Any], account: Account) -> int:
     """The most a prediction with this input can cost the account, in micro-credits. Raises ModelNotAvailable."""
-    try:
-        price, percent = calculator.current_price(version.model), calculator.percent_of(account)
-        return calculator.ceiling(price, version, validation.without_nulls(given), percent)
-    except calculator.NoPrice:
-        raise ModelNotAvailable("This model has no price yet. Nothing was charged.") from None
+    return _quote(version, work_request.without_nulls(given), account).ceiling
 
 
 def check(request: Request, *, dry: bool = False) -> Offer:
@@ -45,8 +42,19 @@ def check(request: Request, *, dry: bool = False) -> Offer:
 
     `dry`: only to know; what the rules find is not noted.
     """
-    files = InputFiles(request.version, request.input, request.origin)
-    _refuse_closed(request, files)
+    files = InputFiles(request.version, request.given, request.origin)
+    _check_open(request, files)
+    person = _check_account(request)
+    _check_input(request, files, dry=dry)
+    kept = _redacted(request)
+    flagged = _check_words(request, kept, person, dry=dry)
+    quoted = _check_model(request)
+    _check_room(request.account)
+    return Offer(request, quoted, kept, files, flagged)
+
+
+def _check_account(request: Request) -> Account | None:
+    """Whether the account may ask for this model; the own account of somebody who acts for an organisation."""
     if request.account.status != Account.Status.ACTIVE:
         # The hold asks once more, under its lock; here it is for those who ask for a price alone.
         raise AccountSuspended
@@ -54,48 +62,66 @@ def check(request: Request, *, dry: bool = False) -> Offer:
     person = personal_accounts.personal_account_behind(request.user, request.account)
     if person is not None and person.status != Account.Status.ACTIVE:
         raise AccountSuspended("Your own account is closed to new predictions.")
-    given = validation.without_nulls(request.input)
-    faults = validation.check(request.version, given)
-    if not faults and files:
-        faults = precheck.objections(files, request.account)
+    return person
+
+
+def _check_input(request: Request, files: InputFiles, *, dry: bool) -> None:
+    """Whether the input fits the version's schema, and its files may be used."""
+    faults = validation.check(request.version, request.given)
     if faults:
         raise InvalidInput(faults)
-    seen = upload_checks.objections(files, request.account, request.user, dry=dry) if files else []
-    if seen:
-        raise PromptNotAllowed(seen)
-    kept = _redacted(request, given)
-    flagged = _judge(request, kept, person, dry=dry)
-    if not availability.can_serve(request.version.model):
-        raise ModelNotAvailable
-    if availability.is_capped(request.version.model):
-        raise ModelNotAvailable(lifecycle.free(availability.CAPPED))
-    percent = calculator.percent_of(request.account)
-    try:
-        price = calculator.current_price(request.version.model)
-        ceiling = calculator.ceiling(price, request.version, given, percent)
-    except calculator.NoPrice:
-        raise ModelNotAvailable("This model has no price yet. Nothing was charged.") from None
-    if not media.has_room():
-        raise ServerFull
-    full = quotas.refusal(request.account)
-    if full is not None:
-        raise full
-    return Offer(request, price, percent, ceiling, kept, files, flagged)
+    if files:
+        _check_files(request, files, dry=dry)
 
 
-def _judge(
-    request: Request, given: dict[str, Any], person: Account | None = None, *, dry: bool
+def _check_files(request: Request, files: InputFiles, *, dry: bool) -> None:
+    """Whether its files may be used by this account, can be read, and are let through by the safety checks."""
+    faults = precheck.objections(files, request.account)
+    if faults:
+        raise InvalidInput(faults)
+    refused = upload_checks.objections(files, request.account, request.user, dry=dry)
+    if refused:
+        raise PromptNotAllowed(refused)
+
+
+def _check_words(
+    request: Request, given: dict[str, Any], person: Account | None, *, dry: bool
 ) -> tuple[policy.Finding, ...]:
     """What a moderator is to see of an input that the rules let through. Raises PromptNotAllowed."""
-    faults = policy.objections(given, request.version.properties)
+    properties = request.version.properties
+    faults = policy.objections(given, properties)
     if faults:
         raise PromptNotAllowed(faults)
-    verdict = policy.judge(given, request.account, request.version.properties, person=person)
+    verdict = policy.judge(given, request.account, properties, person=person)
     if verdict.refused:
         if not dry:
             rule_hits.refused(verdict.refused, request.account, request.user)
         raise PromptNotAllowed(verdict.faults, verdict.refused)
     return verdict.flagged
+
+
+def _check_model(request: Request) -> Quote:
+    """What it can cost at most, where somebody may work on it."""
+    objection = availability.objection(request.version.model)
+    if objection:
+        raise ModelNotAvailable(objection)
+    return _quote(request.version, request.given, request.account)
+
+
+def _quote(version: Version, given: dict[str, Any], account: Account) -> Quote:
+    try:
+        return calculator.quote(version, given, account)
+    except calculator.NoPrice:
+        raise ModelNotAvailable("This model has no price yet. Nothing was charged.") from None
+
+
+def _check_room(account: Account) -> None:
+    """Whether the disk and the account have room for anything more."""
+    if not media.has_room():
+        raise ServerFull
+    full = quotas.refusal(account)
+    if full is not None:
+        raise full
 
 
 def closed_refusal(user: User | None) -> HouseClosed | None:
@@ -108,7 +134,7 @@ def closed_refusal(user: User | None) -> HouseClosed | None:
     return None
 
 
-def _refuse_closed(request: Request, files: InputFiles) -> None:
+def _check_open(request: Request, files: InputFiles) -> None:
     refusal = closed_refusal(request.user)
     if refusal is not None:
         raise refusal
@@ -137,11 +163,11 @@ def _permit(request: Request) -> None:
         raise refusal
 
 
-def _redacted(request: Request, given: dict[str, Any]) -> dict[str, Any]:
+def _redacted(request: Request) -> dict[str, Any]:
     """A client's fault must not keep its token in our rows: any string equal to it is blotted out."""
     if request.token is None:
-        return given
-    blotted: dict[str, Any] = _blot(given, request.token.digest)
+        return request.given
+    blotted: dict[str, Any] = _blot(request.given, request.token.digest)
     return blotted
 
 

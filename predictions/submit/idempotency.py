@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from django.db import IntegrityError
 
@@ -10,12 +10,14 @@ from accounts.models import Account, User
 from core.clock import after
 from predictions.models import IdempotencyKey, Prediction
 from predictions.submit import replays
-from predictions.submit.refusals import (
-    KeyReused,
-)
-from predictions.submit.work_request import Idempotency, Offer, Request, RetryIdentity
+from predictions.submit.refusals import KeyReused
+from predictions.submit.work_request import Idempotency, Request, RetryIdentity
 
 KEY_LIFE_S = 24 * 3600.0
+
+
+class KeyTaken(Exception):
+    """Another create with this key was committed first."""
 
 
 def earlier_prediction(account: Account, user: User, again: RetryIdentity) -> Prediction | None:
@@ -23,17 +25,27 @@ def earlier_prediction(account: Account, user: User, again: RetryIdentity) -> Pr
     return next(iter(earlier_predictions([again], account, user)), None)
 
 
-def earlier_predictions(wishes: Sequence[RetryIdentity], account: Account, user: User) -> list[Prediction]:
-    """The predictions that one wish gave before, in order; none where it is new. Raises KeyReused.
+def earlier_predictions(agains: Sequence[RetryIdentity], account: Account, user: User) -> list[Prediction]:
+    """The predictions that one create gave before, in order; none where it is new. Raises KeyReused.
 
     By keys: up to the first that is not known. By repeats: all of the request whose answer was lost.
     """
-    return _replay_all(account, user, [again.idempotency for again in wishes]) or replays.take(
-        account, user, wishes[0].repeatable
-    )
+    found, repeat = predictions_of_keys(agains, account, user), agains[0].repeatable
+    return found if found or repeat is None else replays.take(account, user, repeat)
 
 
-def _replay(account: Account, user: User, idempotency: Idempotency | None) -> Prediction | None:
+def predictions_of_keys(agains: Sequence[RetryIdentity], account: Account, user: User) -> list[Prediction]:
+    """The predictions that these keys gave before, up to the first that is not known. Raises KeyReused."""
+    found: list[Prediction] = []
+    for again in agains:
+        known = _prediction_of(account, user, again.idempotency)
+        if known is None:
+            break
+        found.append(known)
+    return found
+
+
+def _prediction_of(account: Account, user: User, idempotency: Idempotency | None) -> Prediction | None:
     """The prediction that this key gave this member in the last 24 hours, in its present state. Raises KeyReused."""
     if idempotency is None:
         return None
@@ -49,32 +61,16 @@ def _replay(account: Account, user: User, idempotency: Idempotency | None) -> Pr
     return found.prediction
 
 
-def _replay_all(account: Account, user: User, keys: Iterable[Idempotency | None]) -> list[Prediction]:
-    found: list[Prediction] = []
-    for key in keys:
-        known = _replay(account, user, key)
-        if known is None:
-            break
-        found.append(known)
-    return found
+def remember(requests: Sequence[Request], predictions: list[Prediction]) -> None:
+    """Note what makes the same create known when it comes again. Raises KeyTaken.
 
-
-def _is_remembered(offers: list[Offer]) -> bool:
-    again = [offer.request.again for offer in offers]
-    return any(one.idempotency is not None for one in again) or again[0].repeatable is not None
-
-
-def _remember_all(offers: list[Offer], rows: list[Prediction]) -> None:
-    """What makes the same create known when it comes again."""
-    for offer, row in zip(offers, rows, strict=True):
-        if offer.request.again.idempotency is not None:
-            _remember(offer.request, offer.request.again.idempotency, row)
-    if offers[0].request.again.repeatable is not None:
-        replays.remember(offers[0].request.again.repeatable, rows)
-
-
-class _KeyTaken(Exception):
-    """Another create with this key was committed first."""
+    Call it inside the transaction that inserts the predictions.
+    """
+    for request, prediction in zip(requests, predictions, strict=True):
+        if request.again.idempotency is not None:
+            _remember(request, request.again.idempotency, prediction)
+    if requests[0].again.repeatable is not None:
+        replays.remember(requests[0].again.repeatable, predictions)
 
 
 def _remember(request: Request, idempotency: Idempotency, prediction: Prediction) -> None:
@@ -89,4 +85,4 @@ def _remember(request: Request, idempotency: Idempotency, prediction: Prediction
             prediction=prediction,
         )
     except IntegrityError:
-        raise _KeyTaken from None
+        raise KeyTaken from None

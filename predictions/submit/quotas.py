@@ -39,7 +39,7 @@ from django.db.models.functions import Coalesce, Greatest
 from accounts.credits.limit_usage import Room
 from accounts.models import Account
 from core.db import pipeline
-from core.db.pipeline import Batch, Rows, Statement
+from core.db.pipeline import Rows, Statement
 from core.db.prepared_writes import PreparedWrite
 from predictions.models import AccountUsage, Prediction, StoredFile
 from predictions.submit.refusals import InvalidInput, Refused, StorageFull, TooManyWaiting
@@ -90,33 +90,26 @@ def limits_of(account: Account) -> Limits:
     )
 
 
-class Admission:
-    """Room for new predictions, taken with them: `send` it inside a batch of the transaction that inserts them.
+def admission(account: Account, works: Sequence[Work]) -> Statement:
+    """Takes room for new predictions: sent first in a batch of the transaction that inserts them.
 
-    NoRoom is raised when the batch is read where not all of them fit.
+    QuotaExceeded is raised when its answer is read where not all of them fit.
     """
-
-    def __init__(self, account: Account, works: Sequence[Work]) -> None:
-        self._account, self._works = account, works
-
-    def send(self, batch: Batch) -> None:
-        """Take it."""
-        limits, work = limits_of(self._account), _total(self._works)
-        count = len(self._works)
-        params = [
-            self._account.pk, count, work.input_bytes, work.output_bytes,
-            count, limits.predictions, work.input_bytes, limits.input_bytes,
-            limits.predictions, limits.input_bytes,
-        ]  # fmt: skip
-        bounded = limits.storage < NO_LIMIT
-        if bounded:
-            # One may be begun while any room is left, of several each after those before it.
-            params += [self._account.pk, work.output_bytes - self._works[-1].output_bytes, limits.storage]
-        batch.send(Statement(_admit(bounded=bounded), params, _taken))
+    limits, work, count = limits_of(account), _total(works), len(works)
+    params = [
+        account.pk, count, work.input_bytes, work.output_bytes,
+        count, limits.predictions, work.input_bytes, limits.input_bytes,
+        limits.predictions, limits.input_bytes,
+    ]  # fmt: skip
+    bounded = limits.storage < NO_LIMIT
+    if bounded:
+        # One may be begun while any room is left, of several each after those before it.
+        params += [account.pk, work.output_bytes - works[-1].output_bytes, limits.storage]
+    return Statement(_admit(bounded=bounded), params, _taken)
 
 
 def take_upload(account: Account, size: int) -> None:
-    """Take room for an upload, in the transaction that reserves its place. Raises NoRoom."""
+    """Take room for an upload, in the transaction that reserves its place. Raises QuotaExceeded."""
     limits, counted = limits_of(account), max(size, LEAST_UPLOAD)
     params = [
         account.pk, size, counted, size, limits.storage, counted, limits.uploads,

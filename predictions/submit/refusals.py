@@ -63,7 +63,6 @@ class ModelNotAvailable(Refused):
     """No provider can serve this model at present, or it has no price."""
 
     title = "Model not available"
-    detail = "No provider can serve this model at present. Nothing was charged."
 
 
 class InsufficientCredit(Refused):

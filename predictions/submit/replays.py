@@ -59,12 +59,12 @@ def remember(repeat: Repeatable, predictions: list[Prediction]) -> None:
     )
 
 
-def take(account: Account, user: User, repeat: Repeatable | None) -> list[Prediction]:
+def take(account: Account, user: User, repeat: Repeatable) -> list[Prediction]:
     """The predictions of the lost answer that this repeat asks for again, in order; none where it is new.
 
     The answer is owed by this request from now on, so that a second repeat finds nothing while the first is answered.
     """
-    if repeat is None or repeat.count == 0:
+    if repeat.count == 0:
         return []
     _own_up()
     rows = UnansweredCreate.objects.filter(

@@ -52,11 +52,6 @@ class Fault:
         return {"type": self.type, "field": self.field, "description": self.description}
 
 
-def without_nulls(given: dict[str, Any]) -> dict[str, Any]:
-    """An optional key with a null counts as not given, and is never passed on."""
-    return {name: value for name, value in given.items() if value is not None}
-
-
 def check(version: Version, given: dict[str, Any]) -> list[Fault]:
     """What is wrong with `given` (nulls already dropped), `MAX_FAULTS` at most. Unknown keys are no fault.
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Literal
 
 from accounts.models import Account, ApiToken, User
 from predictions import policy
 from predictions.inputs.files import InputFiles
 from predictions.models import Version
+from predictions.pricing.calculator import Quote
 from predictions.submit import replays
 
 
@@ -27,10 +29,15 @@ class RetryIdentity:
     idempotency: Idempotency | None = None
     repeatable: replays.Repeatable | None = None
 
+    @property
+    def leaves_a_row(self) -> bool:
+        """Whether the create is noted, so that it is known again."""
+        return self.idempotency is not None or self.repeatable is not None
+
 
 @dataclass(frozen=True)
 class Request:
-    """One wish, as a dialect or a page understood it. `input` has no nulls dropped yet."""
+    """One prediction to be made, as a dialect or a page understood it. `input` is as it came, nulls and all."""
 
     account: Account
     user: User
@@ -54,17 +61,25 @@ class Request:
     made_how: str = ""
     """The public id of the gallery's item that it is made from, and how (`MadeHow`)."""
 
+    @cached_property
+    def given(self) -> dict[str, Any]:
+        """The input without its nulls."""
+        return without_nulls(self.input)
+
+
+def without_nulls(given: dict[str, Any]) -> dict[str, Any]:
+    """An optional key with a null counts as not given, and is never passed on."""
+    return {name: value for name, value in given.items() if value is not None}
+
 
 @dataclass(frozen=True)
 class Offer:
     """A request that passed every check but credit: what will be held, and what is inserted."""
 
     request: Request
-    price: Any
-    percent: int
-    """What the account pays of the price."""
-    ceiling: int
+    quote: Quote
     input: dict[str, Any] = field(repr=False)
+    """As it is kept: without nulls, and without the caller's token."""
     files: InputFiles
     """Those that the input names."""
     flagged: tuple[policy.Finding, ...] = ()

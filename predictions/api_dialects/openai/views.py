@@ -83,7 +83,7 @@ def _from_pictures(
 
 def _refuse_unaffordable(requests: list[work_request.Request]) -> None:
     """Run all checks before any image is stored. Raises refusals.Refused."""
-    needed = sum(checks.check(request).ceiling for request in requests)
+    needed = sum(checks.check(request).quote.ceiling for request in requests)
     # Counts an allowance that is due but not yet granted, as it is when credits are held for a prompt
     # alone.
     if not allowances.covers(requests[0].account, needed):
