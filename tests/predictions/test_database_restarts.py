@@ -232,7 +232,7 @@ def test_a_failure_is_counted_once_though_its_run_could_not_be_moved_at_first(
 @pytest.mark.parametrize(
     ("asks", "name"),
     [
-        (collector.safety_pipeline, "now"),
+        (collector.safety_pipeline, "current"),
         (provider_lookup, "shown_name"),
         (tasks.fetch, "_own_files"),
     ],
