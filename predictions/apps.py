@@ -15,7 +15,7 @@ class PredictionsConfig(AppConfig):
         from accounts.credits import limit_usage
         from accounts.tokens import token_validation
         from core.jobs import scheduler
-        from predictions.api_dialects.replicate import webhook_body
+        from predictions.api_dialects import webhook_body
         from predictions.catalogue import lookup
         from predictions.files import removal
         from predictions.image_safety import blocklist, classifiers, findings

@@ -44,7 +44,6 @@ from predictions.lifecycle.completion import (
 from predictions.lifecycle.incremental_outputs import due as due_to_show
 from predictions.lifecycle.incremental_outputs import show
 from predictions.lifecycle.messages import FREE, free
-from predictions.lifecycle.pending_starts import anybody_waits
 from predictions.lifecycle.progress import (
     Look,
     begin_finished,
@@ -57,6 +56,7 @@ from predictions.lifecycle.progress import (
     note,
     store_result,
 )
+from predictions.lifecycle.start_wakeups import anybody_waits
 
 __all__ = [
     "FREE",

@@ -21,7 +21,7 @@ from core.db.prepared import Prepared, PreparedValues
 from core.jobs import wakeups
 from predictions.dispatch import fair_share
 from predictions.execution import task_queue
-from predictions.lifecycle import completion, messages, pending_starts, strays, updates
+from predictions.lifecycle import completion, messages, start_wakeups, strays, updates
 from predictions.lifecycle.leases import (
     COLLECT_LEASE,
     COLLECT_PATIENCE,
@@ -246,7 +246,7 @@ def stray_closed(prediction: Prediction) -> None:
             upstream_open=False, lease_until=None
         )
         if closed:
-            pending_starts.wake_waiting()
+            start_wakeups.wake_waiting()
 
 
 def take_back(seconds: float = PART_S) -> int:

@@ -18,7 +18,7 @@ from core.db.pipeline import PreparedInsert
 from core.jobs import wakeups
 from predictions.execution import task_queue
 from predictions.files import media, uploads
-from predictions.lifecycle import incremental_outputs, inline_files, pending_starts, previews, updates
+from predictions.lifecycle import incremental_outputs, inline_files, previews, start_wakeups, updates
 from predictions.lifecycle.messages import (
     PAST_DEADLINE,
     TOO_LONG,
@@ -343,7 +343,7 @@ def _settled(
         outbox.enqueue(prediction_id, "completed")
     if may_run and Prediction.objects.filter(pk=prediction_id, upstream_open=True).exists():
         task_queue.wake("cancel")
-    pending_starts.wake_waiting()
+    start_wakeups.wake_waiting()
     quotas.release(prediction_id, account_id)
     credits.settle(account_id, reference, charge)
 

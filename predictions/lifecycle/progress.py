@@ -16,7 +16,7 @@ from core.jobs import wakeups
 from predictions.execution import task_queue
 from predictions.lifecycle import completion, incremental_outputs, messages, previews, updates
 from predictions.lifecycle.leases import COLLECT_LIMIT, LOOK_LEASE, MAX_STARTS
-from predictions.lifecycle.pending_starts import wake_waiting
+from predictions.lifecycle.start_wakeups import wake_waiting
 from predictions.models import Phase, Prediction, Status
 from predictions.models.prediction import LIVE
 from predictions.providers.base import Job, OutputRef, Update

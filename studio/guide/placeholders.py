@@ -16,11 +16,12 @@ from accounts.site import site_rules
 from accounts.tokens import api_tokens
 from core.http import json_body
 from predictions import policy
+from predictions.api_dialects import webhook_body
 from predictions.api_dialects.common import image_results, rate_limits
 from predictions.api_dialects.common.image_errors import ImageError
 from predictions.api_dialects.openai import model_choice as openai_models
 from predictions.api_dialects.openai import request_body as openai_bodies
-from predictions.api_dialects.replicate import cursor_pages, prediction_stream, wait_headers, webhook_body
+from predictions.api_dialects.replicate import cursor_pages, prediction_stream, wait_headers
 from predictions.files import uploads
 from predictions.inputs import fetch
 from predictions.models import Version

@@ -17,6 +17,7 @@ from predictions.dispatch import provider_lookup
 from predictions.execution import collector, starts
 from predictions.execution.collector import ResultCollector
 from predictions.execution.provider_calls import calls
+from predictions.inputs import fetch
 from predictions.lifecycle import progress
 from predictions.models import Output, Phase, Prediction, StoredFile, UpstreamDay, UpstreamKey, Version
 from predictions.providers.base import Job
@@ -251,7 +252,7 @@ def test_what_is_asked_between_a_claim_and_its_report_is_asked_again(
         return real(*given)
 
     monkeypatch.setattr(asks, name, once_without)
-    monkeypatch.setattr(tasks.FetchJob, "is_needed", lambda _job: name == "_own_files")
+    monkeypatch.setattr(fetch.FetchJob, "is_needed", lambda _job: name == "_own_files")
     tasks.start()
     row = fresh(prediction)
     assert len(tries) > 1

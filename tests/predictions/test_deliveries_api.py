@@ -16,7 +16,7 @@ from standardwebhooks.webhooks import Webhook
 from accounts.models import Account, User
 from core.clock import Now
 from predictions import lifecycle
-from predictions.api_dialects.replicate import webhook_body
+from predictions.api_dialects import webhook_body
 from predictions.models import Delivery, DeliveryAttempt, Prediction, Version
 from predictions.webhooks import bodies, delivery_log, delivery_loop, manual_delivery, signing_secrets
 from tests import factories, races

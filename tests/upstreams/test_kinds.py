@@ -21,7 +21,7 @@ from accounts.models import MICRO, User
 from core import crypto
 from predictions.dispatch import provider_lookup
 from predictions.models import Prediction, Upstream, UpstreamDay, UpstreamRun, Version
-from predictions.providers import kinds
+from predictions.providers import kinds, upstream
 from predictions.providers.base import Job, Order, OutputRef, Provider, ProviderError, Update
 from predictions.providers.provider_names import is_upstream
 from predictions.providers.replicate import ReplicateProvider
@@ -160,7 +160,7 @@ def test_every_kind_has_a_provider_with_all_that_is_asked_of_one(kind: str) -> N
     provider = kinds.build(config)
     assert isinstance(provider, Provider) and type(provider) is known.provider
     assert provider.is_remote and provider.is_remote == is_upstream(provider.name)
-    assert known.settings <= set(setup.KIND_SETTINGS) and known.label and len(kind) <= 20
+    assert known.settings <= set(upstream.KIND_SETTINGS) and known.label and len(kind) <= 20
     assert ("webhooks" in known.settings) == (known.webhooks is not None)
     assert SECRET not in repr(provider)
 

@@ -1,4 +1,4 @@
-"""The bodies of webhooks: the prediction object, whichever dialect the prediction was asked for in."""
+"""The bodies of webhooks: Replicate's prediction object, whichever dialect the prediction was asked for in."""
 
 from __future__ import annotations
 

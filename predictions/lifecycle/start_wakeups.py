@@ -1,4 +1,7 @@
-"""Whether any prediction waits to be started, and the wake-up of workers where a slot may be free for it."""
+"""Wake-ups of workers when a slot may be free: sent only where any prediction waits to be started.
+
+Below claims, completion and progress, each of which may free a slot.
+"""
 
 from __future__ import annotations
 
