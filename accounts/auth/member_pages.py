@@ -34,7 +34,18 @@ def member_required(view: View) -> View:
             return HttpResponse(status=204, headers={"HX-Redirect": target})
         return HttpResponseRedirect(target)
 
+    guarded.for_members = True  # type: ignore[attr-defined]
     return guarded
+
+
+def visible_to_visitors(view: View) -> View:
+    """A page of the public gallery: for everybody, unless the site has closed the gallery to visitors.
+
+    `config.middleware.restrictions` reads the mark. A page without it, or without `member_required` or a staff guard,
+    fails `tests/gallery/test_page_access.py`.
+    """
+    view.visible_to_visitors = True  # type: ignore[attr-defined]
+    return view
 
 
 def user_of(request: HttpRequest) -> User:

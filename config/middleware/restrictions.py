@@ -23,16 +23,9 @@ from config.middleware.page_only import TOKEN_MOUNTS
 from core.http.redirects import came_from
 from predictions.files import media
 
-VISITORS = frozenset({
-    "gallery", "gallery_week", "gallery_tag", "gallery_author", "gallery_model", "gallery_item", "item_picture",
-    "collections_public", "collection_public", "comments", "feed_newest", "feed_tag", "feed_author", "oembed",
-    "sitemap", "sitemap_section", "report_item", "report_comment", "report_collection",
-})  # fmt: skip
-"""The addresses at which visitors see the gallery, by name."""
-
 
 class NetworksMiddleware(MiddlewareMixin):
-    """Answers nothing to networks that the house rules refuse, but that they are."""
+    """Refuses every request from networks that the site's rules refuse."""
 
     def process_request(self, request: HttpRequest) -> HttpResponse | None:
         """The refusal, where there is one."""
@@ -44,21 +37,20 @@ def _refused(request: HttpRequest) -> HttpResponse | None:
         if not network_access.is_refused(request):
             return None
     except (DatabaseError, InterfaceError):
-        # The database is away for a moment: the door that is asked says so, in words of its own.
+        # The database is away for a moment: the endpoint that was asked says so, in words of its own.
         return None
     words = _("This server answers no requests from your network. Nothing was charged.")
     return error_page(request, 403, says=words)
 
 
 class ClosedFeaturesMiddleware(MiddlewareMixin):
-    """Closes the gallery to visitors where it is switched off, and turns `SwitchedOff` of a page into an answer."""
+    """Closes the gallery to visitors where it is switched off, and turns `FeatureOff` of a page into an answer."""
 
     def process_view(
         self, request: HttpRequest, view: Any, args: Any, kwargs: Any
     ) -> HttpResponseBase | None:
         """The closed gallery, for who is not signed in."""
-        match = request.resolver_match
-        if match is None or match.url_name not in VISITORS or feature_flags.is_on("public_gallery"):
+        if not getattr(view, "visible_to_visitors", False) or feature_flags.is_on("public_gallery"):
             return None
         if request.user.is_authenticated:
             return None

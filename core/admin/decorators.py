@@ -27,6 +27,8 @@ def staff_permission_required(permission: str, *, cacheable: bool = False) -> Ca
                 raise PermissionDenied
             return view(request, *args, **kwargs)
 
-        return admin.site.admin_view(guarded, cacheable=cacheable)
+        checked: View = admin.site.admin_view(guarded, cacheable=cacheable)
+        checked.for_staff = True  # type: ignore[attr-defined]
+        return checked
 
     return guard

@@ -9,6 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.views.decorators.http import require_safe
 
+from accounts.auth.member_pages import visible_to_visitors
 from core import pagination
 from core.http.pages import page
 from gallery.collections import audiences, cards, picture_rows, positions, querysets
@@ -38,6 +39,7 @@ def address(collection: Collection) -> str:
 
 
 @require_safe
+@visible_to_visitors
 def collections(request: HttpRequest) -> HttpResponse:
     """Public collections, newest first."""
     reader = reader_of(request)
@@ -56,6 +58,7 @@ def collections(request: HttpRequest) -> HttpResponse:
 
 
 @require_safe
+@visible_to_visitors
 def collection(request: HttpRequest, public_id: str) -> HttpResponse:
     """A public or unlisted collection, with those of its items that are public or unlisted themselves."""
     collection = querysets.published(public_id)

@@ -65,6 +65,7 @@ class Atom(Atom1Feed):
 class Newest(Feed):
     """All public items."""
 
+    visible_to_visitors = True
     feed_type = Atom
 
     def __call__(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:

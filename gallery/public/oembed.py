@@ -13,6 +13,7 @@ from django.urls import Resolver404, resolve, reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
+from accounts.auth.member_pages import visible_to_visitors
 from core.http.public_origin import own_origin
 from gallery import safe_text
 from gallery.collections import public_views, querysets
@@ -34,6 +35,7 @@ class BadNumber(ValueError):
 
 
 @require_safe
+@visible_to_visitors
 def oembed(request: HttpRequest) -> HttpResponse:
     """A photo for an open or shared item; a link for a collection, and for sensitive or locked content.
 

@@ -16,6 +16,7 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_safe
 
+from accounts.auth.member_pages import visible_to_visitors
 from core.http.public_origin import own_origin
 from gallery.models import Item
 from gallery.models.items import SHOWN
@@ -118,6 +119,7 @@ _SECTIONS: dict[str, Any] = {"pages": Pages, "pictures": Pictures}
 
 
 @require_safe
+@visible_to_visitors
 def index(request: HttpRequest) -> HttpResponse:
     """The sitemap files that have items, each with the time of its newest."""
     origin = own_origin(request)
@@ -134,6 +136,7 @@ def index(request: HttpRequest) -> HttpResponse:
 
 
 @require_safe
+@visible_to_visitors
 def section(request: HttpRequest, section: str) -> HttpResponse:
     """One file, by section and `p`."""
     return _without_cache(

@@ -9,7 +9,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
-from accounts.auth.member_pages import member_required, user_of
+from accounts.auth.member_pages import member_required, user_of, visible_to_visitors
 from accounts.models import User
 from core.http.pages import page
 from core.http.public_origin import own_origin
@@ -30,6 +30,7 @@ COUNTED = 1000
 
 
 @require_safe
+@visible_to_visitors
 def gallery(request: HttpRequest) -> HttpResponse:
     """Public items, newest first, or the results of a search."""
     reader, after, sought = reader_of(request), request.GET.get("after", ""), _search_text(request)
@@ -41,6 +42,7 @@ def gallery(request: HttpRequest) -> HttpResponse:
 
 
 @require_safe
+@visible_to_visitors
 def week(request: HttpRequest) -> HttpResponse:
     """The most liked of the last seven days."""
     reader = reader_of(request)
@@ -58,6 +60,7 @@ def following(request: HttpRequest) -> HttpResponse:
 
 
 @require_safe
+@visible_to_visitors
 def tag(request: HttpRequest, name: str) -> HttpResponse:
     """Items with a tag; other spellings redirect to the normal form."""
     folded = item_tags.fold(name[: item_tags.LONGEST * 4])
@@ -75,6 +78,7 @@ def tag(request: HttpRequest, name: str) -> HttpResponse:
 
 
 @require_safe
+@visible_to_visitors
 def author(request: HttpRequest, username: str) -> HttpResponse:
     """Public items of a member. A member without any has no page, so that user names can't be guessed by it."""
     member = public_author(request, username)
@@ -106,6 +110,7 @@ def is_following(user: User, other: User) -> bool:
 
 
 @require_safe
+@visible_to_visitors
 def model(request: HttpRequest, owner: str, name: str) -> HttpResponse:
     """Items made by one model."""
     hosted_model = access.found(HostedModel.objects.filter(owner=owner, name=name).first())
@@ -168,6 +173,7 @@ def reading(request: HttpRequest) -> HttpResponse:
 
 
 @require_safe
+@visible_to_visitors
 def item(request: HttpRequest, public_id: str) -> HttpResponse:
     """The page of a public or unlisted item, for everybody."""
     return item_page(request, access.published(public_id))
@@ -203,6 +209,7 @@ def item_page(request: HttpRequest, item: Item, *, status: int = 200, **more: An
 
 
 @require_safe
+@visible_to_visitors
 def picture(request: HttpRequest, public_id: str, size: str) -> HttpResponse:
     """An item's picture, while it is open, or for its owner. Access is checked at each request."""
     item = access.visible(request.user, public_id)

@@ -10,6 +10,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
+from accounts.auth.member_pages import visible_to_visitors
 from core.http.pages import page
 from gallery.collections import querysets
 from gallery.items import access
@@ -35,6 +36,7 @@ class ReportTarget:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
+@visible_to_visitors
 def report_item(request: HttpRequest, public_id: str) -> HttpResponse:
     """Report an open item, which the reporter's lists leave out afterwards."""
     item = access.published(public_id)
@@ -51,6 +53,7 @@ def report_item(request: HttpRequest, public_id: str) -> HttpResponse:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
+@visible_to_visitors
 def report_comment(request: HttpRequest, number: int) -> HttpResponse:
     """Report a comment under an open item."""
     found = Comment.objects.filter(discussion.SHOWN, pk=number).select_related("item", "user").first()
@@ -70,6 +73,7 @@ def report_comment(request: HttpRequest, number: int) -> HttpResponse:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
+@visible_to_visitors
 def report_collection(request: HttpRequest, public_id: str) -> HttpResponse:
     """Report a public or unlisted collection as a whole, which the reporter's lists leave out afterwards."""
     collection = querysets.published(public_id)

@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts import models
-from accounts.auth.member_pages import member_required, user_of
+from accounts.auth.member_pages import member_required, user_of, visible_to_visitors
 from accounts.site.feature_flags import FeatureOff
 from core.http.pages import page
 from core.http.redirects import safe_next
@@ -80,6 +80,7 @@ def _to_follow(request: HttpRequest, username: str) -> models.User:
 
 
 @require_safe
+@visible_to_visitors
 def comments(request: HttpRequest, public_id: str) -> HttpResponse:
     """Older comments: the next page of the list, as a fragment or as a page of its own."""
     item = access.published(public_id)
