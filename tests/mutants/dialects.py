@@ -55,7 +55,7 @@ MUTANTS = [
     ),
     Mutant(
         f"{REPLICATE}/file_views.py",
-        "    if upload is None or not uploads.opens(upload, *given):",
+        "    if upload is None or not uploads.opens(upload, *signed_parts):",
         "    if upload is None:",
         "Files are given to whoever knows their id, without a signature.",
         ("tests/replicate/test_files.py", "tests/replicate/test_uploads.py"),
@@ -76,7 +76,7 @@ MUTANTS = [
     ),
     Mutant(
         f"{REPLICATE}/create_body.py",
-        "    found += _webhook_faults(body)\n",
+        "    faults_ += _webhook_faults(body)\n",
         "",
         "Webhooks are accepted for addresses inside the operator's network.",
         (*CREATE, "tests/replicate/test_webhooks.py"),
@@ -99,7 +99,7 @@ MUTANTS = [
     ),
     Mutant(
         RATES,
-        "    if not found.passed:\n        raise Throttled(standing)\n",
+        "    if not counted.passed:\n        raise Throttled(standing)\n",
         "",
         "Nobody is ever told to slow down.",
         ("tests/replicate/test_rate_limits.py",),
@@ -134,7 +134,7 @@ MUTANTS = [
     ),
     Mutant(
         f"{OPENAI}/views.py",
-        "        picture_uploads.forget(made)\n",
+        "        picture_uploads.forget(kept)\n",
         "        pass\n",
         "Pictures of an edit that was refused stay in the account's room.",
         ("tests/openai/test_edits.py", "tests/openai/test_edit_refusals.py"),

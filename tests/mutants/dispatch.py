@@ -101,8 +101,8 @@ MUTANTS = [
     ),
     Mutant(
         DISPATCH,
-        "    _lock()\n    everyone",
-        "    everyone",
+        "    _lock()\n    providers",
+        "    providers",
         "Workers of two machines give the same slot away.",
         TESTS[:2],
         on_postgres=True,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from tests.mutants import Mutant
 
 MEDIA, UPLOADS = "predictions/files/media.py", "predictions/files/uploads.py"
+RESPONSES = "predictions/files/file_responses.py"
 REMOVAL, PICTURES = "predictions/files/removal.py", "predictions/files/image_probe.py"
 SENT = ("tests/replicate/test_files.py", "tests/gallery/test_looks.py")
 USES = (
@@ -38,9 +39,9 @@ MUTANTS = [
         ("tests/predictions/test_conditions.py",),
     ),
     Mutant(
-        MEDIA,
-        "if wanted is not None and wanted[0] >= body.size:",
-        "if wanted is not None and wanted[0] > body.size:",
+        RESPONSES,
+        "if byte_range is not None and byte_range[0] >= body.size:",
+        "if byte_range is not None and byte_range[0] > body.size:",
         "A range that begins at the end is answered with nothing in place of 416.",
         (
             "tests/replicate/test_files.py",
@@ -49,23 +50,23 @@ MUTANTS = [
         ),
     ),
     Mutant(
-        MEDIA,
+        RESPONSES,
         "end = min(int(last), size - 1) if last else size - 1",
         "end = min(int(last), size) if last else size - 1",
         "A range over the end promises a byte that is not there.",
         ("tests/replicate/test_files.py", "tests/serving", "tests/gallery/test_zip.py"),
     ),
     Mutant(
-        MEDIA,
+        RESPONSES,
         """    answer["Content-Security-Policy"] = "default-src 'none'; sandbox"\n""",
         "",
         "What strangers sent may run programs of its own where a browser opens it.",
         ("tests/replicate/test_files.py", "tests/gallery/test_disguised_uploads.py"),
     ),
     Mutant(
-        MEDIA,
-        'how = "inline" if not attachment and body.content_type in _INLINE else "attachment"',
-        'how = "inline" if not attachment else "attachment"',
+        RESPONSES,
+        'disposition = "inline" if not attachment and body.content_type in _INLINE else "attachment"',
+        'disposition = "inline" if not attachment else "attachment"',
         "A page that was uploaded as a picture is shown by browsers.",
         (*SENT, "tests/gallery/test_disguised_uploads.py"),
     ),
