@@ -31,10 +31,10 @@ class Used:
     @property
     def words(self) -> str:
         """`2.1 GB of 10 GB`, or `2.1 GB` without a quota."""
-        used = filesizeformat(self.bytes)
+        used_text = filesizeformat(self.bytes)
         if not self.quota:
-            return str(used)
-        return _("%(used)s of %(quota)s") % {"used": used, "quota": filesizeformat(self.quota)}
+            return str(used_text)
+        return _("%(used)s of %(quota)s") % {"used": used_text, "quota": filesizeformat(self.quota)}
 
 
 def used(account: Account) -> Used:

@@ -72,8 +72,8 @@ def is_unmodified(file: StoredFile, opened: IO[bytes], secret: str) -> bool:
         found = _scan(opened, _spellings(secret))
         if not secret:
             cache.set(key, found, _KNOWN_S)
-    signed, tells = found
-    return signed and not tells
+    has_credentials, tells = found
+    return has_credentials and not tells
 
 
 def _spellings(secret: str) -> tuple[bytes, ...]:
@@ -85,14 +85,14 @@ def _spellings(secret: str) -> tuple[bytes, ...]:
 def _scan(opened: IO[bytes], words: tuple[bytes, ...]) -> tuple[bool, bool]:
     """Whether the file holds credentials, and any of these words."""
     opened.seek(0)
-    signed, tells, before = False, False, b""
+    has_credentials, tells, before = False, False, b""
     while piece := opened.read(_SCAN):
         # Overlaps, so that what straddles two pieces is found.
         window = before + piece
-        signed = signed or _MANIFEST in window
+        has_credentials = has_credentials or _MANIFEST in window
         tells = tells or any(word in window for word in words)
         before = window[-256:]
-    return signed, tells
+    return has_credentials, tells
 
 
 def _fallback(item: Item, *, words: bool) -> file_responses.Body:

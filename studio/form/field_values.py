@@ -114,13 +114,13 @@ def _is_inverted(name: str) -> bool:
     return name.startswith(TURNED)
 
 
-def _number(raw: str, rule: dict[str, Any]) -> Any:
+def _number(text_value: str, rule: dict[str, Any]) -> Any:
     try:
-        value = float(raw) if rule.get("type") == "number" or "." in raw else int(raw)
+        value = float(text_value) if rule.get("type") == "number" or "." in text_value else int(text_value)
     except ValueError:
-        return raw
+        return text_value
     if isinstance(value, float) and not math.isfinite(value):
-        return raw
+        return text_value
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 

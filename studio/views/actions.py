@@ -255,8 +255,8 @@ def strips(request: HttpRequest) -> HttpResponse:
     `have`: ids of the elements that it has; `again`: predictions whose strips or parts have changed.
     """
     have = {value[:80] for value in request.POST.getlist("have")[:MOST_HAD]}
-    again = [value[:26] for value in request.POST.getlist("again")[:MOST_AGAIN]]
+    refresh = [value[:26] for value in request.POST.getlist("again")[:MOST_AGAIN]]
     account, user = account_of(request), user_of(request)
     found = [strip for strip in strip_list.recent(account, user) if f"batch-{strip.key}" not in have]
-    found += strip_list.find_strips(account, again, user=user) if again else []
+    found += strip_list.find_strips(account, refresh, user=user) if refresh else []
     return page(request, "studio/_arrived.html", {"batches": found}, status=200 if found else 204)
