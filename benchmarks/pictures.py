@@ -54,7 +54,7 @@ def row(path: Path, rounds: int, looks: int) -> list[str]:
     """Measure one file."""
     from predictions.files import image_probe
 
-    look = lambda: image_probe.look(path, path.parent)  # noqa: E731
+    look = lambda: image_probe.probe(path, path.parent)  # noqa: E731
     look()
     found = harness.rounds(
         {"look": lambda: cpu_ms(look, looks), "control": lambda: cpu_ms(lambda: control(path), looks)}, rounds

@@ -280,11 +280,11 @@ EMAIL_DOMAINS_REFUSED = [name.lower() for name in env.items("DARKROOM_EMAIL_DOMA
 MFA_ADAPTER = "accounts.auth.second_factor.MfaAdapter"
 MFA_FORMS = {
     "authenticate": "accounts.auth.forms.CodeForm",
-    "reauthenticate": "accounts.auth.forms.CodeAgainForm",
+    "reauthenticate": "accounts.auth.forms.ReauthenticateCodeForm",
     "login_webauthn": "accounts.auth.forms.PasskeyForm",
     "authenticate_webauthn": "accounts.auth.forms.PasskeyStepForm",
     "add_webauthn": "accounts.auth.forms.AddPasskeyForm",
-    "reauthenticate_webauthn": "accounts.auth.forms.PasskeyAgainForm",
+    "reauthenticate_webauthn": "accounts.auth.forms.ReauthenticatePasskeyForm",
 }
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_PASSKEY_LOGIN_ENABLED = True

@@ -32,9 +32,9 @@ class Muted(Suspended):
 
     def __init__(self, user: User) -> None:
         super().__init__(user.pk)
-        self._words = sanctions.muted_words(user)
+        self._words = sanctions.mute_message(user)
         with translation.override("en"), timezone.override(UTC):
-            self.detail = sanctions.muted_words(user)
+            self.detail = sanctions.mute_message(user)
 
     @property
     def words(self) -> str:
@@ -46,7 +46,7 @@ def mute_message(user: User) -> str:
     else."""
     if user.muted_until is None or user.muted_until <= timezone.now():
         return ""
-    return sanctions.muted_words(user)
+    return sanctions.mute_message(user)
 
 
 def check_may_post(user: User) -> None:

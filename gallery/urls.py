@@ -23,7 +23,7 @@ urlpatterns = [
     path("account/webhooks/<str:message_id>/", webhook_views.delivery, name="account_webhook"),
     path("account/webhooks/<str:message_id>/line/", webhook_views.line, name="account_webhook_line"),
     path("account/webhooks/<str:message_id>/resend/", webhook_views.resend, name="account_webhook_resend"),
-    path("announcements/<int:pk>/away/", banner.put_away, name="put_away"),
+    path("announcements/<int:pk>/away/", banner.dismiss, name="put_away"),
     path("", include("accounts.notifications.urls")),
     path("", include("gallery.privacy.urls")),
     path("", include("gallery.live.urls")),

@@ -118,7 +118,7 @@ def announce(actor: User, form: AnnouncementForm) -> Announcement:
         row.save()
         logged = {"text_en": row.text_en, "text_zh": row.text_zh, "audience": row.audience, "link": row.link}
         audit_log.write(actor, "announcement.make", row, detail={"after": logged})
-        transaction.on_commit(announcement_cache.forget)
+        transaction.on_commit(announcement_cache.clear_cache)
     return row
 
 
@@ -132,5 +132,5 @@ def withdraw(request: HttpRequest, pk: int) -> HttpResponse:
         if Announcement.objects.filter(pk=row.pk, withdrawn_at__isnull=True).update(withdrawn_at=Now()):
             audit_log.write(request.user, "announcement.withdraw", row)
             messages.success(request, _("Taken back."))
-        transaction.on_commit(announcement_cache.forget)
+        transaction.on_commit(announcement_cache.clear_cache)
     return redirect("announcements")

@@ -34,7 +34,7 @@ from accounts.staff import action_labels, people_search
 from core.admin.decorators import staff_permission_required
 from core.http.pages import page
 from gallery.models import Item
-from predictions.admin.internals import HEAVY
+from predictions.admin.internals import LARGE_FIELDS
 from predictions.models import Prediction
 from predictions.usage import billing_days, time_series
 
@@ -79,7 +79,7 @@ def _newest() -> QuerySet[User]:
 
 def _matching_users(words: str, by_address: bool) -> QuerySet[User]:
     """By the beginning of user name or address, without case; or by id."""
-    pks = set(people_search.people(words, by_address=by_address))
+    pks = set(people_search.user_ids(words, by_address=by_address))
     if words.isascii() and words.isdigit() and len(words) < 15:
         members = Membership.objects.filter(account_id=int(words)).values_list("user_id", flat=True)
         pks |= {int(words), *members[:_MOST]}
@@ -91,7 +91,9 @@ def _matching_rows(request: HttpRequest, words: str) -> list[Hit]:
     may = request.user.has_perm
     found: list[Hit] = []
     if may("predictions.view_prediction"):
-        for prediction in Prediction.objects.filter(public_id=words).select_related("user").defer(*HEAVY):
+        for prediction in (
+            Prediction.objects.filter(public_id=words).select_related("user").defer(*LARGE_FIELDS)
+        ):
             found.append(Hit(_("Prediction"), words, _admin_url(prediction), prediction.user))
     if may("gallery.view_item"):
         for item in Item.objects.filter(public_id=words).select_related("user"):
@@ -150,7 +152,7 @@ def member(request: HttpRequest, pk: int) -> HttpResponse:
     if may("accounts.view_ledgerentry"):
         context["entries"] = LedgerEntry.objects.filter(account=account).order_by("-id")[:_ROWS]
     if may("predictions.view_prediction"):
-        predictions = Prediction.objects.filter(account=account).select_related("model").defer(*HEAVY)
+        predictions = Prediction.objects.filter(account=account).select_related("model").defer(*LARGE_FIELDS)
         context["predictions"] = predictions.order_by("-created_at", "-id")[:_ROWS]
     if may("accounts.view_sanction"):
         context["sanctions"] = (

@@ -28,7 +28,7 @@ class PredictionsConfig(AppConfig):
 
         invalidation.connect_signals()
         key_rotation.register_columns()
-        token_validation.models_come_from(lookup.refs)
+        token_validation.register_models(lookup.refs)
         limit_usage.register_room_usage(quotas.rooms)
         prompt_rules.connect_signals()
         blocklist.connect_signals()

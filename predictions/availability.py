@@ -14,7 +14,7 @@ from predictions.providers.base import Provider
 from predictions.upstreams import budget
 
 NOT_SERVED = "No provider can serve this model at present."
-CAPPED = "The services that run this model have spent the most that they may on this day."
+CAP_REACHED = "The services that run this model have spent the most that they may on this day."
 
 
 def objection(model: HostedModel) -> str:
@@ -22,7 +22,7 @@ def objection(model: HostedModel) -> str:
     providers = provider_lookup.all_providers()
     if not _is_served(model.ref, providers):
         return lifecycle.free(NOT_SERVED)
-    return lifecycle.free(CAPPED) if _is_capped(model, providers) else ""
+    return lifecycle.free(CAP_REACHED) if _is_capped(model, providers) else ""
 
 
 def can_serve(model: HostedModel) -> bool:
@@ -41,11 +41,11 @@ def _is_served(ref: str, providers: Sequence[Provider]) -> bool:
 
 def _is_capped(model: HostedModel, providers: Sequence[Provider]) -> bool:
     wanted = routing.Wanted(model.ref, model.engine_last_resort)
-    groups = {getattr(provider, "group", "") for provider in routing.serving(providers, wanted)}
+    groups = {getattr(provider, "group", "") for provider in routing.eligible_providers(providers, wanted)}
     return bool(groups) and "" not in groups and groups <= budget.reached()
 
 
-def end_capped(seconds: float = PART_S) -> int:
+def fail_capped(seconds: float = PART_S) -> int:
     """Fail waiting, unsent predictions that only upstreams at their daily cap could run. Returns how many it failed.
 
     They are failed at once rather than at their deadline. `seconds` bounds the time that one call may take.
@@ -53,7 +53,7 @@ def end_capped(seconds: float = PART_S) -> int:
     return _CAPPED.work(seconds) if budget.reached() else 0
 
 
-def waiting_where_capped() -> QuerySet[Prediction]:
+def waiting_while_capped() -> QuerySet[Prediction]:
     """Unsent waiting predictions, while some upstream is at its cap: a cheap test for `end_capped`."""
     return Prediction.objects.filter(Exists(budget.rows()), phase=Phase.WAITING, provider="")
 
@@ -64,7 +64,7 @@ def _waiting_for_capped() -> QuerySet[Prediction, tuple[int]]:
     return waiting.values_list("pk")
 
 
-_CAPPED = DueRows("capped", _waiting_for_capped, lambda row: lifecycle.fail_waiting(row[0], CAPPED))
+_CAPPED = DueRows("capped", _waiting_for_capped, lambda row: lifecycle.fail_waiting(row[0], CAP_REACHED))
 
 
 def served_refs() -> set[str]:
@@ -74,7 +74,7 @@ def served_refs() -> set[str]:
     return {ref for ref in refs if _is_served(ref, providers)}
 
 
-def refs_taking_pictures() -> set[str]:
+def refs_with_image_input() -> set[str]:
     """The subset of `served_refs` that some provider can run with an image input."""
     providers = provider_lookup.all_providers()
     return {

@@ -14,10 +14,10 @@ from core.db.prepared import Prepared, Rows
 from predictions.models import Prediction, Version
 from predictions.models.prediction import PredictionQuerySet
 
-UNSHOWN = ("input_schema", "example_input", "source")
+DEFERRED_VERSION_FIELDS = ("input_schema", "example_input", "source")
 """Version fields deferred when rendering: schemas are long and are parsed on every read."""
 
-OURS = (
+DEFERRED_FIELDS = (
     "webhook", "webhook_events", "origin", "mount", "claim", "lease_until", "start_attempts", "collect_attempts",
     "run", "not_before", "look_at", "job_id", "job_instance", "job_seen_at", "upstream_open", "result",
     "must_end_by", "price_percent",
@@ -27,12 +27,16 @@ OURS = (
 
 def with_version(rows: PredictionQuerySet) -> PredictionQuerySet:
     """Join model and version, defer what is not rendered: one query. For one or a few predictions."""
-    return rows.select_related("model", "version").defer(*OURS, *(f"version__{name}" for name in UNSHOWN))
+    return rows.select_related("model", "version").defer(
+        *DEFERRED_FIELDS, *(f"version__{name}" for name in DEFERRED_VERSION_FIELDS)
+    )
 
 
 def prefetched(rows: PredictionQuerySet) -> PredictionQuerySet:
     """The same in three queries, rows sharing model and version objects: for many predictions of few models."""
-    rows = rows.defer(*OURS).prefetch_related("model", Prefetch("version", Version.objects.defer(*UNSHOWN)))
+    rows = rows.defer(*DEFERRED_FIELDS).prefetch_related(
+        "model", Prefetch("version", Version.objects.defer(*DEFERRED_VERSION_FIELDS))
+    )
     rows._iterable_class = Rows
     return rows
 

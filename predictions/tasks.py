@@ -30,7 +30,7 @@ log = structlog.get_logger(__name__)
 ROUND_S = 12.0
 """Seconds after which a round begins nothing new; with its longest call it stays below the queue's task timeout."""
 BATCH = 16
-FETCHED_AT_ONCE = 4
+INPUT_FETCH_LIMIT = 4
 """How many predictions have input files fetched together: each may hold images of 25 MB in memory."""
 
 
@@ -107,9 +107,9 @@ def _ready(one: Claimed, job: FetchJob, found: Fetched) -> starts.Ready:
 
 def _start_with_files(claimed: list[tuple[Claimed, FetchJob]], collector: ResultCollector) -> None:
     """Fetch input files and start; what exceeds `FETCHED_AT_ONCE` is unclaimed and waits for the next round."""
-    for item, _job in claimed[FETCHED_AT_ONCE:]:
+    for item, _job in claimed[INPUT_FETCH_LIMIT:]:
         retry.run(partial(lifecycle.unclaim, item.prediction, item.claim))
-    kept = [pair for pair in claimed[:FETCHED_AT_ONCE] if _renewed(pair[0], fetch.FETCH_S)]
+    kept = [pair for pair in claimed[:INPUT_FETCH_LIMIT] if _renewed(pair[0], fetch.FETCH_S)]
     outcomes = fetch.bring([job for _item, job in kept])
     for (item, job), outcome in zip(kept, outcomes, strict=True):
         error = outcome.refused() if isinstance(outcome, Fetched) else ""

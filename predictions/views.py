@@ -12,7 +12,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotModif
 from django.http.response import HttpResponseBase
 
 from accounts.tokens import token_scopes
-from accounts.tokens.authentication import AccountBarred, authenticate, handed_out
+from accounts.tokens.authentication import AccountBlocked, authenticate, reachable_by_url
 from core.db.prepared import Prepared
 from predictions.api_dialects.replicate.view_wrappers import public
 from predictions.files import file_responses
@@ -24,7 +24,7 @@ _BY_TOKEN = Prepared[Output](
     lambda token, name: (
         Output.objects.select_related("file", "prediction")
         .only("file", "name", "token", "withheld", "prediction__account_id")
-        .filter(handed_out("prediction__"), token=token, name=name)[:1]
+        .filter(reachable_by_url("prediction__"), token=token, name=name)[:1]
     ),
     token=str,
     name=str,
@@ -49,7 +49,7 @@ def is_owner(request: HttpRequest, account_id: int) -> bool:
     try:
         token = authenticate(request)
         token_scopes.require(token, token_scopes.READ)
-    except (AccountBarred, token_scopes.NotPermitted):
+    except (AccountBlocked, token_scopes.NotPermitted):
         token = None
     if token is not None:
         return token.account_id == account_id

@@ -229,7 +229,7 @@ def _check_lines(version: Version, all_inputs: list[dict[str, Any]]) -> None:
     for line, prompt in enumerate(prompts, start=1):
         model_input = all_inputs[first[prompt]]
         faults = [fault for fault in validation.check(version, model_input) if fault.field == f"input.{name}"]
-        faults = faults or policy.objections({name: prompt})
+        faults = faults or policy.limit_faults({name: prompt})
         if faults:
             raise NotABatch(
                 EACH_LINE,

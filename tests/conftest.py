@@ -51,11 +51,11 @@ httpx_transports.create_ssl_context = kept(httpx_transports.create_ssl_context)
 
 # Rows that a test saves are seen at once; that time passes must add no query to those that a test counts.
 configuration.STALE_S = 3600.0
-announcement_cache.KEPT_S = 3600.0
-site_rules.KEPT_S = 3600.0
-prompt_rules.KEPT_S = 3600.0
-blocklist.KEPT_S = 3600.0
-classifiers.KEPT_S = 3600.0
+announcement_cache.CACHE_S = 3600.0
+site_rules.CACHE_S = 3600.0
+prompt_rules.CACHE_S = 3600.0
+blocklist.CACHE_S = 3600.0
+classifiers.CACHE_S = 3600.0
 # One part deals with all that is due, however busy the machine is; a test of parts says how long they are.
 due_rows.PART_S = 60.0
 probes.KEPT_S = probes.STORAGE_KEPT_S = 0.0
@@ -135,7 +135,7 @@ def _clean_house(_streams: weakref.WeakSet[StreamingHttpResponse]) -> Iterator[N
     _streams.clear()
     cache.clear()
     counters.cache.clear()
-    rate_limits.forget()
+    rate_limits.reset()
     configuration.reset()
     poller.reset()
     # Most tests write no file; to remove a folder and make it anew takes longer than many of them.

@@ -27,11 +27,11 @@ Made = TypeVar("Made")
 
 def new_house() -> None:
     """What a process keeps of the house is as in a new one."""
-    announcement_cache.keep([])
-    site_rules.keep(Site(pk=1))
-    prompt_rules.keep(prompt_rules.NONE)
-    blocklist.keep(blocklist.Blocked())
-    classifiers.keep(())
+    announcement_cache.fill_cache([])
+    site_rules.fill_cache(Site(pk=1))
+    prompt_rules.use_rules(prompt_rules.NONE)
+    blocklist.use_snapshot(blocklist.BlocklistSnapshot())
+    classifiers.use_classifiers(())
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Kept(Generic[Made]):
         for path, content in self.files.items():
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content)
-        site_rules.forget()
+        site_rules.clear_cache()
         return copy.deepcopy(self.made)
 
 

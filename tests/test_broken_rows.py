@@ -83,7 +83,7 @@ def test_all_others_are_told_that_credits_run_low(
     people: list[User], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     site_rules.change(low_balance=5 * MICRO)
-    low_balance.begin_anew()
+    low_balance.restart_scan()
     for user in people:
         with transaction.atomic():
             credits.hold(user.account_id or 0, 8 * MICRO, f"job-{user.pk}")

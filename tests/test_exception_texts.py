@@ -57,7 +57,7 @@ OPERATORS = {
     "gallery/provenance/c2pa_signer.py": {"Exception"},
     # On the standard error of a service; members get a sentence of Refusal.
     "engine/local/models/video_clips.py": {"KeyError, OSError, RuntimeError, TypeError, ValueError"},
-    "engine/local/models/loader.py": {"BaseException", "TypeError, ValueError"},
+    "engine/local/models/pipeline_loader.py": {"BaseException", "TypeError, ValueError"},
     "engine/local/models/latent_previews.py": {
         "AttributeError, LinAlgError, RuntimeError, TypeError, ValueError"
     },

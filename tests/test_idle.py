@@ -51,7 +51,13 @@ IDLE_S = 6.0
 
 def everything() -> list[Step]:
     """Every step and every chore, as the sweep runs them."""
-    return [*sweep.steps(), *sweep.reminders(), *sweep.beside(), *sweep.removing(), *scheduler.jobs()]
+    return [
+        *sweep.recovery_steps(),
+        *sweep.reminder_steps(),
+        *sweep.background_steps(),
+        *sweep.removal_steps(),
+        *scheduler.jobs(),
+    ]
 
 
 @pytest.fixture

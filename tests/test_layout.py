@@ -22,7 +22,7 @@ LONG = {
 """Modules over the limit. May only become fewer."""
 SHORT = {
     "accounts.auth.login_redirect", "core.api.examples", "core.cache.counters", "core.http.denials",
-    "gallery.converters", "gallery.search.backend_registry", "predictions.admin.thumbnails",
+    "gallery.converters", "gallery.search.backend_registry", "predictions.admin.predictions",
     "predictions.api.example_values", "predictions.files.image_formats", "predictions.lifecycle.leases",
 }  # fmt: skip
 """Modules that are their own subject in few lines. May only become fewer."""

@@ -150,7 +150,7 @@ def test_it_brings_what_a_migrate_that_was_cut_short_left_out(paper: Path, migra
     Permission.objects.filter(codename="adjust_credits").delete()
     call_command("prepare")
     assert migrated == ["migrate"]
-    assert "accounts.adjust_credits" in groups.rights(groups.OPERATORS)
+    assert "accounts.adjust_credits" in groups.permissions_of(groups.OPERATORS)
 
 
 def test_it_puts_rights_and_guards_back_without_a_migration(paper: Path, migrated: list[str]) -> None:
@@ -160,7 +160,7 @@ def test_it_puts_rights_and_guards_back_without_a_migration(paper: Path, migrate
         cursor.execute(f"DROP TRIGGER audit_never_changed{on}")
     call_command("prepare")
     assert migrated == []
-    assert log_triggers.is_there()
+    assert log_triggers.are_installed()
     assert Group.objects.get(name=groups.MODERATORS).permissions.exists()
 
 
@@ -289,7 +289,7 @@ def test_it_takes_a_restored_database_of_its_own_secrets_though_one_value_was_lo
     keep_a_session()
     settings.SECRET_KEY_FALLBACKS, settings.SECRET_KEY = [settings.SECRET_KEY], "a newer one"
     call_command("prepare", skip_checks=True)
-    assert secret_fingerprints.misfits() == []
+    assert secret_fingerprints.mismatches() == []
     assert set(SecretFingerprint.objects.values_list("kind", flat=True)) == {"secret_key", "vault_key"}
 
 

@@ -22,7 +22,7 @@ def told(monkeypatch: pytest.MonkeyPatch) -> Iterator[socket.socket]:
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
     monkeypatch.setenv(service_status.VARIABLE, str(theirs.detach()))
     monkeypatch.setenv("DARKROOM_INSTANCE", "here")
-    monkeypatch.setattr(service_status, "SOON_S", 0.01)
+    monkeypatch.setattr(service_status, "INCOMPLETE_ROUND_S", 0.01)
     monkeypatch.setattr(service_status, "EVERY_S", 0.01)
     with ours:
         yield ours

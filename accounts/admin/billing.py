@@ -18,7 +18,7 @@ from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 
 from accounts.admin.credit_postings import ONCE
 from accounts.billing import refunds
-from accounts.billing.currencies import in_words, smallest, whole
+from accounts.billing.currencies import format_money, parse, plain_amount
 from accounts.credits import amounts
 from accounts.models import Account, Dispute, EndedAllowance, PaymentEvent, Purchase, User
 from core.admin.cells import Badge, link, moment
@@ -56,7 +56,7 @@ class DisputeInline(ReadOnlyInline):
 
     @display(description=gettext_lazy("amount"))
     def amount_shown(self, row: Dispute) -> str:
-        return in_words(row.amount, row.purchase.currency)
+        return format_money(row.amount, row.purchase.currency)
 
 
 class RefundForm(forms.Form):
@@ -87,12 +87,12 @@ class RefundForm(forms.Form):
         left = self._purchase.refundable()
         text = self.cleaned_data["amount"].strip()
         try:
-            amount = smallest(text, self._purchase.currency) if text else left
+            amount = parse(text, self._purchase.currency) if text else left
         except ValueError:
             raise forms.ValidationError(_("Write a price such as 5.00, more than nothing.")) from None
         if not 0 < amount <= left:
             words = _("At most %(left)s are left to pay back.")
-            raise forms.ValidationError(words % {"left": in_words(left, self._purchase.currency)})
+            raise forms.ValidationError(words % {"left": format_money(left, self._purchase.currency)})
         return amount
 
     def clean_once(self) -> str:
@@ -106,9 +106,11 @@ def _cells(row: Purchase) -> list[csv_rows.Cell]:
     number = csv_rows.Number
     return [
         row.created_at.isoformat(timespec="seconds"), row.reference, row.account.name, row.user.username,
-        number(amounts.decimal_text(row.credits)), number(whole(row.price, row.currency)), row.currency, row.status,
-        row.paid_at.isoformat(timespec="seconds") if row.paid_at else "", number(whole(row.refunded, row.currency)),
-        number(whole(row.owed, row.currency)), number(amounts.decimal_text(row.taken_back)),
+        number(amounts.decimal_text(row.credits)), number(plain_amount(row.price, row.currency)), row.currency,
+        row.status,
+        row.paid_at.isoformat(timespec="seconds") if row.paid_at else "", number(plain_amount(row.refunded,
+        row.currency)),
+        number(plain_amount(row.owed, row.currency)), number(amounts.decimal_text(row.taken_back)),
         number(amounts.decimal_text(row.credits_owed)), row.provider, row.payment,
     ]  # fmt: skip
 
@@ -188,7 +190,7 @@ class PurchaseAdmin(CsvExportAdmin, ReadOnlyAdmin):
         if purchase is None:
             raise Http404
         back = reverse("admin:accounts_purchase_change", args=[purchase.pk])
-        if not refunds.can_be(purchase):
+        if not refunds.is_refundable(purchase):
             self.message_user(request, _("There is nothing to pay back."), messages.WARNING)
             return redirect(back)
         form = RefundForm(request.POST or None, purchase=purchase)
@@ -202,18 +204,18 @@ class PurchaseAdmin(CsvExportAdmin, ReadOnlyAdmin):
                     reason=told["reason"],
                     once=told["once"],
                 )
-            except refunds.NotPaidBack as error:
+            except refunds.CannotRefund as error:
                 form.add_error(None, str(error))
             else:
                 words = _("%(amount)s are being paid back. The credits go when the provider has told us.")
-                shown = {"amount": in_words(told["amount"], purchase.currency)}
+                shown = {"amount": format_money(told["amount"], purchase.currency)}
                 self.message_user(request, words % shown, messages.SUCCESS)
                 return redirect(back)
         words = _("%(name)s paid %(price)s for %(credits)s credits; %(refunded)s were paid back.") % {
             "name": purchase.account.name,
-            "price": in_words(purchase.price, purchase.currency),
+            "price": format_money(purchase.price, purchase.currency),
             "credits": amounts.display(purchase.credits),
-            "refunded": in_words(purchase.refunded, purchase.currency),
+            "refunded": format_money(purchase.refunded, purchase.currency),
         }
         return ask_page(
             self, request, form, title=_("Pay back"), words=words, button=_("Pay back"), back=back
@@ -235,10 +237,10 @@ class PurchaseAdmin(CsvExportAdmin, ReadOnlyAdmin):
         title = _("Paid another way")
         if purchase.owed and not (request.method == "POST" and form.is_valid()):
             words = _("%(owed)s are owed to the buyer. Say how they were paid; nothing is sent from here.")
-            words %= {"owed": in_words(purchase.owed, purchase.currency)}
+            words %= {"owed": format_money(purchase.owed, purchase.currency)}
             return ask_page(self, request, form, title=title, words=words, button=title, back=back)
         by = cast(User, request.user)
-        if purchase.owed and refunds.was_paid_otherwise(purchase, by=by, reason=form.cleaned_data["reason"]):
+        if purchase.owed and refunds.mark_paid_otherwise(purchase, by=by, reason=form.cleaned_data["reason"]):
             self.message_user(request, _("Nothing is owed for this purchase any more."), messages.SUCCESS)
         else:
             self.message_user(request, _("Nothing is owed for this purchase."), messages.WARNING)
@@ -258,11 +260,11 @@ class PurchaseAdmin(CsvExportAdmin, ReadOnlyAdmin):
 
     @display(description=gettext_lazy("price"))
     def price_shown(self, row: Purchase) -> str:
-        return in_words(row.price, row.currency)
+        return format_money(row.price, row.currency)
 
     @display(description=gettext_lazy("paid back"))
     def refunded_shown(self, row: Purchase) -> str:
-        return in_words(row.refunded, row.currency) if row.refunded else "–"
+        return format_money(row.refunded, row.currency) if row.refunded else "–"
 
     @display(description=gettext_lazy("paid"))
     def paid_shown(self, row: Purchase) -> str:
@@ -270,7 +272,7 @@ class PurchaseAdmin(CsvExportAdmin, ReadOnlyAdmin):
 
     @display(description=gettext_lazy("owed to the buyer"), label={"owed": "danger"})
     def owed_shown(self, row: Purchase) -> str | Badge:
-        return Badge("owed", in_words(row.owed, row.currency)) if row.owed else "–"
+        return Badge("owed", format_money(row.owed, row.currency)) if row.owed else "–"
 
     @display(description=gettext_lazy("credits taken back"))
     def taken_back_shown(self, row: Purchase) -> str:

@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminTextInputWidget
 
-from accounts.billing.currencies import in_words, smallest, whole
+from accounts.billing.currencies import format_money, parse, plain_amount
 from accounts.credits import amounts
 from accounts.credits.form_fields import AmountField
 from accounts.models import CreditPack, User
@@ -39,7 +39,7 @@ class PackForm(forms.ModelForm):
         super().__init__(*args, **kwargs)
         if self.instance.pk:
             self.fields["worth"].initial = amounts.decimal_text(self.instance.credits)
-            self.fields["cost"].initial = whole(self.instance.price, self.instance.currency)
+            self.fields["cost"].initial = plain_amount(self.instance.price, self.instance.currency)
 
     def clean_worth(self) -> int:
         """Micro-credits, more than none."""
@@ -60,7 +60,7 @@ class PackForm(forms.ModelForm):
         found: dict[str, Any] = super().clean() or {}
         if "cost" in found and "currency" in found:
             try:
-                found["price"] = smallest(found["cost"], found["currency"])
+                found["price"] = parse(found["cost"], found["currency"])
             except ValueError:
                 self.add_error("cost", _("Write a price such as 5.00, more than nothing."))
         return found
@@ -89,7 +89,7 @@ class CreditPackAdmin(BaseAdmin):
 
     @display(description=gettext_lazy("price"))
     def price_shown(self, pack: CreditPack) -> str:
-        return in_words(pack.price, pack.currency)
+        return format_money(pack.price, pack.currency)
 
 
 _PACK = ("name", "credits", "price", "currency", "enabled", "position")

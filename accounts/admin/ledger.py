@@ -198,7 +198,7 @@ class AccountAdmin(IndexedSearchAdmin, LargeTableAdmin):
         if request.method == "POST" and form.is_valid():
             try:
                 verb(account, by=cast(User, request.user), reason=form.cleaned_data["reason"])
-            except suspensions.CannotStand as error:
+            except suspensions.CannotChange as error:
                 form.add_error(None, str(error))
             else:
                 self.message_user(request, _("Done, and on record."), messages.SUCCESS)

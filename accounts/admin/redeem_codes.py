@@ -47,7 +47,7 @@ class BatchForm(forms.Form):
     count = forms.IntegerField(
         label=gettext_lazy("How many codes"),
         min_value=1,
-        max_value=redeem_codes.MOST,
+        max_value=redeem_codes.MAX_CODES,
         initial=1,
         widget=UnfoldAdminIntegerFieldWidget(),
     )
@@ -154,7 +154,7 @@ class CodeBatchAdmin(BaseAdmin):
     def _made(self, request: HttpRequest, form: BatchForm) -> HttpResponse | None:
         data = form.cleaned_data
         try:
-            batch, codes = redeem_codes.make(
+            batch, codes = redeem_codes.create_batch(
                 name=data["name"], credits=data["worth"], count=data["count"], uses=data["uses"],
                 expires_at=data["expires"], plan=data["plan"], by=cast(User, request.user), reason=data["reason"],
                 once=data["once"],
@@ -167,7 +167,9 @@ class CodeBatchAdmin(BaseAdmin):
             return None
         return cast(
             HttpResponse,
-            csv_rows.download(f"codes-{batch.pk}", redeem_codes.SHEET, redeem_codes.sheet(batch, codes)),
+            csv_rows.download(
+                f"codes-{batch.pk}", redeem_codes.CSV_HEADER, redeem_codes.csv_rows(batch, codes)
+            ),
         )
 
     @action(
@@ -241,7 +243,7 @@ class RedeemCodeAdmin(ReadOnlyAdmin):
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
         """Look a whole code, as a member reports it, up by its digest."""
-        plain = redeem_codes.normal(search_term)
+        plain = redeem_codes.normalize(search_term)
         if plain:
             return queryset.filter(digest=redeem_codes.digest(plain)), False
         return super().get_search_results(

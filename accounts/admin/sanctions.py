@@ -274,7 +274,7 @@ class SanctionAdmin(ReadOnlyAdmin):
         return None
 
 
-CSV_AT_MOST = 100_000
+CSV_MAX_ROWS = 100_000
 
 
 @admin.register(AuditEntry)
@@ -306,7 +306,7 @@ class AuditEntryAdmin(ReadOnlyAdmin):
 
     @display(description=gettext_lazy("what"))
     def what(self, entry: AuditEntry) -> str:
-        return capfirst(action_labels.label_for(entry.action, kinds()))
+        return capfirst(action_labels.label_for(entry.action, model_labels()))
 
     @display(description=gettext_lazy("of"))
     def subject(self, entry: AuditEntry) -> str:
@@ -335,14 +335,14 @@ class AuditEntryAdmin(ReadOnlyAdmin):
         return csv_rows.download("audit-log", head, _csv_rows(rows))
 
 
-def kinds() -> dict[str, str]:
+def model_labels() -> dict[str, str]:
     """Verbose names of all models by `model_name`, which audit entries store as their kind."""
     return {str(model._meta.model_name): str(model._meta.verbose_name) for model in apps.get_models()}
 
 
 def _csv_rows(rows: QuerySet[AuditEntry]) -> Iterator[tuple[csv_rows.Cell, ...]]:
-    names = kinds()
-    for row in rows[:CSV_AT_MOST].iterator(chunk_size=500):
+    names = model_labels()
+    for row in rows[:CSV_MAX_ROWS].iterator(chunk_size=500):
         yield (
             row.number, row.at.isoformat(), row.actor_name, row.action, action_labels.label_for(row.action, names),
             row.subject_kind, row.subject_id, row.subject_name, row.account_id, row.case, row.reason,

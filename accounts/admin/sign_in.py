@@ -65,7 +65,7 @@ class InviteForm(forms.Form):
         label=gettext_lazy("Links"),
         initial=1,
         min_value=1,
-        max_value=invitations.MOST_AT_ONCE,
+        max_value=invitations.MAX_AT_ONCE,
         widget=UnfoldAdminIntegerFieldWidget,
         help_text=gettext_lazy("Without addresses: how many links, for whoever has them."),
     )
@@ -113,8 +113,8 @@ class InviteForm(forms.Form):
     def clean_emails(self) -> list[str]:
         """Lower-cased, without duplicates."""
         found = list(dict.fromkeys(self.cleaned_data["emails"].replace(",", " ").lower().split()))
-        if len(found) > invitations.MOST_AT_ONCE:
-            raise forms.ValidationError(_("At most %(n)d at once.") % {"n": invitations.MOST_AT_ONCE})
+        if len(found) > invitations.MAX_AT_ONCE:
+            raise forms.ValidationError(_("At most %(n)d at once.") % {"n": invitations.MAX_AT_ONCE})
         for email in found:
             try:
                 validate_email(email)

@@ -41,7 +41,9 @@ class OwnApiView(APIView):
             read_scope, write_scope = self.scope or token_scopes.READ, self.scope or token_scopes.ADMIN
             token_scopes.require(
                 self.token,
-                token_scopes.needed(method, looking=read_scope, changing=write_scope, chosen=self.scopes),
+                token_scopes.required_scope(
+                    method, looking=read_scope, changing=write_scope, chosen=self.scopes
+                ),
             )
         if self.roles is not None:
             organization_roles.require(self.user, self.account, self.roles)

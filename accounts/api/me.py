@@ -11,7 +11,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.api.base_views import OwnApiView
-from accounts.api.tokens import SHOWN, MeterSerializer, TokenSerializer
+from accounts.api.tokens import TOKEN_EXAMPLE, MeterSerializer, TokenSerializer
 from accounts.credits import limit_usage
 from accounts.models import Account
 from accounts.organizations import visible_funds
@@ -116,7 +116,7 @@ class MeView(OwnApiView):
                     "account": {"id": 3, "name": "alice", "kind": "user", "status": "active"},
                     "plan": "Studio",
                     "limits": {"creates_per_minute": 600, "requests_per_minute": 3000, "in_flight": 4},
-                    "spending": SHOWN["spending"],
+                    "spending": TOKEN_EXAMPLE["spending"],
                     "room": [
                         {"limit": "predictions", "most": 5000, "used": 12, "left": 4988},
                         {"limit": "input_bytes", "most": 268_435_456, "used": 3_412, "left": 268_432_044},
@@ -128,7 +128,7 @@ class MeView(OwnApiView):
                         },
                         {"limit": "stored_bytes", "most": None, "used": 91_300_112, "left": None},
                     ],
-                    "token": SHOWN,
+                    "token": TOKEN_EXAMPLE,
                     "features": {"registration": True, "credit_name": "", "languages": ["en", "zh-hans"]},
                 }
             )

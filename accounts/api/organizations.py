@@ -70,7 +70,7 @@ class NameSerializer(serializers.Serializer[Any]):
 
     name = Text(
         min_length=1,
-        max_length=management.LONGEST_NAME,
+        max_length=management.MAX_NAME_LENGTH,
         help_text="What it is called; blanks around are cut off.",
     )
 
@@ -306,7 +306,7 @@ class MemberView(_View):
             if "role" in changes:
                 management.give_role(account, member_id, changes["role"], by=self.user)
             if "month_limit" in changes:
-                management.limit(account, member_id, changes["month_limit"])
+                management.set_limit(account, member_id, changes["month_limit"])
         except management.CannotDo as cannot:
             raise _refused(cannot) from None
         found = Membership.objects.select_related("user").get(pk=member_id)

@@ -46,7 +46,7 @@ def _credits_a(period: str) -> serializers.IntegerField:
 
 def _pace(words: str) -> serializers.IntegerField:
     return WholeNumber(
-        required=False, allow_null=True, min_value=1, max_value=token_validation.MOST_OFTEN, help_text=words
+        required=False, allow_null=True, min_value=1, max_value=token_validation.MAX_RATE, help_text=words
     )
 
 
@@ -70,13 +70,13 @@ class TermsSerializer(serializers.Serializer[Any]):
     allowed_models = BoundedListField(
         child=Text(max_length=300),
         required=False,
-        max_length=token_validation.MOST,
+        max_length=token_validation.MAX_ENTRIES,
         help_text="`owner/name` of each model it may use; empty: all.",
     )
     networks = BoundedListField(
         child=Text(max_length=60),
         required=False,
-        max_length=token_validation.MOST,
+        max_length=token_validation.MAX_ENTRIES,
         help_text="Networks it may be used from, as CIDR; empty: all.",
     )
     day_limit = _credits_a("a day (UTC)")
@@ -166,7 +166,7 @@ _REQUEST_DATA: dict[str, Any] = {
     "in_flight_limit": 2,
     "expires_at": "2027-01-31T00:00:00Z",
 }
-SHOWN: dict[str, Any] = {
+TOKEN_EXAMPLE: dict[str, Any] = {
     "id": 7,
     "name": "shop",
     "prefix": "dr_k3Jx",
@@ -194,10 +194,10 @@ SHOWN: dict[str, Any] = {
     "revoked_at": None,
 }
 _REQUEST_EXAMPLE = OpenApiExample("A token for a shop's server", value=_REQUEST_DATA, request_only=True)
-_TOKEN_EXAMPLE = OpenApiExample("A token", value=SHOWN, response_only=True)
+_TOKEN_EXAMPLE = OpenApiExample("A token", value=TOKEN_EXAMPLE, response_only=True)
 _CREATED_EXAMPLE = OpenApiExample(
     "The token, this once",
-    value={**SHOWN, "last_used_at": None, "spending": [], "token": "dr_k3Jx" + "0" * 36},
+    value={**TOKEN_EXAMPLE, "last_used_at": None, "spending": [], "token": "dr_k3Jx" + "0" * 36},
     response_only=True,
     status_codes=["201"],
 )
@@ -220,7 +220,10 @@ class TokensView(OwnApiView):
         },
         examples=[
             OpenApiExample(
-                "Tokens", value={"results": [SHOWN], "next": None}, response_only=True, status_codes=["200"]
+                "Tokens",
+                value={"results": [TOKEN_EXAMPLE], "next": None},
+                response_only=True,
+                status_codes=["200"],
             )
         ],
     )
@@ -295,7 +298,7 @@ class TokenView(OwnApiView):
             OpenApiExample("A higher limit", value={"day_limit": 80 * MICRO}, request_only=True),
             OpenApiExample(
                 "The token",
-                value={**SHOWN, "day_limit": 80 * MICRO},
+                value={**TOKEN_EXAMPLE, "day_limit": 80 * MICRO},
                 response_only=True,
                 status_codes=["200"],
             ),
@@ -351,7 +354,7 @@ def _own_token(view: OwnApiView, token_id: int) -> ApiToken:
 
 def _refuse_more(own: ApiToken, terms: token_validation.TokenTerms) -> None:
     try:
-        token_validation.within(own, terms)
+        token_validation.require_within(own, terms)
     except token_validation.Exceeds as error:
         raise Denied(403, "Forbidden", str(error), {error.field: [str(error)]}) from None
 

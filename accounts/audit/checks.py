@@ -22,7 +22,7 @@ def breaches(*, quick: bool = False) -> Iterator[Breach]:
 
     `quick` reads only the rows written since the last audit that found no breach up to there.
     """
-    first = ledger_rows.content_up_to() if quick else 0
+    first = ledger_rows.verified_up_to() if quick else 0
     yield from ledger_rows.breaches(after=first)
     yield from credit_sources.breaches(after=first)
     yield from debt_sums.breaches()

@@ -29,7 +29,7 @@ SETTLED_AFTER = timedelta(minutes=10)
 MARK = "ledger"
 
 
-def content_up_to() -> int:
+def verified_up_to() -> int:
     """The last row up to which an audit found no breach; 0 where none ran."""
     mark = AuditMark.objects.filter(name=MARK).first()
     return mark.upto if mark is not None else 0
@@ -61,7 +61,7 @@ def breaches(*, after: int = 0) -> Iterator[Breach]:
     for breach in _balances(doubtful):
         found += 1
         yield breach
-    if not found and settled is not None and settled > content_up_to():
+    if not found and settled is not None and settled > verified_up_to():
         AuditMark.objects.update_or_create(name=MARK, defaults={"upto": settled, "at": Now()})
 
 

@@ -15,7 +15,7 @@ MARK = "record"
 
 def breaches(*, quick: bool = False) -> Iterator[Breach]:
     """Breaks in the chain of the audit log, missing entries and missing triggers. Reads all of it in batches."""
-    if not log_triggers.is_there():
+    if not log_triggers.are_installed():
         yield Breach(
             "record", "triggers", "the database would let rows be changed or removed", _install_triggers
         )

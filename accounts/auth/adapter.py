@@ -36,7 +36,7 @@ class AccountAdapter(DefaultAccountAdapter):
         return cast(str, super().clean_username(username, shallow))
 
     def get_client_ip(self, request: HttpRequest) -> str:
-        return client_info.counted(request)
+        return client_info.rate_limit_address(request)
 
     def pre_login(self, request: HttpRequest, user: AbstractBaseUser, **kwargs: Any) -> HttpResponse | None:
         # A banned user passes their second factor first: a password alone reveals nothing. Then `login` refuses.
@@ -55,11 +55,11 @@ class AccountAdapter(DefaultAccountAdapter):
         return redirect(path) if path else response
 
     def respond_user_inactive(self, request: HttpRequest, user: AbstractBaseUser) -> HttpResponse:
-        blocked_login.remember(request, cast(User, user))
+        blocked_login.remember_user(request, cast(User, user))
         return redirect("account_inactive")
 
     def authenticate(self, request: HttpRequest, **credentials: Any) -> AbstractBaseUser | None:
-        with passwords.ROOM.enter():
+        with passwords.HASHING_SLOTS.enter():
             return self._authenticate(request, **credentials)
 
     def _authenticate(self, request: HttpRequest, **credentials: Any) -> AbstractBaseUser | None:
@@ -67,22 +67,22 @@ class AccountAdapter(DefaultAccountAdapter):
             # allauth looks the username up as an address too; with both it would hash twice for known addresses.
             credentials.pop("email", None)
         # Counted before it is compared, so that concurrent attempts cannot exceed the limit.
-        users = login_attempts.named(credentials)
+        users = login_attempts.users_for(credentials)
         login = str(credentials.get("email") or credentials.get("username") or "")
         try:
-            counted = login_attempts.password(request, users, login)
+            counted = login_attempts.count_password(request, users, login)
         except login_attempts.NotCompared:
             # Spend the same work as for a wrong password, so that the timing reveals nothing.
             for _one in users:
                 make_password(str(credentials.get("password") or ""))
-            login_history.note(request, users[0], SignIn.How.PASSWORD, succeeded=False)
+            login_history.record(request, users[0], SignIn.How.PASSWORD, succeeded=False)
             return None
         user = cast("AbstractBaseUser | None", super().authenticate(request, **credentials))
         if user is not None:
             counted.give_back()
         else:
-            login_history.note(request, users[0] if users else None, SignIn.How.PASSWORD, succeeded=False)
-            login_attempts.wrong(counted, users)
+            login_history.record(request, users[0] if users else None, SignIn.How.PASSWORD, succeeded=False)
+            login_attempts.on_wrong_password(counted, users)
         return user
 
     def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
@@ -104,7 +104,7 @@ class AccountAdapter(DefaultAccountAdapter):
     ) -> None:
         to = email or EmailAddress.objects.get_primary_email(user)
         # An explicit recipient is the former address, which was verified while it was theirs.
-        if to and (email or email_addresses.may_be_written_to(cast(User, user), to)):
+        if to and (email or email_addresses.may_receive_mail(cast(User, user), to)):
             super().send_notification_mail(template_prefix, user, context, to)
 
     def render_mail(
@@ -114,7 +114,7 @@ class AccountAdapter(DefaultAccountAdapter):
         context: dict[str, Any],
         headers: dict[str, str] | None = None,
     ) -> EmailMessage:
-        text = emails.write(template_prefix, context)
+        text = emails.allauth_text(template_prefix, context)
         if text is None:
             return super().render_mail(template_prefix, email, context, headers)
         return emails.compose(text, [email] if isinstance(email, str) else email, headers=headers)

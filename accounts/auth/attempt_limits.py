@@ -42,14 +42,14 @@ class TooMany(Exception):
 
 
 @dataclass(frozen=True)
-class Taken:
+class CountedAttempt:
     """A counted attempt. `counts`: attempts in the current window, by subject."""
 
     counts: dict[str, int]
     _windows: Sequence[tuple[int, datetime]]
 
-    def __add__(self, other: Taken) -> Taken:
-        return Taken({**self.counts, **other.counts}, [*self._windows, *other._windows])
+    def __add__(self, other: CountedAttempt) -> CountedAttempt:
+        return CountedAttempt({**self.counts, **other.counts}, [*self._windows, *other._windows])
 
     def give_back(self) -> None:
         """Undo the count where its window still runs: the attempt was right, or was not examined."""
@@ -57,7 +57,7 @@ class Taken:
             Throttle.objects.filter(pk=pk, ends_at=ends_at, count__gt=0).update(count=F("count") - 1)
 
 
-def take(what: str, limits: Sequence[Limit]) -> Taken:
+def count_attempt(what: str, limits: Sequence[Limit]) -> CountedAttempt:
     """Count one attempt against every limit, or raise TooMany and count it against none."""
     # Sorted, so that concurrent attempts lock the rows in one order and cannot deadlock.
     keyed = dict(sorted((_key(what, limit.who), limit) for limit in limits))
@@ -77,7 +77,7 @@ def take(what: str, limits: Sequence[Limit]) -> Taken:
                 raise TooMany(_wait_s(what, keyed) or 1)
         rows = {row.who: row for row in Throttle.objects.filter(what=what, who__in=keyed)}
     counts = {limit.who: rows[key].count for key, limit in keyed.items()}
-    return Taken(counts, [(row.pk, row.ends_at) for row in rows.values()])
+    return CountedAttempt(counts, [(row.pk, row.ends_at) for row in rows.values()])
 
 
 def _count(rows: QuerySet[Throttle], limit: Limit) -> int:
@@ -100,13 +100,13 @@ def _key(what: str, who: str) -> str:
     return salted_hmac(_SALT, f"{what} {who}", algorithm="sha256").hexdigest()
 
 
-def old() -> QuerySet[Throttle]:
+def expired() -> QuerySet[Throttle]:
     """Rows whose window has ended."""
     return Throttle.objects.filter(ends_at__lt=Now())
 
 
-def forget_old() -> bool:
+def prune() -> bool:
     """Periodic job: delete ended windows, at most 1,000 rows; returns whether there may be more."""
-    ended = old().order_by("ends_at").values_list("pk", flat=True)
+    ended = expired().order_by("ends_at").values_list("pk", flat=True)
     removed, _each = Throttle.objects.filter(pk__in=list(ended[:_BATCH]), ends_at__lt=Now()).delete()
     return removed >= _BATCH

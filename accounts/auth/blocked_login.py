@@ -18,7 +18,7 @@ from django.views.decorators.cache import never_cache
 from accounts.models import User
 from accounts.staff import sanctions
 
-LASTS_S = 1800
+TOKEN_MAX_AGE_S = 1800
 _SESSION_KEY, _SALT = "entrance.barred", "accounts.entrance.barred"
 
 
@@ -41,7 +41,7 @@ def register_way_out(maker: Maker) -> None:
         _makers.append(maker)
 
 
-def remember(request: HttpRequest, user: User) -> None:
+def remember_user(request: HttpRequest, user: User) -> None:
     """Identify a blocked user who just authenticated, in a session with a fresh key."""
     request.session.cycle_key()
     request.session[_SESSION_KEY] = signing.dumps(user.pk, salt=_SALT)
@@ -53,7 +53,7 @@ def blocked_user(request: HttpRequest) -> User | None:
     if not isinstance(token, str):
         return None
     try:
-        pk = signing.loads(token, salt=_SALT, max_age=LASTS_S)
+        pk = signing.loads(token, salt=_SALT, max_age=TOKEN_MAX_AGE_S)
     except signing.BadSignature:
         return None
     return User.objects.filter(pk=pk, is_active=False, erased_at__isnull=True).first()

@@ -44,7 +44,7 @@ def compose(
     return mail
 
 
-def write(prefix: str, context: dict[str, Any]) -> EmailText | None:
+def allauth_text(prefix: str, context: dict[str, Any]) -> EmailText | None:
     """The text of one of allauth's e-mails, by its template prefix; None for an unknown one."""
     maker = _REQUESTED.get(prefix)
     if maker is not None:

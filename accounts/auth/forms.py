@@ -36,11 +36,11 @@ from accounts.auth import login_attempts, passwords
 from accounts.models import User
 from accounts.registration import admission, email_addresses
 
-LONGEST = 320
+MAX_LOGIN_LENGTH = 320
 """Longest user name or e-mail address, in characters: no user has a longer one, and SQLite fails on such a pattern."""
 
 
-LONGEST_CREDENTIAL = 16_384
+MAX_CREDENTIAL_LENGTH = 16_384
 """Longest passkey credential, in characters of JSON; the longest contain a certificate chain."""
 
 
@@ -49,8 +49,8 @@ class LoginForm(AllauthLoginForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["login"].validators.append(MaxLengthValidator(LONGEST))
-        self.fields["login"].widget.attrs["maxlength"] = LONGEST
+        self.fields["login"].validators.append(MaxLengthValidator(MAX_LOGIN_LENGTH))
+        self.fields["login"].widget.attrs["maxlength"] = MAX_LOGIN_LENGTH
         self.fields["login"].label = self.fields["login"].widget.attrs["placeholder"] = _(
             "User name or e-mail"
         )
@@ -81,7 +81,7 @@ class _AdmissionMixin(forms.Form):
         try:
             return cast("tuple[User | None, HttpResponse | None]", super().try_save(request))  # type: ignore[misc]
         except admission.Refused as refused:
-            return None, turned_away(request, refused)
+            return None, refusal_response(request, refused)
         except IntegrityError:
             messages.error(request, _("Somebody just took that name. Please choose another."))
             return None, redirect("account_signup")
@@ -96,7 +96,7 @@ class SignupForm(_AdmissionMixin, AllauthSignupForm):
         user = adapter.new_user(request)
         # Hashes the password, which is slow: kept outside the transaction.
         adapter.save_user(request, user, self, commit=False)
-        with admission.opening(request, email) as opening:
+        with admission.admit(request, email) as opening:
             user.save()
             setup_user_email(request, user, [EmailAddress(email=email)])
             opening.give(user)
@@ -119,8 +119,8 @@ class ChangePasswordForm(AllauthChangePasswordForm):
     """Changes the password. The current one counts as a sign-in attempt."""
 
     def clean_oldpassword(self) -> str:
-        with passwords.ROOM.enter():
-            counted = login_attempts.password(_request(), [cast(User, self.user)])
+        with passwords.HASHING_SLOTS.enter():
+            counted = login_attempts.count_password(_request(), [cast(User, self.user)])
             old = cast(str, super().clean_oldpassword())
             counted.give_back()
             return old
@@ -140,9 +140,9 @@ class _SecondFactorCode(forms.Form):
         self.fields["code"].widget.attrs.pop("placeholder", None)
 
     def clean_code(self) -> str:
-        counted = login_attempts.code(_request(), self.user)
+        counted = login_attempts.count_code(_request(), self.user)
         code = cast(str, super().clean_code())  # type: ignore[misc]
-        login_attempts.use_up(self.user, code)
+        login_attempts.consume_code(self.user, code)
         counted.give_back()
         return code
 
@@ -151,7 +151,7 @@ class CodeForm(_SecondFactorCode, AllauthCodeForm):
     """The second step of the sign-in."""
 
 
-class CodeAgainForm(_SecondFactorCode, AllauthCodeAgainForm):
+class ReauthenticateCodeForm(_SecondFactorCode, AllauthCodeAgainForm):
     """Reauthentication by a code."""
 
 
@@ -162,7 +162,7 @@ class _CredentialField(forms.JSONField):
 
     def to_python(self, value: Any) -> Any:
         try:
-            found = super().to_python(value) if len(value or "") <= LONGEST_CREDENTIAL else None
+            found = super().to_python(value) if len(value or "") <= MAX_CREDENTIAL_LENGTH else None
         except RecursionError:
             found = None
         if value and not isinstance(found, dict):
@@ -192,7 +192,7 @@ class PasskeyStepForm(_PasskeyMixin, AllauthPasskeyStepForm):
     """The second step of the sign-in."""
 
 
-class PasskeyAgainForm(_PasskeyMixin, AllauthPasskeyAgainForm):
+class ReauthenticatePasskeyForm(_PasskeyMixin, AllauthPasskeyAgainForm):
     """Reauthentication by a passkey."""
 
 
@@ -213,7 +213,7 @@ def _validated(clean: Callable[[], Any]) -> Any:
         raise get_mfa_adapter().validation_error("incorrect_code") from None
 
 
-def turned_away(request: HttpRequest, refused: admission.Refused) -> HttpResponse:
+def refusal_response(request: HttpRequest, refused: admission.Refused) -> HttpResponse:
     """Redirect to the page that explains why a sign-up was refused."""
     if refused.invitation:
         return redirect("entrance_invitation_ended")

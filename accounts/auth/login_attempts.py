@@ -26,23 +26,23 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from accounts.auth import attempt_limits
-from accounts.auth.attempt_limits import Limit, Taken, TooMany
+from accounts.auth.attempt_limits import CountedAttempt, Limit, TooMany
 from accounts.models import SignIn, User
 from accounts.notifications import notices
 from accounts.sessions import known_devices, login_history
 from core.net import client_ip
 
 _HOUR, _DAY = 3600, 24 * 3600
-OF_DEVICE, OF_PAIR, OF_MEMBER, OF_NETWORK = (10, 900), (5, 300), (50, _HOUR), (300, 600)
+DEVICE_LIMIT, USER_NETWORK_LIMIT, USER_LIMIT, NETWORK_LIMIT = (10, 900), (5, 300), (50, _HOUR), (300, 600)
 """Wrong passwords, in so many seconds."""
-OF_CODES = (5, 300), (30, _DAY)
+CODE_LIMITS = (5, 300), (30, _DAY)
 """Wrong second-factor codes. Three of all 6-digit codes are valid at a time: a year of guessing finds one in thirty."""
-OF_PASSKEYS = (20, 600)
+PASSKEY_LIMIT = (20, 600)
 """Refused passkeys of one network that get a row in the sign-in history."""
-OF_WORK, OF_WORK_OF_NETWORK = (20, 60), (60, 60)
+WORK_LIMIT, NETWORK_WORK_LIMIT = (20, 60), (60, 60)
 """Passwords compared at all, right ones too: by user on their known devices, else by typed login and network, and by
 network over all names. Each comparison is half a second of a core."""
-TOLD_FROM = 20
+NOTIFY_FROM = 20
 """Wrong passwords within an hour from unknown devices from which on the user is notified, once a day."""
 
 
@@ -53,7 +53,7 @@ class NotCompared(Exception):
     """
 
 
-def named(credentials: dict[str, Any]) -> list[User]:
+def users_for(credentials: dict[str, Any]) -> list[User]:
     """The users whose password these credentials would be compared with: those that allauth's backend finds."""
     name, address = str(credentials.get("username") or ""), str(credentials.get("email") or "")
     users = [get_user_by_username(name)] if name else []
@@ -62,7 +62,7 @@ def named(credentials: dict[str, Any]) -> list[User]:
     return [cast(User, user) for user in dict.fromkeys(users) if user is not None]
 
 
-def password(request: HttpRequest, users: Sequence[User], login: str = "") -> Taken:
+def count_password(request: HttpRequest, users: Sequence[User], login: str = "") -> CountedAttempt:
     """Count one attempt at the password of these users, or of an unknown `login`, before it is compared.
 
     Raises ValidationError with how long to wait, or NotCompared.
@@ -76,25 +76,25 @@ def password(request: HttpRequest, users: Sequence[User], login: str = "") -> Ta
         raise
 
 
-def _count_work(request: HttpRequest, users: Sequence[User], login: str) -> Taken:
+def _count_work(request: HttpRequest, users: Sequence[User], login: str) -> CountedAttempt:
     household = client_ip.household(request)
     limits = [
-        Limit(f"{_subject(user)} devices", *OF_WORK)
+        Limit(f"{_subject(user)} devices", *WORK_LIMIT)
         for user in users
         if known_devices.device_for(request, user)
     ]
     if len(limits) < max(1, len(users)):
         typed = login.strip().casefold()
-        limits.append(Limit(f"login {typed} network {household}", *OF_WORK))
-        limits.append(Limit(f"network {household}", *OF_WORK_OF_NETWORK))
+        limits.append(Limit(f"login {typed} network {household}", *WORK_LIMIT))
+        limits.append(Limit(f"network {household}", *NETWORK_WORK_LIMIT))
     try:
-        return attempt_limits.take("work", limits)
+        return attempt_limits.count_attempt("work", limits)
     except TooMany as error:
         words = _("Too many attempts. Try again in %(wait)s.")
         raise ValidationError(words % {"wait": _wait(error)}, code="too_many_login_attempts") from None
 
 
-def _count_guess(request: HttpRequest, users: Sequence[User], login: str) -> Taken:
+def _count_guess(request: HttpRequest, users: Sequence[User], login: str) -> CountedAttempt:
     household, typed = client_ip.household(request), login.strip().casefold()
     subjects: Sequence[User | str] = users or [typed]
     stated: list[Limit] = []
@@ -103,29 +103,29 @@ def _count_guess(request: HttpRequest, users: Sequence[User], login: str) -> Tak
         name = _subject(subject)
         device = known_devices.device_for(request, subject) if isinstance(subject, User) else ""
         if device:
-            stated.append(Limit(f"{name} device {device}", *OF_DEVICE))
+            stated.append(Limit(f"{name} device {device}", *DEVICE_LIMIT))
         else:
-            silent += [Limit(f"{name} network {household}", *OF_PAIR), Limit(name, *OF_MEMBER)]
+            silent += [Limit(f"{name} network {household}", *USER_NETWORK_LIMIT), Limit(name, *USER_LIMIT)]
     if silent:
-        stated.append(Limit(f"network {household}", *OF_NETWORK))
+        stated.append(Limit(f"network {household}", *NETWORK_LIMIT))
         if list(users) == [request.user]:
             # Signed-in users learn nothing new about themselves.
             stated, silent = stated + silent, []
         else:
             stated += [
-                Limit(f"login {typed} network {household}", *OF_PAIR),
-                Limit(f"login {typed}", *OF_MEMBER),
+                Limit(f"login {typed} network {household}", *USER_NETWORK_LIMIT),
+                Limit(f"login {typed}", *USER_LIMIT),
             ]
     counted = _count_stated(stated)
     try:
-        return counted + attempt_limits.take("password", silent) if silent else counted
+        return counted + attempt_limits.count_attempt("password", silent) if silent else counted
     except TooMany:
         raise NotCompared from None
 
 
-def _count_stated(limits: Sequence[Limit]) -> Taken:
+def _count_stated(limits: Sequence[Limit]) -> CountedAttempt:
     try:
-        return attempt_limits.take("password", limits)
+        return attempt_limits.count_attempt("password", limits)
     except TooMany as error:
         words = _(
             "Too many wrong passwords. Try again in %(wait)s, or reset your password by e-mail to skip the wait."
@@ -133,27 +133,29 @@ def _count_stated(limits: Sequence[Limit]) -> Taken:
         raise ValidationError(words % {"wait": _wait(error)}, code="too_many_login_attempts") from None
 
 
-def code(request: HttpRequest, user: User) -> Taken:
+def count_code(request: HttpRequest, user: User) -> CountedAttempt:
     """Count one attempt at a second-factor code. Raises ValidationError with how long to wait."""
     device = known_devices.device_for(request, user)
     subject = f"{_subject(user)} device {device}" if device else _subject(user)
-    few, many = OF_CODES
+    few, many = CODE_LIMITS
     try:
-        return attempt_limits.take("code", [Limit(subject, *few), Limit(f"{subject} in a day", *many)])
+        return attempt_limits.count_attempt(
+            "code", [Limit(subject, *few), Limit(f"{subject} in a day", *many)]
+        )
     except TooMany as error:
-        tell(user, "account.codes_guessed")
+        notify_guessing(user, "account.codes_guessed")
         words = _("Too many wrong codes. Try again in %(wait)s.")
         raise ValidationError(words % {"wait": _wait(error)}, code="too_many_login_attempts") from None
 
 
-def use_up(user: User, code: str) -> None:
+def consume_code(user: User, code: str) -> None:
     """Mark a right code as used; raises ValidationError where it was used already.
 
     allauth remembers this in the process's cache, for less time than it accepts the code.
     """
     valid_for_s = mfa_settings.TOTP_PERIOD * (2 * mfa_settings.TOTP_TOLERANCE + 1)
     try:
-        attempt_limits.take(
+        attempt_limits.count_attempt(
             "used", [Limit(f"{_subject(user)} code {normalize_user_code(code)}", 1, valid_for_s)]
         )
     except TooMany:
@@ -163,25 +165,27 @@ def use_up(user: User, code: str) -> None:
 def note_passkey(request: HttpRequest, user: User | None) -> None:
     """Record a refused passkey in the sign-in history, a limited number per network; never makes anybody wait."""
     try:
-        attempt_limits.take("passkey", [Limit(f"network {client_ip.household(request)}", *OF_PASSKEYS)])
+        attempt_limits.count_attempt(
+            "passkey", [Limit(f"network {client_ip.household(request)}", *PASSKEY_LIMIT)]
+        )
     except TooMany:
         return
-    login_history.note(request, user, SignIn.How.PASSKEY, succeeded=False)
+    login_history.record(request, user, SignIn.How.PASSKEY, succeeded=False)
 
 
-def wrong(counted: Taken, users: Sequence[User]) -> None:
+def on_wrong_password(counted: CountedAttempt, users: Sequence[User]) -> None:
     """The password was wrong: notify users with many wrong ones."""
     for user in users:
         count = counted.counts.get(_subject(user), 0)
-        if count >= TOLD_FROM:
-            tell(user, "account.guessed", n=count)
+        if count >= NOTIFY_FROM:
+            notify_guessing(user, "account.guessed", n=count)
 
 
-def tell(user: User, kind: str, **params: Any) -> None:
+def notify_guessing(user: User, kind: str, **params: Any) -> None:
     """Notify a user that somebody is guessing, once a day."""
     with transaction.atomic():
         try:
-            attempt_limits.take("told", [Limit(f"{_subject(user)} {kind}", 1, _DAY)])
+            attempt_limits.count_attempt("told", [Limit(f"{_subject(user)} {kind}", 1, _DAY)])
         except TooMany:
             return
         notices.notify(user, kind, link="/accounts/sessions/", **params)

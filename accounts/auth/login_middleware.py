@@ -55,7 +55,7 @@ class LoginMiddleware(MiddlewareMixin):
         user = getattr(request, "_cached_user", None)
         if user is not None and user.is_authenticated and not request.path_info.startswith(_API_PREFIXES):
             login_sessions.touch(request)
-        known_devices.give(request, response)
+        known_devices.set_cookie(request, response)
         return _leave_page(request, response)
 
 

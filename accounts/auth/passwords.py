@@ -18,7 +18,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-MOST = 4
+MAX_CONCURRENT = 4
 """Concurrent hashes in one process, whatever its threads: fewer than the wrong passwords that one user and network may
 send, so that concurrent right ones, each counted until compared, never reach that limit."""
 WAIT_S = 5.0
@@ -33,7 +33,7 @@ class Busy(Exception):
     )
 
 
-class Room:
+class HashingSlots:
     """A bounded number of threads, and a bounded number waiting for a place; reentrant within a thread."""
 
     def __init__(self, places: int, waiting: int) -> None:
@@ -66,7 +66,7 @@ class Room:
 
 
 _QUARTER = settings.WEB_THREADS // 4
-ROOM = Room(min(MOST, max(1, _QUARTER)), min(MOST, _QUARTER))
+HASHING_SLOTS = HashingSlots(min(MAX_CONCURRENT, max(1, _QUARTER)), min(MAX_CONCURRENT, _QUARTER))
 """The process-wide instance."""
 
 
@@ -74,7 +74,7 @@ class Hasher(PBKDF2PasswordHasher):
     """Django's PBKDF2 hasher, with the same hashes, run inside `ROOM`."""
 
     def encode(self, password: str, salt: str, iterations: int | None = None) -> str:
-        with ROOM.enter():
+        with HASHING_SLOTS.enter():
             return super().encode(password, salt, iterations)
 
 

@@ -74,7 +74,7 @@ def remove_all(user: User, by: User, reason: str) -> int:
     return removed
 
 
-def rotate() -> int:
+def reencrypt() -> int:
     """Re-encrypt every stored secret with the newest key; returns how many rows changed. Raises crypto.NoKeyFits."""
     changed = 0
     for pk in Authenticator.objects.order_by("pk").values_list("pk", flat=True):
@@ -91,7 +91,7 @@ def rotate() -> int:
     return changed
 
 
-def stored() -> Iterator[str]:
+def encrypted_values() -> Iterator[str]:
     """The encrypted secrets as stored, newest first."""
     for data in Authenticator.objects.order_by("-pk").values_list("data", flat=True):
         yield from (data[name] for name in _ENCRYPTED_FIELDS if name in data)

@@ -15,7 +15,7 @@ from django.db import IntegrityError
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
 
-from accounts.auth.forms import turned_away
+from accounts.auth.forms import refusal_response
 from accounts.models import User
 from accounts.registration import admission, email_addresses
 
@@ -58,14 +58,14 @@ class SocialAdapter(allauth_adapter.DefaultSocialAccountAdapter):
         try:
             if form is None:
                 self._check(request, email)
-            with admission.opening(request, email) as opening:
+            with admission.admit(request, email) as opening:
                 super().save_user(request, sociallogin, form)
                 opening.give(user)
         except admission.Refused as refused:
-            raise ImmediateHttpResponse(turned_away(request, refused)) from None
+            raise ImmediateHttpResponse(refusal_response(request, refused)) from None
         except IntegrityError:
             taken = admission.Refused(_("Somebody just took that name. Please choose another."))
-            raise ImmediateHttpResponse(turned_away(request, taken)) from None
+            raise ImmediateHttpResponse(refusal_response(request, taken)) from None
         return cast(User, user)
 
     def _check(self, request: HttpRequest, email: str) -> None:
@@ -83,7 +83,7 @@ def _is_same_spelling(sociallogin: SocialLogin, email: str) -> bool:
     allauth lower-cases addresses first, which turns some non-ASCII letters into ASCII ones.
     """
     originals = (text for text in _all_strings(sociallogin.account.extra_data) if text.lower() == email)
-    return all(email_addresses.folded(text) == email for text in originals)
+    return all(email_addresses.canonical(text) == email for text in originals)
 
 
 def _all_strings(value: Any) -> Iterator[str]:

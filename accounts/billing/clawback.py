@@ -10,7 +10,7 @@ from accounts.notifications import notices
 Status = Purchase.Status
 
 
-def level(purchase: Purchase, why: str) -> str:
+def apply(purchase: Purchase, why: str) -> str:
     """Update a paid purchase's status and the credits taken back of it; returns the outcome in words for staff.
 
     Call inside a transaction that has locked the account and then the purchase. `purchase` itself is updated.

@@ -28,35 +28,39 @@ _OTHERS = {
 }
 _SIGNS = {"usd": "$", "eur": "€", "gbp": "£", "cny": "CN¥", "jpy": "¥"}
 _AMOUNT = re.compile(r"[0-9]{1,9}(\.[0-9]{1,3})?")
-MOST = 99_999_999
+MAX_AMOUNT = 99_999_999
 """Largest amount in the smallest unit: Stripe's maximum, which fits the column."""
 
 
-def figure(amount: int, currency: str) -> str:
+def format_amount(amount: int, currency: str) -> str:
     """An amount in the smallest unit as text without its currency: `1,234.50`."""
     unit = _OTHERS.get(currency.lower(), _DEFAULT)
     return f"{Decimal(amount) / unit.units:,.{unit.decimals}f}"
 
 
-def in_words(amount: int, currency: str) -> str:
+def format_money(amount: int, currency: str) -> str:
     """The same with its currency: `$5.00`, `¥500`, `12.00 CHF`, `5.120 KWD`."""
     sign = _SIGNS.get(currency.lower())
-    return f"{sign}{figure(amount, currency)}" if sign else f"{figure(amount, currency)} {currency.upper()}"
+    return (
+        f"{sign}{format_amount(amount, currency)}"
+        if sign
+        else f"{format_amount(amount, currency)} {currency.upper()}"
+    )
 
 
-def whole(amount: int, currency: str) -> str:
+def plain_amount(amount: int, currency: str) -> str:
     """An amount in the smallest unit as a plain decimal: `5.00`."""
     unit = _OTHERS.get(currency.lower(), _DEFAULT)
     return f"{Decimal(amount) / unit.units:.{unit.decimals}f}"
 
 
-def smallest(text: str, currency: str) -> int:
+def parse(text: str, currency: str) -> int:
     """Parse a positive amount into smallest units; ValueError where it is no valid amount."""
     text = text.strip()
     if not _AMOUNT.fullmatch(text):
         raise ValueError(text)
     unit = _OTHERS.get(currency.lower(), _DEFAULT)
     value = Decimal(text) * unit.units
-    if value != int(value) or int(value) % unit.step or not 0 < value <= MOST:
+    if value != int(value) or int(value) % unit.step or not 0 < value <= MAX_AMOUNT:
         raise ValueError(text)
     return int(value)

@@ -7,20 +7,20 @@ inquiry, then open, then won or lost. An event that adds nothing changes nothing
 from __future__ import annotations
 
 from accounts.billing import clawback
-from accounts.billing.provider_base import Event, What
+from accounts.billing.provider_base import Event, EventType
 from accounts.models import Dispute, Purchase
 
 State = Dispute.State
-STATES: dict[What, Dispute.State] = {
-    What.INQUIRY: State.INQUIRY,
-    What.DISPUTED: State.OPEN,
-    What.DISPUTE_WON: State.WON,
-    What.DISPUTE_LOST: State.LOST,
+STATES: dict[EventType, Dispute.State] = {
+    EventType.INQUIRY: State.INQUIRY,
+    EventType.DISPUTED: State.OPEN,
+    EventType.DISPUTE_WON: State.WON,
+    EventType.DISPUTE_LOST: State.LOST,
 }
 _FURTHER = {State.INQUIRY: 0, State.OPEN: 1, State.WON: 2, State.LOST: 2}
 
 
-def note(purchase: Purchase, event: Event) -> str:
+def apply(purchase: Purchase, event: Event) -> str:
     """Apply a dispute event to a purchase whose account and row are locked; returns the outcome in words for staff."""
     state = STATES[event.what]
     amount = min(purchase.price if event.amount is None else event.amount, purchase.price)
@@ -35,7 +35,7 @@ def note(purchase: Purchase, event: Event) -> str:
         Dispute.objects.filter(pk=row.pk).update(
             amount=amount, state=state, told_at=max(row.told_at, event.at)
         )
-    return f"{event.what.value}: {clawback.level(purchase, 'dispute')} {event.dispute}".strip()
+    return f"{event.what.value}: {clawback.apply(purchase, 'dispute')} {event.dispute}".strip()
 
 
 def _is_stale(row: Dispute, state: Dispute.State, at: int) -> bool:

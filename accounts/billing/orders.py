@@ -22,7 +22,7 @@ from accounts.site import feature_flags
 from accounts.staff import audit_log
 
 log = structlog.get_logger(__name__)
-OPEN_AT_MOST = 10
+MAX_OPEN = 10
 """Unpaid orders one account may have at a time; each holds a checkout page open at the provider. Orders that it refused
 to open a page for count too, so that a refused order is not retried without end."""
 PAGE_ENDS = timedelta(hours=2)
@@ -57,7 +57,7 @@ class CannotBuy(Exception):
 
 
 @dataclass(frozen=True)
-class Ways:
+class ReturnUrls:
     """URLs the provider sends the buyer back to; `{reference}` is replaced by the purchase's reference."""
 
     done: str
@@ -69,7 +69,9 @@ def reference_of(account: Account, once: str) -> str:
     return hashlib.sha256(f"buy:{account.pk}:{once}".encode()).hexdigest()[:20]
 
 
-def buy(user: User, account: Account, pack_id: int, *, once: str, ways: Ways) -> tuple[Purchase, Checkout]:
+def buy(
+    user: User, account: Account, pack_id: int, *, once: str, ways: ReturnUrls
+) -> tuple[Purchase, Checkout]:
     """Order a pack and open the provider's checkout page for it. Raises CannotBuy.
 
     The row is committed before the provider is called: an order that gets paid is always known here, even after a
@@ -124,7 +126,7 @@ def _get_or_create(user: User, account: Account, pack_id: int, once: str) -> Pur
     existing = _existing(reference, account, pack_id)
     if existing is not None:
         return existing
-    provider = provider_registry.chosen()
+    provider = provider_registry.default_provider()
     if provider is None:
         raise CannotBuy("off")
     pack = CreditPack.objects.filter(pk=pack_id, enabled=True).first()
@@ -141,7 +143,7 @@ def _get_or_create(user: User, account: Account, pack_id: int, once: str) -> Pur
             counted = Purchase.objects.filter(
                 Q(status=Purchase.Status.OPEN) | no_page, account=account, created_at__gt=since
             )
-            if counted.count() >= OPEN_AT_MOST:
+            if counted.count() >= MAX_OPEN:
                 # Refused orders are not open: the buyer cannot finish them.
                 raise CannotBuy("refused_often" if counted.filter(no_page).exists() else "many")
             return Purchase.objects.create(

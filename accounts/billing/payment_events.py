@@ -19,7 +19,7 @@ from django.db.models import Q
 
 from accounts import credits
 from accounts.billing import clawback, disputes
-from accounts.billing.provider_base import Event, What
+from accounts.billing.provider_base import Event, EventType
 from accounts.models import Account, PaymentEvent, Purchase
 from accounts.notifications import notices
 from accounts.staff import audit_log
@@ -78,7 +78,7 @@ def _find_locked(provider: str, event: Event) -> Purchase | None:
         condition |= Q(session=event.session)
     if event.payment:
         condition |= Q(payment=event.payment)
-    if not condition or event.what == What.OTHER:
+    if not condition or event.what == EventType.OTHER:
         return None
     purchase = Purchase.objects.filter(condition, provider=provider).order_by("pk").first()
     return _locked(purchase) if purchase is not None else None
@@ -90,31 +90,31 @@ def _locked(purchase: Purchase) -> Purchase:
 
 
 def _without_purchase(event: Event) -> str:
-    if event.what == What.OTHER:
+    if event.what == EventType.OTHER:
         return "not about a purchase"
-    if event.payment and event.what in {*_AFTER_PAYMENT, What.REFUNDED}:
+    if event.payment and event.what in {*_AFTER_PAYMENT, EventType.REFUNDED}:
         return f"{_LATER} {event.payment} {event.what.name} {event.amount or 0} {event.dispute} {event.at}"
     return "no such purchase"
 
 
-_AFTER_PAYMENT = {*disputes.STATES, What.REFUND_FAILED}
+_AFTER_PAYMENT = {*disputes.STATES, EventType.REFUND_FAILED}
 
 
 def _apply(purchase: Purchase, event: Event) -> str:
-    if event.what == What.PAID:
+    if event.what == EventType.PAID:
         return _apply_payment(purchase, event)
-    if event.what == What.WAITING:
+    if event.what == EventType.WAITING:
         return "waiting for the bank"
-    if event.what == What.NOT_PAID:
+    if event.what == EventType.NOT_PAID:
         return _apply_expiry(purchase, event)
     if event.currency and event.currency != purchase.currency:
         return _refuse(purchase, event, "another currency")
-    if event.what == What.REFUNDED:
+    if event.what == EventType.REFUNDED:
         return _apply_refund(purchase, event)
-    if event.what == What.REFUND_FAILED:
+    if event.what == EventType.REFUND_FAILED:
         Purchase.objects.filter(pk=purchase.pk).update(refund_failed=True)
         return _ask_provider(purchase)
-    return disputes.note(purchase, event)
+    return disputes.apply(purchase, event)
 
 
 def _apply_payment(purchase: Purchase, event: Event) -> str:
@@ -152,7 +152,7 @@ def _apply_payment(purchase: Purchase, event: Event) -> str:
         outcomes = ["credits added"]
     purchase.refresh_from_db()
     if purchase.refunded:
-        outcomes.append(clawback.level(purchase, "refund"))
+        outcomes.append(clawback.apply(purchase, "refund"))
     outcomes += _apply_early_events(purchase)
     return "; ".join(outcomes)
 
@@ -172,7 +172,7 @@ def _apply_early_events(purchase: Purchase) -> list[str]:
     for row in rows.order_by("pk"):
         _, _, name, amount, dispute, *at = row.outcome.split(" ", 5)
         event = Event(
-            row.event_id, row.kind, What[name], amount=int(amount) or None, dispute=dispute,
+            row.event_id, row.kind, EventType[name], amount=int(amount) or None, dispute=dispute,
             at=int(at[0]) if at else 0,
         )  # fmt: skip
         outcomes.append(_apply(purchase, event))
@@ -201,7 +201,7 @@ def _apply_refund(purchase: Purchase, event: Event) -> str:
     purchase.refunded = amount
     purchase.payment = purchase.payment or event.payment
     purchase.save(update_fields=["refunded", "payment"])
-    return clawback.level(purchase, "refund")
+    return clawback.apply(purchase, "refund")
 
 
 def _ask_provider(purchase: Purchase) -> str:
@@ -210,7 +210,7 @@ def _ask_provider(purchase: Purchase) -> str:
     return "the provider is asked what was paid back"
 
 
-def paid_back(purchase: Purchase, amount: int, *, asked: datetime | None, owed: int = 0) -> str:
+def set_refunded(purchase: Purchase, amount: int, *, asked: datetime | None, owed: int = 0) -> str:
     """Store the provider's answer of how much was refunded in all.
 
     Does nothing where an event arrived meanwhile: `asked` is the purchase's `look_at` at the time of the question.
@@ -224,7 +224,7 @@ def paid_back(purchase: Purchase, amount: int, *, asked: datetime | None, owed: 
         before = locked.refunded
         locked.refunded, locked.owed = min(amount, locked.price), owed
         Purchase.objects.filter(pk=locked.pk).update(refunded=locked.refunded, owed=owed)
-        outcome = clawback.level(locked, "refund")
+        outcome = clawback.apply(locked, "refund")
         if locked.refunded < before:
             detail = {
                 "before": before,

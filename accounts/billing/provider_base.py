@@ -19,11 +19,11 @@ class ProviderError(Exception):
         super().__init__(message)
 
 
-class NotGenuine(Exception):
+class InvalidWebhook(Exception):
     """A webhook request that is not signed by the provider, too old, or not one of its events."""
 
 
-class What(StrEnum):
+class EventType(StrEnum):
     """What an event means to us."""
 
     PAID = "paid"
@@ -49,7 +49,7 @@ class Event:
 
     id: str
     kind: str
-    what: What
+    what: EventType
     reference: str = ""
     session: str = ""
     payment: str = ""

@@ -21,13 +21,13 @@ def provider(name: str) -> Provider | None:
     return None
 
 
-def chosen() -> Provider | None:
+def default_provider() -> Provider | None:
     """The provider of new orders: the first that is configured."""
     return next((instance for name in settings.PAYMENTS if (instance := provider(name)) is not None), None)
 
 
 def is_selling() -> bool:
     """Whether members can buy credits now: a provider, an enabled pack, and the feature flag."""
-    if not settings.PAYMENTS or chosen() is None or not feature_flags.is_on("purchases"):
+    if not settings.PAYMENTS or default_provider() is None or not feature_flags.is_on("purchases"):
         return False
     return CreditPack.objects.filter(enabled=True).exists()

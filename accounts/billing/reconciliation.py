@@ -7,16 +7,16 @@ from datetime import timedelta
 import structlog
 
 from accounts.billing import payment_events, provider_base, provider_registry
-from accounts.billing.provider_base import NotGenuine, ProviderError
+from accounts.billing.provider_base import InvalidWebhook, ProviderError
 from accounts.models import Purchase
 from core.clock import Now
 
 log = structlog.get_logger(__name__)
 AFTER = timedelta(hours=1)
 """Age of an open order before the provider is asked."""
-GIVEN_UP = timedelta(days=1)
+EXPIRES_WITHOUT_PAGE = timedelta(days=1)
 """Age at which an order without a checkout page expires."""
-KEPT_ASKING = timedelta(days=14)
+EXPIRES_UNPAID = timedelta(days=14)
 """Age at which any unpaid order expires: the slowest payment methods take this long."""
 _asked_to = 0
 """Primary key of the last order this process asked about in the current round: an order that fails blocks no other."""
@@ -41,14 +41,14 @@ def ask_provider(purchase: Purchase) -> str:
     if purchase.session and provider is not None:
         try:
             event = provider.look(purchase.session)
-        except (ProviderError, NotGenuine) as error:
+        except (ProviderError, InvalidWebhook) as error:
             log.warning("payment_look_failed", purchase=purchase.reference, error=str(error))
-            return _expire_after(purchase, KEPT_ASKING)
+            return _expire_after(purchase, EXPIRES_UNPAID)
         outcome = payment_events.receive(purchase.provider, event)
         # A refused answer leaves the order open and recurs each time: it expires by age too.
-        state = _expire_after(purchase, KEPT_ASKING)
-        return state if event.what == provider_base.What.WAITING else outcome
-    return _expire_after(purchase, GIVEN_UP)
+        state = _expire_after(purchase, EXPIRES_UNPAID)
+        return state if event.what == provider_base.EventType.WAITING else outcome
+    return _expire_after(purchase, EXPIRES_WITHOUT_PAGE)
 
 
 def _expire_after(purchase: Purchase, after: timedelta) -> str:

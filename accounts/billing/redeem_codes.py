@@ -29,7 +29,7 @@ from core.clock import Now
 from core.http.csv_rows import Cell, Number
 
 PREFIX = "DR"
-MOST = 10_000
+MAX_CODES = 10_000
 """Codes in one batch."""
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _LOOKALIKES = str.maketrans("OILoil", "011011")
@@ -91,7 +91,7 @@ def _format(number: int) -> str:
     return "-".join([PREFIX, *(text[start : start + 4] for start in range(0, _LENGTH, 4))])
 
 
-def normal(text: str) -> str:
+def normalize(text: str) -> str:
     """Normalise typed text to the sixteen characters of a code; empty where it cannot be one.
 
     Case, blanks, dashes of any kind and a missing DR do not matter; O is 0, and I and L are 1.
@@ -115,7 +115,7 @@ def digest(plain: str) -> str:
     return hashlib.sha256(f"redeem:{plain}".encode()).hexdigest()
 
 
-def make(
+def create_batch(
     *,
     name: str,
     credits: int,
@@ -132,8 +132,8 @@ def make(
     `once` makes it idempotent across processes. The same request within an hour returns the same batch and codes (a
     double click shows the second response, and the first is lost); any other under the same `once` raises AlreadyMade.
     """
-    if not 1 <= count <= MOST:
-        raise ValueError(f"A batch has 1 to {MOST} codes.")
+    if not 1 <= count <= MAX_CODES:
+        raise ValueError(f"A batch has 1 to {MAX_CODES} codes.")
     codes = _derived_codes(once, count) if once else _random_codes(count)
     batch = CodeBatch(
         name=name, credits=credits, uses=uses, expires_at=expires_at, plan=plan, made_by=by,
@@ -179,7 +179,7 @@ def _require_same(first: CodeBatch, batch: CodeBatch, codes: list[str]) -> None:
     stored = RedeemCode.objects.filter(batch=first)
     if not (same and recent.exists() and stored.count() == len(codes)):
         raise AlreadyMade(first)
-    if not stored.filter(digest=digest(normal(codes[0]))).exists():
+    if not stored.filter(digest=digest(normalize(codes[0]))).exists():
         # Made under another secret key.
         raise AlreadyMade(first)
 
@@ -188,7 +188,7 @@ def _insert(batch: CodeBatch, codes: list[str], by: User | None, reason: str) ->
     with transaction.atomic():
         batch.save(force_insert=True)
         rows = (
-            RedeemCode(batch=batch, digest=digest(normal(code)), hint=code[-4:], uses_left=batch.uses)
+            RedeemCode(batch=batch, digest=digest(normalize(code)), hint=code[-4:], uses_left=batch.uses)
             for code in codes
         )
         RedeemCode.objects.bulk_create(rows, batch_size=_INSERT_BATCH)
@@ -204,14 +204,14 @@ def _insert(batch: CodeBatch, codes: list[str], by: User | None, reason: str) ->
         )
 
 
-def sheet(batch: CodeBatch, codes: list[str]) -> Iterator[list[Cell]]:
+def csv_rows(batch: CodeBatch, codes: list[str]) -> Iterator[list[Cell]]:
     """CSV rows of a batch's codes."""
     ends = batch.expires_at.isoformat(timespec="seconds") if batch.expires_at else ""
     for code in codes:
         yield [code, batch.name, Number(decimal_text(batch.credits)), str(batch.uses), ends]
 
 
-SHEET = ["code", "batch", "credits", "uses", "expires"]
+CSV_HEADER = ["code", "batch", "credits", "uses", "expires"]
 
 
 def revoke(subject: CodeBatch | RedeemCode, *, by: User, reason: str) -> bool:
@@ -235,7 +235,7 @@ def redeem_uncounted(user: User, account: Account, text: str) -> Redeemed:
 
     3. Write the ledger row under the redemption's id; the account is locked last, as everywhere.
     """
-    plain = normal(text)
+    plain = normalize(text)
     code = (
         RedeemCode.objects.select_related("batch__plan").filter(digest=digest(plain)).first()
         if plain
@@ -294,7 +294,7 @@ def _why_not(code: RedeemCode) -> str:
     return "revoked"
 
 
-OF_ACCOUNT = (10, 600)
+WRONG_CODES_LIMIT = (10, 600)
 """Wrong codes per account, in so many seconds; right ones do not count.
 
 Not by network: a code has 80 random bits, and one member who guesses would block all their neighbours.
@@ -304,7 +304,9 @@ _COUNTED = {"unknown", "used", "expired", "revoked"}
 
 def redeem(user: User, account: Account, text: str) -> redeem_codes.Redeemed:
     """Redeem a typed code, rate-limited. Raises CannotRedeem, or attempt_limits.TooMany before any lookup."""
-    counted = attempt_limits.take("redeem", [attempt_limits.Limit(f"account {account.pk}", *OF_ACCOUNT)])
+    counted = attempt_limits.count_attempt(
+        "redeem", [attempt_limits.Limit(f"account {account.pk}", *WRONG_CODES_LIMIT)]
+    )
     try:
         with transaction.atomic():
             redeemed = redeem_codes.redeem_uncounted(user, account, text)

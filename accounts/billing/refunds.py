@@ -22,7 +22,7 @@ from accounts.staff import audit_log
 from core.clock import Now
 
 log = structlog.get_logger(__name__)
-LONGEST = timedelta(days=1)
+MAX_INTERVAL = timedelta(days=1)
 """Longest interval between two attempts; they go on until the provider answers."""
 _REASON = "The account was closed before the payment came."
 
@@ -32,10 +32,10 @@ def run_once() -> bool:
     purchase = due().order_by("look_at").first()
     if purchase is None:
         return False
-    wait = min(LONGEST, timedelta(minutes=2 ** min(purchase.looks, 11)))
+    wait = min(MAX_INTERVAL, timedelta(minutes=2 ** min(purchase.looks, 11)))
     claim = Purchase.objects.filter(pk=purchase.pk, look_at=purchase.look_at)
     if claim.update(look_at=Now() + wait, looks=F("looks") + 1):
-        pay_what_is_owed(Purchase.objects.select_related("account").get(pk=purchase.pk))
+        settle_owed(Purchase.objects.select_related("account").get(pk=purchase.pk))
     return True
 
 
@@ -44,7 +44,7 @@ def due() -> QuerySet[Purchase]:
     return Purchase.objects.filter(look_at__lte=Now())
 
 
-def pay_what_is_owed(purchase: Purchase) -> str:
+def settle_owed(purchase: Purchase) -> str:
     """Ask about one purchase, pay back what is owed of it, and store the answer."""
     provider = provider_registry.provider(purchase.provider)
     if provider is None or not purchase.payment:
@@ -73,30 +73,30 @@ def _settle(purchase: Purchase, provider: Provider) -> str:
         # The key contains the rest too, which a lost dispute reduces.
         once = f"refund-{purchase.reference}-owed-{back}-{left}"
         provider.refund(purchase.payment, left, once=once, reason=_REASON, hurried=True)
-        return payment_events.paid_back(purchase, back + left, asked=purchase.look_at)
+        return payment_events.set_refunded(purchase, back + left, asked=purchase.look_at)
     # A refund that failed would fail again: where no credits can be given instead, it stays owed for staff to resolve.
     closed = purchase.account.status == Account.Status.CLOSED
     unpaid = purchase.owed or (purchase.refund_failed and back < purchase.refunded)
     owed = left if closed and unpaid else 0
-    return payment_events.paid_back(purchase, back, asked=purchase.look_at, owed=owed)
+    return payment_events.set_refunded(purchase, back, asked=purchase.look_at, owed=owed)
 
 
 log = structlog.get_logger(__name__)
 
 
-class NotPaidBack(Exception):
+class CannotRefund(Exception):
     """The provider did not accept the refund; nothing was paid back."""
 
     def __init__(self, words: str | Promise) -> None:
         super().__init__(str(words))
 
 
-def can_be(purchase: Purchase) -> bool:
+def is_refundable(purchase: Purchase) -> bool:
     """Whether anything of the purchase can be refunded: paid, and neither refunded, disputed nor lost."""
     return purchase.paid_at is not None and bool(purchase.payment) and purchase.refundable() > 0
 
 
-def was_paid_otherwise(purchase: Purchase, *, by: User, reason: str) -> bool:
+def mark_paid_otherwise(purchase: Purchase, *, by: User, reason: str) -> bool:
     """Record that the buyer was paid what they were owed by other means. False where nothing was owed."""
     with transaction.atomic():
         rows = Purchase.objects.filter(pk=purchase.pk, owed__gt=0)
@@ -115,8 +115,8 @@ def refund(purchase: Purchase, amount: int, *, by: User, reason: str, once: str)
     Written to the audit log first, and again where it failed: after a crash in between it is known who asked for what.
     """
     provider = provider_registry.provider(purchase.provider)
-    if provider is None or not can_be(purchase):
-        raise NotPaidBack(_("There is nothing to pay back."))
+    if provider is None or not is_refundable(purchase):
+        raise CannotRefund(_("There is nothing to pay back."))
     detail = {"amount": amount, "currency": purchase.currency, "once": once}
     with transaction.atomic():
         audit_log.write(
@@ -132,7 +132,7 @@ def refund(purchase: Purchase, amount: int, *, by: User, reason: str, once: str)
                 detail=detail | {"error": str(error)},
             )  # fmt: skip
         if error.permanent:
-            raise NotPaidBack(_("The payment service refused it. Nothing was paid back.")) from error
-        raise NotPaidBack(
+            raise CannotRefund(_("The payment service refused it. Nothing was paid back.")) from error
+        raise CannotRefund(
             _("The payment service does not answer. Send this form again: it is paid back once.")
         ) from error

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 import stripe
 
-from accounts.billing.provider_base import Checkout, Event, NotGenuine, Order, ProviderError, What
+from accounts.billing.provider_base import Checkout, Event, EventType, InvalidWebhook, Order, ProviderError
 
 PAGES = "https://checkout.stripe.com"
 TIMEOUT_S = 15.0
@@ -37,23 +37,25 @@ _REFUNDS = {"refund.failed", "refund.updated", "charge.refund.updated"}
 _DISPUTES = "charge.dispute."
 _STATES = {
     # An inquiry of the bank: no money has moved yet.
-    "warning_needs_response": What.INQUIRY,
-    "warning_under_review": What.INQUIRY,
-    "needs_response": What.DISPUTED,
-    "under_review": What.DISPUTED,
+    "warning_needs_response": EventType.INQUIRY,
+    "warning_under_review": EventType.INQUIRY,
+    "needs_response": EventType.DISPUTED,
+    "under_review": EventType.DISPUTED,
     # Lost, but under appeal.
-    "appeal_needs_response": What.DISPUTED,
-    "appeal_under_review": What.DISPUTED,
-    "won": What.DISPUTE_WON,
-    "warning_closed": What.DISPUTE_WON,
+    "appeal_needs_response": EventType.DISPUTED,
+    "appeal_under_review": EventType.DISPUTED,
+    "won": EventType.DISPUTE_WON,
+    "warning_closed": EventType.DISPUTE_WON,
     # Resolved before it became a dispute; any money returned is reported as a refund.
-    "prevented": What.DISPUTE_WON,
-    "lost": What.DISPUTE_LOST,
+    "prevented": EventType.DISPUTE_WON,
+    "lost": EventType.DISPUTE_LOST,
 }
 """Dispute statuses in our terms."""
 _FUNDS = {
-    "funds_withdrawn": {What.INQUIRY: What.DISPUTED},
-    "funds_reinstated": dict.fromkeys((What.INQUIRY, What.DISPUTED, What.DISPUTE_LOST), What.DISPUTE_WON),
+    "funds_withdrawn": {EventType.INQUIRY: EventType.DISPUTED},
+    "funds_reinstated": dict.fromkeys(
+        (EventType.INQUIRY, EventType.DISPUTED, EventType.DISPUTE_LOST), EventType.DISPUTE_WON
+    ),
 }
 """Event kinds about the movement of the money, which override the status."""
 
@@ -140,7 +142,7 @@ class Stripe:
             return _parse_event(json.loads(text))
         # TypeError: the library fails on signatures that are not ASCII.
         except (stripe.SignatureVerificationError, TypeError, ValueError, RecursionError, _MalformedEvent):
-            raise NotGenuine from None
+            raise InvalidWebhook from None
 
     def look(self, session: str) -> Event:
         """The session's current state as an event, whose id derives from the state so that it is applied once."""
@@ -154,7 +156,7 @@ class Stripe:
             "checkout.session.expired" if values.get("status") == "expired" else "checkout.session.completed"
         )
         if values.get("status") == "open":
-            return Event(f"look-{session}-{state}", kind, What.WAITING, session=session)
+            return Event(f"look-{session}-{state}", kind, EventType.WAITING, session=session)
         try:
             return _session_event(f"look-{session}-{state}", kind, values)
         except _MalformedEvent:
@@ -220,13 +222,13 @@ def _parse_event(values: Any) -> Event:
         # The event that creates a dispute precedes all others about it, however late it is sent.
         at = 0 if kind == f"{_DISPUTES}created" else _created_at(values)
         return _dispute_event(event_id, kind, inner, at)
-    return Event(event_id, kind, What.OTHER)
+    return Event(event_id, kind, EventType.OTHER)
 
 
 def _session_event(event_id: str, kind: str, session: Mapping[str, Any]) -> Event:
-    what = What.NOT_PAID
+    what = EventType.NOT_PAID
     if kind in {"checkout.session.completed", "checkout.session.async_payment_succeeded"}:
-        what = What.PAID if session.get("payment_status") == "paid" else What.WAITING
+        what = EventType.PAID if session.get("payment_status") == "paid" else EventType.WAITING
     metadata = session.get("metadata")
     reference = _text(metadata, "purchase") if isinstance(metadata, dict) else ""
     return Event(
@@ -246,7 +248,7 @@ def _charge_refunded_event(event_id: str, kind: str, charge: Mapping[str, Any]) 
     return Event(
         event_id,
         kind,
-        What.REFUNDED,
+        EventType.REFUNDED,
         reference=_text(metadata, "purchase") if isinstance(metadata, dict) else "",
         payment=_id(charge.get("payment_intent")),
         amount=_amount(charge, "amount_refunded"),
@@ -259,7 +261,7 @@ def _refund_event(event_id: str, kind: str, refund: Mapping[str, Any]) -> Event:
     return Event(
         event_id,
         kind,
-        What.REFUND_FAILED if failed else What.OTHER,
+        EventType.REFUND_FAILED if failed else EventType.OTHER,
         payment=_id(refund.get("payment_intent")),
         amount=_amount(refund, "amount"),
         currency=_text(refund, "currency").lower(),
@@ -267,7 +269,7 @@ def _refund_event(event_id: str, kind: str, refund: Mapping[str, Any]) -> Event:
 
 
 def _dispute_event(event_id: str, kind: str, dispute: Mapping[str, Any], at: int) -> Event:
-    what = _STATES.get(_text(dispute, "status"), What.OTHER)
+    what = _STATES.get(_text(dispute, "status"), EventType.OTHER)
     what = _FUNDS.get(kind.removeprefix(_DISPUTES), {}).get(what, what)
     return Event(
         event_id,

@@ -25,7 +25,7 @@ from core.db.due_rows import guarded
 PORTION = 20_000
 """Primary keys of accounts that one statement scans."""
 ROUND_S = 0.5
-BOOKED = timedelta(seconds=60)
+RECENT = timedelta(seconds=60)
 KIND = "credits.low"
 _last = 0
 
@@ -58,10 +58,10 @@ def due() -> QuerySet[LedgerEntry]:
     Changed thresholds are noticed by the scans that run unconditionally.
     """
     newest = LedgerEntry.objects.order_by("-pk").values("pk")[:1]
-    return LedgerEntry.objects.filter(pk__in=newest, created_at__gt=Now() - BOOKED)
+    return LedgerEntry.objects.filter(pk__in=newest, created_at__gt=Now() - RECENT)
 
 
-def begin_anew() -> None:
+def restart_scan() -> None:
     """Restart the scan: for tests, and after a change of the site rules."""
     global _last
     _last = 0

@@ -15,22 +15,22 @@ _SALT = "notices.stop"
 
 
 @dataclass(frozen=True)
-class Choice:
+class Preference:
     """A kind with e-mails, and whether the user wants them."""
 
     kind: notice_kinds.Kind
     wanted: bool
 
 
-def mails_wanted(user: User) -> list[Choice]:
+def preferences_of(user: User) -> list[Preference]:
     """The kinds that send e-mails, in the order of the list."""
     declined = set(NoticeChoice.objects.filter(user=user, mail=False).values_list("kind", flat=True))
-    found: dict[str, Choice] = {}
+    found: dict[str, Preference] = {}
     for kind in notice_kinds.ALL:
         if kind.mail:
             # Necessary kinds with the same title are listed once.
             key = f"necessary: {kind.title}" if kind.necessary else kind.name
-            found.setdefault(key, Choice(kind, kind.necessary or kind.name not in declined))
+            found.setdefault(key, Preference(kind, kind.necessary or kind.name not in declined))
     return list(found.values())
 
 
@@ -42,7 +42,7 @@ def wants_mail(user_id: int, name: str) -> bool:
     return kind.necessary or not NoticeChoice.objects.filter(user_id=user_id, kind=name, mail=False).exists()
 
 
-def choose(user: User, wanted: Iterable[str]) -> None:
+def set_preferences(user: User, wanted: Iterable[str]) -> None:
     """Store the kinds a user wants e-mails of; others are declined, except necessary ones."""
     names = set(wanted)
     with transaction.atomic():
@@ -51,7 +51,7 @@ def choose(user: User, wanted: Iterable[str]) -> None:
                 _set(user.pk, kind.name, kind.name in names)
 
 
-def stop(user_id: int, name: str) -> bool:
+def unsubscribe(user_id: int, name: str) -> bool:
     """Unsubscribe from a kind; False where it is necessary, or the kind or user does not exist."""
     kind = notice_kinds.BY_NAME.get(name)
     if kind is None or kind.necessary or not User.objects.filter(pk=user_id, erased_at__isnull=True).exists():
@@ -70,12 +70,12 @@ def title(name: str) -> str:
     return str(kind.title or "") if kind is not None else ""
 
 
-def stop_token(user_id: int, name: str) -> str:
+def unsubscribe_token(user_id: int, name: str) -> str:
     """Token of an unsubscribe link: for one kind and one user, good for nothing else."""
     return signing.dumps([user_id, name], salt=_SALT)
 
 
-def read_stop_token(token: str) -> tuple[int, str] | None:
+def read_unsubscribe_token(token: str) -> tuple[int, str] | None:
     """User id and kind of an unsubscribe token; None for an invalid one."""
     try:
         user_id, name = signing.loads(token, salt=_SALT)

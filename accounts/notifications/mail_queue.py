@@ -32,7 +32,7 @@ TURN_S = 1.0
 LEASE = timedelta(minutes=5)
 PAUSES = (60, 300, 1800, 7200, 21600, 43200)
 """Seconds until the next attempt, after the first, the second …; after the last the e-mail is given up."""
-LONGEST_SUBJECT = 90
+MAX_SUBJECT_LENGTH = 90
 REST_S = 60.0
 KEPT_S = 365 * 86400.0
 """Age at which notices are deleted, read or not."""
@@ -75,7 +75,7 @@ def prune() -> bool:
     return bool(keys)
 
 
-def forget_rest() -> None:
+def clear_pause() -> None:
     """End the pause: for tests, and after the mail server was repaired."""
     global _paused_until
     _paused_until = 0.0
@@ -99,7 +99,7 @@ def _send(notice: Notice) -> None:
     address = notice.user.email if notice.user is not None else notice.address
     why_not = "" if address else "no address"
     if address and notice.user is not None:
-        if not email_addresses.may_be_written_to(notice.user, address):
+        if not email_addresses.may_receive_mail(notice.user, address):
             # The address is unverified and may be a stranger's; the inbox has the notice.
             why_not = "not confirmed"
         elif not mail_preferences.wants_mail(notice.user.pk, notice.kind):
@@ -107,7 +107,7 @@ def _send(notice: Notice) -> None:
     if why_not:
         _end(notice, why_not)
         return
-    message = write(notice, address)
+    message = compose(notice, address)
     if message is None:
         _end(notice, "nothing to say")
         return
@@ -145,7 +145,7 @@ class _Links:
     choices: str
 
 
-def write(notice: Notice, address: str) -> EmailMultiAlternatives | None:
+def compose(notice: Notice, address: str) -> EmailMultiAlternatives | None:
     """The e-mail of a notice, plain text and HTML; None where its kind no longer exists."""
     language = (notice.user.language if notice.user is not None else "") or notice.language
     with translation.override(language or settings.LANGUAGE_CODE):
@@ -177,7 +177,7 @@ def write(notice: Notice, address: str) -> EmailMultiAlternatives | None:
 def _subject(words: str) -> str:
     """On one line, shortened to what mail clients display."""
     text = " ".join(words.split())
-    return text if len(text) <= LONGEST_SUBJECT else f"{text[: LONGEST_SUBJECT - 1].rstrip()}…"
+    return text if len(text) <= MAX_SUBJECT_LENGTH else f"{text[: MAX_SUBJECT_LENGTH - 1].rstrip()}…"
 
 
 def _name(notice: Notice) -> str:
@@ -190,7 +190,7 @@ def _links(notice: Notice) -> _Links:
     stop = ""
     if notice.user is not None and kind is not None and not kind.necessary:
         stop = origin + reverse(
-            "notices_stop", args=[mail_preferences.stop_token(notice.user.pk, notice.kind)]
+            "notices_stop", args=[mail_preferences.unsubscribe_token(notice.user.pk, notice.kind)]
         )
     return _Links(
         on=origin + notice.link if notice.link else "",

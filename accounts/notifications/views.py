@@ -22,14 +22,14 @@ from core.http.pages import page
 
 PAGE = 50
 PEEK = 8
-MOST_COUNTED = 99
+MAX_COUNTED = 99
 
 
 def unread(user: User) -> int:
     """Number of unread notices, counted up to a hundred."""
     # Reads at most a hundred keys of a partial index instead of a COUNT.
     rows = Notice.objects.filter(user=user, read_at__isnull=True).order_by().values_list("pk", flat=True)
-    return len(rows[: MOST_COUNTED + 1])
+    return len(rows[: MAX_COUNTED + 1])
 
 
 @require_GET
@@ -95,11 +95,11 @@ def choose(request: HttpRequest) -> HttpResponse:
     """/account/notices/choices/: which kinds come by e-mail."""
     user = user_of(request)
     if request.method == "POST":
-        mail_preferences.choose(user, request.POST.getlist("mail")[:200])
+        mail_preferences.set_preferences(user, request.POST.getlist("mail")[:200])
         messages.success(request, _("Kept."))
         return redirect("notices_choices")
     return page(
-        request, "notifications/mail_preferences.html", {"choices": mail_preferences.mails_wanted(user)}
+        request, "notifications/mail_preferences.html", {"choices": mail_preferences.preferences_of(user)}
     )
 
 
@@ -110,10 +110,10 @@ def stop(request: HttpRequest, token: str) -> HttpResponse:
 
     A GET only asks for confirmation: mail scanners follow links by themselves.
     """
-    found = mail_preferences.read_stop_token(token)
+    found = mail_preferences.read_unsubscribe_token(token)
     if found is None:
         raise Http404
-    stopped = request.method == "POST" and mail_preferences.stop(*found)
+    stopped = request.method == "POST" and mail_preferences.unsubscribe(*found)
     return page(
         request,
         "notifications/unsubscribe.html",

@@ -19,10 +19,10 @@ from accounts.organizations.management import CannotDo
 from accounts.tokens import api_tokens
 from core.clock import Now
 
-LASTS = timedelta(days=14)
-MOST_OPEN = 100
+VALID_FOR = timedelta(days=14)
+MAX_PENDING = 100
 """Pending invitations of one organisation."""
-MOST_A_DAY, MOST_TO_ONE = 200, 5
+MAX_PER_DAY, MAX_PER_ADDRESS = 200, 5
 """Invitation e-mails that one member may send in a day: in all, and to the same address."""
 
 
@@ -51,8 +51,8 @@ def invite(account: Account, email: str, role: str, *, by: User) -> Organization
             # Checked under the lock: a removed owner could otherwise invite themselves back.
             roles.require(by, account, roles.MANAGING)
             _limit_invitations(by, email)
-            if pending(account).exclude(email=email).count() >= MOST_OPEN:
-                raise CannotDo(_("%(most)s invitations wait for an answer already.") % {"most": MOST_OPEN})
+            if pending(account).exclude(email=email).count() >= MAX_PENDING:
+                raise CannotDo(_("%(most)s invitations wait for an answer already.") % {"most": MAX_PENDING})
             _end(account, email)
             made = OrganizationInvitation.objects.create(
                 account=account,
@@ -60,7 +60,7 @@ def invite(account: Account, email: str, role: str, *, by: User) -> Organization
                 role=role,
                 digest=api_tokens.digest(secret),
                 made_by=by,
-                expires_at=Now() + LASTS,
+                expires_at=Now() + VALID_FOR,
             )
             notices.notify_address(
                 email, "organization.invited", language=by.language, link=reverse("organization_join", args=[secret]),
@@ -74,7 +74,7 @@ def invite(account: Account, email: str, role: str, *, by: User) -> Organization
 def _limit_invitations(by: User, email: str) -> None:
     """Keep members from spamming strangers through us. Raises CannotDo."""
     today = OrganizationInvitation.objects.filter(made_by=by, created_at__gt=Now() - timedelta(days=1))
-    if today.count() >= MOST_A_DAY or today.filter(email=email).count() >= MOST_TO_ONE:
+    if today.count() >= MAX_PER_DAY or today.filter(email=email).count() >= MAX_PER_ADDRESS:
         raise CannotDo(_("There were several tries today. Try again tomorrow."))
 
 

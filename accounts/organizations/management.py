@@ -14,7 +14,7 @@ from accounts.personal_accounts import ensure_account, personal_account
 from accounts.site import feature_flags, site_rules
 from core.clock import Now
 
-LONGEST_NAME = 80
+MAX_NAME_LENGTH = 80
 
 
 class CannotDo(Exception):
@@ -63,7 +63,7 @@ def first_plan(founder: User) -> Plan | None:
 
 def clean_name(name: str) -> str:
     """Normalised name. Raises CannotDo for an empty one."""
-    name = " ".join(name.replace("\x00", "").split())[:LONGEST_NAME]
+    name = " ".join(name.replace("\x00", "").split())[:MAX_NAME_LENGTH]
     if not name:
         raise CannotDo(_("An organisation has a name."), "name")
     return name
@@ -124,7 +124,7 @@ def remove(account: Account, user: User, *, by: User) -> None:
         member = Membership.objects.filter(account=account, user=user).first()
         if member is None or account.kind != Account.Kind.ORGANIZATION:
             raise CannotDo(_("There is no such member."))
-        keep_an_owner(account, member)
+        require_other_owner(account, member)
         member.delete()
         ApiToken.objects.filter(account=account, user=user, revoked_at__isnull=True).update(revoked_at=Now())
         end_invitations(account, user)
@@ -142,7 +142,7 @@ def end_invitations(account: Account, maker: User) -> None:
     ).update(revoked_at=Now())
 
 
-def keep_an_owner(account: Account, leaving: Membership) -> None:
+def require_other_owner(account: Account, leaving: Membership) -> None:
     """Raise CannotDo where nobody else would own the organisation. Call with the account's row locked."""
     if leaving.role != roles.OWNER:
         return
@@ -162,14 +162,14 @@ def give_role(account: Account, number: int, role: str, *, by: User) -> Membersh
         roles.require(by, account, roles.MANAGING)
         member = _member(account, number)
         if role != Membership.Role.OWNER:
-            keep_an_owner(account, member)
+            require_other_owner(account, member)
             end_invitations(account, member.user)
         Membership.objects.filter(pk=member.pk).update(role=role)
     member.role = role
     return member
 
 
-def limit(account: Account, number: int, month: int | None) -> Membership:
+def set_limit(account: Account, number: int, month: int | None) -> Membership:
     """Set a member's monthly spending limit in micro-credits; None: no limit. Raises CannotDo."""
     if month is not None and not 0 <= month <= credits.LARGEST:
         raise CannotDo(_("A limit is from 0 to 1,000,000,000 credits."))

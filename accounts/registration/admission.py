@@ -32,7 +32,7 @@ from core.clock import Now
 if TYPE_CHECKING:
     from django.contrib.sessions.backends.base import SessionBase
 
-_KEPT = "entrance.invitation"
+_SESSION_KEY = "entrance.invitation"
 DAY = timedelta(days=1)
 
 
@@ -44,14 +44,14 @@ class Refused(Exception):
         super().__init__(str(words))
 
 
-def keep(session: SessionBase, row: Invitation) -> None:
+def remember_invitation(session: SessionBase, row: Invitation) -> None:
     """Store in the session which invitation the visitor came by."""
-    session[_KEPT] = row.pk
+    session[_SESSION_KEY] = row.pk
 
 
 def invitation_of(request: HttpRequest) -> Invitation | None:
     """The visitor's invitation, while it is usable."""
-    pk = request.session.get(_KEPT) if hasattr(request, "session") else None
+    pk = request.session.get(_SESSION_KEY) if hasattr(request, "session") else None
     return invitations.usable().filter(pk=pk).first() if isinstance(pk, int) else None
 
 
@@ -62,7 +62,7 @@ def is_open(request: HttpRequest) -> bool:
 
 
 @dataclass
-class Opening:
+class Admission:
     """A transaction in which one new user may be created."""
 
     key: str
@@ -95,7 +95,7 @@ class Opening:
 
 
 @contextmanager
-def opening(request: HttpRequest, email: str) -> Iterator[Opening]:
+def admit(request: HttpRequest, email: str) -> Iterator[Admission]:
     """Create the user inside, then call `give`. Raises Refused before anything is created.
 
     Invited users are not counted against their network: a class or an office shares one address.
@@ -106,7 +106,7 @@ def opening(request: HttpRequest, email: str) -> Iterator[Opening]:
     if (
         invitation is not None
         and invitation.email
-        and email_addresses.folded(invitation.email) != email_addresses.folded(email)
+        and email_addresses.canonical(invitation.email) != email_addresses.canonical(email)
     ):
         if mode == "invite":
             raise Refused(_("This invitation is for another address."))
@@ -117,8 +117,8 @@ def opening(request: HttpRequest, email: str) -> Iterator[Opening]:
             raise Refused(_("This invitation is used up or has ended."), invitation=True)
         if invitation is None:
             _check_limit(keys)
-        yield Opening(keys[0] if keys else "", invitation)
-    request.session.pop(_KEPT, None)
+        yield Admission(keys[0] if keys else "", invitation)
+    request.session.pop(_SESSION_KEY, None)
 
 
 def is_full(request: HttpRequest) -> bool:

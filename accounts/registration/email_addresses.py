@@ -17,7 +17,7 @@ from accounts.site import site_rules
 _TO_LOWER = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
 
 
-def folded(email: str) -> str:
+def canonical(email: str) -> str:
     """The canonical spelling of an address: ASCII letters lower-cased, others left alone."""
     return email.translate(_TO_LOWER)
 
@@ -28,7 +28,7 @@ def spellings(email: str) -> set[str]:
     Case-insensitive comparison would be unsafe: PostgreSQL folds `ı` to `i`, and Python the Kelvin sign to `k`, so
     that somebody else's address would match.
     """
-    return {email, folded(email)}
+    return {email, canonical(email)}
 
 
 def refuse_disposable(email: str) -> None:
@@ -47,7 +47,7 @@ def is_refused(email: str) -> bool:
     return site_rules.current().refuse_disposable and any(name in _disposable_domains() for name in names)
 
 
-def may_be_written_to(user: User, address: str) -> bool:
+def may_receive_mail(user: User, address: str) -> bool:
     """Whether mails other than the confirmation go there: it is verified, or was entered by an operator."""
     rows = EmailAddress.objects.filter(user=user, email__in=spellings(address))
     verified = rows.values_list("verified", flat=True)

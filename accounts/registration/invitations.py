@@ -22,7 +22,7 @@ from accounts.staff import audit_log
 from accounts.tokens import api_tokens
 from core.clock import Now
 
-MOST_AT_ONCE = 500
+MAX_AT_ONCE = 500
 _SECRET = re.compile(r"[A-Za-z0-9_-]{20,64}")
 _HINT = 4
 

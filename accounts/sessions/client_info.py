@@ -88,7 +88,7 @@ def is_phone(user_agent: str) -> bool:
     return re.search(r"Mobi|iPhone|Android", user_agent[:_LONGEST]) is not None
 
 
-def counted(request: HttpRequest) -> str:
+def rate_limit_address(request: HttpRequest) -> str:
     """The address by which attempts are counted; for IPv6 the first of its household's network.
 
     One value for all whose address is unknown.

@@ -18,7 +18,7 @@ from django.utils.crypto import constant_time_compare, salted_hmac
 from accounts.models import User
 from core import crypto
 
-LASTS_S = 180 * 24 * 3600
+MAX_AGE_S = 180 * 24 * 3600
 BY_MAIL = "mail"
 """Device id after a password reset by e-mail: one for all, or each reset mail would allow new attempts."""
 _SALT = "accounts.entrance.devices"
@@ -28,19 +28,19 @@ _PATH = "/accounts/"
 def device_for(request: HttpRequest, user: User) -> str:
     """The id of this device where the user signed in on it before; else empty."""
     try:
-        name, digest = signing.loads(request.COOKIES.get(_cookie(user), ""), salt=_SALT, max_age=LASTS_S)
+        name, digest = signing.loads(request.COOKIES.get(_cookie(user), ""), salt=_SALT, max_age=MAX_AGE_S)
     except (signing.BadSignature, ValueError, TypeError):
         return ""
     digests = [_digest(user, str(name), key) for key in crypto.signing_keys()]
     return str(name) if any(constant_time_compare(str(digest), expected) for expected in digests) else ""
 
 
-def owe(request: HttpRequest, user: User, name: str = "") -> None:
+def schedule_cookie(request: HttpRequest, user: User, name: str = "") -> None:
     """Have the response set the device cookie, with the device id `name` or else a new one."""
     request.device_owed = (user.pk, name or secrets.token_hex(8))  # type: ignore[attr-defined]
 
 
-def give(request: HttpRequest, response: Any) -> None:
+def set_cookie(request: HttpRequest, response: Any) -> None:
     """Set the cookie where `owe` was called."""
     pk, name = getattr(request, "device_owed", (None, ""))
     # Read again: the password or epoch in the digest may have changed during the request.
@@ -50,7 +50,7 @@ def give(request: HttpRequest, response: Any) -> None:
     response.set_cookie(
         _cookie(user),
         signing.dumps([name, _digest(user, name)], salt=_SALT),
-        max_age=LASTS_S,
+        max_age=MAX_AGE_S,
         path=_PATH,
         secure=settings.BEHIND_TLS,
         httponly=True,
@@ -60,12 +60,12 @@ def give(request: HttpRequest, response: Any) -> None:
 
 def on_signed_in(sender: Any, request: HttpRequest, user: User, **kwargs: Any) -> None:
     """Receiver of allauth's signals of a sign-in, and of a password changed by the signed-in user."""
-    owe(request, user)
+    schedule_cookie(request, user)
 
 
 def on_reset(sender: Any, request: HttpRequest, user: User, **kwargs: Any) -> None:
     """Receiver of allauth's `password_reset`: who owns the mailbox need not wait because somebody else is guessing."""
-    owe(request, user, BY_MAIL)
+    schedule_cookie(request, user, BY_MAIL)
 
 
 def connect_signals() -> None:

@@ -17,8 +17,8 @@ from accounts.models import SignIn, User
 from accounts.sessions import client_info
 from core.clock import Now
 
-KEPT = timedelta(days=90)
-SHOWN = 12
+RETENTION = timedelta(days=90)
+DISPLAYED = 12
 _BATCH = 1000
 _BY_METHOD = {
     "password": SignIn.How.PASSWORD,
@@ -29,7 +29,7 @@ _BY_METHOD = {
 }
 
 
-def note(request: HttpRequest, user: User | None, how: str, *, succeeded: bool) -> None:
+def record(request: HttpRequest, user: User | None, how: str, *, succeeded: bool) -> None:
     """Record a sign-in or a refused attempt; `user` None: the name is unknown."""
     SignIn.objects.create(
         user=user,
@@ -40,14 +40,14 @@ def note(request: HttpRequest, user: User | None, how: str, *, succeeded: bool) 
     )
 
 
-def for_user(user: User, most: int = SHOWN) -> list[SignIn]:
+def for_user(user: User, most: int = DISPLAYED) -> list[SignIn]:
     """The newest entries of a user."""
     return list(SignIn.objects.filter(user=user).order_by("-id")[:most])
 
 
-def forget_old() -> bool:
+def prune() -> bool:
     """Periodic job: delete entries older than 90 days, at most 1,000; returns whether there may be more."""
-    old = SignIn.objects.filter(at__lt=Now() - KEPT).order_by("at").values_list("pk", flat=True)[:_BATCH]
+    old = SignIn.objects.filter(at__lt=Now() - RETENTION).order_by("at").values_list("pk", flat=True)[:_BATCH]
     removed, _each = SignIn.objects.filter(pk__in=list(old)).delete()
     return removed >= _BATCH
 
@@ -57,12 +57,12 @@ def on_signed_in(sender: Any, request: HttpRequest, user: User, **kwargs: Any) -
     steps = get_authentication_records(request, user)
     last = steps[-1] if steps else {}
     method = str(last.get("type") or last.get("method") or "password")
-    note(request, user, _BY_METHOD.get(method, SignIn.How.PASSWORD), succeeded=True)
+    record(request, user, _BY_METHOD.get(method, SignIn.How.PASSWORD), succeeded=True)
 
 
 def on_code_refused(sender: Any, request: HttpRequest, user: User, **kwargs: Any) -> None:
     """Receiver of allauth's `authentication_failed` of second factors."""
-    note(request, user, SignIn.How.CODE, succeeded=False)
+    record(request, user, SignIn.How.CODE, succeeded=False)
 
 
 def connect_signals() -> None:

@@ -126,7 +126,7 @@ def end_all(user: User, by: User, reason: str) -> None:
 def _keep_session(request: HttpRequest, user: User) -> None:
     update_session_auth_hash(request, user)
     UserSession.objects.create_from_request(request)
-    known_devices.owe(request, user)
+    known_devices.schedule_cookie(request, user)
 
 
 def _end_all(user: User, but: str = "") -> None:
@@ -168,7 +168,7 @@ def _is_due(key: str) -> bool:
     return last is not None
 
 
-def forget_old() -> bool:
+def prune() -> bool:
     """Periodic job: delete expired sessions and their rows, in batches; returns whether there may be more.
 
     Nothing else does: the rows hold full addresses, and would stay for users who never open the list.
@@ -184,7 +184,7 @@ def forget_old() -> bool:
     return max(sessions, rows) >= _BATCH
 
 
-def forget() -> None:
+def clear_intervals() -> None:
     """Clear the activity intervals: for tests."""
     with _lock:
         _last_touched.clear()

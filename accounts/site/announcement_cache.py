@@ -10,8 +10,8 @@ from django.db.models import Q
 from accounts.models import Announcement, User
 from core.clock import Now
 
-KEPT_S = 5.0
-MOST = 3
+CACHE_S = 5.0
+MAX_DISPLAYED = 3
 """Announcements displayed at once."""
 _PER_AUDIENCE = 20
 _kept: tuple[float, list[Announcement]] | None = None
@@ -21,7 +21,7 @@ def current() -> list[Announcement]:
     """All announcements in force, newest first, for whichever audience; at most `KEPT_S` old."""
     global _kept
     now = time.monotonic()
-    if _kept is None or now - _kept[0] > KEPT_S:
+    if _kept is None or now - _kept[0] > CACHE_S:
         _kept = (now, list(_query()))
     return _kept[1]
 
@@ -36,13 +36,13 @@ def _query() -> list[Announcement]:
     return sorted(chain(*newest), key=lambda audience: -audience.pk)
 
 
-def keep(known: list[Announcement]) -> None:
+def fill_cache(known: list[Announcement]) -> None:
     """Fill the cache, without a query."""
     global _kept
     _kept = (time.monotonic(), known)
 
 
-def forget() -> None:
+def clear_cache() -> None:
     """Clear the cache: after a change, and between tests."""
     global _kept
     _kept = None

@@ -24,7 +24,7 @@ def context(request: HttpRequest) -> dict[str, Any]:
     """Context processor: `announcements` and `closed_for_work`, lazy, so that they are read only where shown."""
     return {
         "announcements": SimpleLazyObject(lambda: announcement_lines(request)),
-        "closed_for_work": SimpleLazyObject(closed),
+        "closed_for_work": SimpleLazyObject(maintenance_notice),
     }
 
 
@@ -45,10 +45,10 @@ def announcement_lines(request: HttpRequest) -> list[dict[str, Any]]:
         }
         for announcement in visible
         if announcement.pk not in dismissed
-    ][: announcement_cache.MOST]
+    ][: announcement_cache.MAX_DISPLAYED]
 
 
-def closed() -> dict[str, Any]:
+def maintenance_notice() -> dict[str, Any]:
     """The maintenance message and its end, empty while maintenance is off."""
     if not maintenance_mode.is_on():
         return {}
@@ -60,7 +60,7 @@ def closed() -> dict[str, Any]:
 
 
 @require_POST
-def put_away(request: HttpRequest, pk: int) -> HttpResponse:
+def dismiss(request: HttpRequest, pk: int) -> HttpResponse:
     """Dismiss an announcement for this reader, by cookie."""
     if request.headers.get("HX-Request"):
         response = HttpResponse("")

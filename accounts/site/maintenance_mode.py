@@ -15,7 +15,7 @@ from accounts.site import site_rules
 
 RETRY_AFTER_S = 120
 """Default where the operator names no end, or it has passed."""
-LONGEST_S = 24 * 3600
+MAX_RETRY_AFTER_S = 24 * 3600
 _STOPS = (".", "!", "?", "…", "。", "！", "？", ":", "：")
 
 
@@ -24,7 +24,7 @@ def is_on() -> bool:
     return bool(site_rules.current().maintenance)
 
 
-def keeps_out(user: User | None) -> bool:
+def refuses(user: User | None) -> bool:
     """Whether this user's new work is refused. Staff's is not."""
     return is_on() and not (user is not None and user.is_staff)
 
@@ -57,4 +57,4 @@ def retry_after_s() -> int:
     """Seconds after which it is worth trying again."""
     until = site_rules.current().maintenance_until
     left = math.ceil((until - timezone.now()).total_seconds()) if until is not None else 0
-    return min(left, LONGEST_S) if left > 0 else RETRY_AFTER_S
+    return min(left, MAX_RETRY_AFTER_S) if left > 0 else RETRY_AFTER_S

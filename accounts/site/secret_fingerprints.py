@@ -32,7 +32,7 @@ def fingerprint(kind: Kind, secret: str) -> str:
     return hmac.new(secret.encode(), f"darkroom {kind}".encode(), hashlib.sha256).hexdigest()
 
 
-def own() -> dict[Kind, list[str]]:
+def own_fingerprints() -> dict[Kind, list[str]]:
     """Fingerprints of this process's secrets, newest first."""
     held = {
         Kind.SECRET_KEY: crypto.signing_keys(),
@@ -41,7 +41,7 @@ def own() -> dict[Kind, list[str]]:
     return {kind: [fingerprint(kind, secret) for secret in secrets] for kind, secrets in held.items()}
 
 
-def misfits() -> list[Kind]:
+def mismatches() -> list[Kind]:
     """Kinds of secret with which this process does not match its database. Raises DatabaseError.
 
     The database knows only others, or holds only data that this process cannot read.
@@ -49,7 +49,7 @@ def misfits() -> list[Kind]:
     known = _known()
     return [
         kind
-        for kind, digests in own().items()
+        for kind, digests in own_fingerprints().items()
         if (not known[kind] & set(digests) if known[kind] else _READS_NOTHING[kind]())
     ]
 
@@ -59,15 +59,15 @@ def renew() -> None:
 
     Called once per start, while no other process starts.
     """
-    known, wrong = _known(), misfits()
-    for kind, digests in own().items():
+    known, wrong = _known(), mismatches()
+    for kind, digests in own_fingerprints().items():
         if kind not in wrong and known[kind] != set(digests):
             _replace(kind, digests)
 
 
 def accept() -> None:
     """Store this process's fingerprints whatever the database knew: the other secrets are lost or retired."""
-    for kind, digests in own().items():
+    for kind, digests in own_fingerprints().items():
         _replace(kind, digests)
 
 
@@ -103,7 +103,7 @@ def _reads_no_secret() -> bool:
         for model, column in crypto.held()
     )
     values = chain.from_iterable(newest[:_SAMPLE] for newest in columns)
-    factors = islice(second_factor.stored(), _SAMPLE)
+    factors = islice(second_factor.encrypted_values(), _SAMPLE)
     keys = crypto.keys()
     return _all_fail(chain(values, factors), lambda stored: crypto.opens(stored, keys))
 

@@ -16,7 +16,7 @@ from django.db import transaction
 from accounts.models import MICRO, Site
 from core.clock import Now
 
-KEPT_S = 1.0
+CACHE_S = 1.0
 _kept: tuple[float, Site] | None = None
 
 
@@ -24,18 +24,18 @@ def current() -> Site:
     """The rules, at most a second old. Do not save the row: use `change`."""
     global _kept
     now = time.monotonic()
-    if _kept is None or now - _kept[0] > KEPT_S:
+    if _kept is None or now - _kept[0] > CACHE_S:
         _kept = (now, Site.objects.filter(pk=1).first() or Site(pk=1))
     return _kept[1]
 
 
-def keep(known: Site) -> None:
+def fill_cache(known: Site) -> None:
     """Fill the cache, without a query."""
     global _kept
     _kept = (time.monotonic(), known)
 
 
-def forget() -> None:
+def clear_cache() -> None:
     """Clear the cache: after a change, and between tests."""
     global _kept
     _kept = None
@@ -46,8 +46,8 @@ def change(**values: object) -> Site:
     with transaction.atomic():
         Site.objects.get_or_create(pk=1)
         Site.objects.filter(pk=1).update(**values, changed_at=Now())
-        transaction.on_commit(forget)
-    forget()
+        transaction.on_commit(clear_cache)
+    clear_cache()
     return Site.objects.get(pk=1)
 
 

@@ -64,7 +64,7 @@ _ALL_OF = ("predictions",)
 _NEVER = ("delete_",)
 
 
-def rights(group: str) -> set[str]:
+def permissions_of(group: str) -> set[str]:
     """A group's permissions as `app.codename`, of those that exist in this installation."""
     return {f"{row.content_type.app_label}.{row.codename}" for row in _permissions(group)}
 
@@ -82,10 +82,10 @@ def sync() -> None:
 def connect_signals() -> None:
     """Connect the receivers; called from AppConfig.ready."""
     post_migrate.connect(after_migrate, dispatch_uid="accounts.staff.groups")
-    user_logged_in.connect(signed_in, dispatch_uid="accounts.staff.groups")
+    user_logged_in.connect(log_sign_in, dispatch_uid="accounts.staff.groups")
 
 
-def signed_in(request: HttpRequest, user: User, **_signal: Any) -> None:
+def log_sign_in(request: HttpRequest, user: User, **_signal: Any) -> None:
     """Receiver of `user_logged_in`: write sign-ins of staff to the audit log, with address and user agent."""
     if user.is_staff or user.is_superuser:
         detail = {
@@ -108,7 +108,7 @@ def restore() -> None:
     sync()
 
 
-def all_permissions_are_there() -> bool:
+def permissions_are_complete() -> bool:
     """Whether the last `migrate` completed: Django makes the permissions at its end, just before the groups."""
     wanted = {
         (model._meta.app_label, codename)

@@ -42,7 +42,7 @@ class IndexedSearchAdmin(ModelAdmin):
                     "Words are looked for in the newest %(rows)s rows, and the newest %(most)s that have them are "
                     "listed. A whole ID or the beginning of a name finds older ones."
                 )
-                % {"rows": f"{NEWEST:,}", "most": people_search.MOST},
+                % {"rows": f"{NEWEST:,}", "most": people_search.MAX_ROWS},
             )
         return answer
 
@@ -61,10 +61,10 @@ class IndexedSearchAdmin(ModelAdmin):
                 wanted |= Q(~Q(**{column: ""}), **{column: words})
             elif people_search.is_number(words):
                 wanted |= Q(pk=words)
-        if self.by_user and (users := people_search.people(words, by_address=by_address)):
+        if self.by_user and (users := people_search.user_ids(words, by_address=by_address)):
             for column in self.by_user:
                 wanted |= Q(**{f"{column}__in": users})
-        if self.by_account and (accounts := people_search.accounts(words, by_address=by_address)):
+        if self.by_account and (accounts := people_search.account_ids(words, by_address=by_address)):
             for column in self.by_account:
                 wanted |= Q(**{f"{column}__in": accounts})
         return queryset.filter(wanted), False
@@ -81,7 +81,7 @@ class IndexedSearchAdmin(ModelAdmin):
             for column in self.in_newest:
                 anywhere |= Q(**{f"{column}__icontains": word})
             rows = rows.filter(anywhere)
-        keys = list(rows.values_list("pk", flat=True)[: people_search.MOST])
-        if len(keys) == people_search.MOST or all_rows.filter(pk__lte=last - NEWEST).exists():
+        keys = list(rows.values_list("pk", flat=True)[: people_search.MAX_ROWS])
+        if len(keys) == people_search.MAX_ROWS or all_rows.filter(pk__lte=last - NEWEST).exists():
             request._words_fell_short = True  # type: ignore[attr-defined]
         return keys

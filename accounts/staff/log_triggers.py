@@ -30,14 +30,14 @@ _POSTGRESQL = (
 
 def install(**_signal: Any) -> None:
     """Create the triggers where any is missing."""
-    if is_there() or TABLE not in connection.introspection.table_names():
+    if are_installed() or TABLE not in connection.introspection.table_names():
         return
     with connection.cursor() as cursor:
         for statement in _POSTGRESQL if connection.vendor == "postgresql" else _SQLITE:
             cursor.execute(statement)
 
 
-def is_there() -> bool:
+def are_installed() -> bool:
     """Whether both triggers exist and are enabled."""
     if connection.vendor == "postgresql":
         # Enabled ones only: 'O' (the default) and 'A' (always).

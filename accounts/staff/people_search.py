@@ -14,14 +14,14 @@ from django.db.models import QuerySet
 
 from accounts.models import Account, Membership, User
 
-MOST = 200
+MAX_ROWS = 200
 """Most rows found by each column."""
-LONGEST = 200
+MAX_LENGTH = 200
 
 
 def clean(words: str) -> str:
     """Normalised search text: without NUL, which PostgreSQL rejects, and shortened."""
-    return words.replace("\x00", "").strip()[:LONGEST]
+    return words.replace("\x00", "").strip()[:MAX_LENGTH]
 
 
 def is_number(words: str) -> bool:
@@ -29,29 +29,29 @@ def is_number(words: str) -> bool:
     return words.isascii() and words.isdigit() and len(words) < 19
 
 
-def people(words: str, *, by_address: bool, most: int = MOST) -> list[int]:
+def user_ids(words: str, *, by_address: bool, most: int = MAX_ROWS) -> list[int]:
     """Ids of users whose username or display name starts with the text. Unordered.
 
     With `by_address` also those with such an e-mail address.
     """
     words = clean(words)
-    queries = questions(words, by_address=by_address) if words else []
+    queries = user_queries(words, by_address=by_address) if words else []
     return list(dict.fromkeys(pk for rows in queries for pk in rows[:most]))
 
 
-def questions(words: str, *, by_address: bool) -> list[QuerySet[Any, int]]:
+def user_queries(words: str, *, by_address: bool) -> list[QuerySet[Any, int]]:
     """The index lookups whose results are users."""
     columns = ["username", "display_name", *(["email"] if by_address else [])]
     queries = [rows for column in columns for rows in _beginning(User, column, words)]
     return [*queries, _by_any_address(words)] if by_address else queries
 
 
-def accounts(words: str, *, by_address: bool, most: int = MOST) -> list[int]:
+def account_ids(words: str, *, by_address: bool, most: int = MAX_ROWS) -> list[int]:
     """Ids of accounts whose name starts with the text, or with a member that matches. Unordered."""
     words = clean(words)
     if not words:
         return []
-    members = people(words, by_address=by_address, most=most)
+    members = user_ids(words, by_address=by_address, most=most)
     of_members = Membership.objects.filter(user__in=members).values_list("account_id", flat=True)
     queries = [*_beginning(Account, "name", words), of_members]
     return list(dict.fromkeys(pk for rows in queries for pk in rows[:most]))

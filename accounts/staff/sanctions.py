@@ -28,7 +28,7 @@ from core.db.due_rows import AT_ONCE, DueRows
 
 FOR_EVER = datetime(9999, 1, 1, tzinfo=UTC)
 """Value of `muted_until` for a mute without an end."""
-OVER = gettext_noop("Its time is over.")
+END_PASSED = gettext_noop("Its time is over.")
 PERMISSIONS = ("accounts.add_sanction", "gallery.decide_case")
 """Either permission lets staff impose and lift sanctions."""
 _LONGEST_REASON = 200
@@ -36,10 +36,10 @@ _LONGEST_NOTE = 500
 
 Closer = Callable[[User, Sanction], None]
 """Called in a ban's transaction, for what a few statements can end at once, such as pending webhooks."""
-Teller = Callable[[User], dict[str, int]]
+ConsequenceCounter = Callable[[User], dict[str, int]]
 """Counts what a ban would end, by name."""
 _closers: list[Closer] = []
-_tellers: list[Teller] = []
+_tellers: list[ConsequenceCounter] = []
 
 
 class NotAllowed(Exception):
@@ -56,7 +56,7 @@ def register_account_closer(closer: Closer) -> None:
         _closers.append(closer)
 
 
-def register_notifier(teller: Teller) -> None:
+def register_consequences(teller: ConsequenceCounter) -> None:
     """Have an app above count what a ban would end of its own."""
     if teller not in _tellers:
         _tellers.append(teller)
@@ -74,7 +74,7 @@ def outranks(by: User | None, user: User) -> bool:
     return by.is_superuser or not (user.is_staff or user.is_superuser)
 
 
-def may(by: User | None, user: User) -> bool:
+def may_sanction(by: User | None, user: User) -> bool:
     """Whether `by` may warn, mute and ban `user`, and lift it (see `NotAllowed`). None: the system."""
     return outranks(by, user) and (by is None or any(by.has_perm(name) for name in PERMISSIONS))
 
@@ -215,7 +215,7 @@ def is_muted(user_id: int) -> bool:
     return User.objects.filter(pk=user_id, muted_until__gt=Now()).exists()
 
 
-def muted_words(user: User) -> str:
+def mute_message(user: User) -> str:
     """The message for a muted user, with its end in the active time zone; empty for others."""
     row = next((sanction for sanction in in_force(user) if sanction.kind == Sanction.Kind.MUTE), None)
     if row is None:
@@ -266,7 +266,7 @@ def ended() -> QuerySet[Sanction]:
 _ENDED = DueRows(
     "sanctions",
     lambda: ended().values_list("pk"),
-    lambda row: lift(Sanction.objects.select_related("user").get(pk=row[0]), None, OVER),
+    lambda row: lift(Sanction.objects.select_related("user").get(pk=row[0]), None, END_PASSED),
 )
 
 
@@ -289,7 +289,7 @@ def _locked(user: User, by: User | None, *, house: bool = False) -> User:
     """
     # FOR NO KEY UPDATE: inserts of rows that reference the user need not wait, which avoids deadlocks.
     row = User.objects.select_for_update(no_key=True).get(pk=user.pk)
-    if not (may(by, row) or (house and by is None)):
+    if not (may_sanction(by, row) or (house and by is None)):
         raise NotAllowed
     return row
 

@@ -21,7 +21,7 @@ _LONGEST = 200
 Status = Account.Status
 
 
-class CannotStand(Exception):
+class CannotChange(Exception):
     """The status was not changed. The message is for staff."""
 
     WORDS: dict[str, str | Promise] = {
@@ -60,7 +60,7 @@ def reopen(account: Account, *, by: User, reason: str) -> None:
 def _change(account: Account, by: User, reason: str, before: str, after: str, verb: str) -> None:
     reason = reason.replace("\x00", "").strip()[:_LONGEST]
     if not reason:
-        raise CannotStand("reason")
+        raise CannotChange("reason")
     with transaction.atomic():
         if account.kind == Account.Kind.ORGANIZATION:
             # Locked before its owners, as on joining, leaving and closing; a personal account is locked after them.
@@ -68,7 +68,7 @@ def _change(account: Account, by: User, reason: str, before: str, after: str, ve
         owners = _owners(account)
         _check_allowed(account, by, owners, verb)
         if not Account.objects.filter(pk=account.pk, status=before).update(status=after):
-            raise CannotStand("not active" if verb == "suspend" else "not suspended")
+            raise CannotChange("not active" if verb == "suspend" else "not suspended")
         for owner in owners[:_MAX_NOTIFIED]:
             kind = "account.suspended" if verb == "suspend" else "account.reopened"
             notices.notify(owner, kind, name=account.name, reason=reason)
@@ -85,9 +85,9 @@ def _owners(account: Account) -> list[User]:
 
 def _check_allowed(account: Account, by: User, owners: list[User], verb: str) -> None:
     if any(owner.pk == by.pk for owner in owners):
-        raise CannotStand("own")
+        raise CannotChange("own")
     if not all(sanctions.outranks(by, owner) for owner in owners):
-        raise CannotStand("staff")
+        raise CannotChange("staff")
     personal = account.kind == Account.Kind.USER
     if verb == "reopen" and personal and any(sanctions.ban_of(owner) is not None for owner in owners):
-        raise CannotStand("banned")
+        raise CannotChange("banned")

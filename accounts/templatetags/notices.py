@@ -20,4 +20,4 @@ def unread_notices(context: dict[str, Any]) -> str:
     if not isinstance(user, User):
         return ""
     number = views.unread(user)
-    return "" if not number else str(number) if number <= views.MOST_COUNTED else f"{views.MOST_COUNTED}+"
+    return "" if not number else str(number) if number <= views.MAX_COUNTED else f"{views.MAX_COUNTED}+"

@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.utils.translation import gettext_lazy
 
 from accounts.billing import provider_registry
-from accounts.billing.currencies import in_words
+from accounts.billing.currencies import format_money
 from accounts.models import CodeBatch, Dispute, Purchase
 from accounts.site import site_rules
 
@@ -30,19 +30,19 @@ _BADGES = {
 @register.filter
 def price_of(pack_or_purchase: Any) -> str:
     """The price of a pack or a purchase."""
-    return in_words(pack_or_purchase.price, pack_or_purchase.currency)
+    return format_money(pack_or_purchase.price, pack_or_purchase.currency)
 
 
 @register.filter
 def refunded_of(purchase: Purchase) -> str:
     """The refunded amount of a purchase."""
-    return in_words(purchase.refunded, purchase.currency)
+    return format_money(purchase.refunded, purchase.currency)
 
 
 @register.filter
 def dispute_of(dispute: Dispute) -> str:
     """The disputed amount."""
-    return in_words(dispute.amount, dispute.purchase.currency)
+    return format_money(dispute.amount, dispute.purchase.currency)
 
 
 @register.filter

@@ -45,7 +45,7 @@ _BY_DIGEST = Prepared[ApiToken](
 )
 
 
-def looks_like_one(text: str) -> bool:
+def looks_like_token(text: str) -> bool:
     """Whether the text has the form of a token. Such a text is never stored or repeated, whoever sent it."""
     return bool(_PATTERN.fullmatch(text))
 

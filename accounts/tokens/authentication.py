@@ -21,7 +21,7 @@ UNAUTHENTICATED = "You did not pass a valid authentication token"
 _SCHEMES = {"bearer", "token"}
 
 
-class AccountBarred(PermissionDenied):
+class AccountBlocked(PermissionDenied):
     """The token is valid, but its user is banned or its account suspended: 403."""
 
     default_detail = _("This account is suspended.")
@@ -30,22 +30,22 @@ class AccountBarred(PermissionDenied):
 def authenticate_header_value(header: str) -> ApiToken | None:
     """The usable token of an `Authorization` header with its user and account; None without one.
 
-    `Bearer TOKEN` and `Token TOKEN` in any case, surrounding blanks ignored. Raises AccountBarred for a banned user or
+    `Bearer TOKEN` and `Token TOKEN` in any case, surrounding blanks ignored. Raises AccountBlocked for a banned user or
     a suspended account.
     """
     parts = header.split()
     if len(parts) != 2 or parts[0].lower() not in _SCHEMES:
         return None
     token = api_tokens.look_up(parts[1])
-    if token is not None and is_barred(token.user, token.account):
-        raise AccountBarred
+    if token is not None and is_blocked(token.user, token.account):
+        raise AccountBlocked
     return token
 
 
 def authenticate(request: HttpRequest) -> ApiToken | None:
     """The usable token of a request, allowed from its address; None without one.
 
-    Raises AccountBarred, token_scopes.NotFromHere for an address outside the token's networks, and
+    Raises AccountBlocked, token_scopes.NotFromHere for an address outside the token's networks, and
     feature_flags.FeatureOff while the API is switched off.
     """
     token = authenticate_header_value(request.headers.get("Authorization", ""))
@@ -57,12 +57,12 @@ def authenticate(request: HttpRequest) -> ApiToken | None:
     return token
 
 
-def is_barred(user: User, account: Account | None) -> bool:
+def is_blocked(user: User, account: Account | None) -> bool:
     """Whether the user is banned or the account suspended."""
     return not user.is_active or (account is not None and account.status == Account.Status.SUSPENDED)
 
 
-def handed_out(prefix: str = "") -> Q:
+def reachable_by_url(prefix: str = "") -> Q:
     """Condition on rows with `user` and `account`: whether their URL still works for anybody who has it.
 
     Nothing of a banned user's does. What a deleted user left to an organisation is the organisation's. `prefix` is the
@@ -74,7 +74,7 @@ def handed_out(prefix: str = "") -> Q:
     ) & ~barred
 
 
-def still_open(tokens: Iterable[int]) -> set[int]:
+def usable_ids(tokens: Iterable[int]) -> set[int]:
     """Those of these tokens, by primary key, that are still usable: for requests that are held for a while."""
     rows = ApiToken.objects.usable().filter(pk__in=tokens, user__is_active=True)
     return set(rows.exclude(account__status=Account.Status.SUSPENDED).values_list("pk", flat=True))

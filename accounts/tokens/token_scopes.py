@@ -23,7 +23,7 @@ GALLERY = ApiToken.Scope.GALLERY.value
 ADMIN = ApiToken.Scope.ADMIN.value
 ACCOUNT = ApiToken.Scope.ACCOUNT.value
 
-LOOKING = frozenset({"GET", "HEAD", "OPTIONS", "QUERY"})
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "QUERY"})
 """Safe HTTP methods."""
 
 ScopesByMethod = Mapping[str, str]
@@ -55,12 +55,14 @@ class NotFromHere(NotPermitted):
         super().__init__(f"This API token may not be used from this address ({address}).")
 
 
-def needed(method: str, *, looking: str = READ, changing: str, chosen: ScopesByMethod | None = None) -> str:
+def required_scope(
+    method: str, *, looking: str = READ, changing: str, chosen: ScopesByMethod | None = None
+) -> str:
     """The scope a method requires: `chosen` for it, else by whether the method is safe."""
     method = "GET" if method == "HEAD" else method
     if chosen and method in chosen:
         return chosen[method]
-    return looking if method in LOOKING else changing
+    return looking if method in SAFE_METHODS else changing
 
 
 def require(token: ApiToken | None, scope: str) -> None:

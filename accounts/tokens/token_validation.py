@@ -15,9 +15,9 @@ from accounts.credits import LARGEST
 from accounts.models import ApiToken
 from core.net import ip_addresses
 
-MOST = 50
+MAX_ENTRIES = 50
 """Most entries in a token's list of models or networks."""
-MOST_OFTEN = 1_000_000
+MAX_RATE = 1_000_000
 """Largest rate limit or limit of concurrent predictions."""
 SPENDING = ("day_limit", "month_limit", "total_limit")
 PACE = ("creates_per_minute", "in_flight_limit")
@@ -59,7 +59,7 @@ class Exceeds(Exception):
         super().__init__(words)
 
 
-def models_come_from(refs: Callable[[], Iterable[str]]) -> None:
+def register_models(refs: Callable[[], Iterable[str]]) -> None:
     """Register the function that lists model references; it lives in an app above, which must not be imported here."""
     _known_models[:] = [refs]
 
@@ -112,14 +112,14 @@ def amount(micro: int | None) -> int | None:
     return micro
 
 
-def pace(number: int | None) -> int | None:
+def rate(number: int | None) -> int | None:
     """A rate limit or limit of concurrent predictions, 1 to 1,000,000; None: no limit of its own."""
-    if number is not None and not 1 <= number <= MOST_OFTEN:
+    if number is not None and not 1 <= number <= MAX_RATE:
         raise BadTerm(_("A limit is from 1 to 1,000,000."))
     return number
 
 
-def within(own: ApiToken, terms: TokenTerms) -> None:
+def require_within(own: ApiToken, terms: TokenTerms) -> None:
     """Raise Exceeds where `terms` would grant more than the token that makes or changes another has itself.
 
     Only the fields in `terms` are compared.
@@ -137,8 +137,8 @@ def inherited(own: ApiToken, terms: TokenTerms) -> TokenTerms:
 
 def _unique(given: Sequence[str]) -> list[str]:
     chosen = list(dict.fromkeys(text.strip() for text in given if text.strip()))
-    if len(chosen) > MOST:
-        raise BadTerm(_("At most %(most)s can be listed.") % {"most": MOST})
+    if len(chosen) > MAX_ENTRIES:
+        raise BadTerm(_("At most %(most)s can be listed.") % {"most": MAX_ENTRIES})
     return chosen
 
 

@@ -46,7 +46,7 @@ def overview(request: HttpRequest) -> HttpResponse:
         context: dict[str, Any] = {
             "lines": statement.lines(page.rows),
             "next": page.next,
-            "query": asked(request),
+            "query": filter_query(request),
         }
         if _wants_fragment(request):
             return render(request, "accounts/_statement.html", context)
@@ -67,7 +67,7 @@ def overview(request: HttpRequest) -> HttpResponse:
         return render(request, "accounts/overview.html", context)
 
 
-def asked(request: HttpRequest) -> str:
+def filter_query(request: HttpRequest) -> str:
     """The filters of the URL, as a query string for links that keep them."""
     names = ("group", "kind", "since", "until", "token", "q")
     return urlencode({name: request.GET[name] for name in names if request.GET.get(name)})

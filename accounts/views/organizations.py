@@ -59,7 +59,7 @@ def organizations(request: HttpRequest) -> HttpResponse:
         "memberships": management.memberships_of(user),
         "wrong": error,
         "name": name,
-        "most": management.LONGEST_NAME,
+        "most": management.MAX_NAME_LENGTH,
     }
     return render(request, "organizations/list.html", context, status=422 if error else 200)
 
@@ -117,7 +117,7 @@ def _organization_page(
         "after": after,
         "next": pagination.encode(members[-1].pk) if has_more else "",
         "roles": Membership.Role.choices,
-        "invitations": list(join_invitations.pending(account)[: join_invitations.MOST_OPEN])
+        "invitations": list(join_invitations.pending(account)[: join_invitations.MAX_PENDING])
         if manages
         else [],
         "wrong": wrong,
@@ -198,7 +198,7 @@ def _limit(request: HttpRequest, account: Account) -> str:
         month = amounts.parse(text) if text else None
     except amounts.NotAnAmount:
         raise management.CannotDo(_("Write an amount of credits, such as 12 or 0.5.")) from None
-    member = management.limit(account, _number(request), month)
+    member = management.set_limit(account, _number(request), month)
     return _("The limit of %(who)s is changed.") % {"who": member.user.shown_name}
 
 

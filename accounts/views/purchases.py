@@ -17,7 +17,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from accounts import ownership
 from accounts.billing import orders, payment_events, provider_registry
-from accounts.billing.provider_base import NotGenuine
+from accounts.billing.provider_base import InvalidWebhook
 from accounts.models import CreditPack, Dispute, Purchase, User
 from accounts.views.credit_forms import ONCE, OnceForm
 from core import timezones
@@ -68,7 +68,7 @@ def _place_order(request: HttpRequest, user: User) -> HttpResponse | orders.Cann
     page = request.build_absolute_uri(reverse("account_purchase", args=["0" * 20])).replace(
         "0" * 20, "{reference}"
     )
-    ways = orders.Ways(
+    ways = orders.ReturnUrls(
         done=page, cancelled=request.build_absolute_uri(f"{reverse('account_credits')}?cancelled=1")
     )
     try:
@@ -83,7 +83,7 @@ def _place_order(request: HttpRequest, user: User) -> HttpResponse | orders.Cann
 
 def _allow_checkout(response: HttpResponse) -> HttpResponse:
     """Allow the form's redirect to the provider: browsers apply `form-action` to redirects after a form too."""
-    provider = provider_registry.chosen()
+    provider = provider_registry.default_provider()
     if provider is not None:
         origins = " ".join(provider.page_origins)
         response["Content-Security-Policy"] = (
@@ -129,7 +129,7 @@ def webhook(request: HttpRequest, provider: str) -> HttpResponse:
         return JsonResponse({"error": "The body is too large."}, status=413)
     try:
         event = provider_client.verify(request.headers, body)
-    except NotGenuine:
+    except InvalidWebhook:
         log.warning("payment_event_forged", provider=provider)
         return JsonResponse({"error": "The signature does not fit."}, status=400)
     return JsonResponse({"received": True, "outcome": payment_events.receive(provider, event)})

@@ -42,7 +42,7 @@ def invitation(request: HttpRequest, secret: str) -> HttpResponse:
             return render(request, "accounts/auth/invitation.html", {"standing": "member"})
         status = 404 if state is InvitationState.UNKNOWN else 410
         return render(request, "accounts/auth/invitation.html", {"standing": state.value}, status=status)
-    admission.keep(request.session, row)
+    admission.remember_invitation(request.session, row)
     return redirect("account_signup")
 
 

@@ -27,7 +27,7 @@ class PaceField(forms.IntegerField):
         attributes = {"placeholder": gettext_lazy("no limit"), "autocomplete": "off"}
         widget = forms.NumberInput(attrs=attributes)
         super().__init__(
-            label=label, required=False, min_value=1, max_value=token_validation.MOST_OFTEN, widget=widget
+            label=label, required=False, min_value=1, max_value=token_validation.MAX_RATE, widget=widget
         )
 
 

@@ -109,7 +109,7 @@ def paint(ref: str, given: dict[str, Any]) -> Stock:
 def from_file(prompt: str, path: Path) -> Stock:
     """The stock that a file is, with thumbnails made as of any output."""
     with tempfile.TemporaryDirectory() as name:
-        look = image_probe.look(path, Path(name))
+        look = image_probe.probe(path, Path(name))
         files = [(path.read_bytes(), path.suffix[1:], look.content_type, look.width or 1, look.height or 1)]
         files += [
             (one.path.read_bytes(), one.path.suffix[1:], one.content_type, one.width, one.height)

@@ -379,9 +379,9 @@ class _Month:
         """Every day of the history, for good; today as it is until now."""
         day = billing_days.today()
         for back in range(self.days + 2):
-            summing.sum_up(day - timedelta(days=back), closed=back > 1)
-        summing.forget()
-        assert time_series.as_of() is not None
+            summing.aggregate_day(day - timedelta(days=back), closed=back > 1)
+        summing.make_all_due()
+        assert time_series.aggregated_at() is not None
 
 
 def _load(at: datetime) -> float:

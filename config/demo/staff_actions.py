@@ -322,7 +322,7 @@ class _Month:
         self.at(at, lambda: row.append(sanctions.ban(user, self._one(), reason, hide_public=number == 0)))
         if number == 1 and ends < self.stage.now:
             self.at(at, lambda: Sanction.objects.filter(pk=row[0].pk).update(until=ends))
-            self.at(ends, lambda: sanctions.lift(row[0], None, sanctions.OVER))
+            self.at(ends, lambda: sanctions.lift(row[0], None, sanctions.END_PASSED))
         if number == 2:
             asked = self.stage.now - timedelta(minutes=self.stage.rng.uniform(20, 300))
             self.at(max(asked, at), lambda: appeals.make_against_sanction(
@@ -337,7 +337,7 @@ class _Month:
         self.at(at, lambda: row.append(sanctions.mute(user, self._one(), None, reason)))
         # It was for so long from the beginning; only, an end that has passed is accepted by nobody.
         self.at(at, lambda: Sanction.objects.filter(pk=row[0].pk).update(until=until))
-        self.at(until, lambda: sanctions.lift(row[0], None, sanctions.OVER))
+        self.at(until, lambda: sanctions.lift(row[0], None, sanctions.END_PASSED))
 
     def _look_at_evidence(self) -> None:
         row = Evidence.objects.order_by("pk").first()

@@ -95,7 +95,7 @@ def _backing_off() -> set[str]:
 
 def _storage() -> dict[str, Any]:
     try:
-        room = media.has_room()
+        room = media.has_free_disk()
     except OSError:
         return {"ok": False, "detail": "cannot be reached"}
     return {"ok": room} if room else {"ok": False, "detail": "too little free space"}

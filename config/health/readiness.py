@@ -34,7 +34,7 @@ def foreign_secrets() -> str:
     """This process has other secrets than those that the database was made with."""
     if SecretFingerprint._meta.db_table not in connection.introspection.table_names():
         return ""
-    wrong = secret_fingerprints.misfits()
+    wrong = secret_fingerprints.mismatches()
     if not wrong:
         return ""
     names = " and ".join(secret_fingerprints.SETTINGS[kind] for kind in wrong)

@@ -60,13 +60,13 @@ class ClosedFeaturesMiddleware(MiddlewareMixin):
         """The sentence for what is switched off, a storage that is away, or too many passwords at once."""
         if isinstance(error, passwords.Busy):
             return _busy(request, error)
-        off = isinstance(error, feature_flags.FeatureOff | media.StorageAway)
+        off = isinstance(error, feature_flags.FeatureOff | media.StorageUnavailable)
         if not off or request.path_info.startswith(TOKEN_MOUNTS):
             return None
         return _told(request, error)  # type: ignore[arg-type]
 
 
-def _told(request: HttpRequest, off: feature_flags.FeatureOff | media.StorageAway) -> HttpResponse:
+def _told(request: HttpRequest, off: feature_flags.FeatureOff | media.StorageUnavailable) -> HttpResponse:
     words = str(off.detail)
     if _asks_for_data(request):
         return _data(words, off.wait)

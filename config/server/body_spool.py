@@ -170,7 +170,7 @@ class Body:
 
 
 def _moved_to_disk(memory: IO[bytes], expected: int) -> IO[bytes]:
-    if not media.has_room(expected):
+    if not media.has_free_disk(expected):
         raise Full
     settings.TEMPORARY.mkdir(parents=True, exist_ok=True)
     # Without a name: a process that is killed leaves nothing behind.

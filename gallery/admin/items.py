@@ -21,7 +21,7 @@ from core.admin.model_admins import ReadOnlyAdmin
 from gallery.models import Item, ShareLink
 from gallery.moderation import decisions
 from gallery.shares import share_links
-from predictions.admin.thumbnails import thumbnail
+from predictions.admin.predictions import thumbnail
 
 
 class HiddenFilter(admin.SimpleListFilter):

@@ -221,7 +221,7 @@ class CommentsView(OwnApiView):
 
     def get_permissions(self) -> Any:
         """Reading needs no token."""
-        return [AllowAny()] if self.request.method in token_scopes.LOOKING else super().get_permissions()
+        return [AllowAny()] if self.request.method in token_scopes.SAFE_METHODS else super().get_permissions()
 
     @extend_schema(
         operation_id="comments_list",

@@ -50,16 +50,16 @@ def _parts(account: Account, pks: Sequence[int]) -> Iterator[bytes]:
             name = names.of(item, item.output.file)
             words.write((",\n" if number else "[\n").encode() + _description(item, name))
             try:
-                file = media.opened(item.output.file)
-            except media.FileGone:
+                file = media.open_file(item.output.file)
+            except media.FileMissing:
                 missing.append(name)
                 continue
             with file:  # Also closes it where the client disconnects.
-                archive.add(media.pieces(file), name, size=item.output.file.size)
+                archive.add(media.chunks(file), name, size=item.output.file.size)
                 yield from archive.all_files()
         words.write(b"\n]\n" if words.tell() else b"[]\n")
         words.seek(0)
-        archive.add(media.pieces(words), "prompts.json", compress_type=ZIP_DEFLATED)
+        archive.add(media.chunks(words), "prompts.json", compress_type=ZIP_DEFLATED)
         if missing:
             archive.add(_note(missing), "missing.txt", compress_type=ZIP_DEFLATED)
         yield from archive.finalize()

@@ -179,8 +179,8 @@ def _sealed(row: Evidence, plain: StoredFile | None, encrypted: StoredFile | Non
 
 def _block_by_look(row: Evidence, copy: Path, folder: Path) -> None:
     try:
-        phash = image_probe.look(copy, folder).phash
-    except (image_probe.NotAPicture, OSError) as fault:
+        phash = image_probe.probe(copy, folder).phash
+    except (image_probe.UnreadableImage, OSError) as fault:
         log.warning("evidence_not_hashed", evidence=row.pk, why=type(fault).__name__)
         return
     if phash:
@@ -254,9 +254,9 @@ def content(row: Evidence) -> Iterator[bytes]:
     """The original file in chunks. Raises FileGone or StorageAway at once, and Gone where it is incomplete."""
     if row.file is None:
         raise Gone
-    file = media.opened(row.file)
+    file = media.open_file(row.file)
     return file_responses.Reading(
-        file, media.pieces(file) if row.sealing_owed else _decrypted_chunks(row, file)
+        file, media.chunks(file) if row.sealing_owed else _decrypted_chunks(row, file)
     )
 
 

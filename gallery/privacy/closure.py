@@ -115,7 +115,7 @@ def request_closure(user: User, organization: Account | None = None) -> Closure:
             account=account,
             due_at=due,
             # No receipt to an unconfirmed address; the receipt page is there all the same.
-            address=user.email if email_addresses.may_be_written_to(user, user.email) else "",
+            address=user.email if email_addresses.may_receive_mail(user, user.email) else "",
             language=user.language,
         )
         row.refresh_from_db(fields=["due_at"])

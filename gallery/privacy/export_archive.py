@@ -38,12 +38,12 @@ def stream(user: User, account: Account, written: Callable[[int], None]) -> Iter
     number = 0
     for number, (name, stored) in enumerate(export_contents.files(user, account), start=1):
         try:
-            file = media.opened(stored)
-        except media.FileGone:
+            file = media.open_file(stored)
+        except media.FileMissing:
             missing.append(name)
             continue
         with file:  # Also closes it where the reader stops.
-            archive.add(media.pieces(file), f"{FOLDER}/{name}", size=stored.size)
+            archive.add(media.chunks(file), f"{FOLDER}/{name}", size=stored.size)
             yield from archive.all_files()
         written(number)
     if missing:

@@ -88,7 +88,7 @@ def request_export(user: User, account: Account) -> Export:
 
 def _has_room(user: User, account: Account) -> bool:
     files = export_contents.size(user, account)
-    return media.has_room(files + files // 50 + BESIDE)
+    return media.has_free_disk(files + files // 50 + BESIDE)
 
 
 _builder: threading.Thread | None = None
@@ -139,7 +139,7 @@ def make_next() -> bool:
     except (NoRoom, media.DiskFull):
         log.error("export_has_no_room", export=export.pk)
         _fail(export, NO_ROOM, "export.no_room")
-    except media.StorageAway:
+    except media.StorageUnavailable:
         # Not counted as a try; tried again when this lease ends.
         _claimed(export).update(claim="", tries=F("tries") - 1, lease_until=Now() + AWAY)
         return False
@@ -212,7 +212,7 @@ class _Lease:
             close_old_connections()
             self.lost = not _claimed(self._export).update(lease_until=Now() + LEASE, done=self._export.done)
             if self.pending is not None:
-                media.still_writing(self.pending)
+                media.extend_pending(self.pending)
         except DatabaseError:
             # The database is away. If it stays away the lease ends; the claim is checked again at the end.
             log.warning("export_lease_not_renewed", export=self._export.pk)

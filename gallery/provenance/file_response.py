@@ -40,7 +40,7 @@ def body_of(item: Item, *, words: bool) -> file_responses.Body:
     if signed_copy is not None:
         return file_responses.body_of(signed_copy)
     packet = xmp_packet.packet_of(item, words=words)
-    with media.opened(file) as opened:
+    with media.open_file(file) as opened:
         if is_unmodified(file, opened, "" if words else item.prompt):
             # These very bytes are signed by somebody: writing into them would break the signature.
             return file_responses.body_of(file)
@@ -108,7 +108,7 @@ def _fallback(item: Item, *, words: bool) -> file_responses.Body:
 
 
 def _read(file: StoredFile, parts: list[Part], start: int, length: int) -> file_responses.Reading:
-    opened = media.opened(file)
+    opened = media.open_file(file)
     return file_responses.Reading(opened, pieces_of(opened, parts, start, length))
 
 

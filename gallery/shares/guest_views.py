@@ -91,7 +91,7 @@ def unlock(request: HttpRequest, token: str) -> HttpResponse:
     target = HttpResponseRedirect(reverse("share", args=[link.token]))
     if request.method != "POST" or not link.is_locked:
         return without_indexing(target)
-    with passwords.ROOM.enter():
+    with passwords.HASHING_SLOTS.enter():
         return _check_password(request, link, target)
 
 

@@ -50,11 +50,13 @@ def _folded(password: str) -> str:
     return unicodedata.normalize("NFKC", password)
 
 
-def count_try(request: HttpRequest, link: ShareLink) -> attempt_limits.Taken:
+def count_try(request: HttpRequest, link: ShareLink) -> attempt_limits.CountedAttempt:
     """Count an attempt before it is checked; where it was right the caller gives it back. Raises
     attempt_limits.TooMany."""
     network = attempt_limits.Limit(f"link {link.pk} network {client_ip.household(request)}", *_OF_NETWORK)
-    return attempt_limits.take("share", [network, attempt_limits.Limit(f"link {link.pk}", *_OF_LINK)])
+    return attempt_limits.count_attempt(
+        "share", [network, attempt_limits.Limit(f"link {link.pk}", *_OF_LINK)]
+    )
 
 
 def open_for(response: HttpResponse, link: ShareLink) -> HttpResponse:

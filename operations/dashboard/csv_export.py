@@ -8,7 +8,7 @@ from datetime import timedelta
 from django.http import StreamingHttpResponse
 from django.utils import timezone
 
-from accounts.billing.currencies import whole
+from accounts.billing.currencies import plain_amount
 from accounts.credits.amounts import decimal_text
 from core.http import csv_rows
 from core.http.csv_rows import Cell, Number
@@ -32,7 +32,7 @@ def days(period: Period) -> Table:
         (
             day.isoformat(), one.outputs, one.succeeded, one.failed, one.canceled, one.filtered,
             _amount(one.charged), _amount(one.spent), _amount(one.margin), *summary.people.days.get(day, (0, 0)),
-            *(Number(whole(revenue.get((day, currency), 0), currency)) for currency in currencies),
+            *(Number(plain_amount(revenue.get((day, currency), 0), currency)) for currency in currencies),
         )
         for day, one in summary.usage.days.items()
     ]  # fmt: skip

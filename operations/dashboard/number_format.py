@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from decimal import ROUND_HALF_UP, Decimal
 
-from accounts.billing.currencies import figure
+from accounts.billing.currencies import format_amount
 from accounts.models import MICRO
 
 _MINUS = "\u2212"
@@ -55,7 +55,7 @@ def signed(value: float, unit: str = "") -> str:
 
 def money(amount: int, currency: str) -> str:
     """An amount of a currency in its smallest unit: `USD 5.00`; of yen and their like as it is."""
-    return f"{currency.upper()} {_MINUS if amount < 0 else ''}{figure(abs(amount), currency)}"
+    return f"{currency.upper()} {_MINUS if amount < 0 else ''}{format_amount(abs(amount), currency)}"
 
 
 def seconds(value: float | None) -> str:

@@ -47,7 +47,7 @@ def operations(request: HttpRequest) -> HttpResponse:
         "may_add": may("predictions.add_upstream"),
         "maintenance": maintenance.standing(),
         "may_change_house": may("accounts.change_site"),
-        "as_of": time_series.as_of(),
+        "as_of": time_series.aggregated_at(),
         "rules": site_rules.current(),
     }
     return page(request, "operations/dashboard.html", context)

@@ -41,7 +41,7 @@ _LABEL = re.compile(r"\s*([^\s:][^:]{0,59}):\s*(.*)")
 _RECORDED = ("name", "kind", "target", "limits", "timeout", "when_down", "on_uploads", "enabled")
 
 
-def limits_of(text: str) -> dict[str, dict[str, float]]:
+def parse_limits(text: str) -> dict[str, dict[str, float]]:
     """Parse `label: sensitive 0.5, flag 0.8, drop 0.95`, a label a line. Raises ValidationError."""
     limits: dict[str, dict[str, float]] = {}
     for line in text.splitlines():
@@ -66,11 +66,11 @@ def limits_of(text: str) -> dict[str, dict[str, float]]:
     return limits
 
 
-def limit_lines(limits: Any) -> str:
+def format_limits(limits: Any) -> str:
     """The text of limits, as `limits_of` parses it."""
     lines = []
     for label, one in (limits if isinstance(limits, dict) else {}).items():
-        parts = [f"{deed} {one[deed]:g}" for deed in classifiers.DEEDS if deed in one]
+        parts = [f"{deed} {one[deed]:g}" for deed in classifiers.THRESHOLD_ACTIONS if deed in one]
         lines.append(f"{label}: {', '.join(parts)}")
     return "\n".join(lines)
 
@@ -107,18 +107,18 @@ class ClassifierForm(forms.ModelForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if self.instance.pk and "limit_lines" in self.fields:
-            self.fields["limit_lines"].initial = limit_lines(self.instance.limits)
+            self.fields["limit_lines"].initial = format_limits(self.instance.limits)
 
     def clean_limit_lines(self) -> dict[str, dict[str, float]]:
         """Limits by label."""
-        return limits_of(self.cleaned_data["limit_lines"])
+        return parse_limits(self.cleaned_data["limit_lines"])
 
     def clean_timeout(self) -> int:
         """At most what a worker may wait."""
         seconds: int = self.cleaned_data["timeout"]
-        if not 1 <= seconds <= classifier_client.LONGEST_S:
+        if not 1 <= seconds <= classifier_client.MAX_TIMEOUT_S:
             raise forms.ValidationError(
-                _("From 1 to %(most)s seconds.") % {"most": int(classifier_client.LONGEST_S)}
+                _("From 1 to %(most)s seconds.") % {"most": int(classifier_client.MAX_TIMEOUT_S)}
             )
         return seconds
 
@@ -230,9 +230,9 @@ class ClassifierAdmin(BaseAdmin):
 
 def _try(request: HttpRequest, row: Classifier) -> None:
     context = {"kind": "try", "prediction": "", "index": 0, "model": ""}
-    judge = classifiers.as_judge(row)
+    judge = classifiers.as_config(row)
     try:
-        scores = asyncio.run(classifier_client.ask(judge, SAMPLE.read_bytes(), "image/jpeg", context))
+        scores = asyncio.run(classifier_client.classify(judge, SAMPLE.read_bytes(), "image/jpeg", context))
     except classifier_client.ClassifierDown as down:
         Classifier.objects.filter(pk=row.pk).update(failed_at=Now(), failure=str(down)[:300])
         messages.error(request, _("No judgement: %(why)s") % {"why": str(down)})

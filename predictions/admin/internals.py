@@ -23,7 +23,7 @@ from predictions.models import (
     UploadUse,
 )
 
-HEAVY = ("input", "output", "logs", "result", "metrics", "error")
+LARGE_FIELDS = ("input", "output", "logs", "result", "metrics", "error")
 """Columns of a prediction that may hold megabytes; no list reads them."""
 
 
@@ -39,7 +39,7 @@ class IdempotencyKeyAdmin(ReadOnlyAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[IdempotencyKey]:
         rows: QuerySet[IdempotencyKey] = super().get_queryset(request)
-        return rows.defer(*(f"prediction__{name}" for name in HEAVY))
+        return rows.defer(*(f"prediction__{name}" for name in LARGE_FIELDS))
 
     @display(description=gettext_lazy("prediction"))
     def prediction_link(self, key: IdempotencyKey) -> str:
@@ -59,7 +59,7 @@ class UnansweredCreateAdmin(ReadOnlyAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[UnansweredCreate]:
         rows: QuerySet[UnansweredCreate] = super().get_queryset(request)
-        return rows.defer(*(f"prediction__{name}" for name in HEAVY))
+        return rows.defer(*(f"prediction__{name}" for name in LARGE_FIELDS))
 
     @display(description=gettext_lazy("prediction"))
     def prediction_link(self, create: UnansweredCreate) -> str:
@@ -78,7 +78,7 @@ class UploadUseAdmin(ReadOnlyAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[UploadUse]:
         rows: QuerySet[UploadUse] = super().get_queryset(request)
-        return rows.defer(*(f"prediction__{name}" for name in HEAVY))
+        return rows.defer(*(f"prediction__{name}" for name in LARGE_FIELDS))
 
     @display(description=gettext_lazy("prediction"))
     def prediction_link(self, use: UploadUse) -> str:
@@ -108,7 +108,7 @@ class PreviewAdmin(ReadOnlyAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Preview]:
         rows: QuerySet[Preview] = super().get_queryset(request)
-        return rows.defer("data", *(f"prediction__{name}" for name in HEAVY))
+        return rows.defer("data", *(f"prediction__{name}" for name in LARGE_FIELDS))
 
     @display(description=gettext_lazy("prediction"))
     def prediction_link(self, preview: Preview) -> str:

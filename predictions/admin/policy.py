@@ -34,11 +34,11 @@ def check_text(kind: str, text: str) -> str:
     """What is wrong with a rule's words or pattern, as a sentence; empty where it is valid."""
     if kind == PromptRule.Kind.PATTERN:
         try:
-            matcher.compiled(text.strip())
+            matcher.compile_pattern(text.strip())
         except matcher.NotAPattern as fault:
             return _("RE2 does not take this pattern: %(why)s.") % {"why": str(fault).rstrip(".")}
         return ""
-    words = matcher.words_of(text)
+    words = matcher.parse_words(text)
     if not words:
         return _("Write at least one word.")
     if len(words) > matcher.MOST_WORDS:
@@ -171,7 +171,7 @@ class PromptRuleAdmin(BaseAdmin):
     def short(self, rule: PromptRule) -> str:
         if rule.kind == PromptRule.Kind.PATTERN:
             return format_html("<code>{}</code>", rule.text[:60])
-        words = matcher.words_of(rule.text)
+        words = matcher.parse_words(rule.text)
         listed = ", ".join(words[:4])[:60]
         return f"{listed} … ({len(words)})" if len(words) > 4 else listed
 
@@ -194,7 +194,7 @@ class PromptRuleAdmin(BaseAdmin):
         super().save_related(request, form, formsets, change)
         rule: PromptRule = form.instance
         PromptRule.objects.filter(pk=rule.pk).update(changed_at=Now())
-        prompt_rules.forget()
+        prompt_rules.drop_cache()
         before, after = request.rule_before, _state(PromptRule.objects.get(pk=rule.pk))  # type: ignore[attr-defined]
         if before != after:
             action_name = "prompt_rule.change" if change else "prompt_rule.add"
@@ -202,7 +202,7 @@ class PromptRuleAdmin(BaseAdmin):
                 cast(User, request.user), action_name, rule, detail={"before": before or {}, "after": after}
             )
         if rule.enabled:
-            counted = dry_runs.past(prompt_rules.compile_rules([rule]))
+            counted = dry_runs.on_recent(prompt_rules.compile_rules([rule]))
             self.message_user(request, _count_words(counted), messages.INFO)
 
     def try_view(self, request: HttpRequest) -> HttpResponse:
@@ -248,9 +248,9 @@ def _dry_run(data: dict[str, Any]) -> dict[str, Any]:
             name=_("The new rule"), kind=data["kind"], text=data["text"], negative=data["negative"]
         )
     plan_id = data["plan"].pk if data["plan"] is not None else None
-    matches = dry_runs.prompt(data["prompt"], plan_id, draft) if data["prompt"] else []
+    matches = dry_runs.on_prompt(data["prompt"], plan_id, draft) if data["prompt"] else []
     outcome = dry_runs.outcome(matches)
-    counted = dry_runs.past(prompt_rules.compile_rules([draft])) if draft is not None else None
+    counted = dry_runs.on_recent(prompt_rules.compile_rules([draft])) if draft is not None else None
     return {
         "tried": bool(data["prompt"]),
         "found": matches,
@@ -262,7 +262,7 @@ def _dry_run(data: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _count_words(counted: dry_runs.Counted) -> str:
+def _count_words(counted: dry_runs.MatchCount) -> str:
     return ngettext(
         "Of the last %(of)s prompt it would have found something in %(found)s.",
         "Of the last %(of)s prompts it would have found something in %(found)s.",

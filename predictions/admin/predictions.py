@@ -10,7 +10,7 @@ from django.db.models.expressions import RawSQL
 from django.db.models.fields.json import KeyTextTransform
 from django.db.models.functions import Cast, Left
 from django.http import Http404, HttpRequest, HttpResponse
-from django.urls import URLPattern, path
+from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.text import Truncator
 from django.utils.translation import gettext_lazy, ngettext
@@ -24,8 +24,7 @@ from core.admin.list_filters import IndexedChoicesFilter, NumberedDateFilter
 from core.admin.model_admins import ReadOnlyAdmin
 from predictions import lifecycle
 from predictions.admin import run_history
-from predictions.admin.internals import HEAVY
-from predictions.admin.thumbnails import thumbnail
+from predictions.admin.internals import LARGE_FIELDS
 from predictions.files import file_responses
 from predictions.models import Output, Phase, Prediction, Status, StoredFile, Upload
 from predictions.models.prediction import LIVE, UNDER_WAY
@@ -121,7 +120,7 @@ class PredictionAdmin(IndexedSearchAdmin, ReadOnlyAdmin):
         rows: QuerySet[Prediction] = super().get_queryset(request).annotate(prompt_words=Left(words, 2000))
         match = request.resolver_match
         if match is not None and match.url_name == "predictions_prediction_changelist":
-            return rows.defer(*HEAVY)
+            return rows.defer(*LARGE_FIELDS)
         return rows
 
     def get_search_results(
@@ -239,7 +238,7 @@ class OutputAdmin(ReadOnlyAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Output]:
         rows: QuerySet[Output] = super().get_queryset(request)
-        return rows.defer("blur", *(f"prediction__{name}" for name in HEAVY))
+        return rows.defer("blur", *(f"prediction__{name}" for name in LARGE_FIELDS))
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view(self.send_picture)
@@ -312,3 +311,16 @@ class UploadAdmin(ReadOnlyAdmin):
         "deleted_at",
     )
     readonly_fields = fields
+
+
+def thumbnail(output_id: int, words: str, side: int = 72) -> str:
+    """A thumbnail by the admin's own URL, so that moderators also see hidden outputs."""
+    address = reverse("admin:predictions_output_picture", args=[output_id])
+    return format_html(
+        '<a href="{0}?large=1" target="_blank" rel="noopener"><img src="{0}" alt="{1}" loading="lazy"'
+        ' height="{2}" style="height:{2}px;max-width:{3}px;object-fit:cover;border-radius:4px"></a>',
+        address,
+        words[:120],
+        side,
+        side * 2,
+    )

@@ -97,7 +97,7 @@ class PriceForm(forms.Form):
             self.add_error("most", _("By the second and by the megapixel a price needs its most."))
         if model is not None and "least" not in self.errors:
             try:
-                revisions.ask_least(model, str(cleaned.get("unit", "")), least)
+                revisions.require_least(model, str(cleaned.get("unit", "")), least)
             except revisions.NeedsLeast as error:
                 message = _(
                     "%(names)s may not say how long work took, and nothing but the least would be charged then. "

@@ -11,7 +11,7 @@ from unfold.decorators import display
 from accounts.credits import amounts
 from core.admin.cells import link, moment
 from core.admin.model_admins import BaseAdmin, ReadOnlyAdmin, ReadOnlyInline
-from predictions.admin.internals import HEAVY
+from predictions.admin.internals import LARGE_FIELDS
 from predictions.models import UpstreamDay, UpstreamRun
 from predictions.upstreams import run_records
 
@@ -55,7 +55,7 @@ class UpstreamRunAdmin(ReadOnlyAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[UpstreamRun]:
         rows: QuerySet[UpstreamRun] = super().get_queryset(request)
-        return rows.defer(*(f"prediction__{name}" for name in HEAVY))
+        return rows.defer(*(f"prediction__{name}" for name in LARGE_FIELDS))
 
     @display(description=gettext_lazy("sent"))
     def when(self, run: UpstreamRun) -> str:

@@ -10,7 +10,7 @@ from unfold.decorators import display
 
 from core.admin.cells import link, moment
 from core.admin.model_admins import ReadOnlyAdmin
-from predictions.admin.internals import HEAVY
+from predictions.admin.internals import LARGE_FIELDS
 from predictions.models import (
     Delivery,
     DeliveryAttempt,
@@ -42,7 +42,7 @@ class DeliveryAdmin(ReadOnlyAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Delivery]:
         rows: QuerySet[Delivery] = super().get_queryset(request)
-        return rows.defer(*(f"prediction__{name}" for name in HEAVY))
+        return rows.defer(*(f"prediction__{name}" for name in LARGE_FIELDS))
 
     @display(description=gettext_lazy("request"))
     def request_id(self, delivery: Delivery) -> str:

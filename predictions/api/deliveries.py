@@ -140,7 +140,7 @@ class DeliveryView(OwnApiView):
     )
     def get(self, request: Request, message_id: str) -> Response:
         """What was sent, when, what came back, how long it took, and when it is tried next."""
-        return Response(WholeDeliverySerializer(delivery_log.own(self.account, message_id)).data)
+        return Response(WholeDeliverySerializer(delivery_log.get_own(self.account, message_id)).data)
 
 
 class ResendView(OwnApiView):
@@ -160,12 +160,14 @@ class ResendView(OwnApiView):
 
         Also for one that was delivered. 409 while it is being sent already.
         """
-        delivery = delivery_log.own(self.account, message_id)
+        delivery = delivery_log.get_own(self.account, message_id)
         try:
             manual_delivery.resend(delivery)
         except manual_delivery.CannotSend as error:
             raise Denied(409, "Conflict", str(error)) from None
-        return Response(WholeDeliverySerializer(delivery_log.own(self.account, message_id)).data, status=202)
+        return Response(
+            WholeDeliverySerializer(delivery_log.get_own(self.account, message_id)).data, status=202
+        )
 
 
 urlpatterns = [

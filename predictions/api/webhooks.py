@@ -49,7 +49,7 @@ class TestSerializer(serializers.Serializer[Any]):
 
     __test__ = False
     url = Text(max_length=2000, help_text="An http(s) address on the public network.")
-    event = serializers.ChoiceField(manual_delivery.TESTED, default="completed")
+    event = serializers.ChoiceField(manual_delivery.TEST_EVENTS, default="completed")
 
     def validate_url(self, value: str) -> str:
         wrong = objection(value)
@@ -72,7 +72,7 @@ class SecretView(OwnApiView):
     )
     def get(self, request: Request) -> Response:
         """The account's signing secret; made when it is first asked for, and stable until it is changed."""
-        signing_secrets.secret_of(self.account)
+        signing_secrets.get_or_create(self.account)
         return self._answer()
 
     @extend_schema(
@@ -88,7 +88,11 @@ class SecretView(OwnApiView):
         return self._answer()
 
     def _answer(self) -> Response:
-        until = signing_secrets.old_until(self.account) if signing_secrets.older_of(self.account) else None
+        until = (
+            signing_secrets.previous_valid_until(self.account)
+            if signing_secrets.previous_secrets(self.account)
+            else None
+        )
         data = SecretSerializer({"key": self.account.webhook_secret, "old_key_until": until}).data
         return Response(data, headers=_NO_STORE)
 
@@ -129,7 +133,7 @@ class TestView(OwnApiView):
             raise Denied(429, "Too Many Requests", str(error), wait=error.wait_s) from None
         except manual_delivery.CannotSend as error:
             raise Denied(403, "Forbidden", str(error)) from None
-        whole = delivery_log.own(self.account, made.message_id)
+        whole = delivery_log.get_own(self.account, made.message_id)
         return Response(WholeDeliverySerializer(whole).data, status=202)
 
 

@@ -28,9 +28,9 @@ from predictions.providers.base import Provider
 from predictions.providers.provider_names import provider_name
 
 _LOCK = 0x6461726B726F6F6D & 0x7FFFFFFFFFFFFFFF
-ALONE_FROM = 2
+SUSPECT_FROM = 2
 """Starts without an answer after which a prediction is suspected of killing its workers and runs alone."""
-REFUSED_FOR = timedelta(seconds=30)
+REFUSAL_MEMORY = timedelta(seconds=30)
 """How long other upstreams are preferred over one that declined a prediction."""
 _SUSPECT_FIELDS = ("account_id", "user_id", "token_id", "model_id", "provider")
 """Columns read of suspects: inputs, results and logs may be megabytes, and all other workers wait for this lock."""
@@ -68,7 +68,7 @@ class _Lane:
         """
         if self.later is None:
             rows = _waiting().filter(account_id=self.account_id, user_id=self.user_id, model_id=self.model_id)
-            rows = rows.filter(provider=self.pinned, start_attempts__lt=ALONE_FROM, pk__gt=self.head)
+            rows = rows.filter(provider=self.pinned, start_attempts__lt=SUSPECT_FROM, pk__gt=self.head)
             if self.token_id is not None:
                 rows = rows.filter(token_id=self.token_id)
             elif self.beside_tokens:
@@ -208,7 +208,7 @@ _OPEN = PreparedValues(
 )
 _ALONE = PreparedValues(
     lambda: (
-        Prediction.objects.filter(upstream_open=True, start_attempts__gte=ALONE_FROM)
+        Prediction.objects.filter(upstream_open=True, start_attempts__gte=SUSPECT_FROM)
         .exclude(phase=Phase.ENDED)
         .order_by()
         .values_list("provider")
@@ -219,7 +219,7 @@ _ALONE = PreparedValues(
 _SUSPECTS = PreparedValues(
     lambda: (
         _waiting()
-        .filter(start_attempts__gte=ALONE_FROM)
+        .filter(start_attempts__gte=SUSPECT_FROM)
         .order_by()
         .values_list("model_id", "provider")
         .annotate(head=Min("pk"))
@@ -228,7 +228,7 @@ _SUSPECTS = PreparedValues(
 _LANES = PreparedValues(
     lambda: (
         _waiting()
-        .filter(start_attempts__lt=ALONE_FROM)
+        .filter(start_attempts__lt=SUSPECT_FROM)
         .order_by()
         .values_list("account_id", "user_id", "model_id", "provider")
         .annotate(head=Min("pk"))
@@ -289,7 +289,7 @@ def _slots(providers: list[Provider], closed: Collection[str]) -> routing.Slots:
     upstreams = {one.name for one in providers if one.is_remote}
     pinned = {str(name): int(n) for name, n in _PINNED.all()} if upstreams else {}
     promised = {name: n for name, n in pinned.items() if name in upstreams}
-    standing = routing.standing_of(providers)
+    standing = routing.circuit_states(providers)
     slots = routing.Slots(providers, taken, promised=promised, standing=standing, full=closed)
     for (name,) in _ALONE.all():
         if name not in upstreams:
@@ -330,7 +330,7 @@ def _engine_for(wanted: routing.Wanted | None) -> str:
     """Name of the engine that would run it; "" where an upstream may get it or nothing serves it."""
     if wanted is None:
         return ""
-    first = next(iter(routing.serving(provider_lookup.all_providers(), wanted)), None)
+    first = next(iter(routing.eligible_providers(provider_lookup.all_providers(), wanted)), None)
     return "" if first is None or first.is_remote else first.name
 
 
@@ -338,7 +338,7 @@ def _refused_lately() -> dict[int, set[str]]:
     """Names of the upstream providers that declined a prediction within `REFUSED_FOR`, by prediction id."""
     rows = UpstreamRun.objects.filter(
         upstream__in=Upstream.objects.filter(enabled=True),
-        sent_at__gt=Now() - REFUSED_FOR,
+        sent_at__gt=Now() - REFUSAL_MEMORY,
         outcome=UpstreamRun.Outcome.REFUSED,
     )
     refused: dict[int, set[str]] = defaultdict(set)
@@ -354,7 +354,7 @@ def _lanes(*, by_token: bool) -> list[_Lane]:
     limited = When(token__in_flight_limit__gt=0, then=F("token_id"))
     rows = (
         _waiting()
-        .filter(start_attempts__lt=ALONE_FROM)
+        .filter(start_attempts__lt=SUSPECT_FROM)
         .order_by()
         .annotate(limited=Case(limited, default=None))
     )

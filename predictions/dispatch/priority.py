@@ -10,9 +10,9 @@ from core.clock import Now
 from core.db.prepared import PreparedIds
 from predictions.models import Prediction
 
-AGED_AFTER = timedelta(minutes=10)
+FULL_AGE = timedelta(minutes=10)
 """Wait after which an account with nothing in flight ranks as if it had the best plan."""
-EXACTLY = 16
+EXACT_SAMPLES = 16
 """How many of the oldest have their exact waiting time read; of all later ones as many again are sampled."""
 _TIMES = PreparedIds(
     lambda ids: (
@@ -21,7 +21,7 @@ _TIMES = PreparedIds(
         .order_by("pk")
         .values_list("pk", "created_at", "now")
     ),
-    2 * EXACTLY,
+    2 * EXACT_SAMPLES,
 )
 
 
@@ -50,11 +50,11 @@ class Priorities:
         Exactly for the oldest; a later one gets that of the next younger sample.
         """
         ordered = sorted(heads)
-        step = max(1, -(-(len(ordered) - EXACTLY) // EXACTLY))
-        sampled = ordered[:EXACTLY] + ordered[EXACTLY::step]
-        found = waited(sampled) if sampled else []
+        step = max(1, -(-(len(ordered) - EXACT_SAMPLES) // EXACT_SAMPLES))
+        sampled = ordered[:EXACT_SAMPLES] + ordered[EXACT_SAMPLES::step]
+        found = waiting_times(sampled) if sampled else []
         self._heads = [pk for pk, _wait in found]
-        self._waited = [wait / AGED_AFTER for _pk, wait in found]
+        self._waited = [wait / FULL_AGE for _pk, wait in found]
 
     def of(self, account_id: int, in_flight: int, head: int) -> int:
         """The boost of an account with so many in flight whose oldest waiting prediction is `head`."""
@@ -66,6 +66,6 @@ class Priorities:
         return own + int((self._top - own) * max(0.0, min(1.0, share)))
 
 
-def waited(predictions: Sequence[int]) -> list[tuple[int, timedelta]]:
+def waiting_times(predictions: Sequence[int]) -> list[tuple[int, timedelta]]:
     """How long each has waited by the database's clock, oldest first."""
     return [(pk, now - since) for pk, since, now in _TIMES.of(predictions)]

@@ -54,7 +54,9 @@ def queue_position(prediction: Prediction) -> QueuePosition | None:
 def _estimate(prediction: Prediction, number: int) -> float | None:
     model = prediction.model
     wanted = routing.Wanted(model.ref, model.engine_last_resort)
-    slots = sum(provider.limit for provider in routing.serving(provider_lookup.all_providers(), wanted))
+    slots = sum(
+        provider.limit for provider in routing.eligible_providers(provider_lookup.all_providers(), wanted)
+    )
     usual = typical_seconds(prediction.model_id) if slots else 0.0
     return usual * (1 + number / slots) if usual else None
 

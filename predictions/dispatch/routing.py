@@ -158,12 +158,12 @@ class Slots:
         )
 
 
-def standing_of(everyone: Sequence[Provider]) -> circuits.Standing:
+def circuit_states(everyone: Sequence[Provider]) -> circuits.Standing:
     """How the upstreams among them stand now; no question is asked where there are none."""
     return circuits.standing() if any(provider.is_remote for provider in everyone) else circuits.Standing()
 
 
-def serving(everyone: Sequence[Provider], wanted: Wanted) -> list[Provider]:
+def eligible_providers(everyone: Sequence[Provider], wanted: Wanted) -> list[Provider]:
     """All that may ever get it: the upstreams that serve it, and the engine where it may."""
     upstreams = [one for one in everyone if one.is_remote and one.serves(wanted.ref)]
     engines = [one for one in everyone if not one.is_remote and one.serves(wanted.ref)]

@@ -20,7 +20,7 @@ from predictions.execution import final_states
 from predictions.execution.provider_calls import Calls
 from predictions.files import image_probe, media
 from predictions.files.image_formats import EXTENSIONS
-from predictions.files.image_probe import Look, Thumbnail
+from predictions.files.image_probe import ProbeResult, Thumbnail
 from predictions.image_safety.safety_pipeline import PASSED, Judgement, SafetyPipeline
 from predictions.lifecycle.leases import FIRST_FETCH
 from predictions.providers.base import FileError, FileFault, Job, OutputRef, Provider, ProviderError
@@ -54,8 +54,8 @@ class FetchedFile:
     ref: OutputRef
     path: Path
     sha256: str
-    look: Look
-    thumbnails: tuple[media.Finished, ...]
+    look: ProbeResult
+    thumbnails: tuple[media.FinishedFile, ...]
     """The small one, then the medium one, as far as there are any."""
     judgement: Judgement = PASSED
     """What the house says of it."""
@@ -65,10 +65,10 @@ class FetchedFile:
         """Of what the file really is."""
         return _EXTENSIONS.get(self.look.content_type, "bin")
 
-    def files(self) -> list[media.Finished]:
+    def files(self) -> list[media.FinishedFile]:
         """The file itself, then its thumbnails."""
         look = self.look
-        own = media.Finished(
+        own = media.FinishedFile(
             self.path, self.extension, self.sha256, look.content_type, look.width, look.height
         )
         return [own, *self.thumbnails]
@@ -166,8 +166,8 @@ def _read_kept(key: str, writing: media.Writing) -> None:
 def _looked_at(index: int, ref: OutputRef, writing: media.Writing, folder: Path) -> FetchedFile:
     sha256 = writing.finished()
     try:
-        look = image_probe.look(writing.path, folder)
-    except image_probe.NotAPicture as error:
+        look = image_probe.probe(writing.path, folder)
+    except image_probe.UnreadableImage as error:
         raise Unusable(f"{UNUSABLE} {error}. Try again.", error.detail) from None
     thumbnails = tuple(_thumbnail(made) for made in (look.small, look.medium) if made is not None)
     return FetchedFile(index, ref, writing.path, sha256, look, thumbnails)
@@ -179,10 +179,10 @@ def safe_name(name: str, index: int, extension: str) -> str:
     return f"{stem}.{extension}"
 
 
-def _thumbnail(made: Thumbnail) -> media.Finished:
+def _thumbnail(made: Thumbnail) -> media.FinishedFile:
     digest = hashlib.sha256(made.path.read_bytes()).hexdigest()
     extension = made.path.suffix.removeprefix(".")
-    return media.Finished(made.path, extension, digest, made.content_type, made.width, made.height)
+    return media.FinishedFile(made.path, extension, digest, made.content_type, made.width, made.height)
 
 
 @contextlib.contextmanager

@@ -196,7 +196,7 @@ def _reserved(start: _Start, *, anew: bool) -> _Start | None:
         log.info("cap_reached", prediction=prediction.public_id, reason=str(error))
         budget.forget()
         if availability.is_capped(prediction.model):
-            lifecycle.fail(prediction.pk, availability.CAPPED, claim=claim, closed=True)
+            lifecycle.fail(prediction.pk, availability.CAP_REACHED, claim=claim, closed=True)
         else:
             lifecycle.release(prediction, claim, 0.0)
         return None
@@ -431,4 +431,4 @@ def _release(start: _Start, run: UpstreamRun, error: ProviderError, took_ms: int
 def _serving(prediction: Prediction) -> list[Provider]:
     model = prediction.model
     wanted = routing.Wanted(model.ref, model.engine_last_resort)
-    return routing.serving(provider_lookup.all_providers(), wanted)
+    return routing.eligible_providers(provider_lookup.all_providers(), wanted)

@@ -18,7 +18,7 @@ from PIL import Image, ImageChops, ImageOps, UnidentifiedImageError
 from predictions.files.image_formats import MAX_PIXELS, TYPES
 
 MAX_SIDE = 8192
-TIMES = 4
+DEFAULT_SCALE = 4
 """Factor of enlargement where no size is given."""
 
 
@@ -78,7 +78,10 @@ def mask(job: dict[str, Any]) -> dict[str, Any]:
 def enlarge(job: dict[str, Any]) -> dict[str, Any]:
     """The image resized (0: four times its own size), as PNG, JPEG or WebP."""
     picture = _decode(io.BytesIO(base64.b64decode(job["data"]))).convert("RGB")
-    width, height = job["width"] or TIMES * picture.width, job["height"] or TIMES * picture.height
+    width, height = (
+        job["width"] or DEFAULT_SCALE * picture.width,
+        job["height"] or DEFAULT_SCALE * picture.height,
+    )
     if not 0 < width <= MAX_SIDE or not 0 < height <= MAX_SIDE or width * height > MAX_PIXELS:
         raise Unusable("cannot be made that large.")
     out = io.BytesIO()
@@ -95,7 +98,7 @@ def _alpha(picture: Image.Image) -> Image.Image:
     return picture.convert("RGBA").getchannel("A")
 
 
-WAYS: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
+JOBS: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
     "check": check,
     "mask": mask,
     "enlarge": enlarge,

@@ -13,7 +13,7 @@ from typing import IO
 from django.http import HttpRequest, HttpResponse, HttpResponseNotModified, StreamingHttpResponse
 from django.utils.cache import patch_cache_control
 
-from predictions.files.media import CHUNK, opened
+from predictions.files.media import CHUNK, open_file
 from predictions.models import StoredFile
 
 _RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
@@ -161,7 +161,7 @@ def _range(request: HttpRequest, size: int, etag: str) -> tuple[int, int] | None
 
 
 def _read_range(file: StoredFile, start: int, length: int) -> Reading:
-    bytes_ = opened(file)
+    bytes_ = open_file(file)
     bytes_.seek(start)
     return Reading(bytes_, _read_chunks(bytes_, length))
 

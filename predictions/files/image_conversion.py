@@ -16,12 +16,12 @@ from django.conf import settings
 from predictions.files import sandbox_client
 
 LIMITS = sandbox_client.Limits(memory=1536 * 1024**2, cpu_s=20, wall_s=25.0, answer=192 * 1024**2)
-AT_ONCE = 2
+MAX_CHILDREN = 2
 """Children of this process at once; further calls wait."""
-PATIENCE_S = 20.0
+MAX_WAIT_S = 20.0
 """Seconds that a call waits for its turn before it raises TooBusy."""
 _enlarging = 0
-_slots = threading.BoundedSemaphore(AT_ONCE)
+_slots = threading.BoundedSemaphore(MAX_CHILDREN)
 
 Format = Literal["png", "jpeg", "webp"]
 
@@ -59,7 +59,7 @@ class Enlarged:
     height: int
 
 
-def folder() -> tempfile.TemporaryDirectory[str]:
+def work_folder() -> tempfile.TemporaryDirectory[str]:
     """A temporary work folder for one request; the sweep removes those of killed processes."""
     settings.TEMPORARY.mkdir(parents=True, exist_ok=True)
     return tempfile.TemporaryDirectory(dir=settings.TEMPORARY, prefix="convert-")
@@ -83,13 +83,15 @@ async def enlarge(data: bytes, width: int, height: int, format: Format) -> Enlar
     Runs on the event loop without a thread: it is for previews of running jobs.
     """
     global _enlarging
-    if _enlarging >= AT_ONCE:
+    if _enlarging >= MAX_CHILDREN:
         raise TooBusy
     _enlarging += 1
     job = {"do": "enlarge", "data": base64.b64encode(data).decode(), "format": format}
     try:
         with _translated_errors():
-            (answer,) = await sandbox_client.opened_soon([{**job, "width": width, "height": height}], LIMITS)
+            (answer,) = await sandbox_client.run_jobs_async(
+                [{**job, "width": width, "height": height}], LIMITS
+            )
         return Enlarged(**_or_raise(0, answer))
     finally:
         _enlarging -= 1
@@ -102,11 +104,11 @@ def _or_raise(index: int, answer: sandbox_client.Job) -> sandbox_client.Job:
 
 
 def _run(jobs: list[sandbox_client.Job]) -> list[sandbox_client.Job]:
-    if not _slots.acquire(timeout=PATIENCE_S):
+    if not _slots.acquire(timeout=MAX_WAIT_S):
         raise TooBusy
     try:
         with _translated_errors():
-            return sandbox_client.opened(jobs, LIMITS)
+            return sandbox_client.run_jobs(jobs, LIMITS)
     finally:
         _slots.release()
 

@@ -21,7 +21,7 @@ UNREADABLE = "it is not a readable picture"
 TOO_MANY_PIXELS = f"it has more than {MAX_PIXELS // 1_000_000} million pixels"
 
 
-class NotAPicture(Exception):
+class UnreadableImage(Exception):
     """The file cannot be read as its claimed type. The text is for people and ends a sentence.
 
     `detail`: the decoder's message, for the log alone: it may name paths of this server or be controlled by the file.
@@ -32,7 +32,7 @@ class NotAPicture(Exception):
         self.detail = detail
 
 
-class NotSeen(NotAPicture):
+class ProbeFailed(UnreadableImage):
     """It may be an image but could not be probed within the limits: too slow, too large, or the decoder died."""
 
 
@@ -47,7 +47,7 @@ class Thumbnail:
 
 
 @dataclass(frozen=True)
-class Look:
+class ProbeResult:
     """The result of probing a file. Sizes in pixels after rotation; thumbnails are None where there are none."""
 
     content_type: str
@@ -71,7 +71,7 @@ class Look:
         return self.phashes[-1] if self.phashes else ""
 
 
-def look(path: Path, folder: Path) -> Look:
+def probe(path: Path, folder: Path) -> ProbeResult:
     """Probe a file; thumbnails are written into `folder`. Thread-safe.
 
     Raises NotAPicture, or its subclass NotSeen, also where the child died of the file. OSError where no child could
@@ -79,27 +79,27 @@ def look(path: Path, folder: Path) -> Look:
     """
     job = {"do": "look", "file": str(path), "folder": str(folder)}
     try:
-        (answer,) = sandbox_client.opened([job], LIMITS)
+        (answer,) = sandbox_client.run_jobs([job], LIMITS)
     except sandbox_client.TooSlow:
-        raise NotSeen("it took too long to read") from None
+        raise ProbeFailed("it took too long to read") from None
     except sandbox_client.Stopped:
-        raise NotSeen("its reader stopped unexpectedly") from None
+        raise ProbeFailed("its reader stopped unexpectedly") from None
     if "error" in answer:
         detail = str(answer["error"])[:300]
         if answer.get("too_large"):
-            raise NotSeen(TOO_MANY_PIXELS, detail)
-        raise NotSeen(UNREADABLE, detail) if answer.get("unseen") else NotAPicture(UNREADABLE, detail)
+            raise ProbeFailed(TOO_MANY_PIXELS, detail)
+        raise ProbeFailed(UNREADABLE, detail) if answer.get("unseen") else UnreadableImage(UNREADABLE, detail)
     try:
         return _validated(answer, folder)
     except (KeyError, TypeError, ValueError, OSError):
-        raise NotAPicture("its reader made no sense") from None
+        raise UnreadableImage("its reader made no sense") from None
 
 
-def _validated(answer: dict[str, Any], folder: Path) -> Look:
+def _validated(answer: dict[str, Any], folder: Path) -> ProbeResult:
     """Validate a child's answer: the file may have taken the child over."""
     content_type = answer["content_type"]
     if content_type == VIDEO and "width" not in answer:
-        return Look(content_type)
+        return ProbeResult(content_type)
     width, height = int(answer["width"]), int(answer["height"])
     if content_type not in (*EXTENSIONS, VIDEO) or not 0 < width * height <= MAX_PIXELS:
         raise ValueError("no picture")
@@ -110,7 +110,7 @@ def _validated(answer: dict[str, Any], folder: Path) -> Look:
     phashes = tuple(answer["phashes"])
     if len(phashes) > _MOST_HASHES or not all(_HASH.fullmatch(phash) for phash in phashes):
         raise ValueError("no hash")
-    return Look(
+    return ProbeResult(
         content_type=content_type,
         width=width,
         height=height,

@@ -44,11 +44,11 @@ class DiskFull(Exception):
     """Free disk space is below the reserve that the operator set."""
 
 
-class FileGone(Http404):
+class FileMissing(Http404):
     """A file whose row exists but whose bytes do not: 404 at every URL, and a log line for the operator."""
 
 
-class StorageAway(APIException):
+class StorageUnavailable(APIException):
     """The storage is unreachable: 503 in the error format of each API. Nothing is known to be lost."""
 
     status_code = 503
@@ -66,25 +66,25 @@ def storage() -> Storage:
     return storages["outputs"]
 
 
-def opened(file: StoredFile) -> IO[bytes]:
+def open_file(file: StoredFile) -> IO[bytes]:
     """The stored bytes, to be closed by the caller. Raises FileGone or StorageAway and logs which."""
     try:
         return storage().open(file.key, "rb")
     except OSError as error:
-        if isinstance(error, FileNotFoundError) and is_there():
+        if isinstance(error, FileNotFoundError) and is_storage_available():
             log.error("stored_file_missing", file=file.pk, key=file.key)
-            raise FileGone from None
+            raise FileMissing from None
         log.error("storage_unreachable", exc_info=error)
-        raise StorageAway from None
+        raise StorageUnavailable from None
 
 
 def require_storage() -> None:
     """For answers that begin before any file is opened. Raises StorageAway."""
-    if not is_there():
-        raise StorageAway
+    if not is_storage_available():
+        raise StorageUnavailable
 
 
-def is_there() -> bool:
+def is_storage_available() -> bool:
     """Whether the storage is reachable at all: without its mount every file would look missing."""
     location = getattr(storage(), "location", None)
     return location is None or os.access(location, os.R_OK | os.X_OK)
@@ -100,7 +100,7 @@ def output_path(token: str, name: str) -> str:
     return f"/f/{token}/{quote(name)}"
 
 
-def has_room(size: int = 0) -> bool:
+def has_free_disk(size: int = 0) -> bool:
     """Whether so many bytes fit while leaving the operator's reserve free (measured only on local disks)."""
     folder = settings.DATA
     return shutil.disk_usage(folder).free - size >= settings.FREE_DISK_MINIMUM
@@ -122,7 +122,7 @@ def reserve_upload(account: Account, size: int) -> StoredFile:
         return StoredFile.objects.create(key=_new_key("upload"), account=account, is_upload=True, size=size)
 
 
-def still_writing(row: StoredFile) -> None:
+def extend_pending(row: StoredFile) -> None:
     """Extend the grace of a pending row whose bytes are still arriving, so that the sweep does not take it."""
     StoredFile.objects.filter(pk=row.pk, state=StoredFile.State.PENDING).update(created_at=Now())
 
@@ -157,7 +157,10 @@ class Writing:
         self.size += len(chunk)
         if self.size > self._maximum:
             raise ValueError(f"The file is larger than {self._maximum // (1024 * 1024)} MiB.")
-        if self.size // (8 * 1024 * 1024) != (self.size - len(chunk)) // (8 * 1024 * 1024) and not has_room():
+        if (
+            self.size // (8 * 1024 * 1024) != (self.size - len(chunk)) // (8 * 1024 * 1024)
+            and not has_free_disk()
+        ):
             raise DiskFull
         self._digest.update(chunk)
         self._file.write(chunk)
@@ -198,7 +201,7 @@ def store(
 
     Where that fails the row is doomed.
     """
-    with given_up_if_it_fails([row]):
+    with doom_on_error([row]):
         size = path.stat().st_size
         _move_in(row.key, path)
         with transaction.atomic():
@@ -224,7 +227,7 @@ _PENDING = PreparedInsert(StoredFile)
 
 
 @dataclass(frozen=True)
-class Finished:
+class FinishedFile:
     """A finished temporary file with all that its row records."""
 
     path: Path
@@ -235,7 +238,7 @@ class Finished:
     height: int | None = None
 
 
-def store_all(files: Sequence[Finished], account_id: int) -> list[StoredFile]:
+def store_all(files: Sequence[FinishedFile], account_id: int) -> list[StoredFile]:
     """Reserve keys for finished temporary files in one transaction, then move them there. The rows stay pending.
 
     They count towards the account's quota, but no quota refuses them: what was accepted is delivered.
@@ -248,13 +251,13 @@ def store_all(files: Sequence[Finished], account_id: int) -> list[StoredFile]:
             for row in rows:
                 pipelined.send(_PENDING.statement(row))
         quotas.store(account_id, sum(row.size for row in rows))
-    with given_up_if_it_fails(rows):
+    with doom_on_error(rows):
         for row, file in zip(rows, files, strict=True):
             _move_in(row.key, file.path)
     return rows
 
 
-def _pending(file: Finished, folder: str, account_id: int) -> StoredFile:
+def _pending(file: FinishedFile, folder: str, account_id: int) -> StoredFile:
     return StoredFile(
         account_id=account_id,
         key=_new_key(file.extension, folder),
@@ -297,7 +300,7 @@ def doom_pending(files: Sequence[StoredFile]) -> None:
 
 
 @contextlib.contextmanager
-def given_up_if_it_fails(files: Sequence[StoredFile]) -> Iterator[None]:
+def doom_on_error(files: Sequence[StoredFile]) -> Iterator[None]:
     """Doom these files if the block raises; put it around what makes them owned."""
     try:
         yield
@@ -317,7 +320,7 @@ def doom_orphan(key: str) -> bool:
     return created
 
 
-def pieces(file: IO[bytes]) -> Iterator[bytes]:
+def chunks(file: IO[bytes]) -> Iterator[bytes]:
     """Contents of an open file in chunks; it is closed at the end."""
     with file:
         while chunk := file.read(CHUNK):

@@ -39,7 +39,7 @@ class _TooManyPixels(Exception):
     """It is not decoded at all."""
 
 
-def look(job: dict[str, Any]) -> dict[str, Any]:
+def probe(job: dict[str, Any]) -> dict[str, Any]:
     """Probe `file` and write thumbnails into `folder`: type, size after rotation, thumbnails, colour, blur, hashes."""
     try:
         return _look(Path(job["file"]), Path(job["folder"]))

@@ -28,9 +28,9 @@ STALE_PENDING_S = 3600.0
 FIRST_REMOVAL_PAUSE_S = 10.0
 """Seconds before a failed removal is retried; doubled with each failure."""
 LONGEST_REMOVAL_PAUSE_S = 6 * 3600.0
-MOST_FAILED_REMOVALS = 10
+MAX_FAILURES_PER_ROUND = 10
 """Failures in one round after which it ends: each may have taken as long as the storage's timeout."""
-TOGETHER = 50
+DELETE_BATCH = 50
 """Rows deleted in one transaction."""
 State = StoredFile.State
 
@@ -54,11 +54,11 @@ def remove_unowned(most: int = 200) -> int:
         except Exception as error:  # each storage has its own
             _postpone(row, error)
             failed += 1
-            if failed >= MOST_FAILED_REMOVALS:
+            if failed >= MAX_FAILURES_PER_ROUND:
                 break
             continue
         removed.append(row)
-    return sum(_forget_gone(removed[at : at + TOGETHER]) for at in range(0, len(removed), TOGETHER))
+    return sum(_forget_gone(removed[at : at + DELETE_BATCH]) for at in range(0, len(removed), DELETE_BATCH))
 
 
 def _unowned() -> QuerySet[StoredFile]:
@@ -140,11 +140,11 @@ def remove_old_temporary(age_s: float = 3600.0) -> int:
     return removed
 
 
-Owned = Callable[[], Exists]
-_owners: list[Owned] = []
+OwnerSubquery = Callable[[], Exists]
+_owners: list[OwnerSubquery] = []
 
 
-def register_owner(owned: Owned) -> None:
+def register_owner(owned: OwnerSubquery) -> None:
     """Register a subquery that is true where something owns the `StoredFile` in `OuterRef("pk")`, for the audit."""
     if owned not in _owners:
         _owners.append(owned)

@@ -21,15 +21,15 @@ from core.processes.fork_server import wire_format
 from core.processes.resource_limits import apply_limits, set_oom_score
 from predictions.files import conversion_worker, probe_worker
 
-MOST_ORDERED = 16 * 1024**2
+MAX_REQUEST_BYTES = 16 * 1024**2
 """Bytes of a frame of jobs; it may contain an image."""
-MOST_WRITTEN = 512 * 1024**2
+MAX_FILE_BYTES = 512 * 1024**2
 """Bytes of one file that a child may write."""
 _OOM_SCORE = 1000
 """The highest: it is the first process that the kernel should kill."""
 _JOBS: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
-    **conversion_worker.WAYS,
-    "look": probe_worker.look,
+    **conversion_worker.JOBS,
+    "look": probe_worker.probe,
 }
 
 
@@ -38,7 +38,7 @@ def warm_up() -> None:
     probe_worker.warm_up()
 
 
-def work(memory: int, cpu_s: int, order: int) -> None:
+def run_jobs(memory: int, cpu_s: int, order: int) -> None:
     """Do the jobs that come over the socket `order`, in a freshly forked process that holds nothing else.
 
     Limits are set before anything is read: bytes of address space, seconds of processor time.
@@ -47,15 +47,15 @@ def work(memory: int, cpu_s: int, order: int) -> None:
     session.call_this_process("dr-sandbox")
     set_oom_score(_OOM_SCORE)
     apply_limits(memory, cpu_s)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (MOST_WRITTEN, MOST_WRITTEN))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (MAX_FILE_BYTES, MAX_FILE_BYTES))
     _silence()
     with socket.socket(fileno=order) as talk:
         talk.sendall(wire_format.BEGUN)
-        jobs = json.loads(wire_format.read(talk, MOST_ORDERED))
-        talk.sendall(wire_format.framed(json.dumps([answer(job) for job in jobs]).encode()))
+        jobs = json.loads(wire_format.read(talk, MAX_REQUEST_BYTES))
+        talk.sendall(wire_format.framed(json.dumps([run_job(job) for job in jobs]).encode()))
 
 
-def answer(job: dict[str, Any]) -> dict[str, Any]:
+def run_job(job: dict[str, Any]) -> dict[str, Any]:
     """The result of one job."""
     try:
         return _JOBS[job["do"]](job)

@@ -18,7 +18,7 @@ from typing import Any
 
 from core.processes.fork_server import client, wire_format
 
-BEGIN_S = 15.0
+START_TIMEOUT_S = 15.0
 """Seconds within which a child must have begun: on a busy machine a fresh server's imports take long."""
 TRIES = 3
 """With these, probing ends within 55 seconds even though a server hung: less than the queue's task timeout."""
@@ -65,7 +65,7 @@ def reap() -> None:
     _servers.reap()
 
 
-def opened(jobs: list[Job], limits: Limits) -> list[Job]:
+def run_jobs(jobs: list[Job], limits: Limits) -> list[Job]:
     """The answers of one child to these jobs. Raises Lost, Stopped or TooSlow."""
     for _try in range(TRIES):
         with contextlib.suppress(Lost):
@@ -73,7 +73,7 @@ def opened(jobs: list[Job], limits: Limits) -> list[Job]:
     raise Lost("the process that opens files was lost again and again")
 
 
-async def opened_soon(jobs: list[Job], limits: Limits) -> list[Job]:
+async def run_jobs_async(jobs: list[Job], limits: Limits) -> list[Job]:
     """The same on the event loop; cancelling it kills the child."""
     for _try in range(TRIES):
         with contextlib.suppress(Lost):
@@ -86,7 +86,7 @@ def _once(jobs: list[Job], limits: Limits) -> list[Job]:
     answer = wire_format.Answer(limits.answer)
     with _order_socket(control, limits) as talk:
         try:
-            talk.settimeout(BEGIN_S)
+            talk.settimeout(START_TIMEOUT_S)
             talk.sendall(wire_format.framed(json.dumps(jobs).encode()))
             _take(answer, talk.recv(_CHUNK))
             until = time.monotonic() + limits.wall_s
@@ -105,7 +105,7 @@ async def _once_soon(jobs: list[Job], limits: Limits) -> list[Job]:
     with _order_socket(control, limits) as talk:
         talk.setblocking(False)
         try:
-            async with asyncio.timeout(BEGIN_S) as patience:
+            async with asyncio.timeout(START_TIMEOUT_S) as patience:
                 await loop.sock_sendall(talk, wire_format.framed(json.dumps(jobs).encode()))
                 _take(answer, await loop.sock_recv(talk, _CHUNK))
                 patience.reschedule(loop.time() + limits.wall_s)

@@ -61,7 +61,7 @@ def keep(user: User, account: Account, sent: Sent, chunks: Iterable[bytes]) -> U
     refusals.TooManyWaiting.
     """
     feature_flags.require("uploads")
-    if not media.has_room():
+    if not media.has_free_disk():
         raise media.DiskFull
     _refuse_full(account, 0)
     md5 = hashlib.md5(usedforsecurity=False)
@@ -82,7 +82,7 @@ def keep(user: User, account: Account, sent: Sent, chunks: Iterable[bytes]) -> U
             # Others of the account were kept meanwhile.
             raise quotas.refusal_of_upload(account, writing.size) or StorageFull() from None
         file = media.store(place, writing.path, sha256=sha256, content_type=content_type)
-    with media.given_up_if_it_fails([file]), transaction.atomic():
+    with media.doom_on_error([file]), transaction.atomic():
         upload = Upload.objects.create(
             user=user,
             account=account,

@@ -25,9 +25,9 @@ from predictions.models import BlockedPicture
 if TYPE_CHECKING:
     import numpy as np
 
-KEPT_S = 2.0
+CACHE_S = 2.0
 """Seconds for which the hashes in memory are used without asking the database."""
-NEAR = 64
+MAX_DISTANCE = 64
 """Bits of 256 in which two pictures may differ and still count as the same; measured in docs/image-safety.md."""
 _HASH = re.compile(r"[0-9a-f]{64}")
 _MIRROR = bytes([0b10101010]) * 32
@@ -69,7 +69,7 @@ def is_blocked(phash: str) -> bool:
 
 
 @dataclass(frozen=True)
-class Found:
+class BlocklistMatch:
     """A blocked picture that another one matches."""
 
     pk: int
@@ -77,7 +77,7 @@ class Found:
     """Number of bits in which they differ."""
 
 
-class Blocked:
+class BlocklistSnapshot:
     """A snapshot of all blocked pictures. Thread-safe."""
 
     def __init__(self, keys: Sequence[int] = (), packed: bytes = b"") -> None:
@@ -89,22 +89,22 @@ class Blocked:
     def __len__(self) -> int:
         return len(self.keys)
 
-    def find(self, phashes: Iterable[str]) -> Found | None:
+    def find(self, phashes: Iterable[str]) -> BlocklistMatch | None:
         """The blocked picture that is nearest to one of these, if it is near enough to be the same."""
-        best: Found | None = None
+        best: BlocklistMatch | None = None
         for phash in phashes:
             if self._hashes is None or not _HASH.fullmatch(phash):
                 continue
             for variant in _with_mirrored(phash):
                 distances = _distances(self._hashes, variant)
                 place = int(distances.argmin())
-                if distances[place] <= NEAR and (best is None or distances[place] < best.distance):
-                    best = Found(self.keys[place], int(distances[place]))
+                if distances[place] <= MAX_DISTANCE and (best is None or distances[place] < best.distance):
+                    best = BlocklistMatch(self.keys[place], int(distances[place]))
         return best
 
-    def with_more(self, more: Blocked) -> Blocked:
+    def with_more(self, more: BlocklistSnapshot) -> BlocklistSnapshot:
         """A snapshot of these and others."""
-        return Blocked(self.keys + more.keys, self._packed + more._packed)
+        return BlocklistSnapshot(self.keys + more.keys, self._packed + more._packed)
 
 
 def distance(first: str, second: str) -> int:
@@ -139,7 +139,7 @@ class _Cached:
     newest: int | None
     lifted: tuple[int, datetime | None]
     """How many were unblocked, and when last."""
-    blocked: Blocked
+    blocked: BlocklistSnapshot
     rows: int = 0
     """All rows, unblocked ones too: of two inserted at once the larger key may become visible first."""
 
@@ -148,12 +148,12 @@ _lock = threading.Lock()
 _cached: _Cached | None = None
 
 
-def current() -> Blocked:
+def current() -> BlocklistSnapshot:
     """The snapshot, at most `KEPT_S` old."""
     global _cached
     now = time.monotonic()
     cached = _cached
-    if cached is not None and now - cached.at <= KEPT_S:
+    if cached is not None and now - cached.at <= CACHE_S:
         return cached.blocked
     with _lock:
         state = BlockedPicture.objects.order_by().aggregate(
@@ -173,13 +173,13 @@ def current() -> Blocked:
         return blocked
 
 
-def keep(blocked: Blocked) -> None:
+def use_snapshot(blocked: BlocklistSnapshot) -> None:
     """Use this snapshot without asking the database."""
     global _cached
     _cached = _Cached(time.monotonic(), None, (0, None), blocked)
 
 
-def forget(**_kwargs: Any) -> None:
+def drop_cache(**_kwargs: Any) -> None:
     """Drop the cached snapshot."""
     global _cached
     _cached = None
@@ -187,16 +187,18 @@ def forget(**_kwargs: Any) -> None:
 
 def connect_signals() -> None:
     """Make this process see its own changes at once; called when the app is ready."""
-    post_save.connect(forget, sender=BlockedPicture, dispatch_uid="judging-blocked")
+    post_save.connect(drop_cache, sender=BlockedPicture, dispatch_uid="judging-blocked")
 
 
 def _changed() -> None:
     """Drop the snapshot now, and again when the transaction commits."""
-    forget()
-    transaction.on_commit(forget)
+    drop_cache()
+    transaction.on_commit(drop_cache)
 
 
-def _read(after: int = 0) -> Blocked:
+def _read(after: int = 0) -> BlocklistSnapshot:
     rows = BlockedPicture.objects.filter(pk__gt=after, lifted_at__isnull=True).order_by("pk")
     rows_ = [(pk, phash) for pk, phash in rows.values_list("pk", "phash") if _HASH.fullmatch(phash)]
-    return Blocked([pk for pk, _phash in rows_], b"".join(bytes.fromhex(phash) for _pk, phash in rows_))
+    return BlocklistSnapshot(
+        [pk for pk, _phash in rows_], b"".join(bytes.fromhex(phash) for _pk, phash in rows_)
+    )

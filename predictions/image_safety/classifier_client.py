@@ -27,30 +27,30 @@ from django.utils.module_loading import import_string
 
 from core import crypto
 from core.net import http_client
-from predictions.image_safety.classifiers import Judge
+from predictions.image_safety.classifiers import ClassifierConfig
 from predictions.inputs import user_urls
 from predictions.models import Classifier
 from predictions.webhooks import failure_reasons, signatures
 
 MOST_LABELS = 100
-MOST_ANSWER = 64 * 1024
+MAX_RESPONSE_BYTES = 64 * 1024
 """Bytes of an answer."""
-LONGEST_S = 20.0
+MAX_TIMEOUT_S = 20.0
 """Seconds that any classifier gets at most, whatever its row says: a worker waits for it."""
-AT_ONCE = 4
+MAX_FUNCTION_CALLS = 4
 """Concurrent calls of Python classifiers in one process; one that hangs keeps its slot."""
-_places = threading.BoundedSemaphore(AT_ONCE)
+_places = threading.BoundedSemaphore(MAX_FUNCTION_CALLS)
 
 
 class ClassifierDown(Exception):
     """The classifier gave no usable answer; one line for operators, without secrets."""
 
 
-async def ask(
-    judge: Judge, picture: bytes, content_type: str, context: Mapping[str, Any]
+async def classify(
+    judge: ClassifierConfig, picture: bytes, content_type: str, context: Mapping[str, Any]
 ) -> dict[str, float]:
     """Its scores from 0 to 1 by label. Raises ClassifierDown."""
-    seconds = min(judge.timeout, LONGEST_S)
+    seconds = min(judge.timeout, MAX_TIMEOUT_S)
     try:
         async with asyncio.timeout(seconds):
             if judge.kind == Classifier.Kind.PYTHON:
@@ -63,7 +63,7 @@ async def ask(
 
 
 async def _post(
-    judge: Judge, picture: bytes, content_type: str, context: Mapping[str, Any], seconds: float
+    judge: ClassifierConfig, picture: bytes, content_type: str, context: Mapping[str, Any], seconds: float
 ) -> Any:
     if not user_urls.looks_reachable(judge.target):
         raise ClassifierDown(
@@ -105,8 +105,8 @@ async def _read(answer: http_client.Response) -> Any:
     chunks, size = [], 0
     async for chunk in answer.aiter_raw():
         size += len(chunk)
-        if size > MOST_ANSWER:
-            raise ClassifierDown(f"Its answer is larger than {MOST_ANSWER // 1024} KiB.")
+        if size > MAX_RESPONSE_BYTES:
+            raise ClassifierDown(f"Its answer is larger than {MAX_RESPONSE_BYTES // 1024} KiB.")
         chunks.append(chunk)
     try:
         return json.loads(b"".join(chunks))

@@ -11,16 +11,16 @@ from django.db.models.signals import post_delete, post_save
 
 from predictions.models import Classifier
 
-KEPT_S = 2.0
+CACHE_S = 2.0
 """Seconds for which the cached classifiers are used without asking the database."""
-ANY = "*"
+ANY_LABEL = "*"
 """The label whose limits apply to labels without limits of their own."""
-Deed = Literal["sensitive", "flag", "drop"]
-DEEDS: tuple[Deed, ...] = ("sensitive", "flag", "drop")
+ThresholdAction = Literal["sensitive", "flag", "drop"]
+THRESHOLD_ACTIONS: tuple[ThresholdAction, ...] = ("sensitive", "flag", "drop")
 
 
 @dataclass(frozen=True)
-class Judge:
+class ClassifierConfig:
     """One classifier, detached from the database."""
 
     pk: int
@@ -38,16 +38,16 @@ class Judge:
         """The actions that these scores trigger, each with the labels that reach its limit."""
         triggered: dict[str, list[str]] = {}
         for label, score in scores.items():
-            limits = self.limits.get(label, self.limits.get(ANY, {}))
-            for deed in DEEDS:
+            limits = self.limits.get(label, self.limits.get(ANY_LABEL, {}))
+            for deed in THRESHOLD_ACTIONS:
                 if deed in limits and score >= limits[deed]:
                     triggered.setdefault(deed, []).append(label)
         return triggered
 
 
-def as_judge(row: Classifier) -> Judge:
+def as_config(row: Classifier) -> ClassifierConfig:
     """A row detached from the database; invalid limits are ignored."""
-    return Judge(
+    return ClassifierConfig(
         row.pk, row.name, row.kind, row.target, row.secret, _limits(row.limits), float(row.timeout or 10),
         row.when_down, row.on_uploads,
     )  # fmt: skip
@@ -60,34 +60,34 @@ def _limits(stored: Any) -> dict[str, dict[str, float]]:
         str(label): {
             deed: float(limit)
             for deed, limit in limits.items()
-            if deed in DEEDS and isinstance(limit, int | float) and not isinstance(limit, bool)
+            if deed in THRESHOLD_ACTIONS and isinstance(limit, int | float) and not isinstance(limit, bool)
         }
         for label, limits in stored.items()
         if isinstance(limits, dict)
     }
 
 
-_cached: tuple[float, tuple[Judge, ...]] | None = None
+_cached: tuple[float, tuple[ClassifierConfig, ...]] | None = None
 
 
-def current() -> tuple[Judge, ...]:
+def current() -> tuple[ClassifierConfig, ...]:
     """The enabled classifiers, at most `KEPT_S` old."""
     global _cached
     now, cached = time.monotonic(), _cached
-    if cached is not None and now - cached[0] <= KEPT_S:
+    if cached is not None and now - cached[0] <= CACHE_S:
         return cached[1]
-    judges = tuple(as_judge(row) for row in Classifier.objects.filter(enabled=True).order_by("pk"))
+    judges = tuple(as_config(row) for row in Classifier.objects.filter(enabled=True).order_by("pk"))
     _cached = (now, judges)
     return judges
 
 
-def keep(judges: tuple[Judge, ...]) -> None:
+def use_classifiers(judges: tuple[ClassifierConfig, ...]) -> None:
     """Use these classifiers without asking the database."""
     global _cached
     _cached = (time.monotonic(), judges)
 
 
-def forget(**_kwargs: Any) -> None:
+def drop_cache(**_kwargs: Any) -> None:
     """Drop the cached classifiers."""
     global _cached
     _cached = None
@@ -96,4 +96,4 @@ def forget(**_kwargs: Any) -> None:
 def connect_signals() -> None:
     """Make this process see its own changes at once; called when the app is ready."""
     for signal in (post_save, post_delete):
-        signal.connect(forget, sender=Classifier, dispatch_uid=f"judging-classifiers-{id(signal)}")
+        signal.connect(drop_cache, sender=Classifier, dispatch_uid=f"judging-classifiers-{id(signal)}")

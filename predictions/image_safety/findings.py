@@ -12,12 +12,12 @@ from django.db.models import Exists, OuterRef, Q
 from accounts.models import Account, User
 from core.clock import Now
 from predictions.files import media
-from predictions.files.image_probe import Look
+from predictions.files.image_probe import ProbeResult
 from predictions.image_safety.safety_pipeline import Judgement
 from predictions.models import Action, Classifier, Prediction, RuleHit, StoredFile, Upload
 
 log = structlog.get_logger(__name__)
-AGAIN = timedelta(minutes=1)
+HEALTH_INTERVAL = timedelta(minutes=1)
 """How often a classifier's successful answer is recorded."""
 _LARGEST_LOOK = 4 * 1024 * 1024
 """Bytes of a thumbnail: more than any has."""
@@ -48,7 +48,7 @@ def for_outputs(prediction: Prediction, judged: Iterable[tuple[int, Judgement]])
 
 
 def for_upload(
-    account: Account, user: User, name: str, one: Judgement, look: Look | None = None, sha256: str = ""
+    account: Account, user: User, name: str, one: Judgement, look: ProbeResult | None = None, sha256: str = ""
 ) -> RuleHit | None:
     """Record an uploaded file that was refused or flagged; None where it was neither. Outside transactions.
 
@@ -75,7 +75,7 @@ def for_upload(
     return hit
 
 
-def _store_thumbnail(look: Look) -> StoredFile | None:
+def _store_thumbnail(look: ProbeResult) -> StoredFile | None:
     """The thumbnail that classifiers see, stored; None where there is none or no space for it."""
     if look.medium is None:
         return None
@@ -114,7 +114,7 @@ def record_classifier_health(judged: Iterable[Judgement]) -> None:
         answered.update(judgement.answered)
         failed.update(judgement.failed)
     if answered:
-        stale = Q(answered_at__isnull=True) | Q(answered_at__lt=Now() - AGAIN)
+        stale = Q(answered_at__isnull=True) | Q(answered_at__lt=Now() - HEALTH_INTERVAL)
         Classifier.objects.filter(stale, pk__in=answered).update(answered_at=Now())
     for pk, why in failed.items():
         log.warning("classifier_failed", classifier=pk, reason=why)

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from predictions.files.image_probe import Look
+from predictions.files.image_probe import ProbeResult
 from predictions.image_safety import blocklist, classifier_client, classifiers
-from predictions.image_safety.blocklist import Blocked
-from predictions.image_safety.classifiers import Judge
+from predictions.image_safety.blocklist import BlocklistSnapshot
+from predictions.image_safety.classifiers import ClassifierConfig
 from predictions.models import Classifier
 
 BLOCKED = "blocked picture"
@@ -69,14 +69,14 @@ PASSED = Judgement()
 class SafetyPipeline:
     """A snapshot of the blocklist and the classifiers."""
 
-    blocked: Blocked = field(default_factory=Blocked)
-    judges: Sequence[Judge] = ()
+    blocked: BlocklistSnapshot = field(default_factory=BlocklistSnapshot)
+    judges: Sequence[ClassifierConfig] = ()
 
     def __bool__(self) -> bool:
         return bool(len(self.blocked) or self.judges)
 
     async def judge(
-        self, look: Look, context: Mapping[str, Any], *, upstream_says: bool = False
+        self, look: ProbeResult, context: Mapping[str, Any], *, upstream_says: bool = False
     ) -> Judgement:
         """Judge a probed picture while its thumbnails still exist. Does not raise.
 
@@ -108,18 +108,20 @@ def for_uploads() -> SafetyPipeline:
 
 
 async def _ask(
-    judge: Judge, look: Look, picture: bytes, context: Mapping[str, Any]
+    judge: ClassifierConfig, look: ProbeResult, picture: bytes, context: Mapping[str, Any]
 ) -> dict[str, float] | classifier_client.ClassifierDown:
     if look.medium is None or not picture:
         return classifier_client.ClassifierDown(NO_PICTURE)
     try:
-        return await classifier_client.ask(judge, picture, look.medium.content_type, context)
+        return await classifier_client.classify(judge, picture, look.medium.content_type, context)
     except classifier_client.ClassifierDown as down:
         return down
 
 
 def _combine(
-    answers: list[tuple[Judge, dict[str, float] | classifier_client.ClassifierDown]], *, sensitive: bool
+    answers: list[tuple[ClassifierConfig, dict[str, float] | classifier_client.ClassifierDown]],
+    *,
+    sensitive: bool,
 ) -> Judgement:
     scores: dict[str, dict[str, float]] = {}
     flagged: list[str] = []
@@ -150,7 +152,7 @@ def _combine(
     )  # fmt: skip
 
 
-def _bytes_of(look: Look) -> bytes:
+def _bytes_of(look: ProbeResult) -> bytes:
     """The medium thumbnail: our own decoder wrote it, so nothing of the untrusted file is in it but pixels."""
     try:
         return Path(look.medium.path).read_bytes() if look.medium is not None else b""
@@ -158,7 +160,7 @@ def _bytes_of(look: Look) -> bytes:
         return b""
 
 
-def _is_black(look: Look) -> bool:
+def _is_black(look: ProbeResult) -> bool:
     """Whether it is black all over."""
     return (
         not look.phashes

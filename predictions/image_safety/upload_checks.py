@@ -53,7 +53,7 @@ class _Sender:
     dry: bool = False
 
     def note(
-        self, one: Judgement, look: image_probe.Look | None = None, path: Path | None = None
+        self, one: Judgement, look: image_probe.ProbeResult | None = None, path: Path | None = None
     ) -> RuleHit | None:
         """Keep what came of it, for moderators; with what it looks like, where one of them is to see it."""
         if self.dry:
@@ -166,7 +166,7 @@ def _digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _look(path: Path, folder: Path) -> image_probe.Look | None:
+def _look(path: Path, folder: Path) -> image_probe.ProbeResult | None:
     """What a file is, looked at in a child; None where it is no picture. Raises where nobody could look.
 
     What only wears the reader out is not let through unseen: its first frame may be a picture that was removed.
@@ -174,10 +174,10 @@ def _look(path: Path, folder: Path) -> image_probe.Look | None:
     if not _slots.acquire(timeout=PATIENCE_S):
         raise NotTaken(NOT_JUDGED)
     try:
-        return image_probe.look(path, folder)
-    except image_probe.NotSeen:
+        return image_probe.probe(path, folder)
+    except image_probe.ProbeFailed:
         raise NotTaken(NOT_SEEN) from None
-    except image_probe.NotAPicture:
+    except image_probe.UnreadableImage:
         return None
     except OSError:
         raise NotTaken(NOT_JUDGED) from None

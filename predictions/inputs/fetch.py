@@ -315,11 +315,11 @@ def _upload(account_id: int, name: str, public_id: str) -> tuple[tuple[str, byte
 def _content(name: str, file: StoredFile) -> bytes:
     """The bytes of one of our own files. Raises NotFetched, or ProviderError while the storage is away."""
     try:
-        with media.opened(file) as opened:
+        with media.open_file(file) as opened:
             return opened.read()
-    except media.FileGone:
+    except media.FileMissing:
         raise _not_fetched(name, "this server no longer has that file") from None
-    except media.StorageAway:
+    except media.StorageUnavailable:
         # Nothing was sent: it waits, as for a provider that is busy.
         raise ProviderError(
             "The files of this server cannot be reached just now.",

@@ -32,7 +32,7 @@ _UNDER_WAY = [phase for phase in Phase.values if phase != Phase.ENDED]
 def connect_signals() -> None:
     """Have bans end what is ours, and say what they would end."""
     sanctions.register_account_closer(close)
-    sanctions.register_notifier(tell)
+    sanctions.register_consequences(tell)
 
 
 def close(user: User, sanction: Sanction) -> None:

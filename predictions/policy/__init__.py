@@ -7,6 +7,6 @@ searched like the caller's own.
 
 from __future__ import annotations
 
-from predictions.policy.evaluation import MAX_TEXT, Finding, Verdict, judge, objections
+from predictions.policy.evaluation import MAX_TEXT, Finding, Verdict, evaluate, limit_faults
 
-__all__ = ["MAX_TEXT", "Finding", "Verdict", "judge", "objections"]
+__all__ = ["MAX_TEXT", "Finding", "Verdict", "evaluate", "limit_faults"]

@@ -18,7 +18,7 @@ MAX_TEXT = 100_000
 """Characters of one text in an input: more than any model reads, far less than would slow a page."""
 
 
-QUOTED = 60
+QUOTE_LENGTH = 60
 """Characters of the match that a refusal quotes."""
 _DEEPEST = 16
 _MOST_TEXTS = 5000
@@ -37,7 +37,7 @@ Where the schema does not declare it a file, its beginning is searched all the s
 class Finding:
     """A rule matched in one input."""
 
-    rule: prompt_rules.Known
+    rule: prompt_rules.RuleInfo
     action: str
     field: str
     """The input's name, without `input.`."""
@@ -49,7 +49,7 @@ class Finding:
     def found(self) -> str:
         """The match as written, on one line."""
         text = " ".join(self.text[self.start : self.end].split())
-        return text if len(text) <= QUOTED else f"{text[: QUOTED - 1]}…"
+        return text if len(text) <= QUOTE_LENGTH else f"{text[: QUOTE_LENGTH - 1]}…"
 
     def excerpt(self, most: int = 300) -> str:
         """The match with its surroundings, in at most so many characters."""
@@ -94,7 +94,7 @@ class Verdict:
 NOTHING = Verdict()
 
 
-def objections(given: Mapping[str, Any], properties: Mapping[str, Any] | None = None) -> list[Fault]:
+def limit_faults(given: Mapping[str, Any], properties: Mapping[str, Any] | None = None) -> list[Fault]:
     """Faults of texts that are too long, too many or too deeply nested: the rules search all that is let through."""
     faults: list[Fault] = []
     count, length = 0, 0
@@ -120,7 +120,7 @@ def objections(given: Mapping[str, Any], properties: Mapping[str, Any] | None = 
     return faults
 
 
-def judge(
+def evaluate(
     given: Mapping[str, Any],
     account: Account,
     properties: Mapping[str, Any] | None = None,
@@ -136,10 +136,10 @@ def judge(
     if not known.matcher:
         return NOTHING
     plans = (account.plan_id,) if person is None else (account.plan_id, person.plan_id)
-    return judged(known, given, plans, properties)
+    return evaluate_rules(known, given, plans, properties)
 
 
-def judged(
+def evaluate_rules(
     known: prompt_rules.Rules,
     given: Mapping[str, Any],
     plans: Sequence[int | None],

@@ -53,7 +53,7 @@ class Span:
     end: int
 
 
-def words_of(text: str) -> tuple[str, ...]:
+def parse_words(text: str) -> tuple[str, ...]:
     """The words and phrases of a rule's text: one a line, or separated by commas.
 
     Lines beginning with # are comments.
@@ -63,7 +63,7 @@ def words_of(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(part for part in parts if part))
 
 
-def compiled(pattern: str) -> Any:
+def compile_pattern(pattern: str) -> Any:
     """A pattern compiled by RE2, ignoring case. Raises NotAPattern."""
     if len(pattern) > MOST_PATTERN:
         raise NotAPattern(f"more than {MOST_PATTERN} characters")
@@ -158,7 +158,7 @@ class Matcher:
         compiled_rules = []
         for rule in rules:
             try:
-                compiled_rules.append((compiled(rule.pattern), rule.pk, rule.pattern))
+                compiled_rules.append((compile_pattern(rule.pattern), rule.pk, rule.pattern))
             except NotAPattern:
                 continue  # the form refuses it; one that got here in another way finds nothing
         self._patterns = [(pattern, rule) for pattern, rule, _text in compiled_rules]

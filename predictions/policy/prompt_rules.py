@@ -12,14 +12,14 @@ from django.db.models.signals import post_delete, post_save
 
 from core.clock import Now
 from predictions.models import Action, PlanRule, PromptRule
-from predictions.policy.matcher import Matcher, Rule, words_of
+from predictions.policy.matcher import Matcher, Rule, parse_words
 
-KEPT_S = 2.0
+CACHE_S = 2.0
 """Seconds for which the cached rules are used without asking the database."""
 
 
 @dataclass(frozen=True)
-class Known:
+class RuleInfo:
     """What one rule does, apart from what it searches for."""
 
     pk: int
@@ -40,7 +40,7 @@ class Rules:
     """All rules that have an effect for somebody."""
 
     matcher: Matcher
-    known: Mapping[int, Known]
+    known: Mapping[int, RuleInfo]
 
 
 NONE = Rules(Matcher(()), {})
@@ -61,7 +61,7 @@ def current() -> Rules:
     """The rules, at most two seconds old."""
     global _cached
     now, cached = time.monotonic(), _cached
-    if cached is not None and now - cached.at <= KEPT_S:
+    if cached is not None and now - cached.at <= CACHE_S:
         return cached.rules
     with _lock:
         generation = _generation()
@@ -82,7 +82,7 @@ def compile_rules(rows: list[PromptRule]) -> Rules:
         plans.setdefault(rule_id, {})[plan_id] = action
     known, searched = {}, []
     for row in rows:
-        rule = Known(row.pk or 0, row.name, row.action, row.words, plans.get(row.pk, {}))
+        rule = RuleInfo(row.pk or 0, row.name, row.action, row.words, plans.get(row.pk, {}))
         if {rule.action, *rule.plans.values()} == {Action.OFF.value}:
             continue
         known[rule.pk] = rule
@@ -94,22 +94,22 @@ def as_rule(row: PromptRule) -> Rule:
     """What a row searches for."""
     if row.kind == PromptRule.Kind.PATTERN:
         return Rule(row.pk or 0, pattern=row.text.strip(), negative=row.negative)
-    return Rule(row.pk or 0, words=words_of(row.text), negative=row.negative)
+    return Rule(row.pk or 0, words=parse_words(row.text), negative=row.negative)
 
 
 def touch(rule_id: int) -> None:
     """Note a change of a plan's action: other processes compare only the rule's own time."""
     PromptRule.objects.filter(pk=rule_id).update(changed_at=Now())
-    forget()
+    drop_cache()
 
 
-def keep(rules: Rules) -> None:
+def use_rules(rules: Rules) -> None:
     """Use these rules without asking the database."""
     global _cached
     _cached = _Cached(time.monotonic(), None, rules)
 
 
-def forget(**_kwargs: Any) -> None:
+def drop_cache(**_kwargs: Any) -> None:
     """Drop the cached rules."""
     global _cached
     _cached = None
@@ -119,7 +119,7 @@ def connect_signals() -> None:
     """Make this process see its own changes at once; called when the app is ready."""
     for model in (PromptRule, PlanRule):
         for signal in (post_save, post_delete):
-            signal.connect(forget, sender=model, dispatch_uid=f"policy-{model.__name__}-{id(signal)}")
+            signal.connect(drop_cache, sender=model, dispatch_uid=f"policy-{model.__name__}-{id(signal)}")
 
 
 def _generation() -> tuple[Any, ...]:

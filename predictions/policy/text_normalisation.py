@@ -245,20 +245,20 @@ def _folded(word: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Solid:
+class SolidText:
     """A text without separators, and the position of each character in the plain text."""
 
     text: str
     places: list[int]
 
 
-def solid(text: str) -> Solid:
+def solid(text: str) -> SolidText:
     """A plain text with isolated characters joined to their neighbours.
 
     Only isolated ones: in 成人，体型 the characters on the two sides of the comma do not belong together.
     """
     if not _SOLID_SIGN.search(text):
-        return Solid("", [])
+        return SolidText("", [])
     signs: list[str] = []
     at: list[int] = []
     for match in re.finditer(r"[^\W_]+|(?:[^\w\n]|_){1,3}|.|\n", text):
@@ -267,7 +267,7 @@ def solid(text: str) -> Solid:
             continue
         signs.append(part)
         at += range(match.start(), match.end())
-    return Solid("".join(signs), at)
+    return SolidText("".join(signs), at)
 
 
 def _joins(text: str, start: int, end: int) -> bool:

@@ -34,7 +34,7 @@ _OTHER_COUNTS = ("num_images", "number_of_images", "num_images_per_prompt", "num
 """Other models' names for it, where their output is a list; the first one present counts."""
 COUNT_KEYS = (COUNT_KEY, *_OTHER_COUNTS)
 MEGAPIXEL = 1_000_000
-WHOLE = 100
+FULL_PERCENT = 100
 """Percent of a price that an account without a plan pays."""
 _SIDES = ("width", "height")
 
@@ -75,7 +75,7 @@ class Delivered:
 
 def quote(version: Version, given: Mapping[str, Any], account: Account) -> Quote:
     """What a new prediction with this input can cost the account at most. Raises NoPrice."""
-    price, percent = current_price(version.model), percent_of(account)
+    price, percent = current_price(version.model), account_percent(account)
     return Quote(price, percent, ceiling(price, version, given, percent), asked_outputs(version, given))
 
 
@@ -87,9 +87,9 @@ def current_price(model: HostedModel) -> Price:
     return price
 
 
-def percent_of(account: Account) -> int:
+def account_percent(account: Account) -> int:
     """Percent of every price that an account pays by its plan. A prediction keeps the value of its creation."""
-    return WHOLE if account.plan is None else account.plan.price_percent
+    return FULL_PERCENT if account.plan is None else account.plan.price_percent
 
 
 def asked_outputs(version: Version, given: Mapping[str, Any]) -> int:
@@ -120,7 +120,7 @@ def unit_price(price: Price, version: Version, given: Mapping[str, Any]) -> Frac
     return price_rules.apply(_rules_of(price), price.amount, {**known, **given})
 
 
-def ceiling(price: Price, version: Version, given: Mapping[str, Any], percent: int = WHOLE) -> int:
+def ceiling(price: Price, version: Version, given: Mapping[str, Any], percent: int = FULL_PERCENT) -> int:
     """The most it can cost, in micro-credits. Raises NoPrice where nothing bounds it."""
     try:
         unit = unit_price(price, version, given)
@@ -130,12 +130,16 @@ def ceiling(price: Price, version: Version, given: Mapping[str, Any], percent: i
     if units is None:
         if price.most is None:
             raise NoPrice(f"Price {price.number} says no most.")
-        return part(max(0, price.most), percent)
-    return part(_bounded(price, unit * units), percent)
+        return percent_of_amount(max(0, price.most), percent)
+    return percent_of_amount(_bounded(price, unit * units), percent)
 
 
 def charge(
-    price: Price, version: Version, given: Mapping[str, Any], delivered: Delivered, percent: int = WHOLE
+    price: Price,
+    version: Version,
+    given: Mapping[str, Any],
+    delivered: Delivered,
+    percent: int = FULL_PERCENT,
 ) -> int:
     """What a success costs in micro-credits; the caller limits it to the hold. Nothing delivered costs nothing."""
     if delivered.outputs <= 0:
@@ -145,12 +149,12 @@ def charge(
     except BadRules:
         # Not reached with unreadable rules: those would have raised for the ceiling.
         unit = Fraction(price.amount)
-    return part(_bounded(price, unit * _units(price, delivered)), percent)
+    return percent_of_amount(_bounded(price, unit * _units(price, delivered)), percent)
 
 
-def part(micro: int, percent: int) -> int:
+def percent_of_amount(micro: int, percent: int) -> int:
     """A percentage of an amount, rounded up to a micro-credit."""
-    return micro if percent == WHOLE else min(-(-micro * percent // WHOLE), LARGEST)
+    return micro if percent == FULL_PERCENT else min(-(-micro * percent // FULL_PERCENT), LARGEST)
 
 
 def seconds_of(metrics: Mapping[str, Any]) -> Fraction | None:

@@ -27,7 +27,7 @@ class NeedsLeast(ValueError):
         super().__init__(f"Not known to say how long work took: {', '.join(names)}.")
 
 
-def ask_least(model: HostedModel, unit: str, least: int) -> None:
+def require_least(model: HostedModel, unit: str, least: int) -> None:
     """Raises NeedsLeast where such a price might charge nothing."""
     if unit == Price.Unit.SECOND and least <= 0:
         names = run_times.providers_without_run_time(model)
@@ -38,7 +38,7 @@ def ask_least(model: HostedModel, unit: str, least: int) -> None:
 def add(model: HostedModel, actor: User | None, **values: Any) -> Price:
     """The model's next price, valid from now on. Raises price_rules.BadRules, NeedsLeast and Unchanged."""
     price_rules.parse(values.get("rules", []))
-    ask_least(model, values.get("unit", ""), values.get("least") or 0)
+    require_least(model, values.get("unit", ""), values.get("least") or 0)
     with transaction.atomic():
         HostedModel.objects.select_for_update().get(pk=model.pk)
         before = model.prices.order_by("-number").first()

@@ -20,7 +20,7 @@ def providers_without_run_time(model: HostedModel) -> list[str]:
     """
     reported = _reported(model)
     names: dict[str, None] = {}
-    for provider in routing.serving(
+    for provider in routing.eligible_providers(
         provider_lookup.all_providers(), routing.Wanted(model.ref, model.engine_last_resort)
     ):
         seen = reported.get(provider.name)

@@ -22,9 +22,9 @@ from predictions.models import Delivery, Phase, Prediction
 
 LONGEST_S = 5.0
 """Longest sleep in seconds."""
-DEAF_S = 1.0
+LONGEST_WITHOUT_WAKEUPS_S = 1.0
 """The same in a process that cannot receive wake-ups."""
-OFTEN_S = 0.2
+LONGEST_WITH_OTHERS_S = 0.2
 """The same where other machines may exist whose wake-ups are not received here."""
 OVERDUE_S = 0.5
 """What is due this long and not begun was missed by its loop."""
@@ -52,7 +52,7 @@ _NEXT = PreparedFirsts({wakeups.LOOKS: _look, wakeups.DELIVERIES: _delivery})
 
 def longest() -> float:
     """Longest sleep in seconds, depending on whether wake-ups of all machines are received."""
-    return LONGEST_S if wakeups.come_from_all() else OFTEN_S
+    return LONGEST_S if wakeups.come_from_all() else LONGEST_WITH_OTHERS_S
 
 
 def overdue_looks() -> QuerySet[Prediction]:
@@ -115,7 +115,7 @@ class Alarm:
 
     def longest(self) -> float:
         """Longest sleep of this loop in seconds."""
-        return longest() if self._listener else min(DEAF_S, longest())
+        return longest() if self._listener else min(LONGEST_WITHOUT_WAKEUPS_S, longest())
 
     def set(self, *, soonest: float) -> None:
         """Ring after the longest sleep, and on a wake-up, but not before `soonest` seconds have passed."""

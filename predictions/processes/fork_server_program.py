@@ -36,7 +36,7 @@ def main() -> None:
 def _open_files(order: dict[str, Any], theirs: int) -> None:
     from predictions.files import sandbox
 
-    sandbox.work(order["memory"], order["cpu"], theirs)
+    sandbox.run_jobs(order["memory"], order["cpu"], theirs)
 
 
 def _fork_painters(_order: dict[str, Any], theirs: int) -> None:

@@ -43,7 +43,7 @@ def beat_all(details: Mapping[str, dict[str, Any] | None], *, instance: str = ""
             cursor.execute(_statement(connection.vendor, len(batch), has_detail), values)
 
 
-def others_work() -> bool:
+def other_machines_alive() -> bool:
     """Whether the sweep of another machine was alive within the last half minute."""
     instance = os.environ.get("DARKROOM_INSTANCE", "local")
     alive = Beat.objects.filter(kind="sweep", at__gte=after(-30.0), at__lte=Now())

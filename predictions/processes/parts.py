@@ -38,7 +38,7 @@ log = logging.getLogger("darkroom.work")
 SOCKET_PATH_LIMIT = 103
 FROZEN_AFTER_S = 60.0
 """Seconds without a heartbeat after which a part counts as hung; its loop sends one every few seconds."""
-TELL_S = 4.0
+STATES_INTERVAL_S = 4.0
 """Seconds after which unchanged states of the parts are sent again: less than the sweep's reading interval."""
 
 
@@ -64,7 +64,7 @@ def supervise(*, before: Sequence[Part] = (), with_engine: bool | None = None) -
         wake_ups = stack.enter_context(queue_workers.descriptors())
         all_of_them = [*before, *all_parts(wake_ups, engine, local, told=states_fd)]
         supervisor = Supervisor(
-            stack.enter_context(services.sharing_a_fork_server(all_of_them)),
+            stack.enter_context(services.with_fork_server(all_of_them)),
             fork=_can_fork(),
             on_tick=lambda: send_states(supervisor),
         )
@@ -83,7 +83,7 @@ def cluster() -> None:
     session.call_this_process("dr-cluster")
     with (
         queue_workers.descriptors() as wake_ups,
-        services.sharing_a_fork_server(queue_workers.parts(settings.WORKERS, wake_ups)) as parts,
+        services.with_fork_server(queue_workers.parts(settings.WORKERS, wake_ups)) as parts,
     ):
         Supervisor(parts, fork=_can_fork()).run()
 
@@ -117,7 +117,7 @@ def all_parts(
             sweep.run),
         ),
     ]  # fmt: skip
-    for service, program in ((place, services.engine), (local, services.local)):
+    for service, program in ((place, services.engine_command), (local, services.local_command)):
         if service:
             argv, environment = program(service)
             parts.append(
@@ -160,7 +160,7 @@ def _can_fork() -> bool:
 
 
 @contextlib.contextmanager
-def _states() -> Iterator[tuple[int, service_status.Tell]]:
+def _states() -> Iterator[tuple[int, service_status.SendStates]]:
     """A descriptor to receive the states of all parts, and the function that sends them.
 
     It sends on a change, else every `TELL_S`.
@@ -168,13 +168,13 @@ def _states() -> Iterator[tuple[int, service_status.Tell]]:
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
     ours.setblocking(False)
     theirs.setblocking(False)
-    last: tuple[str, float] = ("", -TELL_S)
+    last: tuple[str, float] = ("", -STATES_INTERVAL_S)
 
     def tell(supervisor: Supervisor) -> None:
         nonlocal last
         text = json.dumps({"parts": supervisor.states(), "stopping": supervisor.stopping})
         now = time.monotonic()
-        if text != last[0] or now - last[1] >= TELL_S:
+        if text != last[0] or now - last[1] >= STATES_INTERVAL_S:
             last = (text, now)
             with contextlib.suppress(OSError):  # full: nobody has listened for long
                 ours.send(text.encode())

@@ -45,13 +45,13 @@ Task = dict[str, Any]
 VARIABLE = "DARKROOM_WORKER_FDS"
 GRACE_S = 5.0
 """Seconds that a running task gets when everything stops; what it leaves is taken up after its lease."""
-LOOK_S = 5.0
+POLL_S = 5.0
 """Seconds between polls while wake-ups are received. Where one is lost the sweep sends it again within a second."""
-BLIND_LOOK_S = 0.1
+FAST_POLL_S = 0.1
 """The same where wake-ups may not arrive: no socket, other machines, or a task was found that none announced."""
-SUSPICION_S = 60.0
+FAST_POLL_FOR_S = 60.0
 """Seconds for which workers poll more often after such a task."""
-PATIENCE_S = 0.5
+DATABASE_RETRY_S = 0.5
 """Pause in seconds between attempts while the database is unreachable."""
 _AWAY = (DatabaseError, InterfaceError)
 _STOP = "STOP"
@@ -230,8 +230,8 @@ class _Rows:
     def _pause(self) -> float:
         """Seconds after which one of the waiting workers polls. The same for all: the socket has one timeout."""
         shared = self._shared
-        all_come = shared.hears and wakeups.come_from_all() and shared.is_due(_FOUND, SUSPICION_S)
-        return LOOK_S if all_come else BLIND_LOOK_S
+        all_come = shared.hears and wakeups.come_from_all() and shared.is_due(_FOUND, FAST_POLL_FOR_S)
+        return POLL_S if all_come else FAST_POLL_S
 
     def _hear(self, seconds: float) -> bool:
         self._shared.wait_at_most(seconds)
@@ -259,7 +259,7 @@ class _Rows:
                     break
                 # The first failure may only mean that an idle connection had broken before.
                 if number:
-                    time.sleep(PATIENCE_S)
+                    time.sleep(DATABASE_RETRY_S)
                 if number == 1:
                     log.warning("queue_away", reason=str(error).strip().partition("\n")[0])
                 programs.report_alive()

@@ -24,10 +24,10 @@ from predictions.models import Beat
 from predictions.processes.heartbeat import EVERY_S, beat_all
 
 log = structlog.get_logger(__name__)
-Tell = Callable[[Supervisor], None]
+SendStates = Callable[[Supervisor], None]
 
 VARIABLE = "DARKROOM_STATES_FD"
-SOON_S = 0.5
+INCOMPLETE_ROUND_S = 0.5
 """Seconds between rounds while somebody has not answered: after a start the engine is known as soon as it answers."""
 SERVICES = ("engine", "local")
 LARGEST = 65_536
@@ -40,7 +40,7 @@ def run(stop: threading.Event) -> None:
         return
     with heard:
         complete = False
-        while not stop.wait(EVERY_S if complete else SOON_S):
+        while not stop.wait(EVERY_S if complete else INCOMPLETE_ROUND_S):
             try:
                 complete = _note(heard)
             except Exception:

@@ -22,7 +22,7 @@ FROZEN_SERVER_S = 30.0
 """Seconds without a heartbeat after which the fork server counts as hung; it sends one every five."""
 
 
-def engine(place: ServiceAddress) -> tuple[list[str], dict[str, str]]:
+def engine_command(place: ServiceAddress) -> tuple[list[str], dict[str, str]]:
     """Command of the engine: its `argv`, and what is added to the environment."""
     variables = {
         "DARKROOM_ENGINE_SLOTS": str(settings.ENGINE["slots"]),
@@ -31,14 +31,14 @@ def engine(place: ServiceAddress) -> tuple[list[str], dict[str, str]]:
     return programs.python_command("engine"), {**_shared(), **place.environment(), **variables}
 
 
-def local(place: ServiceAddress) -> tuple[list[str], dict[str, str]]:
+def local_command(place: ServiceAddress) -> tuple[list[str], dict[str, str]]:
     """Command of the local weights service, in the same form."""
     variables = {"DARKROOM_LOCAL_MODELS": str(settings.LOCAL["models"])}
     return programs.python_command("engine.local"), {**_shared(), **place.environment(), **variables}
 
 
 @contextlib.contextmanager
-def sharing_a_fork_server(parts: Sequence[Part]) -> Iterator[list[Part]]:
+def with_fork_server(parts: Sequence[Part]) -> Iterator[list[Part]]:
     """These parts with a fork server shared by all of them, which is stopped last.
 
     Both ends of its socket stay open here: when it dies, its successor takes up what was ordered meanwhile.
@@ -64,7 +64,7 @@ def exec_service(name: str, purpose: str) -> NoReturn:
     folder = getattr(settings, name.upper())["folder"]
     socket = os.environ.get(f"DARKROOM_{name.upper()}_SOCKET") or folder / "run" / f"{name}.sock"
     place = ServiceAddress(name, Path(socket), secret, folder / "work")
-    argv, environment = {"engine": engine, "local": local}[name](place)
+    argv, environment = {"engine": engine_command, "local": local_command}[name](place)
     for stream in (sys.stdout, sys.stderr):
         stream.flush()
     os.execve(argv[0], argv, {**os.environ, **environment})  # noqa: S606

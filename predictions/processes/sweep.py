@@ -32,7 +32,7 @@ from predictions.webhooks import delivery_log as deliveries
 
 log = structlog.get_logger(__name__)
 
-AT_ONCE_S = 0.05
+REPEAT_PAUSE_S = 0.05
 """Pause in seconds where a step left rows over."""
 ROUND_S = 1.0
 SLOW_ROUND_S = 60.0
@@ -51,9 +51,13 @@ def run(stop: threading.Event) -> None:
     # Threads of their own for what waits for disks or has much to do, so that it delays no lease, limit or
     # wake-up.
     runners = {
-        "sweep": Runner([*steps(), *reminders(), *beside()], pause_s=AT_ONCE_S, skips=_Clock().has_jumped),
+        "sweep": Runner(
+            [*recovery_steps(), *reminder_steps(), *background_steps()],
+            pause_s=REPEAT_PAUSE_S,
+            skips=_Clock().has_jumped,
+        ),
         "chores": Runner(scheduler.jobs(), pause_s=scheduler.PAUSE_S),
-        "removal": Runner(removing(), pause_s=ROUND_S),
+        "removal": Runner(removal_steps(), pause_s=ROUND_S),
     }
     asker = DuePoller(step for runner in runners.values() for step in runner.steps)
     helpers = [
@@ -64,7 +68,10 @@ def run(stop: threading.Event) -> None:
         ),
         threading.Thread(target=service_status.run, args=[stop], name="pulse", daemon=True),
         threading.Thread(
-            target=postgres_listener.run, args=[stop, heartbeat.others_work], name="listener", daemon=True
+            target=postgres_listener.run,
+            args=[stop, heartbeat.other_machines_alive],
+            name="listener",
+            daemon=True,
         ),
     ]
     for helper in helpers:
@@ -77,13 +84,13 @@ def run(stop: threading.Event) -> None:
         helper.join(max(0.0, until - time.monotonic()))
 
 
-def once() -> bool:
+def run_once() -> bool:
     """One round of every step that finds lost work, whether anything is due or not; for tests and by hand.
 
     Steps are independent and bounded in time, so that one that raises or has much to do stops no other. Whether any
     used up its time, so that more may be left.
     """
-    return Runner(steps(), pause_s=0.0).round(None)
+    return Runner(recovery_steps(), pause_s=0.0).round(None)
 
 
 class _Clock:
@@ -101,7 +108,7 @@ class _Clock:
         return True
 
 
-def steps() -> list[Step]:
+def recovery_steps() -> list[Step]:
     """Steps that find lost work, each with the query that shows whether there is any."""
     return [
         Step("life", programs.report_alive),
@@ -110,12 +117,12 @@ def steps() -> list[Step]:
         Step("leases", _bounded(lifecycle.take_back), lifecycle.leases_over),
         Step("overdue starts", _bounded(lifecycle.give_up), lifecycle.overdue_starts),
         Step("limits", _bounded(lifecycle.expire), completion.late),
-        Step("caps", _bounded(availability.end_capped), availability.waiting_where_capped),
+        Step("caps", _bounded(availability.fail_capped), availability.waiting_while_capped),
         Step("forgotten starts", _bounded(strays.close_forgotten), strays.forgotten),
     ]
 
 
-def beside() -> list[Step]:
+def background_steps() -> list[Step]:
     """Steps that only start something and never wait for it."""
     prober, fetcher, audit = Prober(), Fetcher(), HourlyAudit()
     return [
@@ -132,7 +139,7 @@ def beside() -> list[Step]:
     ]
 
 
-def reminders() -> list[Step]:
+def reminder_steps() -> list[Step]:
     """Wake-ups for watcher and poster about overdue items, in case the first was lost: they poll rarely.
 
     Workers need none: `wake_due` has just sent theirs again.
@@ -148,7 +155,7 @@ def reminders() -> list[Step]:
     ]
 
 
-def removing() -> list[Step]:
+def removal_steps() -> list[Step]:
     """Steps that remove files and rows that nothing needs any more."""
     return [
         Step("unowned files", lambda: bool(removal.remove_unowned()), removal.unowned, every_s=ROUND_S),

@@ -18,7 +18,7 @@ from predictions.webhooks import delivery_loop
 
 log = structlog.get_logger(__name__)
 
-AGAIN_S = 0.5
+RESTART_PAUSE_S = 0.5
 STOPPING_S = 5.0
 Loop = Callable[[threading.Event, NextDue, Heartbeats], None]
 
@@ -44,4 +44,4 @@ def _keep(name: str, loop: Loop, stop: threading.Event, due: NextDue, signs: Hea
             loop(stop, due, signs)
         except Exception:
             log.exception("loop_broke", loop=name)
-            stop.wait(AGAIN_S)
+            stop.wait(RESTART_PAUSE_S)

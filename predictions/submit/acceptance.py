@@ -176,7 +176,7 @@ def _flagged(offer: Offer, row: Prediction) -> list[RuleHit]:
     """What a moderator is to see of it, owed a case."""
     if not offer.flagged:
         return []
-    return rule_hits.flagged(offer.flagged, offer.request.account, offer.request.user, row.public_id)
+    return rule_hits.flagged_hits(offer.flagged, offer.request.account, offer.request.user, row.public_id)
 
 
 def _hold(offer: Offer, row: Prediction) -> credits.Hold:

@@ -89,13 +89,13 @@ def _check_words(
 ) -> tuple[policy.Finding, ...]:
     """What a moderator is to see of an input that the rules let through. Raises PromptNotAllowed."""
     properties = request.version.properties
-    faults = policy.objections(given, properties)
+    faults = policy.limit_faults(given, properties)
     if faults:
         raise PromptNotAllowed(faults)
-    verdict = policy.judge(given, request.account, properties, person=person)
+    verdict = policy.evaluate(given, request.account, properties, person=person)
     if verdict.refused:
         if not dry:
-            rule_hits.refused(verdict.refused, request.account, request.user)
+            rule_hits.record_refusals(verdict.refused, request.account, request.user)
         raise PromptNotAllowed(verdict.faults, verdict.refused)
     return verdict.flagged
 
@@ -117,7 +117,7 @@ def _quote(version: Version, given: dict[str, Any], account: Account) -> Quote:
 
 def _check_room(account: Account) -> None:
     """Whether the disk and the account have room for anything more."""
-    if not media.has_room():
+    if not media.has_free_disk():
         raise ServerFull
     full = quotas.refusal(account)
     if full is not None:
@@ -126,7 +126,7 @@ def _check_room(account: Account) -> None:
 
 def closed_refusal(user: User | None) -> HouseClosed | None:
     """Why nobody, or not this member, may ask for anything new at present; None while they may."""
-    if maintenance_mode.keeps_out(user):
+    if maintenance_mode.refuses(user):
         return HouseClosed(maintained(None), maintenance_mode.retry_after_s(), maintained=True)
     if not feature_flags.is_on("predictions"):
         off = feature_flags.FeatureOff("predictions")
@@ -174,7 +174,9 @@ def _redacted(request: Request) -> dict[str, Any]:
 def _blot(value: Any, digest: str) -> Any:
     if isinstance(value, str):
         return (
-            "[redacted]" if api_tokens.looks_like_one(value) and api_tokens.digest(value) == digest else value
+            "[redacted]"
+            if api_tokens.looks_like_token(value) and api_tokens.digest(value) == digest
+            else value
         )
     if isinstance(value, dict):
         return {_blot(key, digest): _blot(inner, digest) for key, inner in value.items()}

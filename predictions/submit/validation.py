@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 from jsonschema import Draft202012Validator, FormatChecker, ValidationError
 from jsonschema.validators import extend
 
-from accounts.tokens.api_tokens import looks_like_one
+from accounts.tokens.api_tokens import looks_like_token
 from core.http.json_body import is_unicode
 from predictions.models import Version
 from predictions.pricing.price_rules import exact
@@ -102,7 +102,7 @@ def _nul_faults(value: Any, path: str) -> Iterator[Fault]:
 
 def sayable(name: str) -> str:
     """A caller's own name for a field, as an error may repeat it: cut, and never something that could be a token."""
-    if "\x00" in name or not is_unicode(name) or looks_like_one(name):
+    if "\x00" in name or not is_unicode(name) or looks_like_token(name):
         return "?"
     return name[:100]
 

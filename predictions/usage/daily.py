@@ -41,7 +41,7 @@ def run_once() -> bool:
     now, present = time.monotonic(), today()
     for day in (present, present - timedelta(days=1)):
         if now >= _due.get(day, 0.0):
-            sum_up(day)
+            aggregate_day(day)
             _due[day] = time.monotonic() + max(EVERY_S, _SHARE * (time.monotonic() - now))
             return True
     for day in [day_ for day_ in _due if day_ < present - timedelta(days=1)]:
@@ -49,11 +49,11 @@ def run_once() -> bool:
     missing = next(_never_done(present - timedelta(days=2)), None)
     if missing is None:
         return False
-    sum_up(missing, closed=True)
+    aggregate_day(missing, closed=True)
     return True
 
 
-def forget() -> None:
+def make_all_due() -> None:
     """Make every open day due; for tests and commands."""
     _due.clear()
 
@@ -77,7 +77,7 @@ def _never_done(last: date) -> Iterator[date]:
         day -= timedelta(days=1)
 
 
-def sum_up(day: date, *, closed: bool = False) -> None:
+def aggregate_day(day: date, *, closed: bool = False) -> None:
     """Compute one day and bring its rows up to date."""
     zone = site_rules.billing_zone()
     ended = Prediction.objects.ended().filter(ended_within(day, day, zone))

@@ -22,7 +22,7 @@ _KNOWN: dict[str, str] = {
     starts.NOT_ACCEPTED: Reason.UPSTREAM,
     starts.UNKNOWN_THERE: Reason.UPSTREAM,
     starts.NO_ROOM: Reason.UPSTREAM,
-    availability.CAPPED: Reason.UPSTREAM,
+    availability.CAP_REACHED: Reason.UPSTREAM,
 }
 _KINDS: dict[str, str] = {"safety": Reason.SENSITIVE, "bad_input": Reason.INPUT}
 _NSFW = re.compile(r"\bnsfw\b", re.IGNORECASE)

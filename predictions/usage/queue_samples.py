@@ -15,7 +15,7 @@ from predictions.dispatch.fair_share import IN_FLIGHT
 from predictions.models import Phase, Prediction, QueueLook
 
 EVERY_S = 60.0
-KEPT = timedelta(days=180)
+RETENTION = timedelta(days=180)
 _MINUTE = timedelta(seconds=60)
 _ONCE = timedelta(seconds=50)
 _PRUNED = 1000
@@ -24,7 +24,7 @@ _OF_ALL = 10_000
 
 
 @dataclass(frozen=True)
-class Look:
+class QueueSample:
     """The queue's state at a moment. `start_p95_ms` is None where nothing started in the minute before."""
 
     at: datetime
@@ -34,7 +34,7 @@ class Look:
     start_p95_ms: int | None
 
 
-def now() -> Look:
+def current_sample() -> QueueSample:
     """The queue's present state, from indexes alone."""
     at = _database_time()
     waiting = Prediction.objects.filter(phase=Phase.WAITING).aggregate(n=Count("pk"), first=Min("pk"))
@@ -44,7 +44,7 @@ def now() -> Look:
     if waiting["first"] is not None:
         made = Prediction.objects.filter(pk=waiting["first"]).values_list("created_at", flat=True).first()
         oldest = max(0, int((at - made).total_seconds())) if made else 0
-    return Look(at, waiting["n"], running, oldest, _p95(at))
+    return QueueSample(at, waiting["n"], running, oldest, _p95(at))
 
 
 def _p95(at: datetime) -> int | None:
@@ -78,14 +78,18 @@ def _database_time() -> datetime:
 def run_once() -> bool:
     """Store a sample, unless one was stored just now, and prune old ones. Whether more are left to prune."""
     if not QueueLook.objects.filter(at__gt=Now() - _ONCE).exists():
-        look = now()
+        look = current_sample()
         QueueLook.objects.create(
             waiting=look.waiting,
             running=look.running,
             oldest_s=look.oldest_s,
             start_p95_ms=look.start_p95_ms,
         )
-    old = QueueLook.objects.filter(at__lt=Now() - KEPT).order_by("at").values_list("pk", flat=True)[:_PRUNED]
+    old = (
+        QueueLook.objects.filter(at__lt=Now() - RETENTION)
+        .order_by("at")
+        .values_list("pk", flat=True)[:_PRUNED]
+    )
     chosen = list(old)
     if chosen:
         QueueLook.objects.filter(pk__in=chosen).delete()

@@ -11,7 +11,7 @@ from django.db.models import QuerySet, Sum
 from accounts.models import Account
 from predictions.models import FailureDay, FigureDay, HostedModel, QueueLook, UsageDay
 from predictions.usage import billing_days
-from predictions.usage.queue_samples import Look, now
+from predictions.usage.queue_samples import QueueSample, current_sample
 
 LONGEST_DAYS = 3700
 """A longer period is cut at its beginning: nobody draws ten years of days."""
@@ -136,17 +136,17 @@ def margins(first: date, last: date) -> list[Margin]:
     ]
 
 
-def queue(start: datetime, end: datetime, *, points: int = 240) -> list[Look]:
+def queue(start: datetime, end: datetime, *, points: int = 240) -> list[QueueSample]:
     """The queue's state over time: at most `points` samples in order, each with the worst figures of its interval."""
     rows = QueueLook.objects.filter(at__gte=start, at__lt=end).order_by("at")
     interval_s = max((end - start).total_seconds() / max(1, points), 1e-6)
-    samples: list[Look] = []
+    samples: list[QueueSample] = []
     last_interval = -1
     for at, waiting, running, oldest, p95 in rows.values_list(
         "at", "waiting", "running", "oldest_s", "start_p95_ms"
     ).iterator(chunk_size=2000):
         interval = int((at - start).total_seconds() / interval_s)
-        look = Look(at, waiting, running, oldest, p95)
+        look = QueueSample(at, waiting, running, oldest, p95)
         if interval == last_interval:
             samples[-1] = _worse(samples[-1], look)
         else:
@@ -155,9 +155,9 @@ def queue(start: datetime, end: datetime, *, points: int = 240) -> list[Look]:
     return samples
 
 
-def _worse(one: Look, other: Look) -> Look:
+def _worse(one: QueueSample, other: QueueSample) -> QueueSample:
     slow = [ms for ms in (one.start_p95_ms, other.start_p95_ms) if ms is not None]
-    return Look(
+    return QueueSample(
         one.at,
         max(one.waiting, other.waiting),
         max(one.running, other.running),
@@ -166,7 +166,7 @@ def _worse(one: Look, other: Look) -> Look:
     )
 
 
-def as_of() -> datetime | None:
+def aggregated_at() -> datetime | None:
     """When the present day was summed up last; None before it ever was."""
     return FigureDay.objects.filter(day=billing_days.today()).values_list("made_at", flat=True).first()
 
@@ -195,13 +195,13 @@ def _days(first: date, last: date) -> list[date]:
 __all__ = [
     "Amount",
     "Failures",
-    "Look",
     "Margin",
+    "QueueSample",
     "Usage",
-    "as_of",
+    "aggregated_at",
+    "current_sample",
     "failures",
     "margins",
-    "now",
     "queue",
     "usage",
 ]

@@ -20,7 +20,7 @@ def show(request: HttpRequest) -> HttpResponse:
     """The usage chart of a period, and the same as a table."""
     account = ownership.money_account(user_of(request))
     chart = account_usage.chart(account, _period(request))
-    context = {"chart": chart, "own": account, "as_of": time_series.as_of(), "whole": True}
+    context = {"chart": chart, "own": account, "as_of": time_series.aggregated_at(), "whole": True}
     return page(request, "accounts/usage.html", context)
 
 

@@ -21,7 +21,7 @@ from typing import Any, TypeVar
 from django.conf import settings
 from django.db import close_old_connections, connections
 
-from accounts.tokens.authentication import still_open
+from accounts.tokens.authentication import usable_ids
 from core.jobs import wakeups
 from predictions import queries
 from predictions.models.prediction import ENDED, Prediction
@@ -225,7 +225,7 @@ class Reader:
         with self._wake:
             waiters = [one for group in self._waiters.values() for one in group if one.token is not None]
         for some in _parts(waiters, CHUNK):
-            good = still_open({one.token for one in some if one.token is not None})
+            good = usable_ids({one.token for one in some if one.token is not None})
             _wake_up((one, None, Barred()) for one in some if one.token not in good)
 
     def _look_at(self, groups: dict[str, tuple[_Waiter, ...]]) -> float:

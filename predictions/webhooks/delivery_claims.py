@@ -33,7 +33,7 @@ from predictions.webhooks import bodies, outbox, signatures, signing_secrets
 
 log = structlog.get_logger(__name__)
 
-WAITS_S = (0, 5, 30, 120, 600, 1800, 7200, 21600)
+RETRY_DELAYS_S = (0, 5, 30, 120, 600, 1800, 7200, 21600)
 """Seconds before each attempt of `start` and `completed`; other events are attempted once."""
 JITTER = 0.2
 MAX_RETRY_AFTER_S = 21600.0
@@ -41,7 +41,7 @@ LEASE_S = 30.0
 PER_ACCOUNT = 8
 PER_HOST = 16
 PER_ACCOUNT_AND_HOST = 4
-UNKNOWN = gettext_noop("The worker that sent it was stopped, so nobody knows whether it arrived")
+OUTCOME_UNKNOWN = gettext_noop("The worker that sent it was stopped, so nobody knows whether it arrived")
 _PASSES = 12
 _CLAIM = PreparedWrite(
     lambda pk, before, token: (
@@ -152,14 +152,14 @@ def claim_due(most: int = 16) -> list[Claimed]:
     rows = Delivery.objects.filter(pk__in=claims).select_related(
         "account", "prediction__model", "prediction__version", "prediction__user"
     )
-    rows = rows.defer(*(f"prediction__version__{name}" for name in queries.UNSHOWN))
+    rows = rows.defer(*(f"prediction__version__{name}" for name in queries.DEFERRED_VERSION_FIELDS))
     prepared = [_ready_or_none(row, claims[row.pk]) for row in rows if row.claim == claims[row.pk]]
     return [delivery for delivery in prepared if delivery is not None]
 
 
 def _take(most: int) -> dict[int, str]:
     """Claim rows: their claims, by primary key."""
-    owed = Delivery.objects.filter(state=Delivery.State.OWED).annotate(target=target())
+    owed = Delivery.objects.filter(state=Delivery.State.OWED).annotate(target=target_url())
     soon = owed.filter(due_at__gt=Now(), due_at__lte=after(LEASE_S + 1)).exclude(claim="")
     room, claims = _Room(soon.values_list("account_id", "target", "prediction_id")), dict[int, str]()
     due = owed.filter(due_at__lte=Now()).order_by("due_at", "pk")
@@ -170,7 +170,7 @@ def _take(most: int) -> dict[int, str]:
         )
         rows = list(seen[: most * 2])
         for pk, claim, tries, account_id, url, prediction_id in rows:
-            if claim and tries >= len(WAITS_S):
+            if claim and tries >= len(RETRY_DELAYS_S):
                 _give_up(pk, claim)
                 continue
             host = origin(url)
@@ -187,8 +187,8 @@ def _take(most: int) -> dict[int, str]:
 def _give_up(pk: int, before: str) -> None:
     """Give up a delivery whose worker died at every attempt: it must not go on for ever."""
     rows = Delivery.objects.filter(pk=pk, claim=before, state=Delivery.State.OWED, due_at__lte=Now())
-    if rows.update(claim="", state=Delivery.State.GIVEN_UP, answer_note=UNKNOWN):
-        _record_attempt(pk, None, UNKNOWN, 0)
+    if rows.update(claim="", state=Delivery.State.GIVEN_UP, answer_note=OUTCOME_UNKNOWN):
+        _record_attempt(pk, None, OUTCOME_UNKNOWN, 0)
 
 
 def _claim(pk: int, before: str) -> str:
@@ -198,7 +198,7 @@ def _claim(pk: int, before: str) -> str:
         return ""
     if before:
         # The previous worker died. Its attempt is recorded too: the receiver may have got it.
-        _record_attempt(pk, None, UNKNOWN, 0)
+        _record_attempt(pk, None, OUTCOME_UNKNOWN, 0)
     return token
 
 
@@ -220,10 +220,10 @@ def _ready(row: Delivery, claim: str) -> Claimed:
         with transaction.atomic():
             _KEEP_BODY.run(pk=row.pk, claim=claim, body=body)
         row.body = body
-    secret = signing_secrets.secret_of(row.account)
+    secret = signing_secrets.get_or_create(row.account)
     now = timezone.now()
     headers = signatures.headers(
-        secret, row.message_id, row.body, now, *signing_secrets.older_of(row.account)
+        secret, row.message_id, row.body, now, *signing_secrets.previous_secrets(row.account)
     )
     headers["Content-Type"] = "application/json"
     if row.prediction is not None and row.prediction.request_id:
@@ -231,7 +231,7 @@ def _ready(row: Delivery, claim: str) -> Claimed:
     return Claimed(row, claim, outbox.address_of(row), row.body, headers)
 
 
-def delivered(one: Claimed, code: int, *, took_ms: int = 0) -> None:
+def record_success(one: Claimed, code: int, *, took_ms: int = 0) -> None:
     """Record a successful attempt."""
     with transaction.atomic():
         # Also where it was dropped meanwhile: it did arrive.
@@ -239,7 +239,7 @@ def delivered(one: Claimed, code: int, *, took_ms: int = 0) -> None:
             _record_attempt(one.delivery.pk, code, "", took_ms, one.began_at)
 
 
-def failed(
+def record_failure(
     one: Claimed,
     *,
     code: int | None,
@@ -251,7 +251,7 @@ def failed(
     """Record a failed attempt: retried where that may help and attempts are left, else given up. The row is kept."""
     row, note = one.delivery, note[:300]
     values: dict[str, Any] = {"answer_code": code, "answer_note": note}
-    if retry and row.event in outbox.LASTING and row.attempts < len(WAITS_S):
+    if retry and row.event in outbox.LASTING and row.attempts < len(RETRY_DELAYS_S):
         values |= {"due_at": after(_wait(row.attempts, wait_s))}
     else:
         values |= {"state": Delivery.State.GIVEN_UP}
@@ -269,7 +269,7 @@ def _wait(attempts: int, asked_s: float | None) -> float:
     """Seconds until the next attempt: as the receiver asked, else by `WAITS_S` with jitter."""
     if asked_s is not None:
         return min(max(asked_s, 1.0), MAX_RETRY_AFTER_S)
-    return WAITS_S[attempts] * random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311
+    return RETRY_DELAYS_S[attempts] * random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311
 
 
 def _record_attempt(
@@ -296,7 +296,7 @@ def is_due() -> bool:
     return Delivery.objects.filter(state=Delivery.State.OWED, due_at__lte=Now()).exists()
 
 
-def target() -> Any:
+def target_url() -> Any:
     """Query expression for a delivery's URL: its own, else that of its prediction."""
     empty = Value("", output_field=TextField())
     return Coalesce(NullIf(F("url"), empty), F("prediction__webhook"), empty)

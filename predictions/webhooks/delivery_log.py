@@ -39,7 +39,7 @@ def entries(
     """
     rows = (
         Delivery.objects.filter(account=account)
-        .annotate(target=delivery_claims.target(), size=_Bytes("body"))
+        .annotate(target=delivery_claims.target_url(), size=_Bytes("body"))
         .select_related("prediction")
         .only(*_COLUMNS, "prediction__public_id")
     )
@@ -53,11 +53,11 @@ _COLUMNS = (
 )  # fmt: skip
 
 
-def own(account: Account, message_id: str) -> Delivery:
+def get_own(account: Account, message_id: str) -> Delivery:
     """One of the account's deliveries, with body and attempts. Http404 for an unknown one and another account's."""
     rows = Delivery.objects.filter(account=account, message_id=message_id)
     delivery = (
-        rows.annotate(target=delivery_claims.target(), size=_Bytes("body"))
+        rows.annotate(target=delivery_claims.target_url(), size=_Bytes("body"))
         .select_related("prediction")
         .prefetch_related("tries")
         .first()

@@ -35,21 +35,21 @@ from predictions.webhooks.delivery_claims import Claimed
 
 log = structlog.get_logger(__name__)
 T = TypeVar("T")
-Ask = Callable[[Callable[[], T]], "asyncio.Future[T]"]
+RunInDatabaseThread = Callable[[Callable[[], T]], "asyncio.Future[T]"]
 
 TICK_S = 0.2
 """Sleep in seconds while something is due but no slot is free for it."""
-BREATH_S = 0.01
-AT_ONCE = 64
-NAMES_AT_ONCE = 32
-READ_AT_MOST = 16 * 1024
-SWITCH_S = 0.0005
+BATCH_PAUSE_S = 0.01
+MAX_CONCURRENT = 64
+DNS_THREADS = 32
+MAX_RESPONSE_BYTES = 16 * 1024
+THREAD_SWITCH_S = 0.0005
 """Interpreter thread switch interval in seconds.
 
 With Python's default of 5 ms the loop would wait that long after each of its system calls while the database thread
 computes.
 """
-LAST_WORDS_S = 4.0
+SHUTDOWN_GRACE_S = 4.0
 """Seconds that posts under way get to finish when the process is told to stop."""
 _ERRORS = (*http_client.TROUBLES, ValueError)
 
@@ -70,7 +70,7 @@ def run(stop: threading.Event, due: NextDue | None = None, signs: Heartbeats | N
     asyncio.run(_Poster(stop, due, signs).run())
 
 
-def work_off() -> None:
+def run_until_idle() -> None:
     """Post due deliveries, including those that become due meanwhile, until nothing is under way.
 
     For tests and by hand.
@@ -94,10 +94,10 @@ class _Poster:
 
     async def run(self) -> None:
         # One thread with one connection for all database access.
-        with _switching(SWITCH_S), ThreadPoolExecutor(1, thread_name_prefix="poster-db") as database:
+        with _switching(THREAD_SWITCH_S), ThreadPoolExecutor(1, thread_name_prefix="poster-db") as database:
             loop = asyncio.get_running_loop()
             # Names are resolved in threads: enough of them that a few that hang delay no other.
-            loop.set_default_executor(ThreadPoolExecutor(NAMES_AT_ONCE, thread_name_prefix="poster-names"))
+            loop.set_default_executor(ThreadPoolExecutor(DNS_THREADS, thread_name_prefix="poster-names"))
 
             def ask(function: Callable[[], Any]) -> asyncio.Future[Any]:
                 return loop.run_in_executor(database, function)
@@ -110,17 +110,17 @@ class _Poster:
             finally:
                 await ask(_close)
 
-    async def _work_off(self, ask: Ask[Any]) -> None:
+    async def _work_off(self, ask: RunInDatabaseThread[Any]) -> None:
         while await self._begin(ask) or self._flying:
             await self._until_room()
 
-    async def _work_until(self, stop: threading.Event, ask: Ask[Any]) -> None:
+    async def _work_until(self, stop: threading.Event, ask: RunInDatabaseThread[Any]) -> None:
         alarm = self._alarm = Alarm(wakeups.DELIVERIES, stop)
         is_due = True
         try:
             while not stop.is_set():
                 # Before the query: a wake-up from now on may come too late for its result.
-                alarm.set(soonest=BREATH_S)
+                alarm.set(soonest=BATCH_PAUSE_S)
                 try:
                     began = await self._step(ask, alarm, is_due=is_due)
                 except Exception:
@@ -137,9 +137,9 @@ class _Poster:
             self._alarm = None
             alarm.close()
         if self._flying:
-            await asyncio.wait(self._flying, timeout=LAST_WORDS_S)
+            await asyncio.wait(self._flying, timeout=SHUTDOWN_GRACE_S)
 
-    async def _step(self, ask: Ask[Any], alarm: Alarm, *, is_due: bool) -> bool:
+    async def _step(self, ask: RunInDatabaseThread[Any], alarm: Alarm, *, is_due: bool) -> bool:
         """Start posting what is due and has a free slot: whether anything was.
 
         If not, the alarm is set to the next due time.
@@ -158,13 +158,13 @@ class _Poster:
         alarm.sooner(seconds)
         return False
 
-    async def _seconds(self, ask: Ask[Any], alarm: Alarm) -> float:
+    async def _seconds(self, ask: RunInDatabaseThread[Any], alarm: Alarm) -> float:
         return float(
             await ask(partial(self._due.seconds, wakeups.DELIVERIES, self._changed, alarm.longest()))
         )
 
-    async def _begin(self, ask: Ask[Any]) -> bool:
-        room = AT_ONCE - len(self._flying)
+    async def _begin(self, ask: RunInDatabaseThread[Any]) -> bool:
+        room = MAX_CONCURRENT - len(self._flying)
         if room <= 0:
             return True
         claimed = await ask(lambda: delivery_claims.claim_due(room))
@@ -180,13 +180,13 @@ class _Poster:
         self._flying.discard(task)
         self._changed = time.monotonic()
         if self._alarm is not None:
-            self._alarm.sooner(BREATH_S)
+            self._alarm.sooner(BATCH_PAUSE_S)
 
     async def _until_room(self) -> None:
         """Wait until a task has ended and left a free slot, one tick at most."""
         if self._flying:
             await asyncio.wait(self._flying, timeout=TICK_S, return_when=asyncio.FIRST_COMPLETED)
-            await asyncio.sleep(BREATH_S)
+            await asyncio.sleep(BATCH_PAUSE_S)
 
 
 @contextlib.contextmanager
@@ -200,7 +200,7 @@ def _switching(seconds: float) -> Iterator[None]:
         sys.setswitchinterval(before)
 
 
-async def _deliver(claimed: Claimed, ask: Ask[Any]) -> None:
+async def _deliver(claimed: Claimed, ask: RunInDatabaseThread[Any]) -> None:
     with request_ids.bound(claimed.headers.get(request_ids.HEADER, "")):
         try:
             outcome = await _post(claimed)
@@ -246,20 +246,20 @@ async def _drain(answer: http_client.Response) -> None:
     size = 0
     async for chunk in answer.aiter_raw():
         size += len(chunk)
-        if size > READ_AT_MOST:
+        if size > MAX_RESPONSE_BYTES:
             return
 
 
 def _report(claimed: Claimed, outcome: _Outcome) -> None:
     code = outcome.code
     if code is not None and 200 <= code < 300:
-        delivery_claims.delivered(claimed, code, took_ms=outcome.took_ms)
+        delivery_claims.record_success(claimed, code, took_ms=outcome.took_ms)
         log.info(
             "webhook_delivered", message=claimed.delivery.message_id, of=claimed.delivery.event, code=code,
             ms=outcome.took_ms,
         )  # fmt: skip
         return
-    delivery_claims.failed(
+    delivery_claims.record_failure(
         claimed,
         code=code,
         note=outcome.note,

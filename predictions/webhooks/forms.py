@@ -25,7 +25,9 @@ class TestEventForm(forms.Form):
         ),
     )
     event = forms.ChoiceField(
-        label=_("Event"), choices=[(one, one) for one in reversed(manual_delivery.TESTED)], required=False
+        label=_("Event"),
+        choices=[(one, one) for one in reversed(manual_delivery.TEST_EVENTS)],
+        required=False,
     )
 
     def clean_url(self) -> str:

@@ -17,9 +17,9 @@ from core.jobs import wakeups
 from predictions.models import Delivery
 from predictions.webhooks import bodies, outbox
 
-RESENT_AT_MOST = 100
-TESTS_AN_HOUR = 60
-TESTED = ("start", "output", "logs", "completed")
+MAX_RESENDS = 100
+MAX_TESTS_PER_HOUR = 60
+TEST_EVENTS = ("start", "output", "logs", "completed")
 
 
 class CannotSend(Exception):
@@ -45,7 +45,7 @@ def resend(delivery: Delivery) -> None:
     # One that waits for its next attempt may be brought forward; one that is due or being posted is left
     # alone.
     where = ~Q(state=Delivery.State.OWED) | Q(claim="", due_at__gt=Now())
-    rows = Delivery.objects.filter(where, pk=delivery.pk, resent__lt=RESENT_AT_MOST)
+    rows = Delivery.objects.filter(where, pk=delivery.pk, resent__lt=MAX_RESENDS)
     try:
         with transaction.atomic():
             changed = rows.update(
@@ -58,10 +58,8 @@ def resend(delivery: Delivery) -> None:
         ) from None
     if changed:
         return
-    if delivery.resent >= RESENT_AT_MOST:
-        raise CannotSend(
-            _("It was sent again %(limit)s times, and that is enough.") % {"limit": RESENT_AT_MOST}
-        )
+    if delivery.resent >= MAX_RESENDS:
+        raise CannotSend(_("It was sent again %(limit)s times, and that is enough.") % {"limit": MAX_RESENDS})
     raise CannotSend(_("It is being sent already."))
 
 
@@ -74,12 +72,13 @@ def send_test(account: Account, url: str, event: str, origin: str) -> Delivery:
     recent = Delivery.objects.filter(
         account=account, event=Delivery.Event.TEST, created_at__gt=Now() - timedelta(hours=1)
     )
-    times = list(recent.order_by("-created_at").values_list("created_at", flat=True)[:TESTS_AN_HOUR])
-    if len(times) == TESTS_AN_HOUR:
+    times = list(recent.order_by("-created_at").values_list("created_at", flat=True)[:MAX_TESTS_PER_HOUR])
+    if len(times) == MAX_TESTS_PER_HOUR:
         # Until the oldest of these is an hour old.
         wait_s = math.ceil((times[-1] + timedelta(hours=1) - timezone.now()).total_seconds())
         raise TooManyTests(
-            _("There were %(limit)s test events within an hour; wait a little.") % {"limit": TESTS_AN_HOUR},
+            _("There were %(limit)s test events within an hour; wait a little.")
+            % {"limit": MAX_TESTS_PER_HOUR},
             max(1, wait_s),
         )
     body = bodies.example(event, origin)

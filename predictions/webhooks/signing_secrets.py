@@ -12,11 +12,11 @@ from accounts.models import Account
 from core.clock import Now
 from predictions.webhooks import signatures
 
-BOTH_FOR = timedelta(hours=24)
+ROTATION_OVERLAP = timedelta(hours=24)
 """How long after a rotation webhooks carry the old secret's signature beside the new one's."""
 
 
-def secret_of(account: Account) -> str:
+def get_or_create(account: Account) -> str:
     """The account's signing secret; made on first use and stable from then on."""
     if not account.webhook_secret:
         with transaction.atomic():
@@ -27,17 +27,17 @@ def secret_of(account: Account) -> str:
     return account.webhook_secret
 
 
-def older_of(account: Account) -> tuple[str, ...]:
+def previous_secrets(account: Account) -> tuple[str, ...]:
     """The previous secret, while it still signs beside the present one; else empty."""
-    until = old_until(account)
+    until = previous_valid_until(account)
     return (account.webhook_secret_old,) if until is not None and until > timezone.now() else ()
 
 
-def old_until(account: Account) -> datetime | None:
+def previous_valid_until(account: Account) -> datetime | None:
     """When the previous secret stops, or stopped, signing; None where there is none."""
     if not account.webhook_secret_old or account.webhook_secret_rotated_at is None:
         return None
-    return account.webhook_secret_rotated_at + BOTH_FOR
+    return account.webhook_secret_rotated_at + ROTATION_OVERLAP
 
 
 def rotate(account: Account) -> str:
@@ -45,7 +45,7 @@ def rotate(account: Account) -> str:
 
     Concurrent rotations are one: whoever comes second gets the first one's new secret.
     """
-    current = secret_of(account)
+    current = get_or_create(account)
     with transaction.atomic():
         Account.objects.filter(pk=account.pk, webhook_secret=current).update(
             webhook_secret_old=F("webhook_secret"),

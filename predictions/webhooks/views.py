@@ -28,9 +28,9 @@ from predictions.webhooks.forms import TestEventForm
 
 PAGE = 30
 """Deliveries on a page of the log."""
-BODY_SHOWN = 20_000
+MAX_BODY_LENGTH = 20_000
 """Characters of a body that a page shows at most."""
-ASKED_AT_MOST = 20
+MAX_POLLS = 20
 """How often a page polls the state of one delivery at most."""
 _SOON = timedelta(seconds=20)
 """An owed delivery due within this time is polled."""
@@ -76,7 +76,7 @@ class Line:
     @property
     def asks_again(self) -> bool:
         """Whether the page should poll again: its state may change within seconds. Limited by `ASKED_AT_MOST`."""
-        return self.is_owed and self.row.due_at < timezone.now() + _SOON and self.asked < ASKED_AT_MOST
+        return self.is_owed and self.row.due_at < timezone.now() + _SOON and self.asked < MAX_POLLS
 
     @property
     def next_asked(self) -> int:
@@ -146,7 +146,11 @@ def _choices(name: str, options: Any, chosen: dict[str, str]) -> list[dict[str, 
 
 
 def _secret(account: Account) -> dict[str, Any]:
-    return {"old_until": signing_secrets.old_until(account) if signing_secrets.older_of(account) else None}
+    return {
+        "old_until": signing_secrets.previous_valid_until(account)
+        if signing_secrets.previous_secrets(account)
+        else None
+    }
 
 
 @require_safe
@@ -155,7 +159,7 @@ def _secret(account: Account) -> dict[str, Any]:
 def secret(request: HttpRequest) -> HttpResponse:
     """The secret itself, on request."""
     account = _managed_account(request)
-    key = signing_secrets.secret_of(account)
+    key = signing_secrets.get_or_create(account)
     return _no_store(_show_secret(request, key))
 
 
@@ -204,7 +208,7 @@ def test(request: HttpRequest) -> HttpResponse:
             form.add_error("url", str(error))
         else:
             if _wants_fragment(request):
-                line = _line(delivery_log.own(account_of(request), delivery.message_id))
+                line = _line(delivery_log.get_own(account_of(request), delivery.message_id))
                 return page(request, "webhooks/_test_result.html", {"form": form, "line": line})
             return HttpResponseRedirect(reverse("account_webhooks"))
     if _wants_fragment(request):
@@ -216,7 +220,7 @@ def test(request: HttpRequest) -> HttpResponse:
 @member_required
 def delivery(request: HttpRequest, message_id: str) -> HttpResponse:
     """One delivery with attempts and body: a fragment inside the log, or a page of its own."""
-    row = delivery_log.own(account_of(request), message_id)
+    row = delivery_log.get_own(account_of(request), message_id)
     context = {"line": _line(row, _asked(request)), "tries": _tries(row), **_body(row), "open": True}
     if _wants_fragment(request):
         return page(request, "webhooks/_delivery_detail.html", context)
@@ -227,28 +231,28 @@ def delivery(request: HttpRequest, message_id: str) -> HttpResponse:
 @member_required
 def line(request: HttpRequest, message_id: str) -> HttpResponse:
     """The present line of one delivery, for polling."""
-    row = delivery_log.own(account_of(request), message_id)
+    row = delivery_log.get_own(account_of(request), message_id)
     return page(request, "webhooks/_delivery_summary.html", {"line": _line(row, _asked(request))})
 
 
 def _asked(request: HttpRequest) -> int:
     """How often the page has polled; an invalid value ends polling."""
     asked = request.GET.get("asked", "0")
-    return int(asked) if asked.isascii() and asked.isdigit() and len(asked) < 4 else ASKED_AT_MOST
+    return int(asked) if asked.isascii() and asked.isdigit() and len(asked) < 4 else MAX_POLLS
 
 
 @require_POST
 @member_required
 def resend(request: HttpRequest, message_id: str) -> HttpResponse:
     """Send a delivery again."""
-    row = delivery_log.own(account_of(request), message_id)
+    row = delivery_log.get_own(account_of(request), message_id)
     refused = ""
     try:
         manual_delivery.resend(row)
     except manual_delivery.CannotSend as error:
         refused = str(error)
     if _wants_fragment(request):
-        fresh = delivery_log.own(account_of(request), message_id)
+        fresh = delivery_log.get_own(account_of(request), message_id)
         context = {
             "line": _line(fresh),
             "refused": refused,
@@ -297,10 +301,10 @@ def _took(milliseconds: int) -> str:
 def _body(row: Any) -> dict[str, Any]:
     """The body indented for reading; a long one is cut and left as it is."""
     text = row.body
-    if len(text) <= BODY_SHOWN:
+    if len(text) <= MAX_BODY_LENGTH:
         with contextlib.suppress(ValueError):
             text = json.dumps(json.loads(text), ensure_ascii=False, indent=2) if text else ""
-    return {"body": text[:BODY_SHOWN], "cut": len(text) > BODY_SHOWN, "size": row.size}
+    return {"body": text[:MAX_BODY_LENGTH], "cut": len(text) > MAX_BODY_LENGTH, "size": row.size}
 
 
 def _wants_fragment(request: HttpRequest) -> bool:

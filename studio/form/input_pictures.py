@@ -98,7 +98,7 @@ def keep(request: HttpRequest, file: UploadedFile) -> Picture:
     name = safe_name(file.name or "")
     if (file.size or 0) > MAX_PICTURE:
         raise _too_large(name)
-    with image_conversion.folder() as folder:
+    with image_conversion.work_folder() as folder:
         path = Path(folder) / "picture"
         with path.open("wb") as out:
             for chunk in file.chunks(media.CHUNK):

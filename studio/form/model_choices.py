@@ -56,7 +56,7 @@ def choices(account: Account | None = None) -> list[Choice]:
     served = availability.served_refs()
     samples = _samples()
     usual = _usual_times([model.pk for model in models])
-    percent = calculator.WHOLE if account is None else calculator.percent_of(account)
+    percent = calculator.FULL_PERCENT if account is None else calculator.account_percent(account)
     found = [
         _choice(
             model,
@@ -109,7 +109,7 @@ def _choice(
     shipped = shop_window.for_model(model.ref)
     return Choice(
         model,
-        calculator.part(price.amount, percent) if price else None,
+        calculator.percent_of_amount(price.amount, percent) if price else None,
         _per(price.unit) if price else "",
         _priced(price, percent) if price else "",
         not reason,
@@ -129,7 +129,7 @@ def _priced(price: Price, percent: int) -> str:
         Price.Unit.SECOND.value: _("%(price)s a second"),
         Price.Unit.MEGAPIXEL.value: _("%(price)s a megapixel"),
     }[price.unit]
-    return words % {"price": amounts.with_unit(calculator.part(price.amount, percent))}
+    return words % {"price": amounts.with_unit(calculator.percent_of_amount(price.amount, percent))}
 
 
 def _per(unit: str) -> str:

@@ -103,7 +103,7 @@ def _use(request: HttpRequest, public_id: str) -> Prefill | None:
 
 def _taking_pictures() -> Version | None:
     """The newest version of the first available model that takes pictures; those with a prompt first."""
-    refs = availability.refs_taking_pictures()
+    refs = availability.refs_with_image_input()
     models = HostedModel.objects.filter(enabled=True).order_by("position", "owner", "name")
     found = [lookup.find_version(model.ref) for model in models if model.ref in refs]
     taking = [version for version in found if version is not None and input_fields.picture_fields(version)]

@@ -70,7 +70,7 @@ def _schedule_rows() -> str:
     now = "立即" if humanize.in_chinese() else "at once"
     rows = (
         f"| {number} | {humanize.duration(wait) if wait else now} |"
-        for number, wait in enumerate(delivery_claims.WAITS_S, 1)
+        for number, wait in enumerate(delivery_claims.RETRY_DELAYS_S, 1)
     )
     return "\n".join(rows)
 
@@ -122,13 +122,13 @@ _OF_SERVER: dict[str, Callable[[], str]] = {
     # -- streams and webhooks
     "stream.keep_alive": lambda: humanize.duration(prediction_stream.KEEP_ALIVE_S),
     "webhook.timeout": lambda: humanize.duration(settings.WEBHOOK_TIMEOUT),
-    "webhook.tries": lambda: str(len(delivery_claims.WAITS_S)),
+    "webhook.tries": lambda: str(len(delivery_claims.RETRY_DELAYS_S)),
     "webhook.schedule.rows": _schedule_rows,
     "webhook.jitter": lambda: f"{delivery_claims.JITTER:.0%}",
     "webhook.inline": lambda: humanize.size(webhook_body.INLINE_AT_MOST),
     "webhook.kept": lambda: humanize.duration(settings.DELIVERIES_KEPT * 86400.0),
-    "webhook.tests": lambda: humanize.count(manual_delivery.TESTS_AN_HOUR),
-    "webhook.both": lambda: humanize.duration(signing_secrets.BOTH_FOR.total_seconds()),
+    "webhook.tests": lambda: humanize.count(manual_delivery.MAX_TESTS_PER_HOUR),
+    "webhook.both": lambda: humanize.duration(signing_secrets.ROTATION_OVERLAP.total_seconds()),
     "webhook.throttle": lambda: (
         f"{outbox.THROTTLE.total_seconds():g} {'秒' if humanize.in_chinese() else 's'}"
     ),

@@ -27,7 +27,7 @@ OURS: Mapping[str, Promise] = {
     starts.NOT_ACCEPTED: gettext_lazy("The upstream did not accept it."),
     starts.UNKNOWN_THERE: gettext_lazy("No upstream knows this model."),
     starts.NO_ROOM: gettext_lazy("The upstreams have no room for it at present."),
-    availability.CAPPED: gettext_lazy("The upstreams have spent what they may on this day."),
+    availability.CAP_REACHED: gettext_lazy("The upstreams have spent what they may on this day."),
     **{end: gettext_lazy(end) for end in retries.ENDS},
     result_files.NO_FILE: gettext_lazy("The upstream's result held no file. Try again."),
     result_files.TOO_MANY: gettext_lazy("The upstream's result held too many files."),
@@ -84,7 +84,7 @@ def elsewhere(failed: list[Prediction]) -> set[int]:
     providers, unavailable = provider_lookup.all_providers(), circuits.unavailable()
     found = set()
     for prediction in with_provider:
-        serving = routing.serving(
+        serving = routing.eligible_providers(
             providers, routing.Wanted(prediction.model.ref, prediction.model.engine_last_resort)
         )
         available = {_group(other) for other in serving if other.name not in unavailable}

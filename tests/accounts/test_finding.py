@@ -65,7 +65,7 @@ def multiplied(row: Model, *unlike: str, **others: str) -> None:
 
 
 def people(words: str, *, by_address: bool = True) -> set[str]:
-    found = people_search.people(words, by_address=by_address)
+    found = people_search.user_ids(words, by_address=by_address)
     return set(User.objects.filter(pk__in=found).values_list("username", flat=True))
 
 
@@ -84,19 +84,19 @@ def test_a_member_is_found_by_a_second_address_too() -> None:
     ann = factories.make_user("ann", email="ann@example.org")
     EmailAddress.objects.create(user=ann, email="other@example.org")
     assert people("Other@") == {"ann"} and people("Other@", by_address=False) == set()
-    assert people_search.accounts("other@", by_address=True) == [ann.account_id]
+    assert people_search.account_ids("other@", by_address=True) == [ann.account_id]
 
 
 def test_one_of_exactly_that_name_is_found_among_many_that_begin_so() -> None:
     for number in range(5):
         factories.make_user(f"bea{number}")
     bea = factories.make_user("bea")
-    assert bea.pk in people_search.people("BEA", by_address=False, most=2)
+    assert bea.pk in people_search.user_ids("BEA", by_address=False, most=2)
 
 
 def test_every_question_for_members_is_a_look_into_an_index(by_indexes: None) -> None:
     factories.make_user("ann")
-    for rows in people_search.questions("ann", by_address=True):
+    for rows in people_search.user_queries("ann", by_address=True):
         plan = rows[:20].explain()
         assert "SCAN" not in plan and "Seq Scan" not in plan, plan
     plan = Account.objects.order_by().filter(name__istartswith="ann").values_list("pk")[:20].explain()

@@ -18,7 +18,7 @@ REAL = override_settings(PASSWORD_HASHERS=house.PASSWORD_HASHERS)
 
 
 def test_one_more_waits_and_the_next_is_refused() -> None:
-    room, is_waiting, is_in = passwords.Room(1, 1), threading.Event(), threading.Event()
+    room, is_waiting, is_in = passwords.HashingSlots(1, 1), threading.Event(), threading.Event()
 
     class Waiting(threading.Semaphore):
         def acquire(self, blocking: bool = True, timeout: float | None = None) -> bool:
@@ -54,7 +54,7 @@ def test_one_more_waits_and_the_next_is_refused() -> None:
 
 
 def test_who_is_in_may_enter_again_and_leaves_once() -> None:
-    room = passwords.Room(1, 0)
+    room = passwords.HashingSlots(1, 0)
     for _time in range(2):
         with room.enter(), room.enter():
             pass
@@ -70,7 +70,7 @@ def test_every_hash_needs_a_place_and_hashes_stay_djangos_own(monkeypatch: pytes
     made = make_password(WORDS)
     assert made.startswith("pbkdf2_sha256$10$") and check_password(WORDS, made)
     assert made == PBKDF2PasswordHasher().encode(WORDS, made.split("$")[2])
-    monkeypatch.setattr(passwords, "ROOM", passwords.Room(0, 0))
+    monkeypatch.setattr(passwords, "HASHING_SLOTS", passwords.HashingSlots(0, 0))
     for work in (lambda: make_password(WORDS), lambda: check_password(WORDS, made)):
         with pytest.raises(passwords.Busy):
             work()
@@ -79,7 +79,7 @@ def test_every_hash_needs_a_place_and_hashes_stay_djangos_own(monkeypatch: pytes
 @REAL
 @pytest.mark.django_db
 def test_a_sign_up_that_finds_no_place_makes_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(passwords, "ROOM", passwords.Room(0, 0))
+    monkeypatch.setattr(passwords, "HASHING_SLOTS", passwords.HashingSlots(0, 0))
     form = {"username": "dora", "email": "dora@example.org", "password1": WORDS, "password2": WORDS}
     answer = Client().post("/accounts/signup/", form)
     assert (answer.status_code, answer["Retry-After"], User.objects.count()) == (503, "5", 0)

@@ -71,9 +71,9 @@ def test_without_redis_values_are_kept_in_this_process_and_one_line_says_so(
 def test_guesses_are_counted_while_redis_is_away(cache: Any) -> None:
     limits = [attempt_limits.Limit("mia", 3, 60)]
     for _time in range(3):
-        attempt_limits.take("test", limits)
+        attempt_limits.count_attempt("test", limits)
     with pytest.raises(attempt_limits.TooMany):
-        attempt_limits.take("test", limits)
+        attempt_limits.count_attempt("test", limits)
 
 
 @pytest.mark.django_db

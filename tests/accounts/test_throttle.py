@@ -22,16 +22,16 @@ pytestmark = pytest.mark.django_db
 FIVE = Limit("alice", 5, 300)
 
 
-def take(*limits: Limit, what: str = "password") -> attempt_limits.Taken | int:
+def take(*limits: Limit, what: str = "password") -> attempt_limits.CountedAttempt | int:
     """What was taken, or how many seconds one has to wait."""
     try:
-        return attempt_limits.take(what, limits or [FIVE])
+        return attempt_limits.count_attempt(what, limits or [FIVE])
     except TooMany as error:
         return error.wait_s
 
 
 def passed(*limits: Limit, what: str = "password") -> bool:
-    return isinstance(take(*limits, what=what), attempt_limits.Taken)
+    return isinstance(take(*limits, what=what), attempt_limits.CountedAttempt)
 
 
 def time_passes(seconds: int) -> None:
@@ -59,18 +59,18 @@ def test_a_try_that_one_limit_refuses_counts_against_none() -> None:
         take()
     assert not passed(Limit("network", 9, 300), FIVE)
     taken = take(Limit("network", 9, 300))
-    assert isinstance(taken, attempt_limits.Taken) and taken.counts == {"network": 1}
+    assert isinstance(taken, attempt_limits.CountedAttempt) and taken.counts == {"network": 1}
 
 
 def test_what_was_right_is_given_back_but_only_into_its_own_window() -> None:
     taken = take()
-    assert isinstance(taken, attempt_limits.Taken) and taken.counts == {"alice": 1}
+    assert isinstance(taken, attempt_limits.CountedAttempt) and taken.counts == {"alice": 1}
     taken.give_back()
     assert Throttle.objects.get().count == 0
     late = take()
     time_passes(301)
     take()
-    assert isinstance(late, attempt_limits.Taken)
+    assert isinstance(late, attempt_limits.CountedAttempt)
     late.give_back()
     assert Throttle.objects.get().count == 1
 
@@ -97,7 +97,7 @@ def test_no_number_of_other_keys_makes_a_count_forgotten() -> None:
             [many, ends_at],
         )
     cache.clear()
-    attempt_limits.forget_old()
+    attempt_limits.prune()
     assert not passed() and Throttle.objects.count() == many + 1
 
 
@@ -105,7 +105,7 @@ def test_counts_go_when_their_time_is_over_and_never_before() -> None:
     take()
     take(Limit("long", 5, 3600))
     time_passes(301)
-    assert attempt_limits.forget_old() is False
+    assert attempt_limits.prune() is False
     assert Throttle.objects.count() == 1 and passed()
 
 

@@ -138,7 +138,7 @@ def with_second_factor(_newest: Model) -> User:
 
 
 def unused_batch(_newest: Model) -> CodeBatch:
-    return redeem_codes.make(name="walked", credits=MICRO, count=2, by=None)[0]
+    return redeem_codes.create_batch(name="walked", credits=MICRO, count=2, by=None)[0]
 
 
 def unused_code(_newest: Model) -> RedeemCode | None:

@@ -74,7 +74,7 @@ def test_the_page_of_a_row_says_its_state_in_words_as_the_list_does(
             reference="a" * 20, account=factories.account_of(alice), user=alice, credits=MICRO, price=500,
             currency="eur", provider="stripe", status=Purchase.Status.EXPIRED, owed=500,
         ),
-        "codebatch": redeem_codes.make(name="spring", credits=MICRO, count=1, uses=1, by=staff)[0],
+        "codebatch": redeem_codes.create_batch(name="spring", credits=MICRO, count=1, uses=1, by=staff)[0],
         "invitation": Invitation.objects.create(digest="d"),
         "signin": SignIn.objects.create(user=alice, succeeded=True),
     }  # fmt: skip

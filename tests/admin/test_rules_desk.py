@@ -93,11 +93,11 @@ def test_trying_a_rule_holds_few_of_the_last_inputs_and_nobody_up(
         )
     tried = prompt_rules.compile_rules([PromptRule(name="cats", text="cat")])
     tracemalloc.start()
-    assert dry_runs.past(tried).found == many
+    assert dry_runs.on_recent(tried).found == many
     assert tracemalloc.get_traced_memory()[1] < many * size
     tracemalloc.stop()
-    monkeypatch.setattr(dry_runs, "PATIENCE_S", 0)
-    assert dry_runs.past(tried).of == 1
+    monkeypatch.setattr(dry_runs, "TIME_LIMIT_S", 0)
+    assert dry_runs.on_recent(tried).of == 1
 
 
 def test_a_classifiers_secret_goes_in_and_never_comes_out(desk: Client, settings: Any) -> None:

@@ -72,13 +72,13 @@ def test_what_has_not_ended_counts_today_whenever_it_was_made(
 def test_it_counts_on_the_day_on_which_the_page_of_usage_does(
     mine: Frontend, alice: User, version: Version, zone: str
 ) -> None:
-    site_rules.keep(Site(pk=1, billing_zone=zone))
+    site_rules.fill_cache(Site(pk=1, billing_zone=zone))
     present = billing_days.today()
     midnight = datetime.combine(present, time(), ZoneInfo(zone))
     for minutes in (-1, 0, -24 * 60 + 1):
         made(alice, version, (midnight + timedelta(minutes=minutes)).isoformat())
     for day in (present, present - timedelta(days=1)):
-        daily.sum_up(day)
+        daily.aggregate_day(day)
     page = {one.day.isoformat(): one.total for one in chart(alice.account).days}
     answer = mine.get("/api/usage").json()
     assert answer["zone"] == zone

@@ -239,7 +239,7 @@ def make_scene() -> dict[str, str]:
     )  # fmt: skip
     return {
         "organization": str(management.create(alice, "Studio Nord").pk),
-        "stop": mail_preferences.stop_token(alice.pk, "credits.granted"),
+        "stop": mail_preferences.unsubscribe_token(alice.pk, "credits.granted"),
         "receipt": gone.reference,
         "case": str(Case.objects.get(item=published).pk),
         "decision": str(hidden.pk),

@@ -120,7 +120,7 @@ def test_from_the_invitation_to_the_receipt_of_a_deleted_account(window: Open) -
         closure.run_once()
     wish = Closure.objects.get()
     assert wish.finished_at is not None
-    mail_queue.forget_rest()
+    mail_queue.clear_pause()
     mail.outbox.clear()
     while mail_queue.run_once():
         pass
@@ -138,5 +138,7 @@ def test_from_the_invitation_to_the_receipt_of_a_deleted_account(window: Open) -
 
 def redeeming_code(boss: User) -> str:
     """A fresh code that is worth twenty credits."""
-    _batch, codes = redeem_codes.make(name="for the first pictures", credits=20 * MICRO, count=1, by=boss)
+    _batch, codes = redeem_codes.create_batch(
+        name="for the first pictures", credits=20 * MICRO, count=1, by=boss
+    )
     return str(codes[0])

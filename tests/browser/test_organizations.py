@@ -16,7 +16,7 @@ Open = Callable[..., Window]
 
 def test_a_long_name_of_an_organisation_widens_no_page(window: Open) -> None:
     alice = factories.make_user("alice")
-    made = management.create(alice, "x" * management.LONGEST_NAME)
+    made = management.create(alice, "x" * management.MAX_NAME_LENGTH)
     management.act_for(alice, made.pk)
     member = window(width=390)
     member.sign_in("alice")

@@ -169,7 +169,7 @@ def test_a_webhook_bears_the_id(alice: User, version: Version, settings: Any) ->
             alice, version, ceiling=0, webhook=receiver.url, webhook_events=["start"], request_id=ID
         )
         Delivery.objects.create(account=row.account, prediction=row, event="start")
-        delivery_loop.work_off()
+        delivery_loop.run_until_idle()
         assert [headers["x-request-id"] for headers, _body in receiver.requests] == [ID]
 
 

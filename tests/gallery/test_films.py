@@ -46,7 +46,7 @@ def moving_item(user: User, kind: str, data: bytes, **fields: object) -> Item:
 
 
 def test_a_film_gets_its_first_frame_as_a_poster_when_it_is_stored(film: Path, tmp_path: Path) -> None:
-    look = image_probe.look(film, tmp_path)
+    look = image_probe.probe(film, tmp_path)
     assert (look.content_type, look.width, look.height) == ("video/mp4", 96, 64)
     assert look.small is not None and look.medium is not None
     red, green, blue = Image.open(look.medium.path).convert("RGB").getpixel((48, 32))  # type: ignore[misc]
@@ -57,7 +57,7 @@ def test_a_film_gets_its_first_frame_as_a_poster_when_it_is_stored(film: Path, t
 def test_a_film_that_no_decoder_reads_is_kept_without_a_poster(film: Path, tmp_path: Path) -> None:
     cut = tmp_path / "cut.mp4"
     cut.write_bytes(film.read_bytes()[:40])
-    look = image_probe.look(cut, tmp_path)
+    look = image_probe.probe(cut, tmp_path)
     assert (look.content_type, look.width, look.small, look.medium) == ("video/mp4", None, None, None)
 
 

@@ -99,7 +99,7 @@ class Bob:
 
     def does(self, deed: Deed, ids: Sequence[str]) -> tuple[int, str]:
         """Status and text of the answer, without what is new in each."""
-        rate_limits.forget()
+        rate_limits.reset()
         self.queries = 0
         machine = isinstance(deed, Program)
         kind = "application/json" if machine else "application/x-www-form-urlencoded"

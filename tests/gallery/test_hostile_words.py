@@ -76,7 +76,7 @@ class Browser:
     ) -> Any:
         """The answer, looked at."""
         cache.clear()
-        rate_limits.forget()
+        rate_limits.reset()
         self.queries, self.wrote = 0, False
         with connection.execute_wrapper(self._count):
             answer = self.client.generic(method, address, body, kind, headers=headers or None)

@@ -39,7 +39,9 @@ def test_where_nothing_was_charged_no_table_by_day_stands_empty() -> None:
 def test_the_page_that_stops_mails_is_laid_out_like_the_others() -> None:
     member = factories.make_user()
     notices.notify(member, "credits.granted", link="/account/", amount_micro=1, reason="")
-    html = Client().get(f"/account/notices/stop/{mail_preferences.stop_token(member.pk, 'credits.granted')}/")
+    html = Client().get(
+        f"/account/notices/stop/{mail_preferences.unsubscribe_token(member.pk, 'credits.granted')}/"
+    )
     assert '<div class="account">' in html.content.decode()
 
 

@@ -213,7 +213,7 @@ def test_a_lock_whose_tries_cannot_be_counted_opens_for_nobody(
 
     client.raise_request_exception = False
     with monkeypatch.context() as patch:
-        patch.setattr(attempt_limits, "take", away)
+        patch.setattr(attempt_limits, "count_attempt", away)
         refused = tried(client, locked)
     assert (refused.status_code, refused["Retry-After"]) == (503, "5")
     assert 'type="password"' in client.get(again(refused), follow=True).content.decode()
@@ -245,7 +245,7 @@ def test_a_link_whose_database_is_away_offers_to_try_again_what_was_asked_for(
 def test_a_password_that_finds_no_place_to_be_hashed_is_not_counted(
     locked: ShareLink, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(passwords, "ROOM", passwords.Room(0, 0))
+    monkeypatch.setattr(passwords, "HASHING_SLOTS", passwords.HashingSlots(0, 0))
     answer = tried(client, locked, HTTP_ACCEPT="application/json")
     assert (answer.status_code, answer["Retry-After"]) == (503, "5")
     assert "get to yours" in answer.json()["detail"]

@@ -81,7 +81,7 @@ class Asker:
     def ask(self, method: str, address: str, body: Any = None, *, form: bool = False) -> Any:
         """The answer, as if nobody had asked before."""
         cache.clear()
-        rate_limits.forget()
+        rate_limits.reset()
         if form:
             return self.client.generic(
                 method, address, body or "", "application/x-www-form-urlencoded", headers=self.headers

@@ -190,7 +190,7 @@ def test_a_strangers_private_picture_is_not_there(as_charlie: Client, item: Item
 
 
 def pixels(file: StoredFile) -> bytes:
-    with media.opened(file) as opened:
+    with media.open_file(file) as opened:
         return Image.open(io.BytesIO(opened.read())).convert("RGBA").tobytes()
 
 
@@ -222,7 +222,7 @@ def test_the_copy_tells_no_more_than_the_published_picture(
         alice, output, prompt="words that alice keeps back", show_prompt=False, visibility="public"
     )
     assert make(as_charlie, REMBG, image=f"{HERE}/gallery/{theirs.public_id}/picture/full").status_code == 302
-    with media.opened(Upload.objects.get(account=charlie.account).file) as copy:
+    with media.open_file(Upload.objects.get(account=charlie.account).file) as copy:
         picture = Image.open(io.BytesIO(copy.read()))
         picture.load()
     assert "parameters" not in picture.info and "exif" not in picture.info

@@ -103,7 +103,7 @@ def test_a_page_asks_what_became_of_a_message_and_not_for_ever(as_alice: Client,
 
 
 def test_the_secret_is_shown_on_demand_alone_and_kept_nowhere(as_alice: Client, alice: User) -> None:
-    key = signing_secrets.secret_of(Account.objects.get(pk=alice.account_id))
+    key = signing_secrets.get_or_create(Account.objects.get(pk=alice.account_id))
     assert key not in text(as_alice.get(PAGE))
     for headers in ({}, HTMX):
         shown = as_alice.get(f"{PAGE}secret/", headers=headers)
@@ -112,7 +112,7 @@ def test_the_secret_is_shown_on_demand_alone_and_kept_nowhere(as_alice: Client, 
 
 def test_the_secret_is_changed_by_a_post_alone(as_alice: Client, alice: User) -> None:
     account = Account.objects.get(pk=alice.account_id)
-    key = signing_secrets.secret_of(account)
+    key = signing_secrets.get_or_create(account)
     assert as_alice.get(f"{PAGE}rotate/").status_code == 405
     shown = text(as_alice.post(f"{PAGE}rotate/", headers=HTMX))
     account.refresh_from_db()

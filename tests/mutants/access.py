@@ -71,7 +71,7 @@ MUTANTS = [
     ),
     Mutant(
         AUTH,
-        "    if token is not None and is_barred(token.user, token.account):\n        raise AccountBarred\n",
+        "    if token is not None and is_blocked(token.user, token.account):\n        raise AccountBlocked\n",
         "",
         "A banned member's tokens go on working.",
         ("tests/accounts/test_authentication.py",),

@@ -13,8 +13,8 @@ SIZES = ("tests/openai/test_sizes.py", "tests/openai/test_generations.py")
 MUTANTS = [
     Mutant(
         f"{REPLICATE}/views.py",
-        "    _own(request, public_id)\n    return answer(",
-        "    return answer(",
+        "    _own(request, public_id)\n    return json_response(",
+        "    return json_response(",
         "Any token cancels others' predictions.",
         (*CREATE, "tests/gallery/test_strangers.py", "tests/replicate"),
     ),
@@ -91,8 +91,8 @@ MUTANTS = [
     Mutant(
         DOOR,
         "            token_scopes.require(\n"
-        "                token, scope or "
-        "token_scopes.needed(str(request.method), changing=token_scopes.PREDICT)\n            )\n",
+        "                token,\n                scope or token_scopes.required_scope("
+        "str(request.method), changing=token_scopes.PREDICT),\n            )\n",
         "",
         "A token's scopes are not asked for.",
         ("tests/replicate/test_limited_tokens.py",),
@@ -120,8 +120,8 @@ MUTANTS = [
     ),
     Mutant(
         f"{OPENAI}/request_body.py",
-        '    if isinstance(value, bool) or not isinstance(value, int):\n        raise mistyped(name, "integer"',
-        '    if not isinstance(value, int):\n        raise mistyped(name, "integer"',
+        '    if isinstance(value, bool) or not isinstance(value, int):\n        raise wrong_type(name, "integer"',
+        '    if not isinstance(value, int):\n        raise wrong_type(name, "integer"',
         "`n: true` makes one picture in place of a refusal.",
         ("tests/openai/test_refusals.py",),
     ),

@@ -66,8 +66,8 @@ MUTANTS = [
     ),
     Mutant(
         DISPATCH,
-        "provider=self.pinned, start_attempts__lt=ALONE_FROM, pk__gt=self.head",
-        "start_attempts__lt=ALONE_FROM, pk__gt=self.head",
+        "provider=self.pinned, start_attempts__lt=SUSPECT_FROM, pk__gt=self.head",
+        "start_attempts__lt=SUSPECT_FROM, pk__gt=self.head",
         "What must go to one upstream is counted in the lane of those that may go to any.",
         ROUTES,
     ),

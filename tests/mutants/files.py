@@ -72,7 +72,7 @@ MUTANTS = [
     ),
     Mutant(
         UPLOADS,
-        "    if not media.has_room():\n        raise media.DiskFull\n    _refuse",
+        "    if not media.has_free_disk():\n        raise media.DiskFull\n    _refuse",
         "    _refuse",
         "An upload is taken though the disk is full.",
         USES,

@@ -150,7 +150,7 @@ def test_words_that_a_rule_refuses_are_blocked(
     openai: OpenAI, painter: Version, provider: FakeProvider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fault = Fault("not_allowed", "input.prompt", "These words are not allowed here")
-    monkeypatch.setattr(policy, "objections", lambda *_all, **_more: [fault])
+    monkeypatch.setattr(policy, "limit_faults", lambda *_all, **_more: [fault])
     error = refused(openai.generate(painter), 400, type="image_generation_user_error", param="prompt")
     assert error["code"] == "moderation_blocked" and "These words are not allowed here" in error["message"]
 

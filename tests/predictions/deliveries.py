@@ -91,6 +91,6 @@ def receiver(settings: Any) -> Iterator[Receiver]:
 def delivery_of(user: User, version: Version, url: str, event: str = "completed") -> Delivery:
     """One that was posted already."""
     made = owed(user, version, url, event)
-    delivery_loop.work_off()
+    delivery_loop.run_until_idle()
     made.refresh_from_db()
     return made

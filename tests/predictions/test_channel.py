@@ -31,7 +31,7 @@ django.setup()
 from core.jobs import postgres_listener, wakeups
 from predictions.processes import heartbeat
 ear = wakeups.Listener(wakeups.ENDED)
-threading.Thread(target=postgres_listener.run, args=[threading.Event(), heartbeat.others_work], daemon=True).start()
+threading.Thread(target=postgres_listener.run, args=[threading.Event(), heartbeat.other_machines_alive], daemon=True).start()
 while True:
     for what in ear.wait(60):
         print(what, flush=True)
@@ -69,7 +69,7 @@ def listening() -> Iterator[threading.Event]:
     stop = threading.Event()
 
     def run() -> None:
-        postgres_listener.run(stop, heartbeat.others_work)
+        postgres_listener.run(stop, heartbeat.other_machines_alive)
         connections.close_all()
 
     thread = threading.Thread(target=run, daemon=True)
@@ -187,11 +187,11 @@ def test_behind_a_pooler_it_looks_more_often_while_others_work(
 
 def test_where_others_cannot_be_heard_the_sleep_is_short() -> None:
     is_many = connection.vendor == "postgresql"
-    assert due_times.longest() == (due_times.OFTEN_S if is_many else due_times.LONGEST_S)
+    assert due_times.longest() == (due_times.LONGEST_WITH_OTHERS_S if is_many else due_times.LONGEST_S)
     wakeups.mark(wakeups.HEARS, is_set=True)
     assert due_times.longest() == due_times.LONGEST_S
     wakeups.mark(wakeups.HEARS, is_set=False)
-    assert due_times.longest() == (due_times.OFTEN_S if is_many else due_times.LONGEST_S)
+    assert due_times.longest() == (due_times.LONGEST_WITH_OTHERS_S if is_many else due_times.LONGEST_S)
 
 
 def test_what_is_too_long_for_one_notification_goes_in_several() -> None:

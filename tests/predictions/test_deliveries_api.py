@@ -132,10 +132,10 @@ def test_a_delivered_event_is_sent_again_with_the_same_id_and_body(
     answer = own.post(f"deliveries/{made.message_id}/resend")
     assert answer.status_code == 202
     assert (answer.json()["state"], answer.json()["resent"], answer.json()["attempts"]) == ("owed", 1, 0)
-    delivery_loop.work_off()
+    delivery_loop.run_until_idle()
     first, second = receiver.requests
     assert first[0]["webhook-id"] == second[0]["webhook-id"] and first[1] == second[1]
-    Webhook(signing_secrets.secret_of(made.account)).verify(second[1].decode(), second[0])
+    Webhook(signing_secrets.get_or_create(made.account)).verify(second[1].decode(), second[0])
     whole = own.get(f"deliveries/{made.message_id}").json()
     assert [one["number"] for one in whole["tries"]] == [1, 2] and whole["state"] == "delivered"
 
@@ -147,7 +147,7 @@ def test_a_given_up_event_gets_a_fresh_round_of_tries(
     made = delivery_of(alice, version, receiver.url)
     assert made.state == "given_up"
     own.post(f"deliveries/{made.message_id}/resend")
-    delivery_loop.work_off()
+    delivery_loop.run_until_idle()
     made.refresh_from_db()
     assert (made.state, made.attempts) == ("owed", 1)
 
@@ -158,7 +158,7 @@ def test_one_that_waits_for_its_next_try_is_brought_forward(
     receiver.answers = [(500, {})]
     made = delivery_of(alice, version, receiver.url)
     assert own.post(f"deliveries/{made.message_id}/resend").status_code == 202
-    delivery_loop.work_off()
+    delivery_loop.run_until_idle()
     made.refresh_from_db()
     assert made.state == "delivered"
 
@@ -174,7 +174,7 @@ def test_of_many_who_ask_at_once_one_is_heard(alice: User, version: Version, rec
     found = races.together([lambda: manual_delivery.resend(Delivery.objects.get(pk=made.pk))] * 8)
     assert [type(one) for one in found].count(type(None)) == 1
     assert sum(isinstance(one, manual_delivery.CannotSend) for one in found) == 7
-    delivery_loop.work_off()
+    delivery_loop.run_until_idle()
     made.refresh_from_db()
     assert (made.resent, len(receiver.requests)) == (1, 2)
 
@@ -192,7 +192,7 @@ def test_it_is_sent_again_a_hundred_times_and_no_more(
     own: Own, alice: User, version: Version, receiver: Receiver
 ) -> None:
     made = delivery_of(alice, version, receiver.url)
-    Delivery.objects.update(resent=manual_delivery.RESENT_AT_MOST)
+    Delivery.objects.update(resent=manual_delivery.MAX_RESENDS)
     assert own.post(f"deliveries/{made.message_id}/resend").status_code == 409
 
 
@@ -203,7 +203,7 @@ def test_after_a_hook_was_turned_off_an_event_can_still_be_sent_by_hand(
     made = delivery_of(alice, version, receiver.url)
     assert Prediction.objects.get().webhook == ""
     assert own.post(f"deliveries/{made.message_id}/resend").status_code == 202
-    delivery_loop.work_off()
+    delivery_loop.run_until_idle()
     assert len(receiver.requests) == 2
 
 
@@ -219,9 +219,9 @@ def test_a_test_event_looks_like_a_prediction_and_says_that_it_is_none(
 ) -> None:
     answer = own.post("webhooks/test", {"url": receiver.url, "event": event})
     assert answer.status_code == 202, answer.content
-    delivery_loop.work_off()
+    delivery_loop.run_until_idle()
     [(headers, raw)] = receiver.requests
-    Webhook(signing_secrets.secret_of(Account.objects.get(name="alice"))).verify(raw.decode(), headers)
+    Webhook(signing_secrets.get_or_create(Account.objects.get(name="alice"))).verify(raw.decode(), headers)
     body = json.loads(raw)
     assert body["darkroom"]["test"] is True and body["status"] == status
     assert TheirPrediction(**body).id == body["id"] and len(body["id"]) == 26
@@ -244,7 +244,7 @@ def test_a_test_event_has_the_shape_of_every_other(alice: User, version: Version
 def test_a_test_event_is_tried_once(own: Own, receiver: Receiver) -> None:
     receiver.answers = [(500, {})]
     made = own.post("webhooks/test", {"url": receiver.url}).json()
-    delivery_loop.work_off()
+    delivery_loop.run_until_idle()
     assert own.get(f"deliveries/{made['id']}").json()["state"] == "given_up"
 
 
@@ -267,7 +267,7 @@ def test_an_event_that_is_none_is_refused(own: Own) -> None:
 
 
 def test_test_events_are_counted_by_the_hour(own: Own, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(manual_delivery, "TESTS_AN_HOUR", 2)
+    monkeypatch.setattr(manual_delivery, "MAX_TESTS_PER_HOUR", 2)
     answers = [own.post("webhooks/test", {"url": "https://example.org/"}) for _ in range(3)]
     assert [answer.status_code for answer in answers] == [202, 202, 429]
     # What is promised of every 429.

@@ -38,14 +38,14 @@ def test_a_receiver_that_is_down_for_an_hour_gets_everything_once_it_is_up(
     fakes.work_off()
     start, completed = Delivery.objects.order_by("pk")
     assert (start.event, completed.event) == ("start", "completed")
-    for wait in delivery_claims.WAITS_S[:5]:
+    for wait in delivery_claims.RETRY_DELAYS_S[:5]:
         pass_time(wait * 1.3)
-        delivery_loop.work_off()
+        delivery_loop.run_until_idle()
     assert set(Delivery.objects.values_list("state", "attempts")) == {("owed", 5)}
     assert set(DeliveryAttempt.objects.values_list("note", flat=True)) == {"The connection was refused"}
     with Receiver(port=port) as receiver:
         pass_time(3600)
-        delivery_loop.work_off()
+        delivery_loop.run_until_idle()
     assert [json.loads(body)["status"] for _, body in receiver.requests] == ["succeeded", "succeeded"]
     assert {headers["webhook-id"] for headers, _ in receiver.requests} == {
         start.message_id,
@@ -65,9 +65,9 @@ def test_each_try_has_the_same_id_and_body_and_a_time_and_signature_of_its_own(
     for number in range(4):
         at = now + timedelta(minutes=number)
         monkeypatch.setattr(delivery_claims, "timezone", SimpleNamespace(now=lambda at=at: at))
-        delivery_loop.work_off()
+        delivery_loop.run_until_idle()
         pass_time(3600)
-    official = Webhook(signing_secrets.secret_of(delivery.account))
+    official = Webhook(signing_secrets.get_or_create(delivery.account))
     for headers, body in receiver.requests:
         # It refuses what is more than five minutes away from its clock, too.
         official.verify(body.decode(), headers)
@@ -83,8 +83,8 @@ def test_the_waits_grow_from_seconds_to_hours_and_then_it_is_given_up(
 ) -> None:
     delivery = owed(alice, version, receiver.url)
     receiver.answers = [(500, {})] * 20
-    for wait in (*delivery_claims.WAITS_S[1:], None):
-        delivery_loop.work_off()
+    for wait in (*delivery_claims.RETRY_DELAYS_S[1:], None):
+        delivery_loop.run_until_idle()
         delivery.refresh_from_db()
         if wait is not None:
             left = (delivery.due_at - timezone.now()).total_seconds()
@@ -99,7 +99,7 @@ def test_what_a_newer_event_says_better_is_tried_once(
 ) -> None:
     delivery = owed(alice, version, receiver.url, event)
     receiver.answers = [(500, {})]
-    delivery_loop.work_off()
+    delivery_loop.run_until_idle()
     delivery.refresh_from_db()
     assert (delivery.state, tries(delivery)) == ("given_up", [(500, "The receiver failed")])
 
@@ -110,13 +110,13 @@ def test_a_receiver_that_hangs_is_left_and_tried_again(
     settings.WEBHOOK_TIMEOUT = 0.5
     delivery = owed(alice, version, receiver.url)
     receiver.open.clear()
-    delivery_loop.work_off()
+    delivery_loop.run_until_idle()
     delivery.refresh_from_db()
     assert (delivery.state, tries(delivery)) == ("owed", [(None, "No answer in time: 0.5 s")])
     settings.WEBHOOK_TIMEOUT = 10
     receiver.open.set()
     pass_time(60)
-    delivery_loop.work_off()
+    delivery_loop.run_until_idle()
     assert [code for code, _ in tries(delivery)] == [None, 200]
 
 
@@ -125,7 +125,7 @@ def test_a_redirect_is_not_followed_and_its_target_is_named(
 ) -> None:
     delivery = owed(alice, version, receiver.url)
     receiver.answers = [(301, {"Location": f"https://www.example.org/{'x' * 500}"})]
-    delivery_loop.work_off()
+    delivery_loop.run_until_idle()
     delivery.refresh_from_db()
     said = "Answered with a redirect, which is never followed: www.example.org"
     assert (delivery.state, tries(delivery)) == ("given_up", [(301, said)])
@@ -140,7 +140,7 @@ def test_a_receiver_that_asks_to_wait_is_obeyed(
     asked = at.strftime("%a, %d %b %Y %H:%M:%S GMT") if text == "http-date" else text
     delivery = owed(alice, version, receiver.url)
     receiver.answers = [(429, {"Retry-After": asked})]
-    delivery_loop.work_off()
+    delivery_loop.run_until_idle()
     delivery.refresh_from_db()
     left = (delivery.due_at - timezone.now()).total_seconds()
     assert delivery.state == "owed" and 100 < left <= 121
@@ -153,7 +153,7 @@ def test_a_wait_that_makes_no_sense_harms_nobody(
 ) -> None:
     delivery = owed(alice, version, receiver.url)
     receiver.answers = [(429, {"Retry-After": asked.encode().decode("latin-1")})]
-    delivery_loop.work_off()
+    delivery_loop.run_until_idle()
     delivery.refresh_from_db()
     assert delivery.state == "owed"
     assert 0 < (delivery.due_at - timezone.now()).total_seconds() <= delivery_claims.MAX_RETRY_AFTER_S
@@ -165,10 +165,10 @@ def test_gone_turns_the_hook_off_and_the_log_still_knows_where_it_led(
     row = hooked(alice, version, receiver.url, "start completed")
     receiver.answers = [(410, {})]
     tasks.start()
-    delivery_loop.work_off()
+    delivery_loop.run_until_idle()
     fakes.watch_once()
     tasks.collect()
-    delivery_loop.work_off()
+    delivery_loop.run_until_idle()
     row.refresh_from_db()
     assert (row.status, row.webhook, len(receiver.requests)) == ("succeeded", "", 1)
     delivery = Delivery.objects.get()
@@ -181,7 +181,7 @@ def test_a_receiver_that_declines_is_not_asked_again(
 ) -> None:
     delivery = owed(alice, version, receiver.url)
     receiver.answers = [(code, {})]
-    delivery_loop.work_off()
+    delivery_loop.run_until_idle()
     delivery.refresh_from_db()
     assert delivery.state == "given_up"
     assert tries(delivery) == [(code, "Declined by the receiver; it is not tried again")]
@@ -197,7 +197,7 @@ def test_a_name_that_leads_inside_by_the_time_it_is_connected_is_refused_and_not
         return ["127.0.0.1"]
 
     monkeypatch.setattr(user_urls, "_resolve", resolve)
-    delivery_loop.work_off()
+    delivery_loop.run_until_idle()
     assert tries(delivery) == [(None, "The name leads to a private or reserved address, which is refused")]
     assert receiver.requests == []
 
@@ -210,14 +210,14 @@ def test_a_name_that_nobody_knows_is_noted(
 
     monkeypatch.setattr(user_urls, "_resolve", resolve)
     delivery = owed(alice, version, "http://nowhere.example.org/")
-    delivery_loop.work_off()
+    delivery_loop.run_until_idle()
     assert tries(delivery) == [(None, "The name cannot be resolved")]
 
 
 def test_a_certificate_that_nobody_vouches_for_is_noted_in_words(alice: User, version: Version) -> None:
     with Receiver(certificate=str(SELF_SIGNED)) as receiver:
         delivery = owed(alice, version, receiver.url)
-        delivery_loop.work_off()
+        delivery_loop.run_until_idle()
     [(code, note)] = tries(delivery)
     assert code is None and note.startswith("The certificate was not accepted: self")
     assert receiver.requests == []
@@ -227,7 +227,7 @@ def test_tls_to_a_server_that_speaks_none_is_noted_in_words(
     alice: User, version: Version, receiver: Receiver
 ) -> None:
     delivery = owed(alice, version, receiver.url.replace("http:", "https:"))
-    delivery_loop.work_off()
+    delivery_loop.run_until_idle()
     [(code, note)] = tries(delivery)
     assert code is None and note.startswith("No secure connection could be made")
 
@@ -255,7 +255,7 @@ def test_what_is_no_web_server_is_noted_in_words(
         thread = threading.Thread(target=answer, daemon=True)
         thread.start()
         delivery = owed(alice, version, f"http://127.0.0.1:{server.getsockname()[1]}/")
-        delivery_loop.work_off()
+        delivery_loop.run_until_idle()
         thread.join(60)
     assert tries(delivery) == [(None, note)]
 
@@ -266,7 +266,7 @@ def test_a_large_picture_in_the_input_is_left_out_of_the_body(
     delivery = owed(alice, version, receiver.url)
     small, large = "data:image/png;base64,AAAA", "data:image/png;base64," + "A" * 100_000
     Prediction.objects.update(input={"prompt": "a cat", "image": large, "more": [small]})
-    delivery_loop.work_off()
+    delivery_loop.run_until_idle()
     told = json.loads(receiver.requests[0][1])["input"]
     assert told == {
         "prompt": "a cat",

@@ -26,24 +26,24 @@ def test_a_worker_killed_in_the_middle_of_a_post_leaves_it_to_another_and_the_lo
     [killed] = delivery_claims.claim_due()
     assert delivery_claims.claim_due() == []
     pass_time(delivery_claims.LEASE_S + 1)
-    delivery_loop.work_off()
-    delivery_claims.failed(killed, code=None, note="late", retry=True)
-    delivery_claims.delivered(killed, 200)
+    delivery_loop.run_until_idle()
+    delivery_claims.record_failure(killed, code=None, note="late", retry=True)
+    delivery_claims.record_success(killed, 200)
     delivery.refresh_from_db()
     assert (delivery.state, delivery.attempts) == ("delivered", 2)
-    assert tries(delivery) == [(None, delivery_claims.UNKNOWN), (200, "")]
+    assert tries(delivery) == [(None, delivery_claims.OUTCOME_UNKNOWN), (200, "")]
     assert [headers["webhook-id"] for headers, _ in receiver.requests] == [delivery.message_id]
 
 
 def test_one_that_costs_its_worker_at_every_try_is_given_up(alice: User, version: Version) -> None:
     delivery = owed(alice, version, "http://127.0.0.1:9/", "logs")
-    for _ in delivery_claims.WAITS_S:
+    for _ in delivery_claims.RETRY_DELAYS_S:
         assert len(delivery_claims.claim_due()) == 1
         pass_time(delivery_claims.LEASE_S + 1)
     assert delivery_claims.claim_due() == []
     delivery.refresh_from_db()
-    assert (delivery.state, delivery.answer_note) == ("given_up", delivery_claims.UNKNOWN)
-    assert delivery.tries.count() == len(delivery_claims.WAITS_S)
+    assert (delivery.state, delivery.answer_note) == ("given_up", delivery_claims.OUTCOME_UNKNOWN)
+    assert delivery.tries.count() == len(delivery_claims.RETRY_DELAYS_S)
 
 
 def test_one_that_cannot_be_rendered_stops_no_other(
@@ -58,7 +58,7 @@ def test_one_that_cannot_be_rendered_stops_no_other(
         return render(prediction)
 
     monkeypatch.setattr(bodies, "render", breaks)
-    delivery_loop.work_off()
+    delivery_loop.run_until_idle()
     whole.refresh_from_db()
     broken.refresh_from_db()
     assert (whole.state, broken.state) == ("delivered", "owed")
@@ -74,7 +74,7 @@ def test_a_slow_receiver_of_one_account_holds_up_no_other(
         for _ in range(6):
             owed(bob, version, quick.url)
         done = threading.Event()
-        poster = threading.Thread(target=lambda: (delivery_loop.work_off(), done.set()))
+        poster = threading.Thread(target=lambda: (delivery_loop.run_until_idle(), done.set()))
         poster.start()
         eventually(lambda: len(quick.requests) == 6)
         # All of Bob's arrived while everything of Alice's that was begun still hangs.
@@ -105,7 +105,7 @@ def test_the_end_is_not_told_while_something_earlier_of_it_is_being_told(
     Delivery.objects.create(account=start.account, prediction=start.prediction, event="completed")
     [first] = delivery_claims.claim_due()
     assert first.delivery.event == "start" and delivery_claims.claim_due() == []
-    delivery_claims.failed(first, code=500, note="", retry=True)
+    delivery_claims.record_failure(first, code=500, note="", retry=True)
     # Between tries no order is promised: the end does not wait for hours.
     assert [one.delivery.event for one in delivery_claims.claim_due()] == ["completed"]
 

@@ -50,7 +50,7 @@ def reads(path: Path) -> int:
     return held
 
 
-def feed(path: Path, look: Future[image_probe.Look]) -> None:
+def feed(path: Path, look: Future[image_probe.ProbeResult]) -> None:
     """Give the endless file an end, as often as its reader opens it: so the look comes to an end of its own."""
 
     def is_over() -> bool:
@@ -104,7 +104,7 @@ def test_a_frozen_server_is_replaced_by_one_of_our_own_until_it_is_trusted_again
 ) -> None:
     frozen = top.start()
     frozen.suspend()
-    monkeypatch.setattr(sandbox_client, "BEGIN_S", 3.0)
+    monkeypatch.setattr(sandbox_client, "START_TIMEOUT_S", 3.0)
     assert looked(kept(tmp_path, "good", GOOD)).width == 64
     assert servers._process is not None
     own = psutil.Process(servers._process.pid)
@@ -115,7 +115,7 @@ def test_a_frozen_server_is_replaced_by_one_of_our_own_until_it_is_trusted_again
     frozen.kill()
     top.start()
     monkeypatch.setattr(servers, "_distrusted_until", 0.0)
-    monkeypatch.setattr(sandbox_client, "BEGIN_S", 15.0)
+    monkeypatch.setattr(sandbox_client, "START_TIMEOUT_S", 15.0)
     assert looked(tmp_path / "good").width == 64
     assert servers._process is None and not under_way.done() and own.is_running()
     os.close(held)
@@ -131,7 +131,7 @@ def test_a_frozen_server_is_replaced_by_one_of_our_own_until_it_is_trusted_again
 def test_what_was_given_up_before_a_server_took_it_is_not_begun(
     top: Top, servers: client.Servers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sandbox_client, "BEGIN_S", 0.3)
+    monkeypatch.setattr(sandbox_client, "START_TIMEOUT_S", 0.3)
     monkeypatch.setattr(sandbox_client, "TRIES", 1)
     path = endless(tmp_path)
     with pytest.raises(sandbox_client.Lost):

@@ -171,14 +171,14 @@ def test_what_needs_no_fetching_is_never_behind_what_does(
     alice: User, bob: User, taker: Version, version: Version, provider: FakeProvider, there: FileServer
 ) -> None:
     provider.limit = 16
-    for _ in range(tasks.FETCHED_AT_ONCE):
+    for _ in range(tasks.INPUT_FETCH_LIMIT):
         accept(alice, taker, image=f"{there.url}/a.png")
     acceptance.accept(
         work_request.Request(account=bob.account, user=bob, version=version, input={"prompt": "a cat"})
     )
     tasks.start()
     assert started(provider) == {"prompt": "a cat"}
-    assert len(provider.orders) == tasks.FETCHED_AT_ONCE + 1
+    assert len(provider.orders) == tasks.INPUT_FETCH_LIMIT + 1
 
 
 def test_more_than_a_few_to_fetch_take_turns_and_none_counts_as_a_failed_start(

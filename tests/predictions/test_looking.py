@@ -26,17 +26,17 @@ FORMS = {
     "GIF": "image/gif",
     "AVIF": "image/avif",
 }
-Looking = Callable[..., image_probe.Look]
+Looking = Callable[..., image_probe.ProbeResult]
 
 
 @pytest.fixture
 def look(tmp_path: Path) -> Looking:
     """Looks at bytes."""
 
-    def looked(data: bytes) -> image_probe.Look:
+    def looked(data: bytes) -> image_probe.ProbeResult:
         path = tmp_path / "file"
         path.write_bytes(data)
-        return image_probe.look(path, tmp_path)
+        return image_probe.probe(path, tmp_path)
 
     return looked
 
@@ -94,22 +94,22 @@ def test_a_line_of_pixels_has_thumbnails_too(look: Looking) -> None:
 def test_a_file_that_is_cut_short_is_no_picture(look: Looking, form: str, part: float) -> None:
     noise = Image.effect_noise((400, 300), 60).convert("RGB")
     data = written(noise, form)
-    with pytest.raises(image_probe.NotAPicture):
+    with pytest.raises(image_probe.UnreadableImage):
         look(data[: int(len(data) * part)])
 
 
 @pytest.mark.parametrize("form", ["BMP", "TIFF", "PPM", "ICO", "TGA", "PDF", "EPS"])
 def test_no_other_reader_is_ever_asked(look: Looking, form: str) -> None:
-    with pytest.raises(image_probe.NotAPicture):
+    with pytest.raises(image_probe.UnreadableImage):
         look(written(halves(), form))
 
 
 def test_a_video_is_known_by_its_head_alone(look: Looking) -> None:
-    assert look(b"\x00\x00\x00\x20ftypisom" + b"\x00" * 100) == image_probe.Look("video/mp4")
+    assert look(b"\x00\x00\x00\x20ftypisom" + b"\x00" * 100) == image_probe.ProbeResult("video/mp4")
 
 
 def test_more_pixels_than_allowed_are_refused_by_the_header(look: Looking) -> None:
-    with pytest.raises(image_probe.NotAPicture, match="more than 40 million pixels"):
+    with pytest.raises(image_probe.UnreadableImage, match="more than 40 million pixels"):
         look(written(Image.new("1", (8000, 5001))))
 
 
@@ -213,9 +213,9 @@ def test_a_child_is_believed_only_what_can_be_checked(
     (tmp_path.parent / "secret.jpg").write_bytes(b"secret")
     (tmp_path / "medium.webp").symlink_to(tmp_path.parent / "secret.jpg")
     answer = {**TRUE, **LIES.get(str(lie), {})}
-    monkeypatch.setattr(sandbox_client, "opened", lambda jobs, limits: [answer])
+    monkeypatch.setattr(sandbox_client, "run_jobs", lambda jobs, limits: [answer])
     if lie is None:
-        assert image_probe.look(tmp_path / "file", tmp_path).width == 64
+        assert image_probe.probe(tmp_path / "file", tmp_path).width == 64
         return
-    with pytest.raises(image_probe.NotAPicture, match="made no sense"):
-        image_probe.look(tmp_path / "file", tmp_path)
+    with pytest.raises(image_probe.UnreadableImage, match="made no sense"):
+        image_probe.probe(tmp_path / "file", tmp_path)

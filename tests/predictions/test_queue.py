@@ -61,7 +61,7 @@ def opened() -> Iterator[queue_workers.Shared]:
 @pytest.fixture
 def rows(monkeypatch: pytest.MonkeyPatch) -> Iterator[queue_workers._Rows]:
     """What django-q2's worker asks, in this process."""
-    monkeypatch.setattr(queue_workers, "PATIENCE_S", 0.0)
+    monkeypatch.setattr(queue_workers, "DATABASE_RETRY_S", 0.0)
     with opened() as shared:
         yield queue_workers._Rows(shared)
 
@@ -127,7 +127,7 @@ def test_after_what_no_hint_told_of_they_look_more_often(
     monkeypatch.setattr(rows, "_hear", written_meanwhile)
     assert isinstance(rows.get(), dict)
     monkeypatch.undo()
-    assert rows._pause() == queue_workers.BLIND_LOOK_S <= usual
+    assert rows._pause() == queue_workers.FAST_POLL_S <= usual
 
 
 def test_one_of_those_that_wait_looks_for_all() -> None:

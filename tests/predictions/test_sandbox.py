@@ -51,10 +51,10 @@ def kept(folder: Path, name: str, data: bytes) -> Path:
     return path
 
 
-def looked(path: Path) -> image_probe.Look:
+def looked(path: Path) -> image_probe.ProbeResult:
     folder = path.parent / f"{path.name}-made"
     folder.mkdir(exist_ok=True)
-    return image_probe.look(path, folder)
+    return image_probe.probe(path, folder)
 
 
 def endless(folder: Path, name: str = "endless") -> Path:
@@ -94,8 +94,8 @@ def gone(*processes: psutil.Process) -> bool:
     return not any(one.is_running() and one.status() != psutil.STATUS_ZOMBIE for one in processes)
 
 
-def why(future: Future[image_probe.Look]) -> str:
-    with pytest.raises(image_probe.NotAPicture) as caught:
+def why(future: Future[image_probe.ProbeResult]) -> str:
+    with pytest.raises(image_probe.UnreadableImage) as caught:
         future.result(60)
     return f"{caught.value} {caught.value.detail}".strip()
 
@@ -186,7 +186,7 @@ def test_a_server_that_is_stopped_is_replaced(
     frozen = process_of(servers)
     frozen.suspend()
     with monkeypatch.context() as impatient:
-        impatient.setattr(sandbox_client, "BEGIN_S", 0.3)
+        impatient.setattr(sandbox_client, "START_TIMEOUT_S", 0.3)
         impatient.setattr(sandbox_client, "TRIES", 1)
         with pytest.raises(sandbox_client.Lost):
             looked(path)
@@ -218,7 +218,7 @@ def test_whoever_stops_waiting_ends_the_child(servers: client.Servers, tmp_path:
     job = {"do": "check", "file": str(endless(tmp_path))}
 
     async def given_up() -> None:
-        waiting = asyncio.create_task(sandbox_client.opened_soon([job], image_conversion.LIMITS))
+        waiting = asyncio.create_task(sandbox_client.run_jobs_async([job], image_conversion.LIMITS))
         child = await asyncio.to_thread(child_of, servers)
         waiting.cancel()
         await asyncio.gather(waiting, return_exceptions=True)
@@ -236,7 +236,7 @@ BEGIN = """
     from predictions.files import sandbox_client
     path = Path(sys.argv[1])
     def look():
-        return image_probe.look(path, path.parent)
+        return image_probe.probe(path, path.parent)
 """
 
 

@@ -63,7 +63,7 @@ def test_a_step_that_breaks_stops_no_other(
     late = factories.make_prediction(alice, version, deadline=LONG_AGO)
     monkeypatch.setattr(lifecycle, "take_back", _breaks)
     monkeypatch.setattr(lifecycle, "give_up", _breaks)
-    sweep.once()
+    sweep.run_once()
     assert ended(late)()
 
 
@@ -73,9 +73,9 @@ def test_a_round_says_whether_a_step_left_rows_over(
     late = [factories.make_prediction(alice, version, deadline=LONG_AGO) for _ in range(2)]
     monkeypatch.setattr(lifecycle.expire, "__defaults__", (0.0,))
     monkeypatch.setattr(sweep, "PART_S", 0.0)
-    assert sweep.once() and sweep.once()
+    assert sweep.run_once() and sweep.run_once()
     assert all(ended(row)() for row in late)
-    assert not sweep.once()
+    assert not sweep.run_once()
 
 
 def test_old_rows_go_however_many_there_are(db: None, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -424,5 +424,5 @@ def test_what_waits_when_the_cap_is_reached_is_told_by_the_sweep(
     house.add("only", day_cap=0, limit=1)
     rows = [accept(alice, version) for _ in range(3)]
     tasks.start()
-    assert availability.end_capped() in {0, 1, 2}
+    assert availability.fail_capped() in {0, 1, 2}
     assert {fresh(row).status for row in rows} == {"failed"}

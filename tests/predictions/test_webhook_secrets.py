@@ -39,7 +39,7 @@ def test_for_a_day_after_a_change_both_secrets_verify_and_then_the_new_one_alone
     for key in (before["key"], after["key"]):
         Webhook(key).verify(body.decode(), headers)
         Webhooks.validate(headers=headers, body=body.decode(), secret=WebhookSigningSecret(key=key))
-    Account.objects.update(webhook_secret_rotated_at=Now() - signing_secrets.BOTH_FOR)
+    Account.objects.update(webhook_secret_rotated_at=Now() - signing_secrets.ROTATION_OVERLAP)
     delivery_of(alice, version, receiver.url)
     headers, body = receiver.requests[1]
     Webhook(after["key"]).verify(body.decode(), headers)
@@ -50,7 +50,7 @@ def test_for_a_day_after_a_change_both_secrets_verify_and_then_the_new_one_alone
 
 def test_two_changes_at_once_are_one(alice: User) -> None:
     account = Account.objects.get(pk=alice.account_id)
-    old = signing_secrets.secret_of(account)
+    old = signing_secrets.get_or_create(account)
     found = races.together([lambda: signing_secrets.rotate(Account.objects.get(pk=account.pk))] * 4)
     account.refresh_from_db()
     assert account.webhook_secret in found and account.webhook_secret != old

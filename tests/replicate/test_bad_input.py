@@ -190,7 +190,7 @@ def test_a_model_without_a_price(api: Api, provider: FakeProvider) -> None:
 
 
 def test_a_full_disk_is_told_before_anything_is_held(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("predictions.files.media.has_room", lambda size=0: False)
+    monkeypatch.setattr("predictions.files.media.has_free_disk", lambda size=0: False)
     answer = api.create(SD, {"prompt": "a"})
     problem(answer, 503, "Service unavailable")
     assert int(answer["Retry-After"]) <= 10

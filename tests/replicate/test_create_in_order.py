@@ -48,7 +48,7 @@ def test_the_first_of_many_faults_is_told_in_the_contracts_order(
     assert ask() == (403, "Forbidden")
     Account.objects.filter(pk=user.account_id).update(status="active")
     settings.RATE_LIMITS = {"create": 1, "poll": 0, "other": 0}
-    rate_limits.forget()
+    rate_limits.reset()
     api.create("x/y", {})
     assert ask() == (429, "Too many requests")
     settings.RATE_LIMITS = {"create": 0, "poll": 0, "other": 0}
@@ -59,13 +59,13 @@ def test_the_first_of_many_faults_is_told_in_the_contracts_order(
     assert ask() == (422, "Invalid version or not permitted")
     raw = json.dumps({**body, "version": version.pk}).encode()
     monkeypatch.setattr(
-        policy, "objections", lambda *_all, **_more: [Fault("not_allowed", "input.prompt", "Not here.")]
+        policy, "limit_faults", lambda *_all, **_more: [Fault("not_allowed", "input.prompt", "Not here.")]
     )
     provider.models = set()
     assert ask() == (422, "Input validation failed")
     raw = json.dumps({"version": version.pk, "input": {"prompt": "a cat"}}).encode()
     assert ask() == (422, "Prompt not allowed")
-    monkeypatch.setattr(policy, "objections", lambda *_all, **_more: [])
+    monkeypatch.setattr(policy, "limit_faults", lambda *_all, **_more: [])
     assert ask() == (422, "Model not available")
     provider.models = None
     assert ask() == (402, "Insufficient credit")

@@ -28,7 +28,7 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture
 def few(settings: Any) -> None:
     settings.RATE_LIMITS = {"create": 2, "poll": 2, "other": 2}
-    rate_limits.forget()
+    rate_limits.reset()
 
 
 def test_every_answer_tells_what_is_left(api: Api, stranger: Api) -> None:
@@ -94,16 +94,16 @@ def server(settings: Any) -> Iterator[str]:
         settings.CACHES = {
             "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": url}
         }
-        rate_limits.forget()
+        rate_limits.reset()
         yield url
-        rate_limits.forget()
+        rate_limits.reset()
 
 
 @pytest.mark.redis
 def test_processes_share_the_count_in_a_real_redis(api: Api, server: str, settings: Any) -> None:
     settings.RATE_LIMITS = {"create": 2, "poll": 2, "other": 2}
     first = [api.get("/account").status_code for _ in range(2)]
-    rate_limits.forget()
+    rate_limits.reset()
     assert [*first, api.get("/account").status_code] == [200, 200, 429]
     caches["default"].set("a", 1)
     assert caches["default"].get("a") == 1
@@ -111,7 +111,7 @@ def test_processes_share_the_count_in_a_real_redis(api: Api, server: str, settin
 
 def test_an_unreachable_redis_refuses_nobody(api: Api, settings: Any) -> None:
     settings.REDIS_URL = "unix:///nowhere/redis.sock"
-    rate_limits.forget()
+    rate_limits.reset()
     assert api.get("/account").status_code == 200
 
 
@@ -144,7 +144,7 @@ def test_a_counter_is_made_once_however_many_threads_ask_first(monkeypatch: pyte
         together.wait(10)
         return rate_limits.limiter()
 
-    rate_limits.forget()
+    rate_limits.reset()
     monkeypatch.setattr(rate_limits, "_storage", slowly)
     with ThreadPoolExecutor(8) as pool:
         assert len(set(map(id, pool.map(ask, range(8))))) == 1

@@ -116,7 +116,7 @@ def test_a_file_of_a_hundred_megabytes_is_refused(api: Api, monkeypatch: pytest.
 
 
 def test_no_file_is_taken_while_the_disk_is_full(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(media, "has_room", lambda size=0: False)
+    monkeypatch.setattr(media, "has_free_disk", lambda size=0: False)
     answer = send(api)
     assert answer.status_code == 503 and "Retry-After" in answer
     assert not Upload.objects.exists() and not StoredFile.objects.exists()

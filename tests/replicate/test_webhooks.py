@@ -51,7 +51,7 @@ def test_the_end_is_told_with_the_object_that_get_gives(
 ) -> None:
     created = create(api, version, receiver, "completed")
     fakes.work_off()
-    delivery_loop.work_off()
+    delivery_loop.run_until_idle()
     assert told(receiver) == [api.get(created["urls"]["get"]).json()]
     assert Delivery.objects.get().state == "delivered"
 
@@ -62,13 +62,13 @@ def test_every_event_is_told_unless_a_filter_says_which(
     create(api, version, receiver)
     provider.updates = [Update("processing", logs="Using seed: 1\n", progress=0.5)]
     tasks.start()
-    delivery_loop.work_off()
+    delivery_loop.run_until_idle()
     fakes.watch_once()
-    delivery_loop.work_off()
+    delivery_loop.run_until_idle()
     Prediction.objects.update(look_at="2020-01-01T00:00:00Z")
     fakes.watch_once()
     tasks.collect()
-    delivery_loop.work_off()
+    delivery_loop.run_until_idle()
     assert [body["status"] for body in told(receiver)] == ["processing", "processing", "succeeded"]
     assert sorted(Delivery.objects.values_list("event", flat=True)) == ["completed", "logs", "start"]
 
@@ -78,7 +78,7 @@ def test_the_signature_is_one_that_the_official_clients_accept(
 ) -> None:
     create(api, version, receiver, "completed")
     fakes.work_off()
-    delivery_loop.work_off()
+    delivery_loop.run_until_idle()
     headers, body = receiver.requests[0]
     secret = api.get("/webhooks/default/secret").json()["key"]
     assert api.get("/webhooks/default/secret").json()["key"] == secret
@@ -108,7 +108,7 @@ def test_what_may_help_later_is_tried_again_and_nothing_else(
     receiver.answers = [(code, {"Location": "http://127.0.0.1:1/"} if code == 301 else {})]
     create(api, version, receiver, "completed")
     fakes.work_off()
-    delivery_loop.work_off()
+    delivery_loop.run_until_idle()
     row = Delivery.objects.get()
     assert (row.state, row.answer_code, row.attempts) == (state, code, 1)
     assert ("redirect" in row.answer_note) is (code == 301)
@@ -123,7 +123,7 @@ def test_a_retry_sends_the_same_event_and_body_with_a_new_time_until_tries_are_s
     fakes.work_off()
     for _ in range(12):
         Delivery.objects.update(due_at="2020-01-01T00:00:00Z")
-        delivery_loop.work_off()
+        delivery_loop.run_until_idle()
     row = Delivery.objects.get()
     assert (row.state, row.attempts, len(receiver.requests)) == ("given_up", 8, 8)
     assert len({headers["webhook-id"] for headers, _ in receiver.requests}) == 1
@@ -136,9 +136,9 @@ def test_gone_turns_the_hook_off(
     receiver.answers = [(410, {})]
     create(api, version, receiver)
     tasks.start()
-    delivery_loop.work_off()
+    delivery_loop.run_until_idle()
     fakes.work_off()
-    delivery_loop.work_off()
+    delivery_loop.run_until_idle()
     assert len(receiver.requests) == 1
 
 
@@ -150,15 +150,15 @@ def test_a_worker_that_dies_with_a_delivery_leaves_it_due(
     late = delivery_claims.claim_due()[0]
     assert delivery_claims.claim_due() == []
     Delivery.objects.update(due_at="2020-01-01T00:00:00Z")
-    delivery_loop.work_off()
-    delivery_claims.failed(late, code=None, note="late", retry=True)
+    delivery_loop.run_until_idle()
+    delivery_claims.record_failure(late, code=None, note="late", retry=True)
     assert Delivery.objects.get().state == "delivered" and len(receiver.requests) == 1
 
 
 def test_a_cancel_is_told_too(api: Api, version: Version, provider: FakeProvider, receiver: Receiver) -> None:
     created = create(api, version, receiver, "completed")
     lifecycle.cancel(created["id"])
-    delivery_loop.work_off()
+    delivery_loop.run_until_idle()
     assert [body["status"] for body in told(receiver)] == ["canceled"]
 
 
@@ -204,7 +204,7 @@ def test_a_name_that_resolves_to_an_inner_address_is_refused_when_it_is_connecte
     body = {"version": version.pk, "input": {"prompt": "a"}, "webhook": "https://hooks.example.org/x"}
     assert api.post("/predictions", body).status_code == 201
     fakes.work_off()
-    delivery_loop.work_off()
+    delivery_loop.run_until_idle()
     row = Delivery.objects.get(event="completed")
     assert row.answer_code is None and "private or reserved" in row.answer_note
 

@@ -148,7 +148,7 @@ def test_no_address_fails(caller: Caller) -> None:
     for number, path in enumerate(every):
         if path in left_out:
             continue
-        rate_limits.forget()
+        rate_limits.reset()
         for content_type, body in one_of(itertools.islice(cases, EACH), of=path):
             method = METHODS[number % len(METHODS)]
             wrong = fault(app, caller, method, path, content_type, body)

@@ -80,7 +80,7 @@ class Command(BaseCommand):
             "networks": _checked("--network", token_validation.network_list, options["networks"]),
             **{field: options[field] for field in token_validation.SPENDING},
             **{
-                field: _checked(f"--{field.replace('_', '-')}", token_validation.pace, options[field])
+                field: _checked(f"--{field.replace('_', '-')}", token_validation.rate, options[field])
                 for field in token_validation.PACE
             },
             "expires_at": options["expires_at"],

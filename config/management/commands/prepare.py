@@ -48,7 +48,7 @@ def _migrate() -> None:
     """Bring the database to this version. `migrate` would load every migration there is to find nothing to do."""
     if readiness.unrecorded_migrations() and (words := readiness.earlier_migrations()):
         raise CommandError(words)
-    if readiness.unrecorded_migrations() or not groups.all_permissions_are_there():
+    if readiness.unrecorded_migrations() or not groups.permissions_are_complete():
         call_command("migrate", interactive=False, verbosity=0)
     else:
         # What is done after each `migrate`: this version may have other rights, and a trigger may have been lost.

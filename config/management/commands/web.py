@@ -37,7 +37,7 @@ class Command(BaseCommand):
         # What the parts on other machines say is heard by one process of each machine; here there may be no other.
         threading.Thread(
             target=postgres_listener.run,
-            args=[threading.Event(), heartbeat.others_work],
+            args=[threading.Event(), heartbeat.other_machines_alive],
             name="listener",
             daemon=True,
         ).start()

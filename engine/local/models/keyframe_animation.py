@@ -24,7 +24,7 @@ from engine.images.arrays import Pixels
 from engine.images.encoder import CONTENT_TYPES, Label, encode
 from engine.local.config.settings_file import ModelSettings
 from engine.local.models import safety_checker, schedulers
-from engine.local.models.loader import Loaded, Unloadable, refusal
+from engine.local.models.pipeline_loader import Loaded, Unloadable, refusal
 from engine.local.models.pipelines import PipelineStore, generator
 from engine.local.models.step_callbacks import StepCallbacks
 from engine.local.models.still_images import label_of, log_settings

@@ -14,10 +14,10 @@ import transformers
 
 from engine.local.config import loras
 from engine.local.config.settings_file import LocalSettings, ModelSettings
-from engine.local.models import devices, loader, safety_checker
+from engine.local.models import devices, pipeline_loader, safety_checker
 from engine.local.models.latent_previews import LatentPreview
-from engine.local.models.loader import Loaded, Unloadable
 from engine.local.models.pipeline_cache import PipelineCache, bytes_on_disk
+from engine.local.models.pipeline_loader import Loaded, Unloadable
 from engine.local.models.safety_checker import Checker
 from engine.protocol.job_output import JobOutput, Refusal
 
@@ -58,16 +58,16 @@ class PipelineStore:
     def loaded(self, model: ModelSettings, desk: JobOutput, weights: str = "") -> Loaded:
         """The warm pipeline of a model, or of other weights that belong to it. Raises `Refusal`."""
         device = self.device_of(model)
-        source = loader.source_of(model, weights or model.weights, device)
+        source = pipeline_loader.source_of(model, weights or model.weights, device)
         began, cold = time.monotonic(), source not in self._shelf
 
         def load() -> Loaded:
-            return loader.load(source, self.settings, device, devices.numbers(model, device))
+            return pipeline_loader.load(source, self.settings, device, devices.numbers(model, device))
 
         try:
             found: Loaded = self._shelf.get(source, load, needs=bytes_on_disk(source.weights))
         except Unloadable as error:
-            raise loader.refusal(model, error) from None
+            raise pipeline_loader.refusal(model, error) from None
         if cold:
             desk.log(f"Loading the weights took {time.monotonic() - began:.2f} seconds")
         return found
@@ -86,7 +86,9 @@ class PipelineStore:
                     place, loaded.device, loaded.dtype, local_files_only=not self.settings.downloads
                 )
             except (OSError, ValueError) as error:
-                raise loader.refusal(model, Unloadable(f"the safety checker {place}: {error}")) from None
+                raise pipeline_loader.refusal(
+                    model, Unloadable(f"the safety checker {place}: {error}")
+                ) from None
         return self._checkers[key]
 
     def look(self, loaded: Loaded) -> LatentPreview | None:
@@ -143,7 +145,7 @@ class PipelineStore:
         try:
             if loaded.source.base_loras:
                 loaded.root.delete_adapters([MEMBER])
-                loader.use_base_loras(loaded)
+                pipeline_loader.use_base_loras(loaded)
             else:
                 loaded.root.unload_lora_weights()
         except Exception:

@@ -19,7 +19,7 @@ from engine.local.config import loras
 from engine.local.config.parameters import SCHNELL, Parameters, understand
 from engine.local.config.settings_file import ModelSettings
 from engine.local.models import latent_previews, safety_checker, schedulers
-from engine.local.models.loader import Loaded, Unloadable, refusal
+from engine.local.models.pipeline_loader import Loaded, Unloadable, refusal
 from engine.local.models.pipelines import PipelineStore, generator
 from engine.local.models.step_callbacks import StepCallbacks
 from engine.protocol.job_output import JobOutput, Refusal

@@ -15,7 +15,7 @@ from engine.animation.clip import FPS, FRAMES
 from engine.animation.mp4_writer import VideoWriter
 from engine.local.config.settings_file import LocalSettings, ModelSettings, is_path
 from engine.local.models import safety_checker, schedulers
-from engine.local.models.loader import Loaded, Unloadable, refusal
+from engine.local.models.pipeline_loader import Loaded, Unloadable, refusal
 from engine.local.models.pipelines import PipelineStore, generator
 from engine.local.models.step_callbacks import StepCallbacks
 from engine.local.models.still_images import label_of, log_settings

@@ -17,7 +17,7 @@ AT_ONCE = 200
 
 def connect_signals() -> None:
     """Register the counts shown before a ban."""
-    sanctions.register_notifier(count_for)
+    sanctions.register_consequences(count_for)
 
 
 def count_for(user: User) -> dict[str, int]:

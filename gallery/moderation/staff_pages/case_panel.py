@@ -66,9 +66,9 @@ def context(case: Case, moderator: User) -> dict[str, Any]:
         "may_decide": moderator.has_perm("gallery.decide_case"),
         "may_remove": moderator.has_perm("gallery.remove_item")
         and (case.item_id is not None or upload_cases.is_upload_case(case)),
-        "may_sanction": sanctions.may(moderator, case.user),
+        "may_sanction": sanctions.may_sanction(moderator, case.user),
         "may_ban_now": case.decision in decisions.AGAINST
-        and sanctions.may(moderator, case.user)
+        and sanctions.may_sanction(moderator, case.user)
         and sanctions.ban_of(case.user) is None,
         "own": own,
         "above": not own and not sanctions.outranks(moderator, case.user),

@@ -18,7 +18,7 @@ from django.views.decorators.csrf import csrf_exempt
 from accounts.models import ApiToken
 from accounts.site.feature_flags import FeatureOff
 from accounts.tokens import token_scopes
-from accounts.tokens.authentication import AccountBarred, authenticate
+from accounts.tokens.authentication import AccountBlocked, authenticate
 from core.http.json_body import MalformedBody
 from predictions.api_dialects.common import rate_limits
 from predictions.files import media
@@ -52,8 +52,8 @@ class DialectError(Exception):
 
 
 _EXPECTED = (
-    DialectError, refusals.Refused, MalformedBody, Unauthenticated, MethodNotAllowed, AccountBarred,
-    token_scopes.NotPermitted, FeatureOff, media.StorageAway, Http404, RequestDataTooBig, SuspiciousOperation,
+    DialectError, refusals.Refused, MalformedBody, Unauthenticated, MethodNotAllowed, AccountBlocked,
+    token_scopes.NotPermitted, FeatureOff, media.StorageUnavailable, Http404, RequestDataTooBig, SuspiciousOperation,
     BadRequest, MultiPartParserError,
 )  # fmt: skip
 
@@ -85,11 +85,12 @@ class Endpoint:
             if view is None:
                 raise MethodNotAllowed(allowed)
             token_scopes.require(
-                token, scope or token_scopes.needed(str(request.method), changing=token_scopes.PREDICT)
+                token,
+                scope or token_scopes.required_scope(str(request.method), changing=token_scopes.PREDICT),
             )
             kind = rate_limits.kind_of(request, creates and request.method == "POST")
             subject = str(kwargs.get("public_id", "")) if kind == "poll" else ""
-            standing = rate_limits.spend(kind, token.account, subject, token=token)
+            standing = rate_limits.count_request(kind, token.account, subject, token=token)
             request.rate_standing = standing  # type: ignore[attr-defined]
             return view(request, *args, **kwargs)
 
@@ -123,7 +124,7 @@ class Endpoint:
     def _guarded(self, view: View) -> View:
         @csrf_exempt
         def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-            standing: rate_limits.Standing | None = None
+            standing: rate_limits.LimitStatus | None = None
             try:
                 if "\x00" in request.path:
                     # PostgreSQL accepts no NUL in text, and no name of ours contains one.

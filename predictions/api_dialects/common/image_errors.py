@@ -15,11 +15,11 @@ from django.http.multipartparser import MultiPartParserError
 from django.utils.translation import get_language_from_request
 
 from accounts.site.feature_flags import FeatureOff
-from accounts.tokens.authentication import AccountBarred
+from accounts.tokens.authentication import AccountBlocked
 from accounts.tokens.token_scopes import NotPermitted
 from core.http.json_body import MalformedBody
 from predictions.api_dialects.common.endpoint import DialectError, MethodNotAllowed, Unauthenticated
-from predictions.api_dialects.common.payloads import answer
+from predictions.api_dialects.common.payloads import json_response
 from predictions.files import media
 from predictions.submit import refusals
 from predictions.submit.validation import Fault
@@ -57,7 +57,7 @@ class ImageError(DialectError):
 
     def response(self) -> HttpResponse:
         """The response."""
-        response = answer(self.body(), self.status)
+        response = json_response(self.body(), self.status)
         for name, value in self.headers.items():
             response[name] = value
         return response
@@ -114,7 +114,7 @@ def interrupted() -> ImageError:
     )
 
 
-def closed(message: str, retry_after_s: int) -> ImageError:
+def service_closed(message: str, retry_after_s: int) -> ImageError:
     """503: nothing new is accepted for a while, or a feature is switched off.
 
     Clients' own retries would come too soon.
@@ -143,11 +143,11 @@ def from_exception(
         case ImageError():
             return error
         case refusals.HouseClosed():
-            return closed(error.told_in(get_language_from_request(request)), error.retry_after_s)
+            return service_closed(error.told_in(get_language_from_request(request)), error.retry_after_s)
         case refusals.Refused():
             return _refused(error, names or {})
         case FeatureOff():
-            return closed(str(error.detail), error.wait)
+            return service_closed(str(error.detail), error.wait)
         case MalformedBody():
             return invalid(error.detail)
         case Unauthenticated():
@@ -157,7 +157,7 @@ def from_exception(
                 code="invalid_api_key",
                 headers={"WWW-Authenticate": "Bearer"},
             )
-        case AccountBarred():
+        case AccountBlocked():
             return _suspended("This account is suspended.")
         case NotPermitted():
             return ImageError(403, str(error.detail), code=error.code)
@@ -169,9 +169,9 @@ def _of_server(request: HttpRequest, error: Exception) -> ImageError:
         case MethodNotAllowed():
             headers = {"Allow": ", ".join(error.allowed)}
             return ImageError(405, "This address does not answer that method.", headers=headers)
-        case media.FileGone():
+        case media.FileMissing():
             return ImageError(404, "This server no longer has that file.", code="file_gone")
-        case media.StorageAway():
+        case media.StorageUnavailable():
             headers = {"Retry-After": str(error.wait)}
             return ImageError(503, str(error.detail), kind="server_error", headers=headers)
         case Http404():

@@ -29,7 +29,7 @@ MOST_BYTES = 64 * 1024 * 1024
 """Bytes of pictures inlined in one response; the rest is sent as URLs, since it is made and paid for."""
 _CHUNK = 3 * 64 * 1024
 
-Form = Literal["url", "b64_json"]
+ImageForm = Literal["url", "b64_json"]
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class ImagesRequest:
     public_ids: list[str]
     origin: str
     seconds: float
-    form: Form = "url"
+    form: ImageForm = "url"
     most: int | None = None
     """Pictures asked for; None where the jobs themselves determine it."""
     replayed: bool = False
@@ -47,7 +47,7 @@ class ImagesRequest:
     """Primary key of the caller's API token: once it is revoked or barred, nothing more is returned."""
 
 
-def refuse_where_full() -> None:
+def require_waiter_slot() -> None:
     """Raises ImageError 429 where no more requests can be held.
 
     Call it before anything is accepted: this answer cannot be given later.
@@ -56,14 +56,14 @@ def refuse_where_full() -> None:
         raise image_errors.too_many_held()
 
 
-def refuse_without_pictures(version: Version, param: str = "model") -> None:
+def require_file_output(version: Version, param: str = "model") -> None:
     """Raises ImageError 400 for a model without file outputs."""
     if not version.gives_files:
         raise image_errors.invalid(f"{version.model.ref} makes no pictures.", param)
 
 
 def images_request(
-    request: TokenRequest, predictions: list[Prediction], *, form: Form = "url", most: int | None = None
+    request: TokenRequest, predictions: list[Prediction], *, form: ImageForm = "url", most: int | None = None
 ) -> ImagesRequest:
     """The held request of this caller; it lasts until shortly before the client's own timeout, 580 s at most."""
     return ImagesRequest(
@@ -139,11 +139,11 @@ def _answer(held: ImagesRequest, cut_short: image_errors.ImageError | None) -> H
         response = _pictures(held, rows, cut_short)
     except image_errors.ImageError as error:
         response = error.response()
-    name_jobs(response, held)
+    add_job_header(response, held)
     return response
 
 
-def name_jobs(response: HttpResponseBase, wish: ImagesRequest) -> None:
+def add_job_header(response: HttpResponseBase, wish: ImagesRequest) -> None:
     """Add the jobs' ids in a header; OpenAI's body has no place for them.
 
     They identify the jobs in the library and in the other dialect.
@@ -153,7 +153,7 @@ def name_jobs(response: HttpResponseBase, wish: ImagesRequest) -> None:
         response["Idempotent-Replayed"] = "true"
 
 
-def why_none(wish: ImagesRequest) -> image_errors.ImageError:
+def no_picture_error(wish: ImagesRequest) -> image_errors.ImageError:
     """The error for jobs that have all ended without a picture."""
     return _failure(list(Prediction.objects.filter(public_id__in=wish.public_ids).order_by("pk")))
 
@@ -205,5 +205,5 @@ def _rendered(held: ImagesRequest, created: int, outputs: list[Output]) -> HttpR
 
 def base64_of(file: StoredFile) -> bytes:
     """A stored file as Base64."""
-    with media.opened(file) as opened:
+    with media.open_file(file) as opened:
         return b"".join(base64.b64encode(chunk) for chunk in iter(lambda: opened.read(_CHUNK), b""))

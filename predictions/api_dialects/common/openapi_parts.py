@@ -8,7 +8,7 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 
 from core.http.public_origin import origin_of
-from predictions.api_dialects.common.payloads import answer
+from predictions.api_dialects.common.payloads import json_response
 
 Json = dict[str, Any]
 Build = Callable[[str], Json]
@@ -49,7 +49,7 @@ def serve(build: Build) -> Callable[..., HttpResponse]:
     """View: GET the document, with the caller's own origin in it."""
 
     def view(request: HttpRequest) -> HttpResponse:
-        response = answer(build(origin_of(request)))
+        response = json_response(build(origin_of(request)))
         response["Cache-Control"] = "no-cache"
         return response
 
@@ -103,11 +103,11 @@ def reply(
     return response
 
 
-def in_json(description: str, schema: Json, headers: Json | None = None, **more: Any) -> Json:
+def json_reply(description: str, schema: Json, headers: Json | None = None, **more: Any) -> Json:
     """A JSON response."""
     return reply(description, {"application/json": schema}, headers, **more)
 
 
-def replies(names: Mapping[int, str]) -> Json:
+def shared_replies(names: Mapping[int, str]) -> Json:
     """References to shared responses of the document, by status."""
     return {str(status): {"$ref": f"#/components/responses/{name}"} for status, name in names.items()}

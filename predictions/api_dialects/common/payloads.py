@@ -21,6 +21,6 @@ def type_name(value: Any) -> str:
     return names.get(type(value), "null")
 
 
-def answer(value: Any, status: int = 200) -> HttpResponse:
+def json_response(value: Any, status: int = 200) -> HttpResponse:
     """A JSON response."""
     return HttpResponse(json.dumps(value, ensure_ascii=False), status=status, content_type="application/json")

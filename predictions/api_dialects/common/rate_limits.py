@@ -38,7 +38,7 @@ class Throttled(refusals.Refused):
     status = 429
     title = "Too many requests"
 
-    def __init__(self, standing: Standing) -> None:
+    def __init__(self, standing: LimitStatus) -> None:
         self.standing = standing
         self.retry_after_s = max(1, min(MAX_RETRY_AFTER_S, standing.reset_s))
         message = f"Request was throttled. Your rate limit resets in ~{standing.reset_s}s."
@@ -48,7 +48,7 @@ class Throttled(refusals.Refused):
 
 
 @dataclass(frozen=True)
-class Standing:
+class LimitStatus:
     """What is left of a limit, and the seconds until it is reset."""
 
     limit: int
@@ -64,14 +64,14 @@ class Standing:
         answer["ratelimit-reset"] = str(self.reset_s)
 
 
-def spend(
+def count_request(
     kind: Kind, account: Account, subject: str = "", *, token: ApiToken | None = None
-) -> Standing | None:
+) -> LimitStatus | None:
     """Count one request; returns the tightest of the limits that it counts against, None where there is none.
 
     Raises Throttled. Polling is counted separately for each prediction (`subject`), so that a caller may poll many.
     """
-    standings: list[Standing] = []
+    standings: list[LimitStatus] = []
     # The token's limit first: what it refuses must not use up what its account shares.
     if token is not None and kind == "create" and token.creates_per_minute:
         standings += _counted(token.creates_per_minute, ("token", str(token.pk)), of_token=True)
@@ -79,7 +79,7 @@ def spend(
     return min(standings, key=lambda standing: (standing.remaining, standing.limit), default=None)
 
 
-def spend_from(network: str) -> Standing | None:
+def count_network_request(network: str) -> LimitStatus | None:
     """Count one request that needs no sign-in, by `client_ip.household`. Raises Throttled."""
     standings = _counted(int(settings.RATE_LIMITS["other"]), ("address", network))
     return standings[0] if standings else None
@@ -95,14 +95,14 @@ def _allowed(kind: Kind, account: Account) -> int:
     return int(settings.RATE_LIMITS[kind])
 
 
-def _counted(allowed: int, keys: tuple[str, ...], *, of_token: bool = False) -> list[Standing]:
+def _counted(allowed: int, keys: tuple[str, ...], *, of_token: bool = False) -> list[LimitStatus]:
     """Count against one limit. Empty where there is no limit or counting fails. Raises Throttled."""
     if not allowed:
         return []
     counted = count(_item(allowed), *keys)
     if counted is None:
         return []
-    standing = Standing(allowed, counted.remaining, counted.reset_s, of_token)
+    standing = LimitStatus(allowed, counted.remaining, counted.reset_s, of_token)
     if not counted.passed:
         raise Throttled(standing)
     return [standing]
@@ -121,7 +121,7 @@ def _item(allowed: int) -> RateLimitItemPerMinute:
 
 
 @dataclass(frozen=True)
-class Counted:
+class CountResult:
     """Result of counting one: whether it was within the limit, how many are left, seconds to the next window."""
 
     passed: bool
@@ -132,7 +132,7 @@ class Counted:
 _outage = Outage("requests_uncounted")
 
 
-def count(item: RateLimitItem, *names: str) -> Counted | None:
+def count(item: RateLimitItem, *names: str) -> CountResult | None:
     """Count one against a limit. None where it could not be counted: that is our fault, never the caller's.
 
     What must not go on uncounted, such as a password attempt, treats None as a refusal.
@@ -147,7 +147,7 @@ def count(item: RateLimitItem, *names: str) -> Counted | None:
         # Anything may fail: an unreachable store, a broken library, a key holding something else.
         _outage.note(error)
         return None
-    return Counted(passed, max(0, stats.remaining), max(1, math.ceil(stats.reset_time - time.time())))
+    return CountResult(passed, max(0, stats.remaining), max(1, math.ceil(stats.reset_time - time.time())))
 
 
 _limiter: FixedWindowRateLimiter | None = None
@@ -171,7 +171,7 @@ def _storage() -> Storage:
     return RedisStorage(url, key_prefix="darkroom-rates", **REDIS_TIMEOUTS_S)
 
 
-def forget() -> None:
+def reset() -> None:
     """Reset (for tests)."""
     global _limiter
     with _making:

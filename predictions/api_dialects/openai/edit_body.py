@@ -34,7 +34,7 @@ _FILE_ID = re.compile(r"[a-z0-9]{26}")
 
 
 @dataclass(frozen=True)
-class Picture:
+class SentImage:
     """One image as it was sent: its bytes, or where they are. `field` names it in errors."""
 
     field: str
@@ -55,8 +55,8 @@ class EditBody:
     """The parsed request with its images."""
 
     words: request_body.ImagesBody
-    pictures: list[Picture]
-    mask: Picture | None = None
+    pictures: list[SentImage]
+    mask: SentImage | None = None
     fields: dict[str, Any] = field(default_factory=dict)
 
     def digest(self, path: str) -> str:
@@ -80,11 +80,11 @@ def parse(request: HttpRequest) -> EditBody:
             "markup is not supported by any model of this server.", "markup", "unsupported_parameter"
         )
     _check_count(pictures)
-    fidelity = request_body.text(fields, "input_fidelity")
-    shared = request_body.shared(fields)
+    fidelity = request_body.text_field(fields, "input_fidelity")
+    shared = request_body.shared_fields(fields)
     if fidelity is not None:
         shared["hints"] = {**shared["hints"], "input_fidelity": fidelity}
-    words = request_body.ImagesBody(prompt=request_body.prompt_of(fields), **shared)
+    words = request_body.ImagesBody(prompt=request_body.required_prompt(fields), **shared)
     return EditBody(words, pictures, mask, fields)
 
 
@@ -94,10 +94,12 @@ def parse_variation(request: HttpRequest) -> EditBody:
         raise invalid("The body must be multipart/form-data.")
     fields, pictures, mask = _form(request, _VARIATION)
     _check_count(pictures)
-    return EditBody(request_body.ImagesBody(prompt="", **request_body.shared(fields)), pictures, mask, fields)
+    return EditBody(
+        request_body.ImagesBody(prompt="", **request_body.shared_fields(fields)), pictures, mask, fields
+    )
 
 
-def _check_count(pictures: list[Picture]) -> None:
+def _check_count(pictures: list[SentImage]) -> None:
     if not pictures:
         raise invalid("Missing required parameter: 'image'.", "image")
     if len(pictures) > MAX_IMAGES:
@@ -116,20 +118,20 @@ def _is_form(request: HttpRequest) -> bool:
 # -- Forms -----------------------------------------------------------------------------------------------------
 
 
-def _form(request: HttpRequest, names: set[str]) -> tuple[dict[str, Any], list[Picture], Picture | None]:
+def _form(request: HttpRequest, names: set[str]) -> tuple[dict[str, Any], list[SentImage], SentImage | None]:
     texts, files = _parts(request)
     pictures, mask = [], None
     for name, file in files:
         if _IMAGE.fullmatch(name):
-            pictures.append(Picture(name, _sized(name, file)))
+            pictures.append(SentImage(name, _sized(name, file)))
         elif name == "mask" and "mask" in names:
             if mask is not None:
                 raise invalid("mask was sent twice.", "mask")
-            mask = Picture(name, _sized(name, file))
+            mask = SentImage(name, _sized(name, file))
         elif name in names:
-            raise request_body.mistyped(name, "text", "a file")
+            raise request_body.wrong_type(name, "text", "a file")
         else:
-            request_body.known({name: file}, names)
+            request_body.known_fields({name: file}, names)
     return _typed(texts, names), pictures, mask
 
 
@@ -177,7 +179,7 @@ def _plain(name: str) -> str:
 def _typed(texts: dict[str, str], names: set[str]) -> dict[str, Any]:
     """A form's texts as JSON values; what is neither a number nor a boolean stays a text."""
     fields: dict[str, Any] = {}
-    for name, text in request_body.known(texts, names).items():
+    for name, text in request_body.known_fields(texts, names).items():
         if name in _NUMBERS and re.fullmatch(r"-?\d{1,9}", text, re.ASCII):
             fields[name] = int(text)
         elif name == "stream" and text.lower() in {"true", "false"}:
@@ -190,11 +192,11 @@ def _typed(texts: dict[str, str], names: set[str]) -> dict[str, Any]:
 # -- JSON ------------------------------------------------------------------------------------------------------
 
 
-def _json(request: HttpRequest) -> tuple[dict[str, Any], list[Picture], Picture | None]:
+def _json(request: HttpRequest) -> tuple[dict[str, Any], list[SentImage], SentImage | None]:
     body = parse_json(request)
     if not isinstance(body, dict):
         raise invalid(f"The body must be an object, not {type_name(body)}.")
-    fields = request_body.known(body, _FIELDS)
+    fields = request_body.known_fields(body, _FIELDS)
     if "image" in fields and "images" in fields:
         raise invalid("Send image or images, not both.", "images")
     name = "images" if "images" in fields else "image"
@@ -207,7 +209,7 @@ def _json(request: HttpRequest) -> tuple[dict[str, Any], list[Picture], Picture 
     return fields, pictures, _picture("mask", mask) if mask is not None else None
 
 
-def _picture(name: str, value: Any) -> Picture:
+def _picture(name: str, value: Any) -> SentImage:
     """A URL, a data URI, or an object with one of `image_url` and `file_id`."""
     if isinstance(value, dict):
         if len(value) != 1 or not {*value} <= {"image_url", "file_id"}:
@@ -216,20 +218,20 @@ def _picture(name: str, value: Any) -> Picture:
             return _uploaded(name, value["file_id"])
         value = value["image_url"]
     if not isinstance(value, str):
-        raise request_body.mistyped(name, "string", type_name(value))
+        raise request_body.wrong_type(name, "string", type_name(value))
     if "\x00" in value or not is_unicode(value):
         raise invalid(f"{name} holds a NUL or half a character.", name)
     if value[:5].lower() == "data:":
-        return Picture(name, _decoded(name, value))
+        return SentImage(name, _decoded(name, value))
     if value[:8].lower().startswith(("http://", "https://")):
-        return Picture(name, url=value)
+        return SentImage(name, url=value)
     raise invalid(f"{name} must be an http(s) address or a data URI.", name)
 
 
-def _uploaded(name: str, value: Any) -> Picture:
+def _uploaded(name: str, value: Any) -> SentImage:
     if not isinstance(value, str) or not _FILE_ID.fullmatch(value):
         raise invalid(f"{name} names no file of this account.", name)
-    return Picture(name, upload=value)
+    return SentImage(name, upload=value)
 
 
 def _decoded(name: str, text: str) -> ContentFile[bytes]:

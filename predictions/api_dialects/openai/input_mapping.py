@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from predictions.api_dialects.common.image_errors import invalid
-from predictions.api_dialects.common.image_results import refuse_without_pictures
+from predictions.api_dialects.common.image_results import require_file_output
 from predictions.api_dialects.openai import image_sizes
-from predictions.api_dialects.openai.model_choice import Chosen
+from predictions.api_dialects.openai.model_choice import ModelChoice
 from predictions.api_dialects.openai.request_body import MAX_COUNT, ImagesBody
 from predictions.models import HostedModel, Version
 from predictions.pricing import calculator
@@ -19,7 +19,7 @@ FORMAT_KEY, QUALITY_KEY = "output_format", "output_quality"
 
 
 def inputs(
-    body: ImagesBody, chosen: Chosen, pictures: Mapping[str, str] | None = None
+    body: ImagesBody, chosen: ModelChoice, pictures: Mapping[str, str] | None = None
 ) -> list[dict[str, Any]]:
     """Inputs of the jobs, which together make the number of pictures asked for. Raises ImageError 400.
 
@@ -53,7 +53,7 @@ def retry_identities(first: work_request.RetryIdentity) -> list[work_request.Ret
 
 
 def _refuse_unfit(version: Version, has_pictures: bool) -> None:
-    refuse_without_pictures(version)
+    require_file_output(version)
     if version.model.kind == HostedModel.Kind.VIDEO:
         raise invalid(f"{version.model.ref} makes videos, not pictures.", "model")
     if "prompt" not in version.properties and not has_pictures:
@@ -75,7 +75,7 @@ def _takes(version: Version, name: str, text: str) -> bool:
     return rule.get("type") == "string" and text in rule.get("enum", [text])
 
 
-def _file(body: ImagesBody, chosen: Chosen) -> dict[str, Any]:
+def _file(body: ImagesBody, chosen: ModelChoice) -> dict[str, Any]:
     """The model's output format and quality. Refuses what it cannot produce, except what it produces by default."""
     inputs_: dict[str, Any] = {}
     properties = chosen.version.properties

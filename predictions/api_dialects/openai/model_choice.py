@@ -11,8 +11,8 @@ from django.http import HttpResponse
 from predictions import availability
 from predictions.api_dialects.common.endpoint import TokenRequest
 from predictions.api_dialects.common.image_errors import invalid, model_not_found
-from predictions.api_dialects.common.image_results import Form
-from predictions.api_dialects.common.payloads import answer
+from predictions.api_dialects.common.image_results import ImageForm
+from predictions.api_dialects.common.payloads import json_response
 from predictions.catalogue import lookup
 from predictions.models import HostedModel, Version
 from predictions.submit.validation import sayable
@@ -35,16 +35,16 @@ DEFAULT = "default"
 
 
 @dataclass(frozen=True)
-class Chosen:
+class ModelChoice:
     """A version, and the defaults implied by the name that it was requested by."""
 
     version: Version
-    form: Form = "url"
+    form: ImageForm = "url"
     file_format: str | None = None
     """The file format that a caller expects who uses OpenAI's name of the model."""
 
 
-def choose(name: str) -> Chosen:
+def choose(name: str) -> ModelChoice:
     """The model of a request; an empty name is the default. Raises ImageError 404."""
     target = _alias(name or DEFAULT)
     version = lookup.find_version(target or name)
@@ -53,11 +53,11 @@ def choose(name: str) -> Chosen:
             f"The model '{sayable(name)}' does not exist." if name else "There is no default model."
         )
     if target is None:
-        return Chosen(version)
+        return ModelChoice(version)
     return _by_alias(name, version)
 
 
-def choose_for(name: str, *, mask: bool, prompt: bool) -> Chosen:
+def choose_for(name: str, *, mask: bool, prompt: bool) -> ModelChoice:
     """The model of a request with an image. Raises ImageError 404, or 400 for a model that takes none.
 
     An alias stands for the first served model that accepts what was sent: an image, with `mask` a mask beside it,
@@ -68,7 +68,7 @@ def choose_for(name: str, *, mask: bool, prompt: bool) -> Chosen:
         chosen = choose(name)
         _refuse_unfit(chosen.version, mask)
         return chosen
-    with_image_input = availability.refs_taking_pictures()
+    with_image_input = availability.refs_with_image_input()
     kinds = _MASK_KINDS if mask else _IMAGE_KINDS
     for model in HostedModel.objects.filter(enabled=True, kind__in=kinds):
         version = lookup.find_version(model.ref) if model.ref in with_image_input else None
@@ -78,9 +78,9 @@ def choose_for(name: str, *, mask: bool, prompt: bool) -> Chosen:
     raise model_not_found(f"No model of this server works from {sent} at present.")
 
 
-def _by_alias(name: str, version: Version) -> Chosen:
+def _by_alias(name: str, version: Version) -> ModelChoice:
     inlined = name.startswith(("gpt-image", "chatgpt-image"))
-    return Chosen(version, "b64_json" if inlined else "url", "png")
+    return ModelChoice(version, "b64_json" if inlined else "url", "png")
 
 
 def _fits(version: Version, mask: bool, prompt: bool) -> bool:
@@ -106,7 +106,7 @@ def _refuse_unfit(version: Version, mask: bool) -> None:
         raise invalid(f"{ref} takes no picture.", "model")
     if mask and not _takes(version.properties, "mask"):
         raise invalid(f"{ref} takes no mask.", "mask")
-    if ref in availability.served_refs() - availability.refs_taking_pictures():
+    if ref in availability.served_refs() - availability.refs_with_image_input():
         raise invalid(
             f"What serves {ref} on this server paints it from words only, not from a picture.",
             "model",
@@ -117,7 +117,7 @@ def _refuse_unfit(version: Version, mask: bool) -> None:
 def list_models(request: TokenRequest) -> HttpResponse:
     """GET /models: the whole catalogue, in the operator's order."""
     rows = HostedModel.objects.filter(enabled=True, versions__enabled=True).distinct()
-    return answer({"object": "list", "data": [_model_json(row, row.ref) for row in rows]})
+    return json_response({"object": "list", "data": [_model_json(row, row.ref) for row in rows]})
 
 
 def get_model(request: TokenRequest, model_id: str) -> HttpResponse:
@@ -125,7 +125,7 @@ def get_model(request: TokenRequest, model_id: str) -> HttpResponse:
     version = lookup.find_version(_alias(model_id) or model_id)
     if version is None:
         raise model_not_found(f"The model '{sayable(model_id)}' does not exist.")
-    return answer(_model_json(version.model, model_id))
+    return json_response(_model_json(version.model, model_id))
 
 
 def _model_json(model: HostedModel, shown_id: str) -> dict[str, object]:

@@ -10,7 +10,7 @@ from predictions.api_dialects.common.openapi_parts import (
     Json,
     described,
     document,
-    in_json,
+    json_reply,
     list_of,
     object_schema,
     or_null,
@@ -58,7 +58,7 @@ def build(origin: str) -> Json:
 
 
 def _responses() -> Json:
-    return {name: in_json(text, ref("Error"), headers) for name, text, headers in _NAMES.values()}
+    return {name: json_reply(text, ref("Error"), headers) for name, text, headers in _NAMES.values()}
 
 
 def _errors(*statuses: int) -> Json:
@@ -75,7 +75,7 @@ def _paths() -> Json:
             "get": {
                 "operationId": "listModels",
                 "summary": "The models",
-                "responses": {"200": in_json("All of them.", ref("Models")), **_errors()},
+                "responses": {"200": json_reply("All of them.", ref("Models")), **_errors()},
             }
         },
         "/models/{model_id}": {
@@ -83,7 +83,7 @@ def _paths() -> Json:
                 "operationId": "retrieveModel",
                 "summary": "A model",
                 "parameters": [model_id],
-                "responses": {"200": in_json("Here it is.", ref("Model")), **_errors(404)},
+                "responses": {"200": json_reply("Here it is.", ref("Model")), **_errors(404)},
             }
         },
         "/images/generations": {
@@ -106,7 +106,7 @@ def _paths() -> Json:
                 "operationId": "openapi",
                 "summary": "This document",
                 "security": [],
-                "responses": {"200": in_json("OpenAPI 3.1.", {"type": "object"})},
+                "responses": {"200": json_reply("OpenAPI 3.1.", {"type": "object"})},
             }
         },
     }
@@ -114,7 +114,7 @@ def _paths() -> Json:
 
 def _create(operation_id: str, summary: str, bodies_by_media: dict[str, str]) -> Json:
     key = {"type": "string", "pattern": "^[!-~]([ -~]{0,253}[!-~])?$"}
-    created = in_json("The pictures; events where `stream` was sent.", ref("Images"), {
+    created = json_reply("The pictures; events where `stream` was sent.", ref("Images"), {
         "X-Darkroom-Predictions": {"description": "Ids of the jobs, for the library.", "schema": STRING},
         "Idempotent-Replayed": {"description": "`true`: made before.", "schema": STRING},
     })  # fmt: skip
@@ -198,7 +198,7 @@ def _options() -> Json:
         "size": described(
             "`WIDTHxHEIGHT` or `auto`.", {"type": "string", "pattern": f"^(auto|{_SIDE}x{_SIDE})$"}
         ),
-        "response_format": {"type": "string", "enum": list(request_body.FORMS)},
+        "response_format": {"type": "string", "enum": list(request_body.RESPONSE_FORMATS)},
         "output_format": {"type": "string", "enum": ["png", "jpeg", "webp"]},
         "output_compression": {"type": "integer", "minimum": 0, "maximum": 100},
         "stream": BOOLEAN,

@@ -28,7 +28,7 @@ log = structlog.get_logger(__name__)
 
 KEEP_ALIVE_S = 12.0
 """Seconds without an event after which a comment is sent."""
-FIRST = 0.35
+FIRST_PREVIEW_SHARE = 0.35
 """Share of its part of the work after which a preview is due."""
 _FORMATS: dict[str, image_conversion.Format] = {"png": "png", "jpg": "jpeg", "jpeg": "jpeg", "webp": "webp"}
 _NO_USAGE = {
@@ -43,7 +43,7 @@ Kind = Literal["image_generation", "image_edit"]
 
 
 @dataclass(frozen=True)
-class Live:
+class StreamOptions:
     """How the jobs of one request are streamed. Sizes in pixels; 0 x 0 where unknown beforehand."""
 
     kind: Kind
@@ -58,11 +58,11 @@ class Live:
     background: str
 
 
-def live(kind: Kind, body: ImagesBody, version: Version, given: dict[str, Any]) -> Live:
+def stream_options(kind: Kind, body: ImagesBody, version: Version, given: dict[str, Any]) -> StreamOptions:
     """Stream options of a request; `given` is the input of its first job."""
     size = output_size.expected_size(given, version.properties)
     default = version.properties.get("output_format", {}).get("default", "png")
-    return Live(
+    return StreamOptions(
         kind=kind,
         partials=body.partials,
         count=max(1, calculator.asked_outputs(version, given)),
@@ -74,16 +74,16 @@ def live(kind: Kind, body: ImagesBody, version: Version, given: dict[str, Any]) 
     )
 
 
-def streamed(wish: image_results.ImagesRequest, look: Live) -> StreamingHttpResponse:
+def stream_response(wish: image_results.ImagesRequest, look: StreamOptions) -> StreamingHttpResponse:
     """The response; it lasts until all jobs of the request have ended."""
     response = StreamingHttpResponse(_events(wish, look), content_type="text/event-stream")
     response["Cache-Control"] = "no-store"
     response["X-Accel-Buffering"] = "no"
-    image_results.name_jobs(response, wish)
+    image_results.add_job_header(response, wish)
     return response
 
 
-async def _events(held: image_results.ImagesRequest, look: Live) -> AsyncIterator[bytes]:
+async def _events(held: image_results.ImagesRequest, look: StreamOptions) -> AsyncIterator[bytes]:
     try:
         async for event in _all_events(held, look):
             yield event
@@ -91,7 +91,7 @@ async def _events(held: image_results.ImagesRequest, look: Live) -> AsyncIterato
         yield _error(image_errors.still_under_way(held.public_ids))
 
 
-async def _all_events(held: image_results.ImagesRequest, look: Live) -> AsyncIterator[bytes]:
+async def _all_events(held: image_results.ImagesRequest, look: StreamOptions) -> AsyncIterator[bytes]:
     sent = 0
     for public_id in held.public_ids:
         async for event in _until_ended(public_id, look, held.token):
@@ -105,10 +105,10 @@ async def _all_events(held: image_results.ImagesRequest, look: Live) -> AsyncIte
             sent += 1
             yield await in_thread(_completed, output, look)
     if not sent:
-        yield _error(await in_thread(image_results.why_none, held))
+        yield _error(await in_thread(image_results.no_picture_error, held))
 
 
-async def _until_ended(public_id: str, look: Live, token: int | None) -> AsyncIterator[bytes]:
+async def _until_ended(public_id: str, look: StreamOptions, token: int | None) -> AsyncIterator[bytes]:
     """Previews of one job's pictures, and keep-alive comments, until it has ended or waiting is no longer possible."""
     prediction = await in_thread(queries.find, public_id)
     sent, number = 0, 0
@@ -128,12 +128,12 @@ async def _until_ended(public_id: str, look: Live, token: int | None) -> AsyncIt
             prediction = await in_thread(queries.find, public_id)
 
 
-def _due(prediction: Prediction, look: Live, sent: int) -> int:
+def _due(prediction: Prediction, look: StreamOptions, sent: int) -> int:
     """How many previews should have been sent by now."""
     total = look.partials * look.count
     if prediction.progress is None:
         return min(total, sent + 1)
-    return min(total, int(prediction.progress * total + 1 - FIRST))
+    return min(total, int(prediction.progress * total + 1 - FIRST_PREVIEW_SHARE))
 
 
 def _newest(prediction_id: int, number: int) -> Preview | None:
@@ -141,7 +141,7 @@ def _newest(prediction_id: int, number: int) -> Preview | None:
     return Preview.objects.filter(prediction_id=prediction_id).exclude(number=number).first()
 
 
-async def _partial(preview: Preview, look: Live, due: int) -> bytes:
+async def _partial(preview: Preview, look: StreamOptions, due: int) -> bytes:
     """One preview scaled to the final size; empty where it is unavailable right now."""
     try:
         enlarged = await image_conversion.enlarge(
@@ -169,7 +169,7 @@ def _outputs(public_id: str) -> list[Output] | None:
     return list(Output.objects.filter(prediction=prediction).select_related("file").order_by("index"))
 
 
-def _completed(output: Output, look: Live) -> bytes:
+def _completed(output: Output, look: StreamOptions) -> bytes:
     file = output.file
     fields = {
         "b64_json": image_results.base64_of(file).decode(),
@@ -180,7 +180,7 @@ def _completed(output: Output, look: Live) -> bytes:
     return _event(f"{look.kind}.completed", look, fields)
 
 
-def _event(name: str, look: Live, fields: dict[str, Any]) -> bytes:
+def _event(name: str, look: StreamOptions, fields: dict[str, Any]) -> bytes:
     common = {"created_at": int(time.time()), "quality": look.quality, "background": look.background}
     return f"event: {name}\ndata: {json.dumps({'type': name, **common, **fields})}\n\n".encode()
 

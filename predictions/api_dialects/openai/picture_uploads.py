@@ -14,7 +14,7 @@ from accounts.models import Account
 from core.http.public_origin import origin_of
 from predictions.api_dialects.common.endpoint import TokenRequest
 from predictions.api_dialects.common.image_errors import ImageError, generation_failed, invalid
-from predictions.api_dialects.openai.edit_body import EditBody, Picture, too_large
+from predictions.api_dialects.openai.edit_body import EditBody, SentImage, too_large
 from predictions.files import image_conversion, media, uploads
 from predictions.files.image_formats import EXTENSIONS
 from predictions.image_safety import upload_checks
@@ -22,7 +22,7 @@ from predictions.inputs.fetch import MAX_PICTURE
 from predictions.models import Upload
 from predictions.submit.refusals import ServerFull
 
-STAND_IN = (
+PLACEHOLDER = (
     "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAA"
     "AAAA6fptVAAAACklEQVR42mP4DwABAQEAHLCMmQAAAABJRU5ErkJggg=="
 )
@@ -30,7 +30,7 @@ STAND_IN = (
 
 
 @dataclass(frozen=True)
-class Ready:
+class InputImage:
     """An image that can be given to a model: a local file to be stored, or a URL."""
 
     name: str
@@ -41,17 +41,17 @@ class Ready:
 
 
 @contextlib.contextmanager
-def prepared(request: TokenRequest, body: EditBody, *, with_mask: bool) -> Iterator[list[Ready]]:
+def prepared_images(request: TokenRequest, body: EditBody, *, with_mask: bool) -> Iterator[list[InputImage]]:
     """`image`, and `mask` where one was sent or `with_mask` requires it. Raises ImageError.
 
     Every file has been decoded completely. The files are in a folder that is removed on leaving.
     """
-    with image_conversion.folder() as name:
+    with image_conversion.work_folder() as name:
         folder = Path(name)
         yield _prepare(request, body, folder, with_mask)
 
 
-def _prepare(request: TokenRequest, body: EditBody, folder: Path, with_mask: bool) -> list[Ready]:
+def _prepare(request: TokenRequest, body: EditBody, folder: Path, with_mask: bool) -> list[InputImage]:
     picture, mask = body.pictures[0], body.mask
     image_path, mask_path = _written(request, picture, folder / "image"), None
     if mask is not None:
@@ -86,20 +86,20 @@ def _prepare(request: TokenRequest, body: EditBody, folder: Path, with_mask: boo
 
 
 def _as_input(
-    request: TokenRequest, picture: Picture, checked: image_conversion.Checked | None, path: Path | None
-) -> Ready:
+    request: TokenRequest, picture: SentImage, checked: image_conversion.Checked | None, path: Path | None
+) -> InputImage:
     if checked is None or path is None:
-        return Ready("image", url=picture.url)
+        return InputImage("image", url=picture.url)
     if picture.upload:
-        return Ready("image", url=_address(request, picture.upload))
-    return Ready("image", checked.content_type, path)
+        return InputImage("image", url=_address(request, picture.upload))
+    return InputImage("image", checked.content_type, path)
 
 
 def _address(request: TokenRequest, public_id: str) -> str:
     return f"{origin_of(request)}/v1/files/{public_id}"
 
 
-def _written(request: TokenRequest, picture: Picture, path: Path) -> Path | None:
+def _written(request: TokenRequest, picture: SentImage, path: Path) -> Path | None:
     """Write the image's bytes to `path`; None for one at a URL, which is fetched when the prediction starts."""
     if picture.url:
         return None
@@ -108,7 +108,7 @@ def _written(request: TokenRequest, picture: Picture, path: Path) -> Path | None
         upload = _upload(request.api_token.account, picture)
         if upload.file.size > MAX_PICTURE:
             raise too_large(picture.field)
-        with media.opened(upload.file) as file:
+        with media.open_file(upload.file) as file:
             path.write_bytes(file.read())
         return path
     with path.open("wb") as out:
@@ -117,7 +117,7 @@ def _written(request: TokenRequest, picture: Picture, path: Path) -> Path | None
     return path
 
 
-def _upload(account: Account, picture: Picture) -> Upload:
+def _upload(account: Account, picture: SentImage) -> Upload:
     rows = Upload.objects.visible().filter(account=account, public_id=picture.upload)
     upload = rows.select_related("file").first()
     if upload is None:
@@ -136,21 +136,21 @@ def _checked(fields: list[tuple[str, Path]]) -> list[image_conversion.Checked]:
         raise ServerFull("Too many pictures are being looked at. Nothing was charged; try again.") from None
 
 
-def _converted(field: str, path: Path, to: Path) -> Ready:
+def _converted(field: str, path: Path, to: Path) -> InputImage:
     try:
         image_conversion.mask(path, to)
     except image_conversion.Unusable as fault:
         raise _unusable(field, fault) from None
     except image_conversion.TooBusy:
         raise ServerFull("Too many pictures are being looked at. Nothing was charged; try again.") from None
-    return Ready("mask", "image/png", to)
+    return InputImage("mask", "image/png", to)
 
 
 def _unusable(field: str, fault: image_conversion.Unusable) -> ImageError:
     return invalid(f"{field} {fault}", "image" if field.startswith("image[") else field)
 
 
-def keep(request: TokenRequest, ready: list[Ready]) -> tuple[dict[str, str], list[Upload]]:
+def keep(request: TokenRequest, ready: list[InputImage]) -> tuple[dict[str, str], list[Upload]]:
     """Store the images as uploads: inputs that name them, and the uploads.
 
     On refusals.ServerFull, refusals.StorageFull, ImageError, or an error of the storage, nothing is kept.

@@ -10,7 +10,7 @@ from django.http import HttpRequest
 
 from core.http.json_body import is_unicode
 from predictions.api_dialects.common.image_errors import ImageError, invalid
-from predictions.api_dialects.common.image_results import Form
+from predictions.api_dialects.common.image_results import ImageForm
 from predictions.api_dialects.common.payloads import parse_json, type_name
 from predictions.api_dialects.openai import image_sizes
 from predictions.submit.validation import sayable
@@ -19,7 +19,7 @@ MAX_PROMPT = 32_000
 MAX_COUNT = 10
 MAX_TEXT = 256
 MAX_PARTIALS = 3
-FORMS: tuple[Form, ...] = ("url", "b64_json")
+RESPONSE_FORMATS: tuple[ImageForm, ...] = ("url", "b64_json")
 HINTS = ("quality", "style", "background", "moderation", "user", "safety_identifier", "complexity")
 """Accepted always, used where a model has an input of that name."""
 UNSUPPORTED = ("frame_count", "frame_duration_ms", "svg")
@@ -39,7 +39,7 @@ class ImagesBody:
     model: str = ""
     count: int = 1
     size: image_sizes.Size | None = None
-    form: Form | None = None
+    form: ImageForm | None = None
     file_format: str | None = None
     compression: int | None = None
     hints: dict[str, str] = field(default_factory=dict)
@@ -53,11 +53,11 @@ def parse(request: HttpRequest) -> ImagesBody:
     body = parse_json(request)
     if not isinstance(body, dict):
         raise invalid(f"The body must be an object, not {type_name(body)}.")
-    fields = known(body, _KNOWN)
-    return ImagesBody(prompt=prompt_of(fields), **shared(fields))
+    fields = known_fields(body, _KNOWN)
+    return ImagesBody(prompt=required_prompt(fields), **shared_fields(fields))
 
 
-def known(body: dict[str, Any], names: Set[str]) -> dict[str, Any]:
+def known_fields(body: dict[str, Any], names: Set[str]) -> dict[str, Any]:
     """The non-null fields of a body. Raises ImageError 400 for a name that is not among `names`."""
     for name in body:
         if name not in names:
@@ -66,7 +66,7 @@ def known(body: dict[str, Any], names: Set[str]) -> dict[str, Any]:
     return {name: value for name, value in body.items() if value is not None}
 
 
-def shared(given: dict[str, Any]) -> dict[str, Any]:
+def shared_fields(given: dict[str, Any]) -> dict[str, Any]:
     """The fields of `ImagesBody` that all images requests have, by their names there. Raises ImageError 400."""
     for name in UNSUPPORTED:
         if name in given:
@@ -80,23 +80,23 @@ def shared(given: dict[str, Any]) -> dict[str, Any]:
             "A stream carries its pictures as b64_json; leave response_format out.", "response_format"
         )
     return {
-        "model": text(given, "model") or "",
+        "model": text_field(given, "model") or "",
         "count": _integer(given, "n", 1, MAX_COUNT) or 1,
         "size": _size(given),
         "form": form,
         "file_format": _choice(given, "output_format", ("png", "jpeg", "webp")),
         "compression": _integer(given, "output_compression", 0, 100),
-        "hints": {name: hint for name in HINTS if (hint := text(given, name)) is not None},
+        "hints": {name: hint for name in HINTS if (hint := text_field(given, name)) is not None},
         "stream": stream,
         "partials": partials,
     }
 
 
-def prompt_of(given: dict[str, Any]) -> str:
+def required_prompt(given: dict[str, Any]) -> str:
     """The prompt, which is required. Raises ImageError 400."""
     if "prompt" not in given:
         raise invalid("Missing required parameter: 'prompt'.", "prompt")
-    prompt = text(given, "prompt", MAX_PROMPT)
+    prompt = text_field(given, "prompt", MAX_PROMPT)
     if not prompt or not prompt.strip():
         raise invalid("prompt must not be empty.", "prompt")
     return prompt
@@ -104,31 +104,31 @@ def prompt_of(given: dict[str, Any]) -> str:
 
 def _size(given: dict[str, Any]) -> image_sizes.Size | None:
     try:
-        size = text(given, "size")
+        size = text_field(given, "size")
         return image_sizes.parse("auto" if size is None else size)
     except image_sizes.NoSuchSize as fault:
         raise invalid(str(fault), "size") from None
 
 
-def _form(given: dict[str, Any]) -> Form | None:
-    chosen = _choice(given, "response_format", FORMS)
-    return next((form for form in FORMS if form == chosen), None)
+def _form(given: dict[str, Any]) -> ImageForm | None:
+    chosen = _choice(given, "response_format", RESPONSE_FORMATS)
+    return next((form for form in RESPONSE_FORMATS if form == chosen), None)
 
 
 def _choice(given: dict[str, Any], name: str, choices: tuple[str, ...]) -> str | None:
-    value = text(given, name)
+    value = text_field(given, name)
     if value is not None and value not in choices:
         raise invalid(f"{name} must be one of {', '.join(choices)}.", name)
     return value
 
 
-def text(given: dict[str, Any], name: str, longest: int = MAX_TEXT) -> str | None:
+def text_field(given: dict[str, Any], name: str, longest: int = MAX_TEXT) -> str | None:
     """A text field; None where it was left out. Raises ImageError 400."""
     value = given.get(name)
     if value is None:
         return None
     if not isinstance(value, str):
-        raise mistyped(name, "string", type_name(value))
+        raise wrong_type(name, "string", type_name(value))
     if "\x00" in value or not is_unicode(value):
         raise invalid(f"{name} holds a NUL or half a character.", name)
     if len(value) > longest:
@@ -139,7 +139,7 @@ def text(given: dict[str, Any], name: str, longest: int = MAX_TEXT) -> str | Non
 def _boolean(given: dict[str, Any], name: str) -> bool:
     value = given.get(name, False)
     if not isinstance(value, bool):
-        raise mistyped(name, "boolean", type_name(value))
+        raise wrong_type(name, "boolean", type_name(value))
     return value
 
 
@@ -150,13 +150,13 @@ def _integer(given: dict[str, Any], name: str, least: int, most: int) -> int | N
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     if isinstance(value, bool) or not isinstance(value, int):
-        raise mistyped(name, "integer", type_name(value))
+        raise wrong_type(name, "integer", type_name(value))
     if not least <= value <= most:
         raise invalid(f"{name} must be from {least} to {most}.", name)
     return value
 
 
-def mistyped(name: str, expected: str, given: str) -> ImageError:
+def wrong_type(name: str, expected: str, given: str) -> ImageError:
     """400: a field of the wrong type."""
     return invalid(f"Invalid type for '{name}': expected {expected}, got {given}.", name)
 

@@ -29,7 +29,7 @@ MOUNT = "/v1"
 
 def generate(request: TokenRequest) -> HttpResponseBase:
     """POST /images/generations."""
-    image_results.refuse_where_full()
+    image_results.require_waiter_slot()
     body = request_body.parse(request)
     chosen = model_choice.choose(body.model)
     identities = input_mapping.retry_identities(again_of(request))
@@ -39,13 +39,13 @@ def generate(request: TokenRequest) -> HttpResponseBase:
     )
     if not predictions:
         predictions = acceptance.accept_all(_requests(request, chosen, inputs, identities))
-    live = picture_stream.live("image_generation", body, chosen.version, inputs[0])
+    live = picture_stream.stream_options("image_generation", body, chosen.version, inputs[0])
     return _answer(request, body, chosen, predictions, live, identities[0])
 
 
 def edit(request: TokenRequest) -> HttpResponseBase:
     """POST /images/edits: from an image and a prompt, with a mask where only part of it is to change."""
-    image_results.refuse_where_full()
+    image_results.require_waiter_slot()
     body = edit_body.parse(request)
     chosen = model_choice.choose_for(body.words.model, mask=body.mask is not None, prompt=True)
     return _from_pictures(request, body, chosen)
@@ -53,20 +53,20 @@ def edit(request: TokenRequest) -> HttpResponseBase:
 
 def vary(request: TokenRequest) -> HttpResponseBase:
     """POST /images/variations: from an image alone."""
-    image_results.refuse_where_full()
+    image_results.require_waiter_slot()
     body = edit_body.parse_variation(request)
     return _from_pictures(request, body, model_choice.choose_for(body.words.model, mask=False, prompt=False))
 
 
 def _from_pictures(
-    request: TokenRequest, body: edit_body.EditBody, chosen: model_choice.Chosen
+    request: TokenRequest, body: edit_body.EditBody, chosen: model_choice.ModelChoice
 ) -> HttpResponseBase:
     if len(body.pictures) > 1:
         raise invalid(f"{chosen.version.model.ref} takes one picture, not {len(body.pictures)}.", "image")
     with_mask = "mask" in chosen.version.input_schema.get("required", [])
     stand_ins = {
-        "image": picture_uploads.STAND_IN,
-        **({"mask": picture_uploads.STAND_IN} if body.mask or with_mask else {}),
+        "image": picture_uploads.PLACEHOLDER,
+        **({"mask": picture_uploads.PLACEHOLDER} if body.mask or with_mask else {}),
     }
     inputs = input_mapping.inputs(body.words, chosen, stand_ins)
     identities = input_mapping.retry_identities(again_of(request, lambda: body.digest(request.path)))
@@ -74,10 +74,10 @@ def _from_pictures(
         identities, request.api_token.account, request.api_token.user
     )
     if not predictions:
-        with picture_uploads.prepared(request, body, with_mask=with_mask) as ready:
+        with picture_uploads.prepared_images(request, body, with_mask=with_mask) as ready:
             _refuse_unaffordable(_requests(request, chosen, inputs, identities))
             predictions = _accept(request, body, chosen, identities, ready)
-    live = picture_stream.live("image_edit", body.words, chosen.version, inputs[0])
+    live = picture_stream.stream_options("image_edit", body.words, chosen.version, inputs[0])
     return _answer(request, body.words, chosen, predictions, live, identities[0])
 
 
@@ -93,9 +93,9 @@ def _refuse_unaffordable(requests: list[work_request.Request]) -> None:
 def _accept(
     request: TokenRequest,
     body: edit_body.EditBody,
-    chosen: model_choice.Chosen,
+    chosen: model_choice.ModelChoice,
     identities: list[work_request.RetryIdentity],
-    ready: list[picture_uploads.Ready],
+    ready: list[picture_uploads.InputImage],
 ) -> list[Prediction]:
     """Store the images, then accept the jobs that name them: both or neither. Raises refusals.Refused."""
     picture_inputs, kept = picture_uploads.keep(request, ready)
@@ -110,21 +110,21 @@ def _accept(
 def _answer(
     request: TokenRequest,
     body: request_body.ImagesBody,
-    chosen: model_choice.Chosen,
+    chosen: model_choice.ModelChoice,
     predictions: list[Prediction],
-    live: picture_stream.Live,
+    live: picture_stream.StreamOptions,
     identity: work_request.RetryIdentity,
 ) -> HttpResponseBase:
     form = body.form or chosen.form
     held = image_results.images_request(request, predictions, form=form, most=body.count)
-    response = picture_stream.streamed(held, live) if body.stream else image_results.held_images(held)
+    response = picture_stream.stream_response(held, live) if body.stream else image_results.held_images(held)
     replays.watch(response, identity.repeatable)
     return response
 
 
 def _requests(
     request: TokenRequest,
-    chosen: model_choice.Chosen,
+    chosen: model_choice.ModelChoice,
     inputs: list[dict[str, Any]],
     identities: list[work_request.RetryIdentity],
 ) -> list[work_request.Request]:

@@ -8,7 +8,7 @@ from django.conf import settings
 from django.http import Http404, HttpResponse
 
 from predictions.api_dialects.common.endpoint import TokenRequest
-from predictions.api_dialects.common.payloads import answer
+from predictions.api_dialects.common.payloads import json_response
 from predictions.api_dialects.replicate import cursor_pages, error_responses
 from predictions.api_dialects.replicate.absolute_urls import Addresses, addresses_of
 from predictions.api_dialects.replicate.serializers import time
@@ -20,7 +20,9 @@ def list_deployments(request: TokenRequest) -> HttpResponse:
     """GET /deployments, newest first."""
     addresses = addresses_of(request)
     rows = lookup.deployments()
-    return answer(cursor_pages.page(request, rows, addresses, lambda row: deployment_json(row, addresses)))
+    return json_response(
+        cursor_pages.page(request, rows, addresses, lambda row: deployment_json(row, addresses))
+    )
 
 
 def get(request: TokenRequest, owner: str, name: str) -> HttpResponse:
@@ -28,10 +30,10 @@ def get(request: TokenRequest, owner: str, name: str) -> HttpResponse:
     deployment = lookup.find_deployment(owner, name)
     if deployment is None:
         raise Http404
-    return answer(deployment_json(deployment, addresses_of(request)))
+    return json_response(deployment_json(deployment, addresses_of(request)))
 
 
-def not_by_callers(request: TokenRequest, *args: str, **kwargs: str) -> HttpResponse:
+def refuse_change(request: TokenRequest, *args: str, **kwargs: str) -> HttpResponse:
     """422 for every change: deployments are edited in the admin."""
     raise error_responses.Problem(
         422,

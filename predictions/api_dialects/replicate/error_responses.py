@@ -114,7 +114,7 @@ def refused(refusal: refusals.Refused) -> Problem:
     return Problem(refusal.status, refusal.title, refusal.detail, headers=headers)
 
 
-def closed(detail: str, retry_after_s: int) -> Problem:
+def service_closed(detail: str, retry_after_s: int) -> Problem:
     """503: nothing new is accepted for a while, or a feature is switched off."""
     headers = {"Retry-After": str(retry_after_s), "x-should-retry": "false"}
     return Problem(503, "Service unavailable", detail, headers=headers)
@@ -130,9 +130,9 @@ def internal(request: HttpRequest) -> Problem:
 
 def unavailable() -> Problem:
     """503: the database or the queue is unreachable."""
-    return away("The server cannot do this right now. Nothing was charged; try again.", 2)
+    return temporarily_unavailable("The server cannot do this right now. Nothing was charged; try again.", 2)
 
 
-def away(detail: str, retry_after_s: int) -> Problem:
+def temporarily_unavailable(detail: str, retry_after_s: int) -> Problem:
     """503: something this server needs is unreachable for the moment."""
     return Problem(503, "Service unavailable", detail, headers={"Retry-After": str(retry_after_s)})

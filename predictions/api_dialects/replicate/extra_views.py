@@ -15,7 +15,7 @@ from accounts.organizations import roles
 from accounts.tokens.token_scopes import NotPermitted
 from core.http.json_body import MalformedBody
 from predictions.api_dialects.common.endpoint import TokenRequest
-from predictions.api_dialects.common.payloads import answer, parse_json
+from predictions.api_dialects.common.payloads import json_response, parse_json
 from predictions.api_dialects.replicate import cursor_pages, error_responses, model_views
 from predictions.api_dialects.replicate.absolute_urls import addresses_of
 from predictions.models import HostedModel, Prediction
@@ -26,8 +26,10 @@ MAX_QUERY = 500
 
 def query_models(request: TokenRequest) -> HttpResponse:
     """QUERY /models: the body is the query, as plain text (one client) or a JSON string (two others)."""
-    rows = matching(_query(request)).order_by()
-    return answer(cursor_pages.page(request, rows, addresses_of(request), model_views.renderer(request)))
+    rows = matching_models(_query(request)).order_by()
+    return json_response(
+        cursor_pages.page(request, rows, addresses_of(request), model_views.renderer(request))
+    )
 
 
 def search(request: TokenRequest) -> HttpResponse:
@@ -40,19 +42,21 @@ def search(request: TokenRequest) -> HttpResponse:
     if not (limit.isascii() and limit.isdigit() and len(limit) < 3 and 1 <= int(limit) <= 50):
         raise error_responses.bad_request("limit is a whole number from 1 to 50.")
     render = model_views.renderer(request)
-    models = [{"model": render(row), "metadata": {"score": 1.0}} for row in matching(query)[: int(limit)]]
+    models = [
+        {"model": render(row), "metadata": {"score": 1.0}} for row in matching_models(query)[: int(limit)]
+    ]
     folded = query.casefold()
     collections_ = [
         collection_
         for collection_ in _collections()
         if folded in f"{collection_['name']} {collection_['description']}".casefold()
     ]
-    return answer({"query": query, "models": models, "collections": collections_, "pages": []})
+    return json_response({"query": query, "models": models, "collections": collections_, "pages": []})
 
 
-def matching(words: str) -> QuerySet[HostedModel]:
+def matching_models(words: str) -> QuerySet[HostedModel]:
     """Enabled models whose owner, name or description contains every word; all models where there is no word."""
-    rows = model_views.shown()
+    rows = model_views.visible_models()
     for word in words[:MAX_QUERY].replace("\x00", "").split()[:10]:
         in_any_field = Q(owner__icontains=word) | Q(name__icontains=word) | Q(description__icontains=word)
         owner, _slash, name = word.partition("/")
@@ -70,7 +74,7 @@ def _query(request: TokenRequest) -> str:
 
 def readme(request: TokenRequest, owner: str, name: str) -> HttpResponse:
     """GET /models/{owner}/{name}/readme as Markdown."""
-    model = model_views.find(owner, name)
+    model = model_views.get_or_404(owner, name)
     if not model.description:
         raise Http404
     return HttpResponse(f"# {model.ref}\n\n{model.description}\n", content_type="text/plain; charset=utf-8")
@@ -78,18 +82,18 @@ def readme(request: TokenRequest, owner: str, name: str) -> HttpResponse:
 
 def examples(request: TokenRequest, owner: str, name: str) -> HttpResponse:
     """GET /models/{owner}/{name}/examples: always empty."""
-    model_views.find(owner, name)
-    return nothing_listed(request)
+    model_views.get_or_404(owner, name)
+    return empty_page(request)
 
 
 def hardware(request: TokenRequest) -> HttpResponse:
     """GET /hardware: a bare array."""
-    return answer([{"sku": "cpu", "name": "CPU"}])
+    return json_response([{"sku": "cpu", "name": "CPU"}])
 
 
 def collections(request: TokenRequest) -> HttpResponse:
     """GET /collections: one for each kind of model."""
-    return answer({**_empty(), "results": _collections()})
+    return json_response({**_empty(), "results": _collections()})
 
 
 def collection(request: TokenRequest, slug: str) -> HttpResponse:
@@ -98,17 +102,19 @@ def collection(request: TokenRequest, slug: str) -> HttpResponse:
     if collection_ is None:
         raise Http404
     render = model_views.renderer(request)
-    return answer({**collection_, "models": [render(row) for row in model_views.shown().filter(kind=slug)]})
+    return json_response(
+        {**collection_, "models": [render(row) for row in model_views.visible_models().filter(kind=slug)]}
+    )
 
 
-def nothing_listed(request: TokenRequest) -> HttpResponse:
+def empty_page(request: TokenRequest) -> HttpResponse:
     """An empty page, so that clients can list what is not offered here."""
-    return answer(
+    return json_response(
         cursor_pages.page(request, Prediction.objects.none(), addresses_of(request), lambda row: {})
     )
 
 
-def not_here(request: TokenRequest, *args: str, **kwargs: str) -> HttpResponse:
+def always_missing(request: TokenRequest, *args: str, **kwargs: str) -> HttpResponse:
     """404 for an object of a kind that is not offered here."""
     raise Http404
 
@@ -126,7 +132,7 @@ def operators_only(request: TokenRequest, *args: str, **kwargs: str) -> HttpResp
 
 
 def _collections() -> list[dict[str, Any]]:
-    kinds = dict.fromkeys(model_views.shown().values_list("kind", flat=True))
+    kinds = dict.fromkeys(model_views.visible_models().values_list("kind", flat=True))
     labels = {choice.value: str(choice.label) for choice in HostedModel.Kind}
     return [
         {
@@ -151,14 +157,14 @@ def get_webhook_secret(request: TokenRequest) -> HttpResponse:
         roles.require(token.user, token.account, roles.MANAGING)
     except roles.NotYourRole as refused:
         raise NotPermitted(str(refused)) from None
-    return answer({"key": signing_secrets.secret_of(token.account)})
+    return json_response({"key": signing_secrets.get_or_create(token.account)})
 
 
 def get_account(request: TokenRequest) -> HttpResponse:
     """GET /account. An organisation has a name but no username: there it is that of the token's user."""
     token = request.api_token
     shared = token.account.kind == Account.Kind.ORGANIZATION
-    return answer(
+    return json_response(
         {
             "type": token.account.kind,
             "username": token.user.username,

@@ -11,10 +11,10 @@ from django.core.files.uploadedfile import UploadedFile
 from django.http import Http404, HttpRequest, HttpResponse
 from django.http.multipartparser import MultiPartParserError
 
-from accounts.tokens.authentication import handed_out
+from accounts.tokens.authentication import reachable_by_url
 from core.http.json_body import is_unicode
 from predictions.api_dialects.common.endpoint import TokenRequest
-from predictions.api_dialects.common.payloads import answer
+from predictions.api_dialects.common.payloads import json_response
 from predictions.api_dialects.replicate import cursor_pages, error_responses
 from predictions.api_dialects.replicate.absolute_urls import Addresses, addresses_of
 from predictions.api_dialects.replicate.serializers import time
@@ -49,19 +49,19 @@ def create(request: TokenRequest) -> HttpResponse:
         raise error_responses.unavailable() from None
     except upload_checks.NotTaken as refused:
         raise error_responses.faults([Fault("not_allowed", "content", str(refused))]) from None
-    return answer(file_json(upload, addresses_of(request)), 201)
+    return json_response(file_json(upload, addresses_of(request)), 201)
 
 
 def list_files(request: TokenRequest) -> HttpResponse:
     """GET /files: the account's own, newest first."""
     rows = Upload.objects.visible().filter(account=request.api_token.account).select_related("file")
     addresses = addresses_of(request)
-    return answer(cursor_pages.page(request, rows, addresses, lambda row: file_json(row, addresses)))
+    return json_response(cursor_pages.page(request, rows, addresses, lambda row: file_json(row, addresses)))
 
 
 def get(request: TokenRequest, public_id: str) -> HttpResponse:
     """GET /files/{id}: the file object, not its bytes."""
-    return answer(file_json(_own(request, public_id), addresses_of(request)))
+    return json_response(file_json(_own(request, public_id), addresses_of(request)))
 
 
 def delete(request: TokenRequest, public_id: str) -> HttpResponse:
@@ -73,7 +73,7 @@ def delete(request: TokenRequest, public_id: str) -> HttpResponse:
 def download(request: HttpRequest, public_id: str) -> HttpResponse:
     """GET /files/{id}/download?owner=&expiry=&signature=: the bytes, without a token."""
     rows = Upload.objects.visible().select_related("file", "account").filter(public_id=public_id)
-    upload = rows.filter(handed_out()).first()
+    upload = rows.filter(reachable_by_url()).first()
     signed_parts = [request.GET.get(name, "") for name in ("owner", "expiry", "signature")]
     if upload is None or not uploads.opens(upload, *signed_parts):
         raise Http404

@@ -22,7 +22,7 @@ HEADER = "X-Darkroom-Answer"
 QUERY = "answer"
 
 
-def wants_pictures(request: TokenRequest) -> bool:
+def wants_images(request: TokenRequest) -> bool:
     """Whether the images response is wanted; checks that it can be held.
 
     Raises Problem 400 for an unknown value, ImageError 429 where no more requests can be held.
@@ -33,13 +33,13 @@ def wants_pictures(request: TokenRequest) -> bool:
             raise error_responses.bad_request(f"{name} must be {choices}.")
     if _choice(request)[1] != ApiToken.Answer.OPENAI:
         return False
-    image_results.refuse_where_full()
+    image_results.require_waiter_slot()
     return True
 
 
-def refuse_what_cannot_be_shown(version: Version) -> None:
+def require_file_output(version: Version) -> None:
     """Raises ImageError 400 for a model that makes no files."""
-    image_results.refuse_without_pictures(version, "version")
+    image_results.require_file_output(version, "version")
 
 
 def as_images(request: TokenRequest, prediction: Prediction) -> HeldResponse:

@@ -9,7 +9,7 @@ from django.db.models import Count, OuterRef, QuerySet, Subquery
 from django.http import Http404, HttpResponse
 
 from predictions.api_dialects.common.endpoint import TokenRequest
-from predictions.api_dialects.common.payloads import answer
+from predictions.api_dialects.common.payloads import json_response
 from predictions.api_dialects.replicate import cursor_pages, error_responses
 from predictions.api_dialects.replicate.absolute_urls import addresses_of
 from predictions.api_dialects.replicate.serializers import model_json, version_json
@@ -27,42 +27,44 @@ def list_models(request: TokenRequest) -> HttpResponse:
         )
     newest = Version.objects.filter(model=OuterRef("pk"), enabled=True).order_by("-created_at")
     rows = (
-        shown().annotate(latest_at=Subquery(newest.values("created_at")[:1])).filter(latest_at__isnull=False)
+        visible_models()
+        .annotate(latest_at=Subquery(newest.values("created_at")[:1]))
+        .filter(latest_at__isnull=False)
     )
     addresses = addresses_of(request)
     render = renderer(request)
-    return answer(
+    return json_response(
         cursor_pages.page(request, rows, addresses, render, time=times[by], ascending=direction == "asc")
     )
 
 
 def get_model(request: TokenRequest, owner: str, name: str) -> HttpResponse:
     """GET /models/{owner}/{name}."""
-    return answer(renderer(request)(find(owner, name)))
+    return json_response(renderer(request)(get_or_404(owner, name)))
 
 
 def list_versions(request: TokenRequest, owner: str, name: str) -> HttpResponse:
     """GET /models/{owner}/{name}/versions, newest first."""
-    rows = Version.objects.filter(model=find(owner, name), enabled=True)
-    return answer(cursor_pages.page(request, rows, addresses_of(request), version_json))
+    rows = Version.objects.filter(model=get_or_404(owner, name), enabled=True)
+    return json_response(cursor_pages.page(request, rows, addresses_of(request), version_json))
 
 
 def get_version(request: TokenRequest, owner: str, name: str, version_id: str) -> HttpResponse:
     """GET /models/{owner}/{name}/versions/{id}: any id that a create accepts is readable here."""
-    version = Version.objects.filter(model=find(owner, name), enabled=True, pk=version_id).first()
+    version = Version.objects.filter(model=get_or_404(owner, name), enabled=True, pk=version_id).first()
     if version is None:
         raise Http404
-    return answer(version_json(version))
+    return json_response(version_json(version))
 
 
-def shown() -> QuerySet[HostedModel]:
+def visible_models() -> QuerySet[HostedModel]:
     """Models visible to callers."""
     return HostedModel.objects.filter(enabled=True)
 
 
-def find(owner: str, name: str) -> HostedModel:
+def get_or_404(owner: str, name: str) -> HostedModel:
     """The model of that name. Raises Http404."""
-    model = shown().filter(owner=owner, name=name).first()
+    model = visible_models().filter(owner=owner, name=name).first()
     if model is None:
         raise Http404
     return model

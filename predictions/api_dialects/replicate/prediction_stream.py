@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from django.http import Http404, HttpRequest, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 
-from accounts.tokens.authentication import handed_out
+from accounts.tokens.authentication import reachable_by_url
 from core.db.prepared import Prepared
 from predictions import queries
 from predictions.api_dialects.replicate.absolute_urls import Addresses, addresses_of
@@ -62,7 +62,7 @@ def stream(request: HttpRequest, token: str) -> HttpResponseBase:
 
 
 _BY_TOKEN = Prepared[Prediction](
-    lambda token: queries.with_version(Prediction.objects.filter(handed_out(), stream_token=token))[:1],
+    lambda token: queries.with_version(Prediction.objects.filter(reachable_by_url(), stream_token=token))[:1],
     token=str,
 )
 

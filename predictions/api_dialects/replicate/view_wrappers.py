@@ -9,7 +9,7 @@ from django.http.multipartparser import MultiPartParserError
 from django.utils.translation import get_language_from_request
 
 from accounts.site.feature_flags import FeatureOff
-from accounts.tokens.authentication import AccountBarred
+from accounts.tokens.authentication import AccountBlocked
 from accounts.tokens.token_scopes import NotPermitted
 from core.http.json_body import MalformedBody
 from predictions.api_dialects.common.endpoint import Endpoint, MethodNotAllowed, TokenRequest, Unauthenticated
@@ -26,20 +26,20 @@ def problem(request: HttpRequest, error: Exception) -> error_responses.Problem:
         case error_responses.Problem():
             return error
         case refusals.HouseClosed():
-            return error_responses.closed(
+            return error_responses.service_closed(
                 error.told_in(get_language_from_request(request)), error.retry_after_s
             )
         case refusals.Refused():
             return error_responses.refused(error)
         case FeatureOff():
-            return error_responses.closed(str(error.detail), error.wait)
+            return error_responses.service_closed(str(error.detail), error.wait)
         case MalformedBody():
             return error_responses.bad_request(error.detail)
         case Unauthenticated():
             return error_responses.unauthenticated()
         case MethodNotAllowed():
             return error_responses.method_not_allowed(error.allowed)
-        case AccountBarred():
+        case AccountBlocked():
             return error_responses.forbidden("This account is suspended.")
         case NotPermitted():
             return error_responses.forbidden(str(error.detail))
@@ -49,8 +49,8 @@ def problem(request: HttpRequest, error: Exception) -> error_responses.Problem:
             return error_responses.too_large()
         case SuspiciousOperation() | BadRequest() | MultiPartParserError():
             return error_responses.bad_request("The request is malformed.")
-        case media.StorageAway():
-            return error_responses.away(str(error.detail), error.wait)
+        case media.StorageUnavailable():
+            return error_responses.temporarily_unavailable(str(error.detail), error.wait)
         case OperationalError() | InterfaceError():
             return error_responses.unavailable()
     return error_responses.internal(request)

@@ -13,7 +13,7 @@ from core.db.prepared import Prepared
 from predictions import lifecycle, queries
 from predictions.api_dialects.common import status_extras
 from predictions.api_dialects.common.endpoint import TokenRequest
-from predictions.api_dialects.common.payloads import answer
+from predictions.api_dialects.common.payloads import json_response
 from predictions.api_dialects.common.request_headers import retry_identity as again_of
 from predictions.api_dialects.replicate import (
     create_body,
@@ -103,13 +103,13 @@ def _create(
     created: int,
     waiting: int,
 ) -> HttpResponseBase:
-    wants_images = images_response.wants_pictures(request)
+    wants_images = images_response.wants_images(request)
     retry, deadline_s = again_of(request), wait_headers.cancel_after(request)
     prediction = idempotency.earlier_prediction(request.api_token.account, request.api_token.user, retry)
     if prediction is None:
         chosen = choose()
         if wants_images:
-            images_response.refuse_what_cannot_be_shown(chosen.version)
+            images_response.require_file_output(chosen.version)
         prediction = acceptance.accept(_work_request(request, body, chosen, retry, deadline_s))
     response: HttpResponse
     if wants_images:
@@ -174,7 +174,7 @@ def _created(
 ) -> HttpResponse:
     """The response to a create. `replayed` overrides what the row says about having existed before."""
     body = prediction_json(prediction, addresses, as_starting=True)
-    response = answer(body, status)
+    response = json_response(body, status)
     response["Location"] = body["urls"]["get"]
     if preference is not None:
         response["Preference-Applied"] = preference.applied
@@ -201,7 +201,9 @@ def list_predictions(request: TokenRequest) -> HttpResponse:
             raise error_responses.bad_request("source can only be web.")
         rows = rows.filter(source="web")
     addresses = addresses_of(request)
-    return answer(cursor_pages.page(request, rows, addresses, lambda row: prediction_json(row, addresses)))
+    return json_response(
+        cursor_pages.page(request, rows, addresses, lambda row: prediction_json(row, addresses))
+    )
 
 
 def get(request: TokenRequest, public_id: str) -> HttpResponse:
@@ -213,13 +215,13 @@ def get(request: TokenRequest, public_id: str) -> HttpResponse:
         "preview": status_extras.preview(prediction, addresses.own),
     }
     body["darkroom"] |= {name: value for name, value in extras.items() if value is not None}
-    return answer(body)
+    return json_response(body)
 
 
 def cancel(request: TokenRequest, public_id: str) -> HttpResponse:
     """POST /predictions/{id}/cancel: 200 and the state, also where it has ended already."""
     _own(request, public_id)
-    return answer(prediction_json(lifecycle.cancel(public_id), addresses_of(request)))
+    return json_response(prediction_json(lifecycle.cancel(public_id), addresses_of(request)))
 
 
 def _own(request: TokenRequest, public_id: str) -> Prediction:

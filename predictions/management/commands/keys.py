@@ -44,7 +44,7 @@ class Command(BaseCommand):
     def _rotate(self, *, add: bool) -> None:
         if add:
             self.stdout.write(f"A fresh key is in front of {key_rotation.add_key()}.")
-        changed = key_rotation.rotate_all() + second_factor.rotate()
+        changed = key_rotation.rotate_all() + second_factor.reencrypt()
         secret_fingerprints.renew()
         self.stdout.write(
             f"{changed} secrets are encrypted with the newest key. Older keys may go once every process has been "

@@ -109,7 +109,7 @@ class Clubs:
         if member is None:
             return
         number = self._number(club, member)
-        if self._do(crash, lambda: management.limit(club.account, number, most), None):
+        if self._do(crash, lambda: management.set_limit(club.account, number, most), None):
             member.limit = most
 
     def _act(self, club: Known, amount: int, other: int, crash: int) -> None:

@@ -6,14 +6,15 @@ from collections.abc import Callable
 from typing import Any
 
 from accounts.billing import payment_events
-from accounts.billing.provider_base import Event, What
+from accounts.billing.provider_base import Event, EventType
 from accounts.models import PaymentEvent, Purchase
 from tests.accounts.credits.known import Bought, Call, Known, numbers
 
 PROVIDER, PRICE = "test", 100
 VERBS = ("purchase", "pay_back", "bank_refuses", "dispute", "tell_again")
 STATES = {
-    "inquiry": What.INQUIRY, "open": What.DISPUTED, "won": What.DISPUTE_WON, "lost": What.DISPUTE_LOST,
+    "inquiry": EventType.INQUIRY, "open": EventType.DISPUTED, "won": EventType.DISPUTE_WON,
+    "lost": EventType.DISPUTE_LOST,
 }  # fmt: skip
 
 
@@ -27,7 +28,7 @@ class Payments:
         self.told: list[Event] = []
         self.clock = 1_800_000_000
 
-    def _event(self, what: What, bought: Bought | None = None, **more: Any) -> Event:
+    def _event(self, what: EventType, bought: Bought | None = None, **more: Any) -> Event:
         self.clock += 1
         payment = f"pi-{bought.row.reference}" if bought is not None else ""
         event = Event(
@@ -50,7 +51,7 @@ class Payments:
             session=f"cs-{next(numbers)}-{self.name}",
         )  # fmt: skip
         told = Event(
-            f"evt-{next(numbers)}-{self.name}", "paid", What.PAID, reference=row.reference, session=row.session,
+            f"evt-{next(numbers)}-{self.name}", "paid", EventType.PAID, reference=row.reference, session=row.session,
             payment=f"pi-{row.reference}", amount=PRICE, currency="usd",
         )  # fmt: skip
         payment_events.receive(PROVIDER, told)
@@ -64,7 +65,7 @@ class Payments:
         if bought is None:
             return
         total = PRICE if amount % 5 == 0 else min(PRICE, amount * 4)
-        event = self._event(What.REFUNDED, bought, amount=total)
+        event = self._event(EventType.REFUNDED, bought, amount=total)
         if self._do(crash, lambda: payment_events.receive(PROVIDER, event), None) is None:
             return
         if not bought.asked:
@@ -78,14 +79,17 @@ class Payments:
         bought = known.bought(other)
         if bought is None or not bought.refunded or amount % 3:
             return
-        event = self._event(What.REFUND_FAILED, bought)
+        event = self._event(EventType.REFUND_FAILED, bought)
         if self._do(crash, lambda: payment_events.receive(PROVIDER, event), None) is not None:
             bought.asked = True
             self._provider_says(known, bought, bought.refunded * (amount % 4) // 4, crash)
 
     def _provider_says(self, known: Known, bought: Bought, total: int, crash: int) -> None:
         row = Purchase.objects.get(pk=bought.row.pk)
-        if self._do(crash, lambda: payment_events.paid_back(row, total, asked=row.look_at), None) is not None:
+        if (
+            self._do(crash, lambda: payment_events.set_refunded(row, total, asked=row.look_at), None)
+            is not None
+        ):
             bought.refunded = total
             known.level(bought)
 

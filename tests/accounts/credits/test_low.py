@@ -16,7 +16,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture(autouse=True)
 def from_the_first_on() -> None:
-    low_balance.begin_anew()
+    low_balance.restart_scan()
     site_rules.change(low_balance=5 * MICRO)
 
 

@@ -24,7 +24,7 @@ from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_a
 from accounts import credits
 from accounts.audit import checks
 from accounts.billing import payment_events
-from accounts.billing.provider_base import What
+from accounts.billing.provider_base import EventType
 from accounts.credits import allowances
 from accounts.models import Account, LedgerEntry, Purchase, User
 from tests.accounts.credits.house import VERBS, House, at_random
@@ -171,7 +171,7 @@ def _any_step(house: House, chosen: random.Random) -> None:
             case "return" if who.purchases:
                 bought = chosen.choice(who.purchases[-5:])
                 payment_events.receive(
-                    PROVIDER, house._event(What.REFUNDED, bought, amount=chosen.choice((20, 50, 100)))
+                    PROVIDER, house._event(EventType.REFUNDED, bought, amount=chosen.choice((20, 50, 100)))
                 )
             case "dispute" if who.purchases:
                 bought, number = chosen.choice(who.purchases[-5:]), f"dp-{chosen.randint(0, 2)}"

@@ -48,7 +48,7 @@ def guesses(login: str = "alice", address: str = HERE, times: int = 0, **more: A
     """What comes of so many wrong passwords; of one more than are compared, if it is not said how many."""
     return [
         guess(Client(), login, address=address, **more)
-        for _try in range(times or login_attempts.OF_PAIR[0] + 1)
+        for _try in range(times or login_attempts.USER_NETWORK_LIMIT[0] + 1)
     ]
 
 
@@ -69,7 +69,7 @@ def leave(client: Client) -> Client:
 @pytest.fixture
 def few_tries(monkeypatch: pytest.MonkeyPatch) -> None:
     """Fewer than in service, for what holds of however many."""
-    monkeypatch.setattr(login_attempts, "OF_PAIR", (2, 300))
+    monkeypatch.setattr(login_attempts, "USER_NETWORK_LIMIT", (2, 300))
 
 
 @pytest.fixture
@@ -106,7 +106,7 @@ def test_the_sixth_wrong_password_from_one_network_waits_whoever_is_named(
     most = 5
     if login != "alice":
         most = 2
-        monkeypatch.setattr(login_attempts, "OF_PAIR", (most, 300))
+        monkeypatch.setattr(login_attempts, "USER_NETWORK_LIMIT", (most, 300))
     assert guesses(login) == ["wrong"] * most + ["wait"]
     assert SignIn.objects.filter(succeeded=False).count() == most
 
@@ -153,7 +153,7 @@ def page_of(login: str, address: str = HERE) -> str:
 def test_too_many_by_one_name_tell_nobody_whose_an_address_is(
     alice: User, bob: User, hashed: list[str]
 ) -> None:
-    most = login_attempts.OF_PAIR[0]
+    most = login_attempts.USER_NETWORK_LIMIT[0]
     assert guesses("alice")[-1] == "wait"
     names = (alice.email, bob.email, "nobody@example.org")
     pages: list[list[str]] = []
@@ -167,7 +167,7 @@ def test_too_many_by_one_name_tell_nobody_whose_an_address_is(
 
 
 def test_nor_do_those_of_many_networks(alice: User, bob: User, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(login_attempts, "OF_MEMBER", (2, 3600))
+    monkeypatch.setattr(login_attempts, "USER_LIMIT", (2, 3600))
     assert [guess(Client(), address=f"192.0.2.{n}") for n in range(3)] == ["wrong"] * 2 + ["wait"]
     pages = [page_of(name, THERE) for name in (alice.email, bob.email, "nobody@example.org")]
     assert pages[0] == pages[1] == pages[2] and WAITS not in pages[0]
@@ -182,13 +182,13 @@ def test_names_of_nobody_are_counted_alike_however_they_are_written() -> None:
 @pytest.fixture
 def little_work(monkeypatch: pytest.MonkeyPatch) -> None:
     """Fewer passwords than in service are compared a minute, so that fewer pages are drawn until one waits."""
-    monkeypatch.setattr(login_attempts, "OF_WORK", (3, 60))
-    monkeypatch.setattr(login_attempts, "OF_WORK_OF_NETWORK", (5, 60))
+    monkeypatch.setattr(login_attempts, "WORK_LIMIT", (3, 60))
+    monkeypatch.setattr(login_attempts, "NETWORK_WORK_LIMIT", (5, 60))
 
 
 @pytest.mark.usefixtures("little_work")
 def test_right_passwords_in_a_loop_wait_too_for_each_is_work(alice: User, bob: User) -> None:
-    device, most = known(), login_attempts.OF_WORK[0]
+    device, most = known(), login_attempts.WORK_LIMIT[0]
     done = [guess(Client(), password=PASSWORD) for _try in range(most + 1)]
     assert done == ["in"] * most + ["busy"]
     assert guess(Client(), "bob", PASSWORD) == "in" and guess(device, password=PASSWORD) == "in"
@@ -200,7 +200,7 @@ def test_right_passwords_in_a_loop_wait_too_for_each_is_work(alice: User, bob: U
 def test_of_many_names_from_one_network_so_many_passwords_are_compared_a_minute(
     alice: User, hashed: list[str]
 ) -> None:
-    device, most = known(), login_attempts.OF_WORK_OF_NETWORK[0]
+    device, most = known(), login_attempts.NETWORK_WORK_LIMIT[0]
     hashed.clear()
     done = [guess(Client(), f"nobody{number}") for number in range(most + 2)]
     assert done == ["wrong"] * most + ["busy"] * 2 and len(hashed) == most
@@ -211,11 +211,11 @@ def test_of_many_names_from_one_network_so_many_passwords_are_compared_a_minute(
 @pytest.mark.usefixtures("little_work")
 def test_a_confirmed_password_and_an_old_one_are_work_as_well(alice: User, client_of: ClientOf) -> None:
     client = client_of(alice)
-    for _try in range(login_attempts.OF_WORK[0]):
+    for _try in range(login_attempts.WORK_LIMIT[0]):
         assert client.post("/accounts/reauthenticate/", {"password": PASSWORD}).status_code == 302
     assert BUSY in client.post("/accounts/reauthenticate/", {"password": PASSWORD}).content.decode()
     form = {"oldpassword": PASSWORD, "password1": WORDS, "password2": WORDS}
-    for _try in range(login_attempts.OF_WORK[0]):
+    for _try in range(login_attempts.WORK_LIMIT[0]):
         client.post("/accounts/password/change/", {**form, "password2": "another"})
     assert BUSY in client.post("/accounts/password/change/", form).content.decode()
 
@@ -223,7 +223,7 @@ def test_a_confirmed_password_and_an_old_one_are_work_as_well(alice: User, clien
 def test_with_no_place_to_hash_nothing_is_looked_at_or_counted(
     alice: User, hashed: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(passwords, "ROOM", passwords.Room(0, 0))
+    monkeypatch.setattr(passwords, "HASHING_SLOTS", passwords.HashingSlots(0, 0))
     answer = Client().post("/accounts/login/", {"login": "alice", "password": PASSWORD})
     assert (answer.status_code, answer["Retry-After"]) == (503, "5")
     assert "The server is busy checking other passwords" in answer.content.decode()
@@ -232,7 +232,7 @@ def test_with_no_place_to_hash_nothing_is_looked_at_or_counted(
 
 @pytest.mark.django_db(transaction=True)
 def test_right_passwords_at_once_never_pass_for_guesses(alice: User, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(passwords, "ROOM", passwords.Room(passwords.MOST, 8))
+    monkeypatch.setattr(passwords, "HASHING_SLOTS", passwords.HashingSlots(passwords.MAX_CONCURRENT, 8))
     # However long eight hashes take here.
     monkeypatch.setattr(passwords, "WAIT_S", 120.0)
     done = together([partial(guess, Client(), password=PASSWORD) for _try in range(8)])
@@ -243,7 +243,7 @@ def test_right_passwords_at_once_never_pass_for_guesses(alice: User, monkeypatch
 def test_of_many_tries_at_once_five_passwords_are_compared(
     alice: User, compared: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(passwords, "ROOM", passwords.Room(24, 0))
+    monkeypatch.setattr(passwords, "HASHING_SLOTS", passwords.HashingSlots(24, 0))
     tries = 9
     done = together([partial(guess, Client()) for _try in range(tries)])
     assert (done.count("wrong"), done.count("wait"), len(compared)) == (5, tries - 5, 5)
@@ -260,7 +260,7 @@ def test_a_neighbour_who_guesses_at_many_names_keeps_nobody_else_waiting(alice: 
 def test_a_network_that_never_stops_waits_but_not_on_known_devices(
     alice: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(login_attempts, "OF_NETWORK", (3, 600))
+    monkeypatch.setattr(login_attempts, "NETWORK_LIMIT", (3, 600))
     device = known()
     assert [guess(Client(), f"nobody{number}") for number in range(4)] == ["wrong"] * 3 + ["wait"]
     assert guess(Client(), password=PASSWORD) == "wait"
@@ -270,7 +270,7 @@ def test_a_network_that_never_stops_waits_but_not_on_known_devices(
 def test_many_networks_together_have_a_limit_for_each_member_but_not_on_known_devices(
     alice: User, bob: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(login_attempts, "OF_MEMBER", (2, 3600))
+    monkeypatch.setattr(login_attempts, "USER_LIMIT", (2, 3600))
     device = known()
     assert [guess(Client(), address=f"192.0.2.{n}") for n in range(3)] == ["wrong"] * 2 + ["wait"]
     assert guess(Client(), password=PASSWORD, address=THERE) == "wait"
@@ -285,8 +285,8 @@ def test_the_right_password_is_no_try_that_counts(alice: User) -> None:
 
 
 def test_a_known_device_has_a_limit_too(alice: User, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(login_attempts, "OF_DEVICE", (3, 900))
-    device, most = known(), login_attempts.OF_DEVICE[0]
+    monkeypatch.setattr(login_attempts, "DEVICE_LIMIT", (3, 900))
+    device, most = known(), login_attempts.DEVICE_LIMIT[0]
     done = [guess(device, address=f"192.0.2.{number}") for number in range(most + 1)]
     assert done == ["wrong"] * most + ["wait"]
     assert guess(Client(), password=PASSWORD) == "in", "it is counted by itself"
@@ -296,7 +296,7 @@ def test_a_known_device_has_a_limit_too(alice: User, monkeypatch: pytest.MonkeyP
 def test_a_device_stays_known_while_the_secret_key_is_changed(
     alice: User, change_secret_key: Callable[[], None], settings: Any
 ) -> None:
-    device, tries = known(), login_attempts.OF_PAIR[0] + 1
+    device, tries = known(), login_attempts.USER_NETWORK_LIMIT[0] + 1
     change_secret_key()
     assert guesses(times=tries)[-1] == "wait"
     assert guess(device, password=PASSWORD) == "in"
@@ -339,7 +339,7 @@ def test_devices_are_forgotten_with_the_password_and_when_every_session_ends(
     here.post("/accounts/sessions/others/end/")
     assert guess(device, password=PASSWORD) == "wait"
     assert guess(leave(here), password=PASSWORD) == "in", "where it was asked for is known still"
-    monkeypatch.setattr(known_devices, "LASTS_S", -1)
+    monkeypatch.setattr(known_devices, "MAX_AGE_S", -1)
     assert guess(leave(here), password=PASSWORD) == "wait"
 
 
@@ -357,7 +357,7 @@ def test_who_sets_a_new_password_by_mail_need_not_wait(alice: User) -> None:
 
 
 def test_a_member_is_told_once_that_somebody_guesses(alice: User, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(login_attempts, "TOLD_FROM", 3)
+    monkeypatch.setattr(login_attempts, "NOTIFY_FROM", 3)
     for number in range(3):
         guesses(address=f"192.0.2.{number}", times=2)
     told = Notice.objects.get(user=alice, kind="account.guessed")
@@ -367,7 +367,7 @@ def test_a_member_is_told_once_that_somebody_guesses(alice: User, monkeypatch: p
 def test_ones_own_slips_on_a_known_device_are_told_to_nobody(
     alice: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(login_attempts, "TOLD_FROM", 2)
+    monkeypatch.setattr(login_attempts, "NOTIFY_FROM", 2)
     device = known()
     for _slip in range(4):
         guess(device)
@@ -399,7 +399,7 @@ def test_the_old_password_is_a_try_as_well(alice: User, client_of: ClientOf) -> 
     client = client_of(alice)
     just_signed_in(client)
     form = {"oldpassword": "wrong", "password1": WORDS, "password2": WORDS}
-    for _try in range(login_attempts.OF_PAIR[0]):
+    for _try in range(login_attempts.USER_NETWORK_LIMIT[0]):
         assert "oldpassword" in client.post("/accounts/password/change/", form).context["form"].errors
     answer = client.post("/accounts/password/change/", {**form, "oldpassword": PASSWORD})
     assert WAITS in answer.content.decode()
@@ -410,7 +410,7 @@ def test_the_old_password_is_a_try_as_well(alice: User, client_of: ClientOf) -> 
 @pytest.mark.usefixtures("few_tries")
 def test_so_is_the_password_that_is_asked_for_once_more(alice: User, client_of: ClientOf) -> None:
     client = client_of(alice)
-    for _try in range(login_attempts.OF_PAIR[0]):
+    for _try in range(login_attempts.USER_NETWORK_LIMIT[0]):
         client.post("/accounts/reauthenticate/", {"password": "wrong"})
     assert WAITS in client.post("/accounts/reauthenticate/", {"password": PASSWORD}).content.decode()
     assert guess(Client(), password=PASSWORD, address="127.0.0.1") == "wrong", "it is not compared"
@@ -419,7 +419,7 @@ def test_so_is_the_password_that_is_asked_for_once_more(alice: User, client_of: 
 def test_passkeys_that_are_refused_are_written_down_and_nobody_waits(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(login_attempts, "OF_PASSKEYS", (3, 600))
+    monkeypatch.setattr(login_attempts, "PASSKEY_LIMIT", (3, 600))
     for _try in range(5):
         answer = Client().post("/accounts/2fa/webauthn/login/", {"credential": '{"id": "x"}'})
         assert answer["Location"] == "/accounts/login/"
@@ -451,7 +451,7 @@ def test_nothing_that_a_browser_says_of_a_passkey_breaks_the_page(
         for path in ("/accounts/2fa/webauthn/reauthenticate/", "/accounts/2fa/webauthn/add/"):
             client.get(path)
             assert client.post(path, {"credential": said}).status_code in (200, 302), (path, said)
-    assert SignIn.objects.filter(how="passkey").count() <= login_attempts.OF_PASSKEYS[0]
+    assert SignIn.objects.filter(how="passkey").count() <= login_attempts.PASSKEY_LIMIT[0]
 
 
 # -- Codes -----------------------------------------------------------------------------------------------------------
@@ -483,7 +483,7 @@ def test_the_sixth_wrong_code_waits_from_wherever_it_comes(alice: User, secret: 
 def test_a_thief_of_the_password_locks_nobody_out_where_they_have_been(
     alice: User, secret: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(login_attempts, "OF_CODES", ((2, 300), (30, 86400)))
+    monkeypatch.setattr(login_attempts, "CODE_LIMITS", ((2, 300), (30, 86400)))
     own = Client()
     assert try_code(own, totp(secret, ahead=1), THERE) == "in"
     for _try in range(2):
@@ -503,7 +503,7 @@ def test_a_code_opens_once_whatever_the_caches_forget(alice: User, secret: str) 
 def test_there_is_an_end_to_codes_for_the_day(
     alice: User, secret: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(login_attempts, "OF_CODES", ((50, 300), (3, 86400)))
+    monkeypatch.setattr(login_attempts, "CODE_LIMITS", ((50, 300), (3, 86400)))
     assert [try_code(Client()) for _try in range(3)] == ["wrong"] * 3
     guess(client := Client(), password=PASSWORD)
     answer = client.post("/accounts/2fa/authenticate/", {"code": "000000"})

@@ -235,4 +235,4 @@ def test_the_kept_invitation_is_dropped_when_it_was_used(client: Client, staff: 
     _row, path = invitations.make(staff, uses=5)
     client.get(path)
     sign_up(client, "dora")
-    assert admission._KEPT not in client.session
+    assert admission._SESSION_KEY not in client.session

@@ -108,17 +108,17 @@ def test_of_many_at_once_one_gets_a_name_however_it_is_written() -> None:
 def test_addresses_behind_a_proxy_are_those_of_the_callers() -> None:
     request = RequestFactory().get("/", REMOTE_ADDR="10.0.0.1", HTTP_X_FORWARDED_FOR="6.6.6.6, 203.0.113.7")
     with override_settings(TRUST_PROXY=True):
-        assert (client_info.counted(request), client_info.network_of(request)) == (
+        assert (client_info.rate_limit_address(request), client_info.network_of(request)) == (
             "203.0.113.7",
             "203.0.113.0/24",
         )
     with override_settings(TRUST_PROXY=False):
-        assert client_info.counted(request) == "10.0.0.1"
+        assert client_info.rate_limit_address(request) == "10.0.0.1"
 
 
 def test_all_addresses_of_an_ipv6_household_are_counted_as_one() -> None:
     def counted(address: str) -> str:
-        return client_info.counted(RequestFactory().get("/", REMOTE_ADDR=address))
+        return client_info.rate_limit_address(RequestFactory().get("/", REMOTE_ADDR=address))
 
     assert counted("2001:db8:1:2::5") == counted("2001:db8:1:2:ffff::9") == "2001:db8:1:2::"
     assert counted("2001:db8:1:3::5") != counted("2001:db8:1:2::5")

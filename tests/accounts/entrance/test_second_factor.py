@@ -131,7 +131,7 @@ def test_secrets_move_to_a_new_key_with_the_others(
     old = crypto.keys()
     new = key_rotation.new_key()
     with override_settings(VAULT_KEYS_FILE=None, VAULT_KEYS=[new, *old]):
-        assert second_factor.rotate() == 2
+        assert second_factor.reencrypt() == 2
     with override_settings(VAULT_KEYS_FILE=None, VAULT_KEYS=[new]):
         assert second_factor.unreadable() == []
         client = Client()

@@ -109,7 +109,7 @@ def test_an_administrator_ends_all_with_a_reason(alice: User, staff: User, clien
 def test_a_session_says_to_about_five_minutes_when_it_was_used(
     alice: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    login_sessions.forget()
+    login_sessions.clear_intervals()
     here = browser()
     UserSession.objects.update(last_seen_at=timezone.now() - timedelta(hours=1))
     here.get("/studio/")
@@ -154,7 +154,7 @@ def test_a_try_with_a_name_that_nobody_has_is_counted_and_not_named(staff: User,
 def test_sign_ins_are_forgotten_after_ninety_days(alice: User) -> None:
     for days in (89, 91, 400):
         SignIn.objects.create(user=alice, succeeded=True, at=timezone.now() - timedelta(days=days))
-    assert login_history.forget_old() is False
+    assert login_history.prune() is False
     assert SignIn.objects.count() == 1
 
 
@@ -163,10 +163,10 @@ def test_sessions_that_are_over_are_removed_with_the_rows_that_tell_of_them(alic
     over, out = browser(), browser()
     Session.objects.filter(pk=over.session.session_key).update(expire_date=timezone.now() - timedelta(1))
     out.post("/accounts/logout/")
-    assert UserSession.objects.count() == 3 and not login_sessions.forget_old()
+    assert UserSession.objects.count() == 3 and not login_sessions.prune()
     assert UserSession.objects.count() == 3 and Session.objects.count() <= 2, "rows are kept for two weeks"
     UserSession.objects.update(last_seen_at=timezone.now() - timedelta(15))
-    login_sessions.forget_old()
+    login_sessions.prune()
     assert UserSession.objects.count() == 1, "the one that is still open"
 
 
@@ -206,7 +206,7 @@ def test_the_pass_of_a_banned_member_ends_and_cannot_be_made_up(
     client.post("/accounts/login/", {"login": "alice", "password": "correct horse"})
     request = client.get("/accounts/inactive/").wsgi_request
     assert blocked_login.blocked_user(request) == alice
-    monkeypatch.setattr(blocked_login, "LASTS_S", -1)
+    monkeypatch.setattr(blocked_login, "TOKEN_MAX_AGE_S", -1)
     assert blocked_login.blocked_user(request) is None
     monkeypatch.undo()
     request.session["entrance.barred"] = signing.dumps(alice.pk, salt="another")

@@ -21,7 +21,7 @@ from tests import factories
 
 def make_codes(count: int = 1, *, worth: int = 10 * MICRO, **more: Any) -> list[str]:
     """Codes of one batch, in plain."""
-    return redeem_codes.make(name="spring", credits=worth, count=count, by=None, **more)[1]
+    return redeem_codes.create_batch(name="spring", credits=worth, count=count, by=None, **more)[1]
 
 
 def make_pack(**more: Any) -> CreditPack:

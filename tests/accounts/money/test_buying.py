@@ -223,7 +223,7 @@ def test_what_the_provider_refuses_for_good_is_told_to_the_member_as_that_and_to
 @pytest.fixture
 def few_orders(monkeypatch: pytest.MonkeyPatch) -> int:
     """How many may be open: fewer than in service."""
-    monkeypatch.setattr(orders, "OPEN_AT_MOST", 3)
+    monkeypatch.setattr(orders, "MAX_OPEN", 3)
     return 3
 
 

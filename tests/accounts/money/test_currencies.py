@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from accounts.billing.currencies import in_words, smallest, whole
+from accounts.billing.currencies import format_money, parse, plain_amount
 from operations.dashboard import number_format
 
 
@@ -21,9 +21,9 @@ from operations.dashboard import number_format
 def test_what_is_written_is_what_stripe_is_asked_for_and_what_is_shown(
     written: str, currency: str, units: int, shown: str
 ) -> None:
-    assert smallest(written, currency) == units
-    assert in_words(units, currency) == shown
-    assert smallest(whole(units, currency), currency) == units
+    assert parse(written, currency) == units
+    assert format_money(units, currency) == shown
+    assert parse(plain_amount(units, currency), currency) == units
 
 
 @pytest.mark.parametrize(
@@ -35,7 +35,7 @@ def test_what_is_written_is_what_stripe_is_asked_for_and_what_is_shown(
 )  # fmt: skip
 def test_what_stripe_would_not_take_is_no_price(written: str, currency: str) -> None:
     with pytest.raises(ValueError, match=written or "^$"):
-        smallest(written, currency)
+        parse(written, currency)
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from django.urls import reverse
 from accounts import credits
 from accounts.audit import checks
 from accounts.billing import payment_events, redeem_codes
-from accounts.billing.provider_base import Event, What
+from accounts.billing.provider_base import Event, EventType
 from accounts.credits import balance_updates, gifts, statement
 from accounts.models import MICRO, Account, LedgerEntry, Notice, Purchase, User
 from accounts.site import site_rules
@@ -30,7 +30,7 @@ ClientOf = Callable[[User], Client]
 _events = itertools.count(1)
 
 
-def told(what: What, amount: int = 500, *, payment: str = "pi_1", **more: Any) -> str:
+def told(what: EventType, amount: int = 500, *, payment: str = "pi_1", **more: Any) -> str:
     """An event of Stripe's."""
     number = next(_events)
     return payment_events.receive(
@@ -42,7 +42,13 @@ def told(what: What, amount: int = 500, *, payment: str = "pi_1", **more: Any) -
 def paid(user: User, payment: str = "pi_1", **more: Any) -> Purchase:
     """A purchase of a hundred credits for 5.00, paid."""
     purchase = make_purchase(user, session=f"cs_{payment}", **more)
-    told(What.PAID, purchase.price, payment=payment, reference=purchase.reference, session=purchase.session)
+    told(
+        EventType.PAID,
+        purchase.price,
+        payment=payment,
+        reference=purchase.reference,
+        session=purchase.session,
+    )
     purchase.refresh_from_db()
     assert purchase.paid_at is not None
     return purchase
@@ -76,9 +82,9 @@ def content() -> bool:
 # -- On hold ---------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("what", [What.REFUNDED, What.DISPUTED, What.DISPUTE_LOST])
+@pytest.mark.parametrize("what", [EventType.REFUNDED, EventType.DISPUTED, EventType.DISPUTE_LOST])
 def test_what_is_on_hold_while_its_payment_is_returned_is_taken_when_it_comes_back(
-    charlie: User, what: What
+    charlie: User, what: EventType
 ) -> None:
     purchase = paid(charlie)
     held(charlie)
@@ -100,7 +106,7 @@ def test_nobody_keeps_a_refunded_payment_by_predictions_that_wait_and_are_cancel
         while True:
             made.append(acceptance.accept(request))
     left = factories.account_of(charlie).balance
-    told(What.REFUNDED)
+    told(EventType.REFUNDED)
     assert factories.account_of(charlie).owed == 100 * MICRO - left
     for one in made:
         lifecycle.cancel(one.public_id)
@@ -112,7 +118,7 @@ def test_nobody_keeps_a_refunded_payment_by_predictions_that_wait_and_are_cancel
 def test_what_is_charged_after_all_stays_owed(charlie: User) -> None:
     purchase = paid(charlie)
     held(charlie)
-    told(What.REFUNDED)
+    told(EventType.REFUNDED)
     settled(charlie, 30)
     assert (stands(charlie), taken(purchase)) == ((0, 0, 30), (70, 30)) and content()
 
@@ -124,7 +130,7 @@ def test_what_was_given_away_before_its_payment_is_returned_is_owed(charlie: Use
     site_rules.change(gifts=True)
     purchase = paid(charlie)
     gifts.give(charlie, factories.account_of(charlie), to="bob", amount=100 * MICRO, key="1")
-    told(What.REFUNDED)
+    told(EventType.REFUNDED)
     assert (stands(charlie), taken(purchase)) == ((0, 0, 100), (0, 100)) and content()
     # A friend gives them back: they pay what is owed, and are nobody's to spend or to give.
     gifts.give(bob, factories.account_of(bob), to="charlie", amount=60 * MICRO, key="2")
@@ -165,7 +171,7 @@ def test_whatever_comes_next_pays_what_is_owed_first(charlie: User, come: Callab
     purchase = paid(charlie)
     held(charlie)
     settled(charlie, 100)
-    told(What.REFUNDED, 300)
+    told(EventType.REFUNDED, 300)
     assert (stands(charlie), taken(purchase)) == ((0, 0, 60), (0, 60))
     come(charlie)
     assert (stands(charlie), taken(purchase)) == ((0, 0, 20), (40, 20)) and content()
@@ -194,8 +200,8 @@ def test_the_oldest_debt_is_paid_first(charlie: User) -> None:
     first, second = paid(charlie), paid(charlie, "pi_2")
     held(charlie, 200)
     settled(charlie, 200)
-    told(What.REFUNDED, payment="pi_2")
-    told(What.REFUNDED)
+    told(EventType.REFUNDED, payment="pi_2")
+    told(EventType.REFUNDED)
     credits.grant(factories.account_of(charlie), 130 * MICRO)
     assert (taken(first), taken(second), stands(charlie)) == ((100, 0), (30, 70), (0, 0, 70)) and content()
 
@@ -204,19 +210,19 @@ def test_what_is_won_back_is_written_off_before_anything_is_given_again(charlie:
     purchase = paid(charlie)
     held(charlie, 70)
     settled(charlie, 70)
-    told(What.DISPUTED, dispute="dp_1")
+    told(EventType.DISPUTED, dispute="dp_1")
     assert (stands(charlie), taken(purchase)) == ((0, 0, 70), (30, 70))
-    told(What.DISPUTE_WON, dispute="dp_1")
+    told(EventType.DISPUTE_WON, dispute="dp_1")
     assert (stands(charlie), taken(purchase)) == ((30, 0, 0), (0, 0)) and content()
 
 
 def test_what_is_given_again_pays_what_is_owed_for_another_purchase(charlie: User) -> None:
     first, second = paid(charlie), paid(charlie, "pi_2")
-    told(What.DISPUTED, dispute="dp_1")
+    told(EventType.DISPUTED, dispute="dp_1")
     held(charlie)
     settled(charlie, 100)
-    told(What.REFUNDED, payment="pi_2")
-    told(What.DISPUTE_WON, dispute="dp_1")
+    told(EventType.REFUNDED, payment="pi_2")
+    told(EventType.DISPUTE_WON, dispute="dp_1")
     assert (taken(first), taken(second), stands(charlie)) == ((0, 0), (100, 0), (0, 0, 0)) and content()
 
 
@@ -228,7 +234,7 @@ def test_it_is_told_in_plain_words_wherever_the_balance_is(
 ) -> None:
     purchase = paid(charlie)
     held(charlie, 80)
-    told(What.REFUNDED)
+    told(EventType.REFUNDED)
     settled(charlie, 50)
     client = client_of(charlie)
     page = client.get("/account/").content.decode()
@@ -291,18 +297,18 @@ def test_an_account_that_is_closed_owes_nothing_and_what_it_cost_stands_at_its_p
     purchase = paid(charlie)
     held(charlie)
     settled(charlie, 100)
-    told(What.REFUNDED, 250)
+    told(EventType.REFUNDED, 250)
     assert stands(charlie) == (0, 0, 50)
     Account.objects.filter(pk=charlie.account_id).update(status=Account.Status.CLOSED)
     credits.clear(factories.account_of(charlie), reason="deleted")
-    told(What.REFUNDED, 500)
+    told(EventType.REFUNDED, 500)
     assert stands(charlie) == (0, 0, 0) and taken(purchase) == (0, 100) and content()
 
 
 def test_nothing_is_owed_for_credits_that_never_came(charlie: User) -> None:
     Account.objects.filter(pk=charlie.account_id).update(status=Account.Status.CLOSED)
     purchase = paid(charlie)
-    told(What.REFUNDED)
+    told(EventType.REFUNDED)
     assert stands(charlie) == (0, 0, 0) and taken(purchase) == (0, 0) and content()
 
 
@@ -335,7 +341,7 @@ def test_a_payment_at_the_moment_at_which_its_account_is_closed_goes_back(
 
 def _paid_for(purchase: Purchase) -> None:
     try:
-        told(What.PAID, purchase.price, reference=purchase.reference, session=purchase.session)
+        told(EventType.PAID, purchase.price, reference=purchase.reference, session=purchase.session)
     finally:
         connection.close()
 

@@ -12,7 +12,7 @@ from django.urls import reverse
 
 from accounts.audit import checks
 from accounts.billing import payment_events, provider_registry, refunds
-from accounts.billing.provider_base import What
+from accounts.billing.provider_base import EventType
 from accounts.models import MICRO, Account, CreditPack, Dispute, Purchase, User
 from tests import factories
 from tests.accounts.money.rows import make_purchase
@@ -58,7 +58,7 @@ def test_staff_can_pay_back_what_a_lost_dispute_left(
 ) -> None:
     tell(double.dispute(bought.session, "closed", "lost", amount=100))
     bought.refresh_from_db()
-    assert refunds.can_be(bought) and bought.refundable() == 400
+    assert refunds.is_refundable(bought) and bought.refundable() == 400
     page = reverse("admin:accounts_purchase_pay_back", args=[bought.pk])
     once = client_of(staff).get(page).context["form"]["once"].value()
     asked = {"reason": "a mistake of ours", "once": once}
@@ -180,9 +180,9 @@ def test_every_order_of_what_is_told_ends_alike(charlie: User, double: StripeDou
 
 
 def test_what_was_told_before_the_payment_of_several_disputes_is_done_when_it_comes(charlie: User) -> None:
-    told(What.DISPUTED, 200, dispute="dp_a")
-    told(What.DISPUTED, 100, dispute="dp_b")
-    told(What.DISPUTE_WON, 200, dispute="dp_a")
+    told(EventType.DISPUTED, 200, dispute="dp_a")
+    told(EventType.DISPUTED, 100, dispute="dp_b")
+    told(EventType.DISPUTE_WON, 200, dispute="dp_a")
     purchase = paid(charlie)
     assert (purchase.status, stands(charlie), taken(purchase)) == (
         "disputed",
@@ -193,9 +193,9 @@ def test_what_was_told_before_the_payment_of_several_disputes_is_done_when_it_co
 
 def test_a_lost_dispute_that_is_won_on_appeal_gives_the_credits_again(charlie: User) -> None:
     purchase = paid(charlie)
-    told(What.DISPUTE_LOST, dispute="dp_1", at=1_800_000_000)
+    told(EventType.DISPUTE_LOST, dispute="dp_1", at=1_800_000_000)
     assert stands(charlie) == (0, 0, 0)
-    told(What.DISPUTE_WON, dispute="dp_1", at=1_800_000_100)
+    told(EventType.DISPUTE_WON, dispute="dp_1", at=1_800_000_100)
     assert (status(purchase), stands(charlie)) == ("paid", (100, 0, 0)) and content()
 
 
@@ -228,6 +228,6 @@ def test_a_buyer_of_a_closed_account_is_not_paid_what_their_bank_takes(
 
 
 def test_a_dispute_of_nothing_known_is_no_error(db: Any) -> None:
-    assert told(What.DISPUTED, dispute="dp_1").startswith("later")
-    assert told(What.INQUIRY, payment="", dispute="dp_1") == "no such purchase"
+    assert told(EventType.DISPUTED, dispute="dp_1").startswith("later")
+    assert told(EventType.INQUIRY, payment="", dispute="dp_1") == "no such purchase"
     assert not Dispute.objects.exists()

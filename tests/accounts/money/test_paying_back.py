@@ -17,7 +17,7 @@ from django.utils import timezone
 from accounts import credits
 from accounts.audit import checks
 from accounts.billing import payment_events, refunds
-from accounts.billing.provider_base import Event, What
+from accounts.billing.provider_base import Event, EventType
 from accounts.models import MICRO, Account, AuditEntry, CreditPack, Notice, PaymentEvent, Purchase, User
 from tests import factories
 from tests.accounts.money.rows import make_purchase
@@ -86,14 +86,14 @@ class Instant:
 
 
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.parametrize("what", [What.DISPUTED, What.DISPUTE_LOST, What.REFUNDED])
+@pytest.mark.parametrize("what", [EventType.DISPUTED, EventType.DISPUTE_LOST, EventType.REFUNDED])
 @pytest.mark.parametrize("leader", ["payment", "return"])
 def test_a_return_at_the_instant_of_its_payment_leaves_no_credits(
-    monkeypatch: pytest.MonkeyPatch, what: What, leader: str
+    monkeypatch: pytest.MonkeyPatch, what: EventType, leader: str
 ) -> None:
     user = factories.make_user("charlie")
     purchase = make_purchase(user)
-    paid = Event("evt_1", "paid", What.PAID, purchase.reference, purchase.session, "pi_1", 500, "usd")
+    paid = Event("evt_1", "paid", EventType.PAID, purchase.reference, purchase.session, "pi_1", 500, "usd")
     back = Event("evt_2", "back", what, payment="pi_1", amount=500, currency="usd", dispute="dp_1")
     told = [paid, back] if leader == "payment" else [back, paid]
     instant = Instant(monkeypatch)
@@ -182,7 +182,7 @@ def test_an_answer_is_void_where_something_was_told_meanwhile(
     made = refund(double, bought, 500)
     tell(double.refunded(bought.session, 500))
     tell(double.send_back(made))
-    real = payment_events.paid_back
+    real = payment_events.set_refunded
 
     def late(*words: Any, **more: Any) -> str:
         # Asked before the second payment back, answered after its event.
@@ -191,7 +191,7 @@ def test_an_answer_is_void_where_something_was_told_meanwhile(
         tell(double.refunded(bought.session, 500))
         return real(*words, **more)
 
-    monkeypatch.setattr(payment_events, "paid_back", late)
+    monkeypatch.setattr(payment_events, "set_refunded", late)
     refunds.run_once()
     assert balance(charlie) == 0
     again()

@@ -63,9 +63,9 @@ def balance(user: User) -> int:
 def test_a_code_is_eighty_bits_and_is_kept_as_a_digest_alone(db: None) -> None:
     codes = make_codes(200)
     assert len(set(codes)) == 200
-    assert all(redeem_codes.normal(code) for code in codes)
+    assert all(redeem_codes.normalize(code) for code in codes)
     kept = str(list(RedeemCode.objects.values()))
-    assert not any(redeem_codes.normal(code) in kept or code in kept for code in codes)
+    assert not any(redeem_codes.normalize(code) in kept or code in kept for code in codes)
     assert {row.hint for row in RedeemCode.objects.all()} == {code[-4:] for code in codes}
     assert len(codes[0]) == len("DR-XXXX-XXXX-XXXX-XXXX")
 
@@ -132,7 +132,9 @@ def test_a_code_that_is_over_or_withdrawn_gives_nothing(charlie: User, staff: Us
     redeem_codes.revoke(CodeBatch.objects.order_by("-id")[0], by=staff, reason="leaked")
     one, other = make_codes(2)
     redeem_codes.revoke(
-        RedeemCode.objects.get(digest=redeem_codes.digest(redeem_codes.normal(one))), by=staff, reason="lost"
+        RedeemCode.objects.get(digest=redeem_codes.digest(redeem_codes.normalize(one))),
+        by=staff,
+        reason="lost",
     )
     for code, why in ((late, "expired"), (withdrawn, "revoked"), (one, "revoked")):
         with pytest.raises(redeem_codes.CannotRedeem) as refused:
@@ -213,7 +215,7 @@ from accounts.billing import redeem_codes
 from accounts.tokens import api_tokens
 from accounts.models import User
 from accounts.personal_accounts import ensure_account
-print(redeem_codes.make(name="race", credits=5_000_000, count=1, by=None)[1][0])
+print(redeem_codes.create_batch(name="race", credits=5_000_000, count=1, by=None)[1][0])
 for number in range({CLIENTS}):
     user = User.objects.create(username=f"racer{{number}}")
     ensure_account(user)
@@ -256,7 +258,7 @@ def test_what_can_be_no_code_is_refused(charlie: User, client_of: ClientOf, code
 @pytest.fixture
 def few_tries(monkeypatch: pytest.MonkeyPatch) -> None:
     """Fewer than in service, for what holds of however many."""
-    monkeypatch.setattr(redeem_codes, "OF_ACCOUNT", (3, 600))
+    monkeypatch.setattr(redeem_codes, "WRONG_CODES_LIMIT", (3, 600))
 
 
 def test_wrong_codes_are_throttled_and_right_ones_wait_too(
@@ -266,9 +268,9 @@ def test_wrong_codes_are_throttled_and_right_ones_wait_too(
     client = client_of(charlie)
     answers = [
         client.post("/account/redeem/", {"code": redeem_codes.new_code()}).status_code
-        for _number in range(redeem_codes.OF_ACCOUNT[0] + 1)
+        for _number in range(redeem_codes.WRONG_CODES_LIMIT[0] + 1)
     ]
-    assert answers == [422] * redeem_codes.OF_ACCOUNT[0] + [429]
+    assert answers == [422] * redeem_codes.WRONG_CODES_LIMIT[0] + [429]
     assert client.post("/account/redeem/", {"code": code}).status_code == 429
     answer = client.post("/api/redeem", {"code": code}, content_type="application/json")
     assert answer.status_code == 429 and int(answer["Retry-After"]) > 0
@@ -281,7 +283,7 @@ def test_a_member_who_guesses_keeps_no_neighbour_waiting(
     (code,) = make_codes()
     for _member in range(3):
         plain = api_tokens.issue(factories.make_user(), "guesses")[1]
-        for _try in range(redeem_codes.OF_ACCOUNT[0]):
+        for _try in range(redeem_codes.WRONG_CODES_LIMIT[0]):
             assert _post(plain, redeem_codes.new_code()).status_code == 404
     newcomer = factories.make_user()
     assert client_of(newcomer).post("/account/redeem/", {"code": code}).status_code == 302
@@ -364,7 +366,7 @@ def test_a_form_that_was_sent_gives_nobody_else_and_nothing_else(
 @pytest.mark.django_db(transaction=True)
 def test_a_form_that_two_processes_take_at_once_makes_one_batch() -> None:
     staff = factories.make_staff()
-    ask = partial(redeem_codes.make, name="x", credits=MICRO, count=20, by=staff, once=ONCE)
+    ask = partial(redeem_codes.create_batch, name="x", credits=MICRO, count=20, by=staff, once=ONCE)
     results = together([ask] * 4)
     assert {batch.pk for batch, _codes in results} == {CodeBatch.objects.get().pk}
     assert len({tuple(codes) for _batch, codes in results}) == 1
@@ -372,7 +374,9 @@ def test_a_form_that_two_processes_take_at_once_makes_one_batch() -> None:
 
 
 def test_ten_thousand_codes_are_made_at_once(db: None) -> None:
-    assert len(set(make_codes(redeem_codes.MOST))) == RedeemCode.objects.count() == redeem_codes.MOST
+    assert (
+        len(set(make_codes(redeem_codes.MAX_CODES))) == RedeemCode.objects.count() == redeem_codes.MAX_CODES
+    )
 
 
 def test_codes_are_withdrawn_by_whoever_may_and_found_by_the_whole(staff: User, client_of: ClientOf) -> None:
@@ -380,7 +384,7 @@ def test_codes_are_withdrawn_by_whoever_may_and_found_by_the_whole(staff: User, 
     client = client_of(staff)
     found = client.get(reverse("admin:accounts_redeemcode_changelist"), {"q": codes[1].lower()})
     assert [row.hint for row in found.context["cl"].result_list] == [codes[1][-4:]]
-    row = RedeemCode.objects.get(digest=redeem_codes.digest(redeem_codes.normal(codes[1])))
+    row = RedeemCode.objects.get(digest=redeem_codes.digest(redeem_codes.normalize(codes[1])))
     page = reverse("admin:accounts_redeemcode_revoke_code", args=[row.pk])
     helper = factories.make_user("helper", is_staff=True)
     helper.user_permissions.set(Permission.objects.filter(codename__in=["view_redeemcode", "view_codebatch"]))

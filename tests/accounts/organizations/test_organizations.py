@@ -39,7 +39,7 @@ def club_of(founder: User, /, *, credit: int = 100, **members: User) -> Account:
 
 
 def link_in_mail() -> str:
-    mail_queue.forget_rest()
+    mail_queue.clear_pause()
     mail_queue.run_once()
     found = re.search(r"/account/join/[\w-]+/", str(mail.outbox[-1].body))
     assert found
@@ -187,7 +187,7 @@ def test_who_is_removed_has_no_way_back_in(alice: User, bob: User, client_of: Cl
 
 def test_a_members_limit_holds_and_counts_by_member(alice: User, bob: User) -> None:
     club = club_of(alice, member=bob)
-    management.limit(club, Membership.objects.get(account=club, user=bob).pk, 2 * MICRO)
+    management.set_limit(club, Membership.objects.get(account=club, user=bob).pk, 2 * MICRO)
     credits.hold(club.pk, 2 * MICRO, "bobs-first", member=bob)
     with pytest.raises(credits.AccountLimitReached), transaction.atomic():
         credits.hold(club.pk, MICRO, "bobs-second", member=bob)
@@ -202,7 +202,7 @@ def test_the_limit_is_tripped_by_a_request(alice: User, bob: User) -> None:
     version = lookup.find_version("lucataco/flux-schnell-lora")
     assert version is not None
     club = club_of(alice, member=bob)
-    management.limit(club, Membership.objects.get(account=club, user=bob).pk, 0)
+    management.set_limit(club, Membership.objects.get(account=club, user=bob).pk, 0)
     asked = {"version": version.pk, "input": {"prompt": "a pier"}}
     answer = Client().post(
         "/v1/predictions", asked, content_type="application/json", headers=bearer(bob, club)
@@ -428,13 +428,13 @@ def test_who_is_removed_while_they_ask_does_nothing_any_more(alice: User, bob: U
 
 def test_a_mailbox_is_not_filled_from_here(alice: User, monkeypatch: pytest.MonkeyPatch) -> None:
     club = club_of(alice)
-    for _time in range(join_invitations.MOST_TO_ONE):
+    for _time in range(join_invitations.MAX_PER_ADDRESS):
         join_invitations.invite(club, "someone@example.org", "member", by=alice)
     with pytest.raises(management.CannotDo):
         join_invitations.invite(
             management.create(alice, "another"), "Someone@example.org", "member", by=alice
         )
-    monkeypatch.setattr(join_invitations, "MOST_A_DAY", join_invitations.MOST_TO_ONE + 1)
+    monkeypatch.setattr(join_invitations, "MAX_PER_DAY", join_invitations.MAX_PER_ADDRESS + 1)
     join_invitations.invite(club, "else@example.org", "member", by=alice)
     with pytest.raises(management.CannotDo):
         join_invitations.invite(club, "third@example.org", "member", by=alice)

@@ -173,7 +173,7 @@ def test_of_what_a_rule_does_for_the_person_and_for_who_pays_the_stricter_counts
     rule = PromptRule.objects.create(name="bare", text="pier", action="off")
     tight = Plan.objects.create(name="tight")
     PlanRule.objects.create(rule=rule, plan=tight, action="refuse")
-    prompt_rules.forget()
+    prompt_rules.drop_cache()
     club = club_of(alice)
     whose = alice.account_id if strict == "person" else club.pk
     Account.objects.filter(pk=whose).update(plan=tight)
@@ -188,7 +188,7 @@ def test_what_is_let_through_for_both_runs(alice: User, version: Version) -> Non
     rule = PromptRule.objects.create(name="bare", text="pier")
     free = Plan.objects.create(name="grown-ups")
     PlanRule.objects.create(rule=rule, plan=free, action="flag")
-    prompt_rules.forget()
+    prompt_rules.drop_cache()
     club = club_of(alice)
     Account.objects.filter(pk__in=[alice.account_id, club.pk]).update(plan=free)
     club.refresh_from_db()

@@ -43,7 +43,7 @@ def version(db: None) -> Version:
 
 def limited(club: Account, user: User, credit: float | None) -> Membership:
     member = Membership.objects.get(account=club, user=user)
-    management.limit(club, member.pk, None if credit is None else int(credit * MICRO))
+    management.set_limit(club, member.pk, None if credit is None else int(credit * MICRO))
     return member
 
 

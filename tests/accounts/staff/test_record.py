@@ -132,9 +132,9 @@ def test_an_end_that_was_cut_off_is_found_by_an_audit_that_saw_it_before() -> No
 
 def test_missing_triggers_are_put_back_by_the_next_migrate_and_by_repair() -> None:
     unguarded()
-    assert not log_triggers.is_there()
+    assert not log_triggers.are_installed()
     call_command("audit", repair=True, quick=True)
-    assert log_triggers.is_there()
+    assert log_triggers.are_installed()
     fill()
     with pytest.raises(DatabaseError), transaction.atomic():
         execute(f"DELETE FROM {TABLE}")

@@ -225,7 +225,7 @@ def test_the_groups_are_brought_back_to_what_they_are() -> None:
         f"{row.content_type.app_label}.{row.codename}"
         for row in group.permissions.select_related("content_type")
     }
-    assert names == groups.rights(groups.MODERATORS)
+    assert names == groups.permissions_of(groups.MODERATORS)
 
 
 def test_every_right_that_is_named_exists_and_none_deletes() -> None:
@@ -235,7 +235,7 @@ def test_every_right_that_is_named_exists_and_none_deletes() -> None:
         for row in Permission.objects.select_related("content_type")
     }
     assert named <= there, named - there
-    moderators, operators = groups.rights(groups.MODERATORS), groups.rights(groups.OPERATORS)
+    moderators, operators = groups.permissions_of(groups.MODERATORS), groups.permissions_of(groups.OPERATORS)
     assert moderators < operators
     assert not any(".delete_" in name for name in operators)
     raising = {"auth.", "account.", "admin."}

@@ -47,9 +47,9 @@ SECRET = "zanzibar-heliotrope"
 
 @pytest.fixture(autouse=True)
 def _awake() -> Iterator[None]:
-    mail_queue.forget_rest()
+    mail_queue.clear_pause()
     yield
-    mail_queue.forget_rest()
+    mail_queue.clear_pause()
 
 
 def a_life(alice: User, bob: User) -> Item:

@@ -23,9 +23,9 @@ ClientOf = Callable[[User], Client]
 
 @pytest.fixture(autouse=True)
 def _awake() -> Iterator[None]:
-    mail_queue.forget_rest()
+    mail_queue.clear_pause()
     yield
-    mail_queue.forget_rest()
+    mail_queue.clear_pause()
 
 
 def all_mails_are_sent() -> None:

@@ -206,7 +206,7 @@ def test_after_three_tries_it_is_failed_and_said(alice: User, monkeypatch: pytes
 
 def test_it_is_told_kept_for_a_week_and_then_gone(alice: User, client_of: ClientOf) -> None:
     export = make(alice)
-    mail_queue.forget_rest()
+    mail_queue.clear_pause()
     mail_queue.run_once()
     assert "ready" in mail.outbox[0].subject
     assert not list(settlements.breaches(quick=False))

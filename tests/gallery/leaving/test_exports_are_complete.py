@@ -90,7 +90,7 @@ def test_every_column_of_a_members_words_is_in_their_export_or_left_out_for_a_re
 
 def test_it_has_their_choices_limits_sessions_and_second_factors(alice: User, bob: User) -> None:
     ReaderChoice.objects.create(user=alice, sensitive="hide", keep_days=30)
-    mail_preferences.stop(alice.pk, "credits.low")
+    mail_preferences.unsubscribe(alice.pk, "credits.low")
     credits.limit_account(factories.account_of(alice), day=None, month=7 * MICRO)
     api_tokens.issue(alice, "laptop", day_limit=MICRO)
     key = {"name": "My telephone", "credential": {"secret": "of the key"}}

@@ -188,7 +188,7 @@ def test_what_is_refused_at_once_opens_no_case(alice: User) -> None:
     Classifier.objects.update(limits={"nsfw": {"drop": 0.7}})
     from predictions.image_safety import classifiers
 
-    classifiers.forget()
+    classifiers.drop_cache()
     with pytest.raises(upload_checks.NotTaken):
         send(alice)
     assert not case_jobs.open_for_findings() and RuleHit.objects.get().look is None

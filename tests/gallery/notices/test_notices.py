@@ -29,9 +29,9 @@ ClientOf = Callable[[User], Client]
 
 @pytest.fixture(autouse=True)
 def _awake() -> Iterator[None]:
-    mail_queue.forget_rest()
+    mail_queue.clear_pause()
     yield
-    mail_queue.forget_rest()
+    mail_queue.clear_pause()
 
 
 def give(user: User, reason: str = "for the show") -> Notice:
@@ -93,7 +93,7 @@ def test_who_declined_gets_no_mail_and_still_the_notice(alice: User) -> None:
 
 
 def test_one_click_in_the_mail_ends_that_kind_without_signing_in(alice: User) -> None:
-    address = reverse("notices_stop", args=[mail_preferences.stop_token(alice.pk, "credits.granted")])
+    address = reverse("notices_stop", args=[mail_preferences.unsubscribe_token(alice.pk, "credits.granted")])
     stranger = Client(enforce_csrf_checks=True)
     assert stranger.get(address).status_code == 200
     assert not NoticeChoice.objects.exists()
@@ -106,8 +106,8 @@ def test_what_is_necessary_cannot_be_declined(alice: User, monkeypatch: pytest.M
     needed = notice_kinds.Kind("test.needed", "about you", "It is so.", necessary=True)
     monkeypatch.setattr(notice_kinds, "ALL", (*notice_kinds.ALL, needed))
     monkeypatch.setitem(notice_kinds.BY_NAME, needed.name, needed)
-    assert not mail_preferences.stop(alice.pk, needed.name)
-    mail_preferences.choose(alice, [])
+    assert not mail_preferences.unsubscribe(alice.pk, needed.name)
+    mail_preferences.set_preferences(alice, [])
     assert mail_preferences.wants_mail(alice.pk, needed.name)
     notices.notify(alice, needed.name)
     mail_queue.run_once()
@@ -128,7 +128,7 @@ def test_a_server_that_is_away_is_tried_again_and_one_that_died_in_between_too(
         told.refresh_from_db()
         assert told.mail_owed and told.mail_tries == 1 and "secret" not in told.mail_note
         assert mail_queue.run_once() is False, "the chore rests"
-    mail_queue.forget_rest()
+    mail_queue.clear_pause()
     assert mail.outbox == [], "not before its time"
     Notice.objects.filter(pk=told.pk).update(mail_at=told.created_at)
     mail_queue.run_once()
@@ -244,7 +244,7 @@ def test_after_a_year_a_notice_goes_unless_its_mail_is_owed(alice: User) -> None
 
 
 def test_a_matter_that_several_necessary_kinds_tell_of_is_listed_once(alice: User) -> None:
-    titles = [str(choice.kind.title) for choice in mail_preferences.mails_wanted(alice)]
+    titles = [str(choice.kind.title) for choice in mail_preferences.preferences_of(alice)]
     assert len(titles) == len(set(titles))
     assert titles.count("Copies of what is mine") == 1
 
@@ -262,14 +262,14 @@ def test_a_mail_that_cannot_be_written_stands_before_no_other(
     alice: User, bob: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bad, good = give(alice), give(bob)
-    written = mail_queue.write
+    written = mail_queue.compose
 
     def write(notice: Notice, address: str) -> Any:
         if notice.pk == bad.pk:
             raise UnicodeError("an address that is none")
         return written(notice, address)
 
-    monkeypatch.setattr(mail_queue, "write", write)
+    monkeypatch.setattr(mail_queue, "compose", write)
     mail_queue.run_once()
     bad.refresh_from_db()
     good.refresh_from_db()
@@ -316,7 +316,7 @@ def test_every_kind_is_a_mail_in_both_languages_with_one_link_and_a_way_out_wher
         User.objects.filter(pk=alice.pk).update(language=language)
         alice.refresh_from_db()
         for kind in (one for one in notice_kinds.ALL if one.mail):
-            letter = mail_queue.write(notices.notify(alice, kind.name, link="/account/"), alice.email)
+            letter = mail_queue.compose(notices.notify(alice, kind.name, link="/account/"), alice.email)
             assert letter is not None
             html = str(letter.alternatives[0][0])
             assert f'lang="{language}"' in html and html.count("<a ") <= 2, kind.name

@@ -49,7 +49,7 @@ def busy(alice: User, bob: User) -> None:
     factories.make_prediction(bob, status=Status.FAILED, ceiling=MICRO)
     credits.redeem(factories.account_of(alice), 5 * MICRO, reference="redeem-77")
     credits.purchase(factories.account_of(bob), 9 * MICRO, reference="purchase-x1")
-    summing.sum_up(billing_days.today())
+    summing.aggregate_day(billing_days.today())
     cache.clear()
 
 
@@ -108,7 +108,7 @@ def test_every_file_opens(boss: Client, name: str) -> None:
 def test_a_model_whose_name_is_a_formula_is_only_text_in_the_file(boss: Client, alice: User) -> None:
     version = factories.make_version(factories.make_model(owner="=HYPERLINK(1)", name="x"))
     factories.make_prediction(alice, version, status=Status.SUCCEEDED)
-    summing.sum_up(billing_days.today())
+    summing.aggregate_day(billing_days.today())
     (row,) = rows_of(boss.get(f"{PAGE}models.csv"))
     assert row["model"] == "'=HYPERLINK(1)/x"
 
@@ -155,7 +155,7 @@ def test_the_desk_asks_no_more_for_many_members_than_for_few(
 ) -> None:
     for number in range(5):
         factories.make_prediction(factories.make_user(f"more{number}"), status=Status.SUCCEEDED)
-    summing.sum_up(billing_days.today())
+    summing.aggregate_day(billing_days.today())
     cache.clear()
     with django_assert_max_num_queries(45):
         boss.get(PAGE)

@@ -170,7 +170,9 @@ def test_maintenance_is_said_in_both_languages_drains_and_ends_with_one_press(
 
 def test_the_line_of_maintenance_is_whole_sentences_whatever_the_operator_wrote() -> None:
     until = timezone.now() + timedelta(minutes=30)
-    site_rules.keep(Site(pk=1, maintenance=True, maintenance_en="Moving disks", maintenance_until=until))
+    site_rules.fill_cache(
+        Site(pk=1, maintenance=True, maintenance_en="Moving disks", maintenance_until=until)
+    )
     assert "Moving disks. Until about" in Client().get("/gallery/").content.decode()
     chinese = Client().get("/gallery/", headers={"Accept-Language": "zh-CN"}).content.decode()
     assert "Moving disks" not in chinese and "服务器正在维护，暂时不接受新的任务。" in chinese
@@ -179,14 +181,14 @@ def test_the_line_of_maintenance_is_whole_sentences_whatever_the_operator_wrote(
 def test_the_desk_says_that_maintenance_was_to_be_over_by_now(boss: Client) -> None:
     soon, past = timezone.now() + timedelta(hours=1), timezone.now() - timedelta(hours=1)
     for until, words in ((soon, "until about"), (past, "was to be over at")):
-        site_rules.keep(Site(pk=1, maintenance=True, maintenance_en="Disks", maintenance_until=until))
+        site_rules.fill_cache(Site(pk=1, maintenance=True, maintenance_en="Disks", maintenance_until=until))
         assert words in boss.get("/admin/operations/draining/").content.decode()
 
 
 def announce(**fields: Any) -> Announcement:
     """One that is shown from now on."""
     row = Announcement.objects.create(**{"text_en": "Two new models.", "text_zh": "两个新模型。", **fields})
-    announcement_cache.forget()
+    announcement_cache.clear_cache()
     return row
 
 

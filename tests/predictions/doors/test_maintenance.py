@@ -28,7 +28,7 @@ DOORS = ["/v1", "/replicate/v1", "model", "deployment", "openai", "quote", "batc
 
 @pytest.mark.parametrize(("said", "told"), [("Back soon", "Back soon."), ("Back soon!", "Back soon!")])
 def test_what_the_operator_says_is_a_sentence_of_its_own(db: None, said: str, told: str) -> None:
-    site_rules.keep(Site(pk=1, maintenance=True, maintenance_en=said, maintenance_zh="马上回来"))
+    site_rules.fill_cache(Site(pk=1, maintenance=True, maintenance_en=said, maintenance_zh="马上回来"))
     assert maintenance_mode.message("en") == told
     assert maintenance_mode.message("zh-hans") == "马上回来。"
 

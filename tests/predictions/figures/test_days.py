@@ -24,9 +24,9 @@ DAY = date(2026, 3, 10)
 
 @pytest.fixture(autouse=True)
 def _fresh() -> Any:
-    daily.forget()
+    daily.make_all_due()
     yield
-    daily.forget()
+    daily.make_all_due()
 
 
 def ended(
@@ -45,7 +45,7 @@ def test_a_day_holds_what_ended_on_it(alice: User, bob: User, version: Version) 
     ended(bob, version, Status.ABORTED)
     ended(alice, version, at=NOON + timedelta(days=1), delivered=7)
     factories.make_prediction(alice, version)
-    daily.sum_up(DAY)
+    daily.aggregate_day(DAY)
     mine = time_series.usage(factories.account_of(alice), DAY, DAY)
     assert mine.total == time_series.Amount(succeeded=2, failed=1, outputs=4, filtered=2, charged=4 * MICRO)
     assert mine.models == {version.model.ref: mine.total}
@@ -60,12 +60,12 @@ def test_a_day_holds_what_ended_on_it(alice: User, bob: User, version: Version) 
 def test_summed_again_it_says_the_same_and_forgets_what_is_no_more(alice: User, version: Version) -> None:
     first = ended(alice, version, delivered=1)
     other = ended(alice, factories.make_version(), delivered=1)
-    daily.sum_up(DAY)
-    daily.sum_up(DAY)
+    daily.aggregate_day(DAY)
+    daily.aggregate_day(DAY)
     assert UsageDay.objects.count() == 2
     Prediction.objects.filter(pk=other.pk).update(completed_at=NOON + timedelta(days=1))
     Prediction.objects.filter(pk=first.pk).update(delivered=4)
-    daily.sum_up(DAY)
+    daily.aggregate_day(DAY)
     assert list(UsageDay.objects.values_list("model", "outputs")) == [(version.model_id, 4)]
 
 
@@ -87,7 +87,7 @@ def test_a_day_is_one_of_the_billing_zone(
     site_rules.change(billing_zone=zone)
     ended(alice, version, at=at)
     for one in (day - timedelta(days=1), day, day + timedelta(days=1)):
-        daily.sum_up(one)
+        daily.aggregate_day(one)
     assert list(UsageDay.objects.values_list("day", flat=True)) == [day]
 
 
@@ -101,7 +101,7 @@ def test_what_upstreams_cost_stands_beside_what_was_charged(alice: User, version
         run = run_records.reserve(made, upstream.keys.get().provider_name)
         assert run is not None
         run_records.ended(run, "succeeded", metrics={}, delivered=1, error="")
-    daily.sum_up(DAY)
+    daily.aggregate_day(DAY)
     (margin,) = time_series.margins(DAY, DAY)
     assert (margin.charged, margin.spent, margin.left, margin.percent) == (MICRO, MICRO // 2, MICRO // 2, 50)
 
@@ -129,7 +129,7 @@ def test_a_failure_has_a_class(error: str, more: dict[str, Any], reason: str) ->
 def test_failures_are_counted_by_day_and_model(alice: User, version: Version) -> None:
     for error in (messages.free(messages.TOO_LONG), "NSFW content detected", "NSFW content detected"):
         ended(alice, version, Status.FAILED, error=error, provider="upstream-1")
-    daily.sum_up(DAY)
+    daily.aggregate_day(DAY)
     found = time_series.failures(DAY, DAY)
     assert found.total == {"upstream": 0, "too_long": 1, "sensitive": 2, "input": 0, "ours": 0}
     assert found.days[DAY] == found.models[version.model.ref] == found.total
@@ -145,9 +145,9 @@ def test_old_days_are_summed_once_and_new_ones_again(alice: User, version: Versi
     closed = FigureDay.objects.filter(closed=True).values_list("day", flat=True)
     assert set(closed) == {today - timedelta(days=back) for back in (2, 3, 4)}
     assert time_series.usage(None, today - timedelta(days=4), today).total.succeeded == 4
-    assert time_series.as_of() is not None
+    assert time_series.aggregated_at() is not None
     Prediction.objects.update(delivered=9)
-    daily.forget()
+    daily.make_all_due()
     while daily.run_once():
         pass
     outputs = dict(UsageDay.objects.values_list("day", "outputs"))
@@ -161,7 +161,7 @@ def test_another_billing_zone_has_every_day_summed_anew(alice: User, version: Ve
     while daily.run_once():
         pass
     site_rules.change(billing_zone="Asia/Shanghai")
-    daily.forget()
+    daily.make_all_due()
     while daily.run_once():
         pass
     assert list(UsageDay.objects.values_list("day", flat=True)) == [evening.date() + timedelta(days=1)]
@@ -172,5 +172,5 @@ def test_outputs_from_before_they_were_counted_are_read_from_the_charge(alice: U
     by_run = factories.make_version(unit=Price.Unit.RUN)
     ended(alice, by_output, charge=2 * MICRO, ceiling=2 * MICRO)
     ended(alice, by_run, charge=MICRO)
-    daily.sum_up(DAY)
+    daily.aggregate_day(DAY)
     assert time_series.usage(None, DAY, DAY).total.outputs == 4 + 1

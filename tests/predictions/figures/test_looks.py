@@ -34,18 +34,18 @@ def test_a_look_says_how_the_queue_stands(alice: User, version: Version) -> None
         started_at=long_ago,
         created_at=long_ago,
     )
-    look = queue_samples.now()
+    look = queue_samples.current_sample()
     assert (look.waiting, look.running, look.start_p95_ms) == (2, 4, 40_000)
     assert 90 <= look.oldest_s <= 95
 
 
 def test_an_empty_queue_has_nothing_to_say(db: None) -> None:
-    look = queue_samples.now()
+    look = queue_samples.current_sample()
     assert (look.waiting, look.running, look.oldest_s, look.start_p95_ms) == (0, 0, 0, None)
 
 
 def test_one_look_a_minute_is_kept_however_many_look_and_old_ones_go(alice: User) -> None:
-    old = QueueLook.objects.create(at=timezone.now() - queue_samples.KEPT - timedelta(days=1))
+    old = QueueLook.objects.create(at=timezone.now() - queue_samples.RETENTION - timedelta(days=1))
     queue_samples.run_once()
     queue_samples.run_once()
     assert QueueLook.objects.count() == 1

@@ -152,11 +152,11 @@ def test_one_of_a_list_of_pictures_is_refused_as_one_alone(alice: User, provider
 def test_a_file_that_was_sent_before_it_was_blocked_cannot_be_used(
     alice: User, version: Version, provider: FakeProvider
 ) -> None:
-    blocklist.keep(blocklist.Blocked())
+    blocklist.use_snapshot(blocklist.BlocklistSnapshot())
     upload = uploads.keep(
         alice, factories.account_of(alice), uploads.Sent("in.jpg", "image/jpeg", {}), iter([BAD])
     )
-    blocklist.forget()
+    blocklist.drop_cache()
     with pytest.raises(refusals.PromptNotAllowed):
         ask(alice, version, f"http://testserver/v1/files/{upload.public_id}")
 
@@ -225,7 +225,7 @@ def test_what_is_no_hash_blocks_nothing(nothing: str) -> None:
 
 def test_another_process_reads_only_what_is_new(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(blocklist.current()) == 1
-    monkeypatch.setattr(blocklist, "KEPT_S", 0.0)
+    monkeypatch.setattr(blocklist, "CACHE_S", 0.0)
     BlockedPicture.objects.bulk_create([BlockedPicture(phash=phash.compute(scene(5)))])
     with CaptureQueriesContext(connection) as asked:
         assert len(blocklist.current()) == 2
@@ -238,8 +238,8 @@ def test_the_nearest_of_a_hundred_thousand_is_found() -> None:
     import numpy as np
 
     packed = np.random.default_rng(4).bytes(32 * 100_000)
-    many = blocklist.Blocked(range(100_000), packed).with_more(
-        blocklist.Blocked([777_777], bytes.fromhex(phash.compute(scene(1))))
+    many = blocklist.BlocklistSnapshot(range(100_000), packed).with_more(
+        blocklist.BlocklistSnapshot([777_777], bytes.fromhex(phash.compute(scene(1))))
     )
     found = many.find([phash.compute(ImageOps.mirror(scene(1)))])
     assert found is not None and found.pk == 777_777
@@ -247,7 +247,7 @@ def test_the_nearest_of_a_hundred_thousand_is_found() -> None:
 
 
 def test_one_that_was_blocked_at_once_with_a_newer_one_is_known_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(blocklist, "KEPT_S", 0.0)
+    monkeypatch.setattr(blocklist, "CACHE_S", 0.0)
     for number, key in ((3, 10**6), (4, 10**6 - 1)):
         # The larger key is seen first; no signal tells this process, as of one that another wrote.
         BlockedPicture.objects.bulk_create([BlockedPicture(pk=key, phash=phash.compute(scene(number)))])
@@ -260,6 +260,6 @@ def test_a_file_that_nobody_could_look_at_ends_its_own_prediction_alone(
     def look(_path: Path, _folder: Path) -> None:
         raise OSError
 
-    monkeypatch.setattr(upload_checks.image_probe, "look", look)
+    monkeypatch.setattr(upload_checks.image_probe, "probe", look)
     found = fetch.Fetched({"image": ("image/png", GOOD)})
     assert found.refused() == "Input image could not be checked just now. Try again."

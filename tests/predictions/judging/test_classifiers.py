@@ -153,7 +153,7 @@ def test_what_nobody_could_judge_is_never_paid_for_and_not_called_sensitive(
     assert "these could not be had and cost nothing: 4. Of 4 outputs these were too sensitive" in made.logs
     service.status = 500
     Classifier.objects.update(kind="webhook", target=service.url)
-    classifiers.forget()
+    classifiers.drop_cache()
     made = make(alice, version, provider)
     assert (made.status, made.filtered, made.charge) == ("failed", 0, 0)
     assert made.error == (
@@ -200,7 +200,9 @@ def test_an_answer_that_is_none_counts_as_a_failure(service: Service, raw: bytes
 
     service.raw = raw
     with pytest.raises(classifier_client.ClassifierDown):
-        asyncio.run(classifier_client.ask(classifiers.as_judge(add(service)), PICTURE, "image/jpeg", {}))
+        asyncio.run(
+            classifier_client.classify(classifiers.as_config(add(service)), PICTURE, "image/jpeg", {})
+        )
 
 
 @pytest.mark.parametrize("target", ["http://127.0.0.1:9/", "http://169.254.169.254/", "http://localhost/x"])
@@ -210,7 +212,7 @@ def test_inner_addresses_are_asked_only_where_the_operator_allows_them(settings:
     settings.OUTBOUND_ALLOW = []
     row = Classifier(name="inner", kind="webhook", target=target)
     with pytest.raises(classifier_client.ClassifierDown):
-        asyncio.run(classifier_client.ask(classifiers.as_judge(row), PICTURE, "image/jpeg", {}))
+        asyncio.run(classifier_client.classify(classifiers.as_config(row), PICTURE, "image/jpeg", {}))
 
 
 @pytest.mark.parametrize("target", ["os.system", "subprocess.run", "no.such.thing"])
@@ -229,17 +231,19 @@ def test_one_that_hangs_is_left_and_its_place_counts(settings: Any, monkeypatch:
         classifier_client, "load_callable", lambda target: lambda picture, context: go.wait(30) and {}
     )
     row = Classifier(name="slow", kind="python", target="any.where", timeout=1)
-    monkeypatch.setattr(classifier_client, "LONGEST_S", 0.05)
-    for _again in range(classifier_client.AT_ONCE):
+    monkeypatch.setattr(classifier_client, "MAX_TIMEOUT_S", 0.05)
+    for _again in range(classifier_client.MAX_FUNCTION_CALLS):
         with pytest.raises(classifier_client.ClassifierDown, match="did not answer"):
-            asyncio.run(classifier_client.ask(classifiers.as_judge(row), PICTURE, "image/jpeg", {}))
+            asyncio.run(classifier_client.classify(classifiers.as_config(row), PICTURE, "image/jpeg", {}))
     with pytest.raises(classifier_client.ClassifierDown, match="under way"):
-        asyncio.run(classifier_client.ask(classifiers.as_judge(row), PICTURE, "image/jpeg", {}))
+        asyncio.run(classifier_client.classify(classifiers.as_config(row), PICTURE, "image/jpeg", {}))
     go.set()
     until = time.monotonic() + 10
-    while classifier_client._places._value < classifier_client.AT_ONCE and time.monotonic() < until:  # type: ignore[attr-defined]
+    while (
+        classifier_client._places._value < classifier_client.MAX_FUNCTION_CALLS and time.monotonic() < until
+    ):  # type: ignore[attr-defined]
         threading.Event().wait(0.01)
-    assert classifier_client._places._value == classifier_client.AT_ONCE  # type: ignore[attr-defined]
+    assert classifier_client._places._value == classifier_client.MAX_FUNCTION_CALLS  # type: ignore[attr-defined]
 
 
 def test_sent_files_are_judged_where_it_says_so(alice: User, service: Service) -> None:

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from accounts.models import User
 from predictions import lifecycle
 from predictions.dispatch import fair_share, priority, queue_position
-from predictions.dispatch.priority import AGED_AFTER, Priorities
+from predictions.dispatch.priority import FULL_AGE, Priorities
 from predictions.models import Prediction, Version
 from tests import factories
 from tests.fakes import FakeProvider
@@ -25,7 +25,7 @@ from tests.predictions.plans.test_plans import put_on
 from tests.share import short_or_whole
 
 TICK = timedelta(minutes=1)
-AGED = AGED_AFTER // TICK
+AGED = FULL_AGE // TICK
 
 
 @dataclass
@@ -105,7 +105,7 @@ def test_an_endless_stream_of_better_plans_keeps_nobody_waiting_for_what_came_la
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(
             priority,
-            "waited",
+            "waiting_times",
             lambda pks: [(pk, (house.now - house.asked_at[pk]) * TICK) for pk in sorted(pks)],
         )
         for _minute in range(40):
@@ -212,10 +212,10 @@ def test_a_thousand_lanes_are_looked_at_by_a_few(monkeypatch: pytest.MonkeyPatch
         counts.append(len(pks))
         return [(pk, timedelta(minutes=20 - pk / 100)) for pk in sorted(pks)]
 
-    monkeypatch.setattr(priority, "waited", look)
+    monkeypatch.setattr(priority, "waiting_times", look)
     of_all = Priorities({0: 100}, range(2001))
     of_all.look(range(1, 2001))
-    assert counts[0] == 2 * priority.EXACTLY
+    assert counts[0] == 2 * priority.EXACT_SAMPLES
     given_to = [of_all.of(pk, 0, pk) for pk in range(1, 2001)]
     assert given_to == sorted(given_to, reverse=True)
-    assert set(given_to[: priority.EXACTLY]) == {100} and given_to[-1] == 0
+    assert set(given_to[: priority.EXACT_SAMPLES]) == {100} and given_to[-1] == 0

@@ -161,7 +161,7 @@ def test_negative_prompts_are_searched_by_rules_that_say_so_alone(
 
 def test_what_is_flagged_runs_and_is_owed_a_case(alice: User, version: Version, rule: PromptRule) -> None:
     PromptRule.objects.filter(pk=rule.pk).update(action="flag")
-    prompt_rules.forget()
+    prompt_rules.drop_cache()
     made = ask(alice, version, prompt=BAD)
     hit = RuleHit.objects.get()
     assert (hit.prediction, hit.action, hit.case_owed) == (made.public_id, "flag", True)
@@ -171,7 +171,7 @@ def test_a_request_that_is_not_accepted_after_all_flags_nothing(
     charlie: User, version: Version, rule: PromptRule
 ) -> None:
     PromptRule.objects.filter(pk=rule.pk).update(action="flag")
-    prompt_rules.forget()
+    prompt_rules.drop_cache()
     with pytest.raises(refusals.InsufficientCredit):
         ask(charlie, version, prompt=BAD)
     assert not RuleHit.objects.exists()
@@ -244,7 +244,7 @@ def test_another_process_sees_a_changed_rule_by_its_time(
     version: Version, rule: PromptRule, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = prompt_rules.current()
-    monkeypatch.setattr(prompt_rules, "KEPT_S", 0.0)
+    monkeypatch.setattr(prompt_rules, "CACHE_S", 0.0)
     with CaptureQueriesContext(connection) as asked:
         assert prompt_rules.current() is before
     assert len(asked) == 1, "that nothing changed is one small question"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from predictions.policy.matcher import Matcher, NotAPattern, Rule, compiled, words_of
+from predictions.policy.matcher import Matcher, NotAPattern, Rule, compile_pattern, parse_words
 
 ODD = [
     "nude", "NUDE", "a Nude lady", "ｎｕｄｅ", "n.u.d.e", "n u d e", "n-u-d-e", "n_u_d_e", "n.u.d.e.", "nu-de",
@@ -122,7 +122,7 @@ def test_a_pattern_finds_what_only_the_text_as_it_was_written_has() -> None:
 )
 def test_a_pattern_that_cannot_be_run_or_finds_everything_is_refused(pattern: str) -> None:
     with pytest.raises(NotAPattern):
-        compiled(pattern)
+        compile_pattern(pattern)
 
 
 def test_one_pattern_that_does_not_compile_takes_no_other_along() -> None:
@@ -150,4 +150,4 @@ def test_a_text_of_the_longest_kind_made_to_be_slow_is_read_to_its_end() -> None
 
 def test_words_stand_one_or_several_a_line_and_notes_are_none() -> None:
     text = "# what we do not want\nnude, naked person\n裸体、赤裸；脱光\n\n nude \n"
-    assert words_of(text) == ("nude", "naked person", "裸体", "赤裸", "脱光")
+    assert parse_words(text) == ("nude", "naked person", "裸体", "赤裸", "脱光")

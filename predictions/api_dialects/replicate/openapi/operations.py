@@ -8,7 +8,7 @@ from predictions.api_dialects.common.openapi_parts import (
     STRING,
     TIME,
     Json,
-    in_json,
+    json_reply,
     list_of,
     parameter,
     ref,
@@ -62,27 +62,30 @@ def _operation(operation_id: str, summary: str, answers: Json, *parameters: str 
 def _get(operation_id: str, summary: str, schema: str, *parameters: str | Json) -> Json:
     missing = () if "list" in operation_id else (404,)
     return _operation(
-        operation_id, summary, {"200": in_json("Here it is.", ref(schema)), **errors(*missing)}, *parameters
+        operation_id,
+        summary,
+        {"200": json_reply("Here it is.", ref(schema)), **errors(*missing)},
+        *parameters,
     )
 
 
 def _list(operation_id: str, summary: str, schema: str, *parameters: str | Json) -> Json:
-    answers = {"200": in_json("A page.", ref(schema)), **errors(404)}
+    answers = {"200": json_reply("A page.", ref(schema)), **errors(404)}
     return _operation(operation_id, summary, answers, *parameters, "limit", "cursor")
 
 
 def _create(operation_id: str, summary: str, schema: str, created: int, waiting: int, *path: str) -> Json:
     codes = {created: "Created, and ended where it was waited for.", waiting: "Created; it goes on."}
     answers = {
-        str(code): in_json(text, ref("Prediction"), CREATED_HEADERS, links=_LINKS)
+        str(code): json_reply(text, ref("Prediction"), CREATED_HEADERS, links=_LINKS)
         for code, text in codes.items()
         if code != 200
     }
-    pictures = in_json("The pictures, where they were asked for.", ref("Images"))
+    pictures = json_reply("The pictures, where they were asked for.", ref("Images"))
     if 200 in codes:
         both = {"anyOf": [ref("Prediction"), ref("Images")]}
         optional = {name: {**header, "required": False} for name, header in CREATED_HEADERS.items()}
-        pictures = in_json(
+        pictures = json_reply(
             "Created, or the pictures where they were asked for.", both, optional, links=_LINKS
         )
     failed = reply("The pictures were not ready in time.", {"application/json": ref("ImagesError")})
@@ -179,7 +182,7 @@ def _small() -> Json:
     most = parameter(
         "limit", "query", "Models, 20 unless told.", {"type": "integer", "minimum": 1, "maximum": 50}
     )
-    hardware = {"200": in_json("A bare list.", list_of(ref("Hardware"))), **errors()}
+    hardware = {"200": json_reply("A bare list.", list_of(ref("Hardware"))), **errors()}
     return {
         "/search": {"get": _get("search", "Models and collections by words", "SearchResult", words, most)},
         "/hardware": {"get": _operation("hardware.list", "What it runs on", hardware)},
@@ -225,7 +228,7 @@ def _trainings() -> Json:
 
 
 def _files() -> Json:
-    created = {"201": in_json("Kept.", ref("File"), links=_FILE_LINKS), **errors(413, 422)}
+    created = {"201": json_reply("Kept.", ref("File"), links=_FILE_LINKS), **errors(413, 422)}
     deleted = {"204": reply("Gone."), **errors(404)}
     return {
         "/files": {
@@ -265,7 +268,7 @@ def _capability_urls() -> Json:
         "previews", "query", "`1`: also events `preview`, looks at an unfinished picture.", STRING
     )
     opened = ("token", last, looks)
-    document = {"200": in_json("OpenAPI 3.1.", {"type": "object"})}
+    document = {"200": json_reply("OpenAPI 3.1.", {"type": "object"})}
     return {
         "/files/{public_id}/download": {
             "get": _operation(
