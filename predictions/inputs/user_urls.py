@@ -21,7 +21,7 @@ def may_reach(text: str) -> bool:
 
 
 def looks_reachable(url: str) -> bool:
-    """What can be told without resolving: an http(s) address whose literal host is no inner one."""
+    """What can be checked without resolving: an http(s) address whose literal host is no inner one."""
     if any(ord(sign) < 0x20 or ord(sign) == 0x7F for sign in url):
         # Parsers drop some of them and keep others: nobody could say what was checked.
         return False

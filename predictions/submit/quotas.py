@@ -281,7 +281,7 @@ def _doomed(account: Account, **where: bool) -> int:
 _ENDED = PreparedWrite(
     lambda pk, account: (
         AccountUsage.objects.filter(account_id=account),
-        # Never below nothing: a prediction must end, also one that was never counted. The audit tells of it.
+        # Never below nothing: a prediction must end, also one that was never counted. The audit reports it.
         {
             "predictions": Greatest(F("predictions") - 1, 0),
             "input_bytes": _less("input_bytes", pk),

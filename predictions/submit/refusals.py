@@ -55,7 +55,7 @@ class PromptNotAllowed(InvalidInput):
 
     def __init__(self, faults: list[Fault], findings: Sequence[policy.Finding] = ()) -> None:
         self.findings = tuple(findings)
-        """What the rules found, for doors that speak the reader's language."""
+        """What the rules found, for pages in the reader's language."""
         super().__init__(faults)
 
 
@@ -223,7 +223,7 @@ class KeyReused(Refused):
 
 
 def maintained(language: str | None) -> str:
-    """What is said while the house is under maintenance, in a language (None: the one in use)."""
+    """The maintenance message, in a language (None: the one in use)."""
     with translation.override(language or translation.get_language()):
         # Not within the braces: what collects the words for translation does not look there.
         free = _("Nothing was charged.")

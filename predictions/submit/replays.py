@@ -25,7 +25,7 @@ from predictions.models import Prediction, UnansweredCreate
 LIFE = timedelta(seconds=120)
 KEPT = timedelta(minutes=10)
 
-_HOUSE = os.environ.get("DARKROOM_INSTANCE", "local")
+_INSTANCE = os.environ.get("DARKROOM_INSTANCE", "local")
 _looked_back = False
 
 
@@ -114,16 +114,16 @@ _names: dict[int, str] = {}
 def _process() -> str:
     """The name of this process, which its forks do not share."""
     # `setdefault` is one step: of two threads that ask first both get the same.
-    return _names.setdefault(os.getpid(), f"{_HOUSE}:{secrets.token_hex(8)}")
+    return _names.setdefault(os.getpid(), f"{_INSTANCE}:{secrets.token_hex(8)}")
 
 
 def _own_up() -> None:
-    """Once in the life of a process: what its predecessor in this house had not answered is lost."""
+    """Once in the life of a process: what its predecessor on this installation had not answered is lost."""
     global _looked_back
     if _looked_back:
         return
     with transaction.atomic():
-        UnansweredCreate.objects.filter(instance__startswith=f"{_HOUSE}:", lost=False).exclude(
+        UnansweredCreate.objects.filter(instance__startswith=f"{_INSTANCE}:", lost=False).exclude(
             instance=_process()
         ).update(lost=True)
     _looked_back = True

@@ -25,7 +25,7 @@ from predictions.pricing.price_rules import exact
 MAX_DATA_URI = 14 * 1024 * 1024
 """Characters of a data URI: 10 MB decoded, as Base64."""
 MAX_FAULTS = 50
-"""Faults that one answer tells; whoever made more has seen enough to find the rest."""
+"""Faults that one answer lists; whoever made more has seen enough to find the rest."""
 MAX_KEYS = 1_000
 """Keys of an input, those that no model knows among them."""
 MAX_ITEMS = 10_000
@@ -55,7 +55,7 @@ class Fault:
 def check(version: Version, given: dict[str, Any]) -> list[Fault]:
     """What is wrong with `given` (nulls already dropped), `MAX_FAULTS` at most. Unknown keys are no fault.
 
-    Lists and objects that are too long are told so, and nothing in them is looked at.
+    Of lists and objects that are too long that is the fault, and nothing in them is looked at.
     """
     if len(given) > MAX_KEYS:
         return [Fault("array_max_properties", "input", f"Must have at most {MAX_KEYS} properties")]

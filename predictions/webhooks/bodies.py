@@ -14,7 +14,7 @@ class BodyRenderer(Protocol):
     """How a dialect writes the body of a webhook, as JSON text."""
 
     def render(self, prediction: Prediction) -> str:
-        """The body that tells of a prediction as it is now."""
+        """The body for a prediction in its present state."""
 
     def example(self, event: str, origin: str) -> str:
         """The body of a test event: of a prediction that never was. `origin` is this server's, `https://host`."""
@@ -29,7 +29,7 @@ def register(renderer: BodyRenderer) -> None:
 
 
 def render(prediction: Prediction) -> str:
-    """The body that tells of a prediction as it is now."""
+    """The body for a prediction in its present state."""
     return _registered[0].render(prediction)
 
 

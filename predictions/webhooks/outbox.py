@@ -16,7 +16,7 @@ from predictions.models import Delivery, Prediction
 
 EVENTS = ("start", "output", "logs", "completed")
 LASTING = ("start", "completed")
-"""Events that are tried again; the others are told once, because a newer one says more."""
+"""Events that are tried again; the others are sent once, because a newer one says more."""
 THROTTLE = timedelta(milliseconds=500)
 NEWER = gettext_noop("A newer event took its place")
 CLOSED = gettext_noop("Not sent, because the account was closed")
@@ -24,9 +24,9 @@ GONE = gettext_noop("Not sent, because the receiver said that it is gone for goo
 
 
 def enqueue(prediction_id: int, event: str) -> None:
-    """Note that an event is to be told, where the caller asked for it. Call it inside the change's transaction."""
+    """Owe the webhook of an event, where the caller asked for it. Call it inside the change's transaction."""
     row = (
-        # Nothing is told for one who was banned.
+        # Nothing is sent for a banned user.
         Prediction.objects.filter(pk=prediction_id, user__is_active=True)
         .exclude(webhook="")
         .values_list("webhook_events", "account_id")
@@ -47,7 +47,7 @@ def enqueue(prediction_id: int, event: str) -> None:
 def _owe_throttled(account_id: int, prediction_id: int, event: str) -> None:
     """At most one of a kind every half second: the one that is owed already will tell of this change too."""
     rows = Delivery.objects.filter(prediction_id=prediction_id, event=event)
-    # One with a body was asked for again by hand: it tells what it told before.
+    # One with a body was resent by hand: its body stays as it was.
     if rows.filter(state=Delivery.State.OWED, claim="", body="").exists():
         return
     _drop(prediction_id, NEWER, event=event)
@@ -63,12 +63,12 @@ def address_of(delivery: Delivery) -> str:
 
 
 def drop_owed(prediction_id: int) -> None:
-    """Nothing more is told of this prediction. Call it inside the transaction that turns its webhook off."""
+    """Drop what is owed of a prediction. Call it inside the transaction that turns its webhook off."""
     _drop(prediction_id, GONE)
 
 
 def is_barred(delivery: Delivery) -> bool:
-    """Whether nobody may be told of it: its account is suspended, or who asked for it is banned."""
+    """Whether it may not be sent: its account is suspended, or the user who asked for it is banned."""
     asked = delivery.prediction.user if delivery.prediction is not None else None
     return delivery.account.status == Account.Status.SUSPENDED or (asked is not None and not asked.is_active)
 
@@ -83,7 +83,7 @@ def owed_to(user: User) -> QuerySet[Delivery]:
 
 
 def drop_of(user: User) -> int:
-    """Nothing more is told to one who was banned; how many events were owed."""
+    """Drop what is owed to a banned user; returns how many events that was."""
     owed = Delivery.objects.filter(pk__in=owed_to(user).values("pk"), state=Delivery.State.OWED)
     return owed.update(state=Delivery.State.DROPPED, answer_note=CLOSED)
 
@@ -96,7 +96,7 @@ def drop(delivery: Delivery, claim: str) -> None:
 
 
 def forget_bodies(prediction_id: int) -> None:
-    """What was told of this prediction is forgotten. Call it inside the transaction that removes its data."""
+    """Remove the bodies of a prediction's webhooks. Call it inside the transaction that removes its data."""
     Delivery.objects.filter(prediction_id=prediction_id).exclude(body="").update(body="")
 
 

@@ -1,4 +1,4 @@
-"""What Darkroom tells of a prediction beyond Replicate's fields: its money, its progress, its place in the queue."""
+"""The key `darkroom` of a prediction object: its cost, its progress, its place in the queue."""
 
 from __future__ import annotations
 
