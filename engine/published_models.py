@@ -39,7 +39,7 @@ def refs() -> frozenset[str]:
 
 
 def served(conformance: bool) -> frozenset[str]:
-    """Every name that an engine takes orders for; `conformance` adds the fixture models."""
+    """`owner/name` of every model that an engine serves; `conformance` adds the fixture models."""
     return refs() | (fixtures.NAMES if conformance else frozenset())
 
 
@@ -53,7 +53,7 @@ def properties(model: str) -> dict[str, dict[str, Any]]:
 
 
 def picture_inputs(model: str) -> tuple[str, ...]:
-    """Names of the inputs that are opened as pictures; none for a model that does not ship with the catalogue."""
+    """Names of the inputs that are images; none for a model that does not ship with the catalogue."""
     if model not in refs():
         return ()
     return tuple(name for name, schema in properties(model).items() if schema.get("format") == "uri")
@@ -65,11 +65,11 @@ def defaults(model: str) -> dict[str, Any]:
 
 
 def choices(model: str, name: str) -> tuple[Any, ...]:
-    """The values that an input may have; empty where they are not listed."""
+    """The allowed values of an input; empty where they are not enumerated."""
     return tuple(properties(model).get(name, {}).get("enum", ()))
 
 
 def limits(model: str, name: str) -> tuple[float | None, float | None]:
-    """The least and the greatest value of an input, None where there is none."""
+    """Minimum and maximum of an input, None where there is none."""
     schema = properties(model).get(name, {})
     return schema.get("minimum"), schema.get("maximum")

@@ -21,19 +21,19 @@ from engine.protocol.typed_input import TypedInput
 
 NAME: Final = "lucataco/animate-diff"
 SIDE: Final = 512
-"""Pixels of every clip, across and down."""
+"""Width and height of every clip, in pixels."""
 DEFAULTS: Final = published_models.defaults(NAME)
 MODULES: Final = published_models.choices(NAME, "motion_module")
 CHECKPOINTS: Final = published_models.choices(NAME, "path")
 DOES: Final = "it draws every frame from a word list"
 _STILL: Final = 0.08
-"""Share of the work that is the first still."""
+"""Share of the work of the first still."""
 _OUTPUT: Final = "out.mp4"
 
 
 @dataclass(frozen=True)
 class Settings:
-    """One request, understood."""
+    """The validated parameters of one request."""
 
     prompt: str
     negative_prompt: str
@@ -43,7 +43,7 @@ class Settings:
 
 
 def perform(given: dict[str, Any], desk: JobOutput, drawn_seed: int) -> None:
-    """Paint every frame and write the film. Raises `Refusal`, and whatever the painter raises."""
+    """Paint every frame and write the video. Raises `Refusal`, and whatever the painter raises."""
     settings = understand_input(given, drawn_seed)
     meant = _say(settings, given, desk)
     brush = FrameSettings(
@@ -65,7 +65,7 @@ def perform(given: dict[str, Any], desk: JobOutput, drawn_seed: int) -> None:
 
 
 def understand_input(given: dict[str, Any], drawn_seed: int) -> Settings:
-    """The request with its defaults. Raises `Refusal` naming what cannot be."""
+    """The request with its defaults. Raises `Refusal` naming the invalid input."""
     asked = TypedInput({**DEFAULTS, **{name: value for name, value in given.items() if value is not None}})
     asked.choice("motion_module", MODULES)
     asked.choice("path", CHECKPOINTS)
@@ -79,12 +79,12 @@ def understand_input(given: dict[str, Any], drawn_seed: int) -> Settings:
 
 
 def widened(drawn_seed: int) -> int:
-    """The published model draws its seeds from four bytes: one of these for each that the engine draws."""
+    """The engine's default seed widened to four bytes, the range of the published model's seeds."""
     return int.from_bytes(hashlib.sha256(f"four bytes {drawn_seed}".encode()).digest()[:4], "big")
 
 
 def _say(settings: Settings, given: dict[str, Any], desk: JobOutput) -> painting.Understanding:
-    """The log up to the first bar; what was understood of the prompt."""
+    """Write the log up to the first bar; returns the interpretation of the prompt."""
     desk.log(f"Using seed: {settings.seed}")
     log_engine(desk, painting.VERSION, does=DOES)
     meant = painting.understand(settings.prompt, settings.negative_prompt)

@@ -11,18 +11,18 @@ from engine.protocol.progress_bar import Bar
 
 
 class AnimationProgress:
-    """Progress from 0 to 1 over parts that take their shares one after the other, and previews on the way."""
+    """Progress from 0 to 1 over successive parts with their shares of the work, and previews."""
 
     def __init__(self, desk: JobOutput, bar: Bar, shown: SketchPreviews) -> None:
         self._desk, self._bar, self._shown = desk, bar, shown
         self._done, self._share = 0.0, 0.0
 
     def part(self, share: float) -> None:
-        """What follows is this share (0 to 1) of all; the part before it is done."""
+        """Start a part with this share (0 to 1) of all work; the part before it is done."""
         self._done, self._share = min(1.0, self._done + self._share), share
 
     def at(self, fraction: float, picture: Any = None) -> None:
-        """This fraction of the present part is done; `picture` (uint8 RGB, any size) is how it looks, or None."""
+        """Report the finished fraction of the current part; `picture` (uint8 RGB, any size) is its preview, or None."""
         overall = self._done + self._share * min(max(fraction, 0.0), 1.0)
         self._desk.progress(min(overall, 0.999))
         self._bar.at(min(overall, 0.999))
@@ -31,6 +31,6 @@ class AnimationProgress:
             self._shown.at(fraction, picture[::step, ::step])
 
     def finished(self) -> None:
-        """Everything is saved."""
+        """Report that everything is saved."""
         self._desk.progress(1.0)
         self._bar.at(1.0)

@@ -12,21 +12,21 @@ from engine.images.arrays import Pixels
 FRAMES = 16
 FPS = 8
 _ROOM = 0.11
-"""Share of the picture's height by which the nearest thing may move in the whole clip."""
+"""Share of the image height by which the nearest object may move in the whole clip."""
 _FAR_SCENES = frozenset({"studio", "space", "underwater", "abstract"})
-"""Places without ground under the camera: there it stands still and things pass by themselves."""
+"""Scenes without ground under the camera: there it stands still and things move by themselves."""
 
 
 class Clip:
-    """`FRAMES` frames of what was understood; the work that all share is done once."""
+    """`FRAMES` frames of an interpreted prompt; shared work is done once."""
 
     def __init__(
         self, meant: painting.Understanding, brush: FrameSettings, told: ProgressCallback | None = None
     ) -> None:
-        """`told` hears of the first still: a fraction of it, and a small look at it."""
+        """`told` gets the progress of the first still: a fraction, and a preview."""
         self._meant, self._brush = meant, brush
         self._memory: dict[Any, Any] = {}
-        # From where the camera stands in a still: here trees and subjects find their places.
+        # At the camera position of a still: this fixes the places of trees and subjects.
         self.still = brush.paint(meant, painting.Moment(grain=False, memory=self._memory), told).pixels
 
     def frames(self) -> Iterator[Pixels]:
@@ -42,14 +42,14 @@ class Clip:
             yield self._brush.paint(self._meant, moment).pixels
 
     def _way(self) -> float:
-        """How far the camera goes in all, in world units: less where something stands close to it."""
+        """Distance of the whole camera movement, in world units: less where something stands close to it."""
         meant = self._meant
         if meant.scene in _FAR_SCENES:
             return 0.0
         if meant.scene == "city":
             return 0.8
         if meant.scene == "forest":
-            return 0.07  # a wall of leaves: a longer way would make it flicker
+            return 0.07  # a wall of leaves: a longer movement would make it flicker
         near = 1.05 if meant.subjects else 2.4
         if meant.scene in ("hills", "mountain", "lake") and "snow" not in meant.weather:
             # Grass and flowers at the camera's feet.

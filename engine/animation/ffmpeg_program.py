@@ -13,7 +13,7 @@ from engine.protocol.job_output import Refusal
 
 @cache
 def ffmpeg() -> str:
-    """Path of the program: the chosen one, else the one that the package brings, else the system's.
+    """Path of the program: the configured one, else the Python package's, else the system's.
 
     Raises `Refusal` where there is none.
     """
@@ -29,6 +29,6 @@ def _packaged() -> str | None:
         import imageio_ffmpeg
     except ImportError:
         return None
-    # The package's own search runs what it finds to see whether it works; its wheels hold one program or none.
+    # The package's own search runs what it finds to test it; its wheels contain one program or none.
     folder = Path(imageio_ffmpeg.__file__).parent / "binaries"
     return next((str(path) for path in sorted(folder.glob("ffmpeg-*")) if os.access(path, os.X_OK)), None)

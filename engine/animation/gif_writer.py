@@ -17,18 +17,18 @@ from engine.images.encoder import Label, xmp_packet
 from engine.protocol.job_output import Refusal
 
 COLOURS = 255
-"""Of the 256 places in a palette the last says "as before"."""
+"""The last of the 256 palette entries is transparent: "as before"."""
 LARGEST = 150 * 1024**2
-"""Bytes of a file; a larger one is refused on the way, since nobody could keep it."""
+"""Bytes of a file; a larger one is refused while writing, since it could not be stored."""
 
 
 def hundredths(fps: int) -> int:
-    """How long a frame is shown, in hundredths of a second, the only unit that GIF knows."""
+    """Duration of a frame in hundredths of a second, GIF's only unit."""
     return max(1, round(100 / fps))
 
 
 def palette_of(samples: list[Pixels]) -> Image.Image:
-    """A palette picture for a film that these frames (uint8 H x W x 3) stand for."""
+    """A palette image for a film, from sample frames (uint8 H x W x 3)."""
     small = [
         np.asarray(Image.fromarray(frame).resize((128, 128), Image.Resampling.BILINEAR)) for frame in samples
     ]
@@ -36,9 +36,9 @@ def palette_of(samples: list[Pixels]) -> Image.Image:
 
 
 class GifWriter:
-    """One film that plays for ever, written to `path`; to be used in a `with`.
+    """Context manager that writes one endlessly looping film to `path`.
 
-    Left by an exception it removes the file.
+    It removes the file where an exception leaves the block.
     """
 
     def __init__(
@@ -84,7 +84,7 @@ class GifWriter:
 
 
 def _changed(before: Pixels | None, now: Pixels) -> tuple[Pixels, tuple[int, int]]:
-    """The part of the frame that differs from the one before, and its left and top; what is alike in it is left out."""
+    """The part of the frame that differs from the one before, unchanged pixels transparent, and its left and top."""
     if before is None:
         return now, (0, 0)
     differs = before != now
@@ -99,7 +99,7 @@ def _changed(before: Pixels | None, now: Pixels) -> tuple[Pixels, tuple[int, int
 def _head(width: int, height: int, palette: Image.Image) -> bytes:
     colours = bytes(palette.getpalette("RGB") or b"")[: 3 * COLOURS]
     size = width.to_bytes(2, "little") + height.to_bytes(2, "little")
-    # A palette of 256 places for the whole film, eight bits a colour.
+    # A global palette of 256 entries, eight bits a colour.
     return b"GIF89a" + size + b"\xf7\x00\x00" + colours.ljust(3 * 256, b"\0")
 
 
@@ -113,6 +113,6 @@ def _comment(label: Label) -> bytes:
 
 
 def _xmp(label: Label) -> bytes:
-    """The packet stands as it is, and a ramp after it leads readers of sub-blocks to its end."""
+    """The packet is stored raw; the ramp after it leads readers of sub-blocks to its end."""
     ramp = b"\x01" + bytes(range(255, -1, -1)) + b"\0"
     return b"!\xff\x0bXMP DataXMP" + xmp_packet(label) + ramp

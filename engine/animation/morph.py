@@ -17,12 +17,12 @@ from engine.painting.noise import fbm
 from engine.painting.random_streams import Streams
 
 _SMALLEST = 0.004
-"""A subject of less than this share of the picture is part of the backdrop."""
+"""A subject below this share of the image is treated as part of the backdrop."""
 
 
 @dataclass(frozen=True)
 class Scene:
-    """One end of the way: the whole picture, the same without its subjects, and where those are (uint8, or None)."""
+    """One end of a morph: the whole image, the same without its subjects, and their mask (uint8, or None)."""
 
     whole: Pixels
     empty: Pixels
@@ -30,7 +30,7 @@ class Scene:
 
     @property
     def subject(self) -> Pixels | None:
-        """The mask where there is a subject large enough to change its shape."""
+        """The mask, if the subject is large enough to be morphed."""
         if self.mask is None or float((self.mask > 127).mean()) < _SMALLEST:
             return None
         return self.mask
@@ -38,7 +38,7 @@ class Scene:
 
 @dataclass(frozen=True)
 class _Shape:
-    """A subject: signed distance to its rim in pixels (inside positive), its colours spread over the frame, its box."""
+    """A subject: signed distance to its outline in pixels (inside positive), colours spread over the frame, box."""
 
     distance: Plane
     colours: Plane
@@ -47,10 +47,10 @@ class _Shape:
 
 
 class Morph:
-    """Everything between two scenes of one size; expensive parts are worked out once."""
+    """A morph between two scenes of one size; expensive parts are computed once."""
 
     def __init__(self, first: Scene, last: Scene, streams: Streams) -> None:
-        """`streams` give the front its shape."""
+        """`streams` determine the shape of the front."""
         self._first, self._last = first, last
         height, width = first.whole.shape[:2]
         self._front = _levelled(fbm(streams, "front", height, width, cells=2.4, octaves=6, gain=0.55))
@@ -62,7 +62,7 @@ class Morph:
         self._shapes = _shape(first), _shape(last)
 
     def at(self, share: float) -> Pixels:
-        """The picture at this share of the way, 0 to 1; at the ends exactly the scenes themselves."""
+        """The image at this share, 0 to 1; at the ends exactly the scenes themselves."""
         if share <= 0.0:
             return self._first.whole
         if share >= 1.0:
@@ -72,7 +72,7 @@ class Morph:
         return np.asarray(np.clip(canvas, 0, 255) + 0.5, np.uint8)
 
     def _backdrop(self, share: float) -> Plane:
-        """Both empty scenes, in each other's tones and drawn toward each other, mixed along the front."""
+        """Both empty scenes, toned and warped toward each other, mixed along the front."""
         first, last = (tone.toward(self._tones, share) for tone in self._tones)
         first, last = _moved(first, self._there, share), _moved(last, self._back, 1 - share)
         cover = self._along(share)[..., None]
@@ -95,27 +95,27 @@ class Morph:
         only = first or last
         if only is None:
             return canvas
-        # It comes or goes with the backdrop that it belongs to.
+        # A single subject appears or disappears with its backdrop.
         along = self._along(share)
         cover = np.clip(only.distance + 0.5, 0, 1) * (1 - along if first is not None else along)
         return np.asarray(canvas + (only.colours - canvas) * cover[..., None], np.float32)
 
 
 def _window(first: Pixels, last: Pixels) -> float:
-    """How wide the front is: where one side is dark and the other bright, a narrow one looks like smoke."""
+    """Width of the front: between a dark and a bright scene a narrow one looks like smoke."""
     apart = abs(float(first.mean()) - float(last.mean())) / 255
     return float(np.clip(0.55 + 1.6 * apart, 0.55, 1.2))
 
 
 def _levelled(noise: Plane) -> Plane:
-    """The noise with every height equally often, 0 to 1: the front then advances evenly."""
+    """The noise with equalised histogram, 0 to 1, so that the front advances evenly."""
     order = np.sort(noise[::4, ::4].ravel())
     return np.asarray(np.interp(noise, order, np.linspace(0, 1, order.size, dtype=np.float32)), np.float32)
 
 
 @dataclass(frozen=True)
 class _Tone:
-    """A picture in Lab (float32), with the mean and the spread of each channel."""
+    """An image in Lab (float32), with mean and standard deviation of each channel."""
 
     lab: Plane
     mean: Plane
@@ -128,7 +128,7 @@ class _Tone:
         return cls(lab, mean.ravel(), np.maximum(spread.ravel(), 1.0))
 
     def toward(self, ends: tuple[_Tone, _Tone], share: float) -> Plane:
-        """The picture (float32, 0 to 255) with a mean and a contrast that lie between those of both ends."""
+        """The image (float32, 0 to 255) with mean and contrast interpolated between both ends."""
         mean = ends[0].mean + (ends[1].mean - ends[0].mean) * share
         spread = ends[0].spread + (ends[1].spread - ends[0].spread) * share
         gain = np.clip(spread / self.spread, 0.5, 2.0)
@@ -146,7 +146,7 @@ def _moved(picture: Plane, way: Plane, share: float) -> Plane:
 
 
 def _shade(scene: Scene) -> Plane | None:
-    """The light and shadow that the subject throws on its surroundings: logarithms of factors, H x W x 1."""
+    """Light and shadow that the subject casts on its surroundings: logarithms of factors, H x W x 1."""
     if scene.subject is None:
         return None
     whole, empty = (
@@ -179,7 +179,7 @@ def _shape(scene: Scene) -> _Shape | None:
 
 
 def _spread(picture: Pixels, where: Pixels) -> Plane:
-    """The colours at `where`, carried outward over the whole frame: pulled into small pictures, pushed back up."""
+    """The colours at `where`, extrapolated over the whole frame by a pull-push pyramid."""
     weight = where.astype(np.float32)
     levels = [(picture.astype(np.float32) * weight[..., None], weight)]
     while min(levels[-1][1].shape) > 2:
@@ -202,7 +202,7 @@ def _spread(picture: Pixels, where: Pixels) -> Plane:
 
 
 def _between(canvas: Plane, first: _Shape, last: _Shape, share: float, along: Plane) -> Plane:
-    """A subject whose outline lies between both, in the colours of one that turn into the other's."""
+    """A subject with interpolated outline, its colours changing from one to the other's."""
     eased = share * share * (3 - 2 * share)
     box = _mid_box(first.box, last.box, eased)
     one, two = (_fitted(shape, box, canvas.shape[:2]) for shape in (first, last))
@@ -226,7 +226,7 @@ def _mid_box(
 def _fitted(
     shape: _Shape, box: tuple[float, float, float, float], size: tuple[int, int]
 ) -> tuple[Plane, Plane]:
-    """Distance and colours of a shape drawn into another box."""
+    """Distance and colours of a shape scaled into another box."""
     sx, sy = box[2] / shape.box[2], box[3] / shape.box[3]
     matrix = np.array([[sx, 0, box[0] - sx * shape.box[0]], [0, sy, box[1] - sy * shape.box[1]]], np.float32)
     height, width = size

@@ -20,9 +20,9 @@ from engine.protocol.job_output import Refusal
 MEMORY = 600 * 1024**2
 """Address space of an ffmpeg, in bytes."""
 ENDS_WITHIN_S = 120.0
-"""For the end of its work once all frames have been sent."""
+"""Seconds that ffmpeg has to finish once all frames have been sent."""
 _XMP_BOX = bytes.fromhex("BE7ACFCB97A942E89C71999491E3AFAC")
-"""The identifier under which XMP lies in an MP4 (XMP specification, part 3)."""
+"""UUID of the XMP box in an MP4 (XMP specification, part 3)."""
 
 
 _COLOURS = (
@@ -32,15 +32,15 @@ _COLOURS = (
 
 
 class VideoWriter:
-    """One H.264 film, `width` x `height` pixels (both even), written to `path`; to be used in a `with`.
+    """Context manager that writes one H.264 video, `width` x `height` pixels (both even), to `path`.
 
-    Left by an exception it ends the program and removes the file.
+    It kills ffmpeg and removes the file where an exception leaves the block.
     """
 
     def __init__(
         self, path: Path, width: int, height: int, fps: int, label: Label, frames: int | None = None
     ) -> None:
-        """Where it is known how many `frames` will come, the last one is kept as well as the first."""
+        """With the number of `frames` known, the last frame is a key frame too, as exact as the first."""
         if width % 2 or height % 2:
             raise ValueError(f"H.264 with halved chroma needs even sides, not {width} x {height}")
         self._path, self._shape, self._label = path, (height, width, 3), label
@@ -52,7 +52,7 @@ class VideoWriter:
             stderr=self._complaints,
             close_fds=True,
         )
-        # It stays in the painter's process group, so that whatever ends the painter ends it too.
+        # It stays in the painter's process group, so that a signal to the painter ends it too.
         with contextlib.suppress(ProcessLookupError):
             resource.prlimit(self._process.pid, resource.RLIMIT_AS, (MEMORY, MEMORY))
 
@@ -74,7 +74,7 @@ class VideoWriter:
             self._path.unlink(missing_ok=True)
 
     def add(self, frame: Pixels) -> None:
-        """Append one frame, uint8 H x W x 3 sRGB. Raises `Refusal` where the program has given up."""
+        """Append one frame, uint8 H x W x 3 sRGB. Raises `Refusal` where ffmpeg has failed."""
         if frame.shape != self._shape or frame.dtype != np.uint8:
             raise ValueError(f"a frame of {self._shape} cannot be {frame.shape} {frame.dtype}")
         assert self._process.stdin is not None
@@ -115,13 +115,13 @@ class VideoWriter:
 
 
 def _command(path: Path, size: tuple[int, int], fps: int, label: Label, frames: int | None) -> list[str]:
-    """The same frames give the same bytes: no time of day, no program's name, one thread."""
+    """The ffmpeg command. Reproducible output: no time of day, no encoder name, one thread."""
     width, height = size
     last = ["-force_key_frames", f"expr:eq(n,{frames - 1})"] if frames else []
     return [
         ffmpeg(), "-hide_banner", "-loglevel", "error", "-y",
         "-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{width}x{height}", "-r", str(fps), "-i", "pipe:0",
-        # Players take BT.709 for granted; untagged, each would guess by the size.
+        # Players assume BT.709; untagged, each would guess by the size.
         "-vf", _COLOURS, "-pix_fmt", "yuv420p",
         "-c:v", "libx264", "-preset", "veryfast", "-crf", "16", "-x264-params", "mbtree=0", "-threads", "1",
         *last,

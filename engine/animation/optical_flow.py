@@ -8,14 +8,14 @@ import numpy as np
 from engine.images.arrays import Pixels, Plane
 
 REACH = 0.06
-"""How far, in picture heights, anything is carried: what seems to move farther is another thing."""
+"""Longest flow, in image heights: anything that seems to move farther is a different object."""
 
 
 class FlowInterpolation:
-    """The frames between `first` and `last`, both uint8 H x W x 3 of one size; the flow is found once."""
+    """Frames between `first` and `last`, both uint8 H x W x 3 of one size; the flow is computed once."""
 
     def __init__(self, first: Pixels, last: Pixels, *, flowing: bool) -> None:
-        """Without `flowing` the pictures are cross-faded only."""
+        """Without `flowing` the images are only cross-faded."""
         if first.shape != last.shape:
             raise ValueError(f"no frame lies between {first.shape} and {last.shape}")
         self._first, self._last = first, last
@@ -25,7 +25,7 @@ class FlowInterpolation:
             self._there, self._back = flow(first, last), flow(last, first)
 
     def at(self, share: float) -> Pixels:
-        """The frame at this share of the way, 0 to 1; at the ends exactly the pictures themselves."""
+        """The frame at this share, 0 to 1; at the ends exactly the images themselves."""
         if share <= 0.0:
             return self._first
         if share >= 1.0:
@@ -37,15 +37,15 @@ class FlowInterpolation:
 
 
 def flow(first: Pixels, last: Pixels) -> Plane:
-    """For each pixel of the way's middle, how far (pixels right, down) things go from `first` to `last`.
+    """The flow from `first` to `last` (pixels right, down) for each pixel of the frame halfway between.
 
-    Found on blurred greys of at most 512 pixels a side, smoothed, and held to `REACH`.
+    Computed on blurred greys of at most 512 pixels a side, smoothed, and limited to `REACH`.
     """
     height, width = first.shape[:2]
     scale = min(1.0, 512 / max(height, width))
     size = (max(16, round(width * scale)), max(16, round(height * scale)))
     finder = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
-    # An area of a few pixels has no room for the finder's patches: it starts on a finer level there.
+    # Images of a few pixels have no room for the flow's patches: start on a finer level there.
     if min(size) < 96:
         finder.setFinestScale(0)
     found = finder.calc(_grey(first, size), _grey(last, size), None)
@@ -57,7 +57,7 @@ def flow(first: Pixels, last: Pixels) -> Plane:
 
 
 def warp(picture: Pixels, way: Plane, share: float) -> Pixels:
-    """The picture with everything moved this share of its way."""
+    """The image with every pixel moved by this share of its flow."""
     height, width = picture.shape[:2]
     step = np.float32(share)
     columns = np.arange(width, dtype=np.float32)[None, :] - way[..., 0] * step

@@ -22,12 +22,12 @@ from engine.painting.random_streams import Streams
 ProgressCallback = Callable[[float, Pixels | None], None]
 
 MOST_PAINTED = 12
-"""Steps of a stretch that are painted in a light of their own; of more pictures the others are carried along."""
+"""Maximum of images per stretch painted in interpolated light; the others are interpolated by optical flow."""
 
 
 @dataclass(frozen=True)
 class FrameSettings:
-    """How every picture of an animation is painted: pixels, seed, and ratios to the model's defaults."""
+    """Settings shared by all images of an animation: pixels, seed, and ratios to the model's defaults."""
 
     width: int
     height: int
@@ -49,7 +49,7 @@ class FrameSettings:
 
 
 class PromptPath:
-    """The way along several prompts; `at(0)` is the picture of the first, `at(1)` of the second, and so on."""
+    """Images along a sequence of prompts; `at(0)` is the image of the first, `at(1)` of the second, and so on."""
 
     def __init__(
         self,
@@ -58,16 +58,16 @@ class PromptPath:
         per_stretch: int,
         told: ProgressCallback | None = None,
     ) -> None:
-        """About `per_stretch` places will be asked for between two prompts.
+        """`per_stretch` is the approximate number of places between two prompts.
 
-        `told` hears of each picture in work: a fraction of it, and a small look at it.
+        `told` gets the progress of each image: a fraction, and a preview.
         """
         self._meant, self._brush, self._told = meant, brush, told
         self._all = per_stretch <= MOST_PAINTED
         self._stretch: tuple[int, _Alike | _Unlike] | None = None
 
     def at(self, place: float) -> Pixels:
-        """The picture at this place; ask in rising order, since only one stretch is kept at a time."""
+        """The image at this place; call in ascending order, since only one stretch is kept at a time."""
         index = min(int(place), len(self._meant) - 2)
         return self._on(index).at(place - index)
 
@@ -82,7 +82,7 @@ class PromptPath:
 
 
 class _Alike:
-    """Between two prompts of one composition; with `each`, every place is painted in its own light."""
+    """Transition between two prompts of one composition; with `each`, every place is painted in its own light."""
 
     def __init__(
         self,
@@ -115,7 +115,7 @@ class _Alike:
         return self._between[1].at(step - before)
 
     def _step(self, step: int) -> Pixels:
-        """The picture of a painted step; only the last two are kept."""
+        """The image of a painted step; only the last two are kept."""
         if step not in self._painted:
             self._painted = {key: self._painted[key] for key in self._painted if key == step - 1}
             self._painted[step] = self._paint(step / MOST_PAINTED)
@@ -138,7 +138,7 @@ class _Alike:
 
 
 class _Unlike:
-    """Between two prompts of different compositions."""
+    """Transition between two prompts of different compositions: a morph."""
 
     def __init__(
         self,
@@ -165,7 +165,7 @@ def _scene(meant: painting.Understanding, brush: FrameSettings, told: ProgressCa
 
 
 def between_colours(first: painting.Palette, last: painting.Palette, share: float) -> painting.Palette:
-    """Every colour, and the height of the sun, at this share of the way."""
+    """The palette interpolated at this share: every colour, and the height of the sun."""
     mixed: dict[str, Any] = {}
     for field in fields(first):
         a, b = getattr(first, field.name), getattr(last, field.name)

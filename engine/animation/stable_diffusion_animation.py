@@ -35,12 +35,12 @@ DEFAULTS: Final = published_models.defaults(NAME)
 WIDTHS: Final = published_models.choices(NAME, "width")
 HEIGHTS: Final = published_models.choices(NAME, "height")
 MAX_FRAMES: Final = 6401
-"""Of a whole animation: the longest that two prompts can ask for."""
+"""Maximum of frames of an animation: the most that two prompts can request."""
 MAX_DRAWN: Final = 400
 MOST_SHOWN: Final = 60
-"""Drawn pictures that are given out on the way; of more, every so manyth."""
+"""Maximum of drawn images published as intermediate output; of more, every n-th."""
 DRAWING: Final = 0.75
-"""Share of the work that is drawing; the rest is what lies between, and writing."""
+"""Share of the work that is drawing; the rest is interpolation and writing."""
 DOES: Final = "it draws pictures from a word list and lets one turn into the next"
 _SAMPLES = 9
 _DRAWN: Final = "output-{}.png"
@@ -48,7 +48,7 @@ _DRAWN: Final = "output-{}.png"
 
 @dataclass(frozen=True)
 class Settings:
-    """One request, understood. Sizes in pixels."""
+    """The validated parameters of one request. Sizes in pixels."""
 
     prompts: tuple[str, ...]
     width: int
@@ -67,7 +67,7 @@ class Settings:
 
     @property
     def timeline(self) -> Timeline:
-        """When what is shown. Raises `Refusal` where it is too long."""
+        """The timeline of the animation. Raises `Refusal` where it is too long."""
         timeline = plan(
             len(self.prompts), self.per_stretch, self.between,
             there_and_back=self.ping_pong, flowing=self.flowing,
@@ -81,7 +81,7 @@ class Settings:
 
 
 def perform(given: dict[str, Any], desk: JobOutput, drawn_seed: int) -> None:
-    """Draw, fill in, write. Raises `Refusal`, and whatever the painter raises."""
+    """Draw, interpolate, write. Raises `Refusal`, and whatever the painter raises."""
     settings = understand_input(given, drawn_seed)
     timeline = settings.timeline
     meant = _say(settings, desk)
@@ -103,7 +103,7 @@ def perform(given: dict[str, Any], desk: JobOutput, drawn_seed: int) -> None:
 
 
 def understand_input(given: dict[str, Any], drawn_seed: int) -> Settings:
-    """The request with its defaults. Raises `Refusal` naming what cannot be."""
+    """The request with its defaults. Raises `Refusal` naming the invalid input."""
     asked = TypedInput({**DEFAULTS, **{name: value for name, value in given.items() if value is not None}})
     width, height = asked.integer("width"), asked.integer("height")
     if width not in WIDTHS or height not in HEIGHTS:
@@ -130,7 +130,7 @@ def understand_input(given: dict[str, Any], drawn_seed: int) -> Settings:
 
 
 def _say(settings: Settings, desk: JobOutput) -> list[painting.Understanding]:
-    """The log up to the first bar; what was understood of each prompt."""
+    """Write the log up to the first bar; returns the interpretation of each prompt."""
     desk.log(f"Using seed: {settings.seed}")
     log_engine(desk, painting.VERSION, does=DOES)
     meant = [painting.understand(prompt) for prompt in settings.prompts]
@@ -146,7 +146,7 @@ def _drawn(
     desk: JobOutput,
     showing: AnimationProgress,
 ) -> list[bytes]:
-    """The drawn pictures, each as a PNG without a label: together they may be too many to keep open."""
+    """The drawn images, each as a PNG without metadata: decoded they may not fit in memory together."""
     desk.log("Generating first and last keyframes" if len(meant) == 2 else "Generating keyframes")
     stretches, total = len(meant) - 1, len(timeline.drawn)
     brush = FrameSettings(
@@ -172,7 +172,7 @@ def _drawn(
 
 
 def _frames(timeline: Timeline, drawn: list[bytes], *, flowing: bool) -> Iterator[Pixels]:
-    """Every frame in order; only the two pictures that it lies between are open."""
+    """Every frame in order; only the two adjacent drawn images are decoded."""
     last = len(drawn) - 1
     gap, between = -1, None
     for place in timeline.frames:

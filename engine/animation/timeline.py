@@ -10,15 +10,15 @@ import math
 from dataclasses import dataclass
 
 FOLLOWS = 0.8
-"""The prompt strength from which on the first and the last picture are wholly those of their prompts."""
+"""Prompt strength from which on the first and last image are exactly those of their prompts."""
 
 
 @dataclass(frozen=True)
 class Timeline:
-    """`drawn` are the places of the drawn pictures, rising; `frames` the frames in order, as places among those.
+    """`drawn` are the places of the drawn images, ascending; `frames` the frames in order, as positions among those.
 
-    2.25 is a quarter of the way from drawn picture 2 to drawn picture 3. On the way back of a ping-pong the same drawn
-    pictures come again.
+    2.25 is a quarter of the way from drawn image 2 to drawn image 3. The way back of a ping-pong reuses the drawn
+    images.
     """
 
     drawn: tuple[float, ...]
@@ -26,16 +26,16 @@ class Timeline:
 
 
 def counted(prompts: int, per_stretch: int, *, there_and_back: bool) -> int:
-    """How many drawn pictures an animation shows; the way back of a ping-pong shows its pictures once more."""
+    """Number of drawn images that an animation shows; the way back of a ping-pong counts its images again."""
     stretches = prompts - 1
     return 2 * stretches * per_stretch + 1 if there_and_back else stretches * per_stretch
 
 
 def plan(prompts: int, per_stretch: int, steps: int, *, there_and_back: bool, flowing: bool) -> Timeline:
-    """The timeline for so many prompts (two and more), drawn pictures a stretch (2 and more) and steps between them.
+    """The timeline for a number of prompts (2 or more), drawn images per stretch (2 or more) and steps between them.
 
-    As the published model counts: flowing, each gap holds the next power of two of frames, and one more ends it; else
-    there are `steps` frames for each gap.
+    As in the published model: with `flowing`, each gap holds the next power of two of frames, and one more ends it;
+    otherwise there are `steps` frames for each gap.
     """
     stretches = prompts - 1
     ends = counted(prompts, per_stretch, there_and_back=there_and_back)
@@ -51,7 +51,7 @@ def plan(prompts: int, per_stretch: int, steps: int, *, there_and_back: bool, fl
 
 
 def _there(stretches: int, per_stretch: int, *, whole: bool) -> list[float]:
-    """Places of the drawn pictures up to the last prompt; without a way back the last stretch holds both its ends."""
+    """Places of the drawn images up to the last prompt; without a way back the last stretch includes both its ends."""
     places = [index / per_stretch for index in range(stretches * per_stretch)]
     if whole:
         return [*places, float(stretches)]
@@ -61,9 +61,9 @@ def _there(stretches: int, per_stretch: int, *, whole: bool) -> list[float]:
 
 
 def followed(place: float, stretches: int, strength: float) -> float:
-    """Where a picture stands for a prompt strength: a low one keeps it near the middle, a high one near the prompts.
+    """A place adjusted to the prompt strength: a low one moves it to the middle, a high one to the prompts.
 
-    At `FOLLOWS` places stay as they are; at 0 every picture is the one in the middle of the whole way.
+    At `FOLLOWS` places stay unchanged; at 0 every image is the one in the middle of the whole way.
     """
     if strength <= FOLLOWS:
         return stretches / 2 + (place - stretches / 2) * strength / FOLLOWS

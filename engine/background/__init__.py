@@ -10,9 +10,9 @@ from engine.images.arrays import Pixels, Plane
 
 
 def salient_mask(rgb: Pixels) -> Plane | None:
-    """How much each pixel belongs to the most prominent thing, float32 H x W, 0..1; None where nothing stands out.
+    """Soft mask of the most prominent object, float32 H x W, 0..1; None where nothing stands out.
 
-    `rgb` is uint8 H x W x 3, sRGB, of any size. The same pixels give the same mask.
+    `rgb` is uint8 H x W x 3, sRGB, of any size. Deterministic.
     """
     mask = find_shape(rgb)
     if mask is None:

@@ -12,21 +12,21 @@ from engine.background.array_math import dilated, eroded, fitted
 from engine.images.arrays import Mask, Pixels, Plane
 
 REACH = 0.008
-"""How far the soft rim may reach, as a share of the longer side."""
+"""Maximum width of the soft rim, as a share of the longer side."""
 SMOOTHNESS = 1e-4
 """Variance of colour (0..1 squared) below which the guided filter smooths rather than follows."""
 MOST = 2048
-"""Longest side at which soft rims are worked out; a larger picture takes them enlarged."""
+"""Longest side at which soft rims are computed; for a larger image they are enlarged."""
 FAINT, FULL = 0.08, 0.92
-"""Alpha at and below the first becomes nothing, at and above the second everything."""
+"""Alpha at or below the first becomes 0, at or above the second 1."""
 
 Rgba: TypeAlias = NDArray[np.uint8]
 
 
 def cut_out(rgb: Pixels, mask: Mask) -> Rgba:
-    """The thing alone: uint8 H x W x 4 with straight alpha, of the size of `rgb`; `mask` may be smaller.
+    """The object cut out: uint8 H x W x 4 with straight alpha, of the size of `rgb`; `mask` may be smaller.
 
-    What is not of the thing is transparent black, so that nothing of the background stays in the file.
+    Everything else is transparent black, so that nothing of the background stays in the file.
     """
     work = fitted(rgb, MOST)
     soft = soften(work, mask)
@@ -43,7 +43,7 @@ def cut_out(rgb: Pixels, mask: Mask) -> Rgba:
 
 
 def soften(rgb: Pixels, mask: Mask) -> Plane:
-    """Alpha 0..1 of the size of `rgb`: the mask with a rim that follows the picture's edges."""
+    """Alpha 0..1 of the size of `rgb`: the mask with a soft rim that follows the image's edges."""
     height, width = rgb.shape[:2]
     radius = max(2, round(REACH * max(height, width)))
     hard = cv2.resize(mask.astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR)
@@ -60,7 +60,7 @@ def soften(rgb: Pixels, mask: Mask) -> Plane:
 
 
 def _box(where: Mask, margin: int) -> tuple[slice, slice] | None:
-    """The part of the picture that holds all true pixels, and a margin."""
+    """Bounding box of the true pixels, with a margin."""
     rows, columns = np.flatnonzero(where.any(axis=1)), np.flatnonzero(where.any(axis=0))
     if not len(rows):
         return None
@@ -71,9 +71,9 @@ def _box(where: Mask, margin: int) -> tuple[slice, slice] | None:
 
 
 def guided(guide: Plane, values: Plane, radius: int) -> Plane:
-    """The values smoothed along the edges of the guide H x W x 3 (He, Sun and Tang, "Guided Image Filtering").
+    """Guided filter of the values along the edges of the guide H x W x 3 (He, Sun and Tang, "Guided Image Filtering").
 
-    In every window the values are taken for a linear function of the guide's colour.
+    In every window the values are modelled as a linear function of the guide's colour.
     """
     window = (2 * radius + 1, 2 * radius + 1)
 
@@ -86,7 +86,7 @@ def guided(guide: Plane, values: Plane, radius: int) -> Plane:
     mr, mg, mb = (centre[..., k] for k in range(3))
     rr, gg, bb = (mean(x * x) - m * m + np.float32(SMOOTHNESS) for x, m in ((r, mr), (g, mg), (b, mb)))
     rg, rb, gb = mean(r * g) - mr * mg, mean(r * b) - mr * mb, mean(g * b) - mg * mb
-    # The covariance's inverse by its cofactors: it is symmetric, and the smoothness keeps it away from singular.
+    # The inverse covariance by cofactors: it is symmetric, and the smoothness keeps it from being singular.
     inverse = (
         (gg * bb - gb * gb, rb * gb - rg * bb, rg * gb - rb * gg),
         (rr * bb - rb * rb, rb * rg - rr * gb),
@@ -103,10 +103,10 @@ def guided(guide: Plane, values: Plane, radius: int) -> Plane:
 
 
 def own_colours(rgb: Pixels, alpha: Plane) -> Pixels:
-    """The colours of the thing alone, where its rim is mixed with the background: without them it wears a halo.
+    """Foreground colours, where the rim is mixed with the background; without this step the object has a halo.
 
-    After Forte, "Approximate Fast Foreground Colour Estimation" (2021): what lies on either side nearby, blurred, and
-    what is left of the mixing equation.
+    After Forte, "Approximate Fast Foreground Colour Estimation" (2021): blurred colours of either side, and the
+    residual of the compositing equation.
     """
     colours = rgb.copy()
     height, width = alpha.shape

@@ -16,7 +16,7 @@ def to_lab(rgb: Pixels) -> Plane:
 
 
 def fitted(rgb: Pixels, side: int) -> Pixels:
-    """The picture reduced so that its longer side has at most `side` pixels, each side at least one."""
+    """The image reduced so that its longer side has at most `side` pixels, each side at least one."""
     height, width = rgb.shape[:2]
     scale = min(1.0, side / max(height, width))
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
@@ -24,7 +24,7 @@ def fitted(rgb: Pixels, side: int) -> Pixels:
 
 
 def stretched(values: Plane) -> Plane:
-    """The same values moved and scaled to span 0..1; all zero where they are all alike."""
+    """The values normalised to span 0..1; all zero where they are all equal."""
     low, high = float(values.min()), float(values.max())
     if high - low < 1e-6:
         return np.zeros_like(values)
@@ -32,7 +32,7 @@ def stretched(values: Plane) -> Plane:
 
 
 def otsu(values: Plane) -> float:
-    """The threshold in 0..1 that parts the values best in two (Otsu)."""
+    """Otsu's threshold of values in 0..1."""
     level, _ = cv2.threshold((np.clip(values, 0, 1) * 255).astype(np.uint8), 0, 255, cv2.THRESH_OTSU)
     return float(level) / 255
 
@@ -43,10 +43,10 @@ def ellipse(radius: int) -> Any:
 
 
 def dilated(mask: Mask, radius: int) -> Mask:
-    """The mask grown by `radius` pixels."""
+    """The mask dilated by `radius` pixels."""
     return np.asarray(cv2.dilate(mask.astype(np.uint8), ellipse(radius)), bool)
 
 
 def eroded(mask: Mask, radius: int) -> Mask:
-    """The mask shrunk by `radius` pixels; the picture's edge does not shrink it."""
+    """The mask eroded by `radius` pixels; the image border does not erode it."""
     return np.asarray(cv2.erode(mask.astype(np.uint8), ellipse(radius)), bool)

@@ -29,11 +29,11 @@ VERSION: Final = "1.0"
 TOOL: Final = "background remover"
 DOES: Final = "it parts colours and contours and does not know what things are"
 NO_ADDRESS: Final = "'' is not a valid URL scheme. 'data', 'http', or 'https' is supported."
-"""What the published model says when no picture was given."""
+"""The published model's error for a missing image."""
 NOTHING_FOUND: Final = "No clear foreground found; picture returned opaque."
 ALREADY_CUT: Final = "The picture has a transparent background already; its own alpha was kept."
 CUT_SHARE: Final = 0.05
-"""With this share of transparent pixels a picture counts as cut out already."""
+"""Share of transparent pixels from which on an image counts as already cut out."""
 _STEPS: Final = 10
 _FOUND: Final = 0.6
 
@@ -41,14 +41,14 @@ Told = Callable[[float], None]
 
 
 def perform(given: dict[str, Any], desk: JobOutput, drawn_seed: int) -> None:
-    """Cut the thing out of `image`: `out.png`, RGBA, of the size of the input. Raises `Refusal`.
+    """Cut the foreground out of `image`: `out.png`, RGBA, of the size of the input. Raises `Refusal`.
 
-    Nothing is left to chance here: there is no seed, and equal pictures give equal answers.
+    Deterministic: there is no seed.
     """
     if given.get("image") in (None, ""):
         raise Refusal(NO_ADDRESS)
     helpers.log_engine(desk, VERSION, name=TOOL, does=DOES)
-    # Never reduced: the answer has the input's size, and the limit on its pixels bounds every side.
+    # Never reduced: the output has the input's size, and the limit on its pixels bounds every side.
     image = helpers.picture(given, "image", desk, max_side=MAX_PIXELS).image
     for name in given:
         if name != "image":
@@ -70,7 +70,7 @@ def perform(given: dict[str, Any], desk: JobOutput, drawn_seed: int) -> None:
 
 
 def remove_background(image: Image.Image, desk: JobOutput, told: Told) -> Rgba:
-    """The picture (RGB or RGBA) as RGBA, uint8 H x W x 4, its background transparent where there is a foreground."""
+    """The image (RGB or RGBA) as RGBA, uint8 H x W x 4, its background transparent if a foreground is found."""
     pixels = np.asarray(image.convert("RGB") if image.mode != "RGB" else image)
     own = np.asarray(image.getchannel("A")) if image.mode == "RGBA" else None
     if own is not None and float((own < 128).mean()) >= CUT_SHARE:
@@ -95,7 +95,7 @@ def remove_background(image: Image.Image, desk: JobOutput, told: Told) -> Rgba:
 
 
 def _look(pixels: Pixels, mask: Mask) -> Pixels:
-    """A small picture whose background fades out as far as it is known by now."""
+    """A preview in which the background found so far is faded."""
     small = fitted(pixels, PREVIEW_SIDE)
     size = (small.shape[1], small.shape[0])
     kept = cv2.resize(mask.astype(np.float32), size, interpolation=cv2.INTER_LINEAR)[..., None]

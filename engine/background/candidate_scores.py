@@ -11,27 +11,27 @@ from engine.background.patch_graph import Matrix, Scene
 from engine.images.arrays import Plane
 
 USUAL = 0.15
-"""The share of a picture that a thing usually has."""
+"""Usual share of an object in the image."""
 
 
 @dataclass(frozen=True)
 class Measures:
-    """What is measured of an idea; also the weight of each in the judgement, which is their weighted sum."""
+    """Features of a candidate; also their weights in the score, which is the weighted sum."""
 
     outline: float
-    """Mean step across the outline, in 20 Lab units."""
+    """Mean colour step across the outline, in units of 20 Lab units."""
     firm: float
-    """Share of the outline across which there is a step at all."""
+    """Share of the outline with a colour step."""
     own_colours: float
-    """How little of its colours is found outside, 0..1."""
+    """How rare its colours are outside, 0..1."""
     background: float
-    """How much of it is background by its connection with the picture's edge, 0..1."""
+    """How much of it is background, by connection with the image border, 0..1."""
     surrounded: float
-    """How much of its outline borders on such background, 0..1."""
+    """How much of its outline adjoins such background, 0..1."""
     cut_off: float
     """Share of the upper edge and the sides that it touches."""
     small: float
-    """How many times smaller than usual it is, as a logarithm, squared."""
+    """Squared logarithm of how many times smaller than usual it is."""
     large: float
     """The same for larger."""
     aside: float
@@ -39,9 +39,9 @@ class Measures:
     low: float
     """How far its centre is below the middle, in heights."""
     scattered: float
-    """How much wider it is spread than a filled rectangle of its area."""
+    """How much more widely it is spread than a filled rectangle of its area."""
     ragged: float
-    """Its outline, in ten roots of its area."""
+    """Length of its outline, in units of ten times the root of its area."""
 
 
 WEIGHTS = Measures(2.2, 10.0, 3.2, -3.1, 7.5, -17.0, -1.1, -0.3, -0.5, 4.0, -1.3, -0.6)
@@ -49,19 +49,19 @@ WEIGHTS = Measures(2.2, 10.0, 3.2, -3.1, 7.5, -17.0, -1.1, -0.3, -0.5, 4.0, -1.3
 
 
 def judge(scene: Scene, ideas: NDArray[np.generic]) -> Matrix:
-    """How likely each idea is the thing; `ideas` is k x n, the share of each patch that belongs to it, 0..1."""
+    """Score of each candidate as the object; `ideas` is k x n, the share of each patch that belongs to it, 0..1."""
     return np.asarray(measure(scene, ideas) @ np.array(astuple(WEIGHTS)))
 
 
 def measure(scene: Scene, ideas: NDArray[np.generic]) -> Matrix:
-    """The `Measures` of each idea, k x 12."""
+    """The `Measures` of each candidate, k x 12."""
     inside = ideas.astype(np.float32)
     outside = 1 - inside
     share = scene.patches.share
     height, width = scene.patches.labels.shape
     area = inside @ share + np.float32(1e-9)
     own = inside * share
-    # One product for everything that lies between patches: many small ones cost more than the arithmetic.
+    # One matrix product for all pairwise features: many small ones cost more than the arithmetic.
     reach, steps, firm, kin = np.split(inside @ scene.judged_between, 4, axis=1)
     outline = _over(outside, reach) + np.float32(1e-9)
     x, y = scene.patches.centre.T
@@ -87,5 +87,5 @@ def measure(scene: Scene, ideas: NDArray[np.generic]) -> Matrix:
 
 
 def _over(weights: Plane, values: Plane) -> Plane:
-    """The values of each idea, weighted and summed over all patches."""
+    """The values of each candidate, weighted and summed over all patches."""
     return np.asarray(np.einsum("ij,ij->i", weights, values), np.float32)

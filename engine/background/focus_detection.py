@@ -13,36 +13,36 @@ from engine.background.graph_cut import largest_piece, piece_sizes, refit, tidie
 from engine.images.arrays import Mask, Pixels, Plane
 
 RIM = 0.06
-"""How wide the frame is in which the background is looked at, as a share of the longer side."""
+"""Width of the border in which background detail is measured, as a share of the longer side."""
 USUAL, STEADY = 99.0, 1.3
-"""What is finer than this percentile of the frame's detail, times the second, is in focus."""
+"""In focus is detail above this percentile of the border's, times the second value."""
 FADING = 0.6
-"""An outline is followed down to this share of that threshold."""
+"""An outline is followed down to this share of that threshold (hysteresis)."""
 LEAST = 3.0
-"""Detail in levels (0..255) below which it is grain."""
+"""Detail in levels (0..255) below which it counts as grain."""
 CLEAR = 7.0
-"""Detail in levels that a thing in focus has at its strongest edges, at least."""
+"""Minimum detail in levels at the strongest edges of an object in focus."""
 GAP = 0.012
-"""How wide a gap in an outline is closed, as a share of the longer side."""
+"""Widest gap in an outline that is closed, as a share of the longer side."""
 PIECE = 0.02
 """Pieces below this share of the largest one are specks."""
 BESIDE = 0.3
-"""A second thing farther away counts from this share of the first one."""
+"""Minimum size of a second, separate object, as a share of the first one."""
 LITTLE, MUCH = 0.02, 0.7
-"""Share of the picture that a thing in focus has."""
+"""Minimum and maximum share of the image for an object in focus."""
 NEARBY = 0.06
-"""How far the ground is known by its surroundings, as a share of the longer side (standard deviation)."""
+"""Radius in which the ground's colours are averaged, as a share of the longer side (standard deviation)."""
 GROUND, LIKE, STRANGE = 2.0, 5.0, 0.1
-"""What is no farther from the ground's usual colour than the first times what the ground itself is, and the second in
-Lab units, looks like it; a place with less than the third of other pixels is ground."""
+"""Similar to the ground is what differs from its mean colour by at most the first times its own spread, plus the second
+in Lab units; a place with less than the third, as a share, of other pixels is ground."""
 POCKETS = 12
-"""How many such places are looked at."""
+"""Maximum of such places examined."""
 WHOLE = 0.85
-"""Share of all that is in focus that lies within the thing."""
+"""Minimum share of all sharp detail that lies within the object."""
 
 
 def in_focus(rgb: Pixels) -> Mask | None:
-    """The mask of the one thing in focus, H x W; None where the background is as sharp, or plain nothing is."""
+    """The mask of the single object in focus, H x W; None where the background is as sharp, or nothing is."""
     detail = details(rgb)
     threshold = max(LEAST, STEADY * float(np.percentile(detail[_frame(detail)], USUAL)))
     sharp = _traced(detail, threshold)
@@ -60,14 +60,14 @@ def in_focus(rgb: Pixels) -> Mask | None:
 
 
 def details(rgb: Pixels) -> Plane:
-    """How strong the finest detail is around each pixel, in levels, H x W."""
+    """Strength of the finest detail around each pixel, in levels, H x W."""
     picture = rgb.astype(np.float32)
     fine = cv2.GaussianBlur(picture, (0, 0), 0.6) - cv2.GaussianBlur(picture, (0, 0), 1.2)
     return np.asarray(np.abs(fine).max(axis=2), np.float32)
 
 
 def _traced(detail: Plane, threshold: float) -> Mask:
-    """Detail above the threshold, and what is weaker but goes on from there."""
+    """Detail above the threshold, and weaker detail connected with it."""
     weak = detail > max(LEAST, FADING * threshold)
     _, labels = cv2.connectedComponents(weak.astype(np.uint8), connectivity=8)
     kept = np.zeros(int(labels.max()) + 1, bool)
@@ -77,7 +77,7 @@ def _traced(detail: Plane, threshold: float) -> Mask:
 
 
 def _frame(plane: Plane) -> Mask:
-    """The upper edge and the sides; a thing may stand on the lower edge."""
+    """The upper edge and the sides; an object may stand on the lower edge."""
     height, width = plane.shape
     wide = max(1, round(RIM * max(height, width)))
     frame = np.zeros((height, width), bool)
@@ -87,7 +87,7 @@ def _frame(plane: Plane) -> Mask:
 
 
 def _enclosed(sharp: Mask, radius: int) -> Mask:
-    """What cannot be reached from the upper edge and the sides without crossing an outline, gaps closed."""
+    """Pixels that cannot be reached from the upper edge and the sides without crossing an outline, gaps closed."""
     walls = dilated(sharp, radius)
     free = np.pad(~walls, ((1, 0), (1, 1)), constant_values=True)
     _, pieces = cv2.connectedComponents(free.astype(np.uint8), connectivity=4)
@@ -96,7 +96,7 @@ def _enclosed(sharp: Mask, radius: int) -> Mask:
 
 
 def _pockets(rgb: Pixels, mask: Mask, narrow: Mask, radius: int) -> Mask:
-    """Ground between an arm and a body: where a closed gap leads to, if it looks like the ground around."""
+    """Background enclosed by the object, as between an arm and a body, if it looks like the ground around."""
     behind = ~dilated(mask, radius)
     near = max(8.0, NEARBY * max(mask.shape))
     weight = cv2.GaussianBlur(behind.astype(np.float32), (0, 0), near) + 1e-4
@@ -116,8 +116,8 @@ def _pockets(rgb: Pixels, mask: Mask, narrow: Mask, radius: int) -> Mask:
 
 
 def _not_holding(mask: Mask, pockets: list[Mask], radius: int) -> Mask:
-    """The pockets without which the thing holds together as before: a grey leg before grey stones looks like ground,
-    but its foot hangs on it."""
+    """The pockets whose removal leaves the object connected: a grey leg before grey stones looks like ground, but the
+    foot is attached to it."""
     removed = np.zeros(mask.shape, bool)
     parts = _parts(mask, radius)
     for pocket in pockets:
@@ -129,7 +129,7 @@ def _not_holding(mask: Mask, pockets: list[Mask], radius: int) -> Mask:
 
 
 def _parts(mask: Mask, radius: int) -> int:
-    """Of how many larger pieces a mask is when thin bridges are cut."""
+    """Number of larger pieces of a mask after thin bridges are cut."""
     sizes = piece_sizes(_opened(mask, radius))
     return sum(size >= PIECE * max(sizes) for size in sizes)
 
@@ -139,15 +139,15 @@ def _opened(mask: Mask, radius: int) -> Mask:
 
 
 def _together(mask: Mask, reach: int) -> Mask:
-    """The pieces that lie beside one another: a foot belongs to its body, a spark far off does not."""
+    """The pieces close to one another: a foot belongs to its body, a distant spark does not."""
     _, groups = cv2.connectedComponents(dilated(mask, reach).astype(np.uint8), connectivity=8)
     sizes = np.bincount(groups[mask], minlength=int(groups.max()) + 1)
     return mask & (sizes >= BESIDE * sizes.max())[groups]
 
 
 def _settled(rgb: Pixels, mask: Mask, radius: int) -> Mask:
-    """The contour moved to the steepest step nearby (watershed), and then to where both sides' colours part best: each
-    alone cuts into what it does not see."""
+    """The contour moved to the steepest step nearby (watershed), then to the best separation of both sides' colours:
+    each method alone makes errors that the other avoids."""
     markers = np.zeros(mask.shape, np.int32)
     markers[eroded(mask, radius + 1)] = 2
     markers[~dilated(mask, radius)] = 1

@@ -9,18 +9,18 @@ from engine.background.array_math import dilated, eroded
 from engine.images.arrays import Mask, Pixels
 
 SEED = 20
-"""OpenCV's generator is set before each graph cut: its colour clusters start at random points."""
+"""Seed of OpenCV's generator before each graph cut: its colour clusters start at random points."""
 
 
 def carve(rgb: Pixels, likely: Mask, never: Mask, rounds: int = 4) -> Mask:
-    """GrabCut from a guess: `likely` is where it begins, `never` what stays background."""
+    """GrabCut from an initial guess: `likely` is probable foreground, `never` certain background."""
     trimap = np.where(likely, cv2.GC_PR_FGD, cv2.GC_PR_BGD).astype(np.uint8)
     trimap[never & ~likely] = cv2.GC_BGD
     return _cut(rgb, trimap, rounds)
 
 
 def refit(rgb: Pixels, mask: Mask, band: int, rounds: int = 3) -> Mask:
-    """Move the contour to where both sides' colours part best, by at most `band` pixels."""
+    """Move the contour to the best separation of both sides' colours, by at most `band` pixels."""
     trimap = np.where(mask, cv2.GC_FGD, cv2.GC_BGD).astype(np.uint8)
     trimap[mask & ~eroded(mask, band)] = cv2.GC_PR_FGD
     trimap[~mask & dilated(mask, band)] = cv2.GC_PR_BGD
@@ -39,7 +39,7 @@ def _cut(rgb: Pixels, trimap: Pixels, rounds: int) -> Mask:
 
 
 def tidied(mask: Mask, smallest: float = 0.08, holes: float = 0.01) -> Mask:
-    """Without pieces below `smallest` of the largest one, and without holes below `holes` of the picture."""
+    """The mask without pieces below `smallest` of the largest one, and without holes below `holes` of the image."""
     kept = _without_small(mask, smallest * largest_piece(mask))
     return ~_without_small(~kept, holes * mask.size)
 

@@ -20,13 +20,13 @@ Matrix: TypeAlias = NDArray[np.float64]
 ONE_REGION = 7.0
 """Lab units along a path within which patches count as one region."""
 SAME = 12.0
-"""Lab units between patches of about one colour."""
+"""Lab units between patches of about the same colour."""
 SHARP, FIRM = 40.0, 14.0
-"""Lab units across an outline above which it is not sharper, and above which it is one beyond doubt."""
+"""Lab units across an outline at which its sharpness saturates, and from which on it is a certain one."""
 LIKE_A_SIDE = 9.0
-"""Lab units within which a patch at the lower edge counts as the background that the other edges show."""
+"""Lab units within which a patch at the lower edge counts as the background of the other edges."""
 LOW = 0.62
-"""From this share of the height downward a person's shoulders may reach the sides."""
+"""Share of the height below which a person's shoulders may reach the sides."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Scene:
     rim: Matrix
 
     def between(self, cost: Matrix) -> Matrix:
-        """The cost of going from each patch to each other: infinite where they do not touch."""
+        """`cost` between adjacent patches; infinite where they do not touch."""
         steps = np.where(self.patches.beside, cost, np.inf)
         np.fill_diagonal(steps, 0)
         return steps
@@ -65,8 +65,8 @@ class Scene:
 
     @cached_property
     def judged_between(self) -> Plane:
-        """What counts between each patch and each other, side by side, n x 4n: pixels of common outline; the same by
-        the step across it, and by whether there is a step at all; how much of the picture has both their colour."""
+        """The pairwise features side by side, n x 4n: pixels of shared outline; the same weighted by the step across
+        it, and by whether there is a step at all; the share of the image with the colour of both."""
         kin = np.exp(-(self.colour**2) / (2 * SAME**2)) * self.patches.share[:, None]
         steps = self.length * np.minimum(self.step, SHARP)
         firm = self.length * np.minimum(self.step, FIRM) / FIRM
@@ -74,31 +74,31 @@ class Scene:
 
     @cached_property
     def all_kin(self) -> Plane:
-        """How much of the picture has each patch's colour."""
+        """Share of the image with each patch's colour."""
         count = len(self.patches.share)
         return np.asarray(self.judged_between[:, -count:].sum(axis=0) + 1e-9, np.float32)
 
     @cached_property
     def texture(self) -> float:
-        """By how much neighbours differ everywhere, in Lab: texture, not a border between regions."""
+        """Typical difference of neighbours in Lab: texture, not a border between regions."""
         return float(np.mean(np.where(self.patches.beside, self.colour, np.inf).min(axis=1)))
 
     @cached_property
     def _paths(self) -> Matrix:
-        """Lengths of the shortest paths in Lab units; patches at the edge may also be joined outside the picture."""
+        """Lengths of the shortest paths in Lab units; patches at the edge may also be connected outside the image."""
         cost = np.maximum(self.colour - self.texture, 0)
         outside = self.edge[:, None] & self.edge[None, :]
         return shortest(np.where(outside, cost, self.between(cost)), np.add)
 
     @cached_property
     def to_edge(self) -> Matrix:
-        """The shortest path of each patch to the picture's edge, in Lab units."""
+        """Length of the shortest path of each patch to the image border, in Lab units."""
         return np.asarray(self._paths[:, self.edge].min(axis=1, initial=np.inf))
 
     @cached_property
     def background(self) -> Matrix:
-        """How surely each patch is background, 0..1: a region of like colour is, as far as much of its outline is the
-        picture's edge."""
+        """Background likelihood of each patch, 0..1: the share of its like-coloured region's outline that is image
+        border."""
         region = np.exp(-(self._paths**2) / (2 * ONE_REGION**2))
         connected = region[:, self.edge].sum(axis=1) / np.sqrt(region.sum(axis=1))
         return np.asarray(1 - np.exp(-(connected**2) / 2))
@@ -118,8 +118,8 @@ def understand(rgb: Pixels) -> Scene:
 
 
 def shortest(steps: Matrix, join: Callable[[Any, Any], Any]) -> Matrix:
-    """Costs of the best paths between all patches (Floyd and Warshall): `join` is np.add for their length, np.maximum
-    for their highest step. `steps` has inf where there is none."""
+    """Costs of the best paths between all patches (Floyd-Warshall): `join` is np.add for length, np.maximum for the
+    highest step. `steps` is inf where patches are not adjacent."""
     paths = steps.copy()
     for middle in range(len(paths)):
         np.minimum(paths, join(paths[:, middle, None], paths[None, middle, :]), out=paths)
@@ -132,7 +132,7 @@ def _distances(points: Plane) -> Matrix:
 
 
 def _outlines(lab: Any, labels: Labels) -> tuple[Matrix, Matrix]:
-    """For each pair of patches the pixels of their common outline, and the mean step from one to the other, taken
+    """For each pair of patches the pixels of their shared outline, and the mean step across it, measured
     between pixels three apart, so that a soft edge counts as one."""
     count = int(labels.max()) + 1
     length, total = np.zeros(count * count), np.zeros(count * count)

@@ -7,20 +7,19 @@ import numpy as np
 from engine.images.arrays import Mask
 
 TALL, BROAD, TAPERED = 0.55, 0.4, 0.75
-"""Such a body reaches over this share of the height, the lower edge cuts it over this share of the width, and its upper
+"""A body spans at least this share of the height, the lower edge cuts it over this share of the width, and its upper
 third is at most this share as wide."""
 HIGH, FREE = 0.6, 0.1
-"""Down to this share of the height it touches no more than this share of either side: land does."""
+"""Above this share of the height it touches at most this share of either side; land touches more."""
 PART = 0.95
-"""What lies in it by this share is a part of it."""
+"""Share of a shape that must lie in the body to be a part of it."""
 BODY, EVEN = 2.0, 9.0
-"""What it counts that a shape is such a body, and what is added for a left that mirrors its right by more than
-`MIRRORED`, times the excess."""
+"""Bonus of a body, and factor of the bonus for mirror symmetry above `MIRRORED`."""
 MIRRORED = 0.6
 
 
 def body_bonus(mask: Mask, part: Mask) -> float:
-    """How much more a mask is worth than its colours say where it is a body and `part`, found instead, a part of it."""
+    """Score bonus of a mask that is a body of which the best-scored shape, `part`, is only a part."""
     within = np.count_nonzero(part)
     if not within or np.count_nonzero(part & mask) < PART * within or not _is_body(mask):
         return 0.0

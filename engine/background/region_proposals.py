@@ -13,17 +13,17 @@ from engine.background.superpixels import Patches
 from engine.images.arrays import Mask, Plane
 
 SHARES = (0.4, 0.65, 0.9, 1.2, 1.5)
-"""Parts of Otsu's threshold at which a salience map is cut."""
+"""Multiples of Otsu's threshold at which a salience map is cut."""
 LEAST, MOST = 0.012, 0.75
-"""Share of the picture that an idea may have."""
+"""Minimum and maximum share of the image for a proposal."""
 GROWN, BRICK = 12, 0.004
-"""How many of the best ideas are grown, and by regions of at least which share of the picture."""
+"""Number of best proposals that are grown, and the minimum share of the image of the regions added."""
 JOINED = 40
-"""How many of the best ideas are tried in pairs: things often have two colours."""
+"""Number of best proposals tried in pairs: objects often have two colours."""
 
 
 def proposals(scene: Scene) -> Mask:
-    """Every idea once, k x n: which of the n patches belong to it; k may be 0. Holes are filled."""
+    """All distinct proposals, k x n: which of the n patches belong to each; k may be 0. Holes are filled."""
     parts = scene.patches
     found = merged(parts, scene.colour)
     for values in (contrast_map(scene), distance_map(scene), barrier_map(scene)):
@@ -39,7 +39,7 @@ def proposals(scene: Scene) -> Mask:
 
 
 def _grown(scene: Scene, idea: Mask, bricks: Mask) -> Mask:
-    """The idea with whatever region beside it, one after another, makes it more of a thing."""
+    """The proposal grown greedily by adjacent regions that raise its score."""
     worth = float(judge(scene, idea[None])[0])
     while True:
         near = scene.patches.beside[idea].any(axis=0)
@@ -71,7 +71,7 @@ def _levels(values: Plane, parts: Patches) -> list[Mask]:
 
 
 def _pairs(ideas: Mask, parts: Patches) -> list[Mask]:
-    """Two ideas that touch and do not overlap, as one."""
+    """Unions of two proposals that touch and do not overlap."""
     near = (ideas.astype(np.float32) @ parts.beside) > 0
     found = []
     for one in range(len(ideas)):
@@ -82,7 +82,7 @@ def _pairs(ideas: Mask, parts: Patches) -> list[Mask]:
 
 
 def merged(parts: Patches, colour: Matrix) -> list[Mask]:
-    """All regions that arise while the two neighbours most alike are merged again and again (Ward's rule)."""
+    """All regions of a hierarchical merging of the most similar neighbours (Ward's method)."""
     count = len(parts.share)
     size = parts.share.astype(np.float64) * count
     mean = parts.colour.astype(np.float64)
@@ -123,7 +123,7 @@ def pieces(chosen: Mask, beside: NDArray[np.bool_]) -> list[Mask]:
 
 
 def filled(idea: Mask, parts: Patches) -> Mask:
-    """The set with everything that it encloses."""
+    """The set of patches with its holes filled."""
     return ~_spread(~idea & parts.edges.any(axis=1), ~idea, parts.beside)
 
 

@@ -16,13 +16,13 @@ from engine.images.arrays import Plane
 REACH = 0.5
 """How far patches are compared, in picture widths."""
 ALIKE = 10.0
-"""Lab units within which neighbours should be judged alike."""
+"""Lab units within which neighbours should get similar values."""
 FAR = 60.0
-"""Lab units along a path beyond which nothing is farther away."""
+"""Path length in Lab units at which distance saturates."""
 
 
 def contrast_map(scene: Scene) -> Plane:
-    """How much each patch differs from the background around it."""
+    """Contrast of each patch with the background around it."""
     near = np.exp(-(scene.apart**2) / (2 * REACH**2))
     weight = scene.background * scene.patches.share
     contrast = stretched((scene.colour * near * weight[None, :]).sum(axis=1).astype(np.float32))
@@ -31,18 +31,18 @@ def contrast_map(scene: Scene) -> Plane:
 
 
 def distance_map(scene: Scene) -> Plane:
-    """How far each patch is from the picture's edge along the easiest path, in steps of colour."""
+    """Geodesic colour distance of each patch from the image border."""
     return stretched(np.minimum(scene.to_edge, FAR).astype(np.float32))
 
 
 def barrier_map(scene: Scene) -> Plane:
-    """The highest step of colour that cannot be avoided on the way from each patch to the picture's edge."""
+    """Minimum barrier: the highest colour step on the best path from each patch to the image border."""
     steps = scene.between(0.5 * (scene.colour + scene.step))
     return stretched(shortest(steps, np.maximum)[:, scene.edge].min(axis=1, initial=FAR).astype(np.float32))
 
 
 def _smoothed(scene: Scene, foreground: Matrix) -> Matrix:
-    """The values that agree best (least squares) with both judgements and with neighbours of like colour."""
+    """Least-squares values that agree with foreground and background estimates and with neighbours of like colour."""
     alike = np.where(scene.patches.beside, np.exp(-(scene.colour**2) / (2 * ALIKE**2)) + 0.1, 0.0)
     laplacian = np.diag(alike.sum(axis=1)) - alike
     system = laplacian + np.diag(scene.background + foreground + 1e-6)

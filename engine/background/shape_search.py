@@ -17,34 +17,34 @@ from engine.background.region_proposals import proposals
 from engine.images.arrays import Mask, Pixels
 
 SIDE = 320
-"""Longest side of the picture in which ideas are sought, in pixels."""
+"""Longest side in pixels of the image from which regions are proposed."""
 CARVED = 240
-"""Longest side of the picture from which each of the best ideas is carved, to compare them."""
+"""Longest side of the image in which the best proposals are carved, for comparison."""
 FINE = 448
-"""Longest side of the picture to which the chosen shape is fitted."""
+"""Longest side of the image in which the chosen shape is refined."""
 SMALLEST = 16
-"""A picture with a shorter side than this, in pixels, has no shape to find."""
+"""Minimum shorter side in pixels; smaller images have no result."""
 PLAIN = 1.5
-"""Standard deviation in Lab below which a picture is flat."""
+"""Standard deviation in Lab below which an image is flat."""
 TRIED = 5
-"""How many ideas are carved."""
+"""Number of proposals that are carved."""
 DIFFERENT = 0.75
-"""Ideas that overlap more than this (intersection over union) count as one."""
+"""Overlap (intersection over union) above which two proposals count as the same."""
 VOICES = 25
-"""How many of the best ideas have a say in which carved shape is taken."""
+"""Number of best proposals that vote on the carved shapes."""
 AGREED, KEPT = 6.0, 2.0
-"""What full agreement of those ideas with a shape counts, and of the idea that it was carved from."""
+"""Score of full agreement with those proposals, and with the proposal that a shape was carved from."""
 USUALLY_KEPT = 0.7
-"""The latter for the shape that was carved from no idea."""
+"""The latter agreement for the shape that was carved from no proposal."""
 TOO_LITTLE, TOO_MUCH, TOO_MANY = 0.02, 0.97, 3
-"""A mask below or above this share of the picture, or in more similar pieces than this, is no thing."""
+"""Minimum and maximum share of the image, and maximum number of similar pieces, of a valid mask."""
 
 Seen = Callable[[float, Mask], None]
-"""Takes the share of the work that is done, 0 to 1, and the best mask so far."""
+"""Callback with the finished share of the work, 0 to 1, and the best mask so far."""
 
 
 def find_shape(rgb: Pixels, seen: Seen | None = None) -> Mask | None:
-    """The mask of the most prominent thing, at most `FINE` pixels a side; None where there is none."""
+    """The mask of the most prominent object, at most `FINE` pixels a side; None where there is none."""
     small = fitted(rgb, SIDE)
     if min(small.shape[:2]) < SMALLEST or float(to_lab(small).std(axis=(0, 1)).max()) < PLAIN:
         return None
@@ -59,12 +59,12 @@ def find_shape(rgb: Pixels, seen: Seen | None = None) -> Mask | None:
 
 
 def _unseen(fraction: float, mask: Mask) -> None:
-    """Nobody looks."""
+    """The default callback: does nothing."""
 
 
 def _best(rgb: Pixels, small: Pixels, seen: Seen) -> Mask:
-    """The best of the ideas, after each was carved from the picture: only then its outline says what it is. A shape on
-    which many ideas agree, and which stayed what it was meant to be, is preferred."""
+    """The best of the carved proposals: scores are reliable only once the outline is accurate. Shapes on which many
+    proposals agree, and which stayed close to their own proposal, are preferred."""
     scene = understand(small)
     ideas = proposals(scene)
     work = fitted(rgb, CARVED)
@@ -88,13 +88,13 @@ def _worth(carved: tuple[float, Mask]) -> float:
 
 
 def _likeness(scene: Scene, ideas: Mask, shares: Matrix) -> float:
-    """Mean overlap of ideas with a shape that covers these shares of the patches, 0..1."""
+    """Mean overlap of the proposals with a shape that covers these shares of the patches, 0..1."""
     both = np.minimum(ideas, shares) @ scene.patches.share
     return float((both / (np.maximum(ideas, shares) @ scene.patches.share + 1e-9)).mean())
 
 
 def _different(scene: Scene, ideas: Mask) -> list[int]:
-    """The best ideas that are not nearly the same, best first."""
+    """Indices of the best proposals without near duplicates, best first."""
     share = scene.patches.share
     found: list[int] = []
     for index in np.argsort(-judge(scene, ideas), kind="stable"):
@@ -111,7 +111,7 @@ def _overlap(one: Mask, other: Mask, share: Iterable[float]) -> float:
 
 
 def _shares(scene: Scene, mask: Mask) -> Matrix:
-    """Which share of each patch the mask covers."""
+    """Share of each patch that the mask covers."""
     labels = scene.patches.labels
     height, width = labels.shape
     inside = cv2.resize(mask.astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR) > 0.5
@@ -129,7 +129,7 @@ def _band(rgb: Pixels) -> int:
 
 
 def whole(rgb: Pixels, idea: Mask) -> Mask:
-    """A shape carved from an idea within its neighbourhood, and fitted twice to its outline."""
+    """A shape carved from a proposal within its neighbourhood, and refitted twice to its outline."""
     mask = tidied(carve(rgb, idea, ~dilated(idea, round(0.12 * max(rgb.shape[:2]))), rounds=3))
     if np.count_nonzero(mask) < 0.3 * np.count_nonzero(idea):
         mask = idea
@@ -139,14 +139,14 @@ def whole(rgb: Pixels, idea: Mask) -> Mask:
 
 
 def is_thing(mask: Mask) -> bool:
-    """Whether a mask is large enough, and one piece or few, to be taken for a thing."""
+    """Whether a mask is large enough, and of few enough pieces, to be an object."""
     largest = largest_piece(mask)
     similar = sum(size > 0.3 * largest for size in piece_sizes(mask))
     return TOO_LITTLE <= float(mask.mean()) <= TOO_MUCH and similar <= TOO_MANY
 
 
 def _framed(rgb: Pixels) -> Mask:
-    """Everything unlike a frame of 6 % along the upper edge and the sides; people are cut by the lower edge."""
+    """Everything unlike a border of 6 % along the upper edge and the sides; people are cut by the lower edge."""
     inside = np.zeros(rgb.shape[:2], bool)
     rim_y, rim_x = max(1, round(0.06 * rgb.shape[0])), max(1, round(0.06 * rgb.shape[1]))
     inside[rim_y:, rim_x:-rim_x] = True

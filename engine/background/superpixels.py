@@ -15,13 +15,13 @@ Labels: TypeAlias = NDArray[np.int32]
 
 ROUNDS = 6
 COMPACTNESS = 14.0
-"""How many Lab units weigh as much as one cell's width: higher gives rounder patches."""
+"""Lab units that weigh as much as one cell's width; higher values give rounder patches."""
 
 
 @dataclass(frozen=True)
 class Patches:
     """`labels` H x W; per patch its mean Lab colour (n x 3), its centre (n x 2, x and y in 0..1), its share of the
-    pixels (n), whether it touches the left, top, right and lower edge (n x 4), and who touches whom (n x n)."""
+    pixels (n), whether it touches the left, top, right and lower edge (n x 4), and the adjacency matrix (n x n)."""
 
     labels: Labels
     colour: Plane
@@ -31,12 +31,12 @@ class Patches:
     beside: NDArray[np.bool_]
 
     def spread(self, values: Plane) -> Plane:
-        """One value per patch as a picture, H x W."""
+        """One value per patch as an image, H x W."""
         return np.asarray(values, np.float32)[self.labels]
 
 
 def patches(lab: Plane, count: int = 300) -> Patches:
-    """About `count` patches of the Lab picture H x W x 3, by k-means in colour and place (SLIC: each pixel only
+    """About `count` patches of the Lab image H x W x 3, by k-means in colour and place (SLIC: each pixel only
     looks at the nine cells around its own, so that one round costs the same for any number of patches)."""
     labels = _renumbered(_assigned(lab, *_grid(lab.shape[0], lab.shape[1], count)))
     return _described(lab, labels)
@@ -75,7 +75,7 @@ def _assigned(lab: Plane, rows: int, columns: int) -> Labels:
 
 
 def _means(points: Plane, labels: Labels, count: int, before: Plane | None) -> Plane:
-    """Mean point of each label; one that nobody carries any more stays where it was."""
+    """Mean point of each label; a label without pixels stays where it was."""
     size = np.bincount(labels, minlength=count)
     sums = np.stack([np.bincount(labels, points[:, k], count) for k in range(points.shape[1])], axis=1)
     means = (sums / np.maximum(size, 1)[:, None]).astype(np.float32)

@@ -14,20 +14,20 @@ from engine.painting.random_streams import Streams
 from engine.painting.styles.brush import busy, luma, relief, streaks, tangents
 
 RADII = (0.055, 0.031, 0.0175, 0.0098, 0.0055, 0.0031)
-"""Half the width of the strokes of each layer, as a share of the picture's unit (the mean of its sides)."""
+"""Half width of the strokes of each layer, as a share of the image's unit (the mean of its sides)."""
 MISSED = 0.035
-"""Difference, 0..1, from which on a place is painted over by the next layer."""
+"""Colour difference, 0..1, from which on the next layer paints over a place."""
 JOINTS = 5
-"""Joints of a broad stroke on each side of its middle; fine ones have fewer, since nobody sees them bend."""
+"""Joints of a broad stroke on each side of its middle; fine ones have fewer, since their bends are invisible."""
 FINE = 4.0
 """Half width in pixels below which a stroke is fine."""
 _FIXED = 4
-"""Binary places of sub-pixels that OpenCV draws with."""
+"""Fractional bits of OpenCV's sub-pixel coordinates."""
 
 
 @dataclass(frozen=True)
 class _Field:
-    """What leads the brush: unit vectors along the shapes, and how much happens at each place, 0..1."""
+    """Guidance of the strokes: unit vectors along the shapes, and local detail density, 0..1."""
 
     tx: Plane
     ty: Plane
@@ -40,9 +40,9 @@ def paint_strokes(
     quality: float,
     told: Callable[[float, Picture], None] = lambda share, canvas: None,
 ) -> Picture:
-    """The picture in strokes, float32 of the same size, 0..1. Fewer steps (`quality` below 1) leave out fine layers.
+    """The image in strokes, float32 of the same size, 0..1. Fewer steps (`quality` below 1) leave out fine layers.
 
-    `told` gets the share of the layers that are there, and the canvas.
+    `told` gets the share of finished layers, and the canvas.
     """
     height, width = picture.shape[:2]
     unit = float(np.sqrt(height * width))
@@ -79,7 +79,7 @@ def _lay(
     places = _places(missing.shape, radius, rng)
     rows, columns = places[:, 1].astype(int), places[:, 0].astype(int)
     if not first:
-        # Where much happens close together the eye forgives less; the finest strokes are for such places alone.
+        # Errors show most where detail is dense; the finest strokes are for such places alone.
         limit = MISSED * ((1.6 if radius < FINE / 2 else 1.0) - led.busy[rows, columns] * 0.5)
         places = places[missing[rows, columns] > limit]
     if len(places) == 0:
@@ -91,7 +91,7 @@ def _lay(
 
 
 def _places(shape: tuple[int, ...], radius: float, rng: np.random.Generator) -> NDArray[np.float32]:
-    """Middles of strokes, N x 2 (column, row), on a grid shaken a little."""
+    """Midpoints of strokes, N x 2 (column, row), on a jittered grid."""
     height, width = shape[:2]
     gap = 1.15 * radius
     x, y = np.meshgrid(np.arange(0, width + gap, gap), np.arange(0, height + gap, gap))
@@ -102,7 +102,7 @@ def _places(shape: tuple[int, ...], radius: float, rng: np.random.Generator) -> 
 def _paths(
     places: NDArray[np.float32], goal: Picture, led: _Field, radius: float
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """Each stroke's joints, N x joints x 2, and which of them lie on its own colour."""
+    """Each stroke's joints, N x joints x 2, and which of them match the stroke's colour."""
     count, steps = len(places), JOINTS if radius >= FINE else 2
     joints = np.empty((count, 2 * steps + 1, 2), np.float32)
     kept = np.zeros((count, 2 * steps + 1), bool)
@@ -115,7 +115,7 @@ def _paths(
             along = np.stack([_at(led.tx, here), _at(led.ty, here)], axis=1)
             along = along * np.float32(way) if heading is None else along
             if heading is not None:
-                # A tangent has no sense of its own: go on the way that turns least.
+                # A tangent has no orientation: continue in the direction that turns least.
                 along *= np.where((along * heading).sum(axis=1) < 0, -1, 1)[:, None].astype(np.float32)
             heading = along
             here = np.clip(here + along * np.float32(3.6 / steps * radius), 0, size)
@@ -130,7 +130,7 @@ def _at(plane: NDArray[np.float32], places: NDArray[np.float32]) -> NDArray[np.f
 
 
 def _colours(goal: Picture, places: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.uint8]:
-    """The colour of each stroke: what is there, hardly lighter, darker, warmer or colder."""
+    """The colour of each stroke: the image's at its midpoint, with slight random variation."""
     found = _at(goal, places) * (1 + rng.normal(0, 0.022, (len(places), 1)))
     found = found + rng.normal(0, 0.008, (len(places), 3))
     return (np.clip(found, 0, 1) * 255 + 0.5).astype(np.uint8)
@@ -153,7 +153,7 @@ def _draw(
 
 
 def _with_bristles(image: Picture, led: _Field, streams: Streams, unit: float) -> Picture:
-    """The furrows that bristles leave in wet paint, lit from the upper left."""
+    """Add the furrows that bristles leave in wet paint, lit from the upper left."""
     furrows = streaks(led.tx, led.ty, streams, "dabs/bristles", rows=300, length=0.045 * unit, steps=6)
     lit = relief(blur(furrows, 0.0012 * unit), 0.9 * unit / 512) * (0.35 + 0.65 * (1 - led.busy))
     ridges = relief(blur(luma(image), 0.0012 * unit), 1.2 * unit / 512)

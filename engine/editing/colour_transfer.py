@@ -22,13 +22,13 @@ NODES = 33
 _LOW = np.array([0.0, -110.0, -110.0], np.float32)
 _HIGH = np.array([100.0, 110.0, 110.0], np.float32)
 _SAMPLE_SIDE = 128
-"""Longest side of the copies whose colours are counted, in pixels."""
+"""Longest side of the copies whose colours are sampled, in pixels."""
 _SOFT = 1.2
-"""Nodes by which the table is smoothed: neighbouring colours stay neighbours, and grain stays grain."""
+"""Blur of the table in nodes: similar colours stay similar, and grain is not amplified."""
 
 
 class Recolouring:
-    """What each colour of `picture` becomes so that all of them together are distributed as those of `model`."""
+    """Colour mapping that gives `picture` the colour distribution of `model`."""
 
     def __init__(self, picture: Picture, model: Picture) -> None:
         """Both float32 sRGB 0..1; sizes may differ."""
@@ -42,7 +42,7 @@ class Recolouring:
 
 
 def vary_colours(picture: Picture, streams: Streams, share: float) -> Picture:
-    """The picture in colours turned a little, as its seed will have it: what words that say nothing leave to do."""
+    """The image with slightly shifted colours by seed, for prompts without a known word."""
     rng = streams.rng("varied")
     angle = float(rng.choice((-1.0, 1.0)) * rng.uniform(0.15, 0.55)) * share
     chroma, gamma = 1 + share * float(rng.uniform(-0.25, 0.35)), 1 + share * float(rng.uniform(-0.2, 0.2))
@@ -78,12 +78,12 @@ def _cloud(picture: Picture) -> NDArray[np.float32]:
 
 
 def _displacement(source: NDArray[np.float32], goal: NDArray[np.float32]) -> NDArray[np.float32]:
-    """By how much each node of the grid moves: NODES x NODES x NODES x 3, indexed by L, a, b."""
+    """Displacement of each node of the colour grid: NODES x NODES x NODES x 3, indexed by L, a, b."""
     axes = [np.linspace(low, high, NODES, dtype=np.float32) for low, high in zip(_LOW, _HIGH, strict=True)]
     grid = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 3)
     points, nodes = source.astype(np.float64), grid.astype(np.float64)
     steps = np.linspace(0, 1, QUANTILES)
-    # The same turns for every picture: the result depends on nothing but the two clouds.
+    # The same rotations for every image: the result depends only on the two distributions.
     rng = np.random.Generator(np.random.PCG64(20070612))
     for _ in range(ROUNDS):
         turn, _upper = np.linalg.qr(rng.normal(size=(3, 3)))
@@ -91,7 +91,7 @@ def _displacement(source: NDArray[np.float32], goal: NDArray[np.float32]) -> NDA
         for axis in range(3):
             have, want = np.quantile(points[:, axis], steps), np.quantile(there[:, axis], steps)
             shift = want - have
-            # Beyond the colours that there are, the last shift goes on.
+            # Outside the range of existing colours the last shift continues.
             points[:, axis] += np.interp(points[:, axis], have, shift)
             nodes[:, axis] += np.interp(nodes[:, axis], have, shift)
         points, nodes = points @ turn.T, nodes @ turn.T
@@ -112,9 +112,9 @@ def _softened(table: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def _looked_up(table: NDArray[np.float32], space: Picture) -> Picture:
-    """The table's value at every pixel, between its nodes by their distance.
+    """The table's value at every pixel, by trilinear interpolation.
 
-    The table lies flat, one L after another beside it, so that OpenCV's own interpolation does two of the three axes.
+    The table is flattened, its L slices side by side, so that OpenCV's own interpolation does two of the three axes.
     """
     flat = np.ascontiguousarray(table.transpose(1, 0, 2, 3).reshape(NODES, NODES * NODES, 3))
     place = (space - _LOW) / (_HIGH - _LOW) * np.float32(NODES - 1)

@@ -9,25 +9,25 @@ from engine.painting.prompt.tokenizer import read
 
 _THINGS = frozenset({"scene", "feature", "subject", "time", "weather", "sky"})
 _PEOPLE = frozenset({"subject:bust", "subject:person"})
-"""Whoever names a person means the one in the picture: no clay bust takes their place."""
+"""A named person is taken to be the one in the image, and is not replaced by a clay bust."""
 
 
 @dataclass(frozen=True)
 class EditRequest:
-    """How the painter is asked for what the picture shall take its colours and its scenery from."""
+    """What a prompt asks of an input image, for the painting that it takes colours and scenery from."""
 
     negative_prompt: str
     style: str
     recolours: bool
-    """Whether the words say anything about colours, light or things."""
+    """Whether the prompt names colours, light or things."""
     shows: bool
-    """Whether they name things that may come into the picture."""
+    """Whether it names things that may appear in the image."""
     known: bool
-    """Whether any word has a meaning at all."""
+    """Whether any word is known."""
 
 
 def read_request(prompt: str, negative_prompt: str) -> EditRequest:
-    """Read a prompt for work on a given picture."""
+    """Interpret a prompt for image to image."""
     meant = painting.understand(prompt, negative_prompt)
     kinds: set[str] = set()
     left_out = [negative_prompt, meant.style]

@@ -20,22 +20,22 @@ from engine.painting.styles.brush import busy, smoothstep
 Progress = Callable[[float, Pixels | None], None]
 
 COLOUR_ONLY_BELOW = 0.55
-"""Strength from which on what the words name comes into the picture itself; below it gives its colours alone."""
+"""Strength from which on scenery of the prompt appears in the image; below it only colours are taken."""
 _MODEL_SIDE = 320
-"""Longest side in pixels of the painting that is asked for its colours alone."""
+"""Longest side in pixels of a painting that provides colours only."""
 _UNPAINTED = frozenset({"sketch", "pixel", "flat", "poster", "mono", "neon", "ink", "lowpoly", "vintage"})
-"""Styles that have no brush: strokes under them would only be dirt."""
+"""Styles without brush strokes: strokes under them would look like dirt."""
 _BRUSHED = frozenset({"oil", "pastel"})
-"""Styles that lay strokes of their own: two brushes over a face would leave none of it."""
+"""Styles with strokes of their own: strokes applied twice would make faces unrecognisable."""
 _PREVIEW = 256
 
 
 def repaint(
     picture: Pixels, wish: RepaintRequest, *, stays: Plane | None = None, progress: Progress | None = None
 ) -> Pixels:
-    """`picture` (uint8 H x W x 3, sRGB) painted anew; the same size, a new array. The same arguments, the same bytes.
+    """Repaint `picture` (uint8 H x W x 3, sRGB) into a new array of the same size. Deterministic.
 
-    `stays` (float32 H x W, 0..1) says which places stay longest. `progress` gets a share 0..1 and a small look or None.
+    `stays` is the persistence map (float32 H x W, 0..1). `progress` gets a share 0..1 and a preview or None.
     """
     tell = progress or _silent
     if wish.strength <= 0:
@@ -70,7 +70,7 @@ def _between(picture: Pixels, wish: RepaintRequest, stays: Plane | None, tell: P
 def _with_model(
     wish: RepaintRequest, asked: EditRequest, given: Picture, stays: Plane | None, tell: Progress
 ) -> Picture:
-    """The picture in the colours of the words' own painting; with much strength its scenery comes in too."""
+    """The image in the colours of the prompt's painting; at high strength also with its scenery."""
     model, figure = _model(wish, asked.negative_prompt, given, tell)
     image = Recolouring(given, model).apply(given, min(1.0, 1.25 * wish.strength))
     tell(0.55, _look(image))
@@ -83,9 +83,9 @@ def _with_model(
 def _model(
     wish: RepaintRequest, negative_prompt: str, given: Picture, tell: Progress
 ) -> tuple[Picture, Plane | None]:
-    """The words as a painting without their style, which comes last, and where its figures are.
+    """The prompt's painting without its style, which is applied last, and the mask of its figures.
 
-    Small where it lends its colours alone.
+    Small where it provides colours only.
     """
     height, width = given.shape[:2]
     before = _look(given)
@@ -102,7 +102,7 @@ def _model(
 def _with_scenery(
     image: Picture, model: Picture, stays: Plane | None, figure: Plane | None, strength: float
 ) -> Picture:
-    """The painting comes in: its large forms first, then everything, and around the subject before it."""
+    """Blend in the painting: its large forms first, then everything; around the subject before the subject itself."""
     height, width = image.shape[:2]
     unit = float(np.sqrt(height * width))
     taken = _taken(stays, figure, strength, (height, width), unit)[..., None]
@@ -115,13 +115,13 @@ def _with_scenery(
 def _taken(
     stays: Plane | None, figure: Plane | None, strength: float, size: tuple[int, int], unit: float
 ) -> Plane:
-    """How much of each place the painting has taken, 0..1; all of it at strength 1."""
+    """Weight of the painting at each pixel, 0..1; 1 everywhere at strength 1."""
     over = (strength - COLOUR_ONLY_BELOW) / (1 - COLOUR_ONLY_BELOW)
     if stays is None:
         return np.full(size, over, np.float32)
     kept = np.clip(stays, 0, 1)
     if figure is not None:
-        # Whom the words name stands before what was in the picture.
+        # Figures of the prompt cover what was in the image.
         kept = kept * (1 - figure * np.float32(min(1.0, 2 * over)))
     kept = blur(kept.astype(np.float32), 0.004 * unit)
     around, there = min(1.0, 1.7 * over), over**4
@@ -134,7 +134,7 @@ def _in_strokes(image: Picture, streams: Streams, share: float, quality: float, 
     strokes = brush_strokes.paint_strokes(
         image, streams, quality, lambda done, canvas: tell(0.62 + 0.23 * done, _look(canvas))
     )
-    # Faces live from what happens close together: the brush leaves some of it standing.
+    # Faces depend on dense detail: the strokes leave some of it.
     weight = np.float32(share) * (1 - np.float32(0.45) * busy(image))
     return image + weight[..., None] * (strokes - image)
 
@@ -166,7 +166,7 @@ def _look(image: Picture) -> Pixels:
 
 
 def _over(before: Pixels, canvas: Pixels, strength: float) -> Pixels:
-    """A look at what is coming: the painting so far over what was given."""
+    """Preview: the unfinished painting over the input image."""
     size = (before.shape[1], before.shape[0])
     there = cv2.resize(canvas, size, interpolation=cv2.INTER_LINEAR)
     return np.asarray(cv2.addWeighted(before, 1 - 0.6 * strength, there, 0.6 * strength, 0), np.uint8)

@@ -28,21 +28,21 @@ DOES = "it recolours and repaints the given picture after a word list"
 FLUX_SIDE = 1440
 """Longest side in pixels that the published flux models work at."""
 MULTIPLE = {"picture": 8, "ratio": 16}
-"""What the sides are multiples of, by how the model is told its size; otherwise the picture keeps its own."""
+"""Multiple of the sides, by how the model takes its size; for others the image keeps its own."""
 
 
 @dataclass(frozen=True)
 class _Start:
-    """The picture to start from, at the size of the result, and how long each of its places stays."""
+    """The input image at the size of the result, and its persistence map."""
 
     pixels: Pixels
     stays: NDArray[np.float32] | None
 
 
 def perform(model: Model, settings: Settings, given: dict[str, Any], desk: JobOutput) -> None:
-    """Paint, encode and save every picture asked for; picture k takes seed + k and is `out-k`.
+    """Paint, encode and save all requested images; image k uses seed + k and is `out-k`.
 
-    Raises `Refusal` where the input `image` is no picture.
+    Raises `Refusal` where the input `image` is not an image.
     """
     log_settings(settings, desk, painting, does=DOES)
     if model.extra_logs:
@@ -50,7 +50,7 @@ def perform(model: Model, settings: Settings, given: dict[str, Any], desk: JobOu
         desk.log("img2img mode")
     start, settings = _start(model, settings, picture(given, "image", desk), desk)
     strength = settings.strength or 0.0
-    # The published bar counts the steps that are left of the way from the picture; with none left ours has one.
+    # The published bar counts the remaining steps from the input image; with none left this one has one.
     bar = Bar(max(1, int(settings.steps * strength)), desk.log)
     for index in range(settings.count):
         one = replace(settings, seed=settings.seed + index)
@@ -110,7 +110,7 @@ def _opaque(image: Image.Image, desk: JobOutput) -> Image.Image:
 
 
 def _developed(settings: Settings, start: _Start, desk: JobOutput, told: Callable[[float], None]) -> Pixels:
-    """The finished picture; looks at it are shown on the way."""
+    """The finished image; sends previews meanwhile."""
     wish = RepaintRequest(
         settings.prompt,
         settings.negative_prompt,

@@ -10,20 +10,20 @@ from engine.painting.random_streams import Streams
 from engine.painting.styles.brush import luma
 
 PAPER = 0.86
-"""Brightness from which on a pixel is taken for bare paper."""
+"""Brightness from which on a pixel counts as bare paper."""
 RIM = 0.012
-"""Width of the rim that is looked at, as a share of the shorter side; torn edges reach nearly as far out."""
+"""Width of the examined rim, as a share of the shorter side; torn edges reach nearly as far out."""
 BARE = 0.75
-"""Share of each side of the rim that has to be bare."""
+"""Share of each side of the rim that must be bare."""
 DARKER = 0.04
-"""How much darker the picture has to be inside: one that is bright throughout has no border, it has a sky."""
+"""How much darker the whole image must be than its rim: an image that is bright throughout has no border."""
 
 
 def apply_style(style: str, image: Picture, given: Picture, streams: Streams, quality: float) -> Picture:
-    """`image` in `style`. Where `given`, which it was made from, has a paper border, that stays the border."""
+    """`image` in `style`. A paper border of its source `given` is kept instead of adding another."""
     if style != "watercolor" or not has_border(given):
         return styles.apply(style, image, streams=streams, quality=quality)
-    # The style tears its own edge a twentieth inside the frame: room is made for it outside the picture.
+    # The style tears its edge a twentieth inside the frame: the image is padded and cropped again.
     return _without_edge(style, image, streams, quality)
 
 

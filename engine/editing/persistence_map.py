@@ -10,25 +10,25 @@ from engine.images.arrays import Pixels, Plane, blur
 from engine.painting.styles.brush import luma, smoothstep
 
 SIDE = 112
-"""Longest side in pixels of the copy that is looked at; enough for something that fades."""
+"""Longest side in pixels of the analysed copy; enough for a soft map."""
 SMALLEST = 48
-"""Below this shorter side, in pixels, there is nothing to tell apart."""
+"""Shorter side in pixels below which there is no map."""
 LITTLE, MUCH = 0.015, 0.7
-"""Shares of the picture between which something is a thing in it."""
+"""Minimum and maximum share of the image for an object."""
 SOLID = 0.4
-"""Share of its convex hull that a whole thing fills; scattered pieces fill less."""
+"""Share of its convex hull that a compact object fills; scattered pieces fill less."""
 
 MAIN = 0.65
-"""Share of the mask that the largest piece has to have."""
+"""Share of the mask that its largest piece must have."""
 
 HELD = 0.48
-"""Share of what happens in the picture that has to happen there: an eye is not the face."""
+"""Share of the image's detail that must lie in the object: an eye is not the face."""
 
 
 def persistence(picture: Pixels) -> Plane | None:
-    """How long each place stays, float32 H x W, 0..1 (1: longest); None where every place is as good as another.
+    """Persistence of each pixel, float32 H x W, 0..1 (1: stays longest); None where no place stands out.
 
-    `picture` is uint8 H x W x 3, sRGB. The same pixels give the same plane.
+    `picture` is uint8 H x W x 3, sRGB. Deterministic.
     """
     height, width = picture.shape[:2]
     if min(height, width) < SMALLEST:
@@ -44,7 +44,7 @@ def persistence(picture: Pixels) -> Plane | None:
 
 
 def _whole_thing(small: Pixels) -> Plane | None:
-    """The most prominent thing, its gaps closed, where it is one compact piece."""
+    """The most prominent object, gaps closed, if it is one compact piece."""
     mask = salient_mask(small)
     if mask is None:
         return None
@@ -72,7 +72,7 @@ def _whole_thing(small: Pixels) -> Plane | None:
 
 
 def _busy_middle(small: Pixels) -> Plane | None:
-    """An ellipse about where most happens: eyes and mouth of a face that fills the picture. None where nothing does."""
+    """An ellipse around the densest detail, such as the eyes and mouth of a close-up; None without detail."""
     weight = _stir(small)
     height, width = weight.shape
     y = np.linspace(-1, 1, height, dtype=np.float32)[:, None]
@@ -88,7 +88,7 @@ def _busy_middle(small: Pixels) -> Plane | None:
 
 
 def _stir(small: Pixels) -> Plane:
-    """How much happens close together at each place, counting for more toward the middle."""
+    """Local detail density at each pixel, weighted toward the middle."""
     level = luma(np.multiply(small, np.float32(1 / 255), dtype=np.float32))
     height, width = level.shape
     stir = np.abs(level - blur(level, 0.03 * float(np.sqrt(level.size))))

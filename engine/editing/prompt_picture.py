@@ -11,7 +11,7 @@ from engine import painting as paint
 from engine.images.arrays import Pixels
 
 SLENDER = 4
-"""Longest side over the shortest: a view that is more slender than this is cut from one that is not."""
+"""Maximum aspect ratio of a painting; a more extreme one is cropped from one of this ratio."""
 
 
 def paint_prompt(
@@ -20,9 +20,9 @@ def paint_prompt(
     size: tuple[int, int],
     progress: Callable[[float, Pixels | None], None],
 ) -> tuple[Pixels, Pixels | None]:
-    """The picture of the wish's words at `size` (width, height), and the mask of its figures (uint8) or None.
+    """The painting of the request's prompt at `size` (width, height), and the mask of its figures (uint8) or None.
 
-    The painter sees a view in perspective; of a strip it would see one thing only, at a thousand times the cost.
+    The painter works in perspective; a narrow strip would show one thing only, at a thousand times the cost.
     """
     width, height = size
     whole = max(width, -(-height // SLENDER)), max(height, -(-width // SLENDER))
@@ -44,13 +44,13 @@ def paint_prompt(
 
 @dataclass(frozen=True)
 class RepaintRequest:
-    """What a picture shall become."""
+    """The parameters of repainting an image."""
 
     prompt: str
     negative_prompt: str
     seed: int
     strength: float
-    """0 leaves the picture as it is, 1 leaves nothing of it."""
+    """0 leaves the image unchanged, 1 replaces it entirely."""
     quality: float = 1.0
     """Steps over the model's default."""
     guidance: float = 1.0

@@ -13,9 +13,9 @@ Pixels: TypeAlias = NDArray[np.uint8]
 Picture: TypeAlias = NDArray[np.float32]
 """Colours from 0 to 1, sRGB where nothing else is said: height × width × 3."""
 Plane: TypeAlias = NDArray[np.float32]
-"""One number for each place: height × width."""
+"""One number per pixel: height × width."""
 Mask: TypeAlias = NDArray[np.bool_]
-"""Which places are meant: height × width."""
+"""A selection of pixels: height × width."""
 
 
 _WIDE = 12.0  # pixels; beyond it a reduced picture blurs as well and many times faster

@@ -21,7 +21,7 @@ from engine.protocol.job_output import Refusal
 
 MAX_SIDE: Final = 2048
 FORMATS: Final = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
-"""The only readers that are ever tried; Pillow's other forty stay shut."""
+"""The only formats that are tried; Pillow's other forty plugins are never used."""
 
 __all__ = ["FORMATS", "MAX_BYTES", "MAX_PIXELS", "MAX_SIDE", "Decoded", "decode"]
 
@@ -32,20 +32,20 @@ SIDEWAYS: Final = (5, 6, 7, 8)
 
 @dataclass(frozen=True)
 class Decoded:
-    """A picture made safe: RGB or RGBA, right way up, its longest side no longer than was asked for."""
+    """A safely decoded image: RGB or RGBA, upright, its longest side within the limit."""
 
     image: Image.Image
     """Mode RGBA where some pixel is not opaque, otherwise RGB."""
     original_size: tuple[int, int]
     """Width and height as shown, before any reduction, in pixels."""
     notes: tuple[str, ...] = ()
-    """Log lines about what was left out, such as the later frames of an animation."""
+    """Log lines about what was dropped, such as the later frames of an animation."""
 
 
 def decode(data: bytes, max_side: int = MAX_SIDE) -> Decoded:
-    """The picture in `data`, reduced to `max_side` pixels a side where it is larger.
+    """Decode an image, reduced to `max_side` pixels a side where it is larger.
 
-    Raises `Refusal` for anything that is not a picture, is broken, or is too large.
+    Raises `Refusal` for anything that is not an image, is corrupt, or is too large.
     """
     objection = image_header.objection(data[: image_header.LOOKED_AT], len(data))
     if objection is not None:
@@ -63,7 +63,7 @@ def decode(data: bytes, max_side: int = MAX_SIDE) -> Decoded:
         raise Refusal(image_header.too_large(None)) from None
     except MemoryError:
         raise
-    except Exception:  # a decoder may raise anything at all on a broken file
+    except Exception:  # a decoder may raise anything on a corrupt file
         raise Refusal(
             f"The picture is damaged or cut short; save it anew and {image_header.INSTEAD}."
         ) from None
@@ -76,7 +76,7 @@ def _decode(data: bytes, max_side: int) -> Decoded:
             raise Refusal(image_header.too_large((width, height)))
         notes = _note_frames(picture)
         if picture.format == "JPEG":
-            # The decoder itself can leave out pixels of a big picture; it never goes below what is kept.
+            # The decoder itself can subsample a big image; it never goes below the final size.
             picture.draft(None, (max_side, max_side))
         picture.load()
         if picture.getexif().get(ExifTags.Base.Orientation, 1) in SIDEWAYS:
@@ -88,12 +88,12 @@ def _decode(data: bytes, max_side: int) -> Decoded:
 
 
 def _note_frames(picture: Image.Image) -> tuple[str, ...]:
-    # How many there are is not asked: of a GIF it takes a walk through all of them, which may be millions.
+    # They are not counted: in a GIF that means reading all of them, which may be millions.
     return (NOTE_OF_FRAMES,) if getattr(picture, "is_animated", False) else ()
 
 
 def _coarse(picture: Image.Image, max_side: int) -> Image.Image:
-    """A very large picture in whole-number steps smaller, before anything copies it at full size."""
+    """A very large image reduced by an integer factor, before anything copies it at full size."""
     factor = max(picture.size) // max_side
     if factor < 2 or picture.mode in ("1", "P", "PA") or picture.mode.startswith("I;"):
         return picture
@@ -101,9 +101,9 @@ def _coarse(picture: Image.Image, max_side: int) -> Image.Image:
 
 
 def _eight_bits(picture: Image.Image) -> Image.Image:
-    """Grey pictures of 16 or 32 bits or of floats as 8-bit grey; everything else as it is.
+    """16-bit, 32-bit and float greyscale images as 8-bit grey; everything else unchanged.
 
-    Pillow itself would clip these at 255 and give a white picture.
+    Pillow itself would clip these at 255 and return a white image.
     """
     if not picture.mode.startswith(("I", "F")):
         return picture
@@ -117,7 +117,7 @@ def _eight_bits(picture: Image.Image) -> Image.Image:
 
 
 def _plain(picture: Image.Image) -> Image.Image:
-    """The same picture as RGB, or as RGBA where something in it is not opaque."""
+    """The image as RGB, or as RGBA where some pixel is not opaque."""
     if not picture.has_transparency_data:
         return picture.convert("RGB")
     whole = picture.convert("RGBA")

@@ -25,16 +25,16 @@ Source = Literal[
     "trainedAlgorithmicMedia",
     "compositeWithTrainedAlgorithmicMedia",
 ]
-"""IPTC terms: made purely by an algorithm, without training data; a picture that somebody gave, changed by one; the
-same two for what a trained model made (never the painter).
+"""IPTC terms: made purely by an algorithm, without training data; an input image changed by one; the same two for
+what a trained model made (never the painter).
 """
 SOURCE_TYPES = "http://cv.iptc.org/newscodes/digitalsourcetype/"
 ENGINE = "procedural, no neural network"
 NAMESPACE = "urn:darkroom:engine:1/"
 PREVIEW_SIDE = 256
-"""Longest side of a look at unfinished work, in pixels."""
+"""Longest side of a preview, in pixels."""
 PREVIEW_BYTES = 24 * 1024
-"""A look larger than this is encoded once more, coarsely."""
+"""A preview larger than this is encoded once more at lower quality."""
 
 _XMP = """<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>
 <x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">
@@ -47,23 +47,23 @@ _XMP = """<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>
 
 @dataclass(frozen=True)
 class Label:
-    """What a file says about its making."""
+    """Provenance metadata of a file."""
 
     model: str
     painter: str
     """Version of the painter."""
     seed: int
     settings: dict[str, Any]
-    """Everything else that is needed to repeat it, the prompt and the pictures given excepted."""
+    """Everything else that is needed to reproduce it, except the prompt and the input images."""
     source: Source = "algorithmicMedia"
     tool: str = "procedural painter"
-    """What of the engine made it, as the log names it."""
+    """The part of the engine that made it, as named in the log."""
     engine: str = ENGINE
     creator: str = "Darkroom embedded engine"
 
     @property
     def comment(self) -> str:
-        """The same in a line, for files that have no better place for it."""
+        """The label in one line, for formats without XMP."""
         return f"Made by {self.creator} ({self.tool} {self.painter}), {self.engine}"
 
 
@@ -83,9 +83,9 @@ def xmp_packet(label: Label) -> bytes:
 
 
 def encode(pixels: NDArray[np.uint8], fmt: Format, quality: int, label: Label) -> bytes:
-    """One picture file. `quality` 0 to 100 means nothing for PNG.
+    """Encode one image file. `quality` 0 to 100 has no effect on PNG.
 
-    `pixels` is height x width x 3, sRGB, or x 4 with straight alpha. Raises ValueError for alpha in a JPEG, which holds
+    `pixels` is height x width x 3, sRGB, or x 4 with straight alpha. Raises ValueError for alpha in a JPEG, which has
     none.
     """
     if pixels.ndim != 3 or pixels.shape[2] not in (3, 4) or pixels.dtype != np.uint8:
@@ -101,7 +101,7 @@ def encode(pixels: NDArray[np.uint8], fmt: Format, quality: int, label: Label) -
         info.add_itxt("XML:com.adobe.xmp", packet.decode(), zip=False)
         image.save(out, "PNG", compress_level=3, pnginfo=info)
     elif fmt == "jpg":
-        # Thin coloured lines bleed under halved chroma; who asks for 90 and more wants them kept.
+        # Chroma subsampling bleeds thin coloured lines; from quality 90 on they are kept.
         subsampling = "4:4:4" if quality >= 90 else "4:2:0"
         image.save(out, "JPEG", quality=quality, subsampling=subsampling, xmp=packet)
     else:
@@ -110,7 +110,7 @@ def encode(pixels: NDArray[np.uint8], fmt: Format, quality: int, label: Label) -
 
 
 def encode_preview(pixels: NDArray[np.uint8]) -> bytes:
-    """A small JPEG of unfinished work: its longest side at most 256 pixels, at most 24 KiB."""
+    """A small preview JPEG: longest side at most 256 pixels, at most 24 KiB."""
     image = Image.fromarray(pixels)
     image.thumbnail((PREVIEW_SIDE, PREVIEW_SIDE))
     data = b""

@@ -10,16 +10,16 @@ from engine.images.decoder import MAX_SIDE, Decoded, decode
 from engine.protocol.job_output import JobOutput, Refusal
 
 DRAWS: Final = "it draws from a word list"
-"""What the painter truly does, as the end of a sentence."""
+"""What the painter does, as the end of a sentence in the log."""
 MAX_TEXT: Final = 3 * MAX_BYTES + 1000
 """Characters of a data URI: percent escapes take three a byte, Base64 fewer."""
 
 
 def picture(given: dict[str, Any], name: str, desk: JobOutput, max_side: int = MAX_SIDE) -> Decoded:
-    """The picture in the data URI that input `name` holds, reduced to `max_side` pixels a side where it is larger;
-    what was left out of it goes to the log.
+    """The image in the data URI of input `name`, reduced to `max_side` pixels a side where it is larger;
+    notes about what was dropped go to the log.
 
-    Raises `Refusal` beginning with `Input NAME: `, also where nothing was given.
+    Raises `Refusal` beginning with `Input NAME: `, also where the input is absent.
     """
     try:
         found = decode(_bytes(given.get(name)), max_side)
@@ -31,9 +31,9 @@ def picture(given: dict[str, Any], name: str, desk: JobOutput, max_side: int = M
 
 
 def log_engine(desk: JobOutput, version: str, *, name: str = "procedural painter", does: str = DRAWS) -> None:
-    """The line that says what works here, and the same in the metrics; it follows the seed and precedes the first bar.
+    """Log and record in the metrics which engine runs; the line follows the seed and precedes the first bar.
 
-    `does` is what this model truly does, as the end of a sentence.
+    `does` is what this model does, as the end of a sentence.
     """
     desk.log(f"Embedded engine: {name} {version}. No neural network, no weights; {does}.")
     desk.metric("engine", "procedural")
@@ -54,5 +54,5 @@ def _bytes(value: Any) -> bytes:
 
 
 def _within_a_sentence(text: str) -> str:
-    """The sentence as it goes on after a colon; names such as HEIC keep their capitals."""
+    """The sentence as continued after a colon, its first letter lower case; names such as HEIC keep their capitals."""
     return text[:1].lower() + text[1:] if text[1:2].islower() or text[1:2] == " " else text

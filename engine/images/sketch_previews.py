@@ -20,19 +20,19 @@ from engine.images.arrays import Pixels
 from engine.images.encoder import PREVIEW_SIDE, encode_preview
 
 SKETCH_FROM = 900 * 900
-"""Pixels from which on a picture is sketched first: it takes about a second then, the sketch a tenth of one."""
+"""Pixels from which on an image is sketched first: it then takes about a second, the sketch a tenth of one."""
 INTERVAL_S = 0.25
-"""Between two looks."""
+"""Seconds between two previews."""
 SMALLEST = 64
-"""Longest side of the first look, in pixels; the last has `PREVIEW_SIDE`."""
+"""Longest side of the first preview, in pixels; the last has `PREVIEW_SIDE`."""
 FINISHED = 0.88
-"""From here on the canvas shows all that will be there."""
+"""Share of the work from which on the canvas is complete enough to be shown."""
 _AHEAD = 0.22
-"""How far the focus may run ahead of what the painter has told, while one of its steps takes long."""
+"""How far the focus may run ahead of the reported progress while one painting step takes long."""
 
 
 def sketch_size(width: int, height: int) -> tuple[int, int] | None:
-    """Width and height of the sketch of a picture, in pixels; None where there is none."""
+    """Width and height of an image's sketch, in pixels; None for images too small to need one."""
     if width * height < SKETCH_FROM:
         return None
     scale = PREVIEW_SIDE / max(width, height)
@@ -40,7 +40,7 @@ def sketch_size(width: int, height: int) -> tuple[int, int] | None:
 
 
 def in_focus(sketch: Pixels, share: float) -> Pixels:
-    """The sketch as it looks when this share (0 to 1) of the work is done: small and blurred, then larger and sharp."""
+    """The sketch at this share (0 to 1) of the work: small and blurred at first, then larger and sharp."""
     left = 1.0 - min(1.0, max(0.0, share))
     longest = max(sketch.shape[:2])
     side = SMALLEST + (longest - SMALLEST) * (1 - left)
@@ -53,13 +53,13 @@ def in_focus(sketch: Pixels, share: float) -> Pixels:
 
 
 class SketchPreviews:
-    """Shows one picture while it is painted, at most every `INTERVAL_S`; to be entered before the painting begins.
+    """Sends previews of one image, at most every `INTERVAL_S`; a context manager entered before the painting begins.
 
-    With a sketch a thread of its own keeps it developing, however long one step of the painter takes.
+    With a sketch, a thread keeps sharpening it, however long one step of the painter takes.
     """
 
     def __init__(self, show: Callable[[bytes], None], sketch: Pixels | None = None) -> None:
-        """`show` takes each look as a JPEG; it may be called from another thread."""
+        """`show` gets each preview as a JPEG; it may be called from another thread."""
         self._show = show
         self._sketch = sketch
         self._told = 0.0
@@ -72,7 +72,7 @@ class SketchPreviews:
     def __enter__(self) -> SketchPreviews:
         if self._sketch is not None:
             self._look()
-            # Without a thread (none may be started where memory is short) the painter's own steps show it.
+            # Where no thread can be started (memory is short), the painter's own steps send the previews.
             with contextlib.suppress(RuntimeError, MemoryError):
                 self._thread = threading.Thread(target=self._tick, name="developing", daemon=True)
                 self._thread.start()
@@ -86,7 +86,7 @@ class SketchPreviews:
             self._thread.join()
 
     def at(self, fraction: float, canvas: Pixels | None) -> None:
-        """The painter has come this far (0 to 1); `canvas` is a small copy of what there is, or None."""
+        """Report the painter's progress (0 to 1); `canvas` is a small copy of the unfinished image, or None."""
         self._told = max(self._told, fraction)
         if self._sketch is not None and fraction < FINISHED:
             return
@@ -99,7 +99,7 @@ class SketchPreviews:
             while not self._stop.wait(INTERVAL_S):
                 self._look()
         except (MemoryError, cv2.error, OSError):
-            # The picture itself may still fit; and where nobody listens any more the painter's own steps will notice.
+            # The image itself may still fit in memory; and if the pipe is closed, the painter's own steps will notice.
             return
 
     def _look(self) -> None:
@@ -113,7 +113,7 @@ class SketchPreviews:
     def _send(self, pixels: Pixels) -> None:
         with self._lock:
             now = time.monotonic()
-            # Steps often come in bursts; one look of each burst is enough.
+            # Steps often come in bursts; one preview of each burst is enough.
             if now - self._last < 0.8 * INTERVAL_S:
                 return
             self._last = now

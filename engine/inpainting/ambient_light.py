@@ -12,13 +12,13 @@ from engine.painting.subjects import Light
 
 _SIDE = 128
 _DARK = 0.30
-"""Mean lightness below which lamps and windows shine."""
+"""Mean lightness below which lamps and windows are lit."""
 
 
 def light_around(picture: Picture, hole: Mask) -> tuple[Light, bool]:
-    """Direction and colours of the light near the hole of an sRGB picture (float32, 0..1), and whether it is dark.
+    """Direction and colours of the light near the hole of an sRGB image (float32, 0..1), and whether it is dark.
 
-    Judged by how lightness rises across the surroundings; never so dark that a figure could not be made out.
+    Estimated from the lightness gradient of the surroundings; never so dark that a figure would be invisible.
     """
     colours, places, weights = _surroundings(picture, hole)
     grey = colours @ np.array([0.299, 0.587, 0.114], np.float32)
@@ -51,7 +51,7 @@ def _rgb(values: NDArray[np.floating]) -> tuple[float, float, float]:
 
 
 def _surroundings(picture: Picture, hole: Mask) -> tuple[Picture, Picture, Picture]:
-    """Colours (n x 3), places (n x 2: right, down, in hole sizes from its middle) and weights of what is kept."""
+    """Colours (n x 3), positions (n x 2: right, down, in hole sizes from its centre) and weights of kept pixels."""
     h, w = hole.shape
     scale = min(1.0, _SIDE / max(h, w))
     size = (max(1, round(w * scale)), max(1, round(h * scale)))
@@ -74,7 +74,7 @@ def _surroundings(picture: Picture, hole: Mask) -> tuple[Picture, Picture, Pictu
 
 
 def _slope(grey: Picture, places: Picture, weights: Picture) -> tuple[float, float]:
-    """By how much lightness rises to the right and downward, per hole size."""
+    """Lightness gradient to the right and downward, per hole size."""
     root = np.sqrt(weights)[:, None]
     matrix = np.concatenate([np.ones((len(places), 1), np.float32), places], axis=1)
     solved, *_ = np.linalg.lstsq(

@@ -31,23 +31,23 @@ from engine.painting.subjects import Figure, place
 Tell = Callable[[float, Pixels | None], None]
 
 MOST_FILLED = 0.6
-"""Share of the picture from which on a hole is painted from the words, not filled from what is left around it."""
+"""Share of the image from which on a hole is painted from the prompt, not filled from its surroundings."""
 MOST_CONTINUED = 0.9
-"""The same where no word says what to paint."""
+"""The same where no word of the prompt names anything to paint."""
 _SCENERY = frozenset({"scene", "feature", "time", "weather", "sky"})
 _TOWARD_RING = 0.35
-"""How far the colours of a painted scene move toward those around the hole."""
+"""How far the colours of a painted scene are moved toward those around the hole, 0..1."""
 
 
 EDITED_UP_TO = 0.5
-"""Strength up to which what is under the mask is only painted over."""
+"""Strength up to which the masked part is only edited, not replaced."""
 USUAL = 0.8
-"""Strength from which on nothing of it is kept."""
+"""Strength from which on nothing of the masked part is kept."""
 
 
 @dataclass(frozen=True)
 class InpaintRequest:
-    """What is to be painted. `quality` and `guidance` are relative to the model's defaults; `strength` 0..1."""
+    """Parameters of an inpainting. `quality` and `guidance` are relative to the model's defaults; `strength` 0..1."""
 
     prompt: str
     negative_prompt: str = ""
@@ -55,13 +55,13 @@ class InpaintRequest:
     quality: float = 1.0
     guidance: float = 1.0
     strength: float = 1.0
-    """1 ignores what was under the mask, 0 leaves it as it was."""
+    """1 ignores the masked part, 0 leaves it unchanged."""
 
 
 def repaint(picture: Pixels, hole: Mask, wish: InpaintRequest, tell: Tell | None = None) -> Pixels:
-    """`picture` (uint8 RGB) with the hole repainted; every pixel outside the hole is returned as it is.
+    """`picture` (uint8 RGB) with the hole repainted; every pixel outside the hole is returned unchanged.
 
-    `tell` gets a fraction 0..1 that never falls and the picture so far, or None.
+    `tell` gets a non-decreasing fraction 0..1 and the unfinished image, or None.
     """
     told = tell or (lambda fraction, shown: None)
     if not hole.any() or wish.strength <= 0:
@@ -81,7 +81,7 @@ def repaint(picture: Pixels, hole: Mask, wish: InpaintRequest, tell: Tell | None
 
 
 def _kinds(prompt: str, meant: Understanding) -> frozenset[str]:
-    """The kinds of the words that mean something here: subject, scene, colour and so on."""
+    """The kinds of the prompt's known words: subject, scene, colour and so on."""
     known = set(meant.known)
     return frozenset(
         m.partition(":")[0] for word in read(prompt) if word.text in known for m in word.meanings
@@ -90,7 +90,7 @@ def _kinds(prompt: str, meant: Understanding) -> frozenset[str]:
 
 @dataclass
 class _Canvas:
-    """One repainting in work."""
+    """State of one repainting."""
 
     picture: Pixels
     hole: Mask
@@ -107,7 +107,7 @@ class _Canvas:
         self.room = (slice(top, bottom), slice(left, right))
 
     def painted(self) -> Picture:
-        """The new picture, float32 0..1; what it holds outside the hole is of no account."""
+        """The new image, float32 0..1; only the hole's pixels of it are used."""
         kinds = _kinds(self.wish.prompt, self.meant)
         share = float(self.hole.mean())
         if share > (MOST_FILLED if kinds else MOST_CONTINUED):
@@ -124,7 +124,7 @@ class _Canvas:
         return np.asarray(membrane(_floats(self.picture), self.hole), np.float32)
 
     def _continued(self, share: float) -> Picture:
-        """The surroundings continued into the hole; this takes `share` of the work."""
+        """The hole filled from its surroundings; this takes `share` of the work."""
         filled = fill(
             self.picture, self.hole, seed=self.wish.seed, tell=lambda f, shown: self.tell(share * f, shown)
         )
@@ -132,7 +132,7 @@ class _Canvas:
         return _floats(filled)
 
     def _peopled(self, ground: Picture) -> Picture:
-        """The subjects set into the ground, in the light around the hole and with its grain."""
+        """The subjects composited into `ground`, in the light around the hole and with the photograph's grain."""
         light, dark = light_around(_floats(self.picture), self.hole)
         shape = (self.room[1].stop - self.room[1].start) / (self.room[0].stop - self.room[0].start)
         outline = subject_cutouts.outline(self.meant, self.streams, light, shape)
@@ -161,16 +161,16 @@ class _Canvas:
         return _between(ground, canvas, weight)
 
     def _grain(self) -> Picture:
-        """Noise as strong as what the photograph has where it is smooth."""
+        """Noise as strong as the photograph's in smooth areas."""
         grey = cv2.cvtColor(self.picture, cv2.COLOR_RGB2GRAY).astype(np.float32) / 255
         steps = np.abs(cv2.Laplacian(grey, cv2.CV_32F))[~self.hole]
-        # A Laplacian makes 4.5 times its noise; the quietest third of a picture holds little else.
+        # A Laplacian amplifies noise 4.5 times; the quietest third of an image contains little else.
         level = min(0.02, float(np.quantile(steps, 0.33)) / (4.47 * 0.43)) if steps.size else 0.0
         noise = self.streams.rng("grain").standard_normal(self.hole.shape, dtype=np.float32)
         return np.asarray(np.float32(level) * noise, np.float32)
 
     def _scenery(self, ground: Picture, reach: float) -> Picture:
-        """The prompt painted behind the hole; toward its rim, within `reach` of its half width, it is `ground`."""
+        """The prompt's scene in the hole, blended into `ground` within `reach` of its half width from the rim."""
         height, width = self.hole.shape
         room = self.room if self.meant.subjects else (slice(0, height), slice(0, width))
         size = room[1].stop - room[1].start, room[0].stop - room[0].start
@@ -195,7 +195,7 @@ class _Canvas:
         return _between(ground, scene, np.where(self.depth > 0, weight, 0).astype(np.float32))
 
     def _glance(self, ground: Picture, room: tuple[slice, slice], shown: Pixels) -> Pixels:
-        """A small look at the scene in work, where it will be."""
+        """A preview of the unfinished scene at its place in the image."""
         scale = shown.shape[0] / (room[0].stop - room[0].start)
         size = max(1, round(self.hole.shape[1] * scale)), max(1, round(self.hole.shape[0] * scale))
         small = cv2.resize(_bytes(ground), size, interpolation=cv2.INTER_AREA)
@@ -207,7 +207,7 @@ class _Canvas:
         return np.asarray(small, np.uint8)
 
     def _toward_ring(self, scene: Picture) -> Picture:
-        """The scene with its mean colour moved part of the way to the photograph's around the hole."""
+        """The scene with its mean colour moved toward the photograph's around the hole."""
         near = max(8.0, 0.25 * self.size)
         outside = cv2.distanceTransform((~self.hole).astype(np.uint8), cv2.DIST_L2, 5)
         ring = (outside > 0) & (outside < near)
@@ -217,7 +217,7 @@ class _Canvas:
         return np.clip(cv2.cvtColor(lab, cv2.COLOR_Lab2RGB), 0, 1)
 
     def _tinted(self, ground: Picture) -> Picture:
-        """Colour words alone tint what is there."""
+        """The ground tinted by the prompt's colour words."""
         wanted = [c for c in self.meant.colours_of("*") if c in COLOURS]
         if not wanted:
             return ground
@@ -225,7 +225,7 @@ class _Canvas:
         return tint_image(ground, wanted[0], np.asarray(k, np.float32))
 
     def _styled(self, image: Picture) -> Picture:
-        """Style words treat what was repainted, fading in from its rim."""
+        """The prompt's style applied to the repainted part, fading in from its rim."""
         if self.meant.style not in STYLES:
             return image
         made = apply(self.meant.style, image, streams=self.streams, quality=self.wish.quality)
@@ -235,7 +235,7 @@ class _Canvas:
 
 
 def _edited(picture: Pixels, hole: Mask, wish: InpaintRequest, tell: Tell) -> Picture:
-    """What is under the mask painted over after the words instead of replaced, fading in from the mask's rim."""
+    """The masked part edited by the prompt instead of replaced, fading in from the mask's rim."""
     asked = Edit(wish.prompt, wish.negative_prompt, wish.seed, wish.strength, wish.quality, wish.guidance)
     new = _floats(paint_over(picture, asked, progress=lambda fraction, shown: tell(0.95 * fraction, shown)))
     depth = depth_inside(hole)
@@ -244,7 +244,7 @@ def _edited(picture: Pixels, hole: Mask, wish: InpaintRequest, tell: Tell) -> Pi
 
 
 def _held_back(picture: Pixels, new: Picture, strength: float) -> Picture:
-    """The tones of what was there come through a little where less than the usual strength was asked for."""
+    """The new image with some of the original tones, at strengths below `USUAL`."""
     held = 1 - float(np.clip((strength - EDITED_UP_TO) / (USUAL - EDITED_UP_TO), 0, 1))
     if held == 0:
         return new

@@ -8,13 +8,13 @@ from numpy.typing import NDArray
 from PIL import Image
 
 THRESHOLD = 127
-"""Lightness up to which a pixel is kept."""
+"""Mask lightness up to which a pixel is kept."""
 
 
 def mask_from(image: Image.Image, size: tuple[int, int]) -> NDArray[np.bool_]:
-    """Which pixels of a picture of `size` (width, height) are repainted.
+    """The pixels to repaint in an image of `size` (width, height), as a boolean mask.
 
-    The mask is stretched to the picture without mixing pixels; transparent places of it count as black.
+    The mask is stretched to the image by nearest neighbour; its transparent pixels count as black.
     """
     light = np.asarray(image.convert("RGBA").convert("LA"), np.uint16)
     shown = (light[..., 0] * light[..., 1] + 127) // 255
@@ -23,9 +23,9 @@ def mask_from(image: Image.Image, size: tuple[int, int]) -> NDArray[np.bool_]:
 
 
 def depth_inside(hole: NDArray[np.bool_]) -> NDArray[np.float32]:
-    """Distance in pixels from each place of the hole to the nearest pixel that is kept; 0 outside.
+    """Distance in pixels from each pixel of the hole to the nearest kept pixel; 0 outside.
 
-    The picture's own rim is no edge of the hole: what lies beyond it is not seen.
+    The image border is not an edge of the hole: nothing beyond it is visible.
     """
     if hole.all():
         return np.full(hole.shape, 1e6, np.float32)
@@ -33,6 +33,6 @@ def depth_inside(hole: NDArray[np.bool_]) -> NDArray[np.float32]:
 
 
 def box_of(hole: NDArray[np.bool_]) -> tuple[int, int, int, int]:
-    """Top, bottom, left and right of what is repainted, ends excluded. The hole must not be empty."""
+    """Top, bottom, left and right of the hole, ends excluded. It must not be empty."""
     rows, columns = np.flatnonzero(hole.any(axis=1)), np.flatnonzero(hole.any(axis=0))
     return int(rows[0]), int(rows[-1]) + 1, int(columns[0]), int(columns[-1]) + 1

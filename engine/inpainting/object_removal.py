@@ -25,7 +25,7 @@ from engine.protocol.typed_input import TypedInput
 
 NAME: Final = "sujaykhandekar/object-removal"
 SIDE: Final = 256
-"""Pixels a side of every answer; the picture is stretched to a square, as published."""
+"""Side of every output in pixels; the image is stretched to a square, as published."""
 DEFAULTS: Final = published_models.defaults(NAME)
 DOES: Final = "it takes out the most prominent object and continues what surrounds it"
 NUMBERS: Final[dict[str, int]] = {
@@ -33,18 +33,18 @@ NUMBERS: Final[dict[str, int]] = {
     "cat": 8, "chair": 9, "cow": 10, "dining table": 11, "dog": 12, "horse": 13, "motorbike": 14, "person": 15,
     "potted plant": 16, "sheep": 17, "sofa": 18, "train": 19, "tv/monitor": 20,
 }  # fmt: skip
-"""The published names, written as published, and the number by which the log names each."""
+"""The published class names, spelt as published, and the number of each in the log."""
 REACH: Final = 4
-"""By so many pixels more than the object is taken out: its rim and the seam of its shadow."""
+"""Pixels by which the removed area exceeds the object, for its rim and the seam of its shadow."""
 _RANK: Final = 0.5
-"""Share of the largest piece's area from which on another piece is taken out with it."""
+"""Share of the largest piece's area from which on another piece is removed with it."""
 _STEPS: Final = 20
 
 
 def perform(given: dict[str, Any], desk: JobOutput, drawn_seed: int) -> None:
-    """Take the most prominent object out of `image_path`; `output.png`. Raises `Refusal`.
+    """Remove the most prominent object from `image_path`; `output.png`. Raises `Refusal`.
 
-    There is no seed: equal pictures give equal answers.
+    Deterministic: there is no seed.
     """
     asked = TypedInput({**DEFAULTS, **{k: v for k, v in given.items() if v is not None}})
     names = asked.text("objects_to_remove").split(",")
@@ -67,7 +67,7 @@ def perform(given: dict[str, Any], desk: JobOutput, drawn_seed: int) -> None:
 
 
 def number_of(name: str) -> int:
-    """The number of a published name. Raises `Refusal` with the name in quotes, all that the published model says."""
+    """The number of a published class name. Raises `Refusal` with the quoted name, the published model's error."""
     try:
         return NUMBERS[name]
     except KeyError:
@@ -75,19 +75,19 @@ def number_of(name: str) -> int:
 
 
 def object_mask(picture: Pixels) -> Mask | None:
-    """What is taken out of a picture (uint8 RGB): its most prominent object and a rim around it; None without one."""
+    """The mask to remove from an image (uint8 RGB): its most prominent object and a rim around it; None without one."""
     mask = salient_mask(picture)
     if mask is None:
         return None
     whole = with_its_parts(picture, _main_pieces(mask > 0.5))
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * REACH + 1, 2 * REACH + 1))
     grown = cv2.dilate(whole.astype(np.uint8), disc) > 0
-    # With nothing left to continue there is no way to tell what was behind it.
+    # With no surroundings left there is nothing to fill it from.
     return grown if grown.any() and grown.mean() < 0.9 else None
 
 
 def _main_pieces(mask: Mask) -> Mask:
-    """The largest piece of the mask and those of its rank; the small ones beside it are other things."""
+    """The largest piece of the mask and those of comparable size; small ones are other objects."""
     number, labels, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)
     if number < 3:
         return mask

@@ -29,7 +29,7 @@ from engine.protocol.progress_bar import Bar
 DOES: Final = "it continues what surrounds the mask and draws from a word list"
 EMPTY: Final = "The mask is empty: nothing to repaint."
 _PAINTED = 0.92
-"""Share of one picture's work that is painting; the rest is encoding and writing."""
+"""Share of one image's work that is painting; the rest is encoding and writing."""
 _LOOK = 256
 
 MODEL: Final = Model(
@@ -41,7 +41,7 @@ MODEL: Final = Model(
 
 
 def perform(given: dict[str, Any], desk: JobOutput, drawn_seed: int) -> None:
-    """Repaint the masked part of `image` as often as asked for. Raises `Refusal`."""
+    """Repaint the masked part of `image`, once per requested output. Raises `Refusal`."""
     words = {name: value for name, value in given.items() if name not in ("image", "mask")}
     settings = understand_input(MODEL, words, drawn_seed=drawn_seed)
     paint_into(MODEL, settings, given, desk)
@@ -50,10 +50,10 @@ def perform(given: dict[str, Any], desk: JobOutput, drawn_seed: int) -> None:
 def paint_into(
     model: Model, settings: Settings, given: dict[str, Any], desk: JobOutput, *, strength: float = 1.0
 ) -> None:
-    """Log, repaint and save every picture that `settings` asks for; `image` and `mask` are read from `given`.
+    """Log, repaint and save all images that `settings` requests; `image` and `mask` are read from `given`.
 
-    Both are stretched to the width and height of `settings`, as the published models do. `strength` 1 ignores what was
-    under the mask, 0 leaves it. Picture k takes seed + k and is `out-k`. Raises `Refusal` naming `image` or `mask`.
+    Both are stretched to the width and height of `settings`, as the published models do. `strength` 1 ignores the
+    masked part, 0 leaves it. Image k uses seed + k and is `out-k`. Raises `Refusal` naming `image` or `mask`.
     """
     desk.log(f"Using seed: {settings.seed}")
     helpers.log_engine(desk, painting.VERSION, does=DOES)
@@ -63,7 +63,7 @@ def paint_into(
     _say(model, settings, desk, strength)
     if not hole.any():
         desk.log(EMPTY)
-    # The published pipeline leaves out the first steps where it may not go all the way.
+    # The published pipeline skips the first steps at a lower strength.
     bar = Bar(max(1, int(settings.steps * strength)), desk.log)
     for index in range(settings.count):
         one = replace(settings, seed=settings.seed + index)
@@ -76,7 +76,7 @@ def paint_into(
 
 
 def fitted(picture: Decoded, size: tuple[int, int]) -> Pixels:
-    """The picture as RGB stretched to `size` (width, height), on white where it is not opaque."""
+    """The image as RGB stretched to `size` (width, height), on white where it is not opaque."""
     image = picture.image
     if image.mode == "RGBA":
         white = Image.new("RGBA", image.size, (255, 255, 255, 255))
@@ -122,7 +122,7 @@ def _look(canvas: Pixels) -> Pixels:
 
 
 def _say(model: Model, settings: Settings, desk: JobOutput, strength: float) -> None:
-    """The log between the engine's line and the first bar."""
+    """Write the log between the engine's line and the first bar."""
     understanding = painting.understand(settings.prompt, settings.negative_prompt)
     desk.log(vocabulary_line(understanding.known, understanding.unknown))
     if settings.lora is not None:

@@ -26,16 +26,16 @@ _TRIAL = 192
 _LARGEST = 1600
 _FIT_SIDE = 96
 _LEAK = 0.015
-"""Share of a group that may lie outside the hole,"""
+"""Maximum share of a group outside the hole,"""
 _CUT = 0.10
 """and of a portrait."""
 _APART = 17.0
-"""Mean difference in Lab from which on figures stand out."""
+"""Mean difference in Lab from which on figures are distinguishable from the ground."""
 
 
 @dataclass(frozen=True)
 class Fit:
-    """Where a group goes: its height, and its left and top pixel in the picture."""
+    """Position of a group: its height, and its left and top pixel in the image."""
 
     height: int
     left: int
@@ -43,7 +43,7 @@ class Fit:
 
 
 def grounded(meant: Understanding) -> bool:
-    """Whether the group stands on something that takes its shadow."""
+    """Whether the group stands on ground that receives its shadow."""
     return any(
         SIZES[name.partition(":")[0]][1] in ("ground", "far", "top") and not name.endswith(":face")
         for name in meant.subjects
@@ -61,9 +61,9 @@ def group(
     guidance: float,
     shape: float,
 ) -> Picture:
-    """The subjects as float32 h x w x 4 with straight alpha, cut to what is there, about `height` pixels high.
+    """The subjects as float32 h x w x 4 with straight alpha, cropped to their content, about `height` pixels high.
 
-    `shape` is the width of the room for them over its height. Every size shows the same figures.
+    `shape` is the aspect ratio (width over height) of the available space. Every size shows the same figures.
     """
     trial = _drawn(meant, streams, _TRIAL, light, dark, shape)
     side = min(_LARGEST, math.ceil(_TRIAL * height / trial.shape[0]))
@@ -73,12 +73,12 @@ def group(
 
 
 def outline(meant: Understanding, streams: Streams, light: Light, shape: float) -> Picture:
-    """The same at a small size, for fitting."""
+    """The group at a small size, for `fit`."""
     return _drawn(meant, streams, _TRIAL, light, False, shape)
 
 
 def told_apart(light: Light, figures: Picture, ground: Picture) -> Light:
-    """The light, stronger or weaker where the figures (h x w x 4) in it would be lost before the ground."""
+    """The light, made stronger or weaker where figures (h x w x 4) in it would not stand out from the ground."""
     seen = figures[..., 3] > 0.5
     if not seen.any() or ground.size == 0:
         return light
@@ -104,7 +104,7 @@ def _times(rgb: tuple[float, float, float], factor: float) -> tuple[float, float
 def _drawn(
     meant: Understanding, streams: Streams, side: int, light: Light, dark: bool, shape: float
 ) -> Picture:
-    # In empty space a group hangs in the middle and casts no shadow: just what a cut-out is.
+    # In outer space a group floats in the middle and casts no shadow, as a cut-out requires.
     alone = replace(meant, scene="space", features=frozenset(), weather=frozenset(), sky=frozenset())
     root = math.sqrt(float(np.clip(shape, 0.5, 2.0)))
     width, height = max(32, round(side * root)), max(32, round(side / root))
@@ -129,10 +129,10 @@ def _drawn(
 
 
 def fit(alpha: Picture, hole: Mask, *, low: bool, cut: bool = False) -> Fit:
-    """The largest place in the hole that holds the outline `alpha`; `low` keeps it down, else it floats in the middle.
+    """The largest place in the hole that holds the outline `alpha`; `low` keeps it at the bottom, else it is centred.
 
     With `cut` the hole may cut a little of it, as a frame cuts a portrait.
-    Where the hole is too thin for anything the group is laid over it as well as it goes, and the mask cuts it.
+    Where the hole is too thin for it, the group is placed for the best overlap, and the mask cuts it.
     """
     top, bottom, left, right = box_of(hole)
     room = hole[top:bottom, left:right]
@@ -150,7 +150,7 @@ def fit(alpha: Picture, hole: Mask, *, low: bool, cut: bool = False) -> Fit:
         leak = cv2.matchTemplate(taken, shape, cv2.TM_CCORR) / max(float(shape.sum()), 1e-6)
         wish = leak + _away(leak.shape, low)
         row, column = np.unravel_index(int(np.argmin(wish)), wish.shape)
-        # A smaller group has to pay for itself: it must leak clearly less.
+        # A smaller group must be worth it: it must leak clearly less.
         score = max(0.0, float(leak[row, column]) - (_CUT if cut else _LEAK)) + 0.15 * (1 - float(share))
         if score < best[0]:
             best = (score, float(tall), int(row), int(column))
@@ -159,7 +159,7 @@ def fit(alpha: Picture, hole: Mask, *, low: bool, cut: bool = False) -> Fit:
 
 
 def _away(shape: tuple[int, ...], low: bool) -> Picture:
-    """A small price for places off the middle, and above the ground for what stands."""
+    """A small cost for positions off the middle, and for standing figures above the ground."""
     rows = (
         np.linspace(0, 1, shape[0], dtype=np.float32)[:, None]
         if shape[0] > 1

@@ -21,7 +21,7 @@ def main() -> None:
     except LocalSettingsError as error:
         raise EngineError(f"DARKROOM_LOCAL_MODELS: {error}") from None
     if missing := settings_file.missing_packages():
-        # It serves all the same: whoever asks for such a model is told, instead of waiting without end.
+        # It serves all the same: requests for such a model fail with a message instead of waiting without end.
         print(settings_file.install_hint(missing), file=sys.stderr)  # noqa: T201
     service.serve(place.socket, place.secret, place.folder, found)
 

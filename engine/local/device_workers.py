@@ -19,7 +19,7 @@ from engine.local.config.settings_file import LocalSettings
 from engine.server.worker_pool import WorkerPool, WorkItem
 
 _KEPT = frozenset({LEASH_VARIABLE, "DARKROOM_DATA"})
-"""Of Darkroom's own settings; a worker has no use for the secrets among the others."""
+"""The only DARKROOM_ variables passed on; a worker has no use for the secrets among the others."""
 _FRUGAL = {"MALLOC_ARENA_MAX": "2"}
 _QUIET = {
     "HF_HUB_DISABLE_TELEMETRY": "1",
@@ -28,18 +28,18 @@ _QUIET = {
     "TRANSFORMERS_VERBOSITY": "error",
     "DIFFUSERS_VERBOSITY": "error",
     "PYTORCH_ENABLE_MPS_FALLBACK": "1",
-    "OMP_WAIT_POLICY": "PASSIVE",  # threads that wait must not spin: web and engine share the cores
+    "OMP_WAIT_POLICY": "PASSIVE",  # waiting threads must not spin: web and engine share the cores
 }
 
 
 class DeviceWorker(WorkerPool):
-    """Keeps one worker process alive. It forks nobody: whatever must end at once ends the process."""
+    """One worker process, kept alive. It does not fork: stopping a run at once means killing the process."""
 
     def __init__(self, settings: LocalSettings, device: str, workers: int) -> None:
         super().__init__()
         self.device = device
         self.last_model = ""
-        """What it worked on last, and surely has warm."""
+        """The model of its last run, whose pipeline is warm."""
         self.busy_with = ""
         self._options = json.dumps(
             {
@@ -53,7 +53,7 @@ class DeviceWorker(WorkerPool):
         self._is_offline = not settings.downloads
 
     def kill(self, job: str, number: int) -> None:
-        """SIGKILL ends the process, everything else asks it to stop at its next step."""
+        """SIGKILL kills the process; any other signal asks it to stop at the next step."""
         if number == signal.SIGKILL and self.has(job):
             self.restart()
         else:
@@ -89,7 +89,7 @@ class DeviceWorker(WorkerPool):
         found = {
             name: value
             for name, value in os.environ.items()
-            # torch takes its share of the cores itself.
+            # torch limits its own threads.
             if (not name.startswith("DARKROOM_") or name in _KEPT) and name not in THREAD_VARIABLES
         }
         found |= {**programs.python_path(), **_FRUGAL, **_QUIET}
@@ -99,7 +99,7 @@ class DeviceWorker(WorkerPool):
 
 
 class DeviceWorkers:
-    """All workers of one service as one workforce: an errand goes to a free one, best to one that has it warm."""
+    """All workers of one service as one pool: a work item goes to a free one, preferably with the pipeline warm."""
 
     def __init__(self, hands: Sequence[DeviceWorker]) -> None:
         self._hands = list(hands)
@@ -107,17 +107,17 @@ class DeviceWorkers:
 
     @property
     def painter(self) -> str:
-        """What works here."""
+        """Version of the workers."""
         return next((hand.painter for hand in self._hands if hand.painter), "")
 
     @property
     def is_ready(self) -> bool:
-        """Whether some worker could begin."""
+        """Whether some worker is free."""
         return any(hand.is_ready and not hand.busy_with for hand in self._hands)
 
     @property
     def pids(self) -> dict[str, int]:
-        """Process id of every errand under way."""
+        """Process id of every running work item, by job id."""
         return {job: pid for hand in self._hands for job, pid in hand.pids.items()}
 
     def open(self) -> None:
@@ -130,12 +130,12 @@ class DeviceWorkers:
         await asyncio.gather(*(hand.close() for hand in self._hands))
 
     async def ready(self) -> None:
-        """Return as soon as some worker is there that has nothing to do."""
+        """Return as soon as a worker is free."""
         while not self.is_ready:
             idle = [hand for hand in self._hands if not hand.busy_with]
             waits = [asyncio.create_task(hand.ready()) for hand in idle]
             if not waits:
-                # As many runs as workers: the one that asks has just ended another's.
+                # There are as many slots as workers, so another run is just ending.
                 await asyncio.sleep(0.05)
                 continue
             try:
@@ -145,11 +145,11 @@ class DeviceWorkers:
                     wait.cancel()
 
     def has(self, job: str) -> bool:
-        """Whether an errand of this job is under way."""
+        """Whether a work item of this job is running."""
         return job in self._at and self._at[job].has(job)
 
     async def fork(self, errand: WorkItem, pipe: int) -> asyncio.Future[int]:
-        """Give the errand to a worker; its end arrives in the future."""
+        """Start the work item on a free worker; the future holds its exit code."""
         await self.ready()
         free = [hand for hand in self._hands if hand.is_ready and not hand.busy_with]
         hand = next((one for one in free if one.last_model == errand.model), free[0])
@@ -160,12 +160,12 @@ class DeviceWorkers:
         return end
 
     def kill(self, job: str, number: int) -> None:
-        """Ask the worker of this job to stop, or end it."""
+        """Ask the worker of this job to stop, or kill it."""
         if job in self._at:
             self._at[job].kill(job, number)
 
     def replace(self, job: str) -> None:
-        """End the worker of this job; another follows."""
+        """Kill the worker of this job; another follows."""
         if job in self._at:
             self._at[job].restart()
 

@@ -41,7 +41,7 @@ VERSION = "local"
 
 @dataclass
 class _Errand:
-    """One prediction to be worked on."""
+    """One run of a prediction."""
 
     id: str
     folder: Path
@@ -51,7 +51,7 @@ class _Errand:
 
 
 class Worker:
-    """Works for the service at the other end of `control`."""
+    """Runs predictions for the service at the other end of `control`."""
 
     def __init__(self, control: socket.socket, settings: LocalSettings, device: str, workers: int) -> None:
         self._control = control
@@ -63,7 +63,7 @@ class Worker:
         self._open: dict[str, _Errand] = {}
 
     def run(self) -> None:
-        """Serve until the service goes away. What is under way then goes on: the caller ends the process."""
+        """Serve until the service goes away. A run in progress goes on then: the caller ends the process."""
         threading.Thread(target=self._work_forever, name="work", daemon=True).start()
         self._tell({"ready": True, "painter": VERSION, "threads": threading.active_count()})
         while self._receive():
@@ -93,12 +93,12 @@ class Worker:
             self._open.pop(errand.id, None)
             self._tell({"ended": errand.id, "code": code})
             if code > 1:
-                # A device that broke stays broken for this process; its successor finds it anew.
+                # A failed device stays unusable in this process; its successor opens it anew.
                 sys.stderr.flush()
                 os._exit(code)
 
     def _work(self, errand: _Errand) -> int:
-        """Exit code 0, 1 after a sentence has been sent or a stop, 2 where the process should not go on."""
+        """Exit code 0; 1 after an error has been sent or a stop; 2 where the process must end."""
         desk = JobOutput(errand.pipe, errand.folder)
         try:
             order = json.loads((errand.folder / ORDER_FILE).read_bytes())
@@ -129,7 +129,7 @@ class Worker:
         return self._studio
 
     def _fail(self, error: Exception, desk: JobOutput) -> int:
-        """One sentence for the member; the details go to standard error, for the operator."""
+        """Send one sentence for the member; details go to standard error, for the operator. Returns the exit code."""
         if isinstance(error, Refusal):
             desk.fail(str(error))
             return 1
@@ -146,13 +146,13 @@ class Worker:
         return 2 if _is_broken(error) else 1
 
     def _tell(self, message: dict[str, Any]) -> None:
-        # Where the service is gone, the next receive sees it and ends the process.
+        # If the service is gone, the next receive notices and ends the process.
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
             self._control.send(json.dumps(message).encode())
 
 
 def _is_broken(error: Exception) -> bool:
-    """Whether the device itself failed, after which CUDA refuses everything that this process asks."""
+    """Whether the device itself failed, after which CUDA refuses every call of this process."""
     return type(error).__name__ == "AcceleratorError" or "CUDA error" in str(error)
 
 
@@ -161,7 +161,7 @@ def main() -> None:
     control, service, options = int(sys.argv[1]), int(sys.argv[2]), json.loads(sys.argv[3])
     die_with_parent(service)
     arm()
-    # A key pressed in the terminal, or a supervisor's signal, reaches the whole group; the service decides.
+    # Ctrl-C or a supervisor's signal reaches the whole process group; the service decides.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     settings = parse(options["settings"], Path(options["folder"]))

@@ -23,6 +23,6 @@ def serve(socket_path: str | Path, secret: str, work_dir: str | Path, settings: 
     trade = ServiceSpec(
         settings.names, workforce, title="service of local weights", who="worker with the weights"
     )
-    # Memory and processor time are not limited here: a device's driver maps more than any limit would allow.
+    # No limits on memory and processor time: a device driver maps more address space than any limit would allow.
     limits = Limits(cancel_grace_s=settings.cancel_grace_s)
     run_service(trade, socket_path, secret, work_dir, workers, limits)

@@ -52,13 +52,13 @@ class Moment:
     slide: float = 0.0
     """How far the camera has moved to the right, in world units (a person is about one tall)."""
     palette: Palette | None = None
-    """Other colours and another height of the sun than the words name."""
+    """Replaces the palette, and the height of the sun, of the prompt."""
     subjects: bool = True
-    """Whether the subjects are drawn; without them their places stay as they are."""
+    """Whether the subjects are drawn; their places stay free otherwise."""
     grain: bool = True
     """Whether a trace of film grain hides the banding of soft skies; it would boil in a film."""
     memory: dict[Any, Any] | None = field(default=None, compare=False, repr=False)
-    """What the frames of one film share; see `Streams.kept`. Begin with a frame whose camera has not moved."""
+    """Cache shared by the frames of one film; see `Streams.kept`. The first frame must have an unmoved camera."""
 
 
 STILL = Moment()
@@ -66,14 +66,14 @@ STILL = Moment()
 
 @dataclass(frozen=True)
 class Picture:
-    """A finished picture: `pixels` uint8 H x W x 3 sRGB; `subject_mask` uint8 H x W, or None without a subject."""
+    """A finished image: `pixels` uint8 H x W x 3 sRGB; `subject_mask` uint8 H x W, or None without a subject."""
 
     pixels: Pixels
     subject_mask: Pixels | None
 
 
 class _Teller:
-    """Reports progress that never falls, with a small preview of the canvas."""
+    """Reports non-decreasing progress, with a small preview of the canvas."""
 
     def __init__(self, progress: Progress | None) -> None:
         self.progress = progress
@@ -108,8 +108,8 @@ def paint(
     """Paint `prompt` at exactly `width` x `height` pixels.
 
     `quality` is steps over the model's default, `guidance` likewise (held to 0..2); the same arguments give
-    the same bytes. `progress` gets a fraction 0..1 that never falls and a small RGB preview or None.
-    Raises ValueError for a picture of less than one pixel.
+    the same bytes. `progress` gets a non-decreasing fraction 0..1 and a small RGB preview or None.
+    Raises ValueError for an image of less than one pixel.
     """
     if width < 1 or height < 1:
         raise ValueError(f"A picture needs at least one pixel, not {width} x {height}.")
@@ -147,7 +147,7 @@ def paint_moment(
 
 
 def colours_of(meant: Understanding, seed: int, guidance: float = 1.0) -> Palette:
-    """The colours in which a still of it is painted: what lies between two of them is a moment's own palette."""
+    """The palette of its still; `Moment.palette` takes one interpolated between two of these."""
     streams = Streams(meant.layout_key, seed)
     return palette_for(meant, time_of(meant, streams), float(np.clip(guidance, 0, 2)))
 
@@ -200,7 +200,7 @@ def _set_stage(
     width, height = size
     time = time_of(meant, streams)
     palette = moment.palette or palette_for(meant, time, guidance)
-    # Not every photographer holds the camera alike.
+    # The horizon varies with the seed.
     lift = 0.0 if meant.scene in ("studio", "space") else float(streams.rng("horizon").uniform(-1.0, 0.8))
     horizon = (_HORIZONS.get(meant.scene, 0.58) + _reach(meant) * lift) * height
     eye = _eye(meant, streams)
@@ -216,7 +216,7 @@ def _set_stage(
 
 
 def _reach(meant: Understanding) -> float:
-    """How far the horizon may move, as a share of the height: far where little else can differ."""
+    """Maximum shift of the horizon, as a share of the height: large where little else can vary."""
     if meant.scene == "sea":
         empty = 0.19 if "clear" in meant.weather else 0.15
         return 0.05 if "cliff" in meant.features else 0.07 if GROUNDED & set(meant.subjects) else empty
@@ -241,7 +241,7 @@ def _scene(stage: Stage, moment: Moment, quality: float, guidance: float, tell: 
         paint_subjects(stage)
     tell(0.78, stage.canvas)
     if quality < 0.6 and stage.mask is not None:
-        # A finer brush for the subject: a face of five strokes is nobody's.
+        # A finer brush for the subject: faces need more than a few strokes.
         stage.canvas[:] = post_processing.brushwork(stage.streams, np.clip(stage.canvas, 0, 1), quality, 0.35)
     paint_near_weather(stage, min(1.0, quality / 0.6))
     tell(0.84, stage.canvas)

@@ -17,12 +17,12 @@ from engine.painting.subjects import Figure
 _STIFF = frozenset({"house", "castle", "lighthouse", "snowman", "apple", "pumpkin", "mushroom", "cactus"})
 _GOING = {"car": 0.10, "train": 0.12, "airplane": 0.16, "fish": 0.12, "horse": 0.02, "boat": 0.035, "sailboat": 0.05,
           "duck": 0.05, "whale": 0.05, "turtle": 0.01}  # fmt: skip
-"""Lengths of their own that some subjects go forward in a second."""
+"""Forward speed of some subjects, in their own lengths per second."""
 _PAD = 0.08
 
 
 def wind_of(stage: Stage) -> tuple[float, float]:
-    """How far the clouds have gone, across and toward the viewer, in cells of the cloud map."""
+    """Displacement of the clouds by the wind, across and toward the viewer, in cells of the cloud map."""
     if stage.clock == 0.0:
         return 0.0, 0.0
     speed = 16.0 * (1.7 if "storm" in stage.meant.weather else 1.0)
@@ -31,7 +31,7 @@ def wind_of(stage: Stage) -> tuple[float, float]:
 
 
 def pose(stage: Stage, name: str, where: str, facing: int, figure: Figure) -> tuple[Figure, float, float]:
-    """The figure as it holds itself now, and by how many pixels its base has moved right and down."""
+    """The figure in its current pose, and the shift of its base right and down, in pixels."""
     plain = name.partition(":")[0]
     if stage.clock == 0.0:
         return figure, 0.0, 0.0
@@ -83,14 +83,14 @@ def _bent(figure: Figure, turn: float, lean: float, stretch: float) -> Figure:
 
 
 def room_to_sway(stage: Stage, height: int) -> int:
-    """How many pixels a plant of this height needs at each side for what the wind does to it; none in a still."""
+    """Margin in pixels that a plant of this height needs at each side to sway in the wind; 0 in a still."""
     return 0 if stage.clock == 0.0 or height < 24 else math.ceil(0.016 * height) + 1
 
 
 def sway(stage: Stage, plate: Plane, x: float, z: float, part: float) -> Plane:
-    """A plant's plate bent by the wind, more at its top, with its room at both sides; small ones stand still.
+    """A plant's plate bent by the wind, more at its top, with margins at both sides; small ones stand still.
 
-    `part` of a pixel is what its place lies to the right of a whole one: gliding past, it must not hop.
+    `part` is the sub-pixel offset of its position to the right, so that it glides past without jumping.
     """
     h, w = plate.shape[:2]
     room = room_to_sway(stage, h)
@@ -102,12 +102,12 @@ def sway(stage: Stage, plate: Plane, x: float, z: float, part: float) -> Plane:
 
 
 def falling_position(y: float, speed: float, clock: float) -> float:
-    """Where something that fell from `y` is now, in picture heights: it comes in again at the top."""
+    """Current position of something falling from `y`, in image heights; it re-enters at the top."""
     return y if clock == 0.0 else (y + speed * clock + 0.1) % 1.15 - 0.1
 
 
 def flash(stage: Stage) -> float:
-    """How bright the lightning is now, 0..1; a still holds it at its brightest."""
+    """Current brightness of the lightning, 0..1; 1 in a still."""
     if stage.clock == 0.0:
         return 1.0
     first = 0.25 + 0.3 * float(stage.streams.rng("flash").random())

@@ -85,7 +85,7 @@ def slid(line: Plane, share: float) -> Plane:
 
 
 def _still(plane: Plane) -> Plane:
-    # It may be kept for the frames to come: whoever wants to change it must take a copy.
+    # It may be cached for later frames: callers must copy it before modifying it.
     plane.flags.writeable = False
     return plane
 

@@ -100,7 +100,7 @@ _COLOUR_FIELDS = tuple(f.name for f in fields(Palette) if f.name not in ("elevat
 
 
 def time_of(meant: Understanding, streams: Streams) -> str:
-    """The named time of day, else one that the seed picks among the bright ones."""
+    """The named time of day, else a bright one chosen by the seed."""
     if meant.time:
         return meant.time
     if meant.weather & {"storm", "rain", "fog"}:
@@ -197,7 +197,7 @@ def _pulled(palette: Palette, wanted: list[str], guidance: float) -> dict[str, R
 
 
 def pull_strength(guidance: float) -> float:
-    """How far colour words pull, 0..1, for a guidance relative to the model's default (0..2)."""
+    """Strength of colour words, 0..1, for a guidance relative to the model's default (0..2)."""
     return float(np.clip(0.12 + 0.50 * guidance, 0.0, 1.0))
 
 

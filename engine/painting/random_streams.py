@@ -15,31 +15,31 @@ class Streams:
     """A family of independent generators that share a layout key and a seed.
 
     The same key, seed and name always give the same numbers, however many other streams were used before,
-    so leaving a detail out or adding one never moves the rest of the picture.
+    so leaving a detail out or adding one never moves the rest of the image.
     """
 
     def __init__(self, layout_key: str, seed: int, memory: dict[Any, Any] | None = None) -> None:
-        """Remember `layout_key` (what the picture shows, as words) and the integer `seed`.
+        """`layout_key` is the content of the image as words, `seed` an integer.
 
-        `memory` is shared by the frames of one film: what does not move is worked out once (`kept`).
+        `memory` is shared by the frames of one film: what does not move is computed once (`kept`).
         """
         self.layout_key = layout_key
         self.seed = int(seed)
         self.memory = memory
 
     def rng(self, name: str) -> np.random.Generator:
-        """Return a fresh PCG64 generator for `name`; asking twice gives the same sequence twice."""
+        """A new PCG64 generator for `name`; each call restarts the same sequence."""
         text = f"{self.layout_key}|{self.seed}|{name}".encode("utf-8", "surrogatepass")
         return np.random.Generator(np.random.PCG64(int.from_bytes(hashlib.sha256(text).digest(), "big")))
 
     def child(self, name: str) -> Streams:
-        """Return a family of its own below `name`, for a part that appears more than once."""
+        """An independent family of streams below `name`, for a part that appears more than once."""
         return Streams(f"{self.layout_key}|{self.seed}|{name}", 0, self.memory)
 
     def kept(self, key: tuple[Any, ...], make: Callable[[], T]) -> T:
-        """What `make` gives: for a still each time anew, for a film once for all its frames.
+        """The result of `make`, cached for all frames of a film; computed on each call for a still.
 
-        Nobody may change what they get. `key` names everything that decides it, beside this family.
+        The result must not be modified. `key` holds everything that determines it, beside this family.
         """
         if self.memory is None:
             return make()

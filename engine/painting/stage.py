@@ -59,7 +59,7 @@ class Frame:
 
 @dataclass
 class Stage:
-    """The picture in work: float32 sRGB `canvas`, `depth` in world units (sky = inf), `wet` 0..1."""
+    """The unfinished image: float32 sRGB `canvas`, `depth` in world units (sky = inf), `wet` 0..1."""
 
     meant: Understanding
     time: str
@@ -82,7 +82,7 @@ class Stage:
 
     @property
     def dark(self) -> bool:
-        """Whether lamps and windows shine."""
+        """Whether lamps and windows are lit."""
         return self.time in ("night", "dusk") or "storm" in self.meant.weather
 
     @property

@@ -41,7 +41,7 @@ class PlacedSubject:
 
 
 def scene_light(stage: Stage) -> Light:
-    """The stage's light as the figures want it; never so dark that a subject cannot be made out."""
+    """The stage's light for rendering figures; never so dark that a subject is invisible."""
     p = stage.palette
     if stage.meant.scene in ("studio", "space"):
         dim = {"night": 0.6, "dusk": 0.75}.get(stage.time, 1.0) if stage.meant.scene == "studio" else 1.0
@@ -95,7 +95,7 @@ def paint_subjects(stage: Stage, light: Light | None = None) -> None:
 
 
 def _now(stage: Stage, actor: PlacedSubject) -> PlacedSubject:
-    """The actor where the film's clock and camera have brought it; the very same in a still."""
+    """The actor at the film's current clock and camera position; unchanged in a still."""
     frame = stage.frame
     if stage.clock == 0.0 and frame.slide == 0.0:
         return actor
@@ -136,7 +136,7 @@ def _drawn(
 
 
 def _rainbow(streams: Streams, name: str, size: int, light: Light, facing: int) -> Figure:
-    """The parts that a colour word would repaint are found by painting them white and black."""
+    """The mask of the parts that a colour word repaints, found by rendering them white and black."""
     white = render(
         name, streams=streams, height_px=size, light=light, colour=(0.92, 0.92, 0.92), facing=facing
     )
@@ -157,7 +157,7 @@ def _rainbow(streams: Streams, name: str, size: int, light: Light, facing: int) 
 
 
 def _width_share(name: str) -> float:
-    """How much of the width a subject asks for beside another: people close up want the most."""
+    """Share of the width that a subject takes beside another: people in close-up take most."""
     return 2.0 if name == "bust" or name.endswith(":face") else 1.0
 
 
@@ -257,7 +257,7 @@ def _stand(stage: Stage, figure: Figure, where: str, u: float, draw: float) -> t
 
 
 def _free_place(stage: Stage, u: float, v: float, *, wet: bool, spread: float) -> tuple[float, float]:
-    """The place nearest to the wish (shares u, v) that is dry, or wet, across the whole footing."""
+    """The place nearest to (u, v), shares of the image, that is dry, or wet, across the whole footing."""
     frame = stage.frame
     wish = (frame.width * u, frame.height * v)
     if stage.wet is None:

@@ -18,21 +18,21 @@ from engine.protocol.job_output import JobOutput
 from engine.protocol.progress_bar import Bar
 
 PAINTING = 0.92
-"""Share of one picture's work that is painting; the rest is encoding and writing."""
+"""Share of one image's work that is painting; the rest is encoding and writing."""
 SKETCHED = 0.02
-"""What is done of one picture once its sketch is there."""
+"""Share of one image's work that is done with its sketch."""
 WORDS_LISTED = 40
 
 Preview: TypeAlias = NDArray[np.uint8] | None
 
 
 class Painter(Protocol):
-    """What this module needs of `engine.painting`; tests hand in a small double."""
+    """The part of `engine.painting` that this module uses; tests pass a stub."""
 
     VERSION: str
 
     def understand(self, prompt: str, negative_prompt: str = "") -> Any:
-        """Something with `known` and `unknown` words."""
+        """Interpret a prompt; the result has `known` and `unknown` words."""
         ...
 
     def paint(
@@ -47,12 +47,12 @@ class Painter(Protocol):
         guidance: float = 1.0,
         progress: Callable[[float, Preview], None] | None = None,
     ) -> Any:
-        """Something with `pixels`, uint8, height x width x 3."""
+        """Paint an image; the result has `pixels`, uint8, height x width x 3."""
         ...
 
 
 def perform(model: Model, settings: Settings, desk: JobOutput, painter: Painter) -> None:
-    """Paint, encode and save every picture asked for; picture k takes seed + k and is `out-k`.
+    """Paint, encode and save all requested images; image k uses seed + k and is `out-k`.
 
     Raises whatever the painter raises; `MemoryError` is the caller's to name.
     """
@@ -74,7 +74,7 @@ def perform(model: Model, settings: Settings, desk: JobOutput, painter: Painter)
 def _developed(
     settings: Settings, painter: Painter, desk: JobOutput, told: Callable[[float], None]
 ) -> NDArray[np.uint8]:
-    """The painted picture; looks at it are shown on the way."""
+    """The painted image; sends previews meanwhile."""
     size = sketch_size(settings.width, settings.height)
     sketch = None
     if size is not None:
@@ -108,7 +108,7 @@ def _paint(settings: Settings, painter: Painter, told: Callable[[float, Preview]
 
 
 def progress_callback(desk: JobOutput, bar: Bar, index: int, count: int) -> Callable[[float], None]:
-    """A progress callback for picture `index` of `count`, mapped onto the whole request."""
+    """A progress callback for image `index` of `count`, mapped onto the whole request."""
 
     def told(fraction: float) -> None:
         # Clipped below the end, so that only the saved last file makes the bar reach 100 %.
@@ -122,7 +122,7 @@ def progress_callback(desk: JobOutput, bar: Bar, index: int, count: int) -> Call
 def log_settings(
     settings: Settings, desk: JobOutput, painter: Painter, *, does: str = input_images.DRAWS
 ) -> None:
-    """The log up to what the published model adds. The seed comes first: clients parse it back out."""
+    """Write the log up to what the published model adds. The seed comes first: clients parse it."""
     desk.log(f"Using seed: {settings.seed}")
     input_images.log_engine(desk, painter.VERSION, does=does)
     understanding = painter.understand(settings.prompt, settings.negative_prompt)
@@ -134,7 +134,7 @@ def log_settings(
 
 
 def vocabulary_line(known: Sequence[str], unknown: Sequence[str]) -> str:
-    """The log line that tells the words with a meaning here from those without."""
+    """The log line with the known and the unknown words of the prompt."""
     text = f"Understood: {_listed(known) or 'nothing'}."
     return f"{text} No meaning here: {_listed(unknown)}." if unknown else text
 
@@ -146,7 +146,7 @@ def _listed(words: Sequence[str]) -> str:
 
 
 def without_query(name: str) -> str:
-    """Addresses of weights often carry a token in their query, and a log has more readers than its owner."""
+    """The name without the query of a URL: it often carries a token, and logs have other readers."""
     if "://" not in name:
         return name
     parts = urlsplit(name)
@@ -154,7 +154,7 @@ def without_query(name: str) -> str:
 
 
 def label_of(settings: Settings, version: str) -> Label:
-    """What the file of a picture painted with these settings says about itself."""
+    """Provenance metadata of an image painted with these settings."""
     chosen: dict[str, Any] = {
         "width": settings.width,
         "height": settings.height,
@@ -167,7 +167,7 @@ def label_of(settings: Settings, version: str) -> Label:
         chosen["output_quality"] = settings.encoder_quality
     if settings.strength is not None:
         chosen["prompt_strength"] = settings.strength
-    # At full strength nothing of what was given is left.
+    # At full strength nothing of the input image is left.
     from_picture = settings.strength is not None and settings.strength < 1
     source: Source = "algorithmicallyEnhanced" if from_picture else "algorithmicMedia"
     return Label(settings.model, version, settings.seed, chosen, source)

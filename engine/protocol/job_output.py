@@ -15,15 +15,15 @@ from pathlib import Path
 from typing import Any
 
 ORDER_FILE = "order.json"
-"""Where a child finds its order, in the job's folder."""
+"""The job's model, version and input as JSON, in the job's folder."""
 MAX_LINE = 4000
 """Characters of one log line; a prompt may be far longer."""
 MAX_PIECE = 50_000
-"""Characters of an answer that go through the pipe at once: its reader takes a megabyte, escapes included."""
+"""Characters of text output per message: the pipe's reader accepts a megabyte a line, escapes included."""
 
 
 class JobOutput:
-    """What a model's code may tell the world. A child paints in one thread; another may show previews."""
+    """Output channel of a running model. Thread-safe: one thread paints, another may send previews."""
 
     def __init__(self, pipe: int, folder: Path) -> None:
         self._pipe = pipe
@@ -36,14 +36,14 @@ class JobOutput:
         self._send({"log": text if len(text) <= MAX_LINE else text[:MAX_LINE] + "…"})
 
     def progress(self, fraction: float) -> None:
-        """Say how much of everything is done, 0 to 1; what would fall is not sent."""
+        """Report the share of all work that is done, 0 to 1; decreasing values are not sent."""
         fraction = min(1.0, max(0.0, float(fraction)))
         if fraction > self._progress:
             self._progress = fraction
             self._send({"progress": round(fraction, 4)})
 
     def preview(self, jpeg: bytes) -> None:
-        """Show a small JPEG of the unfinished work in place of the one before."""
+        """Replace the preview by this small JPEG of the unfinished work."""
         self._send({"preview": base64.b64encode(jpeg).decode()})
 
     def save(self, name: str, content_type: str, data: bytes) -> None:
@@ -57,11 +57,11 @@ class JobOutput:
         )
 
     def scratch(self, name: str) -> Path:
-        """Where a file may be written bit by bit until `adopt` announces it; it goes with the job's folder."""
+        """Path for writing an output incrementally until `adopt` announces it; removed with the job's folder."""
         return self._folder / f".{name}.part"
 
     def adopt(self, name: str, content_type: str) -> None:
-        """Add the file that was written at `scratch(name)`, whole by now, to the outputs."""
+        """Add the completely written file at `scratch(name)` to the outputs."""
         unfinished = self.scratch(name)
         with unfinished.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
@@ -70,12 +70,12 @@ class JobOutput:
         self._send({"output": {"name": name, "content_type": content_type, "size": size, "sha256": digest}})
 
     def say(self, text: str) -> None:
-        """Add to the output of a model that answers with one text. Nobody sees it before the end."""
+        """Append to the output of a model that returns one text; published only at the end."""
         for start in range(0, len(text), MAX_PIECE):
             self._send({"text": text[start : start + MAX_PIECE]})
 
     def item(self, text: str) -> None:
-        """Add one string to the output of a model that streams strings; a very long one goes as several."""
+        """Add one string to the output of a model that streams strings; a very long one is split."""
         for start in range(0, len(text), MAX_PIECE):
             self._send({"item": text[start : start + MAX_PIECE]})
 
@@ -100,4 +100,4 @@ class JobOutput:
 
 
 class Refusal(Exception):
-    """The work cannot be done as asked. The text is one plain sentence: the prediction's `error`."""
+    """The request cannot be fulfilled. The text is one plain sentence: the prediction's `error`."""

@@ -14,7 +14,7 @@ WIDTH = 10
 
 
 class Bar:
-    """Turns fractions of the work into bar lines. Fractions that fall are ignored: a bar never goes back."""
+    """Writes bar lines from fractions of the work. Decreasing fractions are ignored."""
 
     def __init__(
         self, total: int, write: Callable[[str], None], clock: Callable[[], float] = time.monotonic
@@ -24,12 +24,12 @@ class Bar:
         self._clock = clock
         self._began = clock()
         self._shown = 0
-        # The 0 % and the 100 % line are always printed; the others share what is left.
+        # The 0 % and the 100 % line are always printed; the others share the rest.
         self._stride = max(1, -(-total // (MAX_LINES - 1)))
         self._print(0)
 
     def at(self, fraction: float) -> None:
-        """Say that this share of the work is done; 1.0 prints the last line."""
+        """Report the share of the work that is done; 1.0 prints the last line."""
         count = min(self._total, int(fraction * self._total + 1e-9))
         if count <= self._shown:
             return

@@ -9,16 +9,16 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class ServiceAddress:
-    """Where a service listens, where it works, and the secret that it demands. `name`: engine or local."""
+    """Unix socket, work folder and bearer secret of a service. `name`: engine or local."""
 
     name: str
     socket: Path
     secret: str = field(repr=False)
     folder: Path
-    """For this service alone; it is emptied at its start."""
+    """Work folder of this service alone, emptied when it starts."""
 
     def environment(self) -> dict[str, str]:
-        """The place in the variables that the program reads."""
+        """The address as environment variables of the service's program."""
         return {
             self._variable("SOCKET"): str(self.socket),
             self._variable("SECRET"): self.secret,
@@ -27,7 +27,7 @@ class ServiceAddress:
 
     @classmethod
     def of_environment(cls, name: str) -> ServiceAddress:
-        """The place that the environment names. Raises `EngineError` where a part of it is missing."""
+        """The address from the environment. Raises `EngineError` where a variable is missing."""
         empty = cls(name, Path(), "", Path())
         socket, secret, folder = (setting(empty._variable(end)) for end in ("SOCKET", "SECRET", "FOLDER"))
         return cls(name, Path(socket), secret, Path(folder))
@@ -37,7 +37,7 @@ class ServiceAddress:
 
 
 def setting(name: str) -> str:
-    """A variable that must be there. Raises `EngineError`."""
+    """The value of a required environment variable. Raises `EngineError`."""
     value = os.environ.get(name, "").strip()
     if not value:
         raise EngineError(f"{name} is not set.")

@@ -13,25 +13,25 @@ from engine.protocol.job_output import Refusal
 
 
 class TypedInput:
-    """The values of one request, each read as what it has to be; all methods raise `Refusal` naming the input."""
+    """The input values of one request by type; all methods raise `Refusal` naming the input."""
 
     def __init__(self, values: dict[str, Any]) -> None:
-        """`values` hold the defaults already. Null counts as left out."""
+        """`values` include the defaults. Null counts as absent."""
         self._values = {name: value for name, value in values.items() if value is not None}
 
     def has(self, name: str) -> bool:
-        """Whether the input was given, or has a default."""
+        """Whether the input has a value, its default included."""
         return name in self._values
 
     def text(self, name: str) -> str:
-        """A text."""
+        """A string."""
         value = self._values.get(name)
         if not isinstance(value, str):
             raise Refusal(f"Input {name} must be a text.")
         return value
 
     def flag(self, name: str) -> bool:
-        """True or false; numbers are neither."""
+        """A boolean; numbers are refused."""
         value = self._values.get(name)
         if not isinstance(value, bool):
             raise Refusal(f"Input {name} must be true or false.")
@@ -62,7 +62,7 @@ class TypedInput:
         return number
 
     def choice(self, name: str, choices: tuple[str, ...]) -> str:
-        """One of these texts."""
+        """A string from `choices`."""
         value = self.text(name)
         if value not in choices:
             raise Refusal(f"Input {name} must be one of {', '.join(choices)}.")

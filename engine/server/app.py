@@ -34,14 +34,14 @@ Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 MAX_BODY = 72 * 1024 * 1024
-"""Two pictures of 25 MiB as data URIs, and the words around them."""
+"""Bytes of a request body: two images of 25 MiB as data URIs, and the JSON around them."""
 CHUNK = 256 * 1024
 CANCEL_WAIT_S = 1.0
 _ID = re.compile(r"[A-Za-z0-9_-]{1,100}")
 
 
 class HttpError(Exception):
-    """An answer that is not 2xx: status, one sentence, and headers beside the usual ones."""
+    """An error response: status, one sentence, and additional headers."""
 
     def __init__(self, status: int, detail: str, headers: dict[str, str] | None = None) -> None:
         super().__init__(detail)
@@ -51,7 +51,7 @@ class HttpError(Exception):
 
 @dataclass(frozen=True)
 class Answer:
-    """A complete answer: body in memory, or a file to be streamed."""
+    """A complete response: body in memory, or a file to be streamed."""
 
     status: int
     body: bytes = b""
@@ -74,7 +74,7 @@ class App:
         *,
         title: str = "embedded engine",
     ) -> None:
-        """`models` are the names, `owner/name`, that it takes orders for; `title` is what refusals call it."""
+        """`models` are the names, `owner/name`, that it serves; `title` is the service's name in error messages."""
         if not secret:
             raise ValueError("the engine needs a secret")
         self.boot = secrets.token_hex(8)
@@ -154,7 +154,7 @@ class App:
         return Answer(200, job.preview, "image/jpeg")
 
     def _file(self, job: Job, name: str) -> Answer:
-        # Only announced names are served, so neither half files nor paths can be asked for.
+        # Only announced names are served, so neither partial files nor paths are reachable.
         for output in job.outputs:
             if output["name"] == name and (job.folder / name).is_file():
                 headers = {"content-length": str(output["size"])}
@@ -231,7 +231,7 @@ async def _read(receive: Receive) -> bytes:
 
 
 def _order(body: bytes, models: frozenset[str], title: str) -> dict[str, Any]:
-    """The checked fields of a PUT's body. Raises `HttpError`."""
+    """The validated fields of a PUT body. Raises `HttpError`."""
     try:
         given = json.loads(body)
     except (ValueError, RecursionError):

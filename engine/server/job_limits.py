@@ -6,14 +6,14 @@ import os
 from dataclasses import dataclass
 
 MAX_THREADS = 8
-"""More gain nothing on pictures of this size, and each costs address space for its stack."""
+"""More threads gain nothing at these image sizes, and each costs address space for its stack."""
 
 
 @dataclass(frozen=True)
 class Limits:
-    """Limits of one child, and of what is kept ready for it.
+    """Limits of one child, and the idle time of the painter server.
 
-    The wall clock is the engine's to keep, from the order's deadline.
+    Wall-clock time is limited by the engine, from the job's deadline.
     """
 
     memory_bytes: int = 2 * 1024**3
@@ -21,11 +21,11 @@ class Limits:
     cpu_s: int | None = None
     """Processor seconds over all threads; None takes the deadline times the threads, plus a little."""
     max_deadline_s: float = 3600.0
-    """No order works longer than this, whatever its deadline says."""
+    """Upper limit of a job's deadline, in seconds."""
     cancel_grace_s: float = 0.5
-    """Between the polite and the final signal of a cancel."""
+    """Seconds between SIGTERM and SIGKILL of a cancel."""
     rest_after_s: float = 30.0
-    """After so long without an order, as before the first, nothing is kept ready: the next takes 300 ms more."""
+    """Idle seconds after which the painter server ends; the next job, like the first, takes 300 ms more."""
 
     def cpu_seconds(self, deadline_s: float, threads: int) -> int:
         """Whole processor seconds for a job with this deadline."""

@@ -23,7 +23,7 @@ MAX_LOG = 64 * 1024
 
 
 class RegistryFull(Exception):
-    """More jobs wait than the engine is willing to remember."""
+    """`MAX_WAITING` jobs wait already."""
 
 
 @dataclass(eq=False)
@@ -41,7 +41,7 @@ class Job:
     progress: float | None = None
     outputs: list[dict[str, Any]] = field(default_factory=list)
     value: str | list[str] | None = None
-    """The output of a model that answers with text, in place of files: one text, or the strings so far."""
+    """Output of a model that returns text instead of files: one text, or the strings so far."""
     error: str | None = None
     metrics: dict[str, Any] = field(default_factory=dict)
     preview: bytes | None = None
@@ -52,17 +52,17 @@ class Job:
     _log_size: int = 0
 
     def log(self, line: str) -> None:
-        """Add a line, as long as the log is below its limit; what is over is dropped."""
+        """Add a line while the log is below its limit; later lines are dropped."""
         if self._log_size < MAX_LOG:
             self.logs.append(line)
             self._log_size += len(line) + 1
 
     def begin(self) -> None:
-        """From waiting to working."""
+        """Mark as processing."""
         self.status, self.started = "processing", time.monotonic()
 
     def end(self, status: Status, error: str | None = None) -> None:
-        """An end is final; a second one is ignored."""
+        """Set the final status; later calls are ignored."""
         if self.ended.is_set():
             return
         now = time.monotonic()
@@ -72,7 +72,7 @@ class Job:
             self.progress = 1.0
         else:
             self.outputs = []
-            # Strings that were streamed have been seen; half a text has not.
+            # Streamed strings have been delivered; half a text has not.
             self.value = self.value if isinstance(self.value, list) else None
         self.ended.set()
 
@@ -98,7 +98,7 @@ class JobRegistry:
                 shutil.rmtree(entry, ignore_errors=True)
 
     def put(self, id: str, model: str, version: str, input: dict[str, Any], deadline_s: float) -> Job:
-        """The job with this id: a new one that waits, or the known one as it is. Raises `BookFull`."""
+        """The job with this id: a new one that waits, or the known one as it is. Raises `RegistryFull`."""
         if id in self._jobs:
             return self._jobs[id]
         if len(self._waiting) >= MAX_WAITING:
@@ -114,7 +114,7 @@ class JobRegistry:
         return self._jobs.get(id)
 
     async def next(self) -> Job:
-        """The longest waiting job, as soon as there is one."""
+        """The job that has waited longest, as soon as there is one."""
         while True:
             while self._waiting:
                 job = self._waiting.popleft()
@@ -124,12 +124,12 @@ class JobRegistry:
             await self._arrived.wait()
 
     def again(self, job: Job) -> None:
-        """Put a job that could not be finished before all others."""
+        """Requeue an unfinished job before all others."""
         self._waiting.appendleft(job)
         self._arrived.set()
 
     def withdraw(self, job: Job) -> None:
-        """Cancel a job that has not begun."""
+        """Cancel a job that has not started."""
         job.end("canceled")
         if job in self._waiting:
             self._waiting.remove(job)
@@ -140,7 +140,7 @@ class JobRegistry:
         shutil.rmtree(job.folder, ignore_errors=True)
 
     def prune(self) -> None:
-        """Forget jobs that ended long ago, and the oldest of too many."""
+        """Forget jobs that ended more than `KEEP_S` ago, and the oldest beyond `MAX_KEPT`."""
         ended = [(job.ended_at, job) for job in self._jobs.values() if job.ended_at is not None]
         ended.sort(key=lambda pair: pair[0])
         horizon = time.monotonic() - KEEP_S
@@ -150,5 +150,5 @@ class JobRegistry:
                 self.forget(job)
 
     def counts(self) -> dict[str, int]:
-        """How many jobs wait, and how many are known."""
+        """Numbers of waiting and of known jobs."""
         return {"waiting": len(self._waiting), "known": len(self._jobs)}

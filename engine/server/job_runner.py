@@ -30,11 +30,11 @@ log = logging.getLogger(__name__)
 
 @dataclass
 class _Run:
-    """What one child has told so far."""
+    """Messages of one child so far."""
 
     job: Job
     known_lines: int
-    """Log lines that an earlier run of the job has shown; a repeated run prints the same ones first."""
+    """Log lines already published by an earlier run of the job; a repeated run prints the same ones first."""
     known_outputs: int
     known_items: int = 0
     text: str = ""
@@ -80,22 +80,22 @@ def _run_of(job: Job) -> _Run:
 
 
 def drawn_seed(id: str) -> int:
-    """A seed for a request without one, 0 to 65535.
+    """Default seed of a request without one, 0 to 65535.
 
-    Drawn from the job's id without its run number, so that work that is started again, here or in a later engine,
-    gives the picture whose seed the caller may have read in the log already.
+    Derived from the job's id without its run number, so that work that is started again, here or in a later engine,
+    gives the image whose seed the caller may have read in the log already.
     """
     public = id.rpartition("-")[0] or id
     return int.from_bytes(hashlib.sha256(f"seed {public}".encode()).digest()[:2], "big")
 
 
 class Runner:
-    """`slots` workers over one `Book` and the processes of one `Workforce`."""
+    """Runs jobs of one `JobRegistry` in `slots` concurrent tasks, on the processes of one `WorkerInterface`."""
 
     def __init__(
         self, book: JobRegistry, pool: WorkerInterface, limits: Limits, slots: int, *, who: str = "painter"
     ) -> None:
-        """`who` works, as the sentences that members read call it."""
+        """`who` is the worker's name in the error messages that members read."""
         self._book = book
         self._pool = pool
         self._who = who
@@ -105,21 +105,21 @@ class Runner:
         self._tasks: list[asyncio.Task[None]] = []
 
     def open(self) -> None:
-        """Start working."""
+        """Start the pool and the slots."""
         self._pool.open()
         names = [f"slot {number}" for number in range(self._slots)]
         self._tasks = [asyncio.create_task(self._work(), name=name) for name in names]
         self._tasks.append(asyncio.create_task(self._prune(), name="prune"))
 
     async def close(self) -> None:
-        """Stop working; children under way are killed."""
+        """Stop the slots and the pool; running children are killed."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._pool.close()
 
     def cancel(self, job: Job) -> None:
-        """Stop a job: at once where it waits, otherwise as soon as its processes are gone."""
+        """Cancel a job: at once while it waits, otherwise it ends as soon as its processes are gone."""
         if job.status == "starting":
             self._book.withdraw(job)
         elif not job.ended.is_set() and not job.cancel_asked:
@@ -145,7 +145,7 @@ class Runner:
                 shutil.rmtree(job.folder, ignore_errors=True)
 
     async def _run(self, job: Job) -> None:
-        """Paint one job; where its process died under it, or a stranger killed the painter, once more, silently."""
+        """Run one job; silently again where its pool process died or the painter was killed from outside."""
         job.begin()
         for _ in range(MAX_RUNS):
             shutil.rmtree(job.folder, ignore_errors=True)
@@ -173,7 +173,7 @@ class Runner:
         job.end("failed", f"The {self._who} was killed several times.")
 
     async def _paint(self, run: _Run) -> int:
-        """Fork, listen until the child has ended, return its exit code. Raises TimeoutError when late."""
+        """Start a child, read its messages until it ends, return its exit code. Raises TimeoutError when late."""
         job = run.job
         order = {"model": job.model, "version": job.version, "input": job.input}
         (job.folder / ORDER_FILE).write_text(json.dumps(order))
@@ -201,7 +201,7 @@ class Runner:
             raise
 
     def _stop(self, job: Job) -> None:
-        """SIGTERM to the group now, SIGKILL after the grace, other processes where even that is not heard."""
+        """SIGTERM to the group now, SIGKILL after the grace period, then a new pool process where it still runs."""
         self._pool.kill(job.id, signal.SIGTERM)
         loop = asyncio.get_running_loop()
         loop.call_later(self._limits.cancel_grace_s, self._pool.kill, job.id, signal.SIGKILL)
@@ -217,7 +217,7 @@ class Runner:
             self._pool.replace(job.id)
             await asyncio.wait([end])
         if not end.cancelled():
-            end.exception()  # taken note of: how it ended no longer matters
+            end.exception()  # retrieved, so that asyncio does not log it; it no longer matters
 
     async def _listen(self, run: _Run, reading: int) -> None:
         reader = asyncio.StreamReader(limit=MAX_EVENT)
@@ -274,9 +274,9 @@ class Runner:
 
 
 def _killed_by_a_stranger(run: _Run, code: int) -> bool:
-    """Whether somebody else's SIGKILL ended it, an operator's or the kernel's for want of memory.
+    """Whether a SIGKILL from outside ended it: an operator's, or the kernel's when out of memory.
 
-    Our own kills come with a cancel or a time limit; a fault of the picture itself ends by other signals.
+    The runner's own kills follow a cancel or a time limit; a fault in the image itself ends by other signals.
     """
     return code == -signal.SIGKILL and not run.job.cancel_asked and not run.done and run.error is None
 

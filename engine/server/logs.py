@@ -47,7 +47,7 @@ def configure(level: str, *, as_json: bool) -> None:
 
 
 def _quoted(value: str) -> str:
-    # A control character, which a terminal or a reader of the log would obey, is written out.
+    # Control characters, which a terminal or a log viewer would interpret, are escaped.
     value = _CONTROLS.sub(lambda found: found[0].encode("unicode_escape").decode(), value)
     if " " in value or "=" in value or '"' in value:
         return '"' + value.replace('"', '\\"') + '"'

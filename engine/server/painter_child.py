@@ -26,12 +26,12 @@ from engine.performers import performer
 from engine.protocol.job_output import ORDER_FILE, JobOutput, Refusal
 
 OOM_SCORE = 500
-"""Where memory ends a painter goes before those that serve everybody: it is started again, three times at most."""
+"""The OOM killer takes a painter before the processes that serve everybody; its job runs three times at most."""
 
 
 @dataclass(frozen=True)
 class Assignment:
-    """What the painters' process knows of a child's work: where it is and what it may use."""
+    """The painter server's view of a child's work: its folder and its resource limits."""
 
     folder: Path
     memory_bytes: int
@@ -43,9 +43,9 @@ class Assignment:
 def become_child(assignment: Assignment, pipe: int, parent: int) -> None:
     """Run in the freshly forked process; never returns.
 
-    1. A group of its own and ordinary signals, so that a cancel reaches it and everything that it starts.
-    2. The leash, before any work: nothing may outlive the engine.
-    3. The limits, then the work; whatever happens becomes one sentence on the pipe.
+    1. A process group and default signal handlers, so that a cancel reaches it and everything that it starts.
+    2. Death with the parent (pdeathsig and leash), before any work: nothing may outlive the engine.
+    3. The resource limits, then the work; any exception becomes one sentence on the pipe.
     """
     code = 1
     try:
@@ -69,10 +69,10 @@ def become_child(assignment: Assignment, pipe: int, parent: int) -> None:
 
 
 def _work(assignment: Assignment, desk: JobOutput) -> int:
-    """Do the order in the folder. Exit code 0, or 1 after a sentence has been sent."""
+    """Run the job in the folder. Exit code 0, or 1 after an error has been sent."""
     try:
         order: dict[str, Any] = json.loads((assignment.folder / ORDER_FILE).read_bytes())
-        if order["model"] in fixtures.NAMES:  # the engine takes such an order in conformance mode only
+        if order["model"] in fixtures.NAMES:  # the engine accepts these in conformance mode only
             fixture_models.perform(order["model"], order["input"], desk)
         else:
             performer(order["model"])(order["input"], desk, assignment.drawn_seed)
@@ -84,7 +84,7 @@ def _work(assignment: Assignment, desk: JobOutput) -> int:
 
 
 def _sentence(error: Exception, assignment: Assignment) -> str:
-    """What a member reads. Details go to the engine's own stderr, for the operator."""
+    """Error message for the member; details go to the engine's stderr, for the operator."""
     if isinstance(error, Refusal):
         return str(error)
     if isinstance(error, MemoryError) or _is_opencv_out_of_memory(error):

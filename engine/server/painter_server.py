@@ -27,7 +27,7 @@ from typing import Any
 import cv2
 from PIL import Image
 
-# Before the painter is imported: whatever it computes at import must not start OpenCV's threads.
+# Before the painter is imported: its computations at import must not start OpenCV's threads.
 cv2.setNumThreads(1)
 
 from core.processes import session  # noqa: E402
@@ -59,7 +59,7 @@ class PainterServer:
         if leash is not None:
             self._selector.register(leash, selectors.EVENT_READ)
         gc.collect()
-        gc.freeze()  # what was imported stays shared with the children; their collector would copy it
+        gc.freeze()  # keeps imported objects in memory pages shared with the children; their GC would copy them
         self._tell(
             {
                 "ready": True,
@@ -73,7 +73,7 @@ class PainterServer:
         self._kill_all()
 
     def _step(self, leash: int | None) -> bool:
-        """Handle what is ready; False when it is time to end."""
+        """Handle ready file descriptors; False when the server must end."""
         for key, _ in self._selector.select():
             if key.fd == self._wake_read:
                 os.read(self._wake_read, 512)
@@ -107,7 +107,7 @@ class PainterServer:
         if pid == 0:
             self._let_go()
             become_child(assignment, pipe, me)
-        # Both sides do it, so that a kill sent at once finds the group whoever runs first.
+        # Parent and child both do it, so that an immediate kill finds the group whichever runs first.
         with contextlib.suppress(PermissionError, ProcessLookupError):
             os.setpgid(pid, pid)
         self._children[message["run"]] = pid
@@ -125,7 +125,7 @@ class PainterServer:
         for job, pid in list(self._children.items()):
             if os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
                 continue
-            # Before it is reaped its number cannot be given to anybody else: end what it left behind now.
+            # Its pid cannot be reused before it is reaped: kill what it left behind now.
             _signal_group(pid, signal.SIGKILL)
             _, status = os.waitpid(pid, 0)
             del self._children[job]
@@ -136,13 +136,13 @@ class PainterServer:
             _signal_group(pid, signal.SIGKILL)
 
     def _tell(self, message: dict[str, Any]) -> None:
-        # Where the engine is gone, the next receive sees it and ends the loop.
+        # If the engine is gone, the next receive notices and ends the loop.
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
             self._control.send(json.dumps(message).encode())
 
 
 def _warm_up() -> None:
-    """Load now what every child would load again: the painter's lazy parts, its word list, the encoders."""
+    """Preload what every child would load again: the painter's lazy modules, its word list, the encoders."""
     for module in pkgutil.walk_packages(painting.__path__, f"{painting.__name__}."):
         if module.name.rpartition(".")[2] not in ("sheet", "__main__"):
             importlib.import_module(module.name)

@@ -18,12 +18,12 @@ _TRUE = ("1", "true", "yes", "on")
 
 
 def flag(name: str) -> bool:
-    """Whether a variable says yes; what it may say was checked by Django's settings."""
+    """The value of a boolean environment variable; Django's settings have validated it."""
     return os.environ.get(name, "").strip().lower() in _TRUE
 
 
 def run(name: str, serve: Callable[[], None]) -> int:
-    """Call `serve` as the program that `ps` shows under this name; its exit code."""
+    """Run `serve` under the process title `dr-NAME`; returns the exit code, 1 for an `EngineError`."""
     os.umask(0o077)
     session.call_this_process(f"dr-{name}")
     level = os.environ.get("DARKROOM_LOG_LEVEL", "").strip().upper() or "INFO"

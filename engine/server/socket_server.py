@@ -32,21 +32,21 @@ from engine.server.worker_pool import PainterPool
 MAX_SOCKET_PATH = 107
 LOCK_WAIT_S = 10.0
 SIGN_EVERY_S = 5.0
-"""Seconds between two signs of life, for whoever supervises this process."""
+"""Seconds between two liveness reports to the supervisor of this process."""
 
 
 @dataclass(frozen=True)
 class ServiceSpec:
-    """What a service does behind the socket: for whom it takes orders, and who works on them."""
+    """What differs between the services behind a socket: models, worker pool, names in messages."""
 
     models: frozenset[str]
     """`owner/name` of each model."""
     workforce: Callable[[], WorkerInterface]
-    """Makes the processes that work; called in the event loop."""
+    """Factory of the worker pool; called in the event loop."""
     title: str = "embedded engine"
-    """What refusals call the service."""
+    """The service's name in HTTP error messages."""
     who: str = "painter"
-    """What failures call the one that works."""
+    """The worker's name in error messages of predictions."""
 
 
 def serve(
@@ -58,9 +58,9 @@ def serve(
     *,
     conformance: bool = False,
 ) -> None:
-    """Serve predictions until SIGTERM or SIGINT, then kill what is under way and return.
+    """Serve predictions until SIGTERM or SIGINT, then kill running work and return.
 
-    `socket_path` is made in a folder of mode 0700 (created where absent); `work_dir` belongs to this engine
+    `socket_path` is created in a folder of mode 0700 (created where absent); `work_dir` belongs to this engine
     alone and is emptied. `slots` is how many predictions paint at once, at least 1. `conformance` adds the
     fixture models for outside suites. Raises `EngineError`.
     """
@@ -77,7 +77,7 @@ def run_service(
     slots: int,
     limits: Limits | None = None,
 ) -> None:
-    """What `serve` does, for any trade. Raises `EngineError`."""
+    """`serve` for any `ServiceSpec`. Raises `EngineError`."""
     if slots < 1:
         raise EngineError("The engine needs at least one slot.")
     path, folder = Path(socket_path).absolute(), Path(work_dir).absolute()
@@ -130,7 +130,7 @@ async def _give_signs_of_life() -> None:
 
 @contextlib.contextmanager
 def _lock(folder: Path) -> Iterator[None]:
-    """Two engines on one folder would empty it under each other. The lock ends with the process, anyhow."""
+    """Lock the work folder: a second engine would empty it. The kernel releases the lock with the process."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     with (folder / "lock").open("w") as file:
         give_up = time.monotonic() + LOCK_WAIT_S
@@ -147,7 +147,7 @@ def _lock(folder: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _listening(path: Path) -> Iterator[socket.socket]:
-    """A listening socket at `path`, which only this user can reach."""
+    """A listening Unix socket at `path`, accessible to this user only."""
     if len(os.fsencode(path)) > MAX_SOCKET_PATH:
         raise EngineError(f"The socket's path is longer than {MAX_SOCKET_PATH} bytes: {path}")
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -156,7 +156,7 @@ def _listening(path: Path) -> Iterator[socket.socket]:
         raise EngineError(
             f"The folder of the engine's socket must have mode 0700, not {mode:04o}: {path.parent}"
         )
-    path.unlink(missing_ok=True)  # the lock says that nobody listens there any more
+    path.unlink(missing_ok=True)  # stale: the lock guarantees that nobody listens there
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
         listener.bind(str(path))
         path.chmod(0o600)
@@ -168,9 +168,9 @@ def _listening(path: Path) -> Iterator[socket.socket]:
 
 
 class _Signals:
-    """SIGTERM and SIGINT from the start on: one that comes before there is a server ends it as soon as there is one.
+    """SIGTERM and SIGINT handlers for the whole run: a signal before the server exists ends it as soon as it does.
 
-    uvicorn raises the one that ended it once more, which then does nothing.
+    uvicorn raises the signal that ended it once more, which then does nothing.
     """
 
     def __init__(self) -> None:
@@ -183,14 +183,14 @@ class _Signals:
             self._server.handle_exit(number, frame)
 
     def end(self, server: Server) -> None:
-        """Have them end this server."""
+        """Forward past and future signals to this server."""
         self._server = server
         for number, frame in self._came:
             server.handle_exit(number, frame)
 
     @contextlib.contextmanager
     def heard(self) -> Iterator[_Signals]:
-        """Hear them inside the block, in a main thread."""
+        """Install the handlers inside the block; only in the main thread."""
         if threading.current_thread() is not threading.main_thread():
             yield self
             return

@@ -9,21 +9,21 @@ from engine.server.worker_pool import WorkItem
 
 
 class WorkerInterface(Protocol):
-    """Processes that work on one errand each. Where one is lost, who waits for it gets `WorkersLost`."""
+    """Processes that run one work item each. Where one is lost, its future raises `WorkersLost`."""
 
     @property
     def painter(self) -> str:
-        """Version of what works, known once it has been ready."""
+        """Version of the painter; empty until a process has been ready once."""
         ...
 
     @property
     def is_ready(self) -> bool:
-        """Whether an errand could be begun right now."""
+        """Whether a work item could be started now."""
         ...
 
     @property
     def pids(self) -> dict[str, int]:
-        """Process id of every errand under way, by job id."""
+        """Process id of every running work item, by job id."""
         ...
 
     def open(self) -> None:
@@ -31,25 +31,25 @@ class WorkerInterface(Protocol):
         ...
 
     async def close(self) -> None:
-        """End the processes and everything under way."""
+        """End the processes and all running work."""
         ...
 
     async def ready(self) -> None:
-        """Return as soon as an errand can be begun."""
+        """Return as soon as a work item can be started."""
         ...
 
     def has(self, job: str) -> bool:
-        """Whether an errand of this job has been begun and has not ended."""
+        """Whether a work item of this job has been started and has not ended."""
         ...
 
     async def fork(self, errand: WorkItem, pipe: int) -> asyncio.Future[int]:
-        """Begin an errand that writes to `pipe`; its end arrives in the future as an exit code, or `WorkersLost`."""
+        """Start a work item that writes to `pipe`; the future holds its exit code or raises `WorkersLost`."""
         ...
 
     def kill(self, job: str, number: int) -> None:
-        """Signal whatever works on the job; nothing happens where it has ended."""
+        """Signal the job's process; does nothing where it has ended."""
         ...
 
     def replace(self, job: str) -> None:
-        """Kill and start again whatever should have ended this job and did not."""
+        """Kill and restart the process that failed to end this job."""
         ...

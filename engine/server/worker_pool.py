@@ -23,12 +23,12 @@ log = logging.getLogger(__name__)
 
 
 class WorkersLost(Exception):
-    """The process that was asked for an errand died, and with it whatever it had begun."""
+    """The pool's process died, and with it every work item that it had started."""
 
 
 @dataclass(frozen=True)
 class WorkItem:
-    """One piece of work: its id, its folder and what it may use."""
+    """One run of a job: its id, its folder and its resource limits."""
 
     run: str
     folder: str
@@ -37,17 +37,18 @@ class WorkItem:
     threads: int
     drawn_seed: int
     model: str = ""
-    """`owner/name`, for workers that keep what they have loaded."""
+    """`owner/name`, for workers that keep pipelines loaded."""
 
 
 class WorkerPool:
-    """Starts the process at the other end of a socket, restarts it when it dies, and turns its messages into awaitable
-    ends of errands. What process that is, is for those who inherit to say: `_start`, `restart` and `_gone`.
+    """Keeps the process at the other end of a socket alive and turns its messages into futures of exit codes.
+
+    Subclasses define the process: `_start`, `restart` and `_gone`.
     """
 
     def __init__(self) -> None:
         self.painter = ""
-        """Version of what works, known once it has been ready."""
+        """Version of the painter; empty until the process has been ready once."""
         self._control: socket.socket | None = None
         self._ready = asyncio.Event()
         self._ends: dict[str, asyncio.Future[int]] = {}
@@ -57,25 +58,25 @@ class WorkerPool:
         self._wanted.set()
         self._rests = False
 
-    # -- which process ---------------------------------------------------------------------------------------
+    # -- for subclasses --------------------------------------------------------------------------------------
     def _start(self) -> socket.socket:
-        """Start the process; our end of its socket."""
+        """Start the process; returns this side's end of its socket."""
         raise NotImplementedError
 
     def restart(self) -> None:
-        """Kill a process that no longer does its work, and with it all that it began; a new one follows at once."""
+        """Kill the process and everything that it started; a new one follows at once."""
         raise NotImplementedError
 
     async def _gone(self) -> None:
-        """Return when nothing is left of the process, which `restart` has killed."""
+        """Return once the process that `restart` killed, and all its children, are gone."""
 
-    # -- the same for all ------------------------------------------------------------------------------------
+    # -- shared ----------------------------------------------------------------------------------------------
     def open(self) -> None:
         """Start keeping a process alive; returns before it is ready."""
         self._keeper = asyncio.create_task(self._keep(), name="worker keeper")
 
     async def close(self) -> None:
-        """End the process and everything that it began."""
+        """End the process and everything that it started."""
         if self._keeper is not None:
             self._keeper.cancel()
             await asyncio.gather(self._keeper, return_exceptions=True)
@@ -85,16 +86,16 @@ class WorkerPool:
 
     @property
     def is_ready(self) -> bool:
-        """Whether an errand could be begun right now; one at rest is started for it."""
+        """Whether a work item could be started now; true also for an idle pool, which starts its process for it."""
         return self._ready.is_set() or not self._wanted.is_set()
 
     async def ready(self) -> None:
-        """Return as soon as an errand can be begun."""
+        """Return as soon as a work item can be started."""
         if not self._wake():
             await self._ready.wait()
 
     def rest(self) -> None:
-        """End a process that has no work; the next errand starts another."""
+        """End an idle process; the next work item starts another."""
         if self._ready.is_set() and not self._ends:
             self._ready.clear()
             self._wanted.clear()
@@ -102,22 +103,22 @@ class WorkerPool:
             self.restart()
 
     def _wake(self) -> bool:
-        """Have a process at rest started; whether it was at rest."""
+        """Start the process of an idle pool; returns whether the pool was idle."""
         rested = not self._wanted.is_set()
         self._wanted.set()
         return rested
 
     @property
     def pids(self) -> dict[str, int]:
-        """Process id of every errand under way, by job id."""
+        """Process id of every running work item, by job id."""
         return dict(self._pids)
 
     def has(self, job: str) -> bool:
-        """Whether an errand of this job has been asked for and has not ended."""
+        """Whether a work item of this job has been sent and has not ended."""
         return job in self._ends
 
     async def fork(self, errand: WorkItem, pipe: int) -> asyncio.Future[int]:
-        """Begin an errand that writes to `pipe`; its end arrives in the future as an exit code.
+        """Start a work item that writes to `pipe`; the future holds its exit code.
 
         A negative code is a signal, as in `subprocess`. The future raises `WorkersLost` where the process died first.
         """
@@ -129,17 +130,17 @@ class WorkerPool:
         return end
 
     def kill(self, job: str, number: int) -> None:
-        """Signal whatever works on the job; nothing happens where it has ended."""
+        """Signal the job's process; does nothing where it has ended."""
         if job in self._ends:
             self._send({"kill": job, "signal": number})
 
     def replace(self, job: str) -> None:
-        """Replace the process that should have ended this job."""
+        """Replace the pool's process, which failed to end this job."""
         self.restart()
 
     def _send(self, message: dict[str, Any], fds: list[int] | None = None) -> None:
-        # Packets are tiny and read at once, so the socket's buffer never fills; where it did, or where the
-        # process is gone, its keeper sees that and fails the futures.
+        # Packets are tiny and read at once, so the socket's buffer never fills; if it did, or if the
+        # process is gone, the keeper task notices and fails the futures.
         if self._control is not None:
             try:
                 socket.send_fds(self._control, [json.dumps(message).encode()], fds or [])
@@ -147,7 +148,7 @@ class WorkerPool:
                 self.restart()
 
     async def _keep(self) -> None:
-        """Start, listen, start again: at once after a death in service, else after growing pauses."""
+        """Start the process, handle its messages, start it again; after failed starts with growing pauses."""
         pause = 0.1
         while True:
             await self._wanted.wait()
@@ -157,7 +158,7 @@ class WorkerPool:
                 self._control.setblocking(False)
                 served = await self._listen()
             except Exception:
-                # No memory for a process, or a message that makes no sense: whatever it is, try again.
+                # Out of memory, or an invalid message: whatever it is, try again.
                 log.exception("Keeping the process that works failed")
             await self._bury()
             rested, self._rests = self._rests, False
@@ -184,10 +185,10 @@ class WorkerPool:
         return self._ready.is_set()
 
     def _too_slow(self) -> None:
-        """It was not ready in time."""
+        """Called when the process was not ready within `READY_WITHIN_S`."""
 
     def _hear(self, message: dict[str, Any]) -> bool:
-        """Act on one message; True where it says that the process is ready."""
+        """Handle one message; True where it reports that the process is ready."""
         if "ready" in message:
             self.painter = message["painter"]
             self._ready.set()
@@ -202,7 +203,7 @@ class WorkerPool:
         return False
 
     async def _bury(self) -> None:
-        """Make sure that nothing of the last process is left, and tell who waits for its errands."""
+        """Make sure that the last process is gone, and fail the futures of its work items with `WorkersLost`."""
         self._ready.clear()
         if self._control is not None:
             self.restart()
@@ -217,12 +218,12 @@ class WorkerPool:
 
 
 class PainterPool(WorkerPool):
-    """The process that forks painters, itself a child of the fork server: the inherited one, or one of our own."""
+    """The pool of painters: a painter server, forked by the inherited fork server or by one of the pool's own."""
 
     def __init__(self, rest_after_s: float) -> None:
-        """`rest_after_s`: after so long without work the process ends, and its 40 MiB with it; it starts with work."""
+        """`rest_after_s`: idle seconds after which the process ends and frees its 40 MiB; the next work starts it."""
         super().__init__()
-        self._wanted.clear()  # at rest until the first errand
+        self._wanted.clear()  # idle until the first work item
         self._rest_after_s = rest_after_s
         self._servers = client.Servers()
         self._server: socket.socket | None = None
@@ -230,12 +231,12 @@ class PainterPool(WorkerPool):
         self._rest_timer: asyncio.TimerHandle | None = None
 
     async def close(self) -> None:
-        """End the painters, and the fork server where it is our own."""
+        """End the painters, and the fork server where the pool started it."""
         await super().close()
         self._servers.close()
 
     def restart(self) -> None:
-        """Kill it; where it was not ready and so is not known, the fork server does that when its socket is closed."""
+        """Kill the painter server; before it is ready its pid is unknown: the fork server kills it on hang-up."""
         if self._pidfd >= 0:
             with contextlib.suppress(ProcessLookupError):
                 signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
@@ -245,7 +246,7 @@ class PainterPool(WorkerPool):
     def _start(self) -> socket.socket:
         try:
             return self._ordered()
-        except client.NoServer:  # it has died too; the next one is another
+        except client.NoServer:  # the fork server has died too; retry with a new one
             return self._ordered()
 
     def _ordered(self) -> socket.socket:
@@ -277,7 +278,7 @@ class PainterPool(WorkerPool):
         self._rest_timer = asyncio.get_running_loop().call_later(self._rest_after_s, self.rest)
 
     def _watch(self, pid: int) -> None:
-        """Know it by more than its number, and of its death although the fork server, which buries it, is frozen."""
+        """Open a pidfd: safe against pid reuse, and it reports the death even while the fork server is frozen."""
         with contextlib.suppress(AttributeError, OSError):  # not Linux, or dead already
             self._pidfd = os.pidfd_open(pid)
             asyncio.get_running_loop().add_reader(self._pidfd, self._hang_up)
@@ -290,7 +291,7 @@ class PainterPool(WorkerPool):
                 self._control.shutdown(socket.SHUT_RDWR)
 
     async def _gone(self) -> None:
-        """Return when its socket has ended: with its death, after which the kernel kills what it had forked."""
+        """Return at the end of its socket, when the process is dead; the kernel then kills the children it forked."""
         assert self._control is not None
         loop = asyncio.get_running_loop()
         with contextlib.suppress(TimeoutError, OSError):

@@ -12,23 +12,23 @@ from engine.editing.fill.smooth_fill import membrane
 from engine.images.arrays import Mask
 
 _SHARP = 0.35
-"""The smaller, the more the best of all proposals counts alone; in usual costs."""
+"""Softness of the weighting of proposals, in usual costs; the smaller, the more the best one dominates."""
 _MANY = 150_000
-"""From so many pixels on, every third place of a patch will do in both directions."""
+"""Pixels from which on only every third place of a patch is used, in both directions."""
 _AT_ONCE = 200_000
 _RIM = 2
-"""Pixels around the hole in which what is pasted is compared with what is there; every patch must reach that far."""
+"""Width in pixels of the rim where pasted and known pixels are compared; every patch must reach that far."""
 _SLIGHT = 14.0
-"""Difference in levels that counts as another light, more or less."""
+"""Difference in levels that still counts as different light."""
 _ALONG = 5.0
 """Pixels along the rim over which differences are averaged."""
 
 
 def paste(picture: Bytes, hole: Mask, field: Field) -> Bytes:
-    """The picture's own pixels (uint8 RGB) laid in the hole where the matches say.
+    """Fill the hole with pixels of the image itself (uint8 RGB), according to the matches.
 
-    The field may be of a smaller size of the picture. Each pixel is the mean of what the patches over it propose, the
-    best ones by far the most, so that it stays as sharp as what it was taken from.
+    The field may be of a smaller size of the image. Each pixel is the weighted mean of what the patches over it
+    propose, dominated by the best, so that it stays as sharp as its source.
     """
     if hole.shape != (field.height, field.width):
         larger = _enlarged(field, hole)
@@ -55,10 +55,10 @@ def _toned(
     soft: np.float32,
     stride: int,
 ) -> Bytes:
-    """What was pasted, lit as its rim is.
+    """The filled pixels, adjusted to the light at the rim.
 
-    The patches over the rim propose pixels that are known: by how much they are wrong there, smoothed, is spread into
-    the hole. A large difference is another thing, not another light, and is left alone.
+    Patches over the rim propose known pixels: their error there, smoothed, is spread into the hole. A large error
+    means a different object, not different light, and is ignored.
     """
     grown = cv2.dilate(hole.astype(np.uint8), np.ones((2 * _RIM + 1, 2 * _RIM + 1), np.uint8)) > 0
     rim = grown & ~hole
@@ -104,14 +104,14 @@ def _mixed(
 
 
 def smooth(picture: Bytes, hole: Mask) -> Bytes:
-    """`picture` with its hole filled without any texture: all that can be done where no whole patch is known."""
+    """`picture` with its hole filled without texture, for images where no whole patch is known."""
     return np.clip(membrane(picture.astype(np.float32), hole) + 0.5, 0, 255).astype(np.uint8)
 
 
 def _enlarged(field: Field, hole: Mask) -> Field | None:
-    """The field at the size of `hole`, each match shifted as its target is; impossible ones cost most.
+    """The field enlarged to the size of `hole`, each match shifted with its target; invalid ones get the highest cost.
 
-    None where at that size no patch is known as a whole: a mask of specks can be so.
+    None where no patch is wholly known at that size, as with a mask of specks.
     """
     targets, sources = targets_and_sources(hole)
     shape = (hole.shape[0], hole.shape[1])

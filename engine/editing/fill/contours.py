@@ -20,28 +20,28 @@ from engine.images.arrays import Mask, Picture
 Point = tuple[float, float]
 
 AWAY = 4
-"""Pixels between the hole and the path on which its rim is walked."""
+"""Distance in pixels between the hole and the path that is walked around it."""
 _REACH = 5
-"""Pixels of the path that stand for the area on either side of an edge."""
+"""Pixels of the path that represent the area on either side of an edge."""
 _STEP = 16.0
-"""Difference in Lab bytes that makes an edge of two areas,"""
+"""Minimum difference in Lab bytes of an edge between two areas,"""
 _ABOVE_TEXTURE = 2.6
-"""and how many times the usual difference along the path it has to be."""
+"""and its minimum multiple of the usual difference along the path."""
 _BESIDE_STRONGEST = 0.14
-"""Share of the strongest edge's difference that the others must have."""
+"""Minimum of the other edges' difference, as a share of the strongest edge's."""
 _STRAIGHT = 0.42
-"""How much of what changes near an edge must change in one direction; 1 is a ruled line."""
+"""Minimum coherence of the structure tensor at an edge; 1 is a ruled line."""
 _HOLDS = 0.45
-"""Share of its difference that an edge still has some pixels farther out."""
+"""Share of its difference that an edge must still have some pixels farther out."""
 _APART = 7
 _MOST = 18
 _LOOSE = 0.92
-"""Price of a contour without a partner: what a curve may cost at most is twice that."""
+"""Cost of an unpaired contour; the maximum cost of a curve is twice that."""
 
 
 @dataclass(frozen=True)
 class End:
-    """Where a contour enters: place and unit direction into the hole (x, y), and the colours before and after it."""
+    """A contour's entry: place and unit direction into the hole (x, y), and the colours before and after it."""
 
     at: Point
     into: Point
@@ -53,7 +53,7 @@ Curve = list[Point]
 
 
 def curves(plain: Picture, hole: Mask) -> list[Curve]:
-    """The contours through the hole, each as pixel places from rim to rim; `plain` is the picture after `calm`."""
+    """The contours through the hole, each as pixel places from rim to rim; `plain` is the image after `calm`."""
     found: list[Curve] = []
     tensor = _tensor(plain, (~hole).astype(np.float32))
     grown = cv2.dilate(hole.astype(np.uint8), _disc(AWAY))
@@ -70,7 +70,7 @@ def _disc(radius: int) -> NDArray[np.uint8]:
 
 
 def calm(lab: Picture, known: Picture) -> Picture:
-    """The known part of a picture (Lab in bytes, float32; `known` 0 or 1) without its texture, with its large edges."""
+    """The known part of an image (Lab in bytes, float32; `known` 0 or 1) without texture, but with its large edges."""
     whole = np.clip(np.where(known[..., None] > 0, lab, 0), 0, 255).astype(np.uint8)
     for _ in range(2):
         whole = cv2.bilateralFilter(whole, 9, 40, 4)
@@ -88,7 +88,7 @@ def _tensor(plain: Picture, known: Picture) -> Picture:
 
 
 def _ends(path: NDArray[np.int32], plain: Picture, tensor: Picture, hole: Mask) -> list[End]:
-    """Where contours cross the path around the hole, in its order."""
+    """Contour entries along the path around the hole, in its order."""
     height, width = hole.shape
     x, y = path[:, 0], path[:, 1]
     edge = (x <= 1) | (y <= 1) | (x >= width - 2) | (y >= height - 2)
@@ -125,7 +125,7 @@ def _ends(path: NDArray[np.int32], plain: Picture, tensor: Picture, hole: Mask) 
 
 
 def _comes_from_afar(end: End, forward: NDArray[np.float64], plain: Picture, hole: Mask) -> bool:
-    """Whether the same edge is found farther out: a blade of grass ends there, a table's edge does not."""
+    """Whether the edge continues farther out: a blade of grass ends there, a table's edge does not."""
     height, width = hole.shape
     across = np.array((-end.into[1], end.into[0]))
     across = across if across @ forward >= 0 else -across
@@ -146,7 +146,7 @@ def _comes_from_afar(end: End, forward: NDArray[np.float64], plain: Picture, hol
 
 
 def _direction(tensor: Picture, distance: Picture, x: int, y: int) -> Point | None:
-    """The way along the edge at (x, y), pointing into the hole; None where there is no clear edge."""
+    """The direction of the edge at (x, y), pointing into the hole; None where there is no clear edge."""
     xx, xy, yy = (float(v) for v in tensor[y, x])
     root = math.hypot(xx - yy, 2 * xy)
     if root < _STRAIGHT * max(xx + yy, 1e-6):
@@ -162,7 +162,7 @@ def _direction(tensor: Picture, distance: Picture, x: int, y: int) -> Point | No
 
 
 def _pairs(ends: list[End]) -> list[tuple[int, int]]:
-    """The cheapest set of pairs of which no two cross."""
+    """The cheapest non-crossing pairing."""
     price = {(i, j): _price(ends[i], ends[j]) for i in range(len(ends)) for j in range(i + 1, len(ends))}
 
     @cache
@@ -185,10 +185,10 @@ def _pairs(ends: list[End]) -> list[tuple[int, int]]:
 
 
 def _price(one: End, other: End) -> float:
-    """What it costs to take two ends for one contour: unlike colours on either side, and bends."""
+    """Cost of joining two ends to one contour: unlike colours on either side, and bends."""
     one_side = float(np.linalg.norm(one.after - other.before))
     other_side = float(np.linalg.norm(one.before - other.after))
-    # The thing keeps its colour; what is behind it may be another at its other end.
+    # The object keeps its colour; the background may differ at the other end.
     unlike = 0.8 * min(one_side, other_side) + 0.2 * max(one_side, other_side)
     chord = (other.at[0] - one.at[0], other.at[1] - one.at[1])
     length = math.hypot(*chord)
@@ -210,11 +210,11 @@ def _turn(a: Point, b: Point) -> float:
 
 
 def _bend(one: End, other: End) -> Curve:
-    """A cubic from end to end in their directions, a little longer than the hole on both sides."""
+    """A cubic curve between the ends along their directions, a little longer than the hole on both sides."""
     chord = math.hypot(other.at[0] - one.at[0], other.at[1] - one.at[1])
     first = _turn(one.into, (other.at[0] - one.at[0], other.at[1] - one.at[1]))
     second = _turn((other.at[0] - one.at[0], other.at[1] - one.at[1]), (-other.into[0], -other.into[1]))
-    # With arms of this length the cubic is within a thousandth of the arc of a circle.
+    # With handles of this length the cubic is within a thousandth of a circular arc.
     half = min(1.4, (abs(first) + abs(second)) / 2)
     arm = chord * 2 / 3 / (1 + math.cos(half))
     a, d = np.array(one.at), np.array(other.at)

@@ -11,7 +11,7 @@ from engine.images.arrays import Mask, Picture
 
 _MOST_AREAS = 24
 MOST_GUESSED = 0.25
-"""Share of the picture up to which contours are carried through a hole: across a larger one they are mere guesses."""
+"""Maximum share of a hole in the image for contours: across a larger one they are mere guesses."""
 
 
 def sketch(lab: Picture, hole: Mask) -> Picture | None:
@@ -44,5 +44,5 @@ def guided(image: Picture, hole: Mask, curves: list[Curve]) -> Picture:
         smooth = membrane(image, ~rim)
         out[inside & hole] = smooth[inside & hole]
         done |= inside & hole
-    # What lies under a curve, or in an area without a rim, grows in from what is settled.
+    # Pixels under a curve, or in an area without a rim, are filled from the neighbouring areas.
     return membrane(out, hole & ~done) if done.any() else plain

@@ -16,20 +16,20 @@ from engine.painting.random_streams import Streams
 Tell = Callable[[float, Pixels | None], None]
 
 WORK_SIDE = 512
-"""Longest side of the surroundings while matches are sought; what is larger works reduced."""
+"""Longest side of the surroundings for the search of matches; larger ones are reduced."""
 WORK_SIDE_LARGE_HOLE = 256
-"""The same where the hole takes more than `LARGE_HOLE` of them."""
+"""The same where the hole covers more than `LARGE_HOLE` of them."""
 LARGE_HOLE = 0.4
 _MARGIN = 24
-"""At least so many pixels around a hole belong to its surroundings."""
+"""Minimum margin of surroundings around a hole, in pixels."""
 _MOST_PARTS = 8
 
 
 def fill(picture: Pixels, hole: Mask, *, seed: int = 0, tell: Tell | None = None) -> Pixels:
-    """`picture` (uint8 RGB) with everything under `hole` (bool, its size) made from what is around it.
+    """Fill `hole` (bool) of `picture` (uint8 RGB, same size) from its surroundings.
 
-    Pixels outside the hole are returned as they are. Holes far apart are filled one by one. `tell` gets a fraction
-    0..1 that never falls and the picture so far, or None.
+    Pixels outside the hole are returned unchanged. Holes far apart are filled one by one. `tell` gets a non-decreasing
+    fraction 0..1 and the unfinished image, or None.
     """
     if picture.shape[:2] != hole.shape:
         raise ValueError(f"the hole is {hole.shape}, the picture {picture.shape}")
@@ -51,7 +51,7 @@ def fill(picture: Pixels, hole: Mask, *, seed: int = 0, tell: Tell | None = None
                 shown[box] = part
             tell((at + fraction) / len(boxes), shown)
 
-        # Nothing is copied from another part's hole, filled or not.
+        # Nothing is copied from the hole of another part, filled or not.
         done = _fill_part(out[rows, columns], hole[rows, columns], streams.child(str(number)), told)
         out[rows, columns][own] = done[own]
         told(1.0, None)
@@ -59,9 +59,9 @@ def fill(picture: Pixels, hole: Mask, *, seed: int = 0, tell: Tell | None = None
 
 
 def _parts(hole: Mask) -> list[tuple[slice, slice, Mask]]:
-    """Boxes around the hole's parts with their surroundings, and in each the pixels that it has to fill.
+    """Boxes around the hole's parts with their surroundings, and in each the mask of pixels to fill.
 
-    Parts whose surroundings meet are filled together.
+    Parts whose surroundings overlap are filled together.
     """
     groups = _groups(hole)
     parts = []
@@ -97,7 +97,7 @@ def _box(hole: Mask) -> Box:
 
 
 def _around(hole: Mask, box: Box) -> Box:
-    """The box with a margin of its own size, inside the picture."""
+    """The box with a margin of its own size, clipped to the image."""
     top, bottom, left, right = box
     margin = max(bottom - top, right - left, _MARGIN)
     return (

@@ -26,27 +26,27 @@ Layers: TypeAlias = NDArray[np.float32]
 """h x w x 5: Lab in OpenCV's bytes (0..255), then roughness along and across, as float32."""
 
 COARSEST = 6.0
-"""The hole's half width in pixels at the smallest size."""
+"""The hole's half width in pixels at the coarsest level."""
 SMALLEST = 20
 """No side is reduced below this."""
 _FADE = 1.25
-"""How much less a patch counts for every pixel that it lies deeper in the hole."""
+"""Factor by which a patch's weight falls per pixel of depth in the hole."""
 _DEEPEST = 40.0
 _ROUGHNESS = 2.0
 """Weight of roughness beside colour."""
 _WORK = 150_000
-"""Patches looked up per size: small sizes take many turns, a large hole at its finest size one."""
+"""Patch look-ups per level: coarse levels get many iterations, a large hole at its finest level one."""
 _MOST_TURNS = 12
 
 
 @dataclass
 class Level:
-    """One size of the picture."""
+    """One level of the pyramid."""
 
     layers: Layers
     hole: Mask
     guide: Layers | None = None
-    """Lab without texture, the hole included; None where no contour crosses it."""
+    """Lab without texture, including the hole; None where no contour crosses it."""
     number: int = 0
     """How often it was halved."""
 
@@ -59,7 +59,7 @@ Tell = Callable[[float, Layers], None]
 
 
 def pyramid(picture: Bytes, hole: Mask, side: int) -> list[Level]:
-    """The picture (uint8 RGB) and its hole from its own size, at most `side` pixels long, to the coarsest."""
+    """Levels of the image (uint8 RGB) and its hole, from its own size, at most `side` pixels long, to the coarsest."""
     picture, hole = _at_most(picture, hole, side)
     lab = np.asarray(cv2.cvtColor(picture, cv2.COLOR_RGB2Lab), np.float32)
     known = ~hole
@@ -76,7 +76,7 @@ def pyramid(picture: Bytes, hole: Mask, side: int) -> list[Level]:
 
 
 def _at_most(picture: Bytes, hole: Mask, side: int) -> tuple[Bytes, Mask]:
-    """Both reduced to `side` pixels where they are longer; what is in the hole mixes with nothing."""
+    """Both reduced to `side` pixels where they are longer; pixels of the hole do not blend into others."""
     longest = max(hole.shape)
     if longest <= side:
         return picture, hole
@@ -89,7 +89,7 @@ def _at_most(picture: Bytes, hole: Mask, side: int) -> tuple[Bytes, Mask]:
 
 
 def _roughness(grey: Layers, known: Mask, axis: int) -> Layers:
-    """Mean step to the next pixel along `axis` around each pixel, among the known ones."""
+    """Mean difference to the next pixel along `axis` around each pixel, of known pixels only."""
     step = np.zeros_like(grey)
     both = np.zeros_like(known)
     ahead, here = (np.s_[1:], np.s_[:-1]) if axis == 0 else (np.s_[:, 1:], np.s_[:, :-1])
@@ -112,7 +112,7 @@ def _reduced(level: Level, factor: float) -> Level:
     known = (~level.hole).astype(np.float32)
     share = cv2.resize(known, (width, height), interpolation=cv2.INTER_AREA)
     total = resized(level.layers * known[..., None], (width, height))
-    # A pixel half of which is known counts as known: a narrow rim would lose its sources to the hole otherwise.
+    # A pixel that is half known counts as known: otherwise a narrow rim would lose its sources to the hole.
     hole = share < 0.5
     guide = None if level.guide is None else resized(level.guide, (width, height))
     return Level(
@@ -130,7 +130,7 @@ def targets_and_sources(hole: Mask) -> tuple[Index, Mask]:
 
 
 def complete(levels: list[Level], rng: np.random.Generator, tell: Tell) -> Field | None:
-    """The matches at the finest size; None where too little is known to find any. Changes the levels' layers."""
+    """The matches at the finest level; None where too little is known to find any. Modifies the levels' layers."""
     field: Field | None = None
     coarsest = levels[-1]
     coarsest.layers[:] = membrane(coarsest.layers, coarsest.hole)
@@ -158,14 +158,14 @@ def complete(levels: list[Level], rng: np.random.Generator, tell: Tell) -> Field
 
 
 def _inherit(field: Field, level: Level, targets: Index, sources: Mask, matches: Index) -> None:
-    """Take the coarser matches over; random ones stay where that gives no source."""
+    """Use the coarser level's matches; random ones remain where those are not valid sources."""
     flat, _ = inherited(field, targets, level.shape)
     good = (flat >= 0) & sources.reshape(-1)[np.maximum(flat, 0)]
     matches[good] = flat[good]
 
 
 def inherited(field: Field, targets: Index, shape: tuple[int, int]) -> tuple[Index, Index]:
-    """For `targets` (flat) of a larger picture of `shape` their matches there and whose in `field` they are; or -1."""
+    """Matches of `targets` (flat) in a larger image of `shape`, and the index in `field` they derive from; or -1."""
     height, width = shape
     ratio_y, ratio_x = height / field.height, width / field.width
     rows, columns = np.divmod(targets, width)
@@ -173,7 +173,7 @@ def inherited(field: Field, targets: Index, shape: tuple[int, int]) -> tuple[Ind
     x = np.minimum((columns / ratio_x).astype(np.int64), field.width - 1)
     position = field.lookup[y * field.width + x]
     parent_y, parent_x = np.divmod(field.matches[np.maximum(position, 0)], field.width)
-    # Shifted by whole pixels: neighbours with one offset keep one offset.
+    # Shifted by whole pixels: neighbours with equal offsets keep equal offsets.
     there_y = rows + np.rint((parent_y - y) * ratio_y).astype(np.int64)
     there_x = columns + np.rint((parent_x - x) * ratio_x).astype(np.int64)
     inside = (position >= 0) & (there_y >= 0) & (there_y < height) & (there_x >= 0) & (there_x < width)
@@ -181,7 +181,7 @@ def inherited(field: Field, targets: Index, shape: tuple[int, int]) -> tuple[Ind
 
 
 def _settled(field: Field, level: Level, turns: int, rng: np.random.Generator) -> Iterator[None]:
-    """In turns: every patch finds its like, every pixel becomes what the patches over it propose."""
+    """Alternate between matching every patch and setting every pixel to what the patches over it propose."""
     everywhere, there = _guides(level, None), _guides(level, field.targets)
     known: Bytes | None = None
     for _ in range(turns):
@@ -195,7 +195,7 @@ def _settled(field: Field, level: Level, turns: int, rng: np.random.Generator) -
 
 
 def _guides(level: Level, places: Index | None) -> Bytes | None:
-    """What the guide holds under each patch: every other pixel at the finest size, where texture rules."""
+    """The guide's pixels under each patch; at the finest level every other one, since texture dominates there."""
     if level.guide is None:
         return None
     rows = patches(_bytes(level.guide), places).reshape(-1, 3, SIDE, SIDE)
@@ -208,7 +208,7 @@ def _joined(rows: Bytes, more: Bytes | None) -> Bytes:
 
 
 def _bytes(layers: Layers) -> Bytes:
-    """The layers as bytes with a mirrored rim, so that every pixel has a patch."""
+    """The layers as bytes with mirrored padding, so that every pixel has a patch."""
     whole = np.clip(layers + 0.5, 0, 255).astype(np.uint8)
     kind = cv2.BORDER_REFLECT_101 if min(layers.shape[:2]) > RADIUS else cv2.BORDER_REPLICATE
     parts = [
@@ -219,7 +219,7 @@ def _bytes(layers: Layers) -> Bytes:
 
 
 def _weights(field: Field, level: Level, *, even: bool = False) -> NDArray[np.float32]:
-    """How much each target's proposal counts: near the rim more than deep inside, like ones more than unlike."""
+    """Weight of each target's proposal: higher near the rim than deep inside, and for better matches."""
     padded = cv2.copyMakeBorder(level.hole.astype(np.uint8), 1, 1, 1, 1, cv2.BORDER_REPLICATE)
     depth = cv2.distanceTransform(padded, cv2.DIST_L2, 3)[1:-1, 1:-1].reshape(-1)[field.targets]
     sure = np.float32(_FADE) ** -np.minimum(depth, np.float32(_DEEPEST))
@@ -232,7 +232,7 @@ def _weights(field: Field, level: Level, *, even: bool = False) -> NDArray[np.fl
 
 
 def vote(field: Field, level: Level, weights: NDArray[np.float32]) -> None:
-    """Set every pixel of the hole to the weighted mean of what the patches over it propose."""
+    """Set every pixel of the hole to the weighted mean of the proposals of the patches over it."""
     flat = level.layers.reshape(-1, level.layers.shape[2])
     inside, colours = proposals(field, level.hole, flat, weights)
     flat[inside] = colours
@@ -251,9 +251,9 @@ def proposals(field: Field, hole: Mask, known: Layers, weights: NDArray[np.float
 
 
 def over(field: Field, inside: Index, stride: int = 1) -> Iterator[tuple[Index | slice, Index, int]]:
-    """For each place in a patch: which of the pixels `inside` lie there, in whose patch, and its flat offset.
+    """For each place in a patch: which pixels of `inside` lie there, the index of the patch, and its flat offset.
 
-    With a `stride` only every so many places, in both directions.
+    With a `stride` only every n-th place, in both directions.
     """
     rows, columns = np.divmod(inside, field.width)
     for down in range(-RADIUS, RADIUS + 1, stride):

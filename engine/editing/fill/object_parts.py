@@ -17,21 +17,21 @@ from engine.painting.random_streams import Streams
 
 _ROUNDS = 3
 _NEAR = 0.6
-"""How far from the mask its parts may lie, in mean sides of its box."""
+"""Maximum distance of parts from the mask, in mean sides of its box."""
 _BLOCK = 24
-"""Side in pixels of the blocks into which the surroundings are parted to be compared with themselves."""
+"""Side in pixels of the blocks into which the surroundings are divided for comparison with themselves."""
 _USUAL = 0.96
-"""Share of the surroundings that counts as usual there."""
+"""Quantile of the surroundings' strangeness that counts as usual."""
 _MOST = 0.8
-"""Where more than this, in sizes of the mask, would be added, the surroundings are too varied to tell."""
+"""Maximum addition, in sizes of the mask; beyond it the surroundings are too varied to decide."""
 _COLOUR = 2.0
 _ROUGHNESS = 2.0
 _LEAST_FAR = 0.2
-"""Share of the picture that must be surroundings for any of this."""
+"""Minimum share of the image that must be surroundings."""
 
 
 def with_its_parts(picture: Bytes, mask: Mask) -> Mask:
-    """`mask` (bool) of a thing in `picture` (uint8 RGB) together with strange parts that touch it."""
+    """`mask` (bool) of an object in `picture` (uint8 RGB), extended by unusual parts that touch it."""
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
     if len(rows) == 0:
         return mask
@@ -44,7 +44,7 @@ def with_its_parts(picture: Bytes, mask: Mask) -> Mask:
     if strangeness is None:
         return mask
     strange = near & (strangeness > _limit(strangeness[far]))
-    # A gap of a pixel or two parts nothing that belongs together.
+    # A gap of a pixel or two does not separate parts of one object.
     joined = cv2.dilate((strange | mask).astype(np.uint8), np.ones((3, 3), np.uint8))
     _, labels = cv2.connectedComponents(joined, connectivity=8)
     own = strange & np.isin(labels, np.unique(labels[mask]))
@@ -54,14 +54,14 @@ def with_its_parts(picture: Bytes, mask: Mask) -> Mask:
 
 
 def _limit(usual: NDArray[np.float32]) -> float:
-    """What nearly all of the surroundings stay below; those that were not judged are 0."""
+    """Threshold of strangeness, above the `_USUAL` quantile of the surroundings; 0 marks pixels without a value."""
     return 1.1 * float(np.quantile(usual[usual > 0], _USUAL)) + 3.0 if (usual > 0).any() else 3.0
 
 
 def _strangeness(picture: Bytes, near: Mask, far: Mask) -> NDArray[np.float32] | None:
-    """Mean difference in levels of each patch to its nearest like among the surroundings; 0 where it is not asked for.
+    """Mean difference in levels of each patch to its best match in the surroundings; 0 where it is not computed.
 
-    Of the surroundings every other block is judged by the blocks between.
+    In the surroundings every other block is compared with the blocks between.
     """
     known = patches(_features(picture))
     height, width = far.shape
@@ -77,7 +77,7 @@ def _strangeness(picture: Bytes, near: Mask, far: Mask) -> NDArray[np.float32] |
 
 
 def _features(picture: Bytes) -> Bytes:
-    """Lab with its colours stretched, and how rough each place is: a smooth wing is strange on gravel of its grey."""
+    """Lab with amplified colours, and local roughness: a smooth wing is unusual on gravel of the same grey."""
     lab = cv2.cvtColor(picture, cv2.COLOR_RGB2Lab).astype(np.float32)
     lab[..., 1:] = 128 + _COLOUR * (lab[..., 1:] - 128)
     grey = lab[..., :1]

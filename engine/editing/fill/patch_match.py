@@ -19,10 +19,10 @@ from engine.images.arrays import Mask
 RADIUS = 3
 SIDE = 2 * RADIUS + 1
 _STEPS = (1, 4, 2, 1)
-"""Distances in pixels from which neighbours' matches are tried, one after the other in each round."""
+"""Distances in pixels of the neighbours whose matches are tried, in order, in each round."""
 _WAYS = ((0, 1), (0, -1), (1, 0), (-1, 0))
 _NEAREST = 2
-"""Random places nearer than this are left to the neighbours."""
+"""Radius in pixels below which random search stops; nearer places are covered by the neighbours."""
 
 Index: TypeAlias = NDArray[np.int64]
 Bytes: TypeAlias = NDArray[np.uint8]
@@ -42,10 +42,10 @@ def patches(image: Bytes, places: Index | None = None) -> Bytes:
 
 @dataclass
 class Field:
-    """Targets and their matches at one size of the picture.
+    """The nearest-neighbour field: targets and their matches at one level.
 
     `targets` and `matches` are flat pixel indices (row * width + column): every pixel whose patch touches the hole,
-    and the middle of the known patch most like it. `cost` is their distance.
+    and the centre of the most similar known patch. `cost` is their distance.
     """
 
     width: int
@@ -53,14 +53,14 @@ class Field:
     targets: Index
     matches: Index
     sources: Mask
-    """Which pixels may be matched, flat: those with a whole, wholly known patch."""
+    """Valid matches, flat: pixels with a complete, entirely known patch."""
     cost: NDArray[np.int32]
     lookup: Index
     """From flat pixel index to position in `targets`; -1 elsewhere."""
 
 
 def new_field(targets: Index, matches: Index, sources: Mask, shape: tuple[int, int]) -> Field:
-    """A field over a picture of `shape` (height, width) whose costs are not known yet."""
+    """A field over an image of `shape` (height, width) whose costs are not known yet."""
     lookup = np.full(shape[0] * shape[1], -1, np.int64)
     lookup[targets] = np.arange(len(targets))
     cost = np.full(len(targets), np.iinfo(np.int32).max, np.int32)
@@ -86,7 +86,7 @@ def search(field: Field, known: Bytes, wanted: Bytes, rounds: int, rng: np.rando
 
 
 def _neighbours(field: Field, step: int) -> list[Index]:
-    """For each way the position of each target's neighbour `step` pixels off among the targets, or -1."""
+    """For each direction, the index among the targets of each target's neighbour `step` pixels away, or -1."""
     rows, columns = np.divmod(field.targets, field.width)
     found = []
     for down, right in _WAYS:
@@ -98,14 +98,14 @@ def _neighbours(field: Field, step: int) -> list[Index]:
 
 
 def _adopt(field: Field, known: Bytes, wanted: Bytes, neighbour: Index, offset: tuple[int, int]) -> None:
-    """Try the match that the neighbour implies for each target."""
+    """Propagation: try the match implied by the neighbour's for each target."""
     which = np.flatnonzero(neighbour >= 0)
     rows, columns = np.divmod(field.matches[neighbour[which]], field.width)
     _try(field, known, wanted, which, rows - offset[0], columns - offset[1])
 
 
 def _wander(field: Field, known: Bytes, wanted: Bytes, rng: np.random.Generator) -> None:
-    """Try random places around each match, in ever smaller circles."""
+    """Random search: try random places around each match, in ever smaller radii."""
     reach = float(max(field.width, field.height))
     everyone = np.arange(len(field.targets))
     while reach > _NEAREST:
@@ -118,7 +118,7 @@ def _wander(field: Field, known: Bytes, wanted: Bytes, rng: np.random.Generator)
 
 
 def _try(field: Field, known: Bytes, wanted: Bytes, which: Index, rows: Index, columns: Index) -> None:
-    """Let the targets `which` have the match at (rows, columns) where it is allowed and better."""
+    """Set the matches of the targets `which` to (rows, columns) where that is valid and better."""
     inside = (rows >= 0) & (rows < field.height) & (columns >= 0) & (columns < field.width)
     flat = np.where(inside, rows * field.width + columns, 0)
     good = inside & field.sources[flat] & (flat != field.matches[which])

@@ -8,10 +8,10 @@ from numpy.typing import NDArray
 
 
 def membrane(image: NDArray[np.float32], hole: NDArray[np.bool_]) -> NDArray[np.float32]:
-    """`image` (h x w x c) with its hole filled smoothly from the rim; mid-grey (128) where nothing at all is known.
+    """`image` (h x w x c) with its hole filled smoothly from the rim; mid-grey (128) where nothing is known.
 
-    Known pixels are reduced until they cover everything, then enlarged again step by step under the known ones
-    (pull and push), and the filled part is relaxed at each size.
+    A pull-push pyramid: known pixels are reduced until they cover everything, then enlarged step by step under the
+    known ones, and the filled part is relaxed at each level.
     """
     known = (~hole).astype(np.float32)
     if not known.any():
@@ -22,7 +22,7 @@ def membrane(image: NDArray[np.float32], hole: NDArray[np.bool_]) -> NDArray[np.
 def resized(
     image: NDArray[np.float32], size: tuple[int, int], how: int = cv2.INTER_AREA
 ) -> NDArray[np.float32]:
-    """`image` (h x w x c, any c) at `size` (width, height); OpenCV itself averages four channels at most."""
+    """`image` (h x w x c, any c) resized to `size` (width, height); OpenCV itself averages at most four channels."""
     parts = [
         cv2.resize(np.ascontiguousarray(image[..., at : at + 3]), size, interpolation=how)
         for at in range(0, image.shape[2], 3)

@@ -15,7 +15,7 @@ _HUB_ADDRESS = re.compile(r"https?://huggingface\.co/([A-Za-z0-9_-]+/[\w-][\w.-]
 
 
 def display(name: str) -> str:
-    """The name as a log may show it: addresses of weights often carry a token in their query."""
+    """The name as it may be logged: URLs of weights often carry a token in their query."""
     if "://" not in name:
         return name[:200]
     parts = urlsplit(name)
@@ -23,9 +23,9 @@ def display(name: str) -> str:
 
 
 def find(rules: LoraRules, name: str) -> str:
-    """The path or hub id of the weights that `name` stands for. Raises `Refusal` where the operator allows none.
+    """The path or hub id of the weights that `name` stands for. Raises `Refusal` where the rules allow none.
 
-    Nothing that a member writes is ever fetched as an address, and no member's text becomes part of a path unless it is
+    Nothing in a request is ever fetched as a URL, and no text of a request becomes part of a path unless it is
     letters, digits, `_`, `-` and one slash.
     """
     if name in rules.names:
@@ -53,7 +53,7 @@ def _in_folder(folder: Path | None, hub_id: str) -> Path | None:
 
 
 def as_arguments(weights: str) -> tuple[str, dict[str, str]]:
-    """Folder or hub id, and keyword arguments, that diffusers' `load_lora_weights` wants."""
+    """Folder or hub id, and keyword arguments, for diffusers' `load_lora_weights`."""
     path = Path(weights)
     if is_path(weights) and path.suffix == ".safetensors":
         return str(path.parent), {"weight_name": path.name}

@@ -25,14 +25,14 @@ MAX_NOTED = 12
 
 @dataclass(frozen=True)
 class Parameters:
-    """One request for still pictures, understood."""
+    """The validated parameters of one request for still images."""
 
     model: str
     mode: Mode
     prompt: str
     negative_prompt: str | None
     width: int | None
-    """Pixels; None where the given picture decides."""
+    """Pixels; None where the input image decides."""
     height: int | None
     count: int
     steps: int
@@ -40,7 +40,7 @@ class Parameters:
     seed: int
     strength: float = 1.0
     scheduler: str = ""
-    """A published name; empty where the weights' own is used."""
+    """A published scheduler name; empty for the weights' own."""
     format: Literal["png", "jpg", "webp"] = "png"
     quality: int = 80
     lora: str | None = None
@@ -50,11 +50,11 @@ class Parameters:
     refine_steps: int | None = None
     check_safety: bool = True
     notes: tuple[str, ...] = ()
-    """Log lines about inputs that were given and do nothing."""
+    """Log lines about inputs that have no effect."""
 
 
 def understand(settings: ModelSettings, given: dict[str, Any], drawn_seed: int) -> Parameters:
-    """What `given` asks of a model that makes stills. Raises `Refusal` in published words, or in plain ones."""
+    """Parse the input of a still-image model. Raises `Refusal`, in the published model's words where it has any."""
     model = settings.name
     given = {name: value for name, value in given.items() if value is not None}
     asked = TypedInput({**published_models.defaults(model), **given})
@@ -87,7 +87,7 @@ def understand(settings: ModelSettings, given: dict[str, Any], drawn_seed: int) 
 
 
 def strength(asked: TypedInput) -> float:
-    """`prompt_strength`, refused outside 0 to 1 in the published model's words."""
+    """`prompt_strength`; outside 0 to 1 it is refused in the published model's words."""
     value = asked.number("prompt_strength")
     if not 0 <= value <= 1:
         raise Refusal(f"The value of strength should in [0.0, 1.0] but is {value}")
@@ -146,7 +146,7 @@ def _lora(model: str, given: dict[str, Any]) -> str | None:
 
 
 def _checks(settings: ModelSettings, asked: TypedInput) -> bool:
-    """Whether pictures are judged: what the published model does, and what the operator named."""
+    """Whether the safety checker runs: as the published model does, and as the operator configured."""
     if settings.safety_checker == "off":
         return False
     disabled = asked.has("disable_safety_checker") and asked.flag("disable_safety_checker")
@@ -165,7 +165,7 @@ def _notes(settings: ModelSettings, mode: Mode, lora: str | None, given: dict[st
 def _note(
     settings: ModelSettings, mode: Mode, lora: str | None, name: str, given: dict[str, Any]
 ) -> str | None:
-    """What a log says of an input that was given and does nothing, or None where it does something."""
+    """The log line for an input that has no effect, or None where it has one."""
     if name not in published_models.properties(settings.name):
         shown = name[:60].encode("unicode_escape").decode("ascii")
         return f"Input {shown} is unknown to {settings.name} and was ignored."

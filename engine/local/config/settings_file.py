@@ -27,7 +27,7 @@ FAMILIES: dict[str, Family] = {
     "andreasjansson/stable-diffusion-animation": "sd",
     "lucataco/animate-diff": "sd",
 }
-"""Every model that can have real weights, and the kind of pipeline that it wants."""
+"""Every model that can have real weights, and the family of its pipeline."""
 ANIMATE_DIFF = "lucataco/animate-diff"
 MAX_FILE = 1024 * 1024
 """Bytes of the file."""
@@ -49,7 +49,7 @@ _EMBEDDED = ("never", "when-full")
 
 @dataclass(frozen=True)
 class Lora:
-    """LoRA weights that belong to a model here: always loaded, at this strength."""
+    """LoRA weights that the operator adds to a model: always loaded, at this scale."""
 
     weights: str
     scale: float = 1.0
@@ -57,42 +57,42 @@ class Lora:
 
 @dataclass(frozen=True)
 class LoraRules:
-    """Which LoRA weights members may name. What is not listed is refused, whatever the name looks like."""
+    """Allowlist of LoRA weights that requests may name. Everything else is refused."""
 
     folder: Path | None = None
-    """`owner/name` is looked for here as `owner/name.safetensors`, `owner/name/*.safetensors`, `name.safetensors`."""
+    """`owner/name` is looked up here as `owner/name.safetensors`, `owner/name/*.safetensors`, `name.safetensors`."""
     hub: tuple[str, ...] = ()
-    """Patterns such as `owner/*` of hub ids."""
+    """Patterns of hub ids, such as `owner/*`."""
     names: dict[str, str] = field(default_factory=dict)
-    """Exact texts of members, each with the path or hub id that it stands for."""
+    """Exact names in requests, each with the path or hub id that it stands for."""
 
 
 @dataclass(frozen=True)
 class ModelSettings:
-    """One model's weights and how they are run."""
+    """One model's weights and how they run."""
 
     name: str
     family: Family
     weights: str
     """Absolute path of a diffusers folder or of one .safetensors file, or a hub id."""
     title: str
-    """What logs and files call the weights."""
+    """Name of the weights in logs and file metadata."""
     revision: str = ""
     variant: str = ""
     config: str = ""
-    """For one .safetensors file: the diffusers folder, or hub id, whose configuration fits it."""
+    """For a single .safetensors file: the diffusers folder, or hub id, with its configuration."""
     device: str = ""
     """Overrides the worker's device."""
     dtype: str = "auto"
     offload: str = "none"
     scheduler: str = ""
-    """Overrides what requests name."""
+    """Overrides the scheduler of requests."""
     safety_checker: str = "auto"
-    """`auto`, `off`, or the path or hub id of one."""
+    """`auto`, `off`, or the path or hub id of a checker."""
     may_disable_safety: bool = True
-    """Whether `disable_safety_checker` of a request is honoured."""
+    """Whether a request's `disable_safety_checker` is honoured."""
     tiling: bool = False
-    """Whether the VAE works in tiles: slower, for large pictures on small devices."""
+    """Whether the VAE works in tiles: slower, for large images on small devices."""
     refiner: str = ""
     base_loras: tuple[Lora, ...] = ()
     motion_modules: dict[str, str] = field(default_factory=dict)
@@ -102,7 +102,7 @@ class ModelSettings:
 
 @dataclass(frozen=True)
 class LocalSettings:
-    """The whole file."""
+    """The complete local models file."""
 
     models: dict[str, ModelSettings]
     loras: LoraRules = LoraRules()
@@ -111,17 +111,17 @@ class LocalSettings:
     keep: int = 2
     """Pipelines kept warm by each worker, at least 1."""
     memory_bytes: int | None = None
-    """Weights kept warm by each worker; what is over is let go, the least recently used first."""
+    """Bytes of weights kept warm by each worker; beyond it the least recently used are evicted."""
     downloads: bool = False
     previews: bool = True
     embedded: str = "never"
-    """When the embedded engine works on these models: `never`, or `when-full`."""
+    """When the embedded engine serves these models: `never`, or `when-full`."""
     cancel_grace_s: float = 30.0
-    """After this a worker that does not stop at a step is killed."""
+    """Seconds after which a canceled worker that has not stopped at a step is killed."""
     raw: dict[str, Any] = field(default_factory=dict, repr=False)
-    """As it was read, for worker processes."""
+    """The unparsed content, passed on to worker processes."""
     folder: Path = Path("/")
-    """What relative paths start from."""
+    """Base of relative paths."""
 
     @property
     def names(self) -> frozenset[str]:
@@ -130,7 +130,7 @@ class LocalSettings:
 
 
 def load(path: Path) -> LocalSettings:
-    """The settings in this file. Raises `LocalSettingsError` with a sentence for the operator."""
+    """Load the settings file. Raises `LocalSettingsError` with a sentence for the operator."""
     try:
         with path.open("rb") as file:
             data = file.read(MAX_FILE + 1)
@@ -151,7 +151,7 @@ def load(path: Path) -> LocalSettings:
 
 
 def parse(raw: Any, folder: Path) -> LocalSettings:
-    """The checked settings; relative paths start from `folder`. Raises `LocalSettingsError`."""
+    """Validate the settings; relative paths start from `folder`. Raises `LocalSettingsError`."""
     table = Table(raw, "")
     memory = table.number("memory_gb", 0, low=0)
     settings = LocalSettings(
@@ -172,7 +172,7 @@ def parse(raw: Any, folder: Path) -> LocalSettings:
 
 
 def is_path(weights: str) -> bool:
-    """Whether it names a file or folder of this machine, and no hub id."""
+    """Whether it names a local file or folder rather than a hub id."""
     return weights.startswith("/")
 
 
@@ -262,7 +262,7 @@ def _places(named: dict[str, str], folder: Path) -> dict[str, str]:
 
 
 def _place(text: str, folder: Path, *, always_path: bool = False) -> str:
-    """An absolute path where it is one (`/…`, `./…`, `../…`, `~/…`), else the hub id as it is."""
+    """An absolute path for a path (`/…`, `./…`, `../…`, `~/…`), else the hub id unchanged."""
     if not text:
         return ""
     if always_path or text.startswith(("/", "./", "../", "~")):
@@ -279,7 +279,7 @@ def missing_packages() -> list[str]:
 
 
 def install_hint(names: list[str]) -> str:
-    """What to do about it, in one sentence."""
+    """How to install missing packages, in one sentence."""
     verb = "is" if len(names) == 1 else "are"
     return (
         f"Real weights need the extra darkroom[local], and {', '.join(names)} {verb} not installed on this server: "

@@ -13,9 +13,9 @@ MAX_CPU_THREADS = 16
 
 
 def choose(wanted: str) -> Any:
-    """The `torch.device` for `auto`, `cpu`, `mps`, `cuda` or `cuda:1`; `auto` takes the best that is there.
+    """The `torch.device` for `auto`, `cpu`, `mps`, `cuda` or `cuda:1`; `auto` takes the best available.
 
-    Raises `RuntimeError` in torch's own words, later, where a device that was named is not there.
+    A missing device raises torch's own `RuntimeError`, but only when it is used.
     """
     if wanted != "auto":
         return torch.device(wanted)
@@ -27,7 +27,7 @@ def choose(wanted: str) -> Any:
 
 
 def numbers(model: ModelSettings, device: Any) -> Any:
-    """The `torch.dtype` for a model on a device: the operator's, else what is usual there."""
+    """The `torch.dtype` for a model on a device: the operator's, else the default of family and device."""
     if model.dtype != "auto":
         return getattr(torch, model.dtype)
     return _usual(model.family, device.type)
@@ -41,13 +41,13 @@ def _usual(family: Family, device: str) -> Any:
 
 
 def share_cores(workers: int) -> None:
-    """Let this process compute with its share of the machine's cores."""
+    """Limit this process's threads to its share of the machine's cores."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     torch.set_num_threads(max(1, min(MAX_CPU_THREADS, cores // max(1, workers))))
 
 
 def tidy(device: Any) -> None:
-    """Give memory that nothing uses back to the device."""
+    """Release unused cached memory of the device."""
     if device.type == "cuda":
         torch.cuda.empty_cache()
     elif device.type == "mps":

@@ -34,15 +34,15 @@ __all__ = ["NAME", "perform"]
 
 
 DRAWING = 0.9
-"""Share of the work that is drawing; the rest is what lies between, and writing."""
+"""Share of the work that is drawing; the rest is interpolation and writing."""
 SAMPLES = 9
 MOST_SHOWN = 60
-"""Drawn pictures that are given out on the way; of more, every so manyth."""
+"""Maximum of drawn images published as intermediate output; of more, every n-th."""
 _NEARLY_ONE = 0.9995
 
 
 class _Artist:
-    """Draws keyframes and what lies between them. Latents are in the scale in which they are denoised."""
+    """Draws keyframes and the images between them. Latents are in the scale in which they are denoised."""
 
     def __init__(
         self, model: ModelSettings, settings: Settings, loaded: Loaded, steps: StepCallbacks, look: Any
@@ -61,7 +61,7 @@ class _Artist:
         self._keyframes: dict[int, Any] = {}
 
     def at(self, place: float, index: int) -> Any:
-        """The latents of the drawn picture `index` at this place on the way; places rise."""
+        """The latents of drawn image `index` at this place between the prompts; call in ascending order of place."""
         before = int(place)
         self._steps.begin(index, 0)
         if place == before:
@@ -77,7 +77,7 @@ class _Artist:
         return self._draw(self._image, words, image=start, strength=self._settings.strength)
 
     def keyframe(self, number: int) -> Any:
-        """The latents of one prompt's own picture; only two are kept."""
+        """The latents of one prompt's keyframe; only the last two are kept."""
         if number not in self._keyframes:
             self._keyframes = {key: value for key, value in self._keyframes.items() if key == number - 1}
             size = {"width": self._settings.width, "height": self._settings.height}
@@ -85,7 +85,7 @@ class _Artist:
         return self._keyframes[number]
 
     def picture(self, latents: Any) -> Pixels:
-        """Latents as a picture, height x width x 3."""
+        """Decode latents to pixels, height x width x 3."""
         vae = self._loaded.root.vae
         with torch.no_grad():
             decoded = vae.decode(latents / vae.config.scaling_factor, return_dict=False)[0]
@@ -114,7 +114,7 @@ def perform(
     studio: PipelineStore,
     stop: Callable[[], bool],
 ) -> None:
-    """Draw, fill in, write. Raises `Refusal`, `Stopped`, and what torch raises."""
+    """Draw, interpolate, write. Raises `Refusal`, `Stopped`, and torch's exceptions."""
     settings = understand_input(given, drawn_seed)
     timeline = settings.timeline
     log_settings(desk, model, studio, settings.seed)
@@ -135,7 +135,7 @@ def perform(
 
 
 def slerp(first: Any, last: Any, share: float) -> Any:
-    """What lies between two tensors at this share of the way: on their arc, or on a line where they are parallel."""
+    """Spherical linear interpolation of two tensors; linear where they are parallel."""
     one, two = first.float().flatten(), last.float().flatten()
     cosine = torch.dot(one, two) / (one.norm() * two.norm()).clamp_min(1e-12)
     if cosine.abs() > _NEARLY_ONE:
@@ -154,7 +154,7 @@ def _drawn(
     label: Label,
     checker: safety_checker.Checker | None,
 ) -> list[Any]:
-    """The latents of every drawn picture, on the processor: together they may be too many for the device."""
+    """The latents of all drawn images, on the CPU: together they may not fit on the device."""
     desk.log("Generating first and last keyframes")
     total, stretches = len(timeline.drawn), len(settings.prompts) - 1
     every = -(-total // MOST_SHOWN)
@@ -177,7 +177,7 @@ def _drawn(
 
 
 def _frames(artist: _Artist, settings: Settings, timeline: Timeline, drawn: list[Any]) -> Iterator[Pixels]:
-    """Every frame in order; only the two pictures that it lies between are open."""
+    """Every frame in order; only the two adjacent drawn images are in memory."""
     device, last = artist._loaded.device, len(drawn) - 1
     gap, between = -1, None
     for place in timeline.frames:

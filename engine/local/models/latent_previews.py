@@ -19,14 +19,14 @@ from numpy.typing import NDArray
 from engine.images.encoder import PREVIEW_SIDE, encode_preview
 
 SIDE = 256
-"""Of the test picture, in pixels."""
+"""Side of the test image, in pixels."""
 
 
 class LatentPreview:
-    """Turns latents of one decoder into JPEGs; gives None where it cannot."""
+    """Converts latents of one decoder into preview JPEGs; returns None where it cannot."""
 
     def __init__(self, vae: Any) -> None:
-        """Fits the matrix. A decoder that cannot be asked gives no looks, which costs nobody a picture."""
+        """Fit the matrix. A decoder that fails here gives no previews; the run goes on."""
         self._matrix: NDArray[np.float32] | None = None
         try:
             with _exact(vae):
@@ -35,7 +35,7 @@ class LatentPreview:
             print(f"local: no previews with this decoder: {error}", file=sys.stderr)  # noqa: T201
 
     def __call__(self, latents: Any) -> bytes | None:
-        """A look at latents, 1 x channels x height x width, or 1 x channels x frames x height x width."""
+        """A preview of latents, 1 x channels x height x width, or 1 x channels x frames x height x width."""
         if self._matrix is None or latents.ndim not in (4, 5):
             return None
         if latents.ndim == 5:
@@ -48,7 +48,7 @@ class LatentPreview:
 
 @contextlib.contextmanager
 def _exact(vae: Any) -> Iterator[None]:
-    """In float32 for the moment: some decoders (SDXL's) overflow in float16, in which their weights lose nothing."""
+    """Run the decoder in float32 inside the block: some (SDXL's) overflow in float16. Its weights lose nothing."""
     dtype = next(vae.parameters()).dtype
     if dtype != torch.float16:
         yield
@@ -61,7 +61,7 @@ def _exact(vae: Any) -> Iterator[None]:
 
 
 def unpacked(pipe: Any, width: int, height: int, latents: Any) -> Any:
-    """Flux's latents as a picture; it works on them as a row of patches."""
+    """Flux latents as an image; the pipeline holds them as a row of patches."""
     return pipe._unpack_latents(latents, height, width, pipe.vae_scale_factor)
 
 
@@ -84,7 +84,7 @@ def _fit(vae: Any) -> NDArray[np.float32]:
 
 
 def _test_picture() -> NDArray[np.float32]:
-    """Patches of many colours and sizes, the same at every call; -1 to 1."""
+    """Patches of many colours and sizes, the same in every call; -1 to 1."""
     random = np.random.default_rng(7)
     picture = np.zeros((SIDE, SIDE, 3), np.float32)
     for cells in (4, 8, 16):

@@ -22,5 +22,5 @@ def perform(
     studio: PipelineStore,
     stop: Callable[[], bool],
 ) -> None:
-    """Do what one request asks of a model. Raises `Refusal`, `Stopped`, and what torch raises."""
+    """Run one request on a model. Raises `Refusal`, `Stopped`, and torch's exceptions."""
     _OTHERS.get(model.name, still_images.perform)(model, given, desk, drawn_seed, studio, stop)

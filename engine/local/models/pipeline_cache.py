@@ -10,18 +10,18 @@ from typing import Any, Protocol
 
 
 class Weighty(Protocol):
-    """Something that holds weights."""
+    """A cached object with a size."""
 
     def bytes(self) -> int:
-        """How many bytes of them."""
+        """Bytes of its weights."""
         ...
 
 
 class PipelineCache:
-    """At most `keep` things, and at most `memory_bytes` of weights, beside the one that is asked for."""
+    """Holds at most `keep` objects and `memory_bytes` of weights, not counting the one being requested."""
 
     def __init__(self, keep: int, memory_bytes: int | None, tidy: Callable[[], None]) -> None:
-        """`tidy` runs after something was let go: it gives memory back to the device."""
+        """`tidy` runs after an eviction, to release memory of the device."""
         self._keep = keep
         self._memory = memory_bytes
         self._tidy = tidy
@@ -31,7 +31,7 @@ class PipelineCache:
         return key in self._things
 
     def get(self, key: Hashable, load: Callable[[], Weighty], *, needs: int = 0) -> Any:
-        """The thing of that key, loaded where it is not there; `needs` is an estimate of its bytes.
+        """The object of that key, loaded where it is missing; `needs` is an estimate of its bytes.
 
         Room is made before it is loaded, so that old and new need not fit side by side.
         """
@@ -45,18 +45,18 @@ class PipelineCache:
         return thing
 
     def drop(self, key: Hashable) -> None:
-        """Let one go that cannot be trusted any more."""
+        """Evict one whose state is no longer reliable."""
         if self._things.pop(key, None) is not None:
             self._swept()
 
     def clear(self) -> None:
-        """Let everything go."""
+        """Evict everything."""
         self._things.clear()
         self._swept()
 
     def _make_room(self, keep: int, needs: int) -> None:
         gone = False
-        # The newest stays: it is the one in use.
+        # The newest stays: it is in use.
         least = 1 if needs == 0 and keep == self._keep else 0
         while len(self._things) > least and (len(self._things) > keep or self._is_heavy(needs)):
             self._things.popitem(last=False)
@@ -75,7 +75,7 @@ class PipelineCache:
 
 
 def bytes_on_disk(place: str) -> int:
-    """Bytes of all .safetensors below a folder, or of one file; 0 for what is not on this machine's disk."""
+    """Bytes of all .safetensors below a folder, or of one file; 0 for what is not on disk."""
     path = Path(place)
     if path.is_file():
         return path.stat().st_size

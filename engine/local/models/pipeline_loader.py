@@ -27,17 +27,17 @@ PIPELINES: dict[tuple[str, Mode], str] = {
     ("flux", "text"): "FluxPipeline",
     ("flux", "image"): "FluxImg2ImgPipeline",
 }
-"""The pipeline of diffusers for a family and a mode; also the only kinds of weights that are loaded."""
+"""The diffusers pipeline class of a family and mode; also the allowlist of classes that are loaded."""
 _LIBRARIES = ("diffusers", "transformers")
 
 
 class Unloadable(Exception):
-    """Weights are not there, or cannot be read as what they should be; the text is for the operator."""
+    """Weights are missing or of the wrong kind; the text is for the operator."""
 
 
 @dataclass(frozen=True)
 class Source:
-    """Weights to be loaded, and how. Equal sources share one warm pipeline."""
+    """What to load, and how: the cache key. Equal sources share one warm pipeline."""
 
     family: str
     weights: str
@@ -52,7 +52,7 @@ class Source:
 
 
 def source_of(model: ModelSettings, weights: str, device: Any) -> Source:
-    """Where this model's pipeline comes from, for some of its weights (its own, a refiner's, a checkpoint's)."""
+    """The source of this model's pipeline with these weights (its own, a refiner's, a checkpoint's)."""
     own = weights == model.weights
     return Source(
         family=model.family,
@@ -69,7 +69,7 @@ def source_of(model: ModelSettings, weights: str, device: Any) -> Source:
 
 
 class Loaded:
-    """One warm pipeline in all its modes, which share their networks."""
+    """One warm pipeline in all its modes, which share the networks."""
 
     def __init__(self, source: Source, root: Any, device: Any, dtype: Any) -> None:
         self.source = source
@@ -80,26 +80,26 @@ class Loaded:
         self.checker: Checker | None = None
         """The safety checker that came with the weights."""
         self.look: Any = None
-        """What turns latents into small pictures, once it has been made."""
+        """The latent preview of its decoder, once made."""
         self.more: dict[str, Any] = {}
-        """Pipelines made of this one and other weights, such as motion modules."""
+        """Pipelines derived from this one with other weights, such as motion modules."""
         self._modes: dict[str, Any] = {}
 
     def mode(self, mode: Mode) -> Any:
-        """The pipeline for this mode. Raises `Unloadable` where the weights cannot do it."""
+        """The pipeline for this mode. Raises `Unloadable` where the weights do not support it."""
         kind = getattr(diffusers, PIPELINES[self.source.family, mode])
         if isinstance(self.root, kind) and type(self.root) is kind:
             return self.prepared(self.root)
         if mode not in self._modes:
             try:
-                # Without the type it would turn all networks into float32.
+                # Without the dtype it would convert all networks to float32.
                 self._modes[mode] = kind.from_pipe(self.root, dtype=self.dtype)
             except (ValueError, TypeError) as error:
                 raise Unloadable(f"{self.source.weights} is nothing for {kind.__name__}: {error}") from error
         return self.prepared(self._modes[mode])
 
     def prepared(self, pipe: Any) -> Any:
-        """The pipeline, silent, with its parts where they run."""
+        """The pipeline without progress bars, its parts on their device."""
         pipe.set_progress_bar_config(disable=True)
         if self.source.offload == "model":
             pipe.enable_model_cpu_offload(device=self.device)
@@ -118,7 +118,7 @@ class Loaded:
 
 
 def load(source: Source, settings: LocalSettings, device: Any, dtype: Any) -> Loaded:
-    """The pipeline of this source, its base LoRA weights in place. Raises `Unloadable`."""
+    """Load the pipeline of this source with its base LoRA weights. Raises `Unloadable`."""
     try:
         root = _pipeline(source, settings, dtype)
         loaded = Loaded(source, root, device, dtype)
@@ -145,14 +145,14 @@ def load(source: Source, settings: LocalSettings, device: Any, dtype: Any) -> Lo
 
 
 def use_base_loras(loaded: Loaded) -> None:
-    """Let exactly the operator's LoRA weights count."""
+    """Activate exactly the operator's LoRA weights."""
     scales = [lora.scale for lora in loaded.source.base_loras]
     if scales:
         loaded.root.set_adapters([f"base{index}" for index in range(len(scales))], scales)
 
 
 def refusal(model: ModelSettings, error: Unloadable) -> Refusal:
-    """What a member reads; the operator finds the rest on the service's standard error."""
+    """The error for the member; details go to the service's standard error, for the operator."""
     print(f"local: {model.name}: {error}", file=sys.stderr)  # noqa: T201
     if error.__cause__ is not None:
         traceback.print_exception(error.__cause__)
@@ -185,7 +185,7 @@ def _single_file(source: Source, common: dict[str, Any]) -> Any:
 
 
 def _kind(source: Source, index: dict[str, Any]) -> Any:
-    """The class that `model_index.json` names, if it is one of ours and brings no code of its own."""
+    """The pipeline class that `model_index.json` names, if it is allowed and the weights bring no code."""
     name = index.get("_class_name")
     ours = {kind for (family, _), kind in PIPELINES.items() if family == source.family}
     if not isinstance(name, str) or name not in ours:
@@ -199,7 +199,7 @@ def _kind(source: Source, index: dict[str, Any]) -> Any:
 
 
 def _take_checker(root: Any, device: Any, dtype: Any) -> Checker | None:
-    """The pipeline's own safety checker, taken out of it: all models are judged by one piece of code."""
+    """The pipeline's own safety checker, removed from it: all models are checked by the same code."""
     network = getattr(root, "safety_checker", None)
     if network is None:
         return None

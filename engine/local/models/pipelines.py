@@ -22,22 +22,22 @@ from engine.local.models.safety_checker import Checker
 from engine.protocol.job_output import JobOutput, Refusal
 
 MEMBER = "member"
-"""Name of the LoRA that a request asks for, beside the operator's own."""
+"""Adapter name of a request's LoRA, beside the operator's own."""
 
 
 @dataclass
 class PipelineStore:
-    """What one worker has loaded on its device. One run at a time."""
+    """Everything that one worker has loaded on its device. One run at a time."""
 
     settings: LocalSettings
     device: str
-    """As the operator wrote it; a model may override it."""
+    """The configured device; a model may override it."""
     workers: int = 1
     _shelf: PipelineCache = field(init=False)
     _checkers: dict[tuple[str, str], Checker] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Bounds what torch takes of the machine."""
+        """Limit torch's threads, silence its libraries, create the cache."""
         devices.share_cores(self.workers)
         for library in (transformers.utils.logging, diffusers.utils.logging):
             library.set_verbosity_error()
@@ -48,7 +48,7 @@ class PipelineStore:
 
     @property
     def version(self) -> str:
-        """What works here, as logs and files name it."""
+        """Versions of diffusers and torch, as named in logs and files."""
         return f"diffusers {diffusers.__version__}, torch {torch.__version__.partition('+')[0]}"
 
     def device_of(self, model: ModelSettings) -> Any:
@@ -73,7 +73,7 @@ class PipelineStore:
         return found
 
     def checker(self, model: ModelSettings, loaded: Loaded) -> Checker | None:
-        """Who judges this model's pictures: whom the operator named, else who came with the weights."""
+        """The model's safety checker: the configured one, else the one that came with the weights."""
         place = model.safety_checker
         if place == "off":
             return None
@@ -92,7 +92,7 @@ class PipelineStore:
         return self._checkers[key]
 
     def look(self, loaded: Loaded) -> LatentPreview | None:
-        """What makes previews of this pipeline's latents; None where the operator wants none."""
+        """The latent preview of this pipeline; None where previews are disabled."""
         if not self.settings.previews or loaded.source.offload != "none":
             return None
         if loaded.look is None:
@@ -102,7 +102,7 @@ class PipelineStore:
 
     @contextlib.contextmanager
     def lora(self, loaded: Loaded, name: str | None, scale: float, desk: JobOutput) -> Iterator[None]:
-        """Have the LoRA that a member named loaded inside the block, and surely not after it. Raises `Refusal`."""
+        """Load the request's LoRA inside the block, and guarantee its removal after it. Raises `Refusal`."""
         if name is None:
             yield
             return
@@ -117,7 +117,7 @@ class PipelineStore:
             self._take_off(loaded)
 
     def forget_all(self) -> None:
-        """Let every pipeline go: the device is out of memory."""
+        """Evict every pipeline: the device is out of memory."""
         self._checkers.clear()
         self._shelf.clear()
 
@@ -141,7 +141,7 @@ class PipelineStore:
             raise Refusal(refused) from error
 
     def _take_off(self, loaded: Loaded) -> None:
-        """Back to the operator's own; a pipeline that cannot be brought back is let go."""
+        """Restore the operator's own LoRAs; a pipeline where that fails is evicted."""
         try:
             if loaded.source.base_loras:
                 loaded.root.delete_adapters([MEMBER])
@@ -154,5 +154,5 @@ class PipelineStore:
 
 
 def generator(seed: int) -> Any:
-    """A source of noise on the processor, so that a seed means the same picture on every device."""
+    """A CPU random generator, so that a seed gives the same image on every device."""
     return torch.Generator("cpu").manual_seed(seed % 2**64)

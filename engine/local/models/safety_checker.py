@@ -17,7 +17,7 @@ ANIMATION_FLAGGED = "NSFW content detected, please try a different prompt and/or
 
 
 class Checker:
-    """A network that says whether a picture is not safe for work."""
+    """A network that flags images as not safe for work."""
 
     def __init__(self, network: Any, extractor: Any, device: Any, dtype: Any) -> None:
         self._network = network.to(device=device, dtype=dtype).eval()
@@ -26,9 +26,9 @@ class Checker:
         self._dtype = dtype
 
     def flags(self, pixels: NDArray[np.uint8]) -> bool:
-        """Whether it flags this picture, height x width x 3."""
+        """Whether it flags this image, height x width x 3."""
         wanted = self._extractor(Image.fromarray(pixels), return_tensors="pt").pixel_values
-        # It blackens what it flags, in the array that it is given: a copy of little use, so a tiny one.
+        # It blackens flagged images in the array passed to it, which is not used: a tiny one will do.
         _, found = self._network(
             images=np.zeros((1, 8, 8, 3), np.float32), clip_input=wanted.to(self._device, self._dtype)
         )
@@ -36,9 +36,9 @@ class Checker:
 
 
 def load(place: str, device: Any, dtype: Any, *, local_files_only: bool) -> Checker:
-    """The checker in a folder or at a hub id: its own, or one with `safety_checker` and `feature_extractor` within.
+    """Load the checker of a folder or hub id: its own, or the parts `safety_checker` and `feature_extractor` of one.
 
-    Raises what transformers raises: `OSError` and `ValueError`.
+    Raises transformers' `OSError` and `ValueError`.
     """
     within = (Path(place) / "safety_checker").is_dir()
     arguments: dict[str, Any] = {"local_files_only": local_files_only}

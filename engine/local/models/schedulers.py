@@ -14,14 +14,14 @@ CLASSES: dict[str, tuple[str, dict[str, Any]]] = {
     "KLMS": ("LMSDiscreteScheduler", {}),
     "PNDM": ("PNDMScheduler", {"skip_prk_steps": True}),
 }
-"""Class and what it is given beside the weights' own configuration."""
+"""Scheduler class, and arguments that override the weights' own configuration."""
 
 
 def make(name: str, own: Any, **more: Any) -> Any:
-    """A new scheduler for one run. `own` is the one that came with the weights; an empty name stands for its kind.
-    `more` goes before its configuration.
+    """A new scheduler for one run. `own` is the one that came with the weights; an empty name stands for its class.
+    `more` overrides its configuration.
 
-    Always a new one: schedulers keep state, and `from_config` forgets nothing of a foreign one.
+    Always a new one: schedulers keep state, and `from_config` takes over every field of another class.
     """
     import diffusers
 

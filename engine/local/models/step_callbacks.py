@@ -11,7 +11,7 @@ from engine.protocol.progress_bar import Bar
 
 LOOK_EVERY_S = 0.4
 DENOISING = 0.97
-"""Share of one picture's work that its steps are; the rest is decoding and writing."""
+"""Share of one image's work that is denoising; the rest is decoding and writing."""
 
 
 class Stopped(Exception):
@@ -19,9 +19,9 @@ class Stopped(Exception):
 
 
 class StepCallbacks:
-    """One run: `count` pictures of the same passes, each pass with its own number of steps.
+    """Progress of one run: `count` images of the same passes, each pass with its own number of steps.
 
-    One bar over all of it, because clients take the last percentage that they see and it must never fall.
+    One bar over all of it, because clients parse the last percentage in the log and it must never fall.
     """
 
     def __init__(
@@ -34,9 +34,9 @@ class StepCallbacks:
         total: int | None = None,
         share: float = 1.0,
     ) -> None:
-        """`passes` are the steps of each pass of one picture; `stop` says whether the run was canceled.
+        """`passes` are the steps of each pass of one image; `stop` returns whether the run was canceled.
 
-        `total` is what the bar counts, if not the steps of one picture; `share` is what the pictures are of all work.
+        `total` is the bar's total, by default the steps of one image; `share` is the images' share of all work.
         """
         self._desk = desk
         self._stop = stop
@@ -54,12 +54,12 @@ class StepCallbacks:
             raise Stopped
 
     def begin(self, picture: int, number: int) -> None:
-        """Pass `number` of picture `picture` follows, both counted from 0."""
+        """Start pass `number` of image `picture`, both counted from 0."""
         self.check()
         self._picture, self._pass = picture, number
 
     def callback(self, look: Callable[[Any], bytes | None] | None) -> Callable[..., dict[str, Any]]:
-        """For `callback_on_step_end`; `look` makes a small JPEG of latents, or None."""
+        """A function for `callback_on_step_end`; `look` makes a preview JPEG of latents, or None."""
 
         def at_step(pipe: Any, index: int, _moment: Any, tensors: dict[str, Any]) -> dict[str, Any]:
             self.check()
@@ -72,11 +72,11 @@ class StepCallbacks:
         return at_step
 
     def finished(self, picture: int) -> None:
-        """The file of this picture is there."""
+        """Report that the file of this image is saved."""
         self._say(self._share * (picture + 1) / self._count)
 
     def rest(self, fraction: float) -> None:
-        """So much (0 to 1) is done of what follows the last picture. Raises `Stopped`."""
+        """Report the share (0 to 1) of the work after the last image. Raises `Stopped`."""
         self.check()
         self._say(self._share + (1 - self._share) * fraction)
 

@@ -25,25 +25,25 @@ from engine.local.models.step_callbacks import StepCallbacks
 from engine.protocol.job_output import JobOutput, Refusal
 
 MAX_FLUX_SIDE = 1440
-"""The published Flux models reduce a given picture to this, in pixels."""
+"""Longest side to which the published Flux models reduce an input image, in pixels."""
 REFINER_STRENGTH = 0.3
-"""How much of a finished picture `base_image_refiner` draws anew, as diffusers does by default."""
+"""Strength of `base_image_refiner` on a finished image, diffusers' default."""
 _EDGE = 64
 _MODES = {"text": "txt2img mode", "image": "img2img mode", "inpaint": "inpainting mode"}
 
 
 @dataclass(frozen=True)
 class Given:
-    """The pictures of a request, at the size at which they are worked on."""
+    """The input images of a request, at working size."""
 
     image: Image.Image | None = None
     hole: NDArray[np.bool_] | None = None
-    """What is repainted, height x width."""
+    """The mask of pixels to repaint, height x width."""
 
 
 @dataclass(frozen=True)
 class _Run:
-    """What is the same for every picture of one request."""
+    """State shared by all images of one request."""
 
     model: ModelSettings
     wish: Parameters
@@ -62,9 +62,9 @@ def perform(
     studio: PipelineStore,
     stop: Callable[[], bool],
 ) -> None:
-    """Make and save every picture asked for; picture k takes seed + k and is `out-k`.
+    """Make and save all requested images; image k uses seed + k and is `out-k`.
 
-    Raises `Refusal`, `Stopped`, and what torch raises.
+    Raises `Refusal`, `Stopped`, and torch's exceptions.
     """
     wish = understand(model, given, drawn_seed)
     log_settings(desk, model, studio, wish.seed)
@@ -90,7 +90,7 @@ def perform(
 
 
 def log_settings(desk: JobOutput, model: ModelSettings, studio: PipelineStore, seed: int) -> None:
-    """The log up to the notes. The seed comes first: clients parse it back out."""
+    """Write the log up to the notes. The seed comes first: clients parse it."""
     desk.log(f"Using seed: {seed}")
     desk.log(f"Local weights: {model.title}, on {studio.device_of(model)} ({studio.version}).")
     desk.metric("engine", "local")
@@ -98,7 +98,7 @@ def log_settings(desk: JobOutput, model: ModelSettings, studio: PipelineStore, s
 
 
 def label_of(model: ModelSettings, studio_version: str, seed: int, source: Source, **chosen: Any) -> Label:
-    """What a file says about its making; the prompt is not in it."""
+    """Provenance metadata of a file; the prompt is not in it."""
     return Label(
         model=model.name,
         painter=studio_version,
@@ -127,7 +127,7 @@ def _make_all(run: _Run, checker: safety_checker.Checker | None, desk: JobOutput
 
 
 def _file(run: _Run, index: int, pixels: Pixels, version: str) -> tuple[str, str, bytes]:
-    """Name, type and bytes of one picture."""
+    """Name, content type and bytes of one image."""
     wish = run.wish
     height, width = pixels.shape[:2]
     source: Source = (
@@ -153,7 +153,7 @@ def _file(run: _Run, index: int, pixels: Pixels, version: str) -> tuple[str, str
 def _one(run: _Run, index: int) -> Pixels:
     wish = run.wish
     if wish.mode != "text" and _steps_of(wish) < 1:
-        # Nothing is left to be drawn anew; the pipelines of diffusers would fail here.
+        # No steps are left; the diffusers pipelines would fail here.
         assert run.given.image is not None
         return np.asarray(run.given.image, np.uint8)
     noise = generator(wish.seed + index)
@@ -167,7 +167,7 @@ def _one(run: _Run, index: int) -> Pixels:
 
 
 def _denoise(run: _Run, noise: Any, latents_only: bool) -> Any:
-    """One picture by the main pipeline, or its latents."""
+    """One image by the main pipeline, or its latents."""
     wish, family = run.wish, run.model.family
     try:
         pipe = run.loaded.mode(wish.mode)
@@ -224,7 +224,7 @@ def _refine(run: _Run, latents: Any, noise: Any) -> Any:
 
 
 def _composed(run: _Run, pixels: Pixels) -> Pixels:
-    """What was to be kept is kept to the byte: the decoder changes it a little."""
+    """Paste unmasked pixels back, byte for byte: the decoder changes them a little."""
     if run.given.hole is None or run.given.image is None:
         return pixels
     kept = np.asarray(run.given.image, np.uint8)
@@ -239,7 +239,7 @@ def _looking(run: _Run, pipe: Any, width: Any, height: Any) -> Callable[[Any], b
 
 
 def _refiner(model: ModelSettings, wish: Parameters, studio: PipelineStore, desk: JobOutput) -> Loaded | None:
-    """The second pipeline, where one is asked for and there is one."""
+    """The refiner pipeline, where one is requested and configured."""
     if wish.refine == "no_refiner":
         return None
     if not model.refiner:
@@ -249,13 +249,13 @@ def _refiner(model: ModelSettings, wish: Parameters, studio: PipelineStore, desk
 
 
 def _handover(wish: Parameters) -> float:
-    """Where the base ends and the refiner goes on, such that each has a step."""
+    """The share of denoising at which the refiner takes over, such that both have at least one step."""
     least = 1 / max(2, wish.steps)
     return min(1 - least, max(least, wish.high_noise_frac))
 
 
 def _steps_of(wish: Parameters) -> int:
-    """How many steps the main pipeline really takes."""
+    """Number of steps that the main pipeline actually takes."""
     return min(wish.steps, int(wish.steps * wish.strength + 1e-9))
 
 
@@ -270,7 +270,7 @@ def _passes(wish: Parameters, refiner: Loaded | None) -> list[int]:
 
 
 def _open(model: ModelSettings, wish: Parameters, given: dict[str, Any], desk: JobOutput) -> Given:
-    """The pictures, sized. Raises `Refusal` naming the input."""
+    """The input images at working size. Raises `Refusal` naming the input."""
     if wish.mode == "text":
         return Given()
     picture = helpers.picture(given, "image", desk)

@@ -23,7 +23,7 @@ from engine.protocol.job_output import JobOutput, Refusal
 
 _OUTPUT = "out.mp4"
 _DRAWING = 0.95
-# What the motion modules were trained with.
+# Scheduler settings that the motion modules were trained with.
 _NOISE = {"beta_schedule": "linear", "steps_offset": 1, "clip_sample": False, "timestep_spacing": "linspace"}
 
 
@@ -35,7 +35,7 @@ def perform(
     studio: PipelineStore,
     stop: Callable[[], bool],
 ) -> None:
-    """Draw all frames together and write the film. Raises `Refusal`, `Stopped`, and what torch raises."""
+    """Draw all frames together and write the video. Raises `Refusal`, `Stopped`, and torch's exceptions."""
     settings = understand_input(given, drawn_seed)
     weights = _named(given, "path", model.checkpoints) or model.weights
     module = _named(given, "motion_module", model.motion_modules) or next(iter(model.motion_modules.values()))
@@ -86,7 +86,7 @@ def perform(
 
 
 def _named(given: dict[str, Any], name: str, there: dict[str, str]) -> str | None:
-    """The weights that an input, or its default, names, where this server has them."""
+    """The weights named by an input or its default, where this server has them."""
     return there.get(given.get(name) or DEFAULTS[name])
 
 
@@ -99,7 +99,7 @@ def _say_what_is_not_here(model: ModelSettings, given: dict[str, Any], desk: Job
 
 
 def _pipeline(model: ModelSettings, loaded: Loaded, module: str, settings: LocalSettings) -> Any:
-    """The checkpoint moved by the motion module, warm beside the checkpoint itself."""
+    """The checkpoint's pipeline with the motion module, cached beside the checkpoint itself."""
     if module not in loaded.more:
         try:
             adapter = _adapter(module, loaded, settings)

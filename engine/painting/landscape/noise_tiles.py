@@ -17,7 +17,7 @@ _SIDE = 1024
 
 @dataclass(frozen=True)
 class Tile:
-    """A repeating square of noise 0..1; every octave of every name looks at it from its own place."""
+    """A repeating square of noise 0..1; every octave of every name samples it at its own offset."""
 
     streams: Streams
     texture: Plane

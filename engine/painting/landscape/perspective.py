@@ -25,7 +25,7 @@ class Slices:
 
 @dataclass(frozen=True)
 class View:
-    """What each pixel sees of the land.
+    """The projection of the land onto pixels.
 
     `slice_map` and `column_map` feed cv2.remap on S x W planes; `cover` 0..1 is how much of the pixel is land
     (the rest is sky); `crest` marks pixels on the rim of a nearer ridge.
@@ -37,7 +37,7 @@ class View:
     crest: NDArray[np.bool_]
 
     def see(self, plane: Plane) -> Plane:
-        """A plane (S x W or S x W x C) of the slices as seen in the picture."""
+        """Project a plane (S x W or S x W x C) of the slices into the image."""
         return cv2.remap(
             plane, self.column_map, self.slice_map, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT
         )
@@ -80,10 +80,10 @@ def project(frame: Frame, slices: Slices, height: Plane) -> View:
 
 
 def mirrored(frame: Frame, slices: Slices, land: Plane, surface: Plane) -> Plane:
-    """Where calm water finds its reflection: for every pixel row the row of the picture to show there.
+    """The reflection map of calm water: for every pixel row the row of the image reflected there.
 
-    The world below the mirror is the same world seen by an eye as far under the water as ours is over it,
-    upside down; what that eye sees at a pixel is looked up where our eye sees the same point.
+    The reflection is the same world seen upside down by a camera as far under the water as the real one is above it;
+    each point that it sees is looked up where the real camera sees the same point.
     """
     below = replace(frame, eye=-frame.eye)
     # A bank at our own feet stands before the water that mirrors; only what lies beyond is in the mirror.

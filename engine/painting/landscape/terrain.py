@@ -18,7 +18,7 @@ from engine.painting.stage import Stage, mix, smooth
 
 @dataclass(frozen=True)
 class Ground:
-    """What each pixel shows of the land: world `x`, `z`, height `h`, upward normal `flat`, light and occlusion 0..1."""
+    """The land at each pixel: world `x`, `z`, height `h`, upward normal `flat`, light and occlusion 0..1."""
 
     x: Plane
     z: Plane
@@ -107,7 +107,7 @@ def _lit(stage: Stage, ground: Ground, colour: Plane, bump: Plane) -> Plane:
 
 
 def haze_at(stage: Stage, z: Plane) -> Plane:
-    """How much the air hides at a distance, 0..0.94."""
+    """Opacity of the haze at a distance, 0..0.94."""
     reach = 34.0
     for name, far in (("fog", 6.5), ("rain", 15.0), ("snow", 24.0), ("storm", 18.0)):
         if name in stage.meant.weather:

@@ -66,7 +66,7 @@ def _coloured(stage: Stage, kind: str, plate: Plane, tones: Tones) -> Plane:
 
 
 def _drawn(stage: Stage, kind: str, number: int) -> Sprite:
-    """A sprite of the stage, drawn when first asked for."""
+    """A sprite of the stage, drawn on first use."""
     key = (kind, number)
     if key not in stage.plants:
         tall = 1.15 * stage.frame.unit * (0.55 + 0.45 * min(1.0, stage.octaves / 8))
@@ -78,7 +78,7 @@ def _drawn(stage: Stage, kind: str, number: int) -> Sprite:
 
 
 def _painted_plates(stage: Stage) -> dict[tuple[Any, ...], Plane]:
-    """Where plates in colour are kept: for a still in its stage, for a film as long as its light is the same."""
+    """The cache of coloured plates: a still's stage, or for a film as long as the light is the same."""
     if stage.streams.memory is None:
         return stage.painted
     lights: dict[tuple[Any, ...], dict[tuple[Any, ...], Plane]] = stage.streams.kept(
@@ -86,12 +86,12 @@ def _painted_plates(stage: Stage) -> dict[tuple[Any, ...], Plane]:
     )
     light = (stage.palette.ambient, stage.palette.light, "snow" in stage.meant.weather)
     if light not in lights:
-        lights.clear()  # those of one light only: they are large
+        lights.clear()  # keep those of one light only: they are large
     return lights.setdefault(light, {})
 
 
 class Grove:
-    """A handful of sprites of some kinds, set down many times."""
+    """A few sprites of each kind, placed many times."""
 
     def __init__(self, stage: Stage, kinds: tuple[str, ...], each: int) -> None:
         """Draw `each` sprites of every kind for the stage's season and light."""
@@ -145,7 +145,7 @@ class Grove:
         small = sway(self.stage, small, x, z, part_right)
         part = small[y0 - top : y1 - top, x0 - left : x1 - left]
         seen, cover = canvas[y0:y1, x0:x1], part[..., 3:]
-        # What is seen is the plant through the haze, over what was there: both at once, without a third copy.
+        # Haze and compositing in one step, without a third copy.
         seen += cover * (self.air * np.float32(haze) - seen)
         seen += part[..., :3] * np.float32(1 - haze)
 

@@ -87,7 +87,7 @@ def _waves(stage: Stage, x: Plane, z: Plane) -> tuple[Plane, Plane]:
 
 
 def _mirror(stage: Stage, start: int, wave: Plane) -> Plane:
-    """What calm water would mirror, displaced by the waves."""
+    """The reflection in calm water, displaced by the waves."""
     assert stage.wet is not None
     frame = stage.frame
     h, w = frame.height, frame.width

@@ -214,7 +214,7 @@ CHINESE_IDLE = (
     "春节 春联 秋千 冬瓜 雨衣 云南 黑板 白酒 金属 金融 银行 红酒 红绿灯 青年 青铜 青春 黄瓜 绿豆 粉丝 灰尘 橙子 橘子 "
     "树懒 鱼缸 茶几 树莓 草莓 蓝莓 苹果树 马戏团 马车 人才 风云 城管 汤圆 星座 日本"
 )
-"""Words that hold the character of another meaning and are read whole, so that no elephant stands in 想象."""
+"""Words that contain the character of another meaning and are matched whole: 想象 names no elephant."""
 
 _TRADITIONAL = (
     "万萬丛叢东東两兩个個丽麗乌烏乡鄉云雲亚亞伞傘们們伦倫体體侠俠兰蘭兽獸写寫农農冲沖冰氷动動华華单單厦廈叶葉后後园園图圖圆圓国國场場坛壇头頭妈媽学學宝寶宫宮将將层層尘塵屿嶼岛島岭嶺峡峽师師"

@@ -33,7 +33,7 @@ BUILDS_A_SCENE = {
     "cup": ("studio", ()),
     "bowl": ("studio", ()),
 }
-"""Where a subject stands when the prompt names no place; everything else alone gets a studio backdrop."""
+"""Default scene of a subject when the prompt names no place; all other subjects get a studio backdrop."""
 
 MOODS = {
     "storm": "sea",
@@ -62,10 +62,10 @@ _MOUNTS = frozenset({"horse", "unicorn", "elephant", "dragon", "bear", "fish", "
 
 @dataclass(frozen=True)
 class Understanding:
-    """What the painter took from a prompt.
+    """The interpretation of a prompt: what to paint.
 
     `scene` is the kind of place; `features` refine it (lake, palms, autumn, …). `subjects` are figure names in
-    order, an animal's close-up as `cat:face`; one asked for twice is there twice. `time` and `style` are
+    order, an animal's close-up as `cat:face`; one requested twice is listed twice. `time` and `style` are
     empty when not named. `colours` holds (colour, target) pairs; the target is a subject, `ground`, `water`,
     `sky`, `trees` or `*` for the whole palette. `riding` is (rider, mount). `known` and `unknown` are the
     words with and without a meaning here.
@@ -91,7 +91,7 @@ class Understanding:
 
 @dataclass
 class _Found:
-    """What has been gathered while walking through the words."""
+    """The meanings collected from the words so far."""
 
     scenes: list[str] = field(default_factory=list)
     features: list[str] = field(default_factory=list)
@@ -120,10 +120,10 @@ class _Found:
 
 @lru_cache(maxsize=4)
 def understand(prompt: str, negative_prompt: str = "") -> Understanding:
-    """Read `prompt`, take out whatever `negative_prompt` names, and decide what to paint.
+    """Interpret `prompt` without whatever `negative_prompt` names.
 
-    Never fails: an empty prompt, or one of unknown words only, becomes an abstract picture of its own. The last few are
-    kept: the log, the sketch and each picture of one request ask for the same, and a long prompt takes seconds to read.
+    Never fails: an empty prompt, or one of unknown words only, becomes an abstract image of its own. The last few
+    results are cached: log, sketch and each image of a request need the same one, and a long prompt takes seconds.
     """
     unwanted = {m for word in read(negative_prompt) for m in word.meanings if not m.startswith("stop:")}
     words = [_without(word, unwanted) for word in read(prompt)]
@@ -180,7 +180,7 @@ def _gather(words: list[Word]) -> _Found:
 
 
 def _target(word: Word) -> str | None:
-    """What a colour before this word paints: None when the word is no noun, `-` when nothing of ours."""
+    """The target of a colour before this word: None when the word is no noun, `-` for a noun that is never painted."""
     if word.of("subject"):
         return word.of("subject")[0]
     if word.of("part"):
@@ -204,7 +204,7 @@ def _target(word: Word) -> str | None:
 
 
 def _bind_colours(words: list[Word]) -> tuple[list[tuple[str, str]], set[str]]:
-    """Pairs of colour and target, and the colour words that meet a noun that is never painted."""
+    """Pairs of colour and target, and the colour words bound to a noun that is never painted."""
     pairs: list[tuple[str, str]] = []
     idle: set[str] = set()
     waiting: list[tuple[str, str]] = []
@@ -228,12 +228,12 @@ def _bind_colours(words: list[Word]) -> tuple[list[tuple[str, str]], set[str]]:
 
 
 def _looks_back(text: str, named: str) -> str:
-    """What a colour paints that no noun follows: in 一辆汽车，红色 the car of the clause before, else everything."""
+    """The target of a colour without a noun after it: in 一辆汽车，红色 the car of the clause before, else all."""
     return named if not text.isascii() and named in GROUNDED | _AFLOAT | ANIMALS else "*"
 
 
 def _riding(words: list[Word]) -> tuple[str, str] | None:
-    """(rider, mount) of "A riding B"; a plain "A on a B" counts when B carries: "a cat on a horse"."""
+    """(rider, mount) of "A riding B"; "A on a B" counts when B is a mount: "a cat on a horse"."""
     rider: str | None = None
     asked = on = False
     for word in words:
@@ -251,7 +251,7 @@ def _riding(words: list[Word]) -> tuple[str, str] | None:
 
 
 def _close_up(found: _Found) -> None:
-    """A face or portrait of X is X, close; of nobody it is a person."""
+    """Turn a face or portrait of X into a close-up of X; without X, of a person."""
     if not found.close:
         return
     if not found.subjects:
@@ -270,7 +270,7 @@ def _close_up(found: _Found) -> None:
 
 
 def _stand_up(found: _Found, counts: dict[str, int]) -> None:
-    """In a place, or beside something, a person is a whole one; only a portrait stays head and shoulders."""
+    """Replace the bust by a full-length person in a scene or beside another subject; only a portrait stays a bust."""
     if found.close or "bust" not in found.subjects:
         return
     found.subjects = list(dict.fromkeys("person" if s == "bust" else s for s in found.subjects))
@@ -282,7 +282,7 @@ def _stand_up(found: _Found, counts: dict[str, int]) -> None:
 
 
 def _scene(found: _Found) -> tuple[str, frozenset[str]]:
-    """The main scene, and every other place named turned into a feature of it."""
+    """The main scene, and the other named places as features of it."""
     scenes, features = list(found.scenes), set(found.features)
     if not scenes:
         scene, extra = _implied(found)
@@ -290,7 +290,7 @@ def _scene(found: _Found) -> tuple[str, frozenset[str]]:
     if "mars" in features or "lunar" in features:
         scenes = ["desert", *[s for s in scenes if s not in ("space", "desert")]]
     if "road" in features and scenes[0] == "hills" and scenes[-1] in ("desert", "forest", "mountain"):
-        scenes = [scenes[-1]]  # a road is no place of its own
+        scenes = [scenes[-1]]  # a road is not a scene of its own
     scene = scenes[0]
     if scene in ("abstract", "studio") and len(scenes) > 1:
         scene = scenes[1]
@@ -310,7 +310,7 @@ def _scene(found: _Found) -> tuple[str, frozenset[str]]:
 
 
 def _footing(scene: str, features: frozenset[str], subjects: tuple[str, ...]) -> set[str]:
-    """What the scene must hold so that its subjects have something to stand or float on."""
+    """Features that the scene needs so that its subjects have something to stand or float on."""
     if scene == "sea" and GROUNDED & set(subjects) and not features & {"beach", "cliff", "island"}:
         return {"beach"}
     if (

@@ -13,7 +13,7 @@ from engine.painting.prompt.english import ENGLISH
 
 __all__ = ["CHINESE", "CHINESE_IDLE", "CHINESE_STOP", "COLOURS", "ENGLISH", "LINKS", "SIMPLER", "STOPWORDS"]
 
-# Words that carry no picture and are never called unknown.
+# Words without visual meaning that are never reported as unknown.
 STOPWORDS = frozenset(
     """a an the of on in at over under with without and or by to for from into near behind beside beneath above below
     between through across around its it is are was be being as that this these those there his her their my our your
@@ -22,7 +22,7 @@ STOPWORDS = frozenset(
 )
 LINKS = frozenset(
     {"is", "are", "in", "painted", "was", "是", "为", "呈"}
-)  # "a car in red": a colour after these looks back
+)  # "a car in red": a colour after these refers to the noun before
 CHINESE_STOP = (
     "的了在一二三四五双对只个座条片朵匹辆艘棵群上下里中和与是着有两几位名幅张间栋架头轮地得之边旁前后外内一些这那"
     "时杯壶盏盘束株颗粒位尊座幢所列艘支枝把顶扇排行丛滴抹场块堆尾口头枚套幕处方央正也都就很非常最更又还为呈有没无被从到向往其它他她它们我你此每各"

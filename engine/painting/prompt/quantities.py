@@ -8,7 +8,7 @@ from engine.painting.prompt.chinese import SIMPLER
 from engine.painting.prompt.tokenizer import Word
 
 MOST = 3
-"""More figures than this would each be too small to be seen, and would have to overlap."""
+"""Maximum number of figures: more would be too small, and would have to overlap."""
 
 _NUMBERS = {
     1: "a an one single solo lone 一",
@@ -22,7 +22,7 @@ _SINGULAR_ENDINGS = ("ss", "us", "is")
 
 
 def count(words: Sequence[Word]) -> dict[str, int]:
-    """Times 1..MOST that each subject is asked for, by subject name.
+    """Number 1..MOST of each requested subject, by subject name.
 
     A number counts the next noun of its clause; a plural without one means two, a crowd three.
     """
@@ -60,7 +60,7 @@ def _plural(text: str) -> int:
 
 
 def repeated(subjects: Sequence[str], counts: dict[str, int]) -> tuple[str, ...]:
-    """`subjects` with those asked for more than once repeated, MOST figures in all, none left out for another."""
+    """`subjects` repeated by their counts, MOST figures in all; no subject is dropped for a repetition."""
     kept = list(dict.fromkeys(subjects))[:MOST]
     spare = MOST - len(kept)
     cast: list[str] = []

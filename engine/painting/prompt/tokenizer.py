@@ -48,7 +48,7 @@ def _chinese() -> dict[str, tuple[str, ...]]:
 
 
 def read(text: str) -> list[Word]:
-    """Every word of `text` in order, known or not; stop words come out with the meaning `stop:`."""
+    """All words of `text` in order, known or not; stop words have the meaning `stop:`."""
     folded = unicodedata.normalize("NFKC", text).lower()
     plain = "".join(c for c in unicodedata.normalize("NFD", folded) if not unicodedata.combining(c))
     words: list[Word] = []
@@ -98,9 +98,9 @@ def _look_up(part: list[str]) -> tuple[str, ...]:
 
 
 def _match_chinese(run: str, clause: int) -> list[Word]:
-    """Longest match from the left; characters without meaning are gathered into one unknown word.
+    """Longest match from the left; characters without meaning are merged into one unknown word.
 
-    Traditional characters mean what the simplified ones do; the words come out as they were written.
+    Traditional characters are looked up as simplified ones; the words keep their spelling.
     """
     table, plain = _chinese(), run.translate(SIMPLER)
     words: list[Word] = []

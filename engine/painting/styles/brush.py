@@ -55,7 +55,7 @@ def kuwahara(rgb: Picture, radius_px: float) -> Picture:
 
 
 def busy(rgb: Picture) -> Plane:
-    """0..1: how much happens close together, at the scale of a hundredth of the height."""
+    """Local detail density, 0..1, at the scale of a hundredth of the height."""
     height = rgb.shape[0]
     level = luma(rgb)
     stir = blur(np.abs(level - blur(level, 0.0065 * height)), 0.010 * height)
@@ -63,7 +63,7 @@ def busy(rgb: Picture) -> Plane:
 
 
 def flattened(rgb: Picture, radius_px: float, keep: float = 0.30) -> Picture:
-    """Dabs of `radius_px`, but of `keep` times that where much happens close together: eyes stay eyes."""
+    """Dabs of `radius_px`, but of `keep` times that where detail is dense, so that eyes remain recognisable."""
     share = busy(rgb)[..., None]
     broad, fine = kuwahara(rgb, radius_px), kuwahara(rgb, radius_px * keep)
     return broad + share * (fine - broad)
@@ -72,7 +72,7 @@ def flattened(rgb: Picture, radius_px: float, keep: float = 0.30) -> Picture:
 def tangents(rgb: Picture, streams: Streams, reach: float, wander: float = 0.0015) -> tuple[Plane, Plane]:
     """Unit vectors along the edges of the picture, smoothed over `reach` pixels.
 
-    Where there is nothing to follow, a slow swirl of noise of strength `wander` leads the brush.
+    Where there are no edges, a slow swirl of noise of strength `wander` gives the direction.
     """
     height, width = rgb.shape[:2]
     level = blur(luma(rgb), max(reach * 0.25, 0.6))

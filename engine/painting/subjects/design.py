@@ -95,7 +95,7 @@ class Design:
 
 
 class Whim:
-    """The liberties that a seed takes with a figure: each draw has a name, hence a stream of its own."""
+    """Random variation of a figure by seed: each draw has a name, hence a stream of its own."""
 
     def __init__(self, streams: Streams, name: str) -> None:
         """Draw for the figure called `name`."""

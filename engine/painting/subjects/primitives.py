@@ -24,7 +24,7 @@ _MANY = 300_000  # points times corners, beyond which a polygon is measured on e
 
 
 class Shape(Protocol):
-    """Anything that can be asked where it is and how far a point lies from its rim."""
+    """A primitive with a bounding box and a signed distance to its outline."""
 
     def bounds(self) -> Box:
         """Left, top, right, bottom."""
