@@ -31,11 +31,11 @@ _LONGEST = timedelta(days=30)
 
 
 @dataclass(frozen=True)
-class Standing:
+class MaintenanceStatus:
     """Whether the site is in maintenance, and what still has to finish."""
 
     on: bool
-    state: State
+    state: QueueState
     until: datetime | None
 
     @property
@@ -54,10 +54,10 @@ class Standing:
         return self.on and self.state.drained
 
 
-def standing() -> Standing:
+def maintenance_status() -> MaintenanceStatus:
     """The present state."""
     rules = site_rules.current()
-    return Standing(rules.maintenance, state(), rules.maintenance_until)
+    return MaintenanceStatus(rules.maintenance, queue_state(), rules.maintenance_until)
 
 
 class MaintenanceForm(forms.Form):
@@ -91,7 +91,7 @@ def maintenance(request: HttpRequest) -> HttpResponse:
         )
         messages.success(request, _("In maintenance: no new work is taken, what is under way ends."))
         return redirect("operations")
-    context = {"form": form, "standing": standing(), "rules": site_rules.current()}
+    context = {"form": form, "standing": maintenance_status(), "rules": site_rules.current()}
     return page(request, "operations/maintenance.html", context, status=422 if form.errors else 200)
 
 
@@ -99,7 +99,7 @@ def maintenance(request: HttpRequest) -> HttpResponse:
 @require_GET
 def draining(request: HttpRequest) -> HttpResponse:
     """The line with the progress of draining, which the page polls."""
-    return page(request, "operations/_draining.html", {"maintenance": standing()})
+    return page(request, "operations/_draining.html", {"maintenance": maintenance_status()})
 
 
 def switch(
@@ -141,7 +141,7 @@ def _initial() -> dict[str, object]:
 
 
 @dataclass(frozen=True)
-class State:
+class QueueState:
     """What still has to finish. `strays`: ended here, while a provider may still be working on them; `told`:
     webhook deliveries still to be sent."""
 
@@ -156,9 +156,9 @@ class State:
         return not (self.waiting or self.running or self.strays)
 
 
-def state() -> State:
+def queue_state() -> QueueState:
     """The present state: four counts over partial indexes."""
-    return State(
+    return QueueState(
         Prediction.objects.filter(phase=Phase.WAITING).count(),
         Prediction.objects.filter(phase__in=IN_FLIGHT).count(),
         Prediction.objects.ended().filter(upstream_open=True).count(),

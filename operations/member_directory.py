@@ -38,8 +38,8 @@ from predictions.admin.internals import LARGE_FIELDS
 from predictions.models import Prediction
 from predictions.usage import billing_days, time_series
 
-SEE = "accounts.view_user"
-ADDRESSES = "accounts.view_account"
+VIEW_PERMISSION = "accounts.view_user"
+ADDRESS_PERMISSION = "accounts.view_account"
 """The permission to see addresses, which moderators lack: they also can't search by one, since a hit reveals
 it."""
 _MOST = 50
@@ -57,12 +57,12 @@ class Hit:
     user: User | None
 
 
-@staff_permission_required(SEE)
+@staff_permission_required(VIEW_PERMISSION)
 @require_GET
 def members(request: HttpRequest) -> HttpResponse:
     """Without a query the newest members; with one all members and rows that match."""
     query = request.GET.get("q", "").replace("\x00", "").strip()[:_LONGEST]
-    matches = _matching_users(query, request.user.has_perm(ADDRESSES)) if query else _newest()
+    matches = _matching_users(query, request.user.has_perm(ADDRESS_PERMISSION)) if query else _newest()
     found = list(matches[: _MOST + 1])
     context = {
         "q": query,
@@ -129,7 +129,7 @@ def _owner(account_id: int) -> User | None:
     return found.user if found is not None else None
 
 
-@staff_permission_required(SEE)
+@staff_permission_required(VIEW_PERMISSION)
 @require_GET
 def member(request: HttpRequest, pk: int) -> HttpResponse:
     """One member: account and balance, usage, ledger, predictions, sanctions, audit log."""

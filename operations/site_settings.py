@@ -56,7 +56,7 @@ def _amount(**kwargs: Any) -> AmountField:
     )
 
 
-class Networks(forms.CharField):
+class NetworksField(forms.CharField):
     """Networks in CIDR notation, one per line; cleans to a list in canonical form."""
 
     def __init__(self, **kwargs: Any) -> None:
@@ -92,7 +92,7 @@ class SiteSettingsForm(forms.Form):
     refuse_disposable = forms.BooleanField(
         label=gettext_lazy("Refuse disposable e-mail addresses"), required=False
     )
-    refused_networks = Networks(
+    refused_networks = NetworksField(
         label=gettext_lazy("Refused networks"),
         help_text=gettext_lazy(
             "One a line, such as 203.0.113.0/24. Nobody is answered there, member or not."

@@ -150,11 +150,11 @@ def test_all_other_evidence_is_sealed_and_forgotten_in_time(
     first, *others = [row.pk for row in rows if row is not None]
     with monkeypatch.context() as patch:
         breaks(patch, evidence, "seal", lambda row: row.pk == first)
-        turns(evidence.seal_some)
+        turns(evidence.run_once)
     assert set(Evidence.objects.filter(sealing_owed=True)) == {Evidence.objects.get(pk=first)}
     Evidence.objects.update(sealed_until=after(-60), sealing_owed=False)
     breaks(monkeypatch, evidence.audit_log, "write", lambda _by, _what, row: row.pk == first)
-    turns(evidence.forget_old)
+    turns(evidence.delete_expired)
     assert set(Evidence.objects.filter(gone_at__isnull=True)) == {Evidence.objects.get(pk=first)}
     assert len(others) == 2
 
@@ -171,7 +171,7 @@ def test_what_all_other_decided_files_look_like_is_forgotten(
     ]  # fmt: skip
     lost = rows[0].look_id
     breaks(monkeypatch, media, "doom", lambda files: lost in [file.pk for file in files])
-    turns(upload_cases.forget_looks)
+    turns(upload_cases.delete_old_thumbnails)
     assert set(Case.objects.filter(look__isnull=False)) == {rows[0]}
 
 
@@ -179,7 +179,7 @@ def test_old_pictures_of_all_others_leave(people: list[User], monkeypatch: pytes
     for user in people:
         item = picture_item(user, "old")
         Item.objects.filter(pk=item.pk).update(created_at=after(-40 * 86400))
-        lifetime.choose(user, 7)
+        lifetime.set_days(user, 7)
     account = factories.account_of(people[0])
     breaks(monkeypatch, trash, "move_ids", lambda moved, _ids: moved == account)
     turns(lifetime.run_once)

@@ -13,7 +13,7 @@ from django.core.management.color import no_style
 from django.db import connection, models
 from django.db.models.expressions import BaseExpression
 
-from gallery.search.lexemes import SHORTEST_BEGINNING, grows
+from gallery.search.lexemes import MIN_PREFIX_LENGTH, can_complete
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 ITEM = (
@@ -146,7 +146,7 @@ class Bulk:
         grown = (
             (word, used)
             for word, used in self._used.items()
-            if len(word) > SHORTEST_BEGINNING and grows(word)
+            if len(word) > MIN_PREFIX_LENGTH and can_complete(word)
         )
         self._copy("gallery_searchword", ("word", "used"), list(grown))
         for statement in self._indexes:

@@ -185,7 +185,7 @@ def searches() -> dict[str, Call]:
     middle = str(row.place) if row else ""
 
     def public(text: str, after: str = "") -> Call:
-        return lambda: results.public_page(text, PAGE, after, within=public_lists.base(visitor))
+        return lambda: results.public_page(text, PAGE, after, within=public_lists.base_queryset(visitor))
 
     def own(text: str) -> Call:
         from gallery.items import access
@@ -228,7 +228,7 @@ def library() -> dict[str, Call]:
         return lambda: item_queries.page(bench, item_filters.Filter(**wanted), LIBRARY_PAGE, after)
 
     def counted(**wanted: Any) -> Call:
-        return lambda: item_queries.capped(item_filters.matching(bench, item_filters.Filter(**wanted)))
+        return lambda: item_queries.capped_count(item_filters.matching(bench, item_filters.Filter(**wanted)))
 
     return {
         "library, first page": shown(),

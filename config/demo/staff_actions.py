@@ -90,7 +90,7 @@ def make(stage: Stage) -> None:
     month = _Month(stage)
     month.plan()
     month.run()
-    for step in (evidence.seal_some, ban_effects.run_once, work_of_banned.run_once):
+    for step in (evidence.run_once, ban_effects.run_once, work_of_banned.run_once):
         while step():
             pass
     # They are of people who do not exist: nobody is to be written to.
@@ -252,9 +252,9 @@ class _Month:
 
         def ask() -> None:
             row = Case.objects.select_related("user", "decided_by").get(pk=case[0])
-            if not appeals.stands(row):
+            if not appeals.is_in_effect(row):
                 return
-            made.append((appeals.make(row, row.user, rng.choice(_APPEALS)).pk, row.decided_by_id))
+            made.append((appeals.create(row, row.user, rng.choice(_APPEALS)).pk, row.decided_by_id))
 
         def answer() -> None:
             for number, before in made:
@@ -284,7 +284,7 @@ class _Month:
             self.at(at, partial(self._wish, item))
 
     def _wish(self, item: Item) -> None:
-        review.wish(item, {"title": item.title, "tags": []})
+        review.request_publication(item, {"title": item.title, "tags": []})
 
     def _flag(self, item: Item, marks: dict[str, Any]) -> None:
         if Item.objects.filter(pk=item.pk, hidden_at__isnull=True).exists():
@@ -325,7 +325,7 @@ class _Month:
             self.at(ends, lambda: sanctions.lift(row[0], None, sanctions.END_PASSED))
         if number == 2:
             asked = self.stage.now - timedelta(minutes=self.stage.rng.uniform(20, 300))
-            self.at(max(asked, at), lambda: appeals.make_against_sanction(
+            self.at(max(asked, at), lambda: appeals.create_against_sanction(
                 row[0], user, "The card is my father's. He paid it, and he knows; ask him."
             ))  # fmt: skip
 
@@ -342,7 +342,7 @@ class _Month:
     def _look_at_evidence(self) -> None:
         row = Evidence.objects.order_by("pk").first()
         if row is not None:
-            evidence.look_at(row.pk, self.stage.operator, "The police asks for it, case 2211.")
+            evidence.open_evidence(row.pk, self.stage.operator, "The police asks for it, case 2211.")
 
 
 def last_made() -> dict[int, datetime]:

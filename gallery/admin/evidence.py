@@ -79,7 +79,7 @@ class EvidenceAdmin(ReadOnlyAdmin):
             words = _("It is shown once. Your name and the reason go on record.")
             return _private(ask_page(self, request, form, title=title, words=words, button=title, back=back))
         try:
-            opened = evidence.look_at(row.pk, cast(User, request.user), form.cleaned_data["reason"])
+            opened = evidence.open_evidence(row.pk, cast(User, request.user), form.cleaned_data["reason"])
         except evidence.Gone:
             form.add_error(None, _("It is gone: its time was over, or no key of this server opens it."))
             return _private(ask_page(self, request, form, title=title, button=title, back=back))

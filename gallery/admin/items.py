@@ -117,7 +117,7 @@ class ItemAdmin(IndexedSearchAdmin, ReadOnlyAdmin):
             )
         reason = form.cleaned_data["reason"]
         assert isinstance(request.user, User)
-        cases = decisions.hide_now(list(chosen), request.user, reason)
+        cases = decisions.hide_directly(list(chosen), request.user, reason)
         self._report_changes(
             request, [case.item for case in cases if case.item is not None], f"Hidden: {reason}"
         )
@@ -129,7 +129,7 @@ class ItemAdmin(IndexedSearchAdmin, ReadOnlyAdmin):
         assert isinstance(request.user, User)
         moderator = request.user
         self._report_changes(
-            request, [item for item in chosen if decisions.show_now(item, moderator)], "Shown again."
+            request, [item for item in chosen if decisions.restore_directly(item, moderator)], "Shown again."
         )
 
     def _report_changes(self, request: HttpRequest, changed: list[Item], note: str) -> None:

@@ -106,23 +106,25 @@ class CommentAdmin(ReadOnlyAdmin):
         """Hide the selected comments."""
         assert isinstance(request.user, User)
         rows = list(chosen.select_related("item", "user"))
-        cases = decisions.hide_now(rows, request.user, "")
-        tell(self, request, [case.comment for case in cases if case.comment is not None], "Hidden.")
+        cases = decisions.hide_directly(rows, request.user, "")
+        report_changes(self, request, [case.comment for case in cases if case.comment is not None], "Hidden.")
 
     @admin.action(description=gettext_lazy("Show again"), permissions=["moderate"])
     def restore(self, request: HttpRequest, chosen: QuerySet[Comment]) -> None:
         """Restore the selected comments."""
         assert isinstance(request.user, User)
         moderator, rows = request.user, chosen.select_related("item", "user")
-        tell(
+        report_changes(
             self,
             request,
-            [comment for comment in rows if decisions.show_now(comment, moderator)],
+            [comment for comment in rows if decisions.restore_directly(comment, moderator)],
             "Shown again.",
         )
 
 
-def tell(model_admin: ReadOnlyAdmin, request: HttpRequest, changed: Sequence[Model], note: str) -> None:
+def report_changes(
+    model_admin: ReadOnlyAdmin, request: HttpRequest, changed: Sequence[Model], note: str
+) -> None:
     """Log `note` for each changed row, and show how many there were."""
     for row in changed:
         model_admin.log_change(request, row, note)
@@ -133,8 +135,8 @@ def tell(model_admin: ReadOnlyAdmin, request: HttpRequest, changed: Sequence[Mod
 def let_stand(model_admin: ReadOnlyAdmin, request: HttpRequest, reports: QuerySet[Report]) -> None:
     """Decide the cases of these open reports as "let stand", and show how many were decided."""
     assert isinstance(request.user, User)
-    found = cases.of_reports(reports)
-    left = decisions.leave_now(found, request.user)
+    found = cases.for_reports(reports)
+    left = decisions.allow_directly(found, request.user)
     words = ngettext("%(n)d case decided.", "%(n)d cases decided.", len(left)) % {"n": len(left)}
     if len(left) < len(found):
         others = len(found) - len(left)
@@ -246,9 +248,9 @@ class CollectionAdmin(ReadOnlyAdmin):
             )
         reason = form.cleaned_data["reason"]
         assert isinstance(request.user, User)
-        cases = decisions.hide_now(list(chosen), request.user, reason)
+        cases = decisions.hide_directly(list(chosen), request.user, reason)
         hidden = [case.collection for case in cases if case.collection is not None]
-        tell(self, request, hidden, f"Hidden: {reason}")
+        report_changes(self, request, hidden, f"Hidden: {reason}")
         return None
 
     @admin.action(description=gettext_lazy("Show again"), permissions=["moderate"])
@@ -256,10 +258,10 @@ class CollectionAdmin(ReadOnlyAdmin):
         """Restore the selected collections to whom they were shown before."""
         assert isinstance(request.user, User)
         moderator = request.user
-        tell(
+        report_changes(
             self,
             request,
-            [collection for collection in chosen if decisions.show_now(collection, moderator)],
+            [collection for collection in chosen if decisions.restore_directly(collection, moderator)],
             "Shown again.",
         )
 

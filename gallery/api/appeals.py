@@ -48,7 +48,7 @@ class DecisionSerializer(serializers.Serializer[Any]):
     """What a moderator decided about something of one's own."""
 
     id = serializers.IntegerField(help_text="For `decision` of an appeal.")
-    decision = serializers.ChoiceField([(one.value, one.label) for one in appeals.AGAINST])
+    decision = serializers.ChoiceField([(one.value, one.label) for one in appeals.APPEALABLE])
     item = serializers.CharField(allow_null=True, help_text="Null where it is of something else, or is gone.")
     comment = serializers.IntegerField(allow_null=True)
     collection = serializers.CharField(allow_null=True)
@@ -81,7 +81,7 @@ class NewAppealSerializer(serializers.Serializer[Any]):
     sanction = serializers.IntegerField(
         required=False, min_value=1, max_value=2**62, help_text="The id of a sanction."
     )
-    words = Text(min_length=1, max_length=appeals.LONGEST, help_text="Why it was wrong.")
+    words = Text(min_length=1, max_length=appeals.MAX_LENGTH, help_text="Why it was wrong.")
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         """One of the two."""
@@ -149,23 +149,27 @@ class AppealsView(OwnApiView):
         data = serializer.validated_data
         try:
             appeal = self._create_appeal(data)
-        except appeals.Already:
+        except appeals.AlreadyAppealed:
             raise Denied(409, "Conflict", "You appealed against it before; once is what there is.") from None
-        except (appeals.NotOpen, appeals.Empty) as refused:
-            words = "Say why it was wrong." if isinstance(refused, appeals.Empty) else "It no longer counts."
+        except (appeals.NotAppealable, appeals.EmptyAppeal) as refused:
+            words = (
+                "Say why it was wrong."
+                if isinstance(refused, appeals.EmptyAppeal)
+                else "It no longer counts."
+            )
             raise Denied(409, "Conflict", words) from None
         return Response(_appeal(appeal), status=status.HTTP_201_CREATED)
 
     def _create_appeal(self, data: dict[str, Any]) -> Case:
         if "decision" in data:
             decision = appeals.decisions(self.user).filter(pk=data["decision"])
-            case = access.found(_seen_by(self, decision).first())
-            return appeals.make(case, self.user, data["words"])
+            case = access.or_404(_seen_by(self, decision).first())
+            return appeals.create(case, self.user, data["words"])
         # A sanction concerns the member, whichever account they act for.
         own = self.token is None or self.account.kind == Account.Kind.USER
         rows = Sanction.objects.filter(user=self.user, pk=data["sanction"])
-        row = access.found(rows.first() if own else None)
-        return appeals.make_against_sanction(row, self.user, data["words"])
+        row = access.or_404(rows.first() if own else None)
+        return appeals.create_against_sanction(row, self.user, data["words"])
 
 
 def _seen_by(view: OwnApiView, rows: QuerySet[Case]) -> QuerySet[Case]:

@@ -21,7 +21,7 @@ from gallery.api.collections import (
     NOT_FOUND,
     CollectionSerializer,
     OwnCollectionsView,
-    refusals,
+    collection_problems,
 )
 from gallery.api.public import PublicView
 from gallery.collections import curation, positions, querysets
@@ -83,7 +83,7 @@ class CollectionItemsView(OwnCollectionsView):
     def post(self, request: Request, collection_id: str) -> Response:
         """At its end, in this order: up to 1,000 of your own items. What is in it already stays where it is."""
         collection, ids = querysets.edited(self.user, collection_id), _ids(request)
-        with refusals():
+        with collection_problems():
             curation.add(collection, self.items(ids), self.user)
         return self.answer(collection)
 
@@ -103,7 +103,7 @@ class CollectionItemsView(OwnCollectionsView):
         serializer.is_valid(raise_exception=True)
         data = serializer.validated_data
         visible_entries = querysets.for_members(collection.entries.all(), self.user.account)
-        with refusals():
+        with collection_problems():
             positions.move(
                 collection,
                 visible_entries,
@@ -124,7 +124,7 @@ class CollectionItemView(OwnCollectionsView):
     )
     def delete(self, request: Request, collection_id: str, item_id: str) -> Response:
         """The item itself stays where it is, in your library or somebody else's."""
-        with refusals():
+        with collection_problems():
             curation.remove(querysets.edited(self.user, collection_id), [item_id])
         return Response(status=status.HTTP_204_NO_CONTENT)
 
@@ -150,7 +150,7 @@ def _entries(request: Request, entries: Any, account_id: int | None) -> Response
     query, origin = list_pages.page_query(Listed, request), origin_of(request._request)
     if query["cursor"]:
         try:
-            positions.parsed(query["cursor"])
+            positions.parse_cursor(query["cursor"])
         except BadCursor:
             raise serializers.ValidationError({"cursor": [BAD_CURSOR]}) from None
     found, more = positions.page(querysets.with_items(entries), query["cursor"], query["limit"])
@@ -164,7 +164,7 @@ def _entries(request: Request, entries: Any, account_id: int | None) -> Response
         data = item_serializers.public_item(row, origin)
         return data | {"prompt": row.prompt} if account_id == row.account_id else data
 
-    return item_serializers.answered(request, pagination.Page(items, more), rendered)
+    return item_serializers.page_response(request, pagination.Page(items, more), rendered)
 
 
 def _ids(request: Request) -> list[str]:

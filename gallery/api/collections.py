@@ -102,7 +102,7 @@ def _rendered(row: Collection, origin: str) -> dict[str, Any]:
 
 
 @contextmanager
-def refusals() -> Iterator[None]:
+def collection_problems() -> Iterator[None]:
     """Map the errors of collection services to the API's problems."""
     try:
         yield
@@ -178,7 +178,7 @@ class CollectionsView(OwnCollectionsView):
         """A new one, private and without pictures, at the top of your list."""
         serializer = NewCollectionSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
-        with refusals():
+        with collection_problems():
             collection = curation.create(self.user, serializer.validated_data["title"])
         return self.answer(collection, status.HTTP_201_CREATED)
 
@@ -212,7 +212,7 @@ class CollectionView(OwnCollectionsView):
         serializer = ChangeCollectionSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         changes = serializer.validated_data
-        with refusals():
+        with collection_problems():
             if "title" in changes or "description" in changes:
                 curation.describe(
                     own,
@@ -224,7 +224,7 @@ class CollectionView(OwnCollectionsView):
                 entry = querysets.entry(own.entries.all(), changes["cover"])
                 curation.set_cover(own, entry.item)
             if "visibility" in changes:
-                curation.show_to(own, changes["visibility"], by=self.user)
+                curation.set_visibility(own, changes["visibility"], by=self.user)
         return self.answer(own)
 
     @extend_schema(
@@ -250,7 +250,7 @@ class EditorView(OwnCollectionsView):
         """They may add items of their own, order and take out. Its owner only."""
         own = querysets.owned(self.user, collection_id)
         try:
-            with refusals():
+            with collection_problems():
                 editors.invite(own, username)
         except editors.NoMember:
             raise Denied(404, "Not found", "No member of this name can be an editor.") from None
@@ -271,6 +271,6 @@ class EditorView(OwnCollectionsView):
             if row is None:
                 return Response(status=status.HTTP_204_NO_CONTENT)
             user = row.user
-        with refusals():
+        with collection_problems():
             editors.leave(collection, user)
         return Response(status=status.HTTP_204_NO_CONTENT)

@@ -133,7 +133,9 @@ class ShareSerializer(serializers.Serializer[Any]):
 
 def with_facts(items: ItemQuerySet) -> ItemQuerySet:
     """Items annotated and prefetched with all that `item()` renders, in a constant number of queries."""
-    against = Case.objects.filter(item=OuterRef("pk"), decision__in=appeals.AGAINST).order_by("-decided_at")
+    against = Case.objects.filter(item=OuterRef("pk"), decision__in=appeals.APPEALABLE).order_by(
+        "-decided_at"
+    )
     appeal = Case.objects.filter(parent=OuterRef("decided"))
     return with_tags(items).annotate(
         made_by=F("output__prediction__public_id"),
@@ -147,14 +149,14 @@ def with_tags(items: ItemQuerySet) -> ItemQuerySet:
     return access.with_files(items).prefetch_related("item_tags__tag")
 
 
-def tags(names: list[str]) -> list[str]:
+def clean_tags(names: list[str]) -> list[str]:
     """Tags normalised, each once. Raises ValidationError."""
     try:
-        return item_tags.read(names)
+        return item_tags.parse(names)
     except item_tags.TooManyTags:
-        raise serializers.ValidationError(f"At most {item_tags.MOST} tags.") from None
+        raise serializers.ValidationError(f"At most {item_tags.MAX_TAGS} tags.") from None
     except item_tags.TagTooLong:
-        raise serializers.ValidationError(f"A tag has at most {item_tags.LONGEST} characters.") from None
+        raise serializers.ValidationError(f"A tag has at most {item_tags.MAX_LENGTH} characters.") from None
 
 
 def number_cursor(cursor: str) -> str:
@@ -164,7 +166,7 @@ def number_cursor(cursor: str) -> str:
     return cursor
 
 
-def answered(request: Request, found: pagination.Page[Row], render: Callable[[Row], Any]) -> Response:
+def page_response(request: Request, found: pagination.Page[Row], render: Callable[[Row], Any]) -> Response:
     """The response with a page of rows already fetched."""
     return Response(
         {"results": [render(row) for row in found.rows], "next": list_pages.next_url(request, found.next)}

@@ -78,7 +78,7 @@ class ItemsView(OwnApiView):
             )
         after = item_serializers.number_cursor(query["cursor"])
         found = results.own_page(self.account, query["q"], query["limit"], after, within=rows)
-        return item_serializers.answered(request, found, lambda row: item_serializers.item(row, origin))
+        return item_serializers.page_response(request, found, lambda row: item_serializers.item(row, origin))
 
 
 def _filtered(rows: ItemQuerySet, query: dict[str, Any], user: User) -> ItemQuerySet:
@@ -93,7 +93,7 @@ def _filtered(rows: ItemQuerySet, query: dict[str, Any], user: User) -> ItemQuer
         linked = Exists(ShareLink.objects.open().filter(item=OuterRef("pk")))
         rows = rows.filter(linked if query["shared"] else ~linked)
     if query["tag"]:
-        rows = rows.filter(item_tags__tag__name=item_tags.fold(query["tag"]))
+        rows = rows.filter(item_tags__tag__name=item_tags.normalize(query["tag"]))
     if query["liked"] is not None:
         liked = Exists(Like.objects.filter(item=OuterRef("pk"), user=user))
         rows = rows.filter(liked if query["liked"] else ~liked)
@@ -104,7 +104,7 @@ def _filtered(rows: ItemQuerySet, query: dict[str, Any], user: User) -> ItemQuer
     return rows
 
 
-class OneItem(OwnApiView):
+class OwnItemView(OwnApiView):
     """What concerns one own item; another account's does not exist."""
 
     scopes: ClassVar = dict.fromkeys(("POST", "PATCH", "DELETE"), token_scopes.GALLERY)
@@ -114,7 +114,7 @@ class OneItem(OwnApiView):
         found = (
             item_serializers.with_facts(Item.objects.owned_by(self.account)).filter(public_id=item_id).first()
         )
-        return access.found(found)
+        return access.or_404(found)
 
     def shown(self, item_id: str) -> Response:
         """The response with the item as the database has it now."""
@@ -131,15 +131,15 @@ class WordsSerializer(serializers.Serializer[Any]):
         Licence.choices, required=False, help_text="What others may do with it; empty: nothing."
     )
     tags = BoundedListField(
-        child=Text(max_length=item_tags.LONGEST, allow_blank=True),
+        child=Text(max_length=item_tags.MAX_LENGTH, allow_blank=True),
         required=False,
-        max_length=item_tags.MOST,
+        max_length=item_tags.MAX_TAGS,
         help_text="Told folded: lower case, single blanks, each once.",
     )
 
     def validate_tags(self, value: list[str]) -> list[str]:
         """Tags folded to the one form that each has."""
-        return item_serializers.tags(value)
+        return item_serializers.clean_tags(value)
 
 
 class PublishSerializer(WordsSerializer):
@@ -152,7 +152,7 @@ class PublishSerializer(WordsSerializer):
     )
 
 
-class ItemView(OneItem):
+class ItemView(OwnItemView):
     """One own item."""
 
     @extend_schema(
@@ -178,7 +178,7 @@ class ItemView(OneItem):
     def patch(self, request: Request, item_id: str) -> Response:
         """Change title, tags, licence, the sensitive mark, or whether its page shows the prompt; at once."""
         item = self.own(item_id)
-        with refusals():
+        with publication_problems():
             publication.describe(item, **_words(request), by=self.user)
         return self.shown(item_id)
 
@@ -193,7 +193,7 @@ class ItemView(OneItem):
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
-class PublishView(OneItem):
+class PublishView(OwnItemView):
     """The way into the public gallery."""
 
     @extend_schema(
@@ -221,12 +221,12 @@ class PublishView(OneItem):
             "title": item.title, "show_prompt": item.show_prompt, "sensitive": item.sensitive,
             "licence": item.licence, "tags": item_tags.for_item(item),
         }  # fmt: skip
-        with refusals():
+        with publication_problems():
             publication.publish(item, **{**current, **serializer.validated_data}, by=self.user)
         return self.shown(item_id)
 
 
-class UnpublishView(OneItem):
+class UnpublishView(OwnItemView):
     """The way out of it."""
 
     @extend_schema(
@@ -242,7 +242,7 @@ class UnpublishView(OneItem):
         return self.shown(item_id)
 
 
-class ItemPictureView(OneItem):
+class ItemPictureView(OwnItemView):
     """The picture itself."""
 
     @extend_schema(
@@ -259,7 +259,7 @@ class ItemPictureView(OneItem):
 
 
 @contextmanager
-def refusals() -> Iterator[None]:
+def publication_problems() -> Iterator[None]:
     """Map the errors of publishing and sharing to the API's problems."""
     try:
         yield

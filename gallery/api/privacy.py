@@ -184,7 +184,7 @@ class ClosureView(PersonalView):
     )
     def get(self, request: Request) -> Response:
         """Since when the caller wants the account deleted, and when that will happen; 404 where they do not."""
-        row = closure.open_wish(self.user)
+        row = closure.pending_for_user(self.user)
         if row is None:
             raise Http404
         return Response(ClosureSerializer(row).data)
@@ -221,7 +221,7 @@ class ClosureView(PersonalView):
         try:
             row = closure.request_closure(self.user)
         except closure.CannotClose as cannot:
-            raise Denied(409, "Not yet", str(closure.WORDS[cannot.code])) from None
+            raise Denied(409, "Not yet", str(closure.MESSAGES[cannot.code])) from None
         return Response(ClosureSerializer(row).data)
 
     @extend_schema(
@@ -231,7 +231,7 @@ class ClosureView(PersonalView):
     )
     def delete(self, request: Request) -> Response:
         """Take the wish back, as long as nothing was removed; 404 where there is none, or it is too late for that."""
-        row = closure.open_wish(self.user)
+        row = closure.pending_for_user(self.user)
         if row is None or not closure.cancel(row):
             raise Http404
         return Response(status=status.HTTP_204_NO_CONTENT)

@@ -102,13 +102,13 @@ class GalleryView(PublicView):
 def _found(query: dict[str, Any], reader: Reader) -> pagination.Page[Item]:
     size, after = query["limit"], query["cursor"]
     if query["q"].strip():
-        within = public_lists.base(reader)
+        within = public_lists.base_queryset(reader)
         return results.public_page(query["q"], size, item_serializers.number_cursor(after), within=within)
     if query["sort"] == "week":
         return public_lists.week(reader, size, _checked(pagination.two_numbers, after))
     after = _checked(pagination.Place.parse, after)
     if query["tag"]:
-        tag = Tag.objects.filter(name=item_tags.fold(query["tag"])).first()
+        tag = Tag.objects.filter(name=item_tags.normalize(query["tag"])).first()
         return public_lists.tagged(reader, tag, size, after) if tag else pagination.Page([])
     if query["author"]:
         author = User.objects.filter(username=query["author"], is_active=True).first()
@@ -140,7 +140,7 @@ def public_answer(request: Request, found: pagination.Page[Item]) -> Response:
     }
     origin = origin_of(request._request)
     still_public = pagination.Page([rows[item.pk] for item in found.rows if item.pk in rows], found.next)
-    return item_serializers.answered(
+    return item_serializers.page_response(
         request, still_public, lambda row: item_serializers.public_item(row, origin)
     )
 
@@ -179,7 +179,7 @@ class GalleryItemView(PublicView):
     def get(self, request: Request, item_id: str) -> Response:
         """A public or unlisted item; 404 as soon as its owner takes it back or a moderator hides it."""
         found = item_serializers.with_tags(Item.objects.open()).filter(public_id=item_id).first()
-        return Response(item_serializers.public_item(access.found(found), origin_of(request._request)))
+        return Response(item_serializers.public_item(access.or_404(found), origin_of(request._request)))
 
 
 class GalleryPictureView(PublicView):

@@ -19,7 +19,7 @@ from core.api.problems import ProblemSerializer
 from core.api.serializer_fields import Flag, Listed, Moment, Text
 from core.http.public_origin import origin_of
 from gallery.api import item_serializers
-from gallery.api.items import OneItem, refusals
+from gallery.api.items import OwnItemView, publication_problems
 from gallery.collections import querysets
 from gallery.models import Collection, Item, ShareLink
 from gallery.shares import link_passwords, share_links
@@ -57,7 +57,7 @@ class NewShareSerializer(serializers.Serializer[Any]):
 def _create(view: OwnApiView, request: Request, target: Item | Collection) -> Response:
     serializer = NewShareSerializer(data=request.data)
     serializer.is_valid(raise_exception=True)
-    with refusals():
+    with publication_problems():
         link = share_links.share(target, view.user, **serializer.validated_data)
     link.refresh_from_db(fields=["created_at"])
     return Response(item_serializers.share(link, origin_of(request._request)), status=status.HTTP_201_CREATED)
@@ -78,7 +78,7 @@ _CREATE_EXAMPLES = [
 ]
 
 
-class ItemSharesView(OneItem):
+class ItemSharesView(OwnItemView):
     """The links to one item."""
 
     @extend_schema(

@@ -40,7 +40,7 @@ _COMMENT = {
 
 
 @contextmanager
-def manners_of() -> Iterator[None]:
+def social_problems() -> Iterator[None]:
     """Map the errors of social actions to the API's problems."""
     try:
         yield
@@ -52,7 +52,7 @@ def manners_of() -> Iterator[None]:
     except follows.CannotFollowSelf:
         raise Denied(409, "Conflict", "Nobody follows themselves.") from None
     except follows.TooManyFollowed:
-        raise Denied(409, "Too many", f"One follows {follows.MOST} members at most.") from None
+        raise Denied(409, "Too many", f"One follows {follows.MAX_FOLLOWED} members at most.") from None
 
 
 class LikesView(OwnApiView):
@@ -111,7 +111,7 @@ class LikeView(OwnApiView):
         return self._set(item_id, liked=False)
 
     def _set(self, item_id: str, *, liked: bool) -> Response:
-        with manners_of():
+        with social_problems():
             likes.set_liked(access.visible(self.user, item_id), self.user, liked)
         return Response(status=status.HTTP_204_NO_CONTENT)
 
@@ -180,10 +180,10 @@ class FollowView(OwnApiView):
         return self._set(username, wanted=False)
 
     def _set(self, username: str, *, wanted: bool) -> Response:
-        other = access.found(User.objects.filter(username=username, is_active=True).first())
+        other = access.or_404(User.objects.filter(username=username, is_active=True).first())
         # Unfollowing oneself is a no-op.
         if wanted or other != self.user:
-            with manners_of():
+            with social_problems():
                 follows.set_following(self.user, other, wanted)
         return Response(status=status.HTTP_204_NO_CONTENT)
 
@@ -201,7 +201,7 @@ class CommentSerializer(serializers.Serializer[Any]):
 class NewCommentSerializer(serializers.Serializer[Any]):
     """What is to be written."""
 
-    text = Text(max_length=discussion.LONGEST)
+    text = Text(max_length=discussion.MAX_LENGTH)
 
 
 def _comment(row: Comment) -> dict[str, Any]:
@@ -237,7 +237,9 @@ class CommentsView(OwnApiView):
         if not request.user.is_authenticated:
             feature_flags.require("public_gallery")
         query = list_pages.page_query(Listed, request)
-        rows = Comment.objects.filter(discussion.SHOWN, item=access.published(item_id)).select_related("user")
+        rows = Comment.objects.filter(discussion.VISIBLE, item=access.published(item_id)).select_related(
+            "user"
+        )
         return list_pages.answer(request, rows, query, _comment, time="created_at")
 
     @extend_schema(
@@ -257,7 +259,7 @@ class CommentsView(OwnApiView):
         serializer = NewCommentSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         try:
-            with manners_of():
+            with social_problems():
                 comment = discussion.write(item, self.user, serializer.validated_data["text"])
         except discussion.EmptyComment:
             raise serializers.ValidationError({"text": ["Nothing of it would be seen."]}) from None
@@ -279,7 +281,7 @@ class CommentView(OwnApiView):
     )
     def delete(self, request: Request, comment_id: int) -> Response:
         """Remove your own, or one under a picture of yours, for good."""
-        rows = Comment.objects.filter(discussion.SHOWN).select_related("item")
+        rows = Comment.objects.filter(discussion.VISIBLE).select_related("item")
         found = rows.filter(pk=comment_id).first() if comment_id < 2**63 else None
         if found is None or not discussion.may_remove(found, self.user):
             raise Http404
@@ -294,7 +296,7 @@ class NewReportSerializer(serializers.Serializer[Any]):
     comment = serializers.IntegerField(required=False, min_value=1, max_value=2**63 - 1)
     collection = Text(required=False, max_length=64, help_text="A public or unlisted collection's id.")
     reason = serializers.ChoiceField(Report.Reason.choices)
-    words = Text(default="", allow_blank=True, max_length=abuse_reports.LONGEST)
+    words = Text(default="", allow_blank=True, max_length=abuse_reports.MAX_LENGTH)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         """Exactly one target."""
@@ -330,15 +332,15 @@ class ReportsView(OwnApiView):
         data = serializer.validated_data
         user = request.user if isinstance(request.user, User) else None
         reporter = abuse_reports.Reporter(user) if user else abuse_reports.visitor(request._request)
-        with manners_of():
+        with social_problems():
             fresh = abuse_reports.report(_target(data), reporter, data["reason"], data["words"])
         return Response(status=status.HTTP_201_CREATED if fresh else status.HTTP_200_OK)
 
 
-def _target(data: dict[str, Any]) -> abuse_reports.Thing:
+def _target(data: dict[str, Any]) -> abuse_reports.Target:
     if "item" in data:
         return access.published(data["item"])
     if "collection" in data:
         return querysets.published(data["collection"])
     open_items = Q(item__in=Item.objects.open())
-    return access.found(Comment.objects.filter(discussion.SHOWN, open_items, pk=data["comment"]).first())
+    return access.or_404(Comment.objects.filter(discussion.VISIBLE, open_items, pk=data["comment"]).first())

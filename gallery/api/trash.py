@@ -18,13 +18,13 @@ from core.api.problems import Denied, ProblemSerializer
 from core.api.serializer_fields import BoundedListField, Listed, Text
 from core.http.public_origin import origin_of
 from gallery.api import item_serializers
-from gallery.api.items import OneItem, refusals
+from gallery.api.items import OwnItemView, publication_problems
 from gallery.items import deletion, publication
 from gallery.library import lifetime, storage_usage, trash
 from gallery.models import Item
 from gallery.social import likes
 
-MOST = 1000
+MAX_ITEMS = 1000
 """Items per bulk request."""
 _EXAMPLE = item_serializers.OWN_EXAMPLE | {"trashed_at": "2026-11-20T14:00:00Z"}
 
@@ -86,7 +86,7 @@ class StorageView(OwnApiView):
         serializer = KeepSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         if "keep_days" in serializer.validated_data:
-            lifetime.choose(self.user, serializer.validated_data["keep_days"])
+            lifetime.set_days(self.user, serializer.validated_data["keep_days"])
         return self._answer()
 
     @property
@@ -96,7 +96,7 @@ class StorageView(OwnApiView):
         return self.token is not None and self.account.kind != Account.Kind.USER
 
     def _answer(self) -> Response:
-        used = storage_usage.used(self.account)
+        used = storage_usage.for_account(self.account)
         keep_days = None if self._shared else lifetime.days_for(self.user)
         return Response({"used": used.bytes, "quota": used.quota or None, "keep_days": keep_days})
 
@@ -131,7 +131,7 @@ class TrashView(OwnApiView):
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
-class TrashItemView(OneItem):
+class TrashItemView(OwnItemView):
     """The way into the trash."""
 
     @extend_schema(
@@ -146,7 +146,7 @@ class TrashItemView(OneItem):
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
-class RestoreItemView(OneItem):
+class RestoreItemView(OwnItemView):
     """The way out of it."""
 
     @extend_schema(
@@ -165,7 +165,7 @@ class RestoreItemView(OneItem):
 class BulkSerializer(serializers.Serializer[Any]):
     """Many items and what is to become of them."""
 
-    ids = BoundedListField(child=Text(max_length=64, allow_blank=True), min_length=1, max_length=MOST)
+    ids = BoundedListField(child=Text(max_length=64, allow_blank=True), min_length=1, max_length=MAX_ITEMS)
     action = serializers.ChoiceField(["trash", "restore", "delete", "unpublish", "like"])
 
 
@@ -198,7 +198,7 @@ class BulkView(OwnApiView):
             list(dict.fromkeys(serializer.validated_data["ids"])),
             serializer.validated_data["action"],
         )
-        with refusals():
+        with publication_problems():
             return Response({"changed": self._actions()[action](ids)})
 
     def _actions(self) -> dict[str, Callable[[Sequence[str]], int]]:

@@ -8,14 +8,14 @@ from typing import Any
 
 from django.db.models import IntegerField, OuterRef, QuerySet, Subquery
 
-from gallery.collections.picture_rows import Frame, Look
+from gallery.collections.picture_rows import Frame, Presentation
 from gallery.items import access
 from gallery.models import Collection, CollectionItem, Item
 
-MOST_COUNTED = 1000
+MAX_COUNTED = 1000
 """Counting stops here, and a larger collection is shown as "more than": no list counts a million entries."""
 _PICTURES = 3
-Seen = Callable[[QuerySet[CollectionItem]], QuerySet[CollectionItem]]
+EntryFilter = Callable[[QuerySet[CollectionItem]], QuerySet[CollectionItem]]
 
 
 class _Count(Subquery):
@@ -37,14 +37,14 @@ class Card:
     @property
     def many(self) -> bool:
         """Whether there are more items than were counted."""
-        return self.count > MOST_COUNTED
+        return self.count > MAX_COUNTED
 
 
 def cards(
     collections: Sequence[Collection],
-    seen: Seen,
+    seen: EntryFilter,
     href: Callable[[Collection], str],
-    look: Callable[[Collection], Look],
+    look: Callable[[Collection], Presentation],
 ) -> list[Card]:
     """Cards of these collections, with the entries that `seen` lets through; two queries.
 
@@ -65,7 +65,7 @@ def cards(
     ]
 
 
-def _annotated(ids: Sequence[int], seen: Seen) -> QuerySet[Collection]:
+def _annotated(ids: Sequence[int], seen: EntryFilter) -> QuerySet[Collection]:
     """These collections, annotated with the ids of their first pictures and their number of entries."""
     entries = seen(CollectionItem.objects.filter(collection=OuterRef("pk")))
     ordered = entries.order_by("place", "id").values("item_id")
@@ -73,7 +73,7 @@ def _annotated(ids: Sequence[int], seen: Seen) -> QuerySet[Collection]:
         f"picture_{number}": Subquery(ordered[number : number + 1]) for number in range(_PICTURES)
     }
     cover = Subquery(entries.filter(item=OuterRef("cover")).values("item_id")[:1])
-    count = _Count(entries.order_by().values("pk")[: MOST_COUNTED + 1])
+    count = _Count(entries.order_by().values("pk")[: MAX_COUNTED + 1])
     return Collection.objects.filter(pk__in=ids).annotate(**facts, shown_cover=cover, seen_count=count)
 
 

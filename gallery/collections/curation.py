@@ -40,9 +40,9 @@ __all__ = [
     "describe",
     "editable",
     "remove",
+    "remove_own_item",
     "set_cover",
-    "show_to",
-    "take_back",
+    "set_visibility",
 ]
 MAX_COLLECTIONS = 500
 """Per account."""
@@ -89,7 +89,7 @@ def describe(collection: Collection, *, title: str, description: str, by: User |
     )
 
 
-def show_to(collection: Collection, visibility: str, by: User | None = None) -> None:
+def set_visibility(collection: Collection, visibility: str, by: User | None = None) -> None:
     """Make it private, unlisted or public; publishing it publishes none of its items.
 
     Raises Hidden, Suspended, and ValueError for an unknown visibility.
@@ -164,7 +164,7 @@ def remove(collection: Collection, public_ids: Sequence[str]) -> int:
     return removed
 
 
-def take_back(item: Item, collection: Collection) -> bool:
+def remove_own_item(item: Item, collection: Collection) -> bool:
     """Take an own item out of any collection, whoever owns that. Returns whether it was in it."""
     try:
         with positions.locked(collection) as now:

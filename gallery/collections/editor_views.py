@@ -12,8 +12,8 @@ from limits import RateLimitItemPerHour
 from accounts.auth.member_pages import member_required, user_of
 from gallery import safe_text
 from gallery.collections import editors, positions, querysets
-from gallery.collections.views import back
-from gallery.items.access import found
+from gallery.collections.views import redirect_to_collection
+from gallery.items.access import or_404
 from predictions.api_dialects.common import rate_limits
 
 _AN_HOUR = RateLimitItemPerHour(60)
@@ -30,7 +30,7 @@ def add(request: HttpRequest, public_id: str) -> HttpResponse:
     name = safe_text.line(request.POST.get("username", "")[:160], 150)
     if not _may_try(user.pk):
         messages.error(request, _("Too many names at once. Try again in an hour."))
-        return back(collection, "people")
+        return redirect_to_collection(collection, "people")
     try:
         editor = editors.invite(collection, name)
     except editors.NoMember:
@@ -44,7 +44,7 @@ def add(request: HttpRequest, public_id: str) -> HttpResponse:
     else:
         message = _("%(name)s can add to this collection, arrange it and take pictures out.")
         messages.success(request, message % {"name": editor.shown_name})
-    return back(collection, "people")
+    return redirect_to_collection(collection, "people")
 
 
 def _may_try(user_id: int) -> bool:
@@ -58,14 +58,14 @@ def remove(request: HttpRequest, public_id: str) -> HttpResponse:
     """Remove an editor; their items leave the collection with them."""
     collection = querysets.owned(user_of(request), public_id)
     name = safe_text.line(request.POST.get("username", "")[:160], 150)
-    editor = found(editors.for_collection(collection).filter(user__username=name).first()).user
+    editor = or_404(editors.for_collection(collection).filter(user__username=name).first()).user
     try:
         editors.leave(collection, editor)
     except positions.Gone:
         raise Http404 from None
     message = _("%(name)s no longer sees this collection. Their pictures have left it.")
     messages.success(request, message % {"name": editor.shown_name})
-    return back(collection, "people")
+    return redirect_to_collection(collection, "people")
 
 
 @require_POST

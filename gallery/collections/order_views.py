@@ -12,7 +12,7 @@ from django.views.decorators.http import require_POST
 
 from accounts.auth.member_pages import member_required, user_of
 from gallery.collections import curation, positions, querysets
-from gallery.collections.views import back, seen_by
+from gallery.collections.views import entries_for, redirect_to_collection
 from gallery.models import Collection
 
 STEPS: tuple[str, ...] = get_args(positions.Step)
@@ -30,7 +30,7 @@ def move(request: HttpRequest, public_id: str) -> HttpResponse:
     """
     user = user_of(request)
     collection = querysets.edited(user, public_id)
-    seen = seen_by(user, collection)
+    seen = entries_for(user, collection)
     step = next((name for name in STEPS if request.POST.get(name)), "")
     item = request.POST.get(step or "item", "")
     try:
@@ -43,7 +43,7 @@ def move(request: HttpRequest, public_id: str) -> HttpResponse:
         raise Http404 from None
     if request.headers.get("X-Requested-With") == "fetch":
         return HttpResponse(status=204)
-    return back(collection, f"i-{item}", arrange=True)
+    return redirect_to_collection(collection, f"i-{item}", arrange=True)
 
 
 @require_POST
@@ -52,13 +52,13 @@ def cover(request: HttpRequest, public_id: str) -> HttpResponse:
     """Set the cover."""
     user = user_of(request)
     collection = querysets.edited(user, public_id)
-    entry = querysets.entry(seen_by(user, collection), request.POST.get("cover", ""))
+    entry = querysets.entry(entries_for(user, collection), request.POST.get("cover", ""))
     try:
         curation.set_cover(collection, entry.item)
     except positions.Gone:
         raise Http404 from None
     messages.success(request, _("This is the cover now."))
-    return back(collection, f"i-{entry.item.public_id}", arrange=True)
+    return redirect_to_collection(collection, f"i-{entry.item.public_id}", arrange=True)
 
 
 @require_POST
@@ -72,7 +72,7 @@ def remove(request: HttpRequest, public_id: str) -> HttpResponse:
 def _take_out(request: HttpRequest, collection: Collection, ids: list[str]) -> HttpResponse:
     if len(ids) > MAX_IDS:
         messages.error(request, _("At most %(most)d pictures at once.") % {"most": MAX_IDS})
-        return back(collection, arrange=True)
+        return redirect_to_collection(collection, arrange=True)
     try:
         count = curation.remove(collection, ids)
     except positions.Gone:
@@ -84,4 +84,4 @@ def _take_out(request: HttpRequest, collection: Collection, ids: list[str]) -> H
             count,
         )
         messages.success(request, words % {"n": count})
-    return back(collection, arrange=True)
+    return redirect_to_collection(collection, arrange=True)

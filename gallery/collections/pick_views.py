@@ -15,7 +15,7 @@ from core.http.pages import page
 from core.http.redirects import safe_next
 from gallery import permissions
 from gallery.collections import curation, positions, querysets
-from gallery.collections.views import own_address, too_many_collections, too_many_items
+from gallery.collections.views import collection_url, too_many_collections, too_many_items
 from gallery.items import access
 from gallery.models import Collection, Item
 
@@ -94,7 +94,7 @@ def _target_collection(request: HttpRequest) -> Collection:
 
 
 def _added_response(request: HttpRequest, collection: Collection, count: int) -> HttpResponse:
-    address = own_address(collection)
+    address = collection_url(collection)
     message = (
         ngettext("%(n)d added to “%(title)s”.", "%(n)d added to “%(title)s”.", count)
         if count
@@ -123,7 +123,7 @@ def _refused_response(request: HttpRequest, sentence: str) -> HttpResponse:
 def take_back(request: HttpRequest, public_id: str, collection_id: str) -> HttpResponse:
     """Take an own item out of a collection, whoever owns that."""
     item = access.owned(request.user, public_id)
-    row = access.found(Collection.objects.filter(public_id=collection_id, entries__item=item).first())
-    curation.take_back(item, row)
+    row = access.or_404(Collection.objects.filter(public_id=collection_id, entries__item=item).first())
+    curation.remove_own_item(item, row)
     messages.success(request, _("Taken out of “%(title)s”.") % {"title": row.title})
     return HttpResponseRedirect(safe_next(request, f"/library/{item.public_id}/"))

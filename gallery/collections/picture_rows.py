@@ -10,7 +10,7 @@ from gallery.models import CollectionItem, Item
 
 
 @dataclass(frozen=True)
-class Look:
+class Presentation:
     """How an audience sees items: page URLs, picture URLs, captions, and which are blurred."""
 
     href: Callable[[Item], str]
@@ -25,7 +25,7 @@ class Frame:
     """One item of a collection. `breaks`: the width classes in which a row ends after it."""
 
     item: Item
-    look: Look
+    look: Presentation
     breaks: str = ""
     target: int = 260
 
@@ -62,7 +62,7 @@ class Frame:
     @property
     def style(self) -> str:
         """Aspect ratio, colour and blur as CSS: the placeholder until the picture has loaded."""
-        return f"--r:{justified_rows.shown_ratio(self.item.ratio):.4f};{tiles.placeholder(self.item)}"
+        return f"--r:{justified_rows.clamped_ratio(self.item.ratio):.4f};{tiles.placeholder(self.item)}"
 
     @property
     def srcset(self) -> str:
@@ -74,7 +74,7 @@ class Frame:
     @property
     def sizes(self) -> str:
         """Its width on the page, as close as can be told before layout."""
-        ratio = justified_rows.shown_ratio(self.item.ratio)
+        ratio = justified_rows.clamped_ratio(self.item.ratio)
         return f"(max-width: 640px) {min(100, round(ratio * 56))}vw, {round(ratio * self.target)}px"
 
 
@@ -86,12 +86,12 @@ class Rows:
     filler_style: str
 
 
-def lay_out(entries: Sequence[CollectionItem], look: Look, *, more: bool) -> Rows:
+def lay_out(entries: Sequence[CollectionItem], look: Presentation, *, more: bool) -> Rows:
     """Lay out entries as rows; with `more` to come, the last row is filled up as well."""
     items = [entry.item for entry in entries]
     widths = justified_rows.GALLERY
     layout = justified_rows.lay_out(
-        [justified_rows.shown_ratio(item.ratio) for item in items], widths, more=more
+        [justified_rows.clamped_ratio(item.ratio) for item in items], widths, more=more
     )
     frames = [
         Frame(item, look, ends, widths[-2].target) for item, ends in zip(items, layout.breaks, strict=True)

@@ -130,7 +130,7 @@ def page(entries: QuerySet[CollectionItem], cursor: str, size: int) -> tuple[lis
     """
     try:
         if cursor:
-            entries = entries.filter(behind(*parsed(cursor)))
+            entries = entries.filter(behind(*parse_cursor(cursor)))
     except BadCursor:
         pass
     found = list(entries.order_by("place", "id")[: size + 1])
@@ -139,7 +139,7 @@ def page(entries: QuerySet[CollectionItem], cursor: str, size: int) -> tuple[lis
     return found, f"{found[-1].place}.{found[-1].pk}" if more else ""
 
 
-def parsed(cursor: str) -> tuple[int, int]:
+def parse_cursor(cursor: str) -> tuple[int, int]:
     """Place and id of a cursor such as `-12.34`. Raises BadCursor."""
     first, dot, second = cursor.partition(".")
     digits = first.removeprefix("-")

@@ -28,12 +28,14 @@ def public_list(reader: Reader, after: str = "", size: int = PAGE) -> tuple[list
     def seen(entries: Any) -> Any:
         return querysets.for_readers(entries).filter(reader.conditions("item__"))
 
-    found = pagination.page_or_newest(reader.collections(querysets.listed()), "published_at", size, after)
+    found = pagination.page_or_newest(
+        reader.collections(querysets.public_collections()), "published_at", size, after
+    )
     look = audiences.readers(reader)
-    return cards.cards(found.rows, seen, address, lambda _collection: look), found.next
+    return cards.cards(found.rows, seen, public_url, lambda _collection: look), found.next
 
 
-def address(collection: Collection) -> str:
+def public_url(collection: Collection) -> str:
     """The URL of a collection's public page."""
     return reverse("collection_public", args=[collection.public_id])
 
@@ -72,7 +74,7 @@ def collection(request: HttpRequest, public_id: str) -> HttpResponse:
     context = {
         "collection": collection,
         "rows": picture_rows.lay_out(entries, audiences.readers(reader), more=bool(older)),
-        "older": f"{address(collection)}?{urlencode({'after': older})}" if older else "",
+        "older": f"{public_url(collection)}?{urlencode({'after': older})}" if older else "",
         "mine": mine,
         "reported": reported,
         "veiled": reported and "show" not in request.GET and "after" not in request.GET,

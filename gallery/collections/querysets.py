@@ -41,12 +41,12 @@ def editable(user: User) -> QuerySet[Collection]:
 def owned(user: User, public_id: str) -> Collection:
     """A collection of the user's own account; 404 otherwise, for its editors too."""
     rows = Collection.objects.select_related("user").filter(account=user.account)
-    return access.found(rows.filter(public_id=public_id).first())
+    return access.or_404(rows.filter(public_id=public_id).first())
 
 
 def edited(user: User, public_id: str) -> Collection:
     """A collection that the user may change, as owner or as editor; 404 otherwise."""
-    return access.found(editable(user).select_related("user").filter(public_id=public_id).first())
+    return access.or_404(editable(user).select_related("user").filter(public_id=public_id).first())
 
 
 def is_owner(user: User, collection: Collection) -> bool:
@@ -57,10 +57,10 @@ def is_owner(user: User, collection: Collection) -> bool:
 def published(public_id: str) -> Collection:
     """A public or unlisted collection that is not hidden; 404 otherwise, for its owner too."""
     rows = Collection.objects.select_related("user").filter(visibility__in=OPEN, hidden_at__isnull=True)
-    return access.found(rows.filter(public_id=public_id).first())
+    return access.or_404(rows.filter(public_id=public_id).first())
 
 
-def listed() -> QuerySet[Collection]:
+def public_collections() -> QuerySet[Collection]:
     """Public collections with at least one visible item, newest first."""
     entries = for_readers(CollectionItem.objects.filter(collection=OuterRef("pk")))
     rows = Collection.objects.select_related("user").filter(
@@ -87,21 +87,21 @@ def for_readers(entries: QuerySet[CollectionItem]) -> QuerySet[CollectionItem]:
     unlisted = Q(collection__visibility=Collection.Visibility.UNLISTED)
     public = Q(item__visibility=Item.Visibility.PUBLIC)
     return entries.exclude(item__review=Item.Review.REFUSED).filter(
-        public | unlisted | review.needs_none("item__"),
+        public | unlisted | review.needs_no_review("item__"),
         item__visibility__in=(Item.Visibility.PUBLIC, Item.Visibility.UNLISTED),
         item__hidden_at__isnull=True,
         item__trashed_at__isnull=True,
     )
 
 
-def looked_at_first(collection: Collection) -> bool:
+def has_items_under_review(collection: Collection) -> bool:
     """Whether a public collection has unlisted items that stay out of it until a moderator reviews them."""
     if collection.visibility != Collection.Visibility.PUBLIC:
         return False
     rows = collection.entries.filter(
         item__visibility=Item.Visibility.UNLISTED, item__hidden_at__isnull=True, item__trashed_at__isnull=True
     )
-    return rows.exclude(review.needs_none("item__")).exists()
+    return rows.exclude(review.needs_no_review("item__")).exists()
 
 
 def for_guests(entries: QuerySet[CollectionItem]) -> QuerySet[CollectionItem]:

@@ -52,7 +52,7 @@ def list_page(request: HttpRequest, form: Form, *, status: int = 200) -> HttpRes
         "cards": cards.cards(
             found.rows,
             lambda entries: querysets.for_members(entries, account),
-            own_address,
+            collection_url,
             lambda collection: audiences.members(user, collection, reader),
         ),
         "older": _older(reverse("collections"), found.next, show=show),
@@ -81,7 +81,7 @@ def new(request: HttpRequest) -> HttpResponse:
     except permissions.Suspended as refused:
         messages.error(request, refused.words)
     else:
-        return back(collection)
+        return redirect_to_collection(collection)
     return HttpResponseRedirect(reverse("collections"))
 
 
@@ -89,17 +89,17 @@ def new(request: HttpRequest) -> HttpResponse:
 @member_required
 def collection(request: HttpRequest, public_id: str) -> HttpResponse:
     """One collection, for its owner and editors: as rows, or as a sheet to arrange."""
-    return own_page(request, querysets.edited(user_of(request), public_id))
+    return collection_page(request, querysets.edited(user_of(request), public_id))
 
 
-def own_page(
+def collection_page(
     request: HttpRequest, collection: Collection, *, status: int = 200, **forms: Form
 ) -> HttpResponse:
     """The page of a collection for its owner or an editor; `forms` with errors replace the unbound ones."""
-    user, address = user_of(request), own_address(collection)
+    user, address = user_of(request), collection_url(collection)
     arrange = "arrange" in request.GET
     entries, older = positions.page(
-        querysets.with_items(seen_by(user, collection)), request.GET.get("after", ""), PICTURES
+        querysets.with_items(entries_for(user, collection)), request.GET.get("after", ""), PICTURES
     )
     look = audiences.members(user, collection, reader_of(request))
     context: dict[str, Any] = {
@@ -113,7 +113,7 @@ def own_page(
     if request.headers.get("HX-Request") == "true" and "after" in request.GET:
         return page(request, "collections/_order_list.html" if arrange else "collections/_more.html", context)
     context |= {
-        "looked_at_first": querysets.looked_at_first(collection),
+        "looked_at_first": querysets.has_items_under_review(collection),
         "editors": list(editors.for_collection(collection)),
         "form": CollectionForm.of(collection),
         "people_form": None,
@@ -122,7 +122,7 @@ def own_page(
     return page(request, "collections/own.html", context, status=status)
 
 
-def seen_by(user: User, collection: Collection) -> QuerySet[CollectionItem]:
+def entries_for(user: User, collection: Collection) -> QuerySet[CollectionItem]:
     """The entries as the owner or an editor sees them."""
     return querysets.for_members(CollectionItem.objects.filter(collection=collection), user.account)
 
@@ -133,18 +133,18 @@ def item(request: HttpRequest, public_id: str, item_id: str) -> HttpResponse:
     """Another member's item in a collection that the viewer owns or edits."""
     user = user_of(request)
     collection = querysets.edited(user, public_id)
-    entry = querysets.entry(seen_by(user, collection), item_id)
+    entry = querysets.entry(entries_for(user, collection), item_id)
     if entry.item.account_id == user.account_id:
         return HttpResponseRedirect(reverse("library_item", args=[item_id]))
     look = audiences.members(user, collection, reader_of(request))
     context = {"collection": collection, "frame": picture_rows.Frame(entry.item, look), "item": entry.item}
     return page(
-        request, "collections/item.html", context | neighbours(seen_by(user, collection), entry, look)
+        request, "collections/item.html", context | neighbours(entries_for(user, collection), entry, look)
     )
 
 
 def neighbours(
-    seen: QuerySet[CollectionItem], entry: CollectionItem, look: picture_rows.Look
+    seen: QuerySet[CollectionItem], entry: CollectionItem, look: picture_rows.Presentation
 ) -> dict[str, Any]:
     """The URLs of the items before and after an entry, None where there is none."""
     rows = seen.select_related("item")
@@ -158,7 +158,7 @@ def neighbours(
 def picture(request: HttpRequest, public_id: str, item_id: str, size: str) -> HttpResponse:
     """A picture in a collection, for its owner and editors. Access is checked at each request."""
     user = user_of(request)
-    entry = querysets.entry(seen_by(user, querysets.edited(user, public_id)), item_id)
+    entry = querysets.entry(entries_for(user, querysets.edited(user, public_id)), item_id)
     own = entry.item.account_id == user.account_id
     return send_picture(
         request, entry.item, size, words=own or (entry.item.is_open and entry.item.show_prompt)
@@ -172,19 +172,19 @@ def edit(request: HttpRequest, public_id: str) -> HttpResponse:
     collection = querysets.owned(user_of(request), public_id)
     form = CollectionForm(request.POST)
     if not form.is_valid():
-        return own_page(request, collection, status=422, form=form)
+        return collection_page(request, collection, status=422, form=form)
     data = form.cleaned_data
     user = user_of(request)
     try:
         curation.describe(collection, title=data["title"], description=data["description"], by=user)
-        curation.show_to(collection, data["visibility"], by=user)
+        curation.set_visibility(collection, data["visibility"], by=user)
     except curation.Hidden:
         messages.error(request, _("A moderator hid this collection; it cannot be shown to others."))
     except permissions.Suspended as refused:
         messages.error(request, refused.words)
     else:
         messages.success(request, _("Saved."))
-    return back(collection)
+    return redirect_to_collection(collection)
 
 
 @require_POST
@@ -197,13 +197,15 @@ def delete(request: HttpRequest, public_id: str) -> HttpResponse:
     return HttpResponseRedirect(reverse("collections"))
 
 
-def back(collection: Collection, fragment: str = "", *, arrange: bool = False) -> HttpResponse:
+def redirect_to_collection(
+    collection: Collection, fragment: str = "", *, arrange: bool = False
+) -> HttpResponse:
     """Redirect to the page of a collection."""
-    address = own_address(collection) + ("?arrange=1" if arrange else "")
+    address = collection_url(collection) + ("?arrange=1" if arrange else "")
     return HttpResponseRedirect(f"{address}#{fragment}" if fragment else address)
 
 
-def own_address(collection: Collection) -> str:
+def collection_url(collection: Collection) -> str:
     """The URL of a collection's page for its owner and editors."""
     return reverse("collection_own", args=[collection.public_id])
 

@@ -35,7 +35,7 @@ _OF_A_TILE = (
     "output__blur", "output__file__content_type", "output__file__size", "output__small__width", "output__medium__width",
     "model__owner", "model__name", "user__username", "user__display_name",
 )  # fmt: skip
-WORDS_OF_A_TILE = 160
+TILE_PROMPT_LENGTH = 160
 _LONGEST_ID = 100
 """Characters; ids have 22, tokens 43."""
 
@@ -43,10 +43,10 @@ _LONGEST_ID = 100
 def for_tiles(items: ItemQuerySet) -> ItemQuerySet:
     """Items with only what a tile shows, in one query; `begins` is the first `WORDS_OF_A_TILE` characters of
     the prompt."""
-    return with_files(items).only(*_OF_A_TILE).annotate(begins=Left("prompt", WORDS_OF_A_TILE))
+    return with_files(items).only(*_OF_A_TILE).annotate(begins=Left("prompt", TILE_PROMPT_LENGTH))
 
 
-def can_be_id(text: str) -> bool:
+def is_valid_id(text: str) -> bool:
     """Whether a database accepts the text as a parameter: NUL is not valid in any id."""
     return "\0" not in text and len(text) <= _LONGEST_ID
 
@@ -72,19 +72,19 @@ _ANY = Prepared[Item](
 def owned(viewer: Viewer, public_id: str) -> Item:
     """An item of the viewer's own account, hidden or not; 404 otherwise, and where it is in the trash."""
     account = account_of(viewer)
-    if account is None or not can_be_id(public_id):
+    if account is None or not is_valid_id(public_id):
         raise Http404
-    return found(_OWNED.first(account=account.pk, public_id=public_id))
+    return or_404(_OWNED.first(account=account.pk, public_id=public_id))
 
 
 def published(public_id: str) -> Item:
     """A public or unlisted item, for anybody who has its URL; 404 otherwise, for its owner too."""
-    return found(_OPEN.first(public_id=public_id) if can_be_id(public_id) else None)
+    return or_404(_OPEN.first(public_id=public_id) if is_valid_id(public_id) else None)
 
 
 def visible(viewer: Viewer, public_id: str) -> Item:
     """An item that is public or unlisted, or the viewer's own, also in the trash; 404 otherwise."""
-    item = _ANY.first(public_id=public_id) if can_be_id(public_id) else None
+    item = _ANY.first(public_id=public_id) if is_valid_id(public_id) else None
     account = account_of(viewer)
     if item is None or not (item.is_open or (account is not None and item.account_id == account.pk)):
         raise Http404
@@ -108,7 +108,7 @@ def file_of(item: Item, size: Size) -> StoredFile:
     return output.file
 
 
-def found(row: _Row | None) -> _Row:
+def or_404(row: _Row | None) -> _Row:
     """The row, or Http404 where it is None."""
     if row is None:
         raise Http404

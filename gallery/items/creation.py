@@ -35,7 +35,7 @@ def item_ids_for(prediction: Prediction) -> list[str]:
     return list(items.values_list("public_id", flat=True))
 
 
-def renditions() -> Exists:
+def is_rendition() -> Exists:
     """A condition on stored files: whether one is the rendition (published copy) of an item."""
     return Exists(Item.objects.filter(rendition=OuterRef("pk")))
 

@@ -17,12 +17,12 @@ class TagsField(forms.CharField):
     def clean(self, value: Any) -> list[str]:
         """The names, each once; ValidationError where there are too many, or one is too long."""
         try:
-            return item_tags.read(str(value or ""))
+            return item_tags.parse(str(value or ""))
         except item_tags.TooManyTags:
-            many = _("At most %(most)d tags, with commas between.") % {"most": item_tags.MOST}
+            many = _("At most %(most)d tags, with commas between.") % {"most": item_tags.MAX_TAGS}
             raise forms.ValidationError(many) from None
         except item_tags.TagTooLong as error:
-            values = {"most": item_tags.LONGEST, "tag": str(error)[:20]}
+            values = {"most": item_tags.MAX_LENGTH, "tag": str(error)[:20]}
             long = _("A tag has at most %(most)d characters: “%(tag)s…” has more.") % values
             raise forms.ValidationError(long) from None
 
@@ -30,13 +30,13 @@ class TagsField(forms.CharField):
 class PublishForm(forms.Form):
     """Title, tags, licence and visibility of a published item. `cleaned_data` fits `publication.publish`."""
 
-    title = forms.CharField(label=_("Title"), max_length=publication.TITLE, required=False, strip=True)
+    title = forms.CharField(label=_("Title"), max_length=publication.MAX_TITLE, required=False, strip=True)
     tags = TagsField(
         label=_("Tags"),
         required=False,
         help_text=_("Up to 12, with commas between: sea, night, 水彩"),
         widget=forms.TextInput(
-            attrs={"maxlength": item_tags.LONGEST_LIST, "autocapitalize": "none", "autocomplete": "off"}
+            attrs={"maxlength": item_tags.MAX_LIST_LENGTH, "autocapitalize": "none", "autocomplete": "off"}
         ),
     )
     licence = forms.ChoiceField(label=_("Licence"), choices=Licence.choices, required=False)

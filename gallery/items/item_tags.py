@@ -12,13 +12,13 @@ from django.db.models import OuterRef, Subquery
 
 from gallery import safe_text
 from gallery.models import Item, ItemTag, Tag
-from gallery.models.items import SHOWN
+from gallery.models.items import IS_PUBLIC
 
-MOST = 12
+MAX_TAGS = 12
 """Tags per item."""
-LONGEST = 40
+MAX_LENGTH = 40
 """Characters per tag."""
-LONGEST_LIST = 2000
+MAX_LIST_LENGTH = 2000
 """Characters of the typed list; a longer one is refused unread."""
 _BETWEEN = re.compile(r"[,，、;；\n\r]")
 _SPACES = re.compile(r"[\s_]+")
@@ -33,7 +33,7 @@ class TagTooLong(ValueError):
     """A tag longer than LONGEST characters; the message is its beginning."""
 
 
-def fold(name: str) -> str:
+def normalize(name: str) -> str:
     """The normal form of a tag: NFKC, lower case, letters, digits and a few signs, single spaces; may be empty.
 
     Not bounded in length: NFKC can make text longer, so the caller checks the result.
@@ -53,31 +53,31 @@ def _is_allowed(char: str) -> bool:
     return kind[0] in "LMN" or char in _SIGNS or (not char.isascii() and kind in ("So", "Sm", "Sk"))
 
 
-def read(raw_tags: str | Iterable[str]) -> list[str]:
+def parse(raw_tags: str | Iterable[str]) -> list[str]:
     """Normalised tags in the order given, each once; from a list, or from comma-separated text.
 
     Raises TooManyTags or TagTooLong.
     """
     if isinstance(raw_tags, str):
-        if len(raw_tags) > LONGEST_LIST:
+        if len(raw_tags) > MAX_LIST_LENGTH:
             raise TooManyTags
         raw_tags = _BETWEEN.split(raw_tags)
     names: dict[str, None] = {}
-    for raw in islice(raw_tags, LONGEST_LIST):
+    for raw in islice(raw_tags, MAX_LIST_LENGTH):
         # Cut before folding: NFKC makes one character eighteen at most, so a valid tag fits.
-        name = fold(raw[: LONGEST * 20])
-        if len(name) > LONGEST:
-            raise TagTooLong(name[:LONGEST])
+        name = normalize(raw[: MAX_LENGTH * 20])
+        if len(name) > MAX_LENGTH:
+            raise TagTooLong(name[:MAX_LENGTH])
         if name:
             names.setdefault(name)
-        if len(names) > MOST:
+        if len(names) > MAX_TAGS:
             raise TooManyTags
     return list(names)
 
 
-def write(item_id: int, names: Sequence[str]) -> None:
+def set_tags(item_id: int, names: Sequence[str]) -> None:
     """Set the item's tags, in this order. Call in the transaction that changes the item's row."""
-    names = read(list(names))
+    names = parse(list(names))
     Tag.objects.bulk_create([Tag(name=name) for name in sorted(names)], ignore_conflicts=True)
     # Locked until they are in use, so that nobody drops them as unused meanwhile.
     tags = Tag.objects.select_for_update(no_key=True).filter(name__in=names).order_by("pk")
@@ -92,20 +92,20 @@ def write(item_id: int, names: Sequence[str]) -> None:
         unique_fields=["item", "tag"],
         update_fields=["position"],
     )
-    relist([item_id])
+    update_listing([item_id])
 
 
-def relist(item_ids: Iterable[int]) -> None:
+def update_listing(item_ids: Iterable[int]) -> None:
     """List these items' tags in the tag pages exactly while the items are public; in the transaction that
     changed them."""
-    time = Item.objects.filter(SHOWN, pk=OuterRef("item")).values("published_at")[:1]
+    time = Item.objects.filter(IS_PUBLIC, pk=OuterRef("item")).values("published_at")[:1]
     ids = list(item_ids)
     for start in range(0, len(ids), 500):
         batch = ids[start : start + 500]
         ItemTag.objects.filter(item_id__in=batch).update(listed_at=Subquery(time))
 
 
-def unlist(item_ids: Iterable[int]) -> None:
+def remove_from_listing(item_ids: Iterable[int]) -> None:
     """Remove these items' tags from the tag pages."""
     ItemTag.objects.filter(item_id__in=list(item_ids), listed_at__isnull=False).update(listed_at=None)
 

@@ -56,7 +56,7 @@ class Layout:
         return ";".join(f"--h{index}:{value}px" for index, value in enumerate(self.heights))
 
 
-def shown_ratio(ratio: float) -> float:
+def clamped_ratio(ratio: float) -> float:
     """The aspect ratio of a picture in a row, clamped to MIN_RATIO and MAX_RATIO."""
     return min(MAX_RATIO, max(MIN_RATIO, ratio))
 

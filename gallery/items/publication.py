@@ -21,7 +21,7 @@ from gallery.models import Item, Licence
 from gallery.moderation import cases, review
 from gallery.permissions import Suspended, check_may_post
 
-TITLE = 120
+MAX_TITLE = 120
 """Characters of a title."""
 
 
@@ -61,31 +61,31 @@ def publish(
         raise ValueError(visibility)
     if not reviewed:
         feature_flags.require("publishing")
-    tag_names = item_tags.read(list(tags))
+    tag_names = item_tags.parse(list(tags))
     with transaction.atomic():
         check_open_account(item.account_id)
         check_may_post(by or item.user)
         if not reviewed and not _needs_no_review(item, visibility, by):
             request = {
-                "title": safe_text.line(title, TITLE), "show_prompt": show_prompt, "sensitive": sensitive,
+                "title": safe_text.line(title, MAX_TITLE), "show_prompt": show_prompt, "sensitive": sensitive,
                 "licence": Licence(licence).value, "tags": tag_names,
             }  # fmt: skip
-            review.wish(item, request, by)
+            review.request_publication(item, request, by)
             broadcast.items_changed([item.pk])
             return False
         changed = Item.objects.filter(pk=item.pk, hidden_at__isnull=True, trashed_at__isnull=True).update(
             visibility=visibility,
             published_at=_listing_time(visibility),
-            title=safe_text.line(title, TITLE),
+            title=safe_text.line(title, MAX_TITLE),
             show_prompt=show_prompt,
-            sensitive=sensitive or review.blurred(item),
+            sensitive=sensitive or review.is_marked_sensitive(item),
             licence=Licence(licence).value,
             review="",
             **_OWED,
         )
         if not changed:
             raise Hidden
-        item_tags.write(item.pk, tag_names)
+        item_tags.set_tags(item.pk, tag_names)
         broadcast.items_changed([item.pk])
     return True
 
@@ -98,7 +98,7 @@ def _needs_no_review(item: Item, visibility: str, by: User | None) -> bool:
         raise Refused
     if now.hidden_at is not None or now.in_trash:
         raise Hidden
-    if visibility == Item.Visibility.PUBLIC and review.needed(now, by):
+    if visibility == Item.Visibility.PUBLIC and review.is_needed(now, by):
         return False
     if now.review == Item.Review.WAITING:
         # The owner no longer asks for what was to be reviewed.
@@ -127,13 +127,13 @@ def describe(
     The sensitive mark stays where a moderator set it.
     """
     values = {
-        "title": None if title is None else safe_text.line(title, TITLE),
+        "title": None if title is None else safe_text.line(title, MAX_TITLE),
         "show_prompt": show_prompt,
-        "sensitive": review.blurred(item) if sensitive is False else sensitive,
+        "sensitive": review.is_marked_sensitive(item) if sensitive is False else sensitive,
         "licence": None if licence is None else Licence(licence).value,
     }
     changes = {name: value for name, value in values.items() if value is not None}
-    tag_names = None if tags is None else item_tags.read(list(tags))
+    tag_names = None if tags is None else item_tags.parse(list(tags))
     with transaction.atomic():
         check_open_account(item.account_id)
         if item.visibility != Item.Visibility.PRIVATE:
@@ -145,7 +145,7 @@ def describe(
         owed = Case(others, default=F("rendition_owed"), output_field=BooleanField())
         Item.objects.filter(pk=item.pk).update(**changes, search_owed=True, rendition_owed=owed)
         if tag_names is not None:
-            item_tags.write(item.pk, tag_names)
+            item_tags.set_tags(item.pk, tag_names)
         broadcast.items_changed([item.pk])
 
 
@@ -156,7 +156,7 @@ def unpublish(item: Item) -> None:
         Item.objects.filter(pk=item.pk).update(
             visibility=Item.Visibility.PRIVATE, published_at=None, search_owed=True, rendition_owed=True
         )
-        item_tags.unlist([item.pk])
+        item_tags.remove_from_listing([item.pk])
         broadcast.items_changed([item.pk])
 
 

@@ -16,7 +16,7 @@ from predictions.models.prediction import MadeHow
 GENERATIONS = 5
 """Ancestors shown at most; one short query each."""
 CHILDREN = 12
-LOOKED_AT = 200
+MAX_SCANNED = 200
 """Newest predictions made from an item among which its children are searched."""
 
 
@@ -79,7 +79,7 @@ def _ancestors(item: Item, viewer: Viewer) -> list[Relative]:
 def _children(item: Item, viewer: Viewer) -> list[Relative]:
     # Excludes the empty value as the partial index does.
     derived = Prediction.objects.filter(~Q(made_from=""), made_from=item.public_id, status=Status.SUCCEEDED)
-    newest = list(derived.order_by("-id").values_list("pk", flat=True)[:LOOKED_AT])
+    newest = list(derived.order_by("-id").values_list("pk", flat=True)[:MAX_SCANNED])
     if not newest:
         return []
     rows = _candidates(viewer).filter(output__prediction__in=newest).exclude(pk=item.pk)

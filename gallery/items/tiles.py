@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from gallery.items import justified_rows
-from gallery.items.access import WORDS_OF_A_TILE
+from gallery.items.access import TILE_PROMPT_LENGTH
 from gallery.models import Item
 
 _COLOUR = re.compile(r"#[0-9a-fA-F]{6}")
@@ -37,7 +37,7 @@ class Tile:
     @property
     def ratio(self) -> str:
         """The aspect ratio in the row."""
-        return f"{justified_rows.shown_ratio(self.item.ratio):.4f}"
+        return f"{justified_rows.clamped_ratio(self.item.ratio):.4f}"
 
     @property
     def style(self) -> str:
@@ -52,7 +52,7 @@ class Tile:
     @property
     def sizes(self) -> str:
         """Its width on the page, as close as can be told before layout."""
-        ratio = justified_rows.shown_ratio(self.item.ratio)
+        ratio = justified_rows.clamped_ratio(self.item.ratio)
         phone = min(100, round(ratio * 56))
         return f"(max-width: 640px) {phone}vw, {round(ratio * self.target)}px"
 
@@ -64,7 +64,7 @@ class Tile:
     @property
     def is_clear(self) -> bool:
         """Whether it has transparency."""
-        return is_clear(self.item)
+        return has_transparency(self.item)
 
     @property
     def bytes(self) -> int:
@@ -74,7 +74,7 @@ class Tile:
     @property
     def alt(self) -> str:
         """Its alternative text, as far as the viewer may read it."""
-        return words_for(self.item, own=self.own)
+        return alt_text(self.item, own=self.own)
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,7 @@ def srcset(item: Item) -> str:
     )
 
 
-def is_clear(item: Item) -> bool:
+def has_transparency(item: Item) -> bool:
     """Whether it has transparency: such outputs have a colour but no blur."""
     return bool(item.output.colour) and not item.output.blur
 
@@ -112,7 +112,7 @@ def placeholder(item: Item) -> str:
     Pictures with transparency get a checkerboard instead, which stays behind them.
     """
     output = item.output
-    if is_clear(item):
+    if has_transparency(item):
         return _CHECKERBOARD
     parts = []
     if _COLOUR.fullmatch(output.colour):
@@ -122,7 +122,7 @@ def placeholder(item: Item) -> str:
     return ";".join(parts)
 
 
-def words_for(item: Item, *, own: bool) -> str:
+def alt_text(item: Item, *, own: bool) -> str:
     """Alternative text: the title, the prompt where it may be read, or whose picture it is."""
     if item.title:
         return item.title
@@ -130,7 +130,7 @@ def words_for(item: Item, *, own: bool) -> str:
     begins: str | None = vars(item).get("begins")
     prompt = item.prompt if begins is None else begins
     if prompt and (own or item.show_prompt):
-        return prompt[:WORDS_OF_A_TILE]
+        return prompt[:TILE_PROMPT_LENGTH]
     return _("Picture by %(name)s") % {"name": item.user.shown_name}
 
 
@@ -144,7 +144,7 @@ def group(
 ) -> Group:
     """Lay out items as rows."""
     layout = justified_rows.lay_out(
-        [justified_rows.shown_ratio(item.ratio) for item in items], widths, more=more
+        [justified_rows.clamped_ratio(item.ratio) for item in items], widths, more=more
     )
     target = widths[-2].target
     tiles = [Tile(item, own, ends, target) for item, ends in zip(items, layout.breaks, strict=True)]

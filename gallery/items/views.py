@@ -16,7 +16,7 @@ from accounts.models import Account
 from gallery import permissions
 from gallery.items import access, publication
 from gallery.items.forms import PublishForm
-from gallery.library.views import back, item_page
+from gallery.library.views import item_page, redirect_to_item
 from gallery.models import Item
 from predictions.models import Prediction
 
@@ -38,11 +38,13 @@ def publish(request: HttpRequest, public_id: str) -> HttpResponse:
     except permissions.Suspended as refused:
         messages.error(request, refused.words)
     else:
-        messages.success(request, _confirmation(form.cleaned_data) if opened else WAITS)
-    return back(item)
+        messages.success(request, _confirmation(form.cleaned_data) if opened else WAITING_FOR_REVIEW)
+    return redirect_to_item(item)
 
 
-WAITS = gettext_lazy("A moderator looks at it first. Then it is public just as you wished, and you are told.")
+WAITING_FOR_REVIEW = gettext_lazy(
+    "A moderator looks at it first. Then it is public just as you wished, and you are told."
+)
 
 
 def _confirmation(data: dict[str, Any]) -> str:
@@ -60,7 +62,7 @@ def unpublish(request: HttpRequest, public_id: str) -> HttpResponse:
     item = access.owned(request.user, public_id)
     publication.unpublish(item)
     messages.success(request, _("Private again. Its public page and pictures no longer open."))
-    return back(item)
+    return redirect_to_item(item)
 
 
 def _own_prediction(public_id: str, account: Account) -> Prediction | None:

@@ -23,5 +23,5 @@ def propagate(item_ids: Sequence[int]) -> None:
     """
     withheld = Exists(Item.objects.filter(_WITHHELD, output=OuterRef("pk")))
     Output.objects.filter(item__in=item_ids).update(withheld=withheld)
-    item_tags.relist(item_ids)
+    item_tags.update_listing(item_ids)
     broadcast.items_changed(item_ids)

@@ -35,11 +35,11 @@ from gallery.collections import curation, positions
 from gallery.items import publication
 from gallery.items.forms import PublishForm
 from gallery.library import item_filters, item_queries, selection, toasts, trash, zip_download
-from gallery.library.selection import Chosen
+from gallery.library.selection import Selection
 from gallery.models import Item
 from predictions.files import media
 
-MOST_PUBLISHED = 1000
+MAX_PUBLISHED = 1000
 """Items per request for publishing and collecting, which work item by item."""
 _BATCH = 50
 
@@ -49,7 +49,7 @@ class Refusal(Exception):
 
 
 @dataclass(frozen=True)
-class Done:
+class ActionResult:
     """The result of an action: count, message, and the moment that identifies it for undo, where it can be
     undone."""
 
@@ -69,7 +69,7 @@ def bulk(request: HttpRequest) -> HttpResponse:
         try:
             if action is None:
                 raise Refusal(_("Choose what to do with them."))
-            chosen = selection.chosen(user_of(request), request.POST)
+            chosen = selection.from_form(user_of(request), request.POST)
             if not len(chosen):
                 raise Refusal(_("Select pictures first."))
             return _answer(request, action(request, chosen))
@@ -79,13 +79,13 @@ def bulk(request: HttpRequest) -> HttpResponse:
             return _refused(request, str(refusal))
 
 
-def _trash(request: HttpRequest, chosen: Chosen) -> Done:
+def _trash(request: HttpRequest, chosen: Selection) -> ActionResult:
     at = trash.now()
     count = trash.move_ids(account_of(request), chosen.pks, at=at)
-    return Done(count, toasts.in_trash(count), at, gone=True)
+    return ActionResult(count, toasts.in_trash(count), at, gone=True)
 
 
-def _publish(request: HttpRequest, chosen: Chosen) -> Done:
+def _publish(request: HttpRequest, chosen: Selection) -> ActionResult:
     form = PublishForm(request.POST)
     if not form.is_valid():
         raise Refusal(" ".join(str(fault) for faults in form.errors.values() for fault in faults))
@@ -98,16 +98,16 @@ def _publish(request: HttpRequest, chosen: Chosen) -> Done:
     except permissions.Suspended as refused:
         raise Refusal(refused.words) from None
     waiting = Item.objects.filter(pk__in=chosen.pks, review=Item.Review.WAITING).count()
-    return Done(count, toasts.published(count, len(chosen), waiting))
+    return ActionResult(count, toasts.published(count, len(chosen), waiting))
 
 
-def _unpublish(request: HttpRequest, chosen: Chosen) -> Done:
+def _unpublish(request: HttpRequest, chosen: Selection) -> ActionResult:
     _check_limit(chosen)
     count = sum(publication.unpublish_many(batch) for batch in _items(user_of(request), chosen))
-    return Done(count, toasts.unpublished(count))
+    return ActionResult(count, toasts.unpublished(count))
 
 
-def _collect(request: HttpRequest, chosen: Chosen) -> Done:
+def _collect(request: HttpRequest, chosen: Selection) -> ActionResult:
     user = user_of(request)
     try:
         collection = _collection(user, request.POST)
@@ -123,7 +123,7 @@ def _collect(request: HttpRequest, chosen: Chosen) -> Done:
         raise Refusal(refused.words) from None
     except positions.Gone:
         raise Refusal(_("That collection is no longer there.")) from None
-    return Done(count, toasts.collected(count, len(items), collection.title))
+    return ActionResult(count, toasts.collected(count, len(items), collection.title))
 
 
 def _collection(user: User, form: QueryDict) -> Any:
@@ -131,13 +131,13 @@ def _collection(user: User, form: QueryDict) -> Any:
     public_id = form.get("collection", "")
     if not public_id:
         return curation.create(user, form.get("new_collection", ""))
-    found = item_filters.collections_of(user).filter(public_id=item_filters.word(public_id)).first()
+    found = item_filters.collections_of(user).filter(public_id=item_filters.valid_id(public_id)).first()
     if found is None:
         raise Refusal(_("That collection is no longer there."))
     return found
 
 
-_ACTIONS: dict[str, Callable[[HttpRequest, Chosen], Done]] = {
+_ACTIONS: dict[str, Callable[[HttpRequest, Selection], ActionResult]] = {
     "trash": _trash,
     "publish": _publish,
     "unpublish": _unpublish,
@@ -145,12 +145,12 @@ _ACTIONS: dict[str, Callable[[HttpRequest, Chosen], Done]] = {
 }
 
 
-def _check_limit(chosen: Chosen) -> None:
-    if len(chosen) > MOST_PUBLISHED:
+def _check_limit(chosen: Selection) -> None:
+    if len(chosen) > MAX_PUBLISHED:
         raise Refusal(_("Up to 1,000 pictures at once. Choose fewer."))
 
 
-def _items(user: User, chosen: Chosen) -> Any:
+def _items(user: User, chosen: Selection) -> Any:
     """The selected items in batches, in order; those that are still the member's own when their batch comes."""
     assert user.account is not None
     for pks in chosen.batches(_BATCH):
@@ -160,12 +160,12 @@ def _items(user: User, chosen: Chosen) -> Any:
 
 @require_POST
 @member_required
-def archived(request: HttpRequest) -> HttpResponse:
+def download_zip(request: HttpRequest) -> HttpResponse:
     """A zip of the selected items, streamed while it is built."""
     account = account_of(request)
     with timezone.override(reader_zone(request)):
         try:
-            chosen = selection.chosen(user_of(request), request.POST)
+            chosen = selection.from_form(user_of(request), request.POST)
         except selection.TooMany:
             return _refused(request, _("Up to 10,000 pictures at once."))
         if not len(chosen):
@@ -181,10 +181,10 @@ def archived(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 @member_required
-def measured(request: HttpRequest) -> HttpResponse:
+def selection_size(request: HttpRequest) -> HttpResponse:
     """How many items match the filter of the URL, and their size: what "select all" would cover."""
     with timezone.override(reader_zone(request)):
-        found = item_queries.measured(user_of(request), item_filters.read(request.GET.dict()))
+        found = item_queries.measure(user_of(request), item_filters.from_params(request.GET.dict()))
     words = f"{found.count:,}{'+' if found.more else ''}"
     answer = {
         "count": found.count,
@@ -201,7 +201,7 @@ def measured(request: HttpRequest) -> HttpResponse:
 def restore(request: HttpRequest) -> HttpResponse:
     """Restore from the trash: what was moved at one moment (`at`), or what was selected there."""
     account = account_of(request)
-    at = selection.moment(request.POST.get("at", ""))
+    at = selection.from_param(request.POST.get("at", ""))
     try:
         if at is not None:
             count = trash.restore_moved_at(account, at)
@@ -211,7 +211,7 @@ def restore(request: HttpRequest) -> HttpResponse:
         return _refused(request, _("Up to 10,000 pictures at once."))
     if not count:
         return _refused(request, _("Nothing was brought back: it is no longer in the trash."))
-    return _answer(request, Done(count, toasts.restored(count), gone=at is None))
+    return _answer(request, ActionResult(count, toasts.restored(count), gone=at is None))
 
 
 @require_POST
@@ -228,15 +228,15 @@ def erase(request: HttpRequest) -> HttpResponse:
         return _refused(request, _("Up to 10,000 pictures at once."))
     if not count:
         return _refused(request, _("Select pictures first."))
-    return _answer(request, Done(count, toasts.deleted(count), gone=True))
+    return _answer(request, ActionResult(count, toasts.deleted(count), gone=True))
 
 
-def _answer(request: HttpRequest, done: Done) -> HttpResponse:
+def _answer(request: HttpRequest, done: ActionResult) -> HttpResponse:
     if _wants_json(request):
-        undo = selection.stamp(done.at) if done.at and done.count else ""
+        undo = selection.to_param(done.at) if done.at and done.count else ""
         return JsonResponse({"count": done.count, "words": done.words, "undo": undo, "gone": done.gone})
     if done.at is not None:
-        toasts.moved(request, done.count, done.at)
+        toasts.show_moved_to_trash(request, done.count, done.at)
     else:
         messages.success(request, done.words)
     return HttpResponseRedirect(safe_next(request, reverse("library")))

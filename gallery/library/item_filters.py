@@ -24,7 +24,7 @@ from gallery.collections import querysets
 from gallery.models import CollectionItem, Item, ItemQuerySet, Like, ShareLink
 from predictions.models import HostedModel
 
-MOST_TEXT = 200
+MAX_TEXT = 200
 _FIRST, _LAST = date(1971, 1, 1), date(9000, 1, 1)
 _NOBODY = 0
 """A primary key that no row has."""
@@ -78,12 +78,12 @@ class Filter:
         return bool(self.params())
 
 
-def read(params: Mapping[str, str]) -> Filter:
+def from_params(params: Mapping[str, str]) -> Filter:
     """The filter in these query parameters."""
     since, until = _day(params.get("from", "")), _day(params.get("to", ""))
     owner, slash, name = params.get("model", "")[:201].partition("/")
     return Filter(
-        text=" ".join(params.get("q", "")[:MOST_TEXT].replace("\0", "").split()),
+        text=" ".join(params.get("q", "")[:MAX_TEXT].replace("\0", "").split()),
         model=f"{owner}/{name}" if slash and "\0" not in owner + name else "",
         since=since,
         until=until,
@@ -91,7 +91,7 @@ def read(params: Mapping[str, str]) -> Filter:
         show=_one_of(params.get("show", ""), Item.Visibility.values),
         liked=params.get("liked") == "1",
         shared=params.get("shared") == "1",
-        collection=word(params.get("in", "")),
+        collection=valid_id(params.get("in", "")),
     )
 
 
@@ -107,7 +107,7 @@ def _one_of(text: str, known: Any) -> str:
     return text if text in known else ""
 
 
-def word(text: str) -> str:
+def valid_id(text: str) -> str:
     """The text if it is well-formed as an id, else ""."""
     return (
         text
@@ -201,14 +201,14 @@ def chips(user: User, filter_: Filter) -> list[Chip]:
     if filter_.kind:
         active.append(("kind", kinds()[filter_.kind], ""))
     if filter_.show:
-        active.append(("show", str(SHOWN_AS[filter_.show]()), ""))
+        active.append(("show", str(VISIBILITY_LABELS[filter_.show]()), ""))
     if filter_.liked:
         active.append(("liked", _("Liked"), False))
     if filter_.shared:
         active.append(("shared", _("Shared by link"), False))
     if filter_.collection:
         active.append(("collection", _title(user, filter_.collection), ""))
-    return [Chip(text, url_of(replace(filter_, **{name: empty}))) for name, text, empty in active]
+    return [Chip(text, filtered_url(replace(filter_, **{name: empty}))) for name, text, empty in active]
 
 
 @dataclass(frozen=True)
@@ -226,7 +226,10 @@ def options(filter_: Filter, name: str, values: Mapping[str, str]) -> list[Optio
     now = getattr(filter_, name)
     return [
         Option(
-            value, words, url_of(replace(filter_, **_as(name, "" if now == value else value))), now == value
+            value,
+            words,
+            filtered_url(replace(filter_, **_as(name, "" if now == value else value))),
+            now == value,
         )
         for value, words in values.items()
     ]
@@ -241,7 +244,7 @@ def kinds() -> dict[str, str]:
     return {"picture": _("Pictures"), "film": _("Videos")}
 
 
-SHOWN_AS: dict[str, Any] = {
+VISIBILITY_LABELS: dict[str, Any] = {
     "private": lambda: _("Private"),
     "unlisted": lambda: _("Unlisted"),
     "public": lambda: _("Public"),
@@ -257,7 +260,7 @@ def _title(user: User, public_id: str) -> str:
     return title or _("Collection")
 
 
-def url_of(filter_: Filter, **more: str) -> str:
+def filtered_url(filter_: Filter, **more: str) -> str:
     """The URL of the library with a filter and further parameters."""
     query = urlencode({**filter_.params(), **more})
     return f"{reverse('library')}?{query}" if query else reverse("library")

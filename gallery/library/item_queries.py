@@ -17,9 +17,9 @@ from gallery.models import Item, ItemQuerySet
 from gallery.search import results
 from predictions.models import HostedModel
 
-MANY = 1000
+MAX_COUNTED = 1000
 """Counts stop here: nobody waits for a million rows to be counted."""
-MOST = 10_000
+MAX_SELECTED = 10_000
 """Items that one bulk action covers at most."""
 _STEP = 500
 
@@ -33,7 +33,7 @@ def page(user: User, filter_: Filter, size: int, after: str = "") -> pagination.
     return pagination.page_or_newest(items, "created_at", size, after)
 
 
-def ids(user: User, filter_: Filter, most: int = MOST) -> list[int]:
+def ids(user: User, filter_: Filter, most: int = MAX_SELECTED) -> list[int]:
     """Primary keys of the items that match, newest first, at most `most`."""
     items = item_filters.matching(user, filter_)
     if not filter_.text:
@@ -60,16 +60,16 @@ class Measure:
     bytes: int
 
 
-def measured(user: User, filter_: Filter) -> Measure:
+def measure(user: User, filter_: Filter) -> Measure:
     """What a bulk action on all that matches would cover; bounded."""
     if filter_.text:
-        rows = ids(user, filter_, MOST + 1)
-        parts = [rows[start : start + _STEP] for start in range(0, min(len(rows), MOST), _STEP)]
+        rows = ids(user, filter_, MAX_SELECTED + 1)
+        parts = [rows[start : start + _STEP] for start in range(0, min(len(rows), MAX_SELECTED), _STEP)]
         size = sum(_bytes(Item.objects.filter(pk__in=part)) for part in parts)
-        return Measure(min(len(rows), MOST), len(rows) > MOST, size)
+        return Measure(min(len(rows), MAX_SELECTED), len(rows) > MAX_SELECTED, size)
     items = item_filters.matching(user, filter_).order_by("-created_at", "-id")
-    count = items[: MOST + 1].count()
-    return Measure(min(count, MOST), count > MOST, _bytes(items[:MOST]))
+    count = items[: MAX_SELECTED + 1].count()
+    return Measure(min(count, MAX_SELECTED), count > MAX_SELECTED, _bytes(items[:MAX_SELECTED]))
 
 
 def _bytes(items: ItemQuerySet) -> int:
@@ -89,10 +89,10 @@ def counts(user: User) -> dict[str, str]:
         "shared": item_filters.matching(user, Filter(shared=True)),
         "films": own.filter(model_id__in=films),
     }
-    return {name: capped(items) for name, items in found.items()}
+    return {name: capped_count(items) for name, items in found.items()}
 
 
-def capped(rows: Any) -> str:
+def capped_count(rows: Any) -> str:
     """The number of rows as text, at most `1,000+`."""
-    count = rows.order_by()[: MANY + 1].count()
-    return f"{MANY:,}+" if count > MANY else f"{count:,}"
+    count = rows.order_by()[: MAX_COUNTED + 1].count()
+    return f"{MAX_COUNTED:,}+" if count > MAX_COUNTED else f"{count:,}"

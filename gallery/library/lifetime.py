@@ -23,14 +23,14 @@ _ROUND_S = 1.0
 _AT_ONCE = 200
 
 
-class NotOffered(ValueError):
+class InvalidDays(ValueError):
     """A number of days that is not among CHOICES."""
 
 
-def choose(user: User, days: int | None) -> None:
+def set_days(user: User, days: int | None) -> None:
     """Set after how many days this member's private items go to the trash; None: never. Raises NotOffered."""
     if days is not None and days not in CHOICES:
-        raise NotOffered(days)
+        raise InvalidDays(days)
     ReaderChoice.objects.update_or_create(user=user, defaults={"keep_days": days})
 
 
@@ -39,7 +39,7 @@ def days_for(user: User) -> int | None:
     return ReaderChoice.objects.filter(user=user).values_list("keep_days", flat=True).first()
 
 
-def leaves_at(item: Item) -> datetime | None:
+def expires_at(item: Item) -> datetime | None:
     """When this item goes to the trash if nothing changes; None where it does not."""
     days = days_for(item.user)
     if days is None or not unreferenced(Item.objects.filter(pk=item.pk), item.user).exists():

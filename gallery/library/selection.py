@@ -17,7 +17,7 @@ from accounts.models import User
 from gallery.library import item_filters, item_queries
 from gallery.models import Item
 
-MOST = item_queries.MOST
+MAX_ITEMS = item_queries.MAX_SELECTED
 _ID = re.compile(r"[A-Za-z0-9_-]{22,32}")
 _AT = re.compile(r"[0-9]{15,17}")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -29,7 +29,7 @@ class TooMany(ValueError):
 
 
 @dataclass(frozen=True)
-class Chosen:
+class Selection:
     """Primary keys of the selected own items, newest first."""
 
     pks: list[int]
@@ -43,26 +43,26 @@ class Chosen:
             yield self.pks[start : start + size]
 
 
-def chosen(user: User, form: QueryDict) -> Chosen:
+def from_form(user: User, form: QueryDict) -> Selection:
     """The selection in a form: `id` (repeated), `ids` (separated by spaces), or `all` with `filter` and `asof`.
 
     Raises TooMany.
     """
     if form.get("all") == "1":
-        filter_ = item_filters.read(QueryDict(form.get("filter", "")[:2000]).dict())
-        return Chosen(item_queries.ids(user, replace(filter_, asof=moment(form.get("asof", "")))))
-    return Chosen(_own(user, public_ids(form)))
+        filter_ = item_filters.from_params(QueryDict(form.get("filter", "")[:2000]).dict())
+        return Selection(item_queries.ids(user, replace(filter_, asof=from_param(form.get("asof", "")))))
+    return Selection(_own(user, public_ids(form)))
 
 
 def public_ids(form: QueryDict) -> list[str]:
     """The well-formed ids in a form, each once. Raises TooMany."""
     text = form.get("ids", "")
-    if len(text) > MOST * 33:
+    if len(text) > MAX_ITEMS * 33:
         raise TooMany
     found = dict.fromkeys(
         text_id for text_id in [*form.getlist("id"), *text.split()] if _ID.fullmatch(text_id)
     )
-    if len(found) > MOST:
+    if len(found) > MAX_ITEMS:
         raise TooMany
     return list(found)
 
@@ -76,11 +76,11 @@ def _own(user: User, ids: list[str]) -> list[int]:
     return [pk for _at, pk in sorted(rows, reverse=True)]
 
 
-def moment(text: str) -> datetime | None:
+def from_param(text: str) -> datetime | None:
     """The moment in a page's parameter (microseconds since 1970); None where it is invalid."""
     return _EPOCH + timedelta(microseconds=int(text)) if _AT.fullmatch(text) else None
 
 
-def stamp(when: datetime) -> str:
+def to_param(when: datetime) -> str:
     """A moment as the parameter that `moment` reads."""
     return str((when - _EPOCH) // timedelta(microseconds=1))

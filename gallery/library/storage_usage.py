@@ -12,7 +12,7 @@ from predictions.submit import quotas
 
 
 @dataclass(frozen=True)
-class Used:
+class StorageUsage:
     """Bytes of the account's files, trash and uploads included, and its quota; a quota of 0 means no limit."""
 
     bytes: int
@@ -37,7 +37,7 @@ class Used:
         return _("%(used)s of %(quota)s") % {"used": used_text, "quota": filesizeformat(self.quota)}
 
 
-def used(account: Account) -> Used:
+def for_account(account: Account) -> StorageUsage:
     """The account's usage now."""
     quota = quotas.limits_of(account).storage
-    return Used(quotas.used(account), 0 if quota == quotas.NO_LIMIT else quota)
+    return StorageUsage(quotas.used(account), 0 if quota == quotas.NO_LIMIT else quota)

@@ -16,7 +16,7 @@ from django.utils.translation import ngettext
 from gallery.library import selection
 
 
-def moved(request: HttpRequest, count: int, at: datetime, then: str = "") -> None:
+def show_moved_to_trash(request: HttpRequest, count: int, at: datetime, then: str = "") -> None:
     """Show how many items went to the trash at that moment, with a button that restores them and leads to
     `then`."""
     if not count:
@@ -27,7 +27,7 @@ def moved(request: HttpRequest, count: int, at: datetime, then: str = "") -> Non
         '<input type="hidden" name="next" value="{}"><button class="link" data-undo>{}</button></form>',
         reverse("library_restore"),
         get_token(request),
-        selection.stamp(at),
+        selection.to_param(at),
         then or reverse("library"),
         _("Undo"),
     )

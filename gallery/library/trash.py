@@ -22,7 +22,7 @@ from gallery.models import Item, ItemQuerySet
 log = structlog.get_logger(__name__)
 BATCH = 200
 """Items per transaction."""
-GONE = datetime(2000, 1, 1, tzinfo=UTC)
+DELETED_AT = datetime(2000, 1, 1, tzinfo=UTC)
 """The `trashed_at` of items deleted for good that wait for the background job: no list shows them, and nothing
 restores them."""
 AT_ONCE = 25
@@ -30,14 +30,14 @@ AT_ONCE = 25
 _stuck: deque[int] = deque(maxlen=500)
 
 
-def life_s() -> float:
+def lifetime_s() -> float:
     """Seconds that an item stays in the trash."""
     return settings.TRASH_DAYS * 86400.0
 
 
 def items_of(account: Account) -> ItemQuerySet:
     """The account's items in the trash that can still be restored."""
-    return Item.objects.trashed_by(account).filter(trashed_at__gt=GONE)
+    return Item.objects.trashed_by(account).filter(trashed_at__gt=DELETED_AT)
 
 
 def now() -> datetime:
@@ -106,7 +106,9 @@ def delete_now(account: Account, ids: Iterable[str]) -> int:
     gone = 0
     for start in range(0, len(public_ids), BATCH):
         gone += (
-            items_of(account).filter(public_id__in=public_ids[start : start + BATCH]).update(trashed_at=GONE)
+            items_of(account)
+            .filter(public_id__in=public_ids[start : start + BATCH])
+            .update(trashed_at=DELETED_AT)
         )
     _remove_first(account)
     return gone
@@ -114,24 +116,24 @@ def delete_now(account: Account, ids: Iterable[str]) -> int:
 
 def empty(account: Account) -> int:
     """Delete all of the account's trash for good; returns how many. They can't be restored from then on."""
-    gone = items_of(account).update(trashed_at=GONE)
+    gone = items_of(account).update(trashed_at=DELETED_AT)
     _remove_first(account)
     return gone
 
 
 def _remove_first(account: Account) -> None:
     """Remove the first few during the request, so that a small deletion is complete when the page says so."""
-    _remove(Item.objects.trashed_by(account).filter(trashed_at__lte=GONE), AT_ONCE)
+    _remove(Item.objects.trashed_by(account).filter(trashed_at__lte=DELETED_AT), AT_ONCE)
 
 
 def remove_old() -> bool:
     """Background job: remove some of what is expired or deleted for good. Returns whether there was any."""
-    return _remove(old(), AT_ONCE) > 0
+    return _remove(expired(), AT_ONCE) > 0
 
 
-def old() -> ItemQuerySet:
+def expired() -> ItemQuerySet:
     """Items that are expired or deleted for good."""
-    return Item.objects.filter(trashed_at__isnull=False, trashed_at__lte=after(-life_s()))
+    return Item.objects.filter(trashed_at__isnull=False, trashed_at__lte=after(-lifetime_s()))
 
 
 def _remove(items: ItemQuerySet, most: int) -> int:

@@ -22,7 +22,7 @@ from gallery.library.views import COLLECTIONS, PAGE, row_height
 
 @require_safe
 @member_required
-def trashed(request: HttpRequest) -> HttpResponse:
+def trash_page(request: HttpRequest) -> HttpResponse:
     """What is in the trash, each with the days left."""
     items = access.for_tiles(trash.items_of(account_of(request)))
     found = pagination.page_or_newest(items, "trashed_at", PAGE, request.GET.get("after", ""))
@@ -31,7 +31,7 @@ def trashed(request: HttpRequest) -> HttpResponse:
         "group": tiles.group(found.rows, own=True, widths=widths, more=bool(found.next)),
         "collections": item_filters.collections_of(user_of(request))[:COLLECTIONS],
         "older": f"{reverse('library_trash')}?after={found.next}" if found.next else "",
-        "trash_days": int(trash.life_s() // 86400),
+        "trash_days": int(trash.lifetime_s() // 86400),
         "keep_choices": lifetime.CHOICES,
         "keep_days": lifetime.days_for(user_of(request)),
         "first": "after" not in request.GET,
@@ -42,11 +42,11 @@ def trashed(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 @member_required
-def keep_for(request: HttpRequest) -> HttpResponse:
+def set_lifetime(request: HttpRequest) -> HttpResponse:
     """Choose after how many days unreferenced private items go to the trash."""
     days = request.POST.get("days", "")
     try:
-        lifetime.choose(user_of(request), int(days) if days else None)
+        lifetime.set_days(user_of(request), int(days) if days else None)
     except ValueError:
         raise Http404 from None
     if days:
@@ -64,4 +64,4 @@ def keep_for(request: HttpRequest) -> HttpResponse:
 def days_left(item: Any) -> int:
     """Days, rounded up and at least one, that an item can still be restored."""
     gone = (timezone.now() - item.trashed_at).total_seconds()
-    return max(1, -int(-(trash.life_s() - gone) // 86400))
+    return max(1, -int(-(trash.lifetime_s() - gone) // 86400))

@@ -26,7 +26,7 @@ from predictions.models import HostedModel
 from predictions.webhooks.views import delivery_lines
 
 PAGE = 48
-FILM = 6
+STRIP_NEIGHBOURS = 6
 """Neighbours on each side in the strip under a picture."""
 MONTHS = 60
 COLLECTIONS = 100
@@ -40,7 +40,7 @@ SIZE_COOKIE = "tile"
 def library(request: HttpRequest) -> HttpResponse:
     """All own items, newest first, grouped by day, under the filters of the URL."""
     with timezone.override(reader_zone(request)):
-        filter_ = item_filters.read(request.GET.dict())
+        filter_ = item_filters.from_params(request.GET.dict())
         found = item_queries.page(user_of(request), filter_, PAGE, request.GET.get("after", ""))
         context = _rows(request, found, filter_)
         if request.headers.get("HX-Request") == "true" and "after" in request.GET:
@@ -61,7 +61,7 @@ def _rows(request: HttpRequest, found: pagination.Page[Item], filter_: Filter) -
         "today": today,
         "yesterday": today - timedelta(days=1),
         "last_day": groups[-1].day if groups else None,
-        "older": item_filters.url_of(filter_, after=found.next) if found.next else "",
+        "older": item_filters.filtered_url(filter_, after=found.next) if found.next else "",
         "query": filter_.query,
         "size": size,
         "newest": str(pagination.Place(first.created_at, first.pk)) if first else "0.0",
@@ -81,18 +81,18 @@ def _around(request: HttpRequest, filter_: Filter) -> dict[str, Any]:
         "models": item_filters.options(filter_, "model", used),
         "kinds": item_filters.options(filter_, "kind", item_filters.kinds()),
         "visibilities": item_filters.options(
-            filter_, "show", {value: words() for value, words in item_filters.SHOWN_AS.items()}
+            filter_, "show", {value: words() for value, words in item_filters.VISIBILITY_LABELS.items()}
         ),
         "months": [
-            (day, item_filters.url_of(replace(filter_, since=None, until=day))) for day in _months(mine)
+            (day, item_filters.filtered_url(replace(filter_, since=None, until=day))) for day in _months(mine)
         ],
         "collections": item_filters.collections_of(user)[:COLLECTIONS],
         "first": "after" not in request.GET,
-        "asof": selection.stamp(timezone.now()),
+        "asof": selection.to_param(timezone.now()),
         "smallest": SMALLEST,
         "largest": LARGEST,
         "publish_form": PublishForm(initial={"visibility": Item.Visibility.PUBLIC, "show_prompt": True}),
-        "trash_days": int(trash.life_s() // 86400),
+        "trash_days": int(trash.lifetime_s() // 86400),
         "cuts": lookup.background_removal_model() is not None,
     }
 
@@ -131,7 +131,7 @@ def _day(request: HttpRequest) -> date | None:
 def newer(request: HttpRequest) -> HttpResponse:
     """The rows of what is newer than `newer`, the position of the page's first item; 204 where nothing is."""
     with timezone.override(reader_zone(request)):
-        filter_ = item_filters.read(request.GET.dict())
+        filter_ = item_filters.from_params(request.GET.dict())
         try:
             place = pagination.Place.parse(request.GET.get("newer", ""))
         except ValueError:
@@ -152,9 +152,9 @@ def newer(request: HttpRequest) -> HttpResponse:
 def counts(request: HttpRequest) -> HttpResponse:
     """The counts beside the sections and the storage used, for a page that is already loaded."""
     account = account_of(request)
-    used = storage_usage.used(account)
+    used = storage_usage.for_account(account)
     answer: dict[str, Any] = item_queries.counts(user_of(request))
-    answer["trash"] = item_queries.capped(trash.items_of(account))
+    answer["trash"] = item_queries.capped_count(trash.items_of(account))
     answer["storage"] = {
         "words": used.words,
         "percent": used.percent,
@@ -176,7 +176,7 @@ def item_page(
 ) -> HttpResponse:
     """The page of an own item; `forms` with errors replace the unbound ones."""
     with timezone.override(reader_zone(request)):
-        filter_ = item_filters.read(request.GET.dict())
+        filter_ = item_filters.from_params(request.GET.dict())
         # Search results have an order of their own: the neighbours of a result are those of the whole
         # library.
         filter_ = filter_ if not filter_.text else Filter()
@@ -194,7 +194,7 @@ def item_page(
             "lines": delivery_lines(item.output.prediction),
             "query": filter_.query,
             "cut_out": cut_out.ref if cut_out is not None else "",
-            "trash_days": int(trash.life_s() // 86400),
+            "trash_days": int(trash.lifetime_s() // 86400),
             **neighbours(mine, "created_at", item),
             **forms,
         }
@@ -204,8 +204,10 @@ def item_page(
 def neighbours(items: ItemQuerySet, field: str, item: Item) -> dict[str, Any]:
     """The items next to one in a list: up to six on each side for the strip, and the nearest two."""
     place = pagination.Place(getattr(item, field), item.pk)
-    newer = list(items.filter(pagination.newer_than(field, place)).order_by(field, "id")[:FILM])
-    older = list(items.filter(pagination.older_than(field, place)).order_by(f"-{field}", "-id")[:FILM])
+    newer = list(items.filter(pagination.newer_than(field, place)).order_by(field, "id")[:STRIP_NEIGHBOURS])
+    older = list(
+        items.filter(pagination.older_than(field, place)).order_by(f"-{field}", "-id")[:STRIP_NEIGHBOURS]
+    )
     return {
         "film": [*reversed(newer), item, *older],
         "newer": newer[0] if newer else None,
@@ -224,13 +226,13 @@ def delete(request: HttpRequest, public_id: str) -> HttpResponse:
     following = mine.filter(pagination.older_than("created_at", place)).order_by("-created_at", "-id").first()
     at = trash.now()
     here = reverse("library_item", args=[item.public_id])
-    toasts.moved(request, trash.move(account, [item], at=at), at, here)
+    toasts.show_moved_to_trash(request, trash.move(account, [item], at=at), at, here)
     if following is None:
         return HttpResponseRedirect(reverse("library"))
-    return back(following)
+    return redirect_to_item(following)
 
 
-def back(item: Item, fragment: str = "") -> HttpResponse:
+def redirect_to_item(item: Item, fragment: str = "") -> HttpResponse:
     """Redirect to the page of an own item."""
     target = reverse("library_item", args=[item.public_id])
     return HttpResponseRedirect(f"{target}#{fragment}" if fragment else target)

@@ -11,13 +11,13 @@ from itertools import islice
 
 from core.jobs import wakeups
 
-MOST = 100
+MAX_ITEMS = 100
 """Items per hint."""
 
 
 def items_changed(item_ids: Iterable[int]) -> None:
     """Send a hint, once the transaction commits, that these rows changed; listeners look up whose they are."""
-    pks = list(islice(item_ids, MOST))
+    pks = list(islice(item_ids, MAX_ITEMS))
     if pks:
         wakeups.send_on_commit(wakeups.ITEMS, *map(str, pks))
 

@@ -15,12 +15,12 @@ from django.db.models import CharField, Max, QuerySet, Value
 
 from accounts.models import Account, Membership, User
 from core.clock import Now, after
-from gallery.live.channels import RECENT_S, TRACKED
+from gallery.live.channels import MAX_TRACKED, RECENT_S
 from gallery.models import Item
 from predictions.models import Phase, Prediction
 
-LIVE = [Phase.WAITING, Phase.CLAIMED, Phase.RUNNING, Phase.RESULT, Phase.COLLECTING]
-FIRST = 60
+UNFINISHED = [Phase.WAITING, Phase.CLAIMED, Phase.RUNNING, Phase.RESULT, Phase.COLLECTING]
+FIRST_LIMIT = 60
 """Rows of each kind that a channel's first poll reads."""
 
 
@@ -44,7 +44,7 @@ class Row:
     phase: str
 
 
-def highest() -> Floors:
+def highest_keys() -> Floors:
     """The highest primary keys at present."""
     return Floors(
         Prediction.objects.aggregate(top=Max("pk"))["top"] or 0,
@@ -64,18 +64,22 @@ def changes(accounts: Sequence[int], tracked: Sequence[int], floors: Floors) -> 
     return _rows(_balances(accounts).union(*parts, all=True))
 
 
-def first(account_id: int) -> list[Row]:
+def initial_rows(account_id: int) -> list[Row]:
     """What a channel starts with: the account's balance, its unfinished predictions and its newest rows."""
-    live = Prediction.objects.filter(phase__in=LIVE, account_id=account_id).order_by("-pk")[:TRACKED]
+    live = Prediction.objects.filter(phase__in=UNFINISHED, account_id=account_id).order_by("-pk")[
+        :MAX_TRACKED
+    ]
     recent = {"account_id": account_id, "created_at__gt": after(-RECENT_S)}
-    fresh = Prediction.objects.filter(**recent).order_by("-created_at", "-id")[:FIRST]
-    items = Item.objects.filter(trashed_at__isnull=True, **recent).order_by("-created_at", "-id")[:FIRST]
+    fresh = Prediction.objects.filter(**recent).order_by("-created_at", "-id")[:FIRST_LIMIT]
+    items = Item.objects.filter(trashed_at__isnull=True, **recent).order_by("-created_at", "-id")[
+        :FIRST_LIMIT
+    ]
     # Each is cut off by LIMIT: no union, which SQLite would reject.
     parts = (_balances([account_id]), _predictions(live), _predictions(fresh), _items(items))
     return [row for part in parts for row in _rows(part)]
 
 
-def named(item_ids: Sequence[int], accounts: Sequence[int]) -> list[tuple[int, str, bool]]:
+def items_by_pk(item_ids: Sequence[int], accounts: Sequence[int]) -> list[tuple[int, str, bool]]:
     """Those of these items that belong to these accounts: account id, public id, whether it is in the trash."""
     rows = Item.objects.filter(pk__in=item_ids, account_id__in=accounts).order_by("pk")
     return [
@@ -84,7 +88,7 @@ def named(item_ids: Sequence[int], accounts: Sequence[int]) -> list[tuple[int, s
     ]
 
 
-def admitted(sessions: set[str], users: set[int]) -> tuple[set[str], dict[int, tuple[int | None, str]]]:
+def valid_sessions(sessions: set[str], users: set[int]) -> tuple[set[str], dict[int, tuple[int | None, str]]]:
     """Which of these sessions are still open; and which of these users are active, each with their account id
     and the session hash that is valid now (it changes with the password, and where all sessions were ended)."""
     open_now = Session.objects.filter(session_key__in=sessions, expire_date__gt=Now())
@@ -93,7 +97,7 @@ def admitted(sessions: set[str], users: set[int]) -> tuple[set[str], dict[int, t
     return set(open_now.values_list("session_key", flat=True)), members
 
 
-def kept_from_money(accounts: set[int], users: set[int]) -> set[tuple[int, int]]:
+def without_funds_access(accounts: set[int], users: set[int]) -> set[tuple[int, int]]:
     """Pairs (user, account) of those users who are now plain members of these organisations, and so may not see
     its money."""
     plain = Membership.objects.filter(account__in=accounts, user__in=users, role=Membership.Role.MEMBER)

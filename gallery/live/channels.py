@@ -13,13 +13,13 @@ from dataclasses import dataclass, field
 
 PREDICTIONS, ITEMS, GONE, BALANCE = "predictions", "items", "gone", "balance"
 _OTHER = {ITEMS: GONE, GONE: ITEMS}
-KEPT = 256
+LOG_LENGTH = 256
 """News that a channel remembers for pages that reconnect."""
 RECENT_S = 15.0
 """A page that connects for the first time gets the news of this many seconds: it may be older than its stream."""
-MOST_IDS = 100
+MAX_IDS = 100
 """Ids per event; a page that missed more reloads everything."""
-TRACKED = 100
+MAX_TRACKED = 100
 """Unfinished predictions tracked per account: the newest."""
 
 
@@ -34,7 +34,7 @@ class News:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class PendingNews:
     """What to send now: ids by kind, each once; `number` is the position reached."""
 
     number: int
@@ -106,7 +106,7 @@ class Channel:
     """When a page last listened or asked, in monotonic seconds."""
     placed_at: float = 0.0
     """When queue positions were last sent."""
-    _log: deque[News] = field(default_factory=lambda: deque(maxlen=KEPT))
+    _log: deque[News] = field(default_factory=lambda: deque(maxlen=LOG_LENGTH))
 
     @property
     def cursor(self) -> str:
@@ -116,8 +116,8 @@ class Channel:
     def tell(self, kind: str, ids: Iterable[str], now: float) -> None:
         """Append news; the caller wakes the listeners."""
         all_ids = tuple(ids)
-        for start in range(0, len(all_ids), MOST_IDS):
-            self._add(News(self.number + 1, now, kind, all_ids[start : start + MOST_IDS]))
+        for start in range(0, len(all_ids), MAX_IDS):
+            self._add(News(self.number + 1, now, kind, all_ids[start : start + MAX_IDS]))
 
     def set_balance(self, balance: int, now: float) -> None:
         """Note the balance, in micro-credits; appends news where it changed."""
@@ -144,7 +144,7 @@ class Channel:
         oldest = self._log[0].number - 1 if self._log else self.number
         return max(older, default=oldest)
 
-    def after(self, number: int) -> Told:
+    def after(self, number: int) -> PendingNews:
         """All news after that number, each id once, the latest last."""
         ids_by_kind: dict[str, dict[str, None]] = {PREDICTIONS: {}, ITEMS: {}, GONE: {}}
         balance = False
@@ -158,7 +158,7 @@ class Channel:
                 # An item that was trashed and restored is there, and the other way round.
                 for public_id in news.ids if news.kind in _OTHER else ():
                     ids_by_kind[_OTHER[news.kind]].pop(public_id, None)
-        return Told(self.number, {kind: list(ids) for kind, ids in ids_by_kind.items()}, balance)
+        return PendingNews(self.number, {kind: list(ids) for kind, ids in ids_by_kind.items()}, balance)
 
     # -- Results of polls
     # -------------------------------------------------------------------------------------
@@ -176,7 +176,7 @@ class Channel:
             self.tracked.pop(pk, None)
         else:
             self.tracked[pk] = _Seen(public_id, state)
-            if len(self.tracked) > TRACKED:
+            if len(self.tracked) > MAX_TRACKED:
                 del self.tracked[min(self.tracked)]
         return public_id
 

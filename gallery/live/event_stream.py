@@ -23,13 +23,13 @@ from django.utils import translation
 
 from accounts.credits import amounts
 from gallery.live import poller
-from gallery.live.channels import BALANCE, GONE, ITEMS, PREDICTIONS, Channel, Listener, Told
+from gallery.live.channels import BALANCE, GONE, ITEMS, PREDICTIONS, Channel, Listener, PendingNews
 
 KEEP_ALIVE_S = 12.0
 LIFE_S = 600.0
 """A stream ends after this many seconds, ±10 %; the page reconnects and its session is checked again."""
 RETRY_MS = 1000
-TOLD_WHY = ("signed-out", "session-over")
+ANNOUNCED_ENDS = ("signed-out", "session-over")
 """Reasons that are sent to the page; other ends look like a network failure."""
 
 
@@ -56,7 +56,7 @@ async def events(
     try:
         async for part in _updates(reader, channel, listener, cursor, language, money):
             yield part
-        if listener.over in TOLD_WHY:
+        if listener.over in ANNOUNCED_ENDS:
             yield _event("end", {"reason": listener.over})
     finally:
         reader.leave(listener)
@@ -68,14 +68,14 @@ async def _updates(
     clock = listener.loop.time
     ends = clock() + LIFE_S * random.uniform(0.9, 1.1)  # noqa: S311 (spreads reconnects, guards nothing)
     with reader.reading():
-        position, parts = begin(channel, cursor, language, money=money)
+        position, parts = opening_events(channel, cursor, language, money=money)
     yield f"retry: {RETRY_MS}\n\n".encode() + b"".join(_event(*part, channel.cursor) for part in parts)
     while not listener.over and clock() < ends:
         began = clock()
         await listener.wait(min(KEEP_ALIVE_S, ends - began))
         with reader.reading():
             news = channel.after(position)
-            parts = shown(channel, news, language, money=money)
+            parts = to_events(channel, news, language, money=money)
         position = news.number
         if parts:
             yield b"".join(_event(*part, f"{channel.boot}-{position}") for part in parts)
@@ -85,7 +85,7 @@ async def _updates(
             yield _event("beat", {})
 
 
-def begin(
+def opening_events(
     channel: Channel, cursor: str, language: str, *, money: bool = True
 ) -> tuple[int, list[tuple[str, dict[str, Any]]]]:
     """The position at which a page with this cursor starts, and its first events. The caller holds the lock."""
@@ -93,13 +93,13 @@ def begin(
     start = channel.beginning(time.monotonic()) if position is None else position
     news = channel.after(start)
     # The balance on the page may be old, so it is always sent where it is known.
-    news = Told(news.number, news.ids, balance=money and channel.balance is not None)
+    news = PendingNews(news.number, news.ids, balance=money and channel.balance is not None)
     hello: tuple[str, dict[str, Any]] = ("hello", {"resumed": position is not None})
-    return news.number, [hello, *shown(channel, news, language, money=money)]
+    return news.number, [hello, *to_events(channel, news, language, money=money)]
 
 
-def shown(
-    channel: Channel, news: Told, language: str, *, money: bool = True
+def to_events(
+    channel: Channel, news: PendingNews, language: str, *, money: bool = True
 ) -> list[tuple[str, dict[str, Any]]]:
     """The events for these news, in the reader's language."""
     parts: list[tuple[str, dict[str, Any]]] = []

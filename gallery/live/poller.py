@@ -30,22 +30,22 @@ from predictions.models import Phase
 
 log = logging.getLogger("darkroom.live")
 Row = TypeVar("Row")
-TICK = 0.25
-SHARE = 0.05
+INTERVAL_S = 0.25
+MAX_CPU_SHARE = 0.05
 """The largest share of a processor used for polling."""
-SLOWEST = 2.0
+MAX_INTERVAL_S = 2.0
 """The longest interval, in seconds."""
-PER_ACCOUNT = 20
+MAX_STREAMS_PER_ACCOUNT = 20
 """Streams per account."""
 LINGER_S = 60.0
 """Seconds that an account is still polled after its last page has gone, so that one that returns missed
 nothing."""
 FLOORS_S = 5.0
 """New rows are those above what was the highest key at least this long ago, and at most twice as long."""
-PLACES_S = 3.0
+POSITIONS_INTERVAL_S = 3.0
 """Queue positions change with other accounts' predictions: pages refresh theirs this often."""
-PLACES = 12
-GUARD_S = 2.0
+MAX_POSITIONS = 12
+SESSION_CHECK_S = 2.0
 """Seconds between checks whether listeners are still signed in."""
 CHUNK = 100
 
@@ -55,7 +55,7 @@ class Reader:
     """The open streams of this process, and the thread that polls for them."""
 
     limit: int
-    tick: float = TICK
+    tick: float = INTERVAL_S
     _channels: dict[int, Channel] = field(default_factory=dict)
     _streams: int = 0
     _closed: bool = False
@@ -82,7 +82,7 @@ class Reader:
         with self._lock:
             channel = self._channels.get(account_id)
             used = len(channel.listeners) if channel is not None else 0
-            return not self._closed and self._streams < self.limit and used < PER_ACCOUNT
+            return not self._closed and self._streams < self.limit and used < MAX_STREAMS_PER_ACCOUNT
 
     def open(
         self, account_id: int, user_id: int, session_key: str, mark: str, *, money: bool = True
@@ -167,7 +167,7 @@ class Reader:
                 if self._closed or not self._channels:
                     continue
                 used = self._poll_timed()
-                soonest = time.monotonic() + min(used * (1 / SHARE - 1), SLOWEST)
+                soonest = time.monotonic() + min(used * (1 / MAX_CPU_SHARE - 1), MAX_INTERVAL_S)
                 due = max(soonest, time.monotonic() + self.tick)
         finally:
             for hint_listener in hint_listeners:
@@ -224,7 +224,7 @@ class Reader:
         except Exception:
             # The database is away: the streams stay open, and the next poll comes after the longest interval.
             log.exception("live could not read")
-            return SLOWEST
+            return MAX_INTERVAL_S
         finally:
             with contextlib.suppress(Exception):
                 close_old_connections()
@@ -240,7 +240,7 @@ class Reader:
             fresh = [channel for channel in self._channels.values() if not channel.ready]
             others = [channel for channel in self._channels.values() if channel.ready]
         for channel in fresh:
-            self._note([channel], change_queries.first(channel.account_id), whole=False)
+            self._note([channel], change_queries.initial_rows(channel.account_id), whole=False)
             channel.ready = True
         floors = self._floors
         assert floors is not None
@@ -249,7 +249,7 @@ class Reader:
             accounts = [channel.account_id for channel in chunk]
             self._note(chunk, change_queries.changes(accounts, tracked, floors), whole=True)
         self._report_named()
-        if now - self._guarded_at >= GUARD_S:
+        if now - self._guarded_at >= SESSION_CHECK_S:
             self._guarded_at = now
             self._end_stale_streams()
 
@@ -278,7 +278,7 @@ class Reader:
         for chunk in _chunks(items):
             with self._lock:
                 accounts = list(self._channels)
-            found = change_queries.named(chunk, accounts)
+            found = change_queries.items_by_pk(chunk, accounts)
             with self._lock:
                 for account_id, public_id, trashed in found:
                     channel = self._channels.get(account_id)
@@ -289,7 +289,7 @@ class Reader:
     def _move_floors(self, now: float) -> None:
         if self._next_floors is not None and now - self._floors_at < FLOORS_S:
             return
-        top = change_queries.highest()
+        top = change_queries.highest_keys()
         self._floors, self._next_floors, self._floors_at = self._next_floors or top, top, now
         with self._lock:
             for channel in self._channels.values():
@@ -308,7 +308,7 @@ class Reader:
         with self._lock:
             listeners = [listener for channel in self._channels.values() for listener in channel.listeners]
         for chunk in _chunks(listeners):
-            open_now, members = change_queries.admitted(
+            open_now, members = change_queries.valid_sessions(
                 {listener.session_key for listener in chunk}, {listener.user_id for listener in chunk}
             )
             with_money = [listener for listener in chunk if listener.money]
@@ -316,7 +316,7 @@ class Reader:
                 {listener.account_id for listener in with_money},
                 {listener.user_id for listener in with_money},
             )
-            demoted = change_queries.kept_from_money(accounts, users) if with_money else set()
+            demoted = change_queries.without_funds_access(accounts, users) if with_money else set()
             _end(
                 (listener for listener in with_money if (listener.user_id, listener.account_id) in demoted),
                 "role",
@@ -343,9 +343,9 @@ def _changed(channel: Channel, rows: list[change_queries.Row], now: float, *, wh
             ids[news] = None
     if whole:
         ids.update(dict.fromkeys(channel.lost_predictions({row.pk for row in found})))
-    if now - channel.placed_at >= PLACES_S:
+    if now - channel.placed_at >= POSITIONS_INTERVAL_S:
         channel.placed_at = now
-        ids.update(dict.fromkeys(channel.waiting(Phase.WAITING, PLACES)))
+        ids.update(dict.fromkeys(channel.waiting(Phase.WAITING, MAX_POSITIONS)))
     return list(ids)
 
 

@@ -54,6 +54,6 @@ def _polled(account: int, cursor: str, money: bool) -> HttpResponse:
     if channel is None:
         return HttpResponse(status=429, headers={"Retry-After": "30"})
     with reader.reading():
-        number, parts = event_stream.begin(channel, cursor, get_language() or "en", money=money)
+        number, parts = event_stream.opening_events(channel, cursor, get_language() or "en", money=money)
         answer: dict[str, Any] = {"cursor": f"{channel.boot}-{number}", "events": parts}
     return JsonResponse(answer, headers={"Cache-Control": "no-store"})

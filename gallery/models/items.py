@@ -14,7 +14,7 @@ from accounts.models import Account
 from core.clock import Now
 from predictions.models import HostedModel, Output, StoredFile
 
-SHOWN = Q(visibility="public", hidden_at__isnull=True, trashed_at__isnull=True)
+IS_PUBLIC = Q(visibility="public", hidden_at__isnull=True, trashed_at__isnull=True)
 """Items in the public lists; the condition of their partial indexes."""
 
 
@@ -165,25 +165,25 @@ class Item(models.Model):
             ),
             models.Index(name="item_trash_age", fields=["trashed_at"], condition=Q(trashed_at__isnull=False)),
             # The gallery's lists, likewise.
-            models.Index(name="item_public", fields=["-published_at", "-id"], condition=SHOWN),
+            models.Index(name="item_public", fields=["-published_at", "-id"], condition=IS_PUBLIC),
             models.Index(
                 name="item_public_safe",
                 fields=["-published_at", "-id"],
-                condition=SHOWN & Q(sensitive=False),
+                condition=IS_PUBLIC & Q(sensitive=False),
             ),
             # Includes the columns of the condition: without them SQLite reads every row to count them.
             models.Index(
                 name="item_public_of_user",
                 fields=["user", "-published_at", "-id", "visibility", "hidden_at", "trashed_at"],
-                condition=SHOWN,
+                condition=IS_PUBLIC,
             ),
             models.Index(
-                name="item_public_of_model", fields=["model", "-published_at", "-id"], condition=SHOWN
+                name="item_public_of_model", fields=["model", "-published_at", "-id"], condition=IS_PUBLIC
             ),
             models.Index(
                 name="item_public_liked",
                 fields=["-recent_likes", "-id"],
-                condition=SHOWN & Q(recent_likes__gt=0),
+                condition=IS_PUBLIC & Q(recent_likes__gt=0),
             ),
             models.Index(name="item_search_owed", fields=["id"], condition=Q(search_owed=True)),
             models.Index(name="item_rendition_owed", fields=["id"], condition=Q(rendition_owed=True)),

@@ -11,20 +11,20 @@ from gallery import safe_text
 from gallery.models import Case, Item
 from gallery.moderation import cases, upload_cases
 
-LONGEST = 2000
+MAX_LENGTH = 2000
 """Characters of an appeal's text."""
-AGAINST = (Case.Decision.HIDE, Case.Decision.REMOVE, Case.Decision.REFUSE)
+APPEALABLE = (Case.Decision.HIDE, Case.Decision.REMOVE, Case.Decision.REFUSE)
 """Decisions that can be appealed."""
-SHOWN = 50
+MAX_SHOWN = 50
 STATES = {"": "waiting", "restore": "granted", "uphold": "refused", "gone": "closed"}
 """State of an appeal, by its decision."""
 
 
-class NotOpen(Exception):
+class NotAppealable(Exception):
     """There is no decision or sanction in force to appeal against."""
 
 
-class Already(Exception):
+class AlreadyAppealed(Exception):
     """There is an appeal already: `case`."""
 
     def __init__(self, case: Case) -> None:
@@ -32,14 +32,14 @@ class Already(Exception):
         self.case = case
 
 
-class Empty(Exception):
+class EmptyAppeal(Exception):
     """The text is empty or has no visible character."""
 
 
 def decisions(user: User) -> QuerySet[Case]:
     """Decisions about a member's content that can be appealed, newest first, without those that merely followed
     another."""
-    rows = Case.objects.filter(user=user, decision__in=AGAINST).exclude(done__has_key="with")
+    rows = Case.objects.filter(user=user, decision__in=APPEALABLE).exclude(done__has_key="with")
     return rows.select_related("item", "comment", "collection").order_by("-id")
 
 
@@ -58,7 +58,7 @@ def against_sanction(sanction: Sanction) -> Case | None:
     return Case.objects.filter(kind=Case.Kind.APPEAL, sanction=sanction).first()
 
 
-def stands(case: Case) -> bool:
+def is_in_effect(case: Case) -> bool:
     """Whether the decision is still in effect."""
     if case.decision == Case.Decision.REMOVE or upload_cases.is_upload_case(case):
         return True
@@ -66,42 +66,43 @@ def stands(case: Case) -> bool:
         return case.item is not None and case.item.review == case.item.Review.REFUSED
     if case.marks.get("all"):
         return not case.deeds.filter(of__isnull=False).exists()
-    target = cases.thing_of(case)
+    target = cases.subject_of(case)
     return target is not None and target.hidden_at is not None and not cases.hidden_since(case, target)
 
 
-def make(case: Case, user: User, text: str) -> Case:
+def create(case: Case, user: User, text: str) -> Case:
     """Appeal against a decision. Raises NotOpen, Already and Empty."""
     text = _cleaned(text)
-    if case.user_id != user.pk or case.decision not in AGAINST or case.decided_at is None:
-        raise NotOpen
+    if case.user_id != user.pk or case.decision not in APPEALABLE or case.decided_at is None:
+        raise NotAppealable
     try:
         with transaction.atomic():
-            target = cases.thing_of(case)
+            target = cases.subject_of(case)
             cases.lock(target)
             before = against(case)
             if before is not None:
-                raise Already(before)
+                raise AlreadyAppealed(before)
             fresh = Case.objects.select_related("item", "comment", "collection").get(pk=case.pk)
-            if not stands(fresh):
-                raise NotOpen
+            if not is_in_effect(fresh):
+                raise NotAppealable
             return Case.objects.create(
                 kind=Case.Kind.APPEAL, parent=case, item=case.item, comment=case.comment, collection=case.collection,
                 user=user, account_id=case.account_id, about=case.about, reason=case.reason, words=text,
-                opened_by=user, marks={name: True for name in ("all", upload_cases.MARK) if case.marks.get(name)},
+                opened_by=user, marks={name: True for name in ("all",
+                upload_cases.UPLOAD_MARK) if case.marks.get(name)},
             )  # fmt: skip
     except IntegrityError:
-        raise Already(Case.objects.get(parent=case)) from None
+        raise AlreadyAppealed(Case.objects.get(parent=case)) from None
 
 
-def make_against_sanction(sanction: Sanction, user: User, text: str) -> Case:
+def create_against_sanction(sanction: Sanction, user: User, text: str) -> Case:
     """Appeal against a warning, a mute or a ban. Raises NotOpen, Already and Empty."""
     text = _cleaned(text)
     if sanction.user_id != user.pk or sanction.lifted_at is not None or user.erased_at is not None:
-        raise NotOpen
+        raise NotAppealable
     before = against_sanction(sanction)
     if before is not None:
-        raise Already(before)
+        raise AlreadyAppealed(before)
     account = management.personal_account_of(user)
     try:
         with transaction.atomic():
@@ -110,13 +111,13 @@ def make_against_sanction(sanction: Sanction, user: User, text: str) -> Case:
                 about=user.username, words=text, opened_by=user,
             )  # fmt: skip
     except IntegrityError:
-        raise Already(Case.objects.get(kind=Case.Kind.APPEAL, sanction=sanction)) from None
+        raise AlreadyAppealed(Case.objects.get(kind=Case.Kind.APPEAL, sanction=sanction)) from None
 
 
 def _cleaned(text: str) -> str:
-    text = safe_text.paragraphs(text, LONGEST)
+    text = safe_text.paragraphs(text, MAX_LENGTH)
     if safe_text.is_blank(text):
-        raise Empty
+        raise EmptyAppeal
     return text
 
 
@@ -127,7 +128,7 @@ def state(appeal: Case | None) -> str:
     return STATES[appeal.decision]
 
 
-def hiding_of(thing: cases.Thing) -> Case | None:
+def hiding_decision(thing: cases.Subject) -> Case | None:
     """The decision that hides something now, or that refused to publish it."""
     if isinstance(thing, Item) and thing.hidden_at is not None:
         if thing.hidden_for_id is not None:
@@ -137,5 +138,5 @@ def hiding_of(thing: cases.Thing) -> Case | None:
         if (found := of_all.first()) is not None:
             return found
     field = cases.FIELDS[type(thing)]
-    rows = Case.objects.filter(**{field: thing}, decision__in=AGAINST).exclude(done__has_key="with")
+    rows = Case.objects.filter(**{field: thing}, decision__in=APPEALABLE).exclude(done__has_key="with")
     return rows.order_by("-decided_at", "-id").first()

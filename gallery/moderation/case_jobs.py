@@ -29,7 +29,7 @@ def _join(row: tuple[int]) -> bool:
     found = Report.objects.select_related(*named).filter(pk=row[0]).first()
     if found is None:
         return False
-    cases.lock(cases.thing_of(found))
+    cases.lock(cases.subject_of(found))
     # Read again under the lock.
     for report in _reports_without_case().filter(pk=row[0]).select_related(*named, "reporter"):
         cases.join(report)
@@ -47,14 +47,14 @@ def open_for_findings() -> bool:
     return _FINDINGS.step(most=AT_ONCE)
 
 
-def owed_findings() -> QuerySet[RuleHit]:
+def pending_findings() -> QuerySet[RuleHit]:
     """Findings that `open_for_findings` has to process."""
     live = Prediction.objects.filter(public_id=OuterRef("prediction"), status__in=LIVE)
     return RuleHit.objects.filter(~Exists(live), case_owed=True)
 
 
 def _open_case(row: tuple[int]) -> bool:
-    hit = owed_findings().filter(pk=row[0]).select_related("user", "account", "look").first()
+    hit = pending_findings().filter(pk=row[0]).select_related("user", "account", "look").first()
     if hit is None:
         return False
     if hit.what == RuleHit.What.UPLOAD:
@@ -64,7 +64,7 @@ def _open_case(row: tuple[int]) -> bool:
     return True
 
 
-_FINDINGS = DueRows("cases of findings", lambda: owed_findings().values_list("pk"), _open_case)
+_FINDINGS = DueRows("cases of findings", lambda: pending_findings().values_list("pk"), _open_case)
 
 
 def _open(hit: RuleHit) -> None:
@@ -90,7 +90,9 @@ def close_orphans() -> bool:
     content, which stays when its author leaves.
     """
     gone = Q(item__isnull=True, comment__isnull=True, collection__isnull=True)
-    about_more = Q(marks__has_key="all") | Q(marks__has_key=upload_cases.MARK) | Q(sanction__isnull=False)
+    about_more = (
+        Q(marks__has_key="all") | Q(marks__has_key=upload_cases.UPLOAD_MARK) | Q(sanction__isnull=False)
+    )
     against_removal = Q(parent__isnull=False, parent__decision=Case.Decision.REMOVE)
     erased = Q(user__erased_at__isnull=False)
     rows = Case.objects.filter(gone, erased | ~(about_more | against_removal), decided_at__isnull=True)

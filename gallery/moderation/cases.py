@@ -15,30 +15,30 @@ from accounts.models import User
 from accounts.organizations import management
 from gallery.models import Case, Collection, Comment, Item, Report
 
-Thing = Item | Comment | Collection
-FIELDS: dict[type[Thing], str] = {Item: "item", Comment: "comment", Collection: "collection"}
+Subject = Item | Comment | Collection
+FIELDS: dict[type[Subject], str] = {Item: "item", Comment: "comment", Collection: "collection"}
 OPEN_KINDS = (Case.Kind.REPORT, Case.Kind.FLAG)
 """Kinds in the first tab of the moderation pages."""
 _LONGEST_ABOUT = 200
 
 
-def thing_of(row: Case | Report) -> Thing | None:
+def subject_of(row: Case | Report) -> Subject | None:
     """The subject; None for a sanction, for a bulk hide, and for what was deleted."""
     return row.item or row.comment or row.collection
 
 
-def lock(thing: Thing | None) -> None:
+def lock(thing: Subject | None) -> None:
     """Lock the subject: others who would open or decide a case about it wait until the transaction ends."""
     if thing is not None:
         type(thing)._default_manager.select_for_update(no_key=True).filter(pk=thing.pk).first()
 
 
-def named(thing: Thing) -> str:
+def subject_name(thing: Subject) -> str:
     """Its name in lists, kept for when it is deleted."""
     return str(thing).replace("\x00", "")[:_LONGEST_ABOUT]
 
 
-def whose(thing: Thing) -> dict[str, int]:
+def owner_columns(thing: Subject) -> dict[str, int]:
     """Its author and account, as columns of a case."""
     account = thing.item.account_id if isinstance(thing, Comment) else thing.account_id
     if isinstance(thing, Comment) and thing.user.account_id is not None:
@@ -47,7 +47,7 @@ def whose(thing: Thing) -> dict[str, int]:
     return {"user_id": thing.user_id, "account_id": account}
 
 
-def open_one(thing: Thing, kind: str) -> Case | None:
+def open_case(thing: Subject, kind: str) -> Case | None:
     """The open case of that kind, or None."""
     return Case.objects.filter(**{FIELDS[type(thing)]: thing}, kind=kind, decided_at__isnull=True).first()
 
@@ -55,12 +55,12 @@ def open_one(thing: Thing, kind: str) -> Case | None:
 def join(report: Report) -> Case:
     """Attach a report to its subject's open case, or open one. In the report's transaction, with the subject
     locked."""
-    thing = thing_of(report)
+    thing = subject_of(report)
     assert thing is not None
-    case = open_one(thing, Case.Kind.REPORT)
+    case = open_case(thing, Case.Kind.REPORT)
     if case is None:
         more: dict[str, Any] = {} if report.created_at is None else {"opened_at": report.created_at}
-        case = make(
+        case = create(
             thing,
             Case.Kind.REPORT,
             reason=report.reason,
@@ -79,12 +79,12 @@ def join(report: Report) -> Case:
     return case
 
 
-def of_reports(reports: QuerySet[Report]) -> list[Case]:
+def for_reports(reports: QuerySet[Report]) -> list[Case]:
     """The open cases of these reports, each once; a report without a case is attached to one first."""
     found: dict[int, Case] = {}
     for report in reports.select_related("item", "comment__item", "comment__user", "collection", "reporter"):
         with transaction.atomic():
-            lock(thing_of(report))
+            lock(subject_of(report))
             now = Report.objects.select_related("case").filter(pk=report.pk, closed_at__isnull=True).first()
             if now is not None:
                 case = now.case or join(report)
@@ -92,27 +92,29 @@ def of_reports(reports: QuerySet[Report]) -> list[Case]:
     return list(found.values())
 
 
-def make(thing: Thing, kind: str, **fields: Any) -> Case:
+def create(thing: Subject, kind: str, **fields: Any) -> Case:
     """Create a case about it."""
     about = {FIELDS[type(thing)]: thing}
-    return Case.objects.create(kind=kind, about=named(thing), **about, **whose(thing), **fields)
+    return Case.objects.create(
+        kind=kind, about=subject_name(thing), **about, **owner_columns(thing), **fields
+    )
 
 
-def of_moderator(thing: Thing, moderator: User, reason: str = "") -> Case:
+def for_moderator(thing: Subject, moderator: User, reason: str = "") -> Case:
     """Its open case, or a new one for a moderator who decides without a report."""
     with transaction.atomic():
         lock(thing)
-        found = open_one(thing, Case.Kind.REPORT) or open_one(thing, Case.Kind.FLAG)
-        return found or make(thing, Case.Kind.REPORT, reason=reason, opened_by=moderator, count=0)
+        found = open_case(thing, Case.Kind.REPORT) or open_case(thing, Case.Kind.FLAG)
+        return found or create(thing, Case.Kind.REPORT, reason=reason, opened_by=moderator, count=0)
 
 
 def flag(item: Item, *, words: str, marks: dict[str, Any]) -> Case:
     """Open a case for an item found by a rule or a classifier, or add to the open one."""
     with transaction.atomic():
         lock(item)
-        case = open_one(item, Case.Kind.FLAG)
+        case = open_case(item, Case.Kind.FLAG)
         if case is None:
-            return make(item, Case.Kind.FLAG, words=words[:2000], marks=marks)
+            return create(item, Case.Kind.FLAG, words=words[:2000], marks=marks)
         found = [*case.marks.get("found", []), *marks.get("found", [])]
         Case.objects.filter(pk=case.pk).update(
             count=F("count") + 1, marks={**case.marks, **marks, "found": found[:20]}
@@ -120,7 +122,7 @@ def flag(item: Item, *, words: str, marks: dict[str, Any]) -> Case:
         return case
 
 
-def hidden_since(case: Case, thing: Thing) -> bool:
+def hidden_since(case: Case, thing: Subject) -> bool:
     """Whether a later decision hides it, which is then the one in effect."""
     assert case.decided_at is not None
     rows = Case.objects.filter(**{FIELDS[type(thing)]: thing}, decision=Case.Decision.HIDE)
@@ -128,7 +130,7 @@ def hidden_since(case: Case, thing: Thing) -> bool:
     return later.exclude(done__has_key="with").exists()
 
 
-def siblings(case: Case, thing: Thing) -> list[Case]:
+def siblings(case: Case, thing: Subject) -> list[Case]:
     """Other open cases about the same subject that the first tab shows."""
     rows = Case.objects.filter(
         **{FIELDS[type(thing)]: thing}, kind__in=OPEN_KINDS, decided_at__isnull=True

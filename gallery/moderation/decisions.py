@@ -32,15 +32,15 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     Case.Kind.APPEAL: (Decision.RESTORE, Decision.UPHOLD),
 }
 """Which decisions close which kind of case."""
-NEED_WORDS = frozenset({Decision.HIDE, Decision.REMOVE, Decision.REFUSE, Decision.UPHOLD})
+REASON_REQUIRED = frozenset({Decision.HIDE, Decision.REMOVE, Decision.REFUSE, Decision.UPHOLD})
 """Decisions with a reason that the owner reads."""
 _END_ALL = frozenset({Decision.HIDE, Decision.REMOVE})
 """Decisions that close the subject's other open cases as well."""
-AGAINST = frozenset({Decision.HIDE, Decision.REMOVE, Decision.REFUSE})
+ADVERSE = frozenset({Decision.HIDE, Decision.REMOVE, Decision.REFUSE})
 """Decisions against the member, after which a ban may still be added."""
 UNDO_WITHIN = timedelta(hours=1)
-LONGEST_TOLD = 200
-LONGEST_NOTE = 500
+MAX_REASON = 200
+MAX_NOTE = 500
 _RELATED = (
     "item__output",
     "comment__item",
@@ -85,7 +85,7 @@ def new_batch() -> str:
     return secrets.token_urlsafe(16)
 
 
-def read(number: int) -> Case:
+def get_case(number: int) -> Case:
     """A case with all that a decision reads. Raises Case.DoesNotExist."""
     return Case.objects.select_related(*_RELATED).get(pk=number)
 
@@ -98,21 +98,21 @@ def decide(number: int, moderator: User, verdict: Verdict, batch: str = "") -> C
     """
     batch = batch or new_batch()
     with transaction.atomic(), audit_log.gathered():
-        before = read(number)
-        subject_before = cases.thing_of(before)
+        before = get_case(number)
+        subject_before = cases.subject_of(before)
         upload_cases.lock(before)
         if verdict.decision == Decision.REMOVE and isinstance(subject_before, Item):
             takedown.lock(subject_before)
         cases.lock(subject_before)
-        case = read(number)
-        subject = cases.thing_of(case)
+        case = get_case(number)
+        subject = cases.subject_of(case)
         verdict = _checked(case, moderator, verdict)
         _claim(case, moderator, verdict, batch)
         # Before the effects: removing an item clears its cases' links to it.
         others = cases.siblings(case, subject) if verdict.decision in _END_ALL and subject is not None else []
         done = outcomes.DO[verdict.decision](case, subject, moderator, verdict.told)
         if verdict.decision == Decision.ALLOW and verdict.sensitive and isinstance(subject, Item):
-            done |= outcomes.mark(case, subject)
+            done |= outcomes.mark_sensitive(case, subject)
         if verdict.sanction:
             done["sanctions"] = [row.pk for row in _sanction(case, moderator, verdict)]
         Case.objects.filter(pk=case.pk).update(done=done)
@@ -121,7 +121,7 @@ def decide(number: int, moderator: User, verdict: Verdict, batch: str = "") -> C
             _claim(other, moderator, replace(verdict, note=""), batch)
             Case.objects.filter(pk=other.pk).update(done={"with": case.pk})
             _write_audit_log(other, subject, moderator, verdict, {"with": case.pk})
-        return read(number)
+        return get_case(number)
 
 
 def _checked(case: Case, moderator: User, verdict: Verdict) -> Verdict:
@@ -131,10 +131,10 @@ def _checked(case: Case, moderator: User, verdict: Verdict) -> Verdict:
         raise NotAllowed
     if verdict.decision == Decision.REMOVE and not moderator.has_perm("gallery.remove_item"):
         raise NotAllowed
-    told = " ".join(verdict.told.replace("\x00", "").split())[:LONGEST_TOLD]
-    if not told and (verdict.decision in NEED_WORDS or verdict.sanction):
+    told = " ".join(verdict.told.replace("\x00", "").split())[:MAX_REASON]
+    if not told and (verdict.decision in REASON_REQUIRED or verdict.sanction):
         told = reasons.suggested(case.reason)
-    return replace(verdict, told=told, note=verdict.note.replace("\x00", "").strip()[:LONGEST_NOTE])
+    return replace(verdict, told=told, note=verdict.note.replace("\x00", "").strip()[:MAX_NOTE])
 
 
 def _claim(case: Case, moderator: User, verdict: Verdict, batch: str) -> None:
@@ -183,13 +183,13 @@ def ban(number: int, moderator: User, verdict: Verdict) -> Case:
     Raises Case.DoesNotExist, NotAllowed, `sanctions.Already`, and NotPossible where the case is open, or was
     closed without a finding against the member.
     """
-    case = read(number)
-    if case.decision not in AGAINST:
+    case = get_case(number)
+    if case.decision not in ADVERSE:
         raise NotPossible
     if not sanctions.outranks(moderator, case.user):
         raise NotAllowed
-    words = " ".join(verdict.told.replace("\x00", "").split())[:LONGEST_TOLD] or case.told
-    note = verdict.note.replace("\x00", "").strip()[:LONGEST_NOTE]
+    words = " ".join(verdict.told.replace("\x00", "").split())[:MAX_REASON] or case.told
+    note = verdict.note.replace("\x00", "").strip()[:MAX_NOTE]
     try:
         sanctions.ban(
             case.user,
@@ -201,7 +201,7 @@ def ban(number: int, moderator: User, verdict: Verdict) -> Case:
         )
     except sanctions.NotAllowed:
         raise NotAllowed from None
-    return read(number)
+    return get_case(number)
 
 
 _KINDS: dict[type, str] = {Item: "item", Comment: "comment", Collection: "collection"}
@@ -238,12 +238,12 @@ def last_batch(moderator: User) -> list[Case]:
     return list(rows.filter(batch=newest.batch).select_related("user").order_by("-decided_at", "-id"))
 
 
-def has_way_back(case: Case) -> bool:
+def can_undo(case: Case) -> bool:
     """Whether decisions of this kind can be undone: a removal can't."""
     return case.decision in outcomes.UNDO
 
 
-def take_back(moderator: User, batch: str = "") -> tuple[list[Case], list[Case]]:
+def undo(moderator: User, batch: str = "") -> tuple[list[Case], list[Case]]:
     """Undo the moderator's last decision, or that of `batch`; returns the reopened cases and those that could
     not be undone.
 
@@ -269,9 +269,9 @@ def take_back(moderator: User, batch: str = "") -> tuple[list[Case], list[Case]]
 
 def _undo(number: int, moderator: User) -> Case:
     with transaction.atomic(), audit_log.gathered():
-        cases.lock(cases.thing_of(read(number)))
-        case = read(number)
-        thing = cases.thing_of(case)
+        cases.lock(cases.subject_of(get_case(number)))
+        case = get_case(number)
+        thing = cases.subject_of(case)
         if case.decided_by_id != moderator.pk or case.decided_at is None:
             raise AlreadyDecided(case)
         _check_way_back(case, thing)
@@ -287,15 +287,15 @@ def _undo(number: int, moderator: User) -> Case:
             name=case.about, account=case.account_id, case=case.pk,
             detail={"before": {"decision": was}, "after": {"decision": ""}, "done": done},
         )  # fmt: skip
-        return read(number)
+        return get_case(number)
 
 
 def _check_way_back(case: Case, thing: Any) -> None:
-    if not has_way_back(case):
+    if not can_undo(case):
         raise NotPossible
     if Case.objects.filter(parent=case).exists():
         raise NotPossible
-    if thing is not None and case.kind != Case.Kind.APPEAL and cases.open_one(thing, case.kind) is not None:
+    if thing is not None and case.kind != Case.Kind.APPEAL and cases.open_case(thing, case.kind) is not None:
         # It was reported again since, and has an open case.
         raise NotPossible
     if thing is not None and case.decision == Decision.HIDE and cases.hidden_since(case, thing):
@@ -315,7 +315,7 @@ def _lift(case: Case, moderator: User, done: dict[str, Any]) -> None:
 # ---------------------------------------------------------------------
 
 
-def hide_now(things: Sequence[cases.Thing], moderator: User, reason: str) -> list[Case]:
+def hide_directly(things: Sequence[cases.Subject], moderator: User, reason: str) -> list[Case]:
     """Hide content that nobody reported, each as a case that its owner may appeal. Returns those newly hidden."""
     batch = new_batch()
     hidden = []
@@ -324,14 +324,14 @@ def hide_now(things: Sequence[cases.Thing], moderator: User, reason: str) -> lis
             try:
                 # In one transaction, so that no case is left open where deciding is refused.
                 with transaction.atomic():
-                    case = cases.of_moderator(thing, moderator)
+                    case = cases.for_moderator(thing, moderator)
                     hidden.append(decide(case.pk, moderator, Verdict(Decision.HIDE, told=reason), batch))
             except (AlreadyDecided, NotAllowed):
                 continue
     return hidden
 
 
-def leave_now(rows: Iterable[Case], moderator: User) -> list[Case]:
+def allow_directly(rows: Iterable[Case], moderator: User) -> list[Case]:
     """Decide these cases as "allow"; returns those that were open and that this moderator may decide."""
     batch, allowed = new_batch(), []
     for case in rows:
@@ -342,18 +342,18 @@ def leave_now(rows: Iterable[Case], moderator: User) -> list[Case]:
     return allowed
 
 
-def show_now(thing: cases.Thing, moderator: User, reason: str = "") -> bool:
+def restore_directly(thing: cases.Subject, moderator: User, reason: str = "") -> bool:
     """Restore something hidden, granting its open appeal if there is one. Returns False where it was not
     hidden, or the moderator may not decide about its owner."""
     if not sanctions.outranks(moderator, thing.user):
         return False
     with transaction.atomic(), audit_log.gathered():
         cases.lock(thing)
-        appeal = cases.open_one(thing, Case.Kind.APPEAL)
+        appeal = cases.open_case(thing, Case.Kind.APPEAL)
         if appeal is not None:
             decide(appeal.pk, moderator, Verdict(Decision.RESTORE, told=reason))
             return True
-        was = Decision.REFUSE if outcomes.show_refused(thing) else Decision.HIDE
+        was = Decision.REFUSE if outcomes.undo_refusal(thing) else Decision.HIDE
         if was == Decision.HIDE and not outcomes.show(thing):
             return False
         field = cases.FIELDS[type(thing)]
@@ -361,7 +361,7 @@ def show_now(thing: cases.Thing, moderator: User, reason: str = "") -> bool:
         case = rows.order_by("-decided_at", "-id").first()
         audit_log.write(
             moderator, f"{field}.restore", thing, reason=reason,
-            account=cases.whose(thing)["account_id"], case=case.pk if case else None,
+            account=cases.owner_columns(thing)["account_id"], case=case.pk if case else None,
             detail={"before": {"hidden": True}, "after": {"hidden": False}},
         )  # fmt: skip
         if case is not None:

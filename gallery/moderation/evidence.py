@@ -38,7 +38,7 @@ log = structlog.get_logger(__name__)
 PERMISSION = "gallery.remove_item"
 CHUNK = 256 * 1024
 """Bytes of plain text per encrypted chunk."""
-AGAIN_S = 60.0
+RETRY_S = 60.0
 """Seconds until a file that could not be encrypted is tried again."""
 _stuck: dict[int, float] = {}
 """Evidence that this process failed to seal, and until when it is skipped (monotonic)."""
@@ -58,14 +58,14 @@ class Gone(Exception):
 
 
 @dataclass(frozen=True)
-class Opened:
+class OpenedEvidence:
     """Opened evidence."""
 
     row: Evidence
     words: dict[str, Any] = field(repr=False)
 
 
-def owned() -> Exists:
+def is_evidence_file() -> Exists:
     """A condition on stored files: whether one is kept as evidence."""
     return Exists(Evidence.objects.filter(file=OuterRef("pk")))
 
@@ -74,7 +74,7 @@ def owned() -> Exists:
 # -----------------------------------------------------------------------------------------------------------
 
 
-def close_words(words: dict[str, Any]) -> str:
+def encrypt_texts(words: dict[str, Any]) -> str:
     """Encrypt the texts about an item, with a fresh key for its file."""
     from cryptography.fernet import Fernet
 
@@ -84,7 +84,7 @@ def close_words(words: dict[str, Any]) -> str:
     return crypto.ring_of(crypto.keys()).encrypt(text.encode("utf-8", "replace")).decode("ascii")
 
 
-def open_words(row: Evidence) -> dict[str, Any]:
+def decrypt_texts(row: Evidence) -> dict[str, Any]:
     """The decrypted texts, with the key of the file under `_key`. Raises Gone."""
     from cryptography.fernet import InvalidToken
 
@@ -96,14 +96,14 @@ def open_words(row: Evidence) -> dict[str, Any]:
     return words
 
 
-def without_files(value: Any) -> Any:
+def shortened(value: Any) -> Any:
     """An input with long values (files as data URIs) cut to their beginning."""
     if isinstance(value, str) and len(value) > _LONGEST_INPUT:
         return f"{value[: _LONGEST_INPUT if ' ' in value[:200] else 60]}… ({len(value)})"
     if isinstance(value, dict):
-        return {key: without_files(inner) for key, inner in value.items()}
+        return {key: shortened(inner) for key, inner in value.items()}
     if isinstance(value, list):
-        return [without_files(inner) for inner in value]
+        return [shortened(inner) for inner in value]
     return value
 
 
@@ -111,7 +111,7 @@ def without_files(value: Any) -> Any:
 # -------------------------------------------------------------------------------------------------
 
 
-def seal_some() -> bool:
+def run_once() -> bool:
     """Background job: encrypt one file taken over, and block its picture where required. Returns whether there
     was one."""
     now = time.monotonic()
@@ -125,7 +125,7 @@ def seal_some() -> bool:
             if retry.is_away(fault):
                 raise
             # Tried again later; any number of failing ones hold up no other.
-            _stuck[row.pk] = now + AGAIN_S
+            _stuck[row.pk] = now + RETRY_S
             is_expected = isinstance(fault, Gone | OSError | media.DiskFull)
             exc_info = None if is_expected else fault
             log.error("evidence_not_sealed", evidence=row.pk, why=type(fault).__name__, exc_info=exc_info)
@@ -159,7 +159,7 @@ def seal(row: Evidence) -> None:
             _sealed(row, plain, None)
             return
         with media.Writing(2 * plain.size + _LONGEST_PIECE) as writing:
-            for piece in _encrypted_chunks(copy, open_words(row)["_key"]):
+            for piece in _encrypted_chunks(copy, decrypt_texts(row)["_key"]):
                 writing.write(piece)
             digest = writing.finished()
             encrypted = media.reserve("sealed")
@@ -197,33 +197,33 @@ def block(row: Evidence, *, reason: str, by: User | None) -> None:
         Evidence.objects.filter(pk=row.pk).update(block_owed=False)
 
 
-def forget_old() -> bool:
+def delete_expired() -> bool:
     """Background job: delete expired evidence. Returns whether there was any."""
     return _OLD.step()
 
 
-def old() -> QuerySet[Evidence]:
+def expired() -> QuerySet[Evidence]:
     """Expired evidence that `forget_old` has to delete."""
     return Evidence.objects.filter(gone_at__isnull=True, sealed_until__lte=Now(), sealing_owed=False)
 
 
 def _expire(due_row: tuple[int]) -> bool:
-    row = old().filter(pk=due_row[0]).select_related("file").first()
-    if row is None or not old().filter(pk=row.pk).update(file=None, words="", gone_at=Now()):
+    row = expired().filter(pk=due_row[0]).select_related("file").first()
+    if row is None or not expired().filter(pk=row.pk).update(file=None, words="", gone_at=Now()):
         return False
     media.doom([row.file] if row.file is not None else [])
     audit_log.write(None, "evidence.forget", row, case=row.case_id)
     return True
 
 
-_OLD = DueRows("old evidence", lambda: old().values_list("pk"), _expire)
+_OLD = DueRows("old evidence", lambda: expired().values_list("pk"), _expire)
 
 
 # -- Access
 # ----------------------------------------------------------------------------------------------------------
 
 
-def look_at(number: int, by: User, reason: str) -> Opened:
+def open_evidence(number: int, by: User, reason: str) -> OpenedEvidence:
     """Open evidence for a reason, which is logged. Raises NotAllowed, Evidence.DoesNotExist, Gone, and
     ValueError without a reason."""
     if not by.has_perm(PERMISSION):
@@ -235,14 +235,14 @@ def look_at(number: int, by: User, reason: str) -> Opened:
         row = Evidence.objects.select_related("file", "user", "case").get(pk=number)
         if row.gone_at is not None or not row.words:
             raise Gone
-        words = open_words(row)
+        words = decrypt_texts(row)
         account = row.case.account_id if row.case is not None else _personal_account_id(row.user)
         audit_log.write(by, "evidence.open", row, reason=reason, account=account, case=row.case_id)
     words.pop("_key", None)
     if row.user_id == by.pk:
         # Nobody learns who reported them.
         words.pop("reports", None)
-    return Opened(row, words)
+    return OpenedEvidence(row, words)
 
 
 def _personal_account_id(user: User) -> int | None:
@@ -263,7 +263,7 @@ def content(row: Evidence) -> Iterator[bytes]:
 def _decrypted_chunks(row: Evidence, file: IO[bytes]) -> Iterator[bytes]:
     from cryptography.fernet import Fernet, InvalidToken
 
-    ring, number, last = Fernet(open_words(row)["_key"]), 0, False
+    ring, number, last = Fernet(decrypt_texts(row)["_key"]), 0, False
     with file:
         while head := file.read(_LENGTH.size):
             (length,) = _LENGTH.unpack(head)

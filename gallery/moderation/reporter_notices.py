@@ -34,7 +34,7 @@ def notify(case: Case, moderator: User, *, acted: bool) -> int:
 
 def _notify_one(report: Report, outcome: str) -> None:
     assert report.reporter is not None
-    target = cases.thing_of(report)
+    target = cases.subject_of(report)
     with translation.override(report.reporter.language or None):
         kind = _kind_label(target)
     notices.notify(
@@ -46,14 +46,14 @@ def _notify_one(report: Report, outcome: str) -> None:
     )
 
 
-def _kind_label(thing: cases.Thing | None) -> str:
+def _kind_label(thing: cases.Subject | None) -> str:
     """The kind of the reported content. Not its name, which may be a prompt that only its owner may read."""
     if isinstance(thing, Comment):
         return _("a comment")
     return _("a collection") if isinstance(thing, Collection) else _("a picture")
 
 
-def _public_url(target: cases.Thing | None) -> str:
+def _public_url(target: cases.Subject | None) -> str:
     """The public page on which it is still visible; "" where there is none."""
     if isinstance(target, Comment):
         target = target.item

@@ -29,13 +29,13 @@ _MOST_COUNTED = 1000
 """With this many public items nobody counts as new, whatever the setting: queries count no further."""
 
 
-def first(account: Account | None) -> int:
+def reviewed_first(account: Account | None) -> int:
     """The number of first items of a new member that are reviewed, for that account."""
     own = account.plan.reviewed_first if account is not None and account.plan is not None else None
     return site_rules.current().reviewed_first if own is None else own
 
 
-def needed(item: Item, by: User | None = None) -> bool:
+def is_needed(item: Item, by: User | None = None) -> bool:
     """Whether a moderator must review it before it is public. What is public already was reviewed, or needed no
     review.
 
@@ -59,7 +59,7 @@ def _is_new(member: User, account: Account | None) -> bool:
     if member.is_superuser:
         return False
     personal = personal_accounts.personal_account_behind(member, account) if account is not None else None
-    required = max(first(account), first(personal) if personal is not None else 0)
+    required = max(reviewed_first(account), reviewed_first(personal) if personal is not None else 0)
     if not required:
         return False
     # Counts no more rows than the setting needs; hidden items don't count.
@@ -80,7 +80,7 @@ class _Count(Subquery):
     output_field = IntegerField()
 
 
-def needs_none(to: str) -> Q:
+def needs_no_review(to: str) -> Q:
     """Condition on rows related to an item by the prefix `to` (`item__`): it could be public without a review.
 
     The same as `needed`, for lists, but of the author alone. For a member known by publishing others' items the
@@ -129,7 +129,7 @@ def approved(item: Item) -> bool:
     )
 
 
-def blurred(item: Item) -> bool:
+def is_marked_sensitive(item: Item) -> bool:
     """Whether a moderator marked it as sensitive, which its owner can't undo. Expects a freshly loaded item."""
     return (
         item.sensitive
@@ -137,15 +137,15 @@ def blurred(item: Item) -> bool:
     )
 
 
-def wish(item: Item, how: dict[str, Any], by: User | None = None) -> Case:
+def request_publication(item: Item, how: dict[str, Any], by: User | None = None) -> Case:
     """Store a request to publish, or replace the stored one. In a transaction, with the item locked.
 
     `by`: who requests it, where that is not the author.
     """
     Item.objects.filter(pk=item.pk).update(review=Item.Review.WAITING)
-    case = cases.open_one(item, Case.Kind.REVIEW)
+    case = cases.open_case(item, Case.Kind.REVIEW)
     if case is None:
-        return cases.make(item, Case.Kind.REVIEW, wish=how, opened_by=by or item.user)
+        return cases.create(item, Case.Kind.REVIEW, wish=how, opened_by=by or item.user)
     Case.objects.filter(pk=case.pk).update(wish=how, opened_by=by or item.user)
     return case
 
@@ -161,12 +161,12 @@ def withdraw(item: Item) -> bool:
     return changed == 1
 
 
-def show_refused(item: Item, refused: Case) -> None:
+def undo_hiding(item: Item, refused: Case) -> None:
     """Undo the hiding of a refused item; the owner may request publication again. With the item locked."""
     Item.objects.filter(pk=item.pk, review=Item.Review.REFUSED).update(review=Item.Review.NONE)
     before = refused.done.get("before")
     if before:
-        visibility_changes.give_back(item, before)
+        visibility_changes.undo_hide_separately(item, before)
     elif refused.done.get("hidden"):
         visibility_changes.restore(item)
 

@@ -24,7 +24,7 @@ from gallery.privacy import exports
 from predictions.files import media, uploads
 from predictions.models import RuleHit, StoredFile, Upload
 
-MARK = "sent"
+UPLOAD_MARK = "sent"
 """Key in a case's marks: it is about an uploaded file."""
 _LONGEST_ABOUT = 200
 UNDO_WITHIN = timedelta(hours=1)
@@ -33,7 +33,7 @@ UNDO_WITHIN = timedelta(hours=1)
 
 def is_upload_case(case: Case) -> bool:
     """Whether a case is about an uploaded file."""
-    return bool(case.marks.get(MARK))
+    return bool(case.marks.get(UPLOAD_MARK))
 
 
 def open_case(hit: RuleHit) -> Case | None:
@@ -58,7 +58,7 @@ def open_case(hit: RuleHit) -> Case | None:
             look=hit.look,
             about=str(hit.marks.get("name", ""))[:_LONGEST_ABOUT],
             words=f"{hit.source}: {hit.excerpt}"[:2000],
-            marks={MARK: True, "sha256": sha256, "found": [mark]},
+            marks={UPLOAD_MARK: True, "sha256": sha256, "found": [mark]},
         )
 
 
@@ -81,7 +81,7 @@ def take_away(case: Case) -> bool:
 def remove(case: Case, moderator: User, reason: str) -> Evidence:
     """Remove it for good, keep it sealed, and block the same picture."""
     whole = uploads.hand_over(case.upload_id) if case.upload_id is not None else None
-    exports.without(case.user_id, case.account_id)
+    exports.invalidate(case.user_id, case.account_id)
     # A file sent inside an input has no row of its own: then the thumbnail is the evidence.
     file = whole or case.look
     Case.objects.filter(pk=case.pk).update(look=None, upload=None)
@@ -92,7 +92,7 @@ def remove(case: Case, moderator: User, reason: str) -> Evidence:
         item_id_then=str(case.about)[:32] or "file",
         file=file,
         content_type=file.content_type if file is not None else "",
-        words=evidence.close_words(_texts(case, file)),
+        words=evidence.encrypt_texts(_texts(case, file)),
         made_by=moderator,
         sealed_until=Now() + timedelta(days=site_rules.current().evidence_days),
         sealing_owed=True,
@@ -119,7 +119,7 @@ def _texts(case: Case, file: StoredFile | None) -> dict[str, Any]:
     }
 
 
-def forget_looks() -> bool:
+def delete_old_thumbnails() -> bool:
     """Background job: delete thumbnails of decided cases once the decision can be neither undone nor appealed.
     Returns whether there were any."""
     return _LOOKS.step()
@@ -145,6 +145,6 @@ def _forget_look(row: tuple[int]) -> bool:
 _LOOKS = DueRows("looks of sent files", lambda: _old_looks().values_list("pk"), _forget_look)
 
 
-def owned() -> Exists:
+def is_case_thumbnail() -> Exists:
     """A condition on stored files: whether one is a case's thumbnail."""
     return Exists(Case.objects.filter(look=OuterRef("pk")))

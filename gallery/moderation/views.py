@@ -30,7 +30,7 @@ class AppealForm(forms.Form):
 
     words = forms.CharField(
         label=gettext_lazy("Why it was wrong"),
-        max_length=appeals.LONGEST,
+        max_length=appeals.MAX_LENGTH,
         strip=True,
         widget=forms.Textarea(attrs={"rows": 6, "class": "input"}),
     )
@@ -46,10 +46,10 @@ def _identified_user(request: HttpRequest) -> User | None:
 def decisions(request: HttpRequest) -> HttpResponse:
     """All decisions about the member, newest first, with the states of their appeals."""
     user = user_of(request)
-    found = list(appeals.decisions(user)[: appeals.SHOWN])
+    found = list(appeals.decisions(user)[: appeals.MAX_SHOWN])
     all_appeals = Case.objects.filter(parent__in=found)
     by_parent = {appeal.parent_id: appeal for appeal in all_appeals}
-    sanctions = list(Sanction.objects.filter(user=user).order_by("-id")[: appeals.SHOWN])
+    sanctions = list(Sanction.objects.filter(user=user).order_by("-id")[: appeals.MAX_SHOWN])
     of_sanctions = Case.objects.filter(kind=Case.Kind.APPEAL, sanction__in=sanctions)
     by_sanction = {appeal.sanction_id: appeal for appeal in of_sanctions}
     context = {
@@ -69,18 +69,18 @@ def decision(request: HttpRequest, number: int) -> HttpResponse:
     user = _identified_user(request)
     if user is None:
         return _sign_in(request)
-    case = access.found(appeals.decision(user, number))
+    case = access.or_404(appeals.decision(user, number))
     before = appeals.against(case)
     context = {
         "case": case,
-        "thing": cases.thing_of(case),
+        "thing": cases.subject_of(case),
         "reason": reasons.display(case.told).rstrip(".。"),
         "appeal": before,
         "state": appeals.state(before),
         "answer": reasons.display(before.told) if before is not None else "",
-        "stands": appeals.stands(case),
+        "stands": appeals.is_in_effect(case),
     }
-    return _appeal_response(request, context, lambda text: appeals.make(case, user, text))
+    return _appeal_response(request, context, lambda text: appeals.create(case, user, text))
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -89,7 +89,7 @@ def sanction(request: HttpRequest, number: int) -> HttpResponse:
     user = _identified_user(request)
     if user is None:
         return _sign_in(request)
-    row = access.found(Sanction.objects.filter(user=user, pk=number).first())
+    row = access.or_404(Sanction.objects.filter(user=user, pk=number).first())
     before = appeals.against_sanction(row)
     context = {
         "sanction": row,
@@ -99,7 +99,7 @@ def sanction(request: HttpRequest, number: int) -> HttpResponse:
         "answer": reasons.display(before.told) if before is not None else "",
         "stands": row.lifted_at is None,
     }
-    return _appeal_response(request, context, lambda text: appeals.make_against_sanction(row, user, text))
+    return _appeal_response(request, context, lambda text: appeals.create_against_sanction(row, user, text))
 
 
 def _sign_in(request: HttpRequest) -> HttpResponse:
@@ -112,12 +112,12 @@ def _appeal_response(request: HttpRequest, context: dict[str, Any], make: Any) -
     if form.is_valid():
         try:
             make(form.cleaned_data["words"])
-        except appeals.Empty:
+        except appeals.EmptyAppeal:
             form.add_error("words", _("Say why it was wrong."))
-        except appeals.Already:
+        except appeals.AlreadyAppealed:
             messages.error(request, _("You appealed already; once is what there is."))
             return HttpResponseRedirect(request.path)
-        except appeals.NotOpen:
+        except appeals.NotAppealable:
             messages.error(request, _("There is nothing to appeal against any more."))
             return HttpResponseRedirect(request.path)
         else:

@@ -38,7 +38,7 @@ from gallery.models import (
     Report,
 )
 
-NAMING = {
+NAME_PARAMS = {
     "organization.invited": "by",
     "organization.joined": "who",
 }
@@ -54,7 +54,7 @@ def account(account: Account) -> None:
     tokens(Q(account=account))
     _gifts(account)
     cases(Q(account=account))
-    log_of(Account, [account.pk])
+    clear_admin_log(Account, [account.pk])
 
 
 def user(user: User, account: Account) -> None:
@@ -66,8 +66,8 @@ def user(user: User, account: Account) -> None:
     _notices_of_others(user)
     addresses = {user.email, *EmailAddress.objects.filter(user=user).values_list("email", flat=True)} - {""}
     _invitations(user, {address for address in addresses if not _is_shared(user, address)})
-    log_of(User, [user.pk])
-    log_of(EmailAddress, EmailAddress.objects.filter(user=user).values_list("pk", flat=True))
+    clear_admin_log(User, [user.pk])
+    clear_admin_log(EmailAddress, EmailAddress.objects.filter(user=user).values_list("pk", flat=True))
     for kind in (Preset, ReaderChoice, NoticeChoice, EmailAddress, CollectionEditor):
         kind._default_manager.filter(user=user).delete()
     tokens(Q(user=user) & ~Q(account=account))
@@ -89,17 +89,17 @@ def tokens(which: Q) -> None:
         ApiToken.objects.filter(pk=token.pk).update(
             name="", prefix="", networks=[], allowed_models=[], digest=f"gone-{secrets.token_hex(16)}"
         )
-    log_of(ApiToken, ApiToken.objects.filter(which).values_list("pk", flat=True))
+    clear_admin_log(ApiToken, ApiToken.objects.filter(which).values_list("pk", flat=True))
 
 
 def cases(which: Q) -> None:
     """Clear titles, texts and findings of cases; decision, kind and times stay."""
     rows = Case.objects.filter(which)
-    log_of(Case, rows.values_list("pk", flat=True))
+    clear_admin_log(Case, rows.values_list("pk", flat=True))
     rows.update(about="", words="", told="", note="", wish={}, marks={})
 
 
-def log_of(kind: type[Model], numbers: Iterable[int]) -> None:
+def clear_admin_log(kind: type[Model], numbers: Iterable[int]) -> None:
     """Clear what the admin log says of these rows beside their kind and key."""
     ids = [str(number) for number in numbers]
     entries = LogEntry.objects.filter(content_type=ContentType.objects.get_for_model(kind))
@@ -139,7 +139,7 @@ def _reports(user: User) -> None:
 
 def _sanctions(user: User) -> None:
     rows = Sanction.objects.filter(user=user)
-    log_of(Sanction, rows.values_list("pk", flat=True))
+    clear_admin_log(Sanction, rows.values_list("pk", flat=True))
     rows.update(reason="", note="", lift_reason="")
     AccountDeed.objects.filter(user=user).update(reason="")
 
@@ -147,7 +147,7 @@ def _sanctions(user: User) -> None:
 def _notices_of_others(user: User) -> None:
     """Remove their names and texts from other users' notices."""
     names: Sequence[str] = list({user.username, user.shown_name})
-    for kind, param in NAMING.items():
+    for kind, param in NAME_PARAMS.items():
         _remove_params(Notice.objects.filter(kind=kind, **{f"params__{param}__in": names}), (param,))
 
 

@@ -32,7 +32,7 @@ AT_ONCE = 5
 _last = 0
 """Primary key of the last request processed; 0: the next run starts with the oldest."""
 
-WORDS = {
+MESSAGES = {
     "staff": _("Staff cannot delete their account: an administrator takes the staff rights away first."),
     "sole_owner": _("You are the only owner of an organisation. Name another owner first, or close it."),
     "another": _("Another account of yours is being deleted. One at a time."),
@@ -49,12 +49,12 @@ class CannotClose(Exception):
         super().__init__(code)
 
 
-def open_wish(user: User) -> Closure | None:
+def pending_for_user(user: User) -> Closure | None:
     """The pending request to delete the member's own account, or None."""
     return _pending().filter(user=user, account__kind=Account.Kind.USER).first()
 
 
-def wish_for(account: Account) -> Closure | None:
+def pending_for(account: Account) -> Closure | None:
     """The pending request to delete that account, or None."""
     return _pending().filter(account=account).first()
 
@@ -102,7 +102,7 @@ def request_closure(user: User, organization: Account | None = None) -> Closure:
         account = organization or personal_account(user)
         if account is None or account.status == Account.Status.CLOSED:
             raise CannotClose("no_account")
-        standing = wish_for(account) or _pending().filter(user=user).first()
+        standing = pending_for(account) or _pending().filter(user=user).first()
         if standing is not None:
             if standing.account_id != account.pk:
                 raise CannotClose("another")
@@ -201,4 +201,4 @@ def export_option(request: HttpRequest, user: User) -> blocked_login.WayOut:
 
 def keep_account_url(user: User) -> str:
     """Where a user signs in whose account is about to be deleted: the page to keep it."""
-    return reverse("account_close") if open_wish(user) is not None else ""
+    return reverse("account_close") if pending_for_user(user) is not None else ""

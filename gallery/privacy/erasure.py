@@ -80,7 +80,7 @@ def go_on(closure: Closure) -> bool:
     if not personal_data.is_quiet(closure.account):
         # Wait for a provider that is still at work; the sweep asks it to stop.
         return False
-    for name, remove in STAGES if is_personal(closure) else STAGES_OF_ALL:
+    for name, remove in STAGES if is_personal(closure) else ORGANIZATION_STAGES:
         removed = remove(closure)
         if removed:
             if name != PREDICTIONS:
@@ -102,7 +102,7 @@ def _count(closure: Closure, name: str, number: int) -> None:
 def _items(closure: Closure) -> int:
     batch = list(Item.objects.filter(account=closure.account)[:BATCH])
     tags = set(ItemTag.objects.filter(item__in=batch).values_list("tag_id", flat=True))
-    anonymization.log_of(Item, [item.pk for item in batch])
+    anonymization.clear_admin_log(Item, [item.pk for item in batch])
     for item in batch:
         deletion.delete(item)
     item_tags.drop_unused(tags)
@@ -124,11 +124,11 @@ def _shares(closure: Closure) -> int:
 
 
 def _comments(closure: Closure) -> int:
-    return discussion.forget(closure.user, BATCH)
+    return discussion.delete_batch(closure.user, BATCH)
 
 
 def _likes(closure: Closure) -> int:
-    return likes.forget(closure.user, BATCH)
+    return likes.delete_batch(closure.user, BATCH)
 
 
 def _follows(closure: Closure) -> int:
@@ -139,7 +139,7 @@ def _exports(closure: Closure) -> int:
     ready = list(Export.objects.filter(user=closure.user, state=Export.State.READY)[:BATCH])
     for export in ready:
         exports.remove(export)
-    Export.objects.filter(user=closure.user, state__in=exports.UNDER_WAY).update(
+    Export.objects.filter(user=closure.user, state__in=exports.PENDING_STATES).update(
         state=Export.State.FAILED, claim="", lease_until=None
     )
     return len(ready)
@@ -164,7 +164,7 @@ def _delete_some(kind: type[Model], which: Q) -> int:
 
 
 Stages = tuple[tuple[str, Callable[[Closure], int]], ...]
-STAGES_OF_ALL: Stages = (
+ORGANIZATION_STAGES: Stages = (
     ("collections", _collections),
     ("pictures", _items),
     ("uploads", _uploads),
@@ -173,7 +173,7 @@ STAGES_OF_ALL: Stages = (
 STAGES: Stages = (
     ("exports", _exports),
     ("shares", _shares),
-    *STAGES_OF_ALL,
+    *ORGANIZATION_STAGES,
     ("comments", _comments),
     ("likes", _likes),
     ("follows", _follows),

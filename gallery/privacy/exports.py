@@ -28,23 +28,23 @@ from predictions.files import media
 from predictions.models import StoredFile
 
 log = structlog.get_logger(__name__)
-KEPT = timedelta(days=7)
-AGAIN_S = 24 * 3600.0
+RETENTION = timedelta(days=7)
+MIN_INTERVAL_S = 24 * 3600.0
 """Seconds between a finished export and the next one."""
-A_DAY = 5
+MAX_PER_DAY = 5
 """Exports per member and day, failed ones included."""
 LEASE = timedelta(minutes=3)
-AWAY = timedelta(minutes=1)
+RETRY_AFTER_OUTAGE = timedelta(minutes=1)
 """How long until an export is tried again after the storage was away."""
 RENEW_S = 20.0
-TRIES = 3
+MAX_TRIES = 3
 MOST_BYTES = 1 << 42
-UNDER_WAY = (Export.State.OWED, Export.State.MAKING)
+PENDING_STATES = (Export.State.OWED, Export.State.MAKING)
 NO_ROOM = "no room"
 """The note of an export that failed for lack of disk space, which does not count against `A_DAY`."""
-NO_ROOM_A_DAY = 20
+MAX_NO_ROOM_PER_DAY = 20
 _OLD_AT_ONCE = 20
-BESIDE = 32 * 1024 * 1024
+OVERHEAD = 32 * 1024 * 1024
 """Bytes allowed for beside the files (JSON, names, the zip's directory); another fiftieth of the files comes on
 top."""
 
@@ -72,13 +72,13 @@ def request_export(user: User, account: Account) -> Export:
         # Concurrent requests wait here for each other, and find the export of the first.
         User.objects.select_for_update().get(pk=user.pk)
         own = Export.objects.filter(user=user, account=account)
-        under_way = own.filter(state__in=UNDER_WAY).first()
+        under_way = own.filter(state__in=PENDING_STATES).first()
         if under_way is not None:
             return under_way
-        recent = own.filter(created_at__gt=after(-AGAIN_S))
+        recent = own.filter(created_at__gt=after(-MIN_INTERVAL_S))
         ready = recent.filter(state=Export.State.READY).first()
         given_up = recent.filter(note=NO_ROOM).count()
-        if ready is not None or recent.count() - given_up >= A_DAY or given_up >= NO_ROOM_A_DAY:
+        if ready is not None or recent.count() - given_up >= MAX_PER_DAY or given_up >= MAX_NO_ROOM_PER_DAY:
             raise TooSoon(ready)
         if not has_room:
             raise NoRoom
@@ -88,7 +88,7 @@ def request_export(user: User, account: Account) -> Export:
 
 def _has_room(user: User, account: Account) -> bool:
     files = export_contents.size(user, account)
-    return media.has_free_disk(files + files // 50 + BESIDE)
+    return media.has_free_disk(files + files // 50 + OVERHEAD)
 
 
 _builder: threading.Thread | None = None
@@ -111,7 +111,7 @@ def due() -> tuple[QuerySet[Export], QuerySet[Export]]:
 
 def _build_all() -> None:
     try:
-        while make_next():
+        while build_next():
             close_old_connections()
     except Exception:
         log.exception("export_broke")
@@ -124,12 +124,12 @@ def _pending() -> QuerySet[Export]:
     return Export.objects.filter(free)
 
 
-def make_next() -> bool:
+def build_next() -> bool:
     """Build the export that has waited longest, in this thread; False where there is none."""
     export = _claim()
     if export is None:
         return False
-    if export.tries > TRIES:
+    if export.tries > MAX_TRIES:
         _fail(export, "three tries did not end")
         return True
     try:
@@ -141,11 +141,11 @@ def make_next() -> bool:
         _fail(export, NO_ROOM, "export.no_room")
     except media.StorageUnavailable:
         # Not counted as a try; tried again when this lease ends.
-        _claimed(export).update(claim="", tries=F("tries") - 1, lease_until=Now() + AWAY)
+        _claimed(export).update(claim="", tries=F("tries") - 1, lease_until=Now() + RETRY_AFTER_OUTAGE)
         return False
     except Exception as error:
         log.exception("export_failed", export=export.pk)
-        if export.tries >= TRIES:
+        if export.tries >= MAX_TRIES:
             _fail(export, type(error).__name__)
         else:
             _claimed(export).update(state=Export.State.OWED, claim="", lease_until=None)
@@ -233,7 +233,8 @@ def _build(export: Export) -> None:
         file = media.store(row, writing.path, sha256=sha256, content_type="application/zip")
     with transaction.atomic():
         ready = _claimed(export).update(
-            state=Export.State.READY, file=file, done=export.done, finished_at=Now(), expires_at=Now() + KEPT, claim="",
+            state=Export.State.READY, file=file, done=export.done, finished_at=Now(),
+            expires_at=Now() + RETENTION, claim="",
             lease_until=None,
         )  # fmt: skip
         if not ready:
@@ -253,7 +254,7 @@ def _fail(export: Export, note: str, kind: str = "export.failed") -> None:
             notices.notify(export.user, kind, link="/account/export/")
 
 
-def owned() -> Exists:
+def is_export_file() -> Exists:
     """A condition on stored files: whether one is the archive of an export."""
     return Exists(Export.objects.filter(file=OuterRef("pk")))
 
@@ -274,7 +275,7 @@ _OLD = DueRows(
 )
 
 
-def without(user_id: int, account_id: int) -> None:
+def invalidate(user_id: int, account_id: int) -> None:
     """Something of theirs is removed for good: delete the archives that hold it, and restart one that is being
     built.
 

@@ -75,7 +75,7 @@ def export(request: HttpRequest) -> HttpResponse:
             messages.success(request, _("Your copy is being made. You are told when it is ready."))
         return redirect("export")
     own = list(Export.objects.filter(user=user, account=account).select_related("file")[:_SHOWN])
-    under_way = any(row.state in exports.UNDER_WAY for row in own)
+    under_way = any(row.state in exports.PENDING_STATES for row in own)
     context = {"exports": own, "under_way": under_way, "is_barred": not request.user.is_authenticated}
     return page(request, "privacy/export.html", context)
 
@@ -118,9 +118,9 @@ class NameForm(forms.Form):
 def close(request: HttpRequest) -> HttpResponse:
     """/account/delete/: what would be deleted and the form; or the pending request with the button to cancel
     it."""
-    row = closure.open_wish(user_of(request))
+    row = closure.pending_for_user(user_of(request))
     if row is not None:
-        late = [closure.WORDS[code] for code in closure.obstacles(row.user)]
+        late = [closure.MESSAGES[code] for code in closure.obstacles(row.user)]
         return page(request, "privacy/closure_pending.html", {"wish": row, "obstacles": late})
     return _close(request)
 
@@ -144,7 +144,7 @@ def _close(request: HttpRequest) -> HttpResponse:
 def close_organization(request: HttpRequest, number: int) -> HttpResponse:
     """/account/organizations/NUMBER/close/: for its owners, as `close` is for a personal account."""
     account = _owned_organization(user_of(request), number)
-    row = closure.wish_for(account)
+    row = closure.pending_for(account)
     if row is not None:
         return page(request, "privacy/closure_pending.html", {"wish": row, "organization": account})
     return _close_organization(request, account)
@@ -180,7 +180,7 @@ def _form_page(
 ) -> HttpResponse:
     context = {
         "form": form,
-        "obstacles": [closure.WORDS[code] for code in obstacles],
+        "obstacles": [closure.MESSAGES[code] for code in obstacles],
         "counts": _counts(account),
         "days": site_rules.current().closing_days,
         "stays": retention.display_rows(),
@@ -205,7 +205,11 @@ def keep(request: HttpRequest) -> HttpResponse:
     user, number = user_of(request), request.POST.get("organization", "")
     if number and not (number.isdecimal() and len(number) < 19):
         raise Http404
-    row = closure.wish_for(_owned_organization(user, int(number))) if number else closure.open_wish(user)
+    row = (
+        closure.pending_for(_owned_organization(user, int(number)))
+        if number
+        else closure.pending_for_user(user)
+    )
     if row is not None and closure.cancel(row):
         messages.success(request, _("It stays. Nothing was removed."))
     return redirect("organization", number=int(number)) if number else redirect("account_overview")

@@ -36,7 +36,7 @@ def send(request: HttpRequest, item: Item, *, filename: str, attachment: bool, w
 def body_of(item: Item, *, words: bool) -> file_responses.Body:
     """The whole file as others get it. Raises FileGone or StorageAway."""
     file = item.output.file
-    signed_copy = signed(item, words=words)
+    signed_copy = current_signed_copy(item, words=words)
     if signed_copy is not None:
         return file_responses.body_of(signed_copy)
     packet = xmp_packet.packet_of(item, words=words)
@@ -56,7 +56,7 @@ def body_of(item: Item, *, words: bool) -> file_responses.Body:
     )
 
 
-def signed(item: Item, *, words: bool) -> StoredFile | None:
+def current_signed_copy(item: Item, *, words: bool) -> StoredFile | None:
     """The copy with content credentials, if it is current and made for this `words`."""
     return (
         item.rendition if item.rendition and not item.rendition_owed and words == item.show_prompt else None

@@ -105,7 +105,7 @@ class Newest(Feed):
 
     def item_title(self, entry: Entry) -> str:
         """The item's title without characters that XML can't hold."""
-        return safe_text.line(tiles.words_for(entry.item, own=False), 120) or _("A picture")
+        return safe_text.line(tiles.alt_text(entry.item, own=False), 120) or _("A picture")
 
     def item_description(self, entry: Entry) -> SafeString:
         """The picture, and its prompt where shown."""
@@ -152,7 +152,7 @@ class OfAuthor(Newest):
 
     def get_object(self, request: HttpRequest, **named: str) -> Subject:
         """The member; 404 where they have no public items."""
-        author = access.found(User.objects.filter(username=named["username"], is_active=True).first())
+        author = access.or_404(User.objects.filter(username=named["username"], is_active=True).first())
         if not Item.objects.public().filter(user=author).exists():
             raise Http404
         return Subject(own_origin(request), reverse("gallery_author", args=[author.username]), author=author)
@@ -173,8 +173,8 @@ class OfTag(Newest):
 
     def get_object(self, request: HttpRequest, **named: str) -> Subject:
         """The tag, however it is spelled; 404 for an unknown one."""
-        name = item_tags.fold(named["name"][: item_tags.LONGEST * 4])
-        tag = access.found(Tag.objects.filter(name=name).first())
+        name = item_tags.normalize(named["name"][: item_tags.MAX_LENGTH * 4])
+        tag = access.or_404(Tag.objects.filter(name=name).first())
         return Subject(own_origin(request), reverse("gallery_tag", args=[tag.name]), tag=tag)
 
     def title(self, subject: Subject) -> str:

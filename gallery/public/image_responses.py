@@ -22,7 +22,7 @@ CARD = (1200, 630)
 CARD_FILE = "cards/sensitive.png"
 
 
-def oembed_address(request: HttpRequest) -> str:
+def oembed_url(request: HttpRequest) -> str:
     """The oEmbed URL of this page, for other sites."""
     origin = own_origin(request)
     return f"{origin}{reverse('oembed')}?{urlencode({'url': origin + request.path})}"
@@ -33,7 +33,7 @@ def open_graph(request: HttpRequest, item: Item, picture_path: str) -> dict[str,
     origin = own_origin(request)
     tags: dict[str, object] = {
         "og_url": origin + request.path,
-        "oembed_url": oembed_address(request),
+        "oembed_url": oembed_url(request),
         "og_site": origin,
     }
     if item.sensitive:

@@ -22,15 +22,15 @@ from gallery.models import Collection, Item, ShareLink
 from gallery.public.image_responses import CARD, CARD_FILE
 from gallery.shares import link_access, link_preview
 
-LONGEST_URL = 2000
-LARGEST = 100_000
-KEPT_S = 300
+MAX_URL = 2000
+MAX_PIXELS = 100_000
+CACHE_S = 300
 """Seconds for which consumers may cache the answer: so soon what is unpublished is gone there too."""
 _NUMBER = re.compile(r"[0-9]{1,6}")
 _SIZES: tuple[access.Size, ...] = ("full", "medium", "small")
 
 
-class BadNumber(ValueError):
+class InvalidSize(ValueError):
     """A size that is not a positive number of pixels."""
 
 
@@ -45,7 +45,7 @@ def oembed(request: HttpRequest) -> HttpResponse:
         return _answer({"error": "Only JSON is spoken here: leave format out."}, 501)
     try:
         most = (_pixels(request, "maxwidth"), _pixels(request, "maxheight"))
-    except BadNumber as error:
+    except InvalidSize as error:
         return _answer({"error": f"{error} is a number of pixels, at least 1."}, 400)
     try:
         content = _content(request, request.GET.get("url", ""), most)
@@ -65,9 +65,9 @@ def _answer(content: dict[str, Any], status: int) -> HttpResponse:
 def _pixels(request: HttpRequest, name: str) -> int:
     text = request.GET.get(name, "")
     if not text:
-        return LARGEST
+        return MAX_PIXELS
     if not _NUMBER.fullmatch(text) or int(text) < 1:
-        raise BadNumber(name)
+        raise InvalidSize(name)
     return int(text)
 
 
@@ -85,7 +85,7 @@ def _content(request: HttpRequest, url: str, most: tuple[int, int]) -> dict[str,
 
 
 def _path(url: str, origins: set[str]) -> str:
-    if len(url) > LONGEST_URL or not url.isprintable():
+    if len(url) > MAX_URL or not url.isprintable():
         raise Http404
     try:
         parts = urlsplit(url)
@@ -100,7 +100,7 @@ def _path(url: str, origins: set[str]) -> str:
 
 
 def _of_item(item: Item, origin: str, most: tuple[int, int]) -> dict[str, Any]:
-    about = _attribution(item, origin, tiles.words_for(item, own=False)) | {
+    about = _attribution(item, origin, tiles.alt_text(item, own=False)) | {
         "author_url": origin + reverse("gallery_author", args=[item.user.username])
         if item.is_public
         else origin
@@ -116,7 +116,7 @@ def _of_item(item: Item, origin: str, most: tuple[int, int]) -> dict[str, Any]:
 
 
 def _provider(origin: str) -> dict[str, Any]:
-    return {"version": "1.0", "provider_name": "Darkroom", "provider_url": origin, "cache_age": KEPT_S}
+    return {"version": "1.0", "provider_name": "Darkroom", "provider_url": origin, "cache_age": CACHE_S}
 
 
 def _attribution(target: Item | Collection, origin: str, title: str) -> dict[str, Any]:

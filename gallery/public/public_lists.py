@@ -19,7 +19,7 @@ from core import pagination
 from core.pagination import BadCursor, Place, older_than, two_numbers
 from gallery.items import access
 from gallery.models import Follow, Item, ItemQuerySet, ItemTag, Tag
-from gallery.models.items import SHOWN
+from gallery.models.items import IS_PUBLIC
 from gallery.public.reader_preferences import Reader
 from predictions.models import HostedModel
 
@@ -27,13 +27,13 @@ PAGE = 48
 NEWEST_FOR_TAGS = 200
 """Newest items whose most frequent tags are offered."""
 TAGS_KEPT_S = 300
-TAGS_SHOWN = 10
-MOST_AT_ONCE = 1000
+MAX_TAGS = 10
+MAX_ROWS = 1000
 """Rows read at once for the feed of followed members, before the query is narrowed."""
 Found = pagination.Page[Item]
 
 
-def base(reader: Reader) -> ItemQuerySet:
+def base_queryset(reader: Reader) -> ItemQuerySet:
     """Items in this reader's public lists, with what a tile needs."""
     return reader.within(_with_display_fields(reader)(Item.objects.public()))
 
@@ -44,22 +44,22 @@ def _with_display_fields(reader: Reader) -> Callable[[ItemQuerySet], ItemQuerySe
 
 def newest(reader: Reader, size: int, after: str = "") -> Found:
     """All public items."""
-    return pagination.page_or_newest(base(reader), "published_at", size, after)
+    return pagination.page_or_newest(base_queryset(reader), "published_at", size, after)
 
 
 def of_author(reader: Reader, author: User, size: int, after: str = "") -> Found:
     """Public items of one member."""
-    return pagination.page_or_newest(base(reader).filter(user=author), "published_at", size, after)
+    return pagination.page_or_newest(base_queryset(reader).filter(user=author), "published_at", size, after)
 
 
 def of_model(reader: Reader, model: HostedModel, size: int, after: str = "") -> Found:
     """Public items made by one model."""
-    return pagination.page_or_newest(base(reader).filter(model=model), "published_at", size, after)
+    return pagination.page_or_newest(base_queryset(reader).filter(model=model), "published_at", size, after)
 
 
 def week(reader: Reader, size: int, after: str = "") -> Found:
     """The most liked items of the last seven days."""
-    rows = base(reader).filter(recent_likes__gt=0)
+    rows = base_queryset(reader).filter(recent_likes__gt=0)
     try:
         likes, number = two_numbers(after)
         rows = rows.filter(Q(recent_likes__lte=likes) & (Q(recent_likes__lt=likes) | Q(id__lt=number)))
@@ -125,8 +125,8 @@ def _newest_of(items: ItemQuerySet, follows: QuerySet[Follow], wanted: int) -> l
         return []
     rows = items.filter(user__in=followed).order_by().values_list("published_at", "pk")
     since = _enough_since(items, follows, len(followed), wanted)
-    found = list((rows.filter(published_at__gte=since) if since else rows)[: MOST_AT_ONCE + 1])
-    if len(found) > MOST_AT_ONCE:
+    found = list((rows.filter(published_at__gte=since) if since else rows)[: MAX_ROWS + 1])
+    if len(found) > MAX_ROWS:
         # Somebody published many at once; a page can hold no more than `wanted` of one member.
         times = [time for time in _nth_times(items, follows, wanted) if time is not None]
         since = max([*times, *([since] if since else [])], default=None)
@@ -173,7 +173,7 @@ def current_tags() -> list[str]:
 
 
 def _counted_tags() -> list[str]:
-    safe = Item.objects.filter(SHOWN, sensitive=False).order_by("-published_at", "-id")
+    safe = Item.objects.filter(IS_PUBLIC, sensitive=False).order_by("-published_at", "-id")
     rows = ItemTag.objects.filter(item__in=safe.values("pk")[:NEWEST_FOR_TAGS]).order_by()
     counted: Counter[Any] = Counter(rows.values_list("tag__name", flat=True))
-    return [name for name, _times in counted.most_common(TAGS_SHOWN)]
+    return [name for name, _times in counted.most_common(MAX_TAGS)]

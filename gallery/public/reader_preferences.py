@@ -85,7 +85,7 @@ def reported_by(user: User) -> tuple[int, ...]:
     return tuple(rows.values_list("item_id", flat=True)[:_KEPT])
 
 
-def choose(user: User, sensitive: str) -> None:
+def set_sensitive(user: User, sensitive: str) -> None:
     """Store how a member wants sensitive pictures shown. ValueError for an invalid choice."""
     ReaderChoice.objects.update_or_create(user=user, defaults={"sensitive": Choice(sensitive).value})
 

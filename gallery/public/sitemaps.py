@@ -19,7 +19,7 @@ from django.views.decorators.http import require_safe
 from accounts.auth.member_pages import visible_to_visitors
 from core.http.public_origin import own_origin
 from gallery.models import Item
-from gallery.models.items import SHOWN
+from gallery.models.items import IS_PUBLIC
 
 SPAN = 5000
 """Ids per sitemap file; so at most this many URLs, a tenth of what a file may hold."""
@@ -56,7 +56,7 @@ class _Spans:
         name = f"sitemap-{SPAN}"
         newest_by_span: dict[int, datetime] | None = cache.get(name)
         if newest_by_span is None:
-            safe = Item.objects.filter(SHOWN, sensitive=False).order_by()
+            safe = Item.objects.filter(IS_PUBLIC, sensitive=False).order_by()
             spans = (
                 safe.annotate(span=(F("pk") - 1) / SPAN)
                 .values_list("span")
@@ -74,7 +74,7 @@ class _Spans:
         if not 1 <= int(number) <= self.num_pages:
             raise EmptyPage("No such page.")
         begin = (self.first + int(number) - 1) * SPAN
-        safe = Item.objects.filter(SHOWN, sensitive=False, pk__gt=begin, pk__lte=begin + SPAN)
+        safe = Item.objects.filter(IS_PUBLIC, sensitive=False, pk__gt=begin, pk__lte=begin + SPAN)
         return _Span(list(safe.order_by("pk").values_list("public_id", "published_at")))
 
 

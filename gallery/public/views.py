@@ -19,13 +19,13 @@ from gallery.library.views import neighbours
 from gallery.models import Follow, Item, ReaderChoice, Tag
 from gallery.public import public_lists
 from gallery.public.image_responses import open_graph, send_picture
-from gallery.public.reader_preferences import Reader, choose, reader_of
+from gallery.public.reader_preferences import Reader, reader_of, set_sensitive
 from gallery.search import results
 from predictions.models import HostedModel
 
 PAGE = public_lists.PAGE
-LONGEST_SEARCH = 200
-COUNTED = 1000
+MAX_SEARCH = 200
+MAX_COUNTED = 1000
 """Counts beyond this are shown as "1,000+"."""
 
 
@@ -35,7 +35,7 @@ def gallery(request: HttpRequest) -> HttpResponse:
     """Public items, newest first, or the results of a search."""
     reader, after, sought = reader_of(request), request.GET.get("after", ""), _search_text(request)
     if sought:
-        found = results.public_page(sought, PAGE, after, within=public_lists.base(reader))
+        found = results.public_page(sought, PAGE, after, within=public_lists.base_queryset(reader))
     else:
         found = public_lists.newest(reader, PAGE, after)
     return _list(request, reader, found, "newest", reverse("gallery"), sought=sought)
@@ -63,7 +63,7 @@ def following(request: HttpRequest) -> HttpResponse:
 @visible_to_visitors
 def tag(request: HttpRequest, name: str) -> HttpResponse:
     """Items with a tag; other spellings redirect to the normal form."""
-    folded = item_tags.fold(name[: item_tags.LONGEST * 4])
+    folded = item_tags.normalize(name[: item_tags.MAX_LENGTH * 4])
     tag_row = Tag.objects.filter(name=folded).first() if folded else None
     if tag_row is None:
         raise Http404
@@ -87,9 +87,12 @@ def author(request: HttpRequest, username: str) -> HttpResponse:
     public = Item.objects.public().filter(user=member)
     about: dict[str, Any] = {
         "author": member,
-        "published": public.order_by().values("pk")[: COUNTED + 1].count(),
-        "followers": Follow.objects.filter(followed=member).order_by().values("pk")[: COUNTED + 1].count(),
-        "counted": COUNTED,
+        "published": public.order_by().values("pk")[: MAX_COUNTED + 1].count(),
+        "followers": Follow.objects.filter(followed=member)
+        .order_by()
+        .values("pk")[: MAX_COUNTED + 1]
+        .count(),
+        "counted": MAX_COUNTED,
         "follows": reader.user is not None and is_following(reader.user, member),
         "feed": reverse("feed_author", args=[member.username]),
     }
@@ -98,7 +101,7 @@ def author(request: HttpRequest, username: str) -> HttpResponse:
 
 def public_author(request: HttpRequest, username: str) -> User:
     """An active user with public items, or the viewer themselves; 404 otherwise."""
-    member = access.found(User.objects.filter(username=username, is_active=True).first())
+    member = access.or_404(User.objects.filter(username=username, is_active=True).first())
     if member == request.user or Item.objects.public().filter(user=member).exists():
         return member
     raise Http404
@@ -113,7 +116,7 @@ def is_following(user: User, other: User) -> bool:
 @visible_to_visitors
 def model(request: HttpRequest, owner: str, name: str) -> HttpResponse:
     """Items made by one model."""
-    hosted_model = access.found(HostedModel.objects.filter(owner=owner, name=name).first())
+    hosted_model = access.or_404(HostedModel.objects.filter(owner=owner, name=name).first())
     reader = reader_of(request)
     found = public_lists.of_model(reader, hosted_model, PAGE, request.GET.get("after", ""))
     place = reverse("gallery_model", args=[owner, name])
@@ -158,15 +161,15 @@ def _list(
 
 
 def _search_text(request: HttpRequest) -> str:
-    return request.GET.get("q", "")[:LONGEST_SEARCH].replace("\0", "").strip()
+    return request.GET.get("q", "")[:MAX_SEARCH].replace("\0", "").strip()
 
 
 @require_POST
 @member_required
-def reading(request: HttpRequest) -> HttpResponse:
+def set_preferences(request: HttpRequest) -> HttpResponse:
     """Store how the member wants sensitive pictures shown."""
     try:
-        choose(user_of(request), request.POST.get("sensitive", ""))
+        set_sensitive(user_of(request), request.POST.get("sensitive", ""))
     except ValueError:
         raise Http404 from None
     return HttpResponseRedirect(safe_next(request, reverse("gallery")))
@@ -185,7 +188,7 @@ def item_page(request: HttpRequest, item: Item, *, status: int = 200, **more: An
     mine = account is not None and account.pk == item.account_id
     uncovered = mine or "show" in request.GET
     reported = not mine and reader.has_reported(item)
-    list_items = public_lists.base(reader)
+    list_items = public_lists.base_queryset(reader)
     if not reader.shows:
         list_items = list_items.filter(sensitive=False)
     context = {

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 Index = Literal["own", "public"]
-PARTS = (64, 512, 4_000)
+BATCH_SIZES = (64, 512, 4_000)
 """Hits in the first batches: mostly the first is enough for a page. Later batches are as large as the last."""
 LARGEST = 2**63 - 1
 """The largest possible place."""
-Question = Sequence[Sequence[str]]
+Query = Sequence[Sequence[str]]
 """A query: at least one word of every group must match."""
 
 
@@ -40,11 +40,11 @@ class SearchBackend(Protocol):
     def write(self, entries: Sequence[Entry]) -> None:
         """Replace the entries of these items; inside the caller's transaction."""
 
-    def hits(self, index: Index, question: Question, before: int | None) -> Iterator[list[Hit]]:
+    def hits(self, index: Index, question: Query, before: int | None) -> Iterator[list[Hit]]:
         """The hits below a place, largest place first, in batches read as they are consumed."""
 
 
-def sizes() -> Iterator[int]:
+def batch_sizes() -> Iterator[int]:
     """How many hits to read per batch."""
-    yield from PARTS
-    yield from itertools.repeat(PARTS[-1])
+    yield from BATCH_SIZES
+    yield from itertools.repeat(BATCH_SIZES[-1])

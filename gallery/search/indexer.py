@@ -22,7 +22,7 @@ from gallery.search.backend_registry import get_backend
 
 BATCH = 50
 """Items per transaction: few, since on SQLite all other writers wait until it ends."""
-TURN_S = 0.5
+ROUND_S = 0.5
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _ROOM = 2_048
 """Places per microsecond, for items published by one statement."""
@@ -46,7 +46,7 @@ class State:
 
 def run_once() -> bool:
     """Background job: index marked items for `TURN_S`. Returns whether there may be more."""
-    end = time.monotonic() + TURN_S
+    end = time.monotonic() + ROUND_S
     while batch():
         if time.monotonic() >= end:
             return True
@@ -88,7 +88,7 @@ def write(prepared: Mapping[int, State]) -> int:
             locked = marked.select_for_update(skip_locked=True).values_list("pk", flat=True)
             marked = Item.objects.filter(pk__in=list(locked))
         unchanged = [pk for pk, state in read(marked).items() if state == prepared[pk]]
-        distinct = apart([entries[pk] for pk in unchanged])
+        distinct = with_unique_places([entries[pk] for pk in unchanged])
         get_backend().write(distinct)
         vocabulary.add(entry_.own for entry_ in distinct)
         Item.objects.filter(pk__in=unchanged).update(search_owed=False)
@@ -117,7 +117,7 @@ def place_of(published_at: datetime, item: int) -> int:
     return (published_at - _EPOCH) // timedelta(microseconds=1) * _ROOM + item % _ROOM
 
 
-def apart(entries: Sequence[Entry]) -> list[Entry]:
+def with_unique_places(entries: Sequence[Entry]) -> list[Entry]:
     """The entries with unique places: where another item has the same one, it is moved up."""
     pks = [entry.item for entry in entries]
     wanted = [entry.place for entry in entries if entry.place is not None]

@@ -14,16 +14,16 @@ import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-MOST_TEXT = 20_000
+MAX_TEXT = 20_000
 """Characters of a text that are indexed."""
-MOST_WORDS = 2_000
+MAX_WORDS = 2_000
 """Distinct words per item."""
-MOST_ASKED_TEXT = 200
-MOST_ASKED = 16
+MAX_QUERY_TEXT = 200
+MAX_QUERY_WORDS = 16
 """Characters and words of a query that are used."""
-LONGEST = 40
+MAX_WORD_LENGTH = 40
 """Characters of a word; longer ones are cut, in index and query."""
-SHORTEST_BEGINNING = 3
+MIN_PREFIX_LENGTH = 3
 """Letters from which on a query's last word is treated as a prefix: fewer match too many words."""
 ACCOUNT = "\ue000"
 """Prefix of an account's word; no text has it, since private-use characters are dropped."""
@@ -80,7 +80,7 @@ def _translated(character: str) -> str | None:
 _TRANSLATION = _Translation()
 
 
-def folded(text: str) -> str:
+def fold(text: str) -> str:
     """The text as it is compared: only letters, digits and symbols, in words separated by spaces."""
     plain = unicodedata.normalize("NFKC", text).casefold()
     bare = _ACCENTS.sub("", unicodedata.normalize("NFD", plain))
@@ -89,7 +89,7 @@ def folded(text: str) -> str:
 
 def _pieces(text: str) -> Iterator[str]:
     """Runs of one kind of script: unspaced, or letters that make one word."""
-    for chunk in folded(text).split():
+    for chunk in fold(text).split():
         start = 0
         for run in _NO_SPACES.finditer(chunk):
             if run.start() > start:
@@ -104,16 +104,16 @@ def index_words(texts: Iterable[str]) -> list[str]:
     """The distinct words of some texts, in order, at most `MOST_WORDS`."""
     found: dict[str, None] = {}
     for text in texts:
-        for piece in _pieces(text[:MOST_TEXT]):
+        for piece in _pieces(text[:MAX_TEXT]):
             found.update(dict.fromkeys(_words(piece)))
-            if len(found) >= MOST_WORDS:
-                return list(found)[:MOST_WORDS]
+            if len(found) >= MAX_WORDS:
+                return list(found)[:MAX_WORDS]
     return list(found)
 
 
 def _words(piece: str) -> Iterator[str]:
     if not _NO_SPACES.match(piece):
-        yield piece[:LONGEST]
+        yield piece[:MAX_WORD_LENGTH]
         return
     yield from piece
     yield from _pairs(piece)
@@ -129,17 +129,17 @@ def query_terms(text: str) -> list[Term]:
     Empty where nothing of the text can be searched for. Never raises.
     """
     found: dict[Term, None] = {}
-    pieces = list(_pieces(text[:MOST_ASKED_TEXT]))
+    pieces = list(_pieces(text[:MAX_QUERY_TEXT]))
     for number, piece in enumerate(pieces):
         if _NO_SPACES.match(piece):
             found.update(dict.fromkeys(map(Term, _pairs(piece) if len(piece) > 1 else piece)))
         else:
-            begun = number == len(pieces) - 1 and len(piece) >= SHORTEST_BEGINNING
-            found[Term(piece[:LONGEST], begun)] = None
-    return list(found)[:MOST_ASKED]
+            begun = number == len(pieces) - 1 and len(piece) >= MIN_PREFIX_LENGTH
+            found[Term(piece[:MAX_WORD_LENGTH], begun)] = None
+    return list(found)[:MAX_QUERY_WORDS]
 
 
-def grows(word: str) -> bool:
+def can_complete(word: str) -> bool:
     """Whether the word can be completed from a prefix: it is neither of an unspaced script nor an account's."""
     return not (_NO_SPACES.match(word) or word.startswith(ACCOUNT))
 

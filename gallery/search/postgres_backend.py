@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 
 from django.db import connection
 
-from gallery.search.backend import LARGEST, Entry, Hit, Index, Question, sizes
+from gallery.search.backend import LARGEST, Entry, Hit, Index, Query, batch_sizes
 
 RARE = 2_000
 COMMON, NEAR = 10_000, 20_000
@@ -54,7 +54,7 @@ class PostgresBackend:
         with connection.cursor() as cursor:
             cursor.executemany(_WRITE, rows)
 
-    def hits(self, index: Index, question: Question, before: int | None) -> Iterator[list[Hit]]:
+    def hits(self, index: Index, question: Query, before: int | None) -> Iterator[list[Hit]]:
         """All at once where they are few, else in batches as the scan proceeds."""
         words, before = _as_tsquery(question), LARGEST if before is None else before
         near = NEAR if self._seems_common(index, words) else None
@@ -63,7 +63,7 @@ class PostgresBackend:
             if len(some) <= RARE:
                 yield from _parts(some, before)
                 return
-        parts = sizes()
+        parts = batch_sizes()
         part = next(parts)
         while True:
             found = self._rows(_WALK, index, before, near, words, part)
@@ -95,7 +95,9 @@ class PostgresBackend:
 
 def _parts(some: Sequence[Hit], before: int) -> Iterator[list[Hit]]:
     rest = sorted((hit for hit in some if hit.place < before), key=_newest_first)
-    ends = itertools.takewhile(lambda start: start < len(rest), itertools.accumulate(sizes(), initial=0))
+    ends = itertools.takewhile(
+        lambda start: start < len(rest), itertools.accumulate(batch_sizes(), initial=0)
+    )
     yield from (rest[start:end] for start, end in itertools.pairwise([*ends, len(rest)]))
 
 
@@ -103,6 +105,6 @@ def _newest_first(hit: Hit) -> int:
     return -hit.place
 
 
-def _as_tsquery(question: Question) -> str:
+def _as_tsquery(question: Query) -> str:
     """The query as `tsquery`. No word has an apostrophe or a backslash, so none can break out of its quotes."""
     return " & ".join("(" + " | ".join(f"'{word}'" for word in group) + ")" for group in question)

@@ -11,7 +11,7 @@ from gallery.search import lexemes, vocabulary
 from gallery.search.backend import Hit, Index
 from gallery.search.backend_registry import get_backend
 
-MOST_LOOKED_AT = 4_000
+MAX_CHECKED = 4_000
 """Hits checked against the filters for one page: a page may be short and still have a next one."""
 _LARGEST = 2**63 - 1
 
@@ -43,7 +43,7 @@ def _page(
     if not terms:
         return pagination.Page([])
     # The hits are ordered already; drop the queryset's own sorting.
-    hits = get_backend().hits(index, vocabulary.grown(terms), _place(after))
+    hits = get_backend().hits(index, vocabulary.expand(terms), _place(after))
     return _filled(hits, size, within.order_by())
 
 
@@ -61,7 +61,7 @@ def _filled(parts: Iterable[list[Hit]], size: int, within: ItemQuerySet) -> pagi
             rows.append(items[hit.item])
             last = hit.place
         looked_at += len(hits)
-        if looked_at >= MOST_LOOKED_AT:
+        if looked_at >= MAX_CHECKED:
             return pagination.Page(rows, str(hits[-1].place))
     return pagination.Page(rows)
 

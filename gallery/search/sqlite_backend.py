@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from django.db import connection
 
 from gallery.models import SearchRow
-from gallery.search.backend import LARGEST, Entry, Hit, Index, Question, sizes
+from gallery.search.backend import LARGEST, Entry, Hit, Index, Query, batch_sizes
 
 _HITS = {
     "own": "SELECT rowid, rowid FROM gallery_search_own WHERE gallery_search_own MATCH %s AND rowid < %s "
@@ -40,10 +40,10 @@ class SqliteBackend:
                 [(entry.place, " ".join(entry.public)) for entry in entries if entry.place is not None],
             )
 
-    def hits(self, index: Index, question: Question, before: int | None) -> Iterator[list[Hit]]:
+    def hits(self, index: Index, question: Query, before: int | None) -> Iterator[list[Hit]]:
         """A small batch first, then larger ones."""
         words = _as_fts5(question)
-        for part in sizes():
+        for part in batch_sizes():
             with connection.cursor() as cursor:
                 cursor.execute(_HITS[index], [words, LARGEST if before is None else before, part])
                 found = [Hit(place, item) for place, item in cursor.fetchall()]
@@ -54,6 +54,6 @@ class SqliteBackend:
             before = found[-1].place
 
 
-def _as_fts5(question: Question) -> str:
+def _as_fts5(question: Query) -> str:
     """The query in FTS5 syntax. No word has a quotation mark or a space, so none can break out of its quotes."""
     return " AND ".join("(" + " OR ".join(f'"{word}"' for word in group) + ")" for group in question)

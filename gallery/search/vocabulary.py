@@ -13,9 +13,9 @@ from collections.abc import Iterable, Sequence
 
 from django.db import connection, transaction
 
-from gallery.search.lexemes import SHORTEST_BEGINNING, Term, grows
+from gallery.search.lexemes import MIN_PREFIX_LENGTH, Term, can_complete
 
-MOST_GROWN = 12
+MAX_EXPANSION = 12
 """Words that a prefix expands to, itself included."""
 AT_ONCE = 300
 """Words checked per run of the background job."""
@@ -52,14 +52,14 @@ _DROP = {
 }
 
 
-def grown(terms: Sequence[Term]) -> list[list[str]]:
+def expand(terms: Sequence[Term]) -> list[list[str]]:
     """For each term the words that match it: the word itself, then its completions."""
     return [[term.word, *(_longer(term.word) if term.prefix else ())] for term in terms]
 
 
 def _longer(beginning: str) -> list[str]:
     # In byte order, which both databases use here, nothing comes after the last code point.
-    values: list[str | int] = [beginning, beginning + "\U0010ffff", _MOST_READ, MOST_GROWN - 1]
+    values: list[str | int] = [beginning, beginning + "\U0010ffff", _MOST_READ, MAX_EXPANSION - 1]
     with connection.cursor() as cursor:
         cursor.execute(_GROWN, values)
         return [row[0] for row in cursor.fetchall()]
@@ -68,7 +68,7 @@ def _longer(beginning: str) -> list[str]:
 def add(texts: Iterable[Sequence[str]]) -> None:
     """Count the words of some items; inside the caller's transaction."""
     counted = Counter(
-        word for words in texts for word in words if len(word) > SHORTEST_BEGINNING and grows(word)
+        word for words in texts for word in words if len(word) > MIN_PREFIX_LENGTH and can_complete(word)
     )
     with connection.cursor() as cursor:
         # In sorted order, so that concurrent writers cannot deadlock.

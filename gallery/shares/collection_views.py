@@ -7,9 +7,9 @@ from django.views.decorators.http import require_POST
 
 from accounts.auth.member_pages import member_required, user_of
 from gallery.collections import querysets
-from gallery.collections.views import back, own_page
+from gallery.collections.views import collection_page, redirect_to_collection
 from gallery.models import ShareLink
-from gallery.shares.views import end, make
+from gallery.shares.views import create_link, withdraw_link
 
 
 @require_POST
@@ -17,10 +17,10 @@ from gallery.shares.views import end, make
 def share(request: HttpRequest, public_id: str) -> HttpResponse:
     """Create a share link of a collection."""
     collection = querysets.owned(user_of(request), public_id)
-    form = make(request, collection)
+    form = create_link(request, collection)
     if form is not None:
-        return own_page(request, collection, status=422, share_form=form)
-    return back(collection, "share")
+        return collection_page(request, collection, status=422, share_form=form)
+    return redirect_to_collection(collection, "share")
 
 
 @require_POST
@@ -28,5 +28,5 @@ def share(request: HttpRequest, public_id: str) -> HttpResponse:
 def withdraw(request: HttpRequest, public_id: str, link_id: int) -> HttpResponse:
     """End a share link of a collection for good."""
     collection = querysets.owned(user_of(request), public_id)
-    end(request, ShareLink.objects.filter(collection=collection), link_id)
-    return back(collection, "share")
+    withdraw_link(request, ShareLink.objects.filter(collection=collection), link_id)
+    return redirect_to_collection(collection, "share")

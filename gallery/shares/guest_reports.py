@@ -41,7 +41,7 @@ def report(request: HttpRequest, token: str, item_id: str = "") -> HttpResponse:
         else:
             remember_report(request, target)
             thanks = _("Thank you. A moderator will look at it.")
-            messages.success(request, thanks if fresh else abuse_reports.AGAIN)
+            messages.success(request, thanks if fresh else abuse_reports.ALREADY_REPORTED)
             return without_indexing(HttpResponseRedirect(_page_of(link, target)))
     context = {"form": form, "link": link, "back": _page_of(link, target), **_labels_of(target)}
     return without_indexing(

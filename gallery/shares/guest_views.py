@@ -47,7 +47,7 @@ def page_of(request: HttpRequest, token: str) -> HttpResponse:
 def is_unlocked(request: HttpRequest, link: ShareLink) -> bool:
     """Whether no password is needed: there is none, it was entered, or the link is the viewer's own."""
     request.is_private = link.is_locked  # type: ignore[attr-defined]
-    return link_access.is_own(request.user, link) or link_passwords.is_open_for(request, link)
+    return link_access.is_own(request.user, link) or link_passwords.is_open(request, link)
 
 
 def _is_view(request: HttpRequest, link: ShareLink) -> bool:
@@ -98,7 +98,7 @@ def unlock(request: HttpRequest, token: str) -> HttpResponse:
 def _check_password(request: HttpRequest, link: ShareLink, target: HttpResponse) -> HttpResponse:
     form = PasswordForm(request.POST)
     try:
-        attempt = link_passwords.count_try(request, link)
+        attempt = link_passwords.count_attempt(request, link)
     except attempt_limits.TooMany as error:
         return _password_page(request, link, form, wait_s=error.wait_s, status=429)
     if not form.is_valid():
@@ -107,7 +107,7 @@ def _check_password(request: HttpRequest, link: ShareLink, target: HttpResponse)
         form.add_error("password", _("That is not the password."))
         return _password_page(request, link, form, status=422)
     attempt.give_back()
-    return without_indexing(link_passwords.open_for(target, link))
+    return without_indexing(link_passwords.set_open_cookie(target, link))
 
 
 def _item_context(request: HttpRequest, link: ShareLink, item: Item) -> dict[str, Any]:

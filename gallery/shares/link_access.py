@@ -21,7 +21,7 @@ def open_link(token: str) -> ShareLink:
 
     404 where it is withdrawn or expired, or its target is hidden, in the trash or deleted.
     """
-    return access.found(_BY_TOKEN.first(token=token))
+    return access.or_404(_BY_TOKEN.first(token=token))
 
 
 def _by_token(token: str) -> QuerySet[ShareLink]:

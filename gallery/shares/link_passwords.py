@@ -24,7 +24,7 @@ MAX_LENGTH = 128
 """Characters of a password: a longer one is refused before it costs a hash."""
 MIN_LENGTH = 6
 COOKIE = "share_open"
-LASTS_S = 12 * 3600
+VALID_S = 12 * 3600
 _SALT = "gallery.shares.locks"
 _OF_NETWORK = (5, 300)
 """Wrong passwords from one network, and in how many seconds."""
@@ -33,7 +33,7 @@ _OF_LINK = (200, 3600)
 lifetime."""
 
 
-def hashed(password: str) -> str:
+def hash_password(password: str) -> str:
     """The hash to store; empty for no password. Raises ValueError where it is too long."""
     if len(password) > MAX_LENGTH:
         raise ValueError(f"A password has at most {MAX_LENGTH} characters.")
@@ -50,7 +50,7 @@ def _folded(password: str) -> str:
     return unicodedata.normalize("NFKC", password)
 
 
-def count_try(request: HttpRequest, link: ShareLink) -> attempt_limits.CountedAttempt:
+def count_attempt(request: HttpRequest, link: ShareLink) -> attempt_limits.CountedAttempt:
     """Count an attempt before it is checked; where it was right the caller gives it back. Raises
     attempt_limits.TooMany."""
     network = attempt_limits.Limit(f"link {link.pk} network {client_ip.household(request)}", *_OF_NETWORK)
@@ -59,12 +59,12 @@ def count_try(request: HttpRequest, link: ShareLink) -> attempt_limits.CountedAt
     )
 
 
-def open_for(response: HttpResponse, link: ShareLink) -> HttpResponse:
+def set_open_cookie(response: HttpResponse, link: ShareLink) -> HttpResponse:
     """Set the cookie that opens the link, after the right password."""
     response.set_cookie(
         COOKIE,
         signing.TimestampSigner(salt=_SALT).sign(_digest(link)),
-        max_age=LASTS_S,
+        max_age=VALID_S,
         path=reverse("share", args=[link.token]),
         secure=settings.BEHIND_TLS,
         httponly=True,
@@ -73,12 +73,12 @@ def open_for(response: HttpResponse, link: ShareLink) -> HttpResponse:
     return response
 
 
-def is_open_for(request: HttpRequest, link: ShareLink) -> bool:
+def is_open(request: HttpRequest, link: ShareLink) -> bool:
     """Whether there is no password, or the request has a valid cookie for the present one."""
     if not link.is_locked:
         return True
     try:
-        mark = signing.TimestampSigner(salt=_SALT).unsign(request.COOKIES.get(COOKIE, ""), max_age=LASTS_S)
+        mark = signing.TimestampSigner(salt=_SALT).unsign(request.COOKIES.get(COOKIE, ""), max_age=VALID_S)
     except signing.BadSignature:
         return False
     return any(constant_time_compare(mark, _digest(link, key)) for key in crypto.signing_keys())

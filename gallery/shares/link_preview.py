@@ -13,7 +13,7 @@ from django.http import HttpRequest
 from gallery.collections import querysets
 from gallery.items import access
 from gallery.models import Item, ShareLink
-from gallery.public.image_responses import oembed_address, open_graph
+from gallery.public.image_responses import oembed_url, open_graph
 from gallery.shares import link_access
 
 THUMBNAILS = ("small", "medium")
@@ -38,5 +38,5 @@ def meta_tags(request: HttpRequest, link: ShareLink, item: Item | None = None) -
     """Context for the page's head: the oEmbed URL, and Open Graph tags where a picture may be shown."""
     found = preview_item(link, item)
     if found is None:
-        return {"oembed_url": oembed_address(request)}
+        return {"oembed_url": oembed_url(request)}
     return open_graph(request, found, link_access.picture_path(link, found, "medium"))

@@ -59,7 +59,7 @@ def share(
         created_by=user,
         show_prompt=show_prompt,
         allow_download=allow_download,
-        password=link_passwords.hashed(password),
+        password=link_passwords.hash_password(password),
         expires_at=expires_at,
     )
 

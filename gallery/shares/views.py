@@ -21,7 +21,7 @@ from core.http.pages import base_url, page, reader_zone
 from core.http.redirects import safe_next
 from gallery import permissions
 from gallery.items import access, publication
-from gallery.library.views import back, item_page
+from gallery.library.views import item_page, redirect_to_item
 from gallery.models import Collection, Item, ShareLink, ShareLinkQuerySet
 from gallery.shares import share_links
 from gallery.shares.forms import ShareForm
@@ -35,10 +35,10 @@ _LARGEST = 2**63
 def share(request: HttpRequest, public_id: str) -> HttpResponse:
     """Create a share link of an item."""
     item = access.owned(request.user, public_id)
-    form = make(request, item)
+    form = create_link(request, item)
     if form is not None:
         return item_page(request, item, status=422, share_form=form)
-    return back(item, "share")
+    return redirect_to_item(item, "share")
 
 
 @require_POST
@@ -46,11 +46,11 @@ def share(request: HttpRequest, public_id: str) -> HttpResponse:
 def withdraw(request: HttpRequest, public_id: str, link_id: int) -> HttpResponse:
     """End a share link of an item for good."""
     item = access.owned(request.user, public_id)
-    end(request, ShareLink.objects.filter(item=item), link_id)
-    return back(item, "share")
+    withdraw_link(request, ShareLink.objects.filter(item=item), link_id)
+    return redirect_to_item(item, "share")
 
 
-def make(request: HttpRequest, thing: Item | Collection) -> ShareForm | None:
+def create_link(request: HttpRequest, thing: Item | Collection) -> ShareForm | None:
     """Create a link from the posted form and show a message; returns the form with its errors where none was
     created."""
     form = ShareForm(request.POST)
@@ -82,10 +82,10 @@ def make(request: HttpRequest, thing: Item | Collection) -> ShareForm | None:
     return form
 
 
-def end(request: HttpRequest, links: QuerySet[ShareLink], link_id: int) -> None:
+def withdraw_link(request: HttpRequest, links: QuerySet[ShareLink], link_id: int) -> None:
     """Withdraw one of these links and show a message; 404 where it isn't among them."""
     # The database rejects a number larger than any id.
-    link = access.found(links.filter(pk=link_id).first() if link_id < _LARGEST else None)
+    link = access.or_404(links.filter(pk=link_id).first() if link_id < _LARGEST else None)
     if share_links.withdraw(link):
         messages.success(
             request,
@@ -93,7 +93,7 @@ def end(request: HttpRequest, links: QuerySet[ShareLink], link_id: int) -> None:
         )
 
 
-def of_account(account: Account) -> ShareLinkQuerySet:
+def for_account(account: Account) -> ShareLinkQuerySet:
     """All links to an account's items and collections, expired and withdrawn ones included."""
     found = ShareLink.objects.filter(Q(item__account=account) | Q(collection__account=account))
     if account.kind == Account.Kind.ORGANIZATION:
@@ -107,7 +107,7 @@ def of_account(account: Account) -> ShareLinkQuerySet:
 @member_required
 def links(request: HttpRequest) -> HttpResponse:
     """All links of the account, newest first; open ones, closed ones or all."""
-    rows = of_account(account_of(request))
+    rows = for_account(account_of(request))
     show = request.GET.get("show", "")
     if show not in ("over", "all"):
         rows, show = rows.open(), ""
@@ -135,5 +135,5 @@ def links(request: HttpRequest) -> HttpResponse:
 @member_required
 def withdraw_any(request: HttpRequest, link_id: int) -> HttpResponse:
     """End one of the account's links for good."""
-    end(request, of_account(account_of(request)), link_id)
+    withdraw_link(request, for_account(account_of(request)), link_id)
     return HttpResponseRedirect(safe_next(request, reverse("share_links")))

@@ -16,15 +16,17 @@ from gallery.models import Collection, Comment, Item, Report
 from gallery.moderation import cases
 from gallery.social.interaction_limits import Limits, check_recent, network_keys
 
-Thing = Item | Comment | Collection
+Target = Item | Comment | Collection
 """What can be reported."""
-AGAIN = gettext_lazy("You reported this before. A moderator will look at it, or has done so already.")
+ALREADY_REPORTED = gettext_lazy(
+    "You reported this before. A moderator will look at it, or has done so already."
+)
 """Message to a person who reports the same target again."""
-LONGEST = 2000
+MAX_LENGTH = 2000
 """Characters of the reporter's own text."""
 LIMITS: Limits = ((10, timedelta(hours=1)), (40, timedelta(days=1)))
 """Reports per member, or per visitor's network, in a period."""
-_NAMES: dict[type[Thing], str] = {Item: "item", Comment: "comment", Collection: "collection"}
+_NAMES: dict[type[Target], str] = {Item: "item", Comment: "comment", Collection: "collection"}
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,7 @@ def visitor(request: HttpRequest) -> Reporter:
     return Reporter(None, key, tuple(older))
 
 
-def report(thing: Thing, reporter: Reporter, reason: str, text: str = "") -> bool:
+def report(thing: Target, reporter: Reporter, reason: str, text: str = "") -> bool:
     """Store the report; returns False where this person reported the target before. Raises TooMany, and
     ValueError for an unknown reason."""
     reason = Report.Reason(reason).value
@@ -80,7 +82,7 @@ def report(thing: Thing, reporter: Reporter, reason: str, text: str = "") -> boo
         written = Report.objects.create(
             **about,
             reason=reason,
-            words=safe_text.paragraphs(text, LONGEST),
+            words=safe_text.paragraphs(text, MAX_LENGTH),
             reporter=reporter.user,
             reporter_key=reporter.key,
         )

@@ -15,12 +15,12 @@ from gallery.models import Comment, Item, Report
 from gallery.permissions import check_may_post
 from gallery.social.interaction_limits import Limits, check_open_account, check_recent
 
-LONGEST = 2000
+MAX_LENGTH = 2000
 """Characters of a comment."""
 LIMITS: Limits = ((5, timedelta(minutes=1)), (60, timedelta(hours=1)))
 """Comments per member in a period."""
-AGAIN = timedelta(minutes=10)
-SHOWN = Q(removed_at__isnull=True, hidden_at__isnull=True)
+DUPLICATE_WINDOW = timedelta(minutes=10)
+VISIBLE = Q(removed_at__isnull=True, hidden_at__isnull=True)
 
 
 class EmptyComment(Exception):
@@ -37,13 +37,13 @@ def write(item: Item, user: User, text: str) -> Comment:
     feature_flags.require("comments")
     check_open_account(user)
     check_may_post(user)
-    text = safe_text.paragraphs(text, LONGEST)
+    text = safe_text.paragraphs(text, MAX_LENGTH)
     if safe_text.is_blank(text):
         raise EmptyComment
     with transaction.atomic():
         Item.objects.select_for_update(no_key=True).filter(pk=item.pk).values_list("pk").first()
         own = Comment.objects.filter(user=user)
-        if own.filter(SHOWN, item=item, text=text, created_at__gt=Now() - AGAIN).exists():
+        if own.filter(VISIBLE, item=item, text=text, created_at__gt=Now() - DUPLICATE_WINDOW).exists():
             raise DuplicateComment
         check_recent(LIMITS, own)
         comment = Comment.objects.create(item=item, user=user, text=text)
@@ -70,12 +70,12 @@ def restore(comment: Comment) -> bool:
     """Restore it (moderator). Returns whether it was hidden; what its author removed stays removed."""
     with transaction.atomic():
         changed = Comment.objects.filter(pk=comment.pk, hidden_at__isnull=False).update(hidden_at=None)
-        shown = Comment.objects.filter(SHOWN, pk=comment.pk).exists()
+        shown = Comment.objects.filter(VISIBLE, pk=comment.pk).exists()
         _count(comment.item_id, 1 if changed and shown else 0)
     return changed == 1
 
 
-def forget(user: User, most: int) -> int:
+def delete_batch(user: User, most: int) -> int:
     """Delete a batch of an erased user's comments with the reports about them; returns how many."""
     with transaction.atomic():
         batch = list(Comment.objects.filter(user=user)[:most])
@@ -91,7 +91,7 @@ def forget(user: User, most: int) -> int:
 
 def _set_invisible(comment: Comment, how: dict[str, Now]) -> bool:
     with transaction.atomic():
-        changed = Comment.objects.filter(SHOWN, pk=comment.pk).update(**how)
+        changed = Comment.objects.filter(VISIBLE, pk=comment.pk).update(**how)
         if changed:
             _count(comment.item_id, -1)
         else:

@@ -8,7 +8,7 @@ from accounts.models import User
 from gallery.models import Follow
 from gallery.social.interaction_limits import check_open_account, count
 
-MOST = 2000
+MAX_FOLLOWED = 2000
 """Members that one may follow: more than anybody reads, and few enough to find their newest items quickly."""
 
 
@@ -43,7 +43,7 @@ def set_following(follower: User, followed: User, wanted: bool | None) -> bool:
             return bool(wanted)
         if wanted is False:
             return False
-        if Follow.objects.filter(follower=follower).values("pk")[:MOST].count() >= MOST:
+        if Follow.objects.filter(follower=follower).values("pk")[:MAX_FOLLOWED].count() >= MAX_FOLLOWED:
             raise TooManyFollowed
         Follow.objects.create(follower=follower, followed=followed)
         return True

@@ -14,7 +14,7 @@ class CommentForm(forms.Form):
 
     text = forms.CharField(
         label=_("Your comment"),
-        max_length=discussion.LONGEST,
+        max_length=discussion.MAX_LENGTH,
         widget=forms.Textarea(attrs={"rows": 2, "placeholder": _("Say something about it"), "dir": "auto"}),
     )
 
@@ -27,7 +27,7 @@ class ReportForm(forms.Form):
     )
     words = forms.CharField(
         label=_("In your own words, if you like"),
-        max_length=abuse_reports.LONGEST,
+        max_length=abuse_reports.MAX_LENGTH,
         required=False,
         widget=forms.Textarea(attrs={"rows": 3, "dir": "auto"}),
     )

@@ -22,7 +22,7 @@ from predictions.api_dialects.common import rate_limits
 
 Limits = tuple[tuple[int, timedelta], ...]
 Action = Literal["like", "follow"]
-A_MINUTE: dict[Action, int] = {"like": 60, "follow": 30}
+PER_MINUTE: dict[Action, int] = {"like": 60, "follow": 30}
 """Likes, and follows, that a member may set or undo per minute."""
 
 
@@ -62,7 +62,7 @@ def count(action: Action, user: User) -> None:
 
     Where the counters can't be reached it is allowed: a like does no harm.
     """
-    window = rate_limits.count(RateLimitItemPerMinute(A_MINUTE[action]), action, str(user.pk))
+    window = rate_limits.count(RateLimitItemPerMinute(PER_MINUTE[action]), action, str(user.pk))
     if window is not None and not window.passed:
         raise TooMany(window.reset_s)
 

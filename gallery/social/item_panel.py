@@ -30,7 +30,7 @@ class Line:
 
 def comments(item: Item, viewer: access.Viewer, after: str = "") -> dict[str, Any]:
     """A page of an item's comments, newest first, without those that the viewer reported."""
-    rows = Comment.objects.filter(discussion.SHOWN, item=item).select_related("user")
+    rows = Comment.objects.filter(discussion.VISIBLE, item=item).select_related("user")
     user = viewer if isinstance(viewer, User) else None
     if user is not None:
         rows = rows.filter(~Exists(Report.objects.filter(reporter=user, comment=OuterRef("pk"))))

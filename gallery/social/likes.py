@@ -55,7 +55,7 @@ def _count(item_id: int, likes: int, recent: int) -> None:
     Item.objects.filter(pk=item_id).update(likes=F("likes") + likes, recent_likes=F("recent_likes") + recent)
 
 
-def forget(user: User, most: int) -> int:
+def delete_batch(user: User, most: int) -> int:
     """Delete a batch of an erased user's likes, whatever their account's status; returns how many."""
     with transaction.atomic():
         batch = list(Like.objects.filter(user=user).values_list("pk", "item_id", "recent")[:most])
@@ -73,14 +73,14 @@ def has_liked(user: User, item: Item) -> bool:
     return Like.objects.filter(user=user, item=item).exists()
 
 
-def aged() -> QuerySet[Like]:
+def expired() -> QuerySet[Like]:
     """Likes counted in the week's list that are older than a week."""
     return Like.objects.filter(recent=True, created_at__lt=Now() - WEEK)
 
 
-def age() -> bool:
+def expire() -> bool:
     """Background job: take likes older than a week out of the week's counts. Returns whether there were any."""
-    old = aged()
+    old = expired()
     # Oldest first, and each item once however many of its likes are due.
     items = dict.fromkeys(old.order_by("created_at").values_list("item_id", flat=True)[: ITEMS_A_TURN * 5])
     for number in list(items)[:ITEMS_A_TURN]:

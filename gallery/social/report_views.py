@@ -24,7 +24,7 @@ from gallery.social.forms import ReportForm
 class ReportTarget:
     """What is reported, with the texts and URLs of its page."""
 
-    thing: abuse_reports.Thing
+    thing: abuse_reports.Target
     action: str
     heading: str
     back: str
@@ -56,8 +56,8 @@ def report_item(request: HttpRequest, public_id: str) -> HttpResponse:
 @visible_to_visitors
 def report_comment(request: HttpRequest, number: int) -> HttpResponse:
     """Report a comment under an open item."""
-    found = Comment.objects.filter(discussion.SHOWN, pk=number).select_related("item", "user").first()
-    comment = access.found(found)
+    found = Comment.objects.filter(discussion.VISIBLE, pk=number).select_related("item", "user").first()
+    comment = access.or_404(found)
     item = access.published(comment.item.public_id)
     back = reverse("gallery_item", args=[item.public_id])
     complaint = ReportTarget(
@@ -115,7 +115,7 @@ def _report(request: HttpRequest, complaint: ReportTarget) -> HttpResponse:
 def _thanks_response(request: HttpRequest, complaint: ReportTarget, fresh: bool) -> HttpResponse:
     if not isinstance(complaint.thing, Comment):
         remember_report(request, complaint.thing)
-    messages.success(request, complaint.thanks if fresh else abuse_reports.AGAIN)
+    messages.success(request, complaint.thanks if fresh else abuse_reports.ALREADY_REPORTED)
     if request.headers.get("HX-Request") == "true":
         return HttpResponse(status=204, headers={"HX-Redirect": complaint.then})
     return HttpResponseRedirect(complaint.then)

@@ -55,7 +55,7 @@ def follow(request: HttpRequest, username: str) -> HttpResponse:
         messages.error(request, _("You cannot follow yourself."))
         return _reload(request, home)
     except following.TooManyFollowed:
-        words = _("You follow %(n)d members already. Leave one first.") % {"n": following.MOST}
+        words = _("You follow %(n)d members already. Leave one first.") % {"n": following.MAX_FOLLOWED}
         messages.error(request, words)
         return _reload(request, home)
     except interaction_limits.TooMany as error:
@@ -73,7 +73,7 @@ def _to_follow(request: HttpRequest, username: str) -> models.User:
     try:
         return public_author(request, username)
     except Http404:
-        member = access.found(models.User.objects.filter(username=username).first())
+        member = access.or_404(models.User.objects.filter(username=username).first())
         if is_following(user_of(request), member):
             return member
         raise
@@ -130,8 +130,8 @@ def _with_errors(request: HttpRequest, item: Item, form: CommentForm) -> HttpRes
 @member_required
 def remove_comment(request: HttpRequest, number: int) -> HttpResponse:
     """Remove an own comment, or one under an own item; 404 for any other."""
-    found = Comment.objects.filter(discussion.SHOWN, pk=number).select_related("item").first()
-    comment_row = access.found(found)
+    found = Comment.objects.filter(discussion.VISIBLE, pk=number).select_related("item").first()
+    comment_row = access.or_404(found)
     if not discussion.may_remove(comment_row, user_of(request)):
         raise Http404
     discussion.remove(comment_row)

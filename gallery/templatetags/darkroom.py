@@ -146,7 +146,7 @@ def srcset(item: Any) -> str:
 @register.simple_tag
 def alt(item: Any, own: bool = False) -> str:
     """A picture's alternative text, as far as the reader may see it."""
-    return tiles.words_for(item, own=own)
+    return tiles.alt_text(item, own=own)
 
 
 @register.filter

@@ -25,10 +25,10 @@ def days_left(item: Item) -> str:
 @register.simple_tag
 def leaves_at(item: Item) -> datetime | None:
     """When the item goes to the trash automatically; None where it does not."""
-    return lifetime.leaves_at(item)
+    return lifetime.expires_at(item)
 
 
 @register.simple_tag
 def room_used(account: Account) -> Any:
     """The storage used by the account, and its quota."""
-    return storage_usage.used(account)
+    return storage_usage.for_account(account)

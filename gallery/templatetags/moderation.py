@@ -23,7 +23,7 @@ def moderation_of(thing: Item | Collection | Comment) -> dict[str, Any]:
     hidden = thing.hidden_at is not None and not refused
     case = None
     if hidden:
-        case = appeals.hiding_of(thing)
+        case = appeals.hiding_decision(thing)
     elif refused and isinstance(thing, Item):
         case = review.refusal(thing)
     reason = getattr(thing, "hidden_reason", "") or (case.told if case is not None else "")

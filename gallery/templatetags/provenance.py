@@ -20,6 +20,6 @@ def item_provenance(context: Context) -> dict[str, Any]:
     words = item.show_prompt
     return {
         "item": item,
-        "signed": item.is_open and file_response.signed(item, words=words) is not None,
+        "signed": item.is_open and file_response.current_signed_copy(item, words=words) is not None,
         "without_network": xmp_packet.source_of(item.output.prediction).startswith("algorithmic"),
     }

@@ -45,7 +45,7 @@ def operations(request: HttpRequest) -> HttpResponse:
         "upstreams": upstream_table.rows() if may("predictions.view_upstream") else None,
         "may_switch": may("predictions.change_upstream"),
         "may_add": may("predictions.add_upstream"),
-        "maintenance": maintenance.standing(),
+        "maintenance": maintenance.maintenance_status(),
         "may_change_house": may("accounts.change_site"),
         "as_of": time_series.aggregated_at(),
         "rules": site_rules.current(),

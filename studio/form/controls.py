@@ -267,8 +267,8 @@ def _control(
     common: dict[str, Any] = {
         "name": name,
         "label": input_labels.label(name, version),
-        "value": text(default if posted is None else posted),
-        "default": text(default),
+        "value": to_text(default if posted is None else posted),
+        "default": to_text(default),
         "help": input_labels.help_for(name, rule),
         "description": str(rule.get("description", "")),
         "error": error,
@@ -294,7 +294,7 @@ def _with_dependencies(control: Control, version: Version, values: Mapping[str, 
         return replace(control, beside="image", idle=not values.get("image"))
     beside, among = model_hints.ONLY_WITH.get(name, ("", ()))
     if beside in rules:
-        chosen = text(values.get(beside, rules[beside].get("default")))
+        chosen = to_text(values.get(beside, rules[beside].get("default")))
         return replace(control, beside=beside, beside_values=among, idle=chosen not in among)
     return control
 
@@ -307,7 +307,7 @@ def _from_schema(name: str, rule: dict[str, Any], common: dict[str, Any]) -> Con
                 str(o),
                 str(o),
                 str(o) == value,
-                size_options.of_ratio(str(o)),
+                size_options.ratio_outline(str(o)),
                 size_options.pixels_of_ratio(str(o)),
             )
             for o in rule["enum"]
@@ -323,7 +323,7 @@ def _from_schema(name: str, rule: dict[str, Any], common: dict[str, Any]) -> Con
                    for o in rule["enum"]]  # fmt: skip
         return Control(kind="cards", options=options, **common)
     if "enum" in rule:
-        options = [Option(text(o), input_labels.value(o), text(o) == value) for o in rule["enum"]]
+        options = [Option(to_text(o), input_labels.value(o), to_text(o) == value) for o in rule["enum"]]
         short = len(options) <= SEGMENTS and sum(len(option.label) for option in options) <= 24
         return Control(kind="segmented" if short else "select", options=options, **common)
     return _plain(name, rule, common)
@@ -338,7 +338,11 @@ def _plain(name: str, rule: dict[str, Any], common: dict[str, Any]) -> Control:
     if kind not in ("integer", "number"):
         return Control(kind="text", **common)
     low, high = rule.get("minimum"), rule.get("maximum")
-    limits: dict[str, Any] = {"minimum": text(low), "maximum": text(high), "step": _step(kind, low, high)}
+    limits: dict[str, Any] = {
+        "minimum": to_text(low),
+        "maximum": to_text(high),
+        "step": _step(kind, low, high),
+    }
     if name == "num_outputs" and low == 1 and high is not None:
         if high > SEGMENTS:
             return Control(kind="stepper", **limits, **common)
@@ -373,7 +377,7 @@ def _step(kind: str, low: Any, high: Any) -> str:
     return "0.01" if low is not None and high is not None and high - low <= 2 else "0.1"
 
 
-def text(value: Any) -> str:
+def to_text(value: Any) -> str:
     """A value as a form field holds it; None is the empty field."""
     if value is None:
         return ""

@@ -16,14 +16,14 @@ from predictions.models import Version
 from predictions.submit import validation
 from predictions.submit.validation import Fault
 from studio.form import model_hints
-from studio.form.controls import PROMPTS, text
+from studio.form.controls import PROMPTS, to_text
 from studio.form.input_fields import is_mask, picture_fields
 
 # A switch that is off sends nothing: this field says that the form contained the switches.
 SWITCHES = "switches"
 
 
-def ordered(version: Version) -> dict[str, dict[str, Any]]:
+def ordered_inputs(version: Version) -> dict[str, dict[str, Any]]:
     """The inputs in the schema's own order; PostgreSQL returns JSON keys in an order of its own."""
     return {name: version.properties[name] for name in input_labels.in_order(version, version.properties)}
 
@@ -31,12 +31,12 @@ def ordered(version: Version) -> dict[str, dict[str, Any]]:
 def read(version: Version, form: Mapping[str, str]) -> dict[str, Any]:
     """The input in a form. Empty fields are left out; an invalid number stays text, for validation to reject."""
     inputs: dict[str, Any] = {}
-    for name, rule in ordered(version).items():
+    for name, rule in ordered_inputs(version).items():
         if rule.get("type") == "boolean":
             if SWITCHES in form:
                 inputs[name] = (name in form) != _is_inverted(name)
             continue
-        typed = raw(form, name)
+        typed = field_text(form, name)
         if rule.get("type") == "string":
             typed = typed.replace("\r\n", "\n")
             if rule.get("format") == "uri":
@@ -48,25 +48,25 @@ def read(version: Version, form: Mapping[str, str]) -> dict[str, Any]:
     return {name: value for name, value in inputs.items() if value != ""}
 
 
-def as_form(version: Version, inputs: Mapping[str, Any]) -> dict[str, str]:
+def to_form(version: Version, inputs: Mapping[str, Any]) -> dict[str, str]:
     """The input of a prediction as form fields, for the controls."""
-    return {name: text(value) for name, value in inputs.items() if not _is_data(value)}
+    return {name: to_text(value) for name, value in inputs.items() if not _is_data(value)}
 
 
-def kept(version: Version, form: Mapping[str, str]) -> dict[str, str]:
+def form_values(version: Version, form: Mapping[str, str]) -> dict[str, str]:
     """A form's own fields for the controls, with its switches as `true` and `false`."""
     inputs = read(version, form)
     values = {}
-    for name, rule in ordered(version).items():
+    for name, rule in ordered_inputs(version).items():
         if rule.get("type") == "boolean":
             if name in inputs:
-                values[name] = text(inputs[name])
+                values[name] = to_text(inputs[name])
         elif name in form:
-            values[name] = raw(form, name)
+            values[name] = field_text(form, name)
     return values
 
 
-def raw(form: Mapping[str, str], name: str) -> str:
+def field_text(form: Mapping[str, str], name: str) -> str:
     """A field's text. Object names may come as several ticked boxes, or as one text."""
     if name != model_hints.OBJECTS:
         return form.get(name, "")
@@ -75,15 +75,15 @@ def raw(form: Mapping[str, str], name: str) -> str:
     return ",".join(dict.fromkeys(part for part in names if part))
 
 
-def carry(old: Version, new: Version, form: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:
+def carry_over(old: Version, new: Version, form: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:
     """The values of a form that carry over to another model, and labels of changed ones that don't fit it.
 
     Defaults are not carried over: each model has its own.
     """
     values: dict[str, str] = {}
     left = []
-    for name, value in kept(old, form).items():
-        if not value.strip() or value == text(old.properties[name].get("default")):
+    for name, value in form_values(old, form).items():
+        if not value.strip() or value == to_text(old.properties[name].get("default")):
             continue
         target_name = _same_picture(old, new, name)
         if target_name in new.properties and _is_valid_for(
@@ -124,7 +124,7 @@ def _number(text_value: str, rule: dict[str, Any]) -> Any:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
-def sentences(version: Version, inputs: Mapping[str, Any], faults: list[Fault]) -> dict[str, str]:
+def error_messages(version: Version, inputs: Mapping[str, Any], faults: list[Fault]) -> dict[str, str]:
     """One message per field at fault: what it takes, and what it was given."""
     found: dict[str, str] = {}
     for fault in faults:
@@ -149,12 +149,12 @@ def _sentence(name: str, rule: dict[str, Any], value: Any, fault: Fault) -> str:
     low, high = rule.get("minimum"), rule.get("maximum")
     if low is not None and high is not None and fault.type.startswith(("number_", "invalid_type")):
         return _("%(field)s: from %(low)s to %(high)s. You gave %(value)s.") % {
-            "field": label, "low": text(low), "high": text(high), "value": text(value)[:40],
+            "field": label, "low": to_text(low), "high": to_text(high), "value": to_text(value)[:40],
         }  # fmt: skip
     if fault.type == "invalid_type":
         return _("%(field)s takes a number. You gave %(value)s.") % {
             "field": label,
-            "value": text(value)[:40],
+            "value": to_text(value)[:40],
         }
     if fault.type == "too_many":
         return _("That's more pictures than can wait at once. Ask for fewer. Nothing was charged.")

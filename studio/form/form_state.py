@@ -31,7 +31,7 @@ from studio.form.controls import Panel, panel
 
 PAYER = "payer"
 """Form field: the account the form was opened for; another one may have been chosen in another tab since."""
-STRETCHED = 0.02
+STRETCH_TOLERANCE = 0.02
 """How far a picture's ratio may be off before the page warns that it will be stretched."""
 
 
@@ -47,7 +47,7 @@ def form_context(
     choices = model_choices.choices(account_of(request))
     if version is None:
         version = model_choices.first_version(choices)
-        values = field_values.kept(version, values) if version is not None else {}
+        values = field_values.form_values(version, values) if version is not None else {}
     context: dict[str, Any] = {
         "choices": choices,
         "kinds": model_choices.kinds(choices),
@@ -66,7 +66,7 @@ def form_context(
         "choice": next((choice for choice in choices if choice.model.pk == version.model_id), None),
         "procedural": model_choices.embedded(version.model),
     }
-    return context | price_of(request, version, _as_input(version, values), pictures)
+    return context | button_context(request, version, _as_input(version, values), pictures)
 
 
 def _with_pictures(
@@ -89,7 +89,7 @@ def _as_input(version: Version, values: Mapping[str, Any]) -> dict[str, Any]:
     return field_values.read(version, {name: str(value) for name, value in values.items()})
 
 
-def price_of(
+def button_context(
     request: HttpRequest,
     version: Version,
     inputs: dict[str, Any],
@@ -104,7 +104,7 @@ def price_of(
         return {"cost": None, "count": 1, "short_of": refused.detail}
     # First, since it updates the balance where an allowance is due.
     covered = allowances.covers(account, cost)
-    lacking = refusal_messages.lacking(
+    lacking = refusal_messages.insufficient_funds(
         visible_funds.for_user(user_of(request), account), account.balance, cost
     )
     count = max(1, calculator.asked_outputs(version, inputs)) * batch_size
@@ -129,7 +129,7 @@ def price_of(
         "deed": model_hints.action_label(version, inputs, count),
         "short_of": missing,
         "poor": refusal is None and not lacking and not covered,
-        "need": requirements.picture(version, inputs),
+        "need": requirements.missing_picture(version, inputs),
         "film": model_hints.film(version, inputs),
         "stretched": _stretched(request, version, inputs, pictures),
     }
@@ -181,7 +181,7 @@ def _stretched(
     if not (isinstance(width, int) and isinstance(height, int) and width > 0 and height > 0):
         return None
     ratio = picture.width / picture.height
-    if abs(ratio * height / width - 1) <= STRETCHED:
+    if abs(ratio * height / width - 1) <= STRETCH_TOLERANCE:
         return None
     fits = size_options.nearest_pair(
         ratio, width * height, *(rules[side].get("enum", ()) for side in ("width", "height"))

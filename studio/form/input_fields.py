@@ -32,7 +32,7 @@ def inputs_of(form: QueryDict) -> QueryDict:
 def picture_fields(version: Version) -> list[str]:
     """The picture inputs, in the schema's order, masks last."""
     rules = version.properties
-    found = [name for name in rules if takes_a_picture(name, rules[name])]
+    found = [name for name in rules if is_picture(name, rules[name])]
     return sorted(found, key=lambda name: (is_mask(name), rules[name].get("x-order", 1000), name))
 
 
@@ -41,7 +41,7 @@ _OTHER_FILE = re.compile(
 )
 
 
-def takes_a_picture(name: str, rule: dict[str, Any]) -> bool:
+def is_picture(name: str, rule: dict[str, Any]) -> bool:
     """Whether an input takes the URL of a picture; not if its name suggests another kind of file."""
     return (
         rule.get("format") == "uri" and rule.get("type") == "string" and not _OTHER_FILE.search(name.lower())

@@ -38,14 +38,14 @@ from predictions.submit.refusals import StorageFull, TooManyWaiting
 from studio.form import input_fields, refusal_messages
 from studio.form.input_fields import picture_fields
 
-FILE = "file."
+FILE_PREFIX = "file."
 """Prefix of a field's name: the file that a browser without JavaScript sends for it."""
-GONE = "gone."
+REMOVE_PREFIX = "gone."
 """Prefix of a field's name: the checkbox that removes its picture, without JavaScript."""
-MOST_MB = MAX_PICTURE // 1024**2
+MAX_MB = MAX_PICTURE // 1024**2
 _ITEM = re.compile(r"/gallery/([A-Za-z0-9_-]{1,40})/picture/full")
 _NAME_SHOWN = 60
-NOT_ALLOWED: dict[str, Any] = {
+REFUSAL_MESSAGES: dict[str, Any] = {
     upload_checks.REFUSED: gettext_lazy(
         "This picture was removed from this server and cannot be used again."
     ),
@@ -85,7 +85,7 @@ class Picture:
         }  # fmt: skip
 
 
-class NotTaken(Exception):
+class PictureRefused(Exception):
     """A file is not accepted: a message for the user, and the status of the response."""
 
     def __init__(self, sentence: str, status: int = 422) -> None:
@@ -93,7 +93,7 @@ class NotTaken(Exception):
         super().__init__(sentence)
 
 
-def keep(request: HttpRequest, file: UploadedFile) -> Picture:
+def store_upload(request: HttpRequest, file: UploadedFile) -> Picture:
     """Store a posted picture as an upload of the member. Raises NotTaken."""
     name = safe_name(file.name or "")
     if (file.size or 0) > MAX_PICTURE:
@@ -112,13 +112,15 @@ def _checked(path: Path, name: str) -> image_conversion.Checked:
     try:
         return image_conversion.check([path])[0]
     except image_conversion.TooBusy:
-        raise NotTaken(_("Too many pictures are being looked at. Try again in a moment."), 503) from None
+        raise PictureRefused(
+            _("Too many pictures are being looked at. Try again in a moment."), 503
+        ) from None
     except image_conversion.Unusable as fault:
         if "pixels" in str(fault):
             sentence = _("%(name)s has more than 40 million pixels. Use a smaller picture.")
         else:
             sentence = _("%(name)s is not a picture. Use PNG, JPEG or WebP up to %(most)s MB.")
-        raise NotTaken(sentence % {"name": shown_name(name), "most": MOST_MB}) from None
+        raise PictureRefused(sentence % {"name": display_name(name), "most": MAX_MB}) from None
 
 
 def _stored(
@@ -131,21 +133,21 @@ def _stored(
         raise _too_large(name) from None
     except media.DiskFull:
         words = _("The server has too little free space for new pictures. Nothing was charged.")
-        raise NotTaken(words, 503) from None
+        raise PictureRefused(words, 503) from None
     except StorageFull as full:
-        raise NotTaken(refusal_messages.storage_full(full), full.status) from None
+        raise PictureRefused(refusal_messages.storage_full(full), full.status) from None
     except TooManyWaiting as waiting:
-        raise NotTaken(refusal_messages.too_many_waiting(waiting), waiting.status) from None
+        raise PictureRefused(refusal_messages.too_many_waiting(waiting), waiting.status) from None
     except feature_flags.FeatureOff as off:
-        raise NotTaken(str(off.detail), off.status_code) from None
+        raise PictureRefused(str(off.detail), off.status_code) from None
     except upload_checks.NotTaken as refused:
-        raise NotTaken(str(NOT_ALLOWED.get(str(refused), refused))) from None
+        raise PictureRefused(str(REFUSAL_MESSAGES.get(str(refused), refused))) from None
     return _of_upload(request, upload)
 
 
-def _too_large(name: str) -> NotTaken:
+def _too_large(name: str) -> PictureRefused:
     words = _("%(name)s is larger than %(most)s MB. Use a smaller picture.")
-    return NotTaken(words % {"name": shown_name(name), "most": MOST_MB}, 413)
+    return PictureRefused(words % {"name": display_name(name), "most": MAX_MB}, 413)
 
 
 def safe_name(name: str) -> str:
@@ -155,12 +157,12 @@ def safe_name(name: str) -> str:
     return short.decode(errors="ignore") or "picture"
 
 
-def shown_name(name: str) -> str:
+def display_name(name: str) -> str:
     """A file name cut for use in a message."""
     return name if len(name) <= _NAME_SHOWN else f"{name[: _NAME_SHOWN - 11]}…{name[-10:]}"
 
 
-def take_files(request: HttpRequest, version: Version) -> tuple[dict[str, str], dict[str, str]]:
+def picture_changes(request: HttpRequest, version: Version) -> tuple[dict[str, str], dict[str, str]]:
     """Changes to a form's picture fields: field -> URL, and field -> error message.
 
     Files sent without JavaScript are stored; removed pictures become empty; somebody else's public picture
@@ -169,23 +171,23 @@ def take_files(request: HttpRequest, version: Version) -> tuple[dict[str, str], 
     taken: dict[str, str] = {}
     errors: dict[str, str] = {}
     for name in picture_fields(version):
-        file = request.FILES.get(FILE + name)
+        file = request.FILES.get(FILE_PREFIX + name)
         value = request.POST.get(name, "")
         try:
             if isinstance(file, UploadedFile):
-                taken[name] = keep(request, file).url
-            elif GONE + name in request.POST:
+                taken[name] = store_upload(request, file).url
+            elif REMOVE_PREFIX + name in request.POST:
                 taken[name] = ""
             elif _item_named(request, value):
                 taken[name] = _usable_url(request, _item_named(request, value))
-        except NotTaken as refused:
+        except PictureRefused as refused:
             errors[name] = str(refused)
     return taken, errors
 
 
-def settled(request: HttpRequest, version: Version) -> tuple[QueryDict, dict[str, str]]:
+def posted_form(request: HttpRequest, version: Version) -> tuple[QueryDict, dict[str, str]]:
     """The posted form with its pictures as URLs, and an error message for each that was not accepted."""
-    taken, errors = take_files(request, version)
+    taken, errors = picture_changes(request, version)
     if not taken:
         return input_fields.inputs_of(request.POST), errors
     form = input_fields.inputs_of(request.POST)
@@ -210,7 +212,7 @@ def picture_of(request: HttpRequest, item: Item) -> Picture:
     file = item.output.file
     return Picture(
         url=pages.base_url(request) + path,
-        name=shown_name((item.title or item.prompt or item.output.name).strip()),
+        name=display_name((item.title or item.prompt or item.output.name).strip()),
         size=file.size,
         width=item.width,
         height=item.height,
@@ -256,7 +258,7 @@ def _of_upload(request: HttpRequest, upload: Upload) -> Picture:
     view = reverse("studio_file", args=[upload.public_id]) if is_viewable else ""
     return Picture(
         url=f"{pages.base_url(request)}/v1/files/{upload.public_id}",
-        name=shown_name(safe_name(upload.name)),
+        name=display_name(safe_name(upload.name)),
         size=upload.file.size,
         width=width,
         height=height,
@@ -275,7 +277,7 @@ def _external(url: str) -> Picture | None:
     if parts.scheme not in ("http", "https") or not parts.hostname:
         return None
     tail = safe_name(unquote(parts.path).rstrip("/").rsplit("/", 1)[-1])
-    return Picture(url=url, name=shown_name(f"{parts.hostname} / {tail}"))
+    return Picture(url=url, name=display_name(f"{parts.hostname} / {tail}"))
 
 
 def _item_named(request: HttpRequest, url: str) -> str:
@@ -290,9 +292,9 @@ def _usable_url(request: HttpRequest, public_id: str) -> str:
     try:
         item = access.visible(request.user, public_id)
     except Http404:
-        raise NotTaken(_("That picture is no longer there.")) from None
+        raise PictureRefused(_("That picture is no longer there.")) from None
     if item.is_film or item.in_trash:
-        raise NotTaken(_("That picture is no longer there."))
+        raise PictureRefused(_("That picture is no longer there."))
     if item.account_id == member_pages.account_of(request).pk:
         return picture_of(request, item).url
     # As everybody gets it: the original may carry metadata of its origin, or a hidden prompt.

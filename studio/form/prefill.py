@@ -50,12 +50,14 @@ def of_address(request: HttpRequest) -> Prefill:
     version = form_state.version_of(input_fields.model_of(query))
     values: dict[str, str] = {name: str(value) for name, value in input_fields.inputs_of(query).items()}
     origin = lineage.of_form(account_of(request), query)
-    return Prefill(version, field_values.kept(version, values) if version is not None else values, origin)
+    return Prefill(
+        version, field_values.form_values(version, values) if version is not None else values, origin
+    )
 
 
 def of_prediction(source: Prediction, origin: Origin = lineage.NONE) -> Prefill:
     """The form that requested this prediction."""
-    return Prefill(source.version, field_values.as_form(source.version, source.input), origin)
+    return Prefill(source.version, field_values.to_form(source.version, source.input), origin)
 
 
 def of_preset(preset: Preset) -> Prefill | None:
@@ -65,7 +67,7 @@ def of_preset(preset: Preset) -> Prefill | None:
         return None
     saved = preset.values if isinstance(preset.values, dict) else {}
     fields = {str(name): value for name, value in saved.items() if isinstance(value, str)}
-    values, dropped = field_values.carry(version, version, fields)
+    values, dropped = field_values.carry_over(version, version, fields)
     return Prefill(version, values, dropped=dropped)
 
 
@@ -117,7 +119,7 @@ def _list(request: HttpRequest, batch: str) -> Prefill | None:
         return None
     own = (
         Prediction.objects.owned_by(account_of(request))
-        .filter(strip_list.BATCHED, batch=batch[:26])
+        .filter(strip_list.IN_BATCH, batch=batch[:26])
         .order_by("id")
     )
     rows = list(own.select_related("version__model"))
@@ -126,7 +128,7 @@ def _list(request: HttpRequest, batch: str) -> Prefill | None:
     name = next((name for name in PROMPTS if name in rows[0].version.properties), "")
     prompts = list(dict.fromkeys(str(row.input.get(name, "")) for row in rows))
     input_ = rows[0].input | ({name: "\n".join(prompts)} if name else {})
-    form = field_values.as_form(rows[0].version, input_)
+    form = field_values.to_form(rows[0].version, input_)
     seeds = max(1, len(rows) // len(prompts)) if "seed" in rows[0].version.properties else 1
     return Prefill(rows[0].version, form, each_line=len(prompts) > 1, seeds=seeds)
 

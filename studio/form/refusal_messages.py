@@ -43,7 +43,7 @@ def too_many_waiting(refused: refusals.TooManyWaiting) -> str:
     return f"{words} {_('Nothing was charged. Try again when some of it is done.')}"
 
 
-def lacking(funds: visible_funds.VisibleFunds, balance: int, cost: int) -> str:
+def insufficient_funds(funds: visible_funds.VisibleFunds, balance: int, cost: int) -> str:
     """Why somebody who acts for an organisation can't afford this cost; a plain member learns nothing about its
     money.
 
@@ -60,7 +60,7 @@ def lacking(funds: visible_funds.VisibleFunds, balance: int, cost: int) -> str:
     return ""
 
 
-def limited(refused: AccountLimit) -> str:
+def limit_reached(refused: AccountLimit) -> str:
     """The message for a reached spending limit; plain members get no numbers of their organisation."""
     reached = refused.reached
     values = {"cost": with_unit(reached.asked), "left": short(reached.left)}

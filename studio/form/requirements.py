@@ -14,7 +14,7 @@ from studio.form.input_fields import is_mask, picture_fields
 
 
 @dataclass(frozen=True)
-class Need:
+class MissingPicture:
     """A missing picture: its input, and the text of the button."""
 
     field: str
@@ -31,15 +31,17 @@ def required_pictures(version: Version) -> list[str]:
     return found
 
 
-def picture(version: Version, inputs: Mapping[str, Any]) -> Need | None:
+def missing_picture(version: Version, inputs: Mapping[str, Any]) -> MissingPicture | None:
     """The first picture that is missing."""
     for name in required_pictures(version):
         if not inputs.get(name):
-            return Need(name, _("Paint what should change") if is_mask(name) else _("Choose a picture first"))
+            return MissingPicture(
+                name, _("Paint what should change") if is_mask(name) else _("Choose a picture first")
+            )
     return None
 
 
-def faults(version: Version, inputs: Mapping[str, Any]) -> dict[str, str]:
+def errors(version: Version, inputs: Mapping[str, Any]) -> dict[str, str]:
     """Field -> message for what is missing, beyond what the schema requires."""
     found: dict[str, str] = {}
     if "prompt" in version.properties and not str(inputs.get("prompt", "")).strip():

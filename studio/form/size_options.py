@@ -77,7 +77,7 @@ def nearest_pair(
     return min(pairs, key=distance) if pairs else None
 
 
-def of_ratio(ratio: str) -> tuple[int, int]:
+def ratio_outline(ratio: str) -> tuple[int, int]:
     """The outline of a ratio such as `4:5`, at about the same area for each; a square for anything else."""
     wide, _colon, high = ratio.partition(":")
     return outline(float(wide) / float(high) if wide.isdigit() and high.isdigit() and int(high) else 1.0)

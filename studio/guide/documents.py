@@ -28,7 +28,7 @@ class Found:
 def text(name: str, reader: Reader) -> str:
     """A page as Markdown with all placeholders filled in."""
     source = sources.markdown(name, reader.language)
-    return sources.filled(source, values(sources.placeholders(source), reader))
+    return sources.fill(source, values(sources.placeholders(source), reader))
 
 
 def html(name: str, reader: Reader) -> Rendered:

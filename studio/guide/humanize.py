@@ -43,7 +43,7 @@ def count(number: int) -> str:
     return f"{number:,}"
 
 
-def limit(number: int) -> str:
+def limit_text(number: int) -> str:
     """The same, where 0 means no limit."""
     if number:
         return count(number)
@@ -55,7 +55,7 @@ def listed(words: Iterable[str]) -> str:
     return ("、" if in_chinese() else ", ").join(words)
 
 
-def some(words: Iterable[str]) -> str:
+def listed_or_none(words: Iterable[str]) -> str:
     """The same, with a word for none."""
     return listed(words) or ("无" if in_chinese() else "none")
 

@@ -14,12 +14,12 @@ from predictions.models import HostedModel, Price, Version
 from predictions.pricing import calculator
 from studio.guide import humanize
 
-WITHOUT_A_MODEL = "…"
+NO_MODEL = "…"
 """Placeholder for any value about a model where the catalogue is empty."""
 _QUOTE = "'\\''"
 
 
-def usual() -> Version | None:
+def default_version() -> Version | None:
     """The model of the samples for an unknown reader: the first available text-to-image model."""
     served = availability.served_refs()
     models = HostedModel.objects.filter(enabled=True, kind=HostedModel.Kind.TEXT_TO_IMAGE)
@@ -48,7 +48,7 @@ class Card:
     served: bool
 
 
-def shelf() -> list[Card]:
+def cards() -> list[Card]:
     """A card for each enabled model, in the operator's order."""
     served = availability.served_refs()
     return [
@@ -175,7 +175,7 @@ def _javascript(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
-OF_A_MODEL: dict[str, Callable[[Version], str]] = {
+MODEL_PLACEHOLDERS: dict[str, Callable[[Version], str]] = {
     "model": lambda version: version.model.ref,
     "model.description": lambda version: version.model.description,
     "model.kind": lambda version: str(version.model.get_kind_display()),

@@ -47,9 +47,9 @@ def values(names: set[str], reader: Reader) -> dict[str, str]:
         return {name: _value(name, reader) for name in names}
 
 
-def known() -> set[str]:
+def all_names() -> set[str]:
     """All names."""
-    return {*_OF_SERVER, *_OF_READER, *model_reference.OF_A_MODEL}
+    return {*_OF_SERVER, *_OF_READER, *model_reference.MODEL_PLACEHOLDERS}
 
 
 def _value(name: str, reader: Reader) -> str:
@@ -57,11 +57,11 @@ def _value(name: str, reader: Reader) -> str:
         return _OF_SERVER[name]()
     if name in _OF_READER:
         return _OF_READER[name](reader)
-    if name in model_reference.OF_A_MODEL:
+    if name in model_reference.MODEL_PLACEHOLDERS:
         return (
-            model_reference.OF_A_MODEL[name](reader.version)
+            model_reference.MODEL_PLACEHOLDERS[name](reader.version)
             if reader.version
-            else model_reference.WITHOUT_A_MODEL
+            else model_reference.NO_MODEL
         )
     raise BadSource(f"There is no value called {name}.")
 
@@ -94,12 +94,12 @@ _OF_SERVER: dict[str, Callable[[], str]] = {
     "credit": lambda: amounts.unit(2_000_000),
     "welcome": lambda: amounts.with_unit(site_rules.welcome_credits()),
     # -- limits
-    "rate.create": lambda: humanize.limit(settings.RATE_LIMITS["create"]),
-    "rate.poll": lambda: humanize.limit(settings.RATE_LIMITS["poll"]),
-    "rate.other": lambda: humanize.limit(settings.RATE_LIMITS["other"]),
+    "rate.create": lambda: humanize.limit_text(settings.RATE_LIMITS["create"]),
+    "rate.poll": lambda: humanize.limit_text(settings.RATE_LIMITS["poll"]),
+    "rate.other": lambda: humanize.limit_text(settings.RATE_LIMITS["other"]),
     "retry_after.most": lambda: humanize.duration(rate_limits.MAX_RETRY_AFTER_S),
     "in_flight": lambda: humanize.count(settings.IN_FLIGHT_PER_ACCOUNT),
-    "held.most": lambda: humanize.limit(settings.HOLD_LIMIT),
+    "held.most": lambda: humanize.limit_text(settings.HOLD_LIMIT),
     "work.limit": lambda: humanize.duration(settings.WORK_LIMIT),
     "queue.limit": lambda: humanize.duration(settings.QUEUE_LIMIT),
     "wait.most": lambda: humanize.duration(wait_headers.DEFAULT_WAIT),
@@ -110,7 +110,7 @@ _OF_SERVER: dict[str, Callable[[], str]] = {
     "body.depth": lambda: str(json_body.MAX_DEPTH),
     "text.most": lambda: humanize.count(policy.MAX_TEXT),
     "repeats.life": lambda: humanize.duration(replays.LIFE.total_seconds()),
-    "cors.origins": lambda: humanize.some(f"`{one}`" for one in settings.CORS_ORIGINS),
+    "cors.origins": lambda: humanize.listed_or_none(f"`{one}`" for one in settings.CORS_ORIGINS),
     "key.life": lambda: humanize.duration(idempotency.KEY_LIFE_S),
     # -- files
     "file.most": lambda: humanize.size(uploads.MAX_BYTES + 1),

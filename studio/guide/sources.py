@@ -42,7 +42,7 @@ def placeholders(text: str) -> set[str]:
     return set(_PLACEHOLDER.findall(text))
 
 
-def filled(text: str, values: dict[str, str]) -> str:
+def fill(text: str, values: dict[str, str]) -> str:
     """The text with every placeholder replaced. Raises BadSource for one without a value."""
 
     def value(match: re.Match[str]) -> str:

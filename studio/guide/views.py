@@ -31,7 +31,7 @@ def guide(request: HttpRequest, slug: str = "") -> HttpResponse:
     before, after = table_of_contents.neighbours(slug)
     context = {
         "rendered": documents.html(table_of_contents.BY_SLUG[slug].source, reader),
-        "shelf": model_reference.shelf() if slug == "models" else [],
+        "shelf": model_reference.cards() if slug == "models" else [],
         "before": _link(before, reader),
         "after": _link(after, reader),
         "markdown": "/docs/index.md" if not slug else f"/docs/{slug}.md",
@@ -136,7 +136,9 @@ def _reader(request: HttpRequest, version: Version | None = None) -> Reader:
     language = lang if lang in sources.LANGUAGES else (get_language() or settings.LANGUAGE_CODE)
     if language not in sources.LANGUAGES:
         language = "en"
-    return Reader(base_url(request), language, version or _last_used(request) or model_reference.usual())
+    return Reader(
+        base_url(request), language, version or _last_used(request) or model_reference.default_version()
+    )
 
 
 def _last_used(request: HttpRequest) -> Version | None:

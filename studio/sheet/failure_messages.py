@@ -17,7 +17,7 @@ from predictions.models import Prediction, Status
 from predictions.providers.base import Provider
 from predictions.upstreams import circuits
 
-OURS: Mapping[str, Promise] = {
+OWN_ERRORS: Mapping[str, Promise] = {
     messages.QUARANTINED: gettext_lazy("It stopped its workers several times and was set aside."),
     messages.TOO_LONG: gettext_lazy("It took longer than this server allows and was stopped."),
     messages.WAITED_TOO_LONG: gettext_lazy("Nothing could take it in time."),
@@ -47,20 +47,20 @@ def reason(prediction: Prediction) -> str:
     """Why it failed, without the sentence on credits, which is shown beside; an upstream's own message stays as
     it is."""
     error = (prediction.error or "").removesuffix(messages.FREE).rstrip()
-    if error in OURS:
-        return str(OURS[error])
+    if error in OWN_ERRORS:
+        return str(OWN_ERRORS[error])
     if prediction.filtered:
         return ngettext(
             "The picture was too sensitive and was dropped. Try other words.",
             "All %(n)s were dropped as sensitive. Try other words.",
             prediction.filtered,
         ) % {"n": prediction.filtered}
-    if held_back(prediction):
+    if is_too_sensitive(prediction):
         return _("All pictures were too sensitive and were dropped. Try other words.")
     return error or _("The upstream stopped.")
 
 
-def held_back(prediction: Prediction) -> bool:
+def is_too_sensitive(prediction: Prediction) -> bool:
     """Whether it failed because all its outputs were too sensitive."""
     if prediction.status != Status.FAILED:
         return False
@@ -72,7 +72,7 @@ def _group(provider: Provider) -> str:
     return str(getattr(provider, "group", "") or provider.name)
 
 
-def elsewhere(failed: list[Prediction]) -> set[int]:
+def would_move(failed: list[Prediction]) -> set[int]:
     """Primary keys of those that would go to another upstream if retried now.
 
     That is so where the upstream key it ran with is unavailable now, and an upstream of another name that

@@ -60,7 +60,7 @@ def is_developing(prediction: Prediction) -> bool:
     return not prediction.is_ended and prediction.phase != Phase.WAITING
 
 
-def asked(prediction: Prediction) -> int:
+def requested_count(prediction: Prediction) -> int:
     """The number of outputs requested."""
     return max(1, calculator.asked_outputs(prediction.version, prediction.input))
 
@@ -69,11 +69,11 @@ def for_prediction(
     prediction: Prediction, items: list[Item], look: FrameContext, before: int = 0
 ) -> list[Frame]:
     """The frames of a prediction with its items, in order; `before` frames of its batch precede them."""
-    count, ratio = asked(prediction), asked_ratio(prediction)
+    count, ratio = requested_count(prediction), requested_ratio(prediction)
     if prediction.status == Status.SUCCEEDED:
         return _finished(prediction, items, count, look, before)
     if prediction.status == Status.FAILED:
-        state = "dropped" if failure_messages.held_back(prediction) else "failed"
+        state = "dropped" if failure_messages.is_too_sensitive(prediction) else "failed"
         return [Frame(before + 1, state, ratio)]
     if prediction.is_ended:
         return [Frame(before + 1, "cancelled", ratio)]
@@ -104,7 +104,7 @@ def _developing(
 def _finished(
     prediction: Prediction, items: list[Item], count: int, look: FrameContext, before: int
 ) -> list[Frame]:
-    ratio = asked_ratio(prediction)
+    ratio = requested_ratio(prediction)
     if not prediction.version.gives_files:
         return [Frame(before + 1, "text", ratio, words=_text(prediction))]
     frames = [_of_item(prediction, item, look, before) for item in items]
@@ -126,7 +126,7 @@ def _missing(prediction: Prediction, there: list[Frame], numbers: range, count: 
     # Files lost by the provider, as opposed to those dropped as sensitive.
     lost = len(places) - prediction.filtered if result_files.names_missing(prediction.logs) else 0
     return [
-        Frame(number, "missing" if order < lost else "dropped", asked_ratio(prediction))
+        Frame(number, "missing" if order < lost else "dropped", requested_ratio(prediction))
         for order, number in enumerate(places)
     ]
 
@@ -137,7 +137,7 @@ def _of_item(prediction: Prediction, item: Item, look: FrameContext, before: int
     return Frame(
         before + index + 1,
         state,
-        justified_rows.shown_ratio(item.ratio),
+        justified_rows.clamped_ratio(item.ratio),
         tiles.Tile(item, own=True),
         None if first is None else first + index,
         liked=item.pk in look.liked,
@@ -152,7 +152,7 @@ def _text(prediction: Prediction) -> str:
     return output if isinstance(output, str) else ""
 
 
-def asked_ratio(prediction: Prediction) -> float:
+def requested_ratio(prediction: Prediction) -> float:
     """The aspect ratio that the input asks for, so that a frame has its shape before the picture is there."""
     rules = prediction.version.properties
     inputs = prediction.input
@@ -160,9 +160,9 @@ def asked_ratio(prediction: Prediction) -> float:
     if isinstance(ratio, str):
         wide, _colon, high = ratio.partition(":")
         if wide.isdigit() and high.isdigit() and int(high):
-            return justified_rows.shown_ratio(int(wide) / int(high))
+            return justified_rows.clamped_ratio(int(wide) / int(high))
     width = inputs.get("width", rules.get("width", {}).get("default"))
     height = inputs.get("height", rules.get("height", {}).get("default"))
     if isinstance(width, int | float) and isinstance(height, int | float) and width > 0 and height > 0:
-        return justified_rows.shown_ratio(width / height)
+        return justified_rows.clamped_ratio(width / height)
     return 1.0

@@ -20,20 +20,30 @@ from predictions.lifecycle import previews
 from predictions.models import Phase, Prediction, Status
 from predictions.models.prediction import PredictionQuerySet
 from studio.sheet import failure_messages, frame_states
-from studio.sheet.frame_states import asked_ratio
+from studio.sheet.frame_states import requested_ratio
 from studio.sheet.strips import Batch, Group, Member, Part
 
-__all__ = ["SHOWN", "Batch", "Group", "Sheet", "any_live", "asked_ratio", "find_strips", "page", "recent"]
+__all__ = [
+    "PAGE_SIZE",
+    "Batch",
+    "Group",
+    "Sheet",
+    "any_live",
+    "find_strips",
+    "page",
+    "recent",
+    "requested_ratio",
+]
 
-SHOWN = 12
+PAGE_SIZE = 12
 """Strips per page of the sheet."""
-PLACES = 4
+MAX_POSITIONS = 4
 """Waiting predictions whose queue position is computed; each costs a few queries."""
-COLLAPSED = 4
+COLLAPSED_FRAMES = 4
 """Frames shown of an ended group until it is opened."""
-OPEN = 96
+MAX_OPEN = 96
 """Predictions of live groups shown on one page; further groups stay collapsed."""
-BATCHED = ~Q(batch="")
+IN_BATCH = ~Q(batch="")
 """Required in every query by batch, since the partial index leaves empty ones out."""
 Strip = Batch | Group
 
@@ -54,7 +64,7 @@ class Sheet:
 def page(account: Account, after: str = "", *, user: User | None = None) -> Sheet:
     """The strips after a cursor; an invalid cursor starts at the beginning. `user`: whose likes and preferences
     apply."""
-    heads = pagination.page_or_newest(_heads(account), "created_at", SHOWN, after)
+    heads = pagination.page_or_newest(_heads(account), "created_at", PAGE_SIZE, after)
     return Sheet(_strips(account, heads.rows, user), heads.next)
 
 
@@ -65,7 +75,7 @@ def recent(account: Account, user: User | None = None) -> list[Strip]:
 
 def find_group(account: Account, batch: str, *, user: User | None = None) -> Group | None:
     """A group of the account with all its frames; None where there is none with that id."""
-    head = _rows(account).filter(BATCHED, batch=batch).order_by("id").first() if batch else None
+    head = _rows(account).filter(IN_BATCH, batch=batch).order_by("id").first() if batch else None
     if head is None:
         return None
     (strip,) = _strips(account, [head], user, opened={batch})
@@ -107,7 +117,7 @@ def _rows(account: Account) -> PredictionQuerySet:
 def _heads(account: Account) -> PredictionQuerySet:
     """The first prediction of each submit."""
     before = Prediction.objects.filter(
-        BATCHED, account=OuterRef("account"), batch=OuterRef("batch"), id__lt=OuterRef("pk")
+        IN_BATCH, account=OuterRef("account"), batch=OuterRef("batch"), id__lt=OuterRef("pk")
     )
     return _rows(account).filter(Q(batch="") | ~Exists(before))
 
@@ -118,7 +128,7 @@ def _members(account: Account, batches: Collection[str]) -> dict[str, list[Membe
     found: dict[str, list[Member]] = {}
     if named:
         # Sorted here: with ORDER BY, SQLite would read all of the account's predictions.
-        rows = Prediction.objects.owned_by(account).filter(BATCHED, batch__in=named).order_by()
+        rows = Prediction.objects.owned_by(account).filter(IN_BATCH, batch__in=named).order_by()
         for batch, *values in rows.values_list("batch", *Member.COLUMNS):
             found.setdefault(batch, []).append(Member(*values))
     for members in found.values():
@@ -129,7 +139,7 @@ def _members(account: Account, batches: Collection[str]) -> dict[str, list[Membe
 def _done(account: Account, batches: Collection[str]) -> dict[str, int]:
     """The number of items each group has by now."""
     found: dict[str, int] = {}
-    rows = Prediction.objects.filter(BATCHED, account=account, batch__in=batches)
+    rows = Prediction.objects.filter(IN_BATCH, account=account, batch__in=batches)
     items = Item.objects.filter(output__prediction__in=rows)
     for batch in items.order_by().values_list("output__prediction__batch", flat=True):
         found[batch] = found.get(batch, 0) + 1
@@ -141,7 +151,7 @@ def _strips(
 ) -> list[Strip]:
     members = _members(account, {head.batch for head in heads if head.batch})
     shown = {batch: _visible(rows, batch in opened) for batch, rows in members.items()}
-    budget = OPEN
+    budget = MAX_OPEN
     for batch in (head.batch for head in heads if head.batch in members):
         rows = members[batch]
         if batch not in opened and any(row.live for row in rows) and len(rows) <= budget:
@@ -167,7 +177,7 @@ def _strips(
 
 
 def _visible(rows: list[Member], opened: bool) -> list[Member]:
-    return rows if opened else rows[:COLLAPSED]
+    return rows if opened else rows[:COLLAPSED_FRAMES]
 
 
 def _batches(
@@ -179,7 +189,7 @@ def _batches(
     """Each prediction with its frames, in the order given."""
     items = _items(predictions)
     look = _look(predictions, items, user)
-    elsewhere = failure_messages.elsewhere(
+    elsewhere = failure_messages.would_move(
         [prediction for prediction in predictions if prediction.status == Status.FAILED]
     )
     places = _places(predictions)
@@ -209,7 +219,7 @@ def _batch(
     part, before = None, 0
     if prediction.batch in members:
         part = Part(prediction.batch, [row.pk for row in members[prediction.batch]].index(prediction.pk))
-        before = part.index * frame_states.asked(prediction)
+        before = part.index * frame_states.requested_count(prediction)
     frames = frame_states.for_prediction(prediction, items, look, before)
     return Batch(prediction, frames, place, items, fresh, part, elsewhere)
 
@@ -247,4 +257,6 @@ def _places(predictions: list[Prediction]) -> dict[int, queue_position.QueuePosi
     """The queue positions of those that have waited longest."""
     waiting = [prediction for prediction in predictions if prediction.phase == Phase.WAITING]
     waiting.sort(key=lambda prediction: (prediction.created_at, prediction.pk))
-    return {prediction.pk: queue_position.queue_position(prediction) for prediction in waiting[:PLACES]}
+    return {
+        prediction.pk: queue_position.queue_position(prediction) for prediction in waiting[:MAX_POSITIONS]
+    }

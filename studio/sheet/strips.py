@@ -129,7 +129,7 @@ class Batch:
     @property
     def again(self) -> bool:
         """Whether a retry is offered: not where it failed as too sensitive, nor without its data."""
-        return not self.prediction.data_removed and not failure_messages.held_back(self.prediction)
+        return not self.prediction.data_removed and not failure_messages.is_too_sensitive(self.prediction)
 
     @property
     def said(self) -> str:
@@ -242,7 +242,7 @@ class Group:
     @property
     def all(self) -> int:
         """Outputs requested."""
-        return len(self.members) * frame_states.asked(self.prediction)
+        return len(self.members) * frame_states.requested_count(self.prediction)
 
     @property
     def failed(self) -> int:

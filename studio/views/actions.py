@@ -30,7 +30,7 @@ from studio.lineage import Origin
 from studio.sheet import strip_list
 
 STOP_POLLING = 286
-MOST_KNOWN = 400
+MAX_KNOWN = 400
 """Strips and parts per poll."""
 VARIATIONS = 4
 
@@ -39,7 +39,7 @@ VARIATIONS = 4
 @member_required
 def group(request: HttpRequest, batch: str) -> HttpResponse:
     """All frames of a group: the group opened in place, or a page of its own."""
-    found = access.found(strip_list.find_group(account_of(request), batch[:26], user=user_of(request)))
+    found = access.or_404(strip_list.find_group(account_of(request), batch[:26], user=user_of(request)))
     if request.headers.get("HX-Request") == "true":
         return page(request, "studio/_batch.html", {"batch": found})
     return page(request, "studio/group.html", {"batch": found, "live": found.live})
@@ -49,7 +49,7 @@ def group(request: HttpRequest, batch: str) -> HttpResponse:
 @member_required
 def live(request: HttpRequest) -> HttpResponse:
     """Poll: the strips that changed since the page last got them. Status 286 where nothing is left to poll for."""
-    known = dict(_parse_key(key) for key in request.POST.getlist("known")[:MOST_KNOWN])
+    known = dict(_parse_key(key) for key in request.POST.getlist("known")[:MAX_KNOWN])
     account = account_of(request)
     batches = strip_list.find_strips(account, list(known), fresh=True, user=user_of(request))
     changed = [batch for batch in batches if batch.state_key != known.get(batch.key)]
@@ -87,7 +87,7 @@ def cancel(request: HttpRequest, public_id: str) -> HttpResponse:
 def cancel_rest(request: HttpRequest, batch: str) -> HttpResponse:
     """Cancel what is still live of a batch; what has ended stays."""
     account = account_of(request)
-    batch_rows = Prediction.objects.owned_by(account).filter(strip_list.BATCHED, batch=batch[:26])
+    batch_rows = Prediction.objects.owned_by(account).filter(strip_list.IN_BATCH, batch=batch[:26])
     live_ones = list(batch_rows.live().order_by("-id"))
     if not live_ones and not batch_rows.exists():
         raise Http404
@@ -113,7 +113,7 @@ def _report_cancelled(request: HttpRequest, came_back: int) -> None:
 
 @require_POST
 @member_required
-def again(request: HttpRequest, public_id: str) -> HttpResponse:
+def retry(request: HttpRequest, public_id: str) -> HttpResponse:
     """Request the same again, at the current price."""
     source = _own(request, public_id)
     origin = lineage.of_form(
@@ -182,11 +182,11 @@ def _submit(request: HttpRequest, source: Prediction, input_: dict[str, Any], or
         messages.error(request, refusal_message(request, refused, source.version, input_))
         return _messages_response(request)
     if request.headers.get("HX-Request") == "true":
-        return made(request, [row])
+        return new_strips(request, [row])
     return HttpResponseRedirect(reverse("studio"))
 
 
-def made(request: HttpRequest, rows: list[Prediction]) -> HttpResponse:
+def new_strips(request: HttpRequest, rows: list[Prediction]) -> HttpResponse:
     """The new strips, for the open sheet."""
     account, user = account_of(request), user_of(request)
     account.refresh_from_db()
@@ -202,13 +202,13 @@ def refusal_message(
     if isinstance(refused, refusals.InsufficientCredit):
         account_of(request).refresh_from_db()
         limit = (
-            refusal_messages.limited(refused)
+            refusal_messages.limit_reached(refused)
             if isinstance(refused, refusals.AccountLimit)
             else refused.detail
         )
-        return str(form_state.price_of(request, version, inputs)["short_of"]) or limit
+        return str(form_state.button_context(request, version, inputs)["short_of"]) or limit
     if isinstance(refused, refusals.InvalidInput):
-        return " ".join(field_values.sentences(version, inputs, refused.faults).values())
+        return " ".join(field_values.error_messages(version, inputs, refused.faults).values())
     if isinstance(refused, refusals.PlanModel):
         return form_state.unavailable_message(refused)
     if isinstance(refused, refusals.StorageFull):
@@ -239,12 +239,12 @@ def _messages_response(request: HttpRequest) -> HttpResponse:
 
 
 def _own(request: HttpRequest, public_id: str) -> Prediction:
-    return access.found(prefill.own_prediction(request, public_id))
+    return access.or_404(prefill.own_prediction(request, public_id))
 
 
-MOST_HAD = 100
+MAX_HAVE = 100
 """Strips that a page may say it has."""
-MOST_AGAIN = 24
+MAX_REFRESH = 24
 
 
 @require_POST
@@ -254,8 +254,8 @@ def strips(request: HttpRequest) -> HttpResponse:
 
     `have`: ids of the elements that it has; `again`: predictions whose strips or parts have changed.
     """
-    have = {value[:80] for value in request.POST.getlist("have")[:MOST_HAD]}
-    refresh = [value[:26] for value in request.POST.getlist("again")[:MOST_AGAIN]]
+    have = {value[:80] for value in request.POST.getlist("have")[:MAX_HAVE]}
+    refresh = [value[:26] for value in request.POST.getlist("again")[:MAX_REFRESH]]
     account, user = account_of(request), user_of(request)
     found = [strip for strip in strip_list.recent(account, user) if f"batch-{strip.key}" not in have]
     found += strip_list.find_strips(account, refresh, user=user) if refresh else []

@@ -26,10 +26,10 @@ from studio.form import (
     prefill,
     requirements,
 )
-from studio.form.form_state import form_context, price_of, version_of
+from studio.form.form_state import button_context, form_context, version_of
 from studio.sheet import strip_list
 from studio.views import presets
-from studio.views.actions import made, refusal_message
+from studio.views.actions import new_strips, refusal_message
 
 QUOTED = "quoted"
 """Form field: the price on the button when it was pressed, in micro-credits."""
@@ -90,9 +90,9 @@ def make(request: HttpRequest) -> HttpResponse:
     payer_message = _payer_change(request.POST, account_of(request))
     if payer_message:
         return _invalid_response(request, version, request.POST, refusal=payer_message)
-    form, field_errors = input_pictures.settled(request, version)
+    form, field_errors = input_pictures.posted_form(request, version)
     inputs = field_values.read(version, form)
-    field_errors = requirements.faults(version, inputs) | field_errors
+    field_errors = requirements.errors(version, inputs) | field_errors
     if field_errors:
         return _invalid_response(request, version, form, errors=field_errors)
     price_message = _price_increase(version, form, inputs, account_of(request))
@@ -108,14 +108,14 @@ def make(request: HttpRequest) -> HttpResponse:
             request, version, form, errors=errors, refusal="" if is_field else refused.sentence
         )
     except refusals.InvalidInput as refused:
-        errors = field_values.sentences(version, inputs, refused.faults)
+        errors = field_values.error_messages(version, inputs, refused.faults)
         return _invalid_response(request, version, form, errors=errors)
     except refusals.Refused as refused:
         return _invalid_response(
             request, version, form, refusal=refusal_message(request, refused, version, inputs)
         )
     if request.headers.get("HX-Request") == "true":
-        return made(request, rows)
+        return new_strips(request, rows)
     return HttpResponseRedirect(f"{reverse('studio')}?{_query_string(form, version)}")
 
 
@@ -164,13 +164,16 @@ def _query_string(form: QueryDict, version: Version) -> str:
     too."""
     query = QueryDict(mutable=True)
     query[input_fields.MODEL] = version.model.ref
-    for name in field_values.ordered(version):
-        value = field_values.raw(form, name)
+    for name in field_values.ordered_inputs(version):
+        value = field_values.field_text(form, name)
         if value:
             query.appendlist(name, value[:LONGEST_KEPT])
     if field_values.SWITCHES in form:
         query[field_values.SWITCHES] = "1"
-    if all(len(field_values.raw(form, name)) <= LONGEST_KEPT for name in field_values.ordered(version)):
+    if all(
+        len(field_values.field_text(form, name)) <= LONGEST_KEPT
+        for name in field_values.ordered_inputs(version)
+    ):
         # A list that was cut off would be another list.
         for name in (batches.EACH_LINE, batches.SEED_COUNT):
             if form.get(name, "1") != "1":
@@ -186,7 +189,7 @@ def _invalid_response(
     errors: Mapping[str, str] | None = None,
     refusal: str = "",
 ) -> HttpResponse:
-    values = field_values.kept(version, form) if version is not None else {}
+    values = field_values.form_values(version, form) if version is not None else {}
     if request.headers.get("HX-Request") == "true":
         context = form_state.form_context(request, version, values, errors, refusal)
         # The form is rendered for the account charged now, so that submitting again is for that one.
@@ -206,7 +209,9 @@ def form(request: HttpRequest) -> HttpResponse:
     if new is None:
         return HttpResponse(status=204)
     values, dropped = (
-        field_values.carry(old, new, input_fields.inputs_of(request.POST)) if old is not None else ({}, [])
+        field_values.carry_over(old, new, input_fields.inputs_of(request.POST))
+        if old is not None
+        else ({}, [])
     )
     return page(request, "studio/_form.html", form_context(request, new, values, dropped=dropped))
 
@@ -219,4 +224,4 @@ def quote(request: HttpRequest) -> HttpResponse:
     if version is None:
         return HttpResponse(status=204)
     inputs = field_values.read(version, input_fields.inputs_of(request.POST))
-    return page(request, "studio/_price.html", price_of(request, version, inputs))
+    return page(request, "studio/_price.html", button_context(request, version, inputs))

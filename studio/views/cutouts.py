@@ -35,7 +35,7 @@ SHOWN = 8
 LONGEST_AMOUNT = 18
 
 
-class NotCut(Exception):
+class CannotCutOut(Exception):
     """Nothing can be cut out: a message for the user."""
 
 
@@ -83,38 +83,38 @@ class Plan:
 def plan(user: User, pks: list[int]) -> Plan:
     """The plan for cutting out these own items, in order. Raises NotCut."""
     if not pks:
-        raise NotCut(_("Select pictures first."))
+        raise CannotCutOut(_("Select pictures first."))
     if len(pks) > batches.LARGEST:
         words = {"limit": batches.LARGEST, "count": f"{len(pks):,}"}
-        raise NotCut(_("Up to %(limit)s pictures are cut out at once. You chose %(count)s.") % words)
+        raise CannotCutOut(_("Up to %(limit)s pictures are cut out at once. You chose %(count)s.") % words)
     assert user.account is not None
     found = access.with_files(Item.objects.owned_by(user.account)).in_bulk(pks)
     selected = [found[pk] for pk in pks if pk in found]
     items = [item for item in selected if not item.is_film]
     if not items:
-        raise NotCut(_("Only pictures are cut out, no films."))
+        raise CannotCutOut(_("Only pictures are cut out, no films."))
     hosted_model = background_removal_model()
     version = lookup.find_version(hosted_model.ref) if hosted_model is not None else None
     if version is None or not input_fields.picture_fields(version):
-        raise NotCut(_("No provider can serve this model now. Nothing was charged."))
+        raise CannotCutOut(_("No provider can serve this model now. Nothing was charged."))
     try:
         cost = checks.quote(version, {}, user.account) * len(items)
     except refusals.ModelNotAvailable:
-        raise NotCut(_("No provider can serve this model now. Nothing was charged.")) from None
+        raise CannotCutOut(_("No provider can serve this model now. Nothing was charged.")) from None
     return Plan(items, version, cost, len(selected) - len(items))
 
 
 @require_POST
 @member_required
-def cut(request: HttpRequest) -> HttpResponse:
+def cut_out(request: HttpRequest) -> HttpResponse:
     """Show the plan and its price; where that price is posted back (`quoted`), submit it, all or nothing."""
     try:
         with timezone.override(reader_zone(request)):
-            pks = selection.chosen(user_of(request), request.POST).pks
+            pks = selection.from_form(user_of(request), request.POST).pks
         plan_ = plan(user_of(request), pks)
     except selection.TooMany:
         return _refused(request, _("Up to 10,000 pictures at once."))
-    except NotCut as refused:
+    except CannotCutOut as refused:
         return _refused(request, str(refused))
     raw = request.POST.get("quoted", "")
     quoted = int(raw) if raw.isascii() and raw.isdigit() and len(raw) <= LONGEST_AMOUNT else None
@@ -147,7 +147,7 @@ def _confirmation(request: HttpRequest, plan_: Plan, refusal: str = "") -> HttpR
     """The plan with the price on a button: a fragment for scripts, else a page."""
     account = account_of(request)
     covered = allowances.covers(account, plan_.cost)
-    short = refusal_messages.lacking(
+    short = refusal_messages.insufficient_funds(
         visible_funds.for_user(user_of(request), account), account.balance, plan_.cost
     )
     if not short and not covered:

@@ -22,9 +22,9 @@ from predictions.inputs import fetch
 from predictions.models import Prediction, Status
 from studio.form import form_state, input_pictures
 
-BODY = fetch.MAX_PICTURE + 1024**2
+MAX_BODY = fetch.MAX_PICTURE + 1024**2
 """Bytes of a request with one picture, multipart overhead included."""
-SHELF = 24
+PICKER_PAGE = 24
 """Items per page of the picker."""
 LONGEST_SEARCH = 200
 
@@ -39,7 +39,7 @@ def upload(request: HttpRequest) -> HttpResponse:
     if not request.user.is_authenticated:
         return _detail(_("You were signed out. Sign in again and send the picture once more."), 401)
     length = request.META.get("CONTENT_LENGTH") or "0"
-    if not length.isdigit() or int(length) > BODY:
+    if not length.isdigit() or int(length) > MAX_BODY:
         return _detail(_too_large(), 413)
     try:
         return _received(request)
@@ -55,14 +55,14 @@ def _received(request: HttpRequest) -> HttpResponse:
     if not isinstance(file, UploadedFile):
         return _detail(_("Choose a picture first."), 400)
     try:
-        return JsonResponse(input_pictures.keep(request, file).as_json(), status=201)
-    except input_pictures.NotTaken as refused:
+        return JsonResponse(input_pictures.store_upload(request, file).as_json(), status=201)
+    except input_pictures.PictureRefused as refused:
         return _detail(str(refused), refused.status)
 
 
 def _too_large() -> str:
     return _("The picture is larger than %(most)s MB. Use a smaller picture.") % {
-        "most": input_pictures.MOST_MB
+        "most": input_pictures.MAX_MB
     }
 
 
@@ -74,7 +74,7 @@ def _detail(sentence: str, status: int) -> HttpResponse:
 @member_required
 def file(request: HttpRequest, public_id: str) -> HttpResponse:
     """An upload, for the member who sent it; 404 for everybody else, and for anything but pictures."""
-    sent = access.found(input_pictures.own_upload(request, public_id))
+    sent = access.or_404(input_pictures.own_upload(request, public_id))
     if sent.content_type not in EXTENSIONS:
         raise Http404
     return file_responses.send(request, sent.file, filename=sent.name, max_age=3600)
@@ -89,7 +89,7 @@ def use(request: HttpRequest, public_id: str) -> HttpResponse:
 
 @require_safe
 @member_required
-def shelf(request: HttpRequest) -> HttpResponse:
+def picker(request: HttpRequest) -> HttpResponse:
     """The picker: a page of the member's own items, newest first, without videos."""
     account = account_of(request)
     after, text = request.GET.get("after", "")[:200], request.GET.get("q", "").strip()[:LONGEST_SEARCH]
@@ -97,9 +97,9 @@ def shelf(request: HttpRequest) -> HttpResponse:
         Item.objects.owned_by(account).exclude(output__file__content_type=image_probe.VIDEO)
     )
     if text:
-        found = results.own_page(account, text, SHELF, after, within=own)
+        found = results.own_page(account, text, PICKER_PAGE, after, within=own)
     else:
-        found = pagination.page_or_newest(own, "created_at", SHELF, after)
+        found = pagination.page_or_newest(own, "created_at", PICKER_PAGE, after)
     context = {
         "pictures": [(item, input_pictures.picture_of(request, item)) for item in found.rows],
         "older": found.next,

@@ -27,7 +27,7 @@ LARGEST = 20_000
 LONGEST_NAME = 60
 
 
-class NotKept(Exception):
+class PresetRefused(Exception):
     """The preset is not saved: a message for the user."""
 
 
@@ -38,23 +38,23 @@ def for_user(user: User) -> list[Preset]:
     )
 
 
-def keep(user: User, name: str, version: Version, form: Mapping[str, str], *, words: bool) -> Preset:
+def save_preset(user: User, name: str, version: Version, form: Mapping[str, str], *, words: bool) -> Preset:
     """Save the settings of a form under a name, replacing a preset of that name. `words`: with the prompt.
     Raises NotKept."""
     name = clean_name(name)
-    values = field_values.kept(version, form)
+    values = field_values.form_values(version, form)
     if not words:
         values = {field: value for field, value in values.items() if field not in PROMPTS}
     values = {field: value for field, value in values.items() if value}
     size = sum(len(field) + len(value) for field, value in values.items())
     if size > LARGEST or any("\x00" in value for value in values.values()):
-        raise NotKept(
+        raise PresetRefused(
             _("These settings are too long to be kept: at most %(limit)s characters.") % {"limit": LARGEST}
         )
     with transaction.atomic():
         own = Preset.objects.filter(user=user)
         if not own.filter(name=name).exists() and own.count() >= MOST:
-            raise NotKept(_("You have %(limit)s presets already. Delete one first.") % {"limit": MOST})
+            raise PresetRefused(_("You have %(limit)s presets already. Delete one first.") % {"limit": MOST})
         preset, _new = own.update_or_create(
             user=user, name=name, defaults={"model": version.model, "values": values}
         )
@@ -68,7 +68,7 @@ def rename(preset: Preset, name: str) -> None:
         with transaction.atomic():
             preset.save(update_fields=["name"])
     except IntegrityError:
-        raise NotKept(_("Another preset is called “%(name)s”.") % {"name": preset.name}) from None
+        raise PresetRefused(_("Another preset is called “%(name)s”.") % {"name": preset.name}) from None
 
 
 def clean_name(text: str) -> str:
@@ -79,9 +79,9 @@ def clean_name(text: str) -> str:
     )
     name = " ".join(unicodedata.normalize("NFC", plain).split())
     if not name:
-        raise NotKept(_("Give the preset a name."))
+        raise PresetRefused(_("Give the preset a name."))
     if len(name) > LONGEST_NAME:
-        raise NotKept(_("A preset's name has at most %(limit)s characters.") % {"limit": LONGEST_NAME})
+        raise PresetRefused(_("A preset's name has at most %(limit)s characters.") % {"limit": LONGEST_NAME})
     return name
 
 
@@ -95,8 +95,8 @@ def save(request: HttpRequest) -> HttpResponse:
     name = request.POST.get("preset_name", "")
     try:
         fields = input_fields.inputs_of(request.POST)
-        preset = keep(user_of(request), name, version, fields, words="preset_words" in fields)
-    except NotKept as fault:
+        preset = save_preset(user_of(request), name, version, fields, words="preset_words" in fields)
+    except PresetRefused as fault:
         return _list(request, fault=str(fault), name=name[:LONGEST_NAME])
     return _list(request, said=_("Kept as “%(name)s”.") % {"name": preset.name})
 
@@ -125,7 +125,7 @@ def change(request: HttpRequest, number: int) -> HttpResponse:
     """Rename a preset (`name`)."""
     try:
         rename(_own(request, number), request.POST.get("name", ""))
-    except NotKept as fault:
+    except PresetRefused as fault:
         return _list(request, fault=str(fault))
     return _list(request, said=_("Renamed."))
 
@@ -141,7 +141,7 @@ def delete(request: HttpRequest, number: int) -> HttpResponse:
 def _own(request: HttpRequest, number: int) -> Preset:
     # A number beyond the database's range is nobody's preset.
     rows = Preset.objects.filter(user=user_of(request)).select_related("model")
-    return access.found(rows.filter(pk=number).first() if number < 2**63 else None)
+    return access.or_404(rows.filter(pk=number).first() if number < 2**63 else None)
 
 
 def _list(request: HttpRequest, *, said: str = "", fault: str = "", name: str = "") -> HttpResponse:

@@ -16,10 +16,10 @@ from core.http.pages import page
 from predictions.models import Prediction
 from studio.form.controls import PROMPTS
 
-LOOKED_AT = 2000
+MAX_SCANNED = 2000
 """Newest predictions of a member that are searched for prompts."""
 PAGE = 20
-FILLED = 2000
+MAX_INLINE = 2000
 """Longest prompt, in characters, that the list contains whole; a longer one is fetched by its link."""
 
 
@@ -34,7 +34,7 @@ class Line:
     @property
     def whole(self) -> bool:
         """Whether the list contains it whole."""
-        return len(self.prompt) <= FILLED
+        return len(self.prompt) <= MAX_INLINE
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ def _rows(account: Account, user: User) -> list[tuple[str, ...]]:
     own = Prediction.objects.owned_by(account).filter(user=user, source="web", data_removed=False)
     texts = {f"text_{name}": KT(f"input__{name}") for name in PROMPTS}
     rows = own.order_by("-created_at", "-id").annotate(**texts, owner=F("model__owner"))
-    return list(rows.values_list("public_id", "owner", "model__name", *texts)[:LOOKED_AT])
+    return list(rows.values_list("public_id", "owner", "model__name", *texts)[:MAX_SCANNED])
 
 
 @require_safe

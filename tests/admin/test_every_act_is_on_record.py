@@ -101,7 +101,7 @@ def suspended(account: Any) -> Account:
 
 
 def hidden(thing: Any) -> Any:
-    decisions.hide_now([thing], factories.make_staff("hider"), "spam")
+    decisions.hide_directly([thing], factories.make_staff("hider"), "spam")
     return type(thing).objects.get(pk=thing.pk)
 
 

@@ -154,7 +154,7 @@ def test_more_likes_and_follows_than_people_give_are_to_wait(
     like = f"/api/likes/{public(charlie).public_id}"
     deeds: dict[interaction_limits.Action, str] = {"like": like, "follow": "/api/follows/charlie"}
     for deed, path in deeds.items():
-        monkeypatch.setitem(interaction_limits.A_MINUTE, deed, 1)
+        monkeypatch.setitem(interaction_limits.PER_MINUTE, deed, 1)
         assert mine.send("PUT", path).status_code == 204
         refused = mine.send("PUT", path)
         assert (refused.status_code, refused.json()["title"]) == (429, "Too many requests")
@@ -177,7 +177,7 @@ def test_a_collection_is_reported_while_it_is_open(mine: Frontend, charlie: User
     made = curation.create(charlie, "Harbours")
     body = {"collection": made.public_id, "reason": "hate"}
     assert mine.post("/api/reports", body).status_code == 404
-    curation.show_to(made, "unlisted")
+    curation.set_visibility(made, "unlisted")
     assert [mine.post("/api/reports", body).status_code for _time in range(2)] == [201, 200]
     assert Report.objects.get().collection == made
     refused = mine.post("/api/reports", {**body, "item": "also"})
@@ -186,7 +186,7 @@ def test_a_collection_is_reported_while_it_is_open(mine: Frontend, charlie: User
 
 def test_whoever_keeps_a_hidden_collection_reads_why(mine: Frontend, alice: User) -> None:
     made = curation.create(alice, "Harbours")
-    curation.show_to(made, "public")
+    curation.set_visibility(made, "public")
     moderation.hide_collection(made, "Not for here.")
     told = mine.get(f"/api/collections/{made.public_id}").json()
     assert (told["hidden"], told["hidden_reason"], told["url"]) == (True, "Not for here.", None)
@@ -323,7 +323,7 @@ def test_longer_lists_cost_no_more_queries(
     mine: Frontend, alice: User, django_assert_max_num_queries: Any
 ) -> None:
     for number in range(6):
-        item_tags.write(public(alice).pk, [f"tag {number}", "sea"])
+        item_tags.set_tags(public(alice).pk, [f"tag {number}", "sea"])
         Collection.objects.create(account_id=alice.account_id, user=alice, title=f"{number}")
     for path, most in (("/api/gallery", 4), ("/api/collections", 5), ("/api/gallery?tag=sea", 6)):
         with django_assert_max_num_queries(most):

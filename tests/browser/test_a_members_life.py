@@ -95,7 +95,7 @@ def test_from_the_invitation_to_the_receipt_of_a_deleted_account(window: Open) -
     member.open("/account/export/")
     page.click("main form .primary")
     page.wait_for_selector(".toast")
-    assert exports.make_next()
+    assert exports.build_next()
     page.reload()
     with page.expect_download() as arrives:
         page.click(".export-list a")

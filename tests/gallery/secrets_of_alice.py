@@ -126,7 +126,7 @@ def _collections(made: Secrets) -> None:
     private = curation.create(alice, f"{WORD} collection")
     curation.add(private, [made.items["private"], made.items["public"]], alice)
     shown = curation.create(alice, "Shown to all")
-    curation.show_to(shown, "public")
+    curation.set_visibility(shown, "public")
     editors.invite(private, "charlie")
     # All but the unlisted one: whom its owner shows it in a public collection, everybody may see.
     rows = Item.objects.filter(pk__in=[item.pk for item in items], trashed_at=None).exclude(
@@ -134,7 +134,7 @@ def _collections(made: Secrets) -> None:
     )
     curation.add(shown, list(rows), alice)
     hidden = curation.create(alice, f"{WORD} hidden collection")
-    curation.show_to(hidden, "public")
+    curation.set_visibility(hidden, "public")
     Collection.objects.filter(pk=hidden.pk).update(hidden_at=timezone.now())
     Collection.objects.filter(pk=private.pk).update(description=f"{WORD} description")
     made.ids |= {"collection": private.public_id, "hidden_collection": hidden.public_id}

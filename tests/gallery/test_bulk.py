@@ -69,7 +69,7 @@ def test_all_that_matches_is_meant_without_naming_it(as_alice: Client, items: li
 
 
 def test_what_came_after_the_page_was_shown_is_not_meant(as_alice: Client, items: list[Item]) -> None:
-    asof = selection.stamp(items[2].created_at)
+    asof = selection.to_param(items[2].created_at)
     do(as_alice, "trash", all="1", filter="", asof=asof)
     assert trashed() == {item.pk for item in items[2:]}
 
@@ -94,7 +94,7 @@ def test_many_go_in_batches(as_alice: Client, items: list[Item], monkeypatch: py
 def test_more_than_may_be_named_is_refused(
     as_alice: Client, items: list[Item], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(selection, "MOST", 4)
+    monkeypatch.setattr(selection, "MAX_ITEMS", 4)
     answer = do(as_alice, "trash", ids=ids(items))
     assert answer.status_code == 422
     assert trashed() == set()
@@ -105,7 +105,7 @@ def test_several_are_published_with_one_form_and_keep_their_titles(
     as_alice: Client, items: list[Item]
 ) -> None:
     Item.objects.filter(pk=items[0].pk).update(title="Mine")
-    item_tags.write(items[1].pk, ["sea"])
+    item_tags.set_tags(items[1].pk, ["sea"])
     Item.objects.filter(pk=items[2].pk).update(hidden_at=timezone.now())
     form = {"licence": "CC0-1.0", "visibility": "unlisted", "show_prompt": "on", "title": "Taken by nobody"}
     answer = do(as_alice, "publish", ids=ids(items[:3]), **form).json()
@@ -135,7 +135,7 @@ def test_a_closed_account_publishes_nothing(alice: User, as_alice: Client, items
 def test_so_many_are_published_at_once_and_no_more(
     as_alice: Client, items: list[Item], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(bulk_actions, "MOST_PUBLISHED", 4)
+    monkeypatch.setattr(bulk_actions, "MAX_PUBLISHED", 4)
     assert do(as_alice, "publish", ids=ids(items)).status_code == 422
     assert do(as_alice, "unpublish", ids=ids(items[:4])).json()["count"] == 4
 

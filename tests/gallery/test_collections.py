@@ -167,7 +167,7 @@ def test_a_closed_account_makes_and_fills_nothing(alice: User, collection: Colle
     with pytest.raises(permissions.Suspended):
         curation.add(collection, [item], alice)
     with pytest.raises(permissions.Suspended):
-        curation.show_to(collection, "public")
+        curation.set_visibility(collection, "public")
 
 
 # -- Order -------------------------------------------------------------------------------------------------------
@@ -232,14 +232,14 @@ def test_those_behind_give_way_where_there_is_no_room(
     for number, item in enumerate(filled):
         CollectionItem.objects.filter(item=item).update(place=7 + number * step)
     known = {name: filled[number].public_id for name, number in sent.items()}
-    positions.move(collection, views.seen_by(alice, collection), filled[4].public_id, **known)
+    positions.move(collection, views.entries_for(alice, collection), filled[4].public_id, **known)
     assert "".join(order(collection)) == expected
 
 
 def test_hundreds_of_moves_into_one_spot_keep_the_order(
     collection: Collection, filled: list[Item], alice: User
 ) -> None:
-    entries = views.seen_by(alice, collection)
+    entries = views.entries_for(alice, collection)
     for turn in range(short_or_whole(26, 60)):
         moved = filled[3 + turn % 2]
         positions.move(collection, entries, moved.public_id, after=filled[0].public_id)
@@ -265,7 +265,7 @@ def test_racing_moves_leave_every_picture_with_a_place_of_its_own(
 ) -> None:
     items = some_items(alice, 6)
     curation.add(collection, items, alice)
-    entries = views.seen_by(alice, collection)
+    entries = views.entries_for(alice, collection)
 
     def move(turn: int) -> None:
         positions.move(
@@ -475,7 +475,7 @@ WRITE = [
 def test_a_collection_of_others_does_not_exist_in_ones_library(
     as_charlie: Client, collection: Collection, filled: list[Item], path: str, visibility: str
 ) -> None:
-    curation.show_to(collection, visibility)
+    curation.set_visibility(collection, visibility)
     assert as_charlie.get(own(collection, path.format(item=filled[0].public_id))).status_code == 404
 
 
@@ -519,7 +519,7 @@ def test_a_public_collection_shows_what_is_open_by_itself(
     private, unlisted, shown, hidden, trashed = (some_items(alice, 1, **state)[0] for state in states)
     curation.add(collection, [private, unlisted, shown, hidden, trashed], alice)
     Item.objects.filter(pk=trashed.pk).update(trashed_at=now)
-    curation.show_to(collection, "public")
+    curation.set_visibility(collection, "public")
     page = client.get(f"/collections/{collection.public_id}/")
     assert seen(page) == [unlisted.public_id, shown.public_id]
     assert private.public_id not in page.content.decode()
@@ -531,7 +531,7 @@ def test_the_public_page_follows_the_visibility(
     client: Client, alice: User, collection: Collection, visibility: str, status: int
 ) -> None:
     curation.add(collection, some_items(alice, 1, visibility="public"), alice)
-    curation.show_to(collection, visibility)
+    curation.set_visibility(collection, visibility)
     page = client.get(f"/collections/{collection.public_id}/")
     assert page.status_code == status
     assert ("noindex" in page.get("X-Robots-Tag", "")) == (visibility == "unlisted")
@@ -543,7 +543,7 @@ def test_a_collection_hidden_by_a_moderator_is_its_keepers_alone(
     client: Client, as_alice: Client, alice: User, collection: Collection
 ) -> None:
     curation.add(collection, some_items(alice, 1, visibility="public"), alice)
-    curation.show_to(collection, "public")
+    curation.set_visibility(collection, "public")
     link = ShareLink.objects.create(collection=collection, created_by=alice)
     Collection.objects.filter(pk=collection.pk).update(hidden_at=timezone.now(), hidden_reason="copied work")
     assert client.get(f"/collections/{collection.public_id}/").status_code == 404
@@ -557,7 +557,7 @@ def test_a_collection_hidden_by_a_moderator_is_its_keepers_alone(
 
 
 def test_an_edit_does_not_push_a_collection_to_the_top(as_alice: Client, collection: Collection) -> None:
-    curation.show_to(collection, "public")
+    curation.set_visibility(collection, "public")
     collection.refresh_from_db()
     first = collection.published_at
     as_alice.post(own(collection, "edit/"), {"title": "Lamps", "visibility": "public"})
@@ -570,7 +570,7 @@ def test_a_sensitive_picture_is_blurred_for_others_until_they_ask(
 ) -> None:
     item = some_items(alice, 1, visibility="public", sensitive=True)[0]
     curation.add(collection, [item], alice)
-    curation.show_to(collection, "public")
+    curation.set_visibility(collection, "public")
     page = client.get(f"/collections/{collection.public_id}/").content.decode()
     assert f"/gallery/{item.public_id}/" in page
     assert f"/gallery/{item.public_id}/picture" not in page
@@ -595,7 +595,7 @@ def test_lists_cost_the_same_however_long_they_are(
 
     first = curation.create(alice, "First")
     curation.add(first, some_items(alice, 2, visibility="public"), alice)
-    curation.show_to(first, "public")
+    curation.set_visibility(first, "public")
     ShareLink.objects.create(collection=first, created_by=alice)
     asked = [
         (as_alice, "/library/collections/"), (as_alice, own(first)), (as_alice, own(first) + "?arrange=1"),
@@ -610,7 +610,7 @@ def test_lists_cost_the_same_however_long_they_are(
     for number in range(4):
         more = curation.create(alice, f"More {number}")
         curation.add(more, items[number:], alice)
-        curation.show_to(more, "public")
+        curation.set_visibility(more, "public")
         ShareLink.objects.create(item=items[number], created_by=alice)
     assert [queries(*one) for one in asked] == before
     assert max(before) <= 14
@@ -625,7 +625,7 @@ def test_public_lists_neither_repeat_nor_skip(
     for number in range(5):
         one = curation.create(alice, f"Number {number}")
         curation.add(one, item, alice)
-        curation.show_to(one, "public")
+        curation.set_visibility(one, "public")
     Collection.objects.update(published_at=at)
     found: list[str] = []
     path = "/collections/"

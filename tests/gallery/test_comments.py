@@ -26,7 +26,7 @@ def say(client: Client, item: Item, text: str, **more: str) -> str:
 
 def count(item: Item) -> int:
     item.refresh_from_db()
-    shown = Comment.objects.filter(discussion.SHOWN, item=item).count()
+    shown = Comment.objects.filter(discussion.VISIBLE, item=item).count()
     assert item.comments == shown
     return shown
 

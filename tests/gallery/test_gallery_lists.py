@@ -42,7 +42,7 @@ def shown(user: User, count: int, *, tags: tuple[str, ...] = (), **fields: objec
             user, output, **{"visibility": "public", "published_at": at, "search_owed": True, **fields}
         )
         if tags:
-            item_tags.write(item.pk, tags)
+            item_tags.set_tags(item.pk, tags)
         made.append(item)
     return made
 
@@ -108,7 +108,7 @@ def test_following_shows_those_one_follows_and_nobody_else(
 def test_following_is_exact_with_more_authors_than_a_page_has_places(
     alice: User, monkeypatch: pytest.MonkeyPatch, at_once: int
 ) -> None:
-    monkeypatch.setattr(public_lists, "MOST_AT_ONCE", at_once)
+    monkeypatch.setattr(public_lists, "MAX_ROWS", at_once)
     authors = [factories.make_user(f"author{number}") for number in range(7)]
     mine = []
     for number, author in enumerate(authors):
@@ -286,7 +286,7 @@ def test_odd_addresses_of_tags_authors_and_models_do_not_exist(alice: User, clie
 def test_tags_from_every_plane_have_a_page(alice: User, client: Client) -> None:
     tags = ("水彩", "c++", "𝒜𝓃𝓃𝒶", "𠜎", "ночь", "بحر", "🌊", "r&b")
     item = shown(alice, 1)[0]
-    item_tags.write(item.pk, item_tags.read(list(tags)))
+    item_tags.set_tags(item.pk, item_tags.parse(list(tags)))
     page = client.get(f"/gallery/{item.public_id}/").content.decode()
     places = re.findall(r'href="(/gallery/tag/[^"]+)"', page)
     assert len(places) == len(tags)

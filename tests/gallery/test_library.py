@@ -146,7 +146,7 @@ def test_numbers_go_no_further_than_a_thousand(
     alice: User, as_alice: Client, few: list[Item], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert as_alice.get("/library/counts/").json()["everything"] == "4"
-    monkeypatch.setattr(item_queries, "MANY", 3)
+    monkeypatch.setattr(item_queries, "MAX_COUNTED", 3)
     assert as_alice.get("/library/counts/").json()["everything"] == "3+"
 
 

@@ -39,7 +39,7 @@ def test_nothing_leaves_by_itself_unless_its_owner_chose_so(alice: User) -> None
 
 def test_private_pictures_leave_after_the_days_that_were_chosen_and_come_back(alice: User) -> None:
     gone, kept = old(alice, 31), old(alice, 29)
-    lifetime.choose(alice, 30)
+    lifetime.set_days(alice, 30)
     assert lifetime.run_once() and in_trash(alice) == {gone.public_id}
     assert not lifetime.run_once()
     assert trash.restore(factories.account_of(alice), [gone.public_id]) == 1
@@ -54,16 +54,16 @@ def test_what_somebody_cares_for_stays(alice: User, charlie: User) -> None:
     share_links.share(shared, alice)
     Item.objects.filter(pk=public.pk).update(visibility="public", published_at=timezone.now())
     of_another = old(charlie)
-    lifetime.choose(alice, 7)
+    lifetime.set_days(alice, 7)
     assert not lifetime.run_once() and in_trash(alice) == in_trash(charlie) == set()
-    lifetime.choose(charlie, 7)
+    lifetime.set_days(charlie, 7)
     assert lifetime.run_once() and in_trash(charlie) == {of_another.public_id}
 
 
 def test_a_picture_whose_link_was_withdrawn_leaves_like_any_other(alice: User) -> None:
     item = old(alice)
     share_links.withdraw(share_links.share(item, alice))
-    lifetime.choose(alice, 30)
+    lifetime.set_days(alice, 30)
     assert lifetime.run_once() and in_trash(alice) == {item.public_id}
 
 
@@ -86,10 +86,10 @@ def test_other_numbers_are_not_offered(as_alice: Client, alice: User, days: str)
 
 def test_what_was_made_for_an_organisation_does_not_leave_as_its_maker_likes(alice: User) -> None:
     own, club = old(alice), management.create(alice, "club")
-    lifetime.choose(alice, 7)
+    lifetime.set_days(alice, 7)
     management.act_for(alice, club.pk)
     theirs = old(alice)
-    assert theirs.account_id == club.pk and lifetime.leaves_at(theirs) is None
+    assert theirs.account_id == club.pk and lifetime.expires_at(theirs) is None
     assert lifetime.run_once() and not lifetime.run_once()
     own.refresh_from_db()
     theirs.refresh_from_db()

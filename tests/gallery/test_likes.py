@@ -97,7 +97,7 @@ def test_racing_hearts_are_counted_as_they_are() -> None:
 def test_more_hearts_than_people_give_are_refused_but_not_for_ones_own(
     public: Item, charlie: User, as_charlie: Client, as_alice: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(interaction_limits.A_MINUTE, "like", 2)
+    monkeypatch.setitem(interaction_limits.PER_MINUTE, "like", 2)
     for _time in range(2):
         as_charlie.post(f"/like/{public.public_id}/")
     page = as_charlie.post(f"/like/{public.public_id}/", follow=True).content.decode()
@@ -167,7 +167,7 @@ def test_a_picture_leads_to_no_page_that_its_author_does_not_have(
 def test_nobody_follows_more_than_anybody_reads(
     public: Item, bob: User, charlie: User, as_charlie: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(follows, "MOST", 1)
+    monkeypatch.setattr(follows, "MAX_FOLLOWED", 1)
     Follow.objects.create(follower=charlie, followed=bob)
     page = as_charlie.post("/follow/alice/", follow=True).content.decode()
     assert "You follow 1 members already" in page
@@ -189,7 +189,7 @@ def test_the_author_page_tells_capped_counts(
     assert "1 picture" in page
     assert "1 follower" in page
     assert 'aria-pressed="true"' in page
-    monkeypatch.setattr(views, "COUNTED", 1)
+    monkeypatch.setattr(views, "MAX_COUNTED", 1)
     picture_item(alice, visibility="public")
     assert "more than 1 pictures" in client_of(bob).get("/gallery/by/alice/").content.decode()
 
@@ -197,7 +197,7 @@ def test_the_author_page_tells_capped_counts(
 def test_more_changes_of_mind_about_members_than_people_have_are_refused(
     public: Item, charlie: User, as_charlie: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(interaction_limits.A_MINUTE, "follow", 2)
+    monkeypatch.setitem(interaction_limits.PER_MINUTE, "follow", 2)
     for _time in range(2):
         as_charlie.post("/follow/alice/")
     page = as_charlie.post("/follow/alice/", follow=True).content.decode()

@@ -18,7 +18,7 @@ from gallery import moderation
 from gallery.items import publication
 from gallery.library import trash
 from gallery.live import broadcast, event_stream, poller
-from gallery.live.channels import KEPT, Channel
+from gallery.live.channels import LOG_LENGTH, Channel
 from gallery.live.poller import Reader
 from gallery.models import Item
 from predictions import lifecycle
@@ -47,14 +47,14 @@ class Page:
         found = reader.visit(user.account_id)
         assert found is not None
         self.reader, self.channel = reader, found
-        self.number, self.first = event_stream.begin(found, cursor, "en")
+        self.number, self.first = event_stream.opening_events(found, cursor, "en")
 
     def told(self) -> dict[str, dict[str, Any]]:
         """What a look tells it."""
         self.reader.look()
         news = self.channel.after(self.number)
         self.number = news.number
-        return dict(event_stream.shown(self.channel, news, "en"))
+        return dict(event_stream.to_events(self.channel, news, "en"))
 
 
 def test_a_page_is_told_of_new_and_changed_predictions_and_each_change_once(
@@ -122,7 +122,7 @@ def test_who_waits_in_the_queue_is_told_to_look_again_now_and_then(
     page.told()
     assert page.told() == {}
 
-    monkeypatch.setattr(poller, "PLACES_S", 0.0)
+    monkeypatch.setattr(poller, "POSITIONS_INTERVAL_S", 0.0)
 
     assert page.told() == {"predictions": {"ids": [waiting.public_id]}}
 
@@ -151,7 +151,7 @@ def test_who_missed_more_than_is_remembered_has_to_read_everything() -> None:
     channel = Channel(1)
     channel.tell("items", ["first"], 0.0)
     cursor = channel.cursor
-    for number in range(KEPT):
+    for number in range(LOG_LENGTH):
         channel.tell("items", [str(number)], 0.0)
     assert channel.position(cursor) == 1
     channel.tell("items", ["one more"], 0.0)
@@ -281,7 +281,7 @@ def test_a_hint_that_is_none_is_heard_by_nobody(hint: str) -> None:
 
 def test_the_21st_page_of_an_account_gets_no_stream(alice: User, bob: User, session: str) -> None:
     async def pages() -> list[str]:
-        opened = [listen(alice, session) for _ in range(poller.PER_ACCOUNT)]
+        opened = [listen(alice, session) for _ in range(poller.MAX_STREAMS_PER_ACCOUNT)]
         for one in opened:
             await read(one, "hello")
         refused = await read(listen(alice, session), "end")
@@ -294,7 +294,7 @@ def test_the_21st_page_of_an_account_gets_no_stream(alice: User, bob: User, sess
 
 
 def test_signing_out_ends_the_stream(alice: User, session: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(poller, "GUARD_S", 0.0)
+    monkeypatch.setattr(poller, "SESSION_CHECK_S", 0.0)
 
     async def page() -> dict[str, Any]:
         told = listen(alice, session)
@@ -310,7 +310,7 @@ def test_signing_out_ends_the_stream(alice: User, session: str, monkeypatch: pyt
 def test_what_ends_a_session_ends_its_stream_though_its_row_stays(
     alice: User, session: str, monkeypatch: pytest.MonkeyPatch, how: str
 ) -> None:
-    monkeypatch.setattr(poller, "GUARD_S", 0.0)
+    monkeypatch.setattr(poller, "SESSION_CHECK_S", 0.0)
     changed = {"password": "another"} if how == "another password" else {"session_epoch": 1}
 
     async def page() -> dict[str, Any]:
@@ -326,7 +326,7 @@ def test_what_ends_a_session_ends_its_stream_though_its_row_stays(
 def test_a_stream_in_which_money_was_seen_ends_when_its_reader_may_see_it_no_more(
     alice: User, bob: User, session: str, client_of: Callable[[User], Client], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(poller, "GUARD_S", 0.0)
+    monkeypatch.setattr(poller, "SESSION_CHECK_S", 0.0)
     club = management.create(alice, "club")
     Membership.objects.create(user=bob, account=club, role=Membership.Role.BILLING)
     management.act_for(bob, club.pk)
@@ -346,11 +346,11 @@ def test_a_stream_in_which_money_was_seen_ends_when_its_reader_may_see_it_no_mor
 
 
 def test_it_is_looked_for_within_seconds() -> None:
-    assert poller.GUARD_S <= 3 and waiters.GUARD_S <= 3
+    assert poller.SESSION_CHECK_S <= 3 and waiters.GUARD_S <= 3
 
 
 def test_a_ban_ends_the_stream(alice: User, session: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(poller, "GUARD_S", 0.0)
+    monkeypatch.setattr(poller, "SESSION_CHECK_S", 0.0)
 
     async def page() -> dict[str, Any]:
         told = listen(alice, session)

@@ -98,11 +98,11 @@ def test_many_open_pages_cost_one_thread_and_one_connection(served: Served, held
     # The first page that is not there costs its template; streams are counted from here on.
     assert served.client.get("/live/").status_code == 401
 
-    pages = [Open(served, cookie) for cookie in cookies for _ in range(poller.PER_ACCOUNT)]
+    pages = [Open(served, cookie) for cookie in cookies for _ in range(poller.MAX_STREAMS_PER_ACCOUNT)]
     for page in pages:
         page.until(b"event: balance\n")
 
-    assert poller.reader().streams == USERS * poller.PER_ACCOUNT
+    assert poller.reader().streams == USERS * poller.MAX_STREAMS_PER_ACCOUNT
     more = {thread.name for thread in threading.enumerate()} - before
     assert more <= {"web-0", "web-1", "live"}
     # One for the thread that looks, while it looks.
@@ -110,7 +110,7 @@ def test_many_open_pages_cost_one_thread_and_one_connection(served: Served, held
     assert served.client.get("/live/").status_code == 401
 
     factories.give(users[2], 7)
-    for page in pages[2 * poller.PER_ACCOUNT : 3 * poller.PER_ACCOUNT]:
+    for page in pages[2 * poller.MAX_STREAMS_PER_ACCOUNT : 3 * poller.MAX_STREAMS_PER_ACCOUNT]:
         page.until(b'"shown": "7.0"')
     assert b'"shown": "7.0"' not in pages[0].heard
     # The 21st is refused, and told when to come again.

@@ -82,7 +82,7 @@ def test_where_one_is_signed_in_says_since_when_in_the_readers_zone() -> None:
 
 def test_the_page_of_a_case_says_in_words_what_staff_did() -> None:
     boss, item = factories.make_staff(), picture_item(factories.make_user(), visibility="public")
-    [case] = decisions.hide_now([item], boss, "copied work")
+    [case] = decisions.hide_directly([item], boss, "copied work")
     html = signed_in(boss).get(f"/admin/moderation/{case.pk}/").content.decode()
     assert '<span title="item.hide">hid a picture</span>' in html
 

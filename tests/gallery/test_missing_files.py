@@ -121,12 +121,12 @@ def test_an_archive_is_not_begun_while_the_storage_is_away(public: Item, as_alic
 def test_an_export_waits_for_a_storage_that_is_away(public: Item, alice: User) -> None:
     export = Export.objects.create(user=alice, account=alice.account)
     unmount()
-    exports.make_next()
+    exports.build_next()
     export.refresh_from_db()
     assert (export.state, export.tries) == (Export.State.MAKING, 0)
     Path(settings.MEDIA_ROOT).mkdir(parents=True)
     Export.objects.filter(pk=export.pk).update(lease_until=None, state=Export.State.OWED)
-    assert exports.make_next()
+    assert exports.build_next()
     export.refresh_from_db()
     assert export.state == Export.State.READY
     with zipfile.ZipFile(Path(settings.MEDIA_ROOT) / export.file.key) as archive:

@@ -152,7 +152,7 @@ def test_a_public_collection_is_a_link_with_an_open_picture(
 ) -> None:
     page = f"{HOST}/collections/{collection.public_id}/"
     assert asked(client, page)[0] == 404
-    curation.show_to(collection, "public")
+    curation.set_visibility(collection, "public")
     told = asked(client, page)[1]
     assert (told["type"], told["title"]) == ("link", "Harbours")
     assert "thumbnail_url" not in told

@@ -235,8 +235,8 @@ def test_too_many_and_too_long_tags_come_back_with_a_sentence(
     ],
 )
 def test_tags_are_folded_to_what_can_be_seen_and_typed(given: str, kept: list[str]) -> None:
-    assert item_tags.read(given) == kept
-    assert item_tags.read(", ".join(kept)) == kept
+    assert item_tags.parse(given) == kept
+    assert item_tags.parse(", ".join(kept)) == kept
 
 
 def test_script_in_title_tags_and_prompt_is_only_text(alice: User, as_alice: Client, client: Client) -> None:

@@ -67,7 +67,7 @@ class House:
         )
         made = [self._item(prediction, index) for index in range(count)]
         for item in made:
-            item_tags.write(item.pk, ("sea",))
+            item_tags.set_tags(item.pk, ("sea",))
             factories.make_share_link(item)
         Like.objects.bulk_create(
             Like(item=item, user=user) for item in made for user in (self.alice, self.bob)

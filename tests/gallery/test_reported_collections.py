@@ -21,7 +21,7 @@ HATE = {"reason": "hate", "words": "The whole of it."}
 def opened(user: User, title: str, visibility: str = "public") -> Collection:
     made = curation.create(user, title)
     curation.add(made, some_items(user, 1, visibility="public", published_at="2026-01-01T00:00:00Z"), user)
-    curation.show_to(made, visibility)
+    curation.set_visibility(made, visibility)
     made.refresh_from_db()
     return made
 

@@ -31,7 +31,7 @@ def heights(
 def test_rows_of_mixed_pictures_stay_near_their_target(
     widths: tuple[justified_rows.Width, ...], seed: int
 ) -> None:
-    ratios = [justified_rows.shown_ratio(ratio) for ratio in random.Random(seed).choices(RATIOS, k=200)]
+    ratios = [justified_rows.clamped_ratio(ratio) for ratio in random.Random(seed).choices(RATIOS, k=200)]
     layout = justified_rows.lay_out(ratios, widths, more=True)
     for index, width in enumerate(widths):
         # A phone is so narrow that two wide pictures in a row are low, and one alone is wide enough.
@@ -42,7 +42,7 @@ def test_rows_of_mixed_pictures_stay_near_their_target(
 
 @pytest.mark.parametrize("ratio", RATIOS)
 def test_a_single_picture_does_not_tower(ratio: float) -> None:
-    shown = justified_rows.shown_ratio(ratio)
+    shown = justified_rows.clamped_ratio(ratio)
     for more in (True, False):
         layout = justified_rows.lay_out([shown], justified_rows.GALLERY, more=more)
         for index, width in enumerate(justified_rows.GALLERY):

@@ -113,7 +113,7 @@ def test_whatever_is_asked_is_answered(alice: User) -> None:
     index()
     for text in HOSTILE:
         assert set(found(text)) | set(found_by(alice, text)) <= {item}, text[:50]
-        assert len(lexemes.query_terms(text)) <= lexemes.MOST_ASKED
+        assert len(lexemes.query_terms(text)) <= lexemes.MAX_QUERY_WORDS
 
 
 def test_whatever_a_prompt_says_is_indexed(alice: User) -> None:
@@ -249,7 +249,7 @@ def test_publishing_anew_keeps_its_place(alice: User) -> None:
 @pytest.fixture(params=["rare", "common", "seems common"])
 def few_at_a_time(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Parts of three hits, and on PostgreSQL each way of finding them."""
-    monkeypatch.setattr(backend, "PARTS", (3,))
+    monkeypatch.setattr(backend, "BATCH_SIZES", (3,))
     if request.param != "rare":
         monkeypatch.setattr(postgres_backend, "RARE", 1)
     if request.param == "seems common":
@@ -315,7 +315,7 @@ def test_filters_of_the_list_hold_for_what_is_found(alice: User) -> None:
 def test_a_filter_that_hardly_lets_any_through_ends_a_page_early_and_goes_on_where_it_stopped(
     alice: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(results, "MOST_LOOKED_AT", 5)
+    monkeypatch.setattr(results, "MAX_CHECKED", 5)
     oldest = made(alice, "a fox", title="oldest")
     for _ in range(13):
         made(alice, "a fox")
@@ -358,7 +358,7 @@ def test_a_page_of_search_is_a_constant_number_of_queries(
 
 def test_all_items_are_indexed_batch_by_batch(alice: User, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(indexer, "BATCH", 2)
-    monkeypatch.setattr(indexer, "TURN_S", 0.0)
+    monkeypatch.setattr(indexer, "ROUND_S", 0.0)
     for _ in range(5):
         made(alice, "a fox")
     assert [indexer.run_once() for _ in range(4)] == [True, True, True, False]
@@ -371,20 +371,20 @@ def test_of_a_very_long_prompt_the_beginning_is_found(alice: User) -> None:
     index()
     assert found("fox word100") == [item]
     assert found("lighthouse") == []
-    assert len(lexemes.index_words([beginning])) == lexemes.MOST_WORDS
+    assert len(lexemes.index_words([beginning])) == lexemes.MAX_WORDS
 
 
 def test_the_beginning_of_a_last_word_stands_for_the_words_that_are_used_most(
     alice: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(vocabulary, "MOST_GROWN", 3)
+    monkeypatch.setattr(vocabulary, "MAX_EXPANSION", 3)
     light, lighter = made(alice, "light lights"), made(alice, "lighter lights")
     for _ in range(2):
         made(alice, "lighthouse lights")
     made(alice, "lightning")
     index()
-    assert vocabulary.grown(lexemes.query_terms("light")) == [["light", "lights", "lighthouse"]]
-    assert vocabulary.grown(lexemes.query_terms("light lig")) == [["light"], ["lig", "lights", "lighthouse"]]
+    assert vocabulary.expand(lexemes.query_terms("light")) == [["light", "lights", "lighthouse"]]
+    assert vocabulary.expand(lexemes.query_terms("light lig")) == [["light"], ["lig", "lights", "lighthouse"]]
     assert found("lig lights") == []
     assert {light, lighter} < set(found("lights lig"))
 

@@ -60,7 +60,7 @@ def test_the_right_password_opens_page_and_pictures(locked: ShareLink, client: C
     assert (answer.status_code, answer["Location"]) == (302, f"/s/{locked.token}/")
     mark = answer.cookies[link_passwords.COOKIE]
     assert mark["path"] == f"/s/{locked.token}/"
-    assert mark["httponly"] and mark["samesite"] == "Lax" and int(mark["max-age"]) == link_passwords.LASTS_S
+    assert mark["httponly"] and mark["samesite"] == "Lax" and int(mark["max-age"]) == link_passwords.VALID_S
     assert "picture/full" in client.get(f"/s/{locked.token}/").content.decode()
     assert client.get(f"/s/{locked.token}/picture/full").status_code == 200
     locked.refresh_from_db()
@@ -97,7 +97,7 @@ def test_a_megabyte_is_refused_before_it_costs_a_hash(
     assert tried(client, locked, "x" * 1_000_000).status_code == 422
     assert not link_passwords.matches(locked, "x" * 1_000_000)
     with pytest.raises(ValueError, match="at most 128"):
-        link_passwords.hashed("x" * 1_000_000)
+        link_passwords.hash_password("x" * 1_000_000)
 
 
 def test_the_same_password_typed_on_another_device_opens(item: Item, alice: User, client: Client) -> None:
@@ -161,13 +161,13 @@ def test_a_mark_ends_with_its_time(
 ) -> None:
     tried(client, locked)
     assert client.get(f"/s/{locked.token}/picture/full").status_code == 200
-    monkeypatch.setattr(link_passwords, "LASTS_S", -1)
+    monkeypatch.setattr(link_passwords, "VALID_S", -1)
     assert client.get(f"/s/{locked.token}/picture/full").status_code == 404
 
 
 def test_a_mark_ends_with_the_password_and_with_the_link(locked: ShareLink, client: Client) -> None:
     tried(client, locked)
-    ShareLink.objects.filter(pk=locked.pk).update(password=link_passwords.hashed("another one"))
+    ShareLink.objects.filter(pk=locked.pk).update(password=link_passwords.hash_password("another one"))
     assert client.get(f"/s/{locked.token}/picture/full").status_code == 404
     assert tried(client, locked, "another one").status_code == 302
     share_links.withdraw(locked)

@@ -344,7 +344,7 @@ def test_finished_pictures_stand_in_their_frames(as_alice: Client, alice: User) 
 )
 def test_a_frame_has_the_shape_that_was_asked_for(alice: User, given: dict[str, Any], ratio: float) -> None:
     prediction = factories.make_prediction(alice, find(DEV), input={"prompt": "x", **given})
-    assert frame_states.asked_ratio(prediction) == pytest.approx(ratio)
+    assert frame_states.requested_ratio(prediction) == pytest.approx(ratio)
 
 
 def test_more_batches_cost_no_more_queries(

@@ -300,7 +300,7 @@ def test_strips_by_the_thousand_are_read_page_by_page(as_alice: Client, alice: U
     group(alice, 3)
     account = factories.account_of(alice)
     first = strip_list.page(account)
-    assert len(first.strips) == strip_list.SHOWN and first.older
+    assert len(first.strips) == strip_list.PAGE_SIZE and first.older
     second = strip_list.page(account, first.older)
     keys = [strip.key for strip in [*first.strips, *second.strips]]
     assert keys == ["b" * 26, *[one.public_id for one in reversed(singles)], "a" * 26]

@@ -35,7 +35,7 @@ class Scene:
         self.item.refresh_from_db()
         self.kept = curation.create(self.alice, "Valleys")
         curation.add(self.kept, [self.item, picture_item(self.alice, "another", seed=2)], self.alice)
-        curation.show_to(self.kept, "public")
+        curation.set_visibility(self.kept, "public")
         editors.invite(self.kept, "bob")
         self.link = share_links.share(self.item, self.alice)
         self.collection_link = share_links.share(self.kept, self.alice)
@@ -176,14 +176,16 @@ def test_what_a_password_opened_is_shut_again_with_the_link_and_with_another_pas
     b"".join(first.streaming_content)
     assert first.status_code == 200
     assert visitor.get(picture, headers=known).status_code == 304
-    ShareLink.objects.filter(pk=scene.locked.pk).update(password=link_passwords.hashed("another red lamp"))
+    ShareLink.objects.filter(pk=scene.locked.pk).update(
+        password=link_passwords.hash_password("another red lamp")
+    )
     assert still_there(visitor, {picture: known}) == []
     assert b"picture/full" not in visitor.get(here).content
 
 
 def test_an_editor_who_left_finds_nothing_of_the_collection() -> None:
     scene = Scene()
-    curation.show_to(scene.kept, "private")
+    curation.set_visibility(scene.kept, "private")
     bob = browser(scene.bob)
     cache = had(scene, bob, lambda address: address.startswith("/library/collections/"))
     own = f"/library/collections/{scene.kept.public_id}/"

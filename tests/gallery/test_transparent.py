@@ -21,7 +21,7 @@ def clear(item: Item) -> Item:
 def test_a_transparent_picture_stands_on_squares_and_not_on_its_blur(
     as_alice: Client, clear: Item, path: str
 ) -> None:
-    assert tiles.is_clear(clear)
+    assert tiles.has_transparency(clear)
     shown = as_alice.get(path.format(id=clear.public_id)).content.decode()
     assert "--blur:var(--checks);--fill:16px 16px;--fills:repeat" in shown
     assert f"--c:{clear.output.colour}" not in shown

@@ -186,7 +186,7 @@ def test_what_was_brought_back_meanwhile_is_not_deleted(item: Item) -> None:
 def test_one_that_cannot_go_stops_no_other(alice: User, monkeypatch: pytest.MonkeyPatch) -> None:
     stuck, free = some_items(alice, 2)
     trash.move(factories.account_of(alice), [stuck, free])
-    Item.objects.update(trashed_at=trash.GONE)
+    Item.objects.update(trashed_at=trash.DELETED_AT)
     delete = deletion.delete
 
     def broken(item: Item, **how: bool) -> None:
@@ -202,9 +202,9 @@ def test_one_that_cannot_go_stops_no_other(alice: User, monkeypatch: pytest.Monk
 
 def test_the_room_that_is_used_counts_thumbnails_and_the_trash(item: Item, as_alice: Client) -> None:
     sizes = sum(StoredFile.objects.values_list("size", flat=True))
-    assert storage_usage.used(item.account).bytes == sizes
+    assert storage_usage.for_account(item.account).bytes == sizes
     put(item)
-    assert storage_usage.used(item.account).bytes == sizes
+    assert storage_usage.for_account(item.account).bytes == sizes
     assert as_alice.get("/library/counts/").json()["storage"]["words"]
 
 
@@ -217,7 +217,7 @@ def servable(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_full_account_makes_nothing_new_until_it_has_room(
     item: Item, alice: User, settings: object, client: Client
 ) -> None:
-    settings.STORAGE_QUOTA = storage_usage.used(item.account).bytes  # type: ignore[attr-defined]
+    settings.STORAGE_QUOTA = storage_usage.for_account(item.account).bytes  # type: ignore[attr-defined]
     version = factories.make_version()
     wish = work_request.Request(account=item.account, user=alice, version=version, input={"prompt": "x"})
     factories.give(alice, 50)

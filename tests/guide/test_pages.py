@@ -61,8 +61,8 @@ def test_a_chinese_page_is_written_in_chinese(name: str) -> None:
 @pytest.mark.parametrize("language", sources.LANGUAGES)
 def test_every_placeholder_has_a_value_and_every_value_a_place(shop: None, language: str) -> None:
     named = set().union(*(sources.placeholders(sources.markdown(name, language)) for name in NAMES))
-    assert named - placeholders.known() == set()
-    assert placeholders.known() - named == set()
+    assert named - placeholders.all_names() == set()
+    assert placeholders.all_names() - named == set()
     for name, text in placeholders.values(named, reader(language)).items():
         assert text and "{{" not in text, name
 
@@ -71,7 +71,7 @@ def test_an_unknown_placeholder_is_an_error() -> None:
     with pytest.raises(BadSource, match=r"no\.such\.thing"):
         placeholders.values({"no.such.thing"}, placeholders.Reader("http://h", "en"))
     with pytest.raises(BadSource):
-        sources.filled("{{ no.such.thing }}", {})
+        sources.fill("{{ no.such.thing }}", {})
 
 
 def test_the_numbers_are_those_of_the_running_server(shop: None, client: Client, settings: Any) -> None:

@@ -31,7 +31,8 @@ django.setup()
 from core.jobs import postgres_listener, wakeups
 from predictions.processes import heartbeat
 ear = wakeups.Listener(wakeups.ENDED)
-threading.Thread(target=postgres_listener.run, args=[threading.Event(), heartbeat.other_machines_alive], daemon=True).start()
+told = [threading.Event(), heartbeat.other_machines_alive]
+threading.Thread(target=postgres_listener.run, args=told, daemon=True).start()
 while True:
     for what in ear.wait(60):
         print(what, flush=True)

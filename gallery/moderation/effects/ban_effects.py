@@ -34,13 +34,13 @@ def run_once() -> bool:
     return _JOB.step()
 
 
-def owed() -> QuerySet[Sanction]:
+def pending() -> QuerySet[Sanction]:
     """Bans with items still to hide or restore."""
     return Sanction.objects.filter(hiding_owed=True)
 
 
 def _process(key: tuple[int]) -> bool:
-    row = owed().filter(pk=key[0]).first()
+    row = pending().filter(pk=key[0]).first()
     if row is None:
         return False
     items = Item.objects.open().filter(user=row.user_id)
@@ -62,4 +62,4 @@ def _process(key: tuple[int]) -> bool:
     return True
 
 
-_JOB = DueRows("banned pictures", lambda: owed().values_list("pk"), _process)
+_JOB = DueRows("banned pictures", lambda: pending().values_list("pk"), _process)

@@ -67,7 +67,7 @@ def hide_all(user: User, moderator: User, reason: str, note: str = "") -> Accoun
     return deed
 
 
-def show_again(case: Case, moderator: User, reason: str, *, appealed: bool = False) -> int:
+def restore_all(case: Case, moderator: User, reason: str, *, appealed: bool = False) -> int:
     """Restore what the bulk hide of this case hid, in the background; returns the restore's id. Raises as
     `hide_all` does.
 

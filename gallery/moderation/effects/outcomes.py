@@ -13,7 +13,7 @@ from gallery import permissions
 from gallery.items import publication
 from gallery.models import Case, Comment, Item
 from gallery.moderation import member_notices, review, upload_cases
-from gallery.moderation.cases import Thing
+from gallery.moderation.cases import Subject
 from gallery.moderation.effects import bulk_hide, takedown, visibility_changes
 from gallery.social import discussion
 from predictions.models import BlockedPicture
@@ -27,7 +27,7 @@ class NotPossible(Exception):
     """The subject's state forbids it: it was deleted, or changed since."""
 
 
-def hide(thing: Thing, reason: str) -> bool:
+def hide(thing: Subject, reason: str) -> bool:
     """Hide it from everybody but its owner. Returns whether it was visible until now."""
     if isinstance(thing, Item):
         return visibility_changes.hide(thing, reason)
@@ -36,7 +36,7 @@ def hide(thing: Thing, reason: str) -> bool:
     return visibility_changes.hide_collection(thing, reason)
 
 
-def show(thing: Thing) -> bool:
+def show(thing: Subject) -> bool:
     """Show it again to whom it was shown before. Returns whether it was hidden, by nothing but what is undone."""
     if isinstance(thing, Item):
         return visibility_changes.restore(thing) or _hand_over_to_refusal(thing)
@@ -45,7 +45,7 @@ def show(thing: Thing) -> bool:
     return visibility_changes.restore_collection(thing)
 
 
-def show_refused(thing: Thing) -> bool:
+def undo_refusal(thing: Subject) -> bool:
     """Undo a refusal to publish, without an appeal. Returns whether there was one. With the item locked."""
     item = (
         Item.objects.filter(pk=thing.pk, hidden_at__isnull=False).first() if isinstance(thing, Item) else None
@@ -53,7 +53,7 @@ def show_refused(thing: Thing) -> bool:
     refused = review.refusal(item) if item is not None else None
     if item is None or refused is None:
         return False
-    review.show_refused(item, refused)
+    review.undo_hiding(item, refused)
     return True
 
 
@@ -68,7 +68,7 @@ def _hand_over_to_refusal(item: Item) -> bool:
     return False
 
 
-def mark(case: Case, item: Item) -> Done:
+def mark_sensitive(case: Case, item: Item) -> Done:
     """Mark it as sensitive; its owner is notified if it was not."""
     changed = visibility_changes.mark_sensitive(item)
     if changed:
@@ -76,22 +76,24 @@ def mark(case: Case, item: Item) -> Done:
     return {"sensitive": changed}
 
 
-def _allow(case: Case, thing: Thing | None, moderator: User, reason: str) -> Done:
+def _allow(case: Case, thing: Subject | None, moderator: User, reason: str) -> Done:
     return {}
 
 
-def _hide(case: Case, thing: Thing | None, moderator: User, reason: str) -> Done:
+def _hide(case: Case, thing: Subject | None, moderator: User, reason: str) -> Done:
     if upload_cases.is_upload_case(case):
         member_notices.notify(case, "removed", reason)
         return {"taken": upload_cases.take_away(case)}
     changed = thing is not None and hide(thing, reason)
-    before = visibility_changes.take_over(thing, reason) if isinstance(thing, Item) and not changed else None
+    before = (
+        visibility_changes.hide_separately(thing, reason) if isinstance(thing, Item) and not changed else None
+    )
     if changed or before is not None:
         member_notices.notify(case, "hidden", reason)
     return {"hidden": changed} if before is None else {"hidden": False, "before": before}
 
 
-def _remove(case: Case, thing: Thing | None, moderator: User, reason: str) -> Done:
+def _remove(case: Case, thing: Subject | None, moderator: User, reason: str) -> Done:
     if upload_cases.is_upload_case(case):
         member_notices.notify(case, "removed", reason)
         upload_cases.remove(case, moderator, reason)
@@ -103,14 +105,14 @@ def _remove(case: Case, thing: Thing | None, moderator: User, reason: str) -> Do
     return {"removed": True}
 
 
-def _publish(case: Case, thing: Thing | None, moderator: User, reason: str) -> Done:
-    if not isinstance(thing, Item) or not open_as_wished(thing, case.wish, case.opened_by):
+def _publish(case: Case, thing: Subject | None, moderator: User, reason: str) -> Done:
+    if not isinstance(thing, Item) or not publish_as_requested(thing, case.wish, case.opened_by):
         raise NotPossible
     member_notices.notify(case, "published")
     return {"published": True}
 
 
-def open_as_wished(item: Item, request: dict[str, Any], by: User | None = None) -> bool:
+def publish_as_requested(item: Item, request: dict[str, Any], by: User | None = None) -> bool:
     """Publish it exactly as requested, in `by`'s name; False where that is no longer possible."""
     try:
         return publication.publish(item, **request, visibility=Item.Visibility.PUBLIC, reviewed=True, by=by)
@@ -118,17 +120,17 @@ def open_as_wished(item: Item, request: dict[str, Any], by: User | None = None) 
         return False
 
 
-def _refuse(case: Case, thing: Thing | None, moderator: User, reason: str) -> Done:
+def _refuse(case: Case, thing: Subject | None, moderator: User, reason: str) -> Done:
     rows = Item.objects.filter(pk=case.item_id or 0, review=Item.Review.WAITING)
     if not isinstance(thing, Item) or not rows.update(review=Item.Review.REFUSED):
         return {"refused": False}
     hidden = visibility_changes.hide(thing, reason)
-    before = None if hidden else visibility_changes.take_over(thing, reason)
+    before = None if hidden else visibility_changes.hide_separately(thing, reason)
     member_notices.notify(case, "refused", reason)
     return {"refused": True, "hidden": hidden} | ({"before": before} if before is not None else {})
 
 
-def _restore(case: Case, thing: Thing | None, moderator: User, reason: str) -> Done:
+def _restore(case: Case, thing: Subject | None, moderator: User, reason: str) -> Done:
     """Grant the appeal: undo whatever the decision did."""
     if case.sanction is not None:
         # Lifting notifies the member itself.
@@ -143,8 +145,8 @@ def _restore(case: Case, thing: Thing | None, moderator: User, reason: str) -> D
     if parent.decision == Decision.REFUSE:
         if not isinstance(thing, Item):
             raise NotPossible
-        review.show_refused(thing, parent)
-        done = {"published": open_as_wished(thing, parent.wish, parent.opened_by)}
+        review.undo_hiding(thing, parent)
+        done = {"published": publish_as_requested(thing, parent.wish, parent.opened_by)}
     elif parent.decision == Decision.REMOVE:
         changed = BlockedPicture.objects.filter(case=parent.pk, lifted_at__isnull=True)
         done = {"unblocked": bulk_hide.unblock(changed)}
@@ -152,7 +154,7 @@ def _restore(case: Case, thing: Thing | None, moderator: User, reason: str) -> D
         done = {}  # the file may be uploaded again
     elif parent.marks.get("all"):
         try:
-            done = {"deed": bulk_hide.show_again(parent, moderator, reason, appealed=True)}
+            done = {"deed": bulk_hide.restore_all(parent, moderator, reason, appealed=True)}
         except bulk_hide.Busy:
             raise NotPossible from None
         except bulk_hide.NothingToHide:
@@ -163,12 +165,12 @@ def _restore(case: Case, thing: Thing | None, moderator: User, reason: str) -> D
     return done
 
 
-def _uphold(case: Case, thing: Thing | None, moderator: User, reason: str) -> Done:
+def _uphold(case: Case, thing: Subject | None, moderator: User, reason: str) -> Done:
     member_notices.notify(case, "upheld", reason)
     return {}
 
 
-DO: dict[str, Callable[[Case, Thing | None, User, str], Done]] = {
+DO: dict[str, Callable[[Case, Subject | None, User, str], Done]] = {
     Decision.ALLOW: _allow,
     Decision.HIDE: _hide,
     Decision.REMOVE: _remove,
@@ -179,22 +181,22 @@ DO: dict[str, Callable[[Case, Thing | None, User, str], Done]] = {
 }
 
 
-def _undo_allow(case: Case, thing: Thing | None, done: Done) -> None:
+def _undo_allow(case: Case, thing: Subject | None, done: Done) -> None:
     if done.get("sensitive") and isinstance(thing, Item):
         visibility_changes.mark_sensitive(thing, False)
 
 
-def _undo_hide(case: Case, thing: Thing | None, done: Done) -> None:
+def _undo_hide(case: Case, thing: Subject | None, done: Done) -> None:
     if upload_cases.is_upload_case(case):
         # The file may be deleted already; it can be uploaded again.
         raise NotPossible
     if done.get("before") and isinstance(thing, Item):
-        visibility_changes.give_back(thing, done["before"])
+        visibility_changes.undo_hide_separately(thing, done["before"])
     elif done.get("hidden") and thing is not None and show(thing):
         member_notices.notify(case, "restored", TAKEN_BACK)
 
 
-def _undo_publish(case: Case, thing: Thing | None, done: Done) -> None:
+def _undo_publish(case: Case, thing: Subject | None, done: Done) -> None:
     if not isinstance(thing, Item):
         raise NotPossible
     now = Item.objects.get(pk=thing.pk)
@@ -207,27 +209,27 @@ def _undo_publish(case: Case, thing: Thing | None, done: Done) -> None:
     Case.objects.filter(pk=case.pk).update(decision="", decided_at=None)
 
 
-def _undo_refuse(case: Case, thing: Thing | None, done: Done) -> None:
+def _undo_refuse(case: Case, thing: Subject | None, done: Done) -> None:
     refused = Item.objects.filter(pk=case.item_id or 0, review=Item.Review.REFUSED)
     if not isinstance(thing, Item) or not refused.exists():
         raise NotPossible
     # The row's own `done` was cleared before.
     case.done = done
-    review.show_refused(thing, case)
+    review.undo_hiding(thing, case)
     Item.objects.filter(pk=thing.pk).update(review=Item.Review.WAITING)
 
 
-def _undo_restore(case: Case, thing: Thing | None, done: Done) -> None:
+def _undo_restore(case: Case, thing: Subject | None, done: Done) -> None:
     if case.parent is None or not done.get("shown") or thing is None or not hide(thing, case.parent.told):
         raise NotPossible
     member_notices.notify(case, "hidden", case.parent.told)
 
 
-def _undo_nothing(case: Case, thing: Thing | None, done: Done) -> None:
+def _undo_nothing(case: Case, thing: Subject | None, done: Done) -> None:
     return None
 
 
-UNDO: dict[str, Callable[[Case, Thing | None, Done], None]] = {
+UNDO: dict[str, Callable[[Case, Subject | None, Done], None]] = {
     Decision.ALLOW: _undo_allow,
     Decision.HIDE: _undo_hide,
     Decision.PUBLISH: _undo_publish,

@@ -33,13 +33,13 @@ _LONGEST_REASON = 200
 def connect_signals() -> None:
     """Register the background jobs of bans and evidence, the owners of their files, and the encrypted column."""
     ban_effects.connect_signals()
-    removal.register_owner(evidence.owned)
-    removal.register_owner(upload_cases.owned)
+    removal.register_owner(evidence.is_evidence_file)
+    removal.register_owner(upload_cases.is_case_thumbnail)
     crypto.holds(Evidence, "words")
-    scheduler.register("banned pictures", ban_effects.run_once, due=ban_effects.owed)
-    scheduler.register("evidence", evidence.seal_some, due=evidence.due)
-    scheduler.register("old evidence", evidence.forget_old, due=evidence.old, every_s=60.0)
-    scheduler.register("looks of sent files", upload_cases.forget_looks, every_s=60.0)
+    scheduler.register("banned pictures", ban_effects.run_once, due=ban_effects.pending)
+    scheduler.register("evidence", evidence.run_once, due=evidence.due)
+    scheduler.register("old evidence", evidence.delete_expired, due=evidence.expired, every_s=60.0)
+    scheduler.register("looks of sent files", upload_cases.delete_old_thumbnails, every_s=60.0)
 
 
 def lock(item: Item) -> None:
@@ -73,14 +73,14 @@ def remove(
         texts = _texts(item, output)
         if not deletion.delete(item, spare_file=True):
             return None
-        exports.without(item.user_id, item.account_id)
+        exports.invalidate(item.user_id, item.account_id)
         sealed = Evidence.objects.create(
             case_id=number,
             user_id=item.user_id,
             item_id_then=item.public_id,
             file=output.file,
             content_type=output.file.content_type,
-            words=evidence.close_words(texts),
+            words=evidence.encrypt_texts(texts),
             phash=output.phash,
             made_by=by,
             sealed_until=Now() + timedelta(days=site_rules.current().evidence_days),
@@ -112,7 +112,7 @@ def _texts(item: Item, output: Output) -> dict[str, Any]:
         "prediction": prediction.public_id,
         "made_at": prediction.created_at.isoformat(),
         "visibility": item.visibility,
-        "input": evidence.without_files(prediction.input),
+        "input": evidence.shortened(prediction.input),
         "marks": output.marks,
         "sha256": output.file.sha256,
         "reports": [

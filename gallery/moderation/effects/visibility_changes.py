@@ -32,7 +32,7 @@ def hide(item: Item, reason: str) -> bool:
     return changed == 1
 
 
-def take_over(item: Item, reason: str) -> dict[str, Any] | None:
+def hide_separately(item: Item, reason: str) -> dict[str, Any] | None:
     """Hide for its own reason an item that a bulk hide or a ban hides, so that it stays hidden when those are
     undone.
 
@@ -51,7 +51,7 @@ def take_over(item: Item, reason: str) -> dict[str, Any] | None:
     return {"ban": before["hidden_for_id"], "deed": before["deed"], "reason": before["hidden_reason"]}
 
 
-def give_back(item: Item, before: dict[str, Any]) -> None:
+def undo_hide_separately(item: Item, before: dict[str, Any]) -> None:
     """Undo `take_over`: hidden by the ban or bulk hide again, or shown where those were undone meanwhile."""
     rows = Item.objects.filter(pk=item.pk, hidden_at__isnull=False)
     ban = Sanction.objects.filter(pk=before["ban"] or 0, lifted_at__isnull=True).first()

@@ -19,7 +19,7 @@ from gallery.moderation.cases import OPEN_KINDS
 
 SIZE = 24
 """Cases per page."""
-MOST = 999
+MAX_COUNTED = 999
 """The highest number counted; beyond it the page shows `999+`."""
 TITLES: dict[str, str | Promise] = {
     "open": pgettext_lazy("cases", "Open"),
@@ -87,7 +87,7 @@ def page(filter_: Filter, size: int = SIZE) -> pagination.Page[Case]:
     return pagination.page_or_newest(rows(filter_).select_related(*_RELATED), field, size, filter_.after)
 
 
-def one(number: int) -> Case | None:
+def get_case(number: int) -> Case | None:
     """A case with all that its tile and panel show."""
     related = ("comment__item", "opened_by", "account", "parent__decided_by", "sanction__made_by")
     return Case.objects.select_related(*_RELATED, *related).filter(pk=number).first()
@@ -120,7 +120,7 @@ def tabs(filter_: Filter) -> list[Tab]:
         Tab(
             name,
             str(title),
-            counted(rows(Filter(name))) if name != "closed" else "",
+            capped_count(rows(Filter(name))) if name != "closed" else "",
             Filter(name).address(),
             name == filter_.tab,
         )
@@ -128,10 +128,10 @@ def tabs(filter_: Filter) -> list[Tab]:
     ]
 
 
-def counted(found: QuerySet[Any]) -> str:
+def capped_count(found: QuerySet[Any]) -> str:
     """The number of rows as text, at most `999+`."""
-    number = found.order_by().values("pk")[: MOST + 1].count()
-    return f"{MOST}+" if number > MOST else str(number)
+    number = found.order_by().values("pk")[: MAX_COUNTED + 1].count()
+    return f"{MAX_COUNTED}+" if number > MAX_COUNTED else str(number)
 
 
 def reason_choices() -> list[tuple[str, str]]:
@@ -140,7 +140,7 @@ def reason_choices() -> list[tuple[str, str]]:
     return [("", _("Any reason")), *named, (FLAGGED, _("Found by a rule"))]
 
 
-def newer(filter_: Filter, after: int) -> int:
+def count_newer(filter_: Filter, after: int) -> int:
     """How many cases were added to a tab since the one with that id, up to a hundred."""
     found = rows(Filter(filter_.tab, filter_.reason)).filter(pk__gt=after)
     return int(found.order_by().values("pk")[:100].count())

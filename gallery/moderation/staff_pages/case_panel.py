@@ -56,18 +56,18 @@ def context(case: Case, moderator: User) -> dict[str, Any]:
         "found": case.marks.get("found", []),
         "member": case.user,
         "joined": day(case.user.date_joined),
-        "pictures": case_lists.counted(Item.objects.filter(user=case.user_id)),
+        "pictures": case_lists.capped_count(Item.objects.filter(user=case.user_id)),
         "standing": _sanction_badge(case.user),
         "history": history(case),
-        "follows": follows(case, ends),
-        "ends": ends_words(case.user, ends),
+        "follows": decision_effects(case, ends),
+        "ends": ban_effects_text(case.user, ends),
         "reasons": reasons.choices(),
         "suggested": reasons.suggested(case.parent.reason if case.parent is not None else case.reason),
         "may_decide": moderator.has_perm("gallery.decide_case"),
         "may_remove": moderator.has_perm("gallery.remove_item")
         and (case.item_id is not None or upload_cases.is_upload_case(case)),
         "may_sanction": sanctions.may_sanction(moderator, case.user),
-        "may_ban_now": case.decision in decisions.AGAINST
+        "may_ban_now": case.decision in decisions.ADVERSE
         and sanctions.may_sanction(moderator, case.user)
         and sanctions.ban_of(case.user) is None,
         "own": own,
@@ -195,7 +195,7 @@ def short_day(when: datetime) -> str:
     return formatted(timezone.localtime(when), pgettext("format of a short day", "j M"))
 
 
-def ends_words(user: User, ends: dict[str, int]) -> str:
+def ban_effects_text(user: User, ends: dict[str, int]) -> str:
     """What a ban ends, with numbers, as the end of a sentence; empty where it ends nothing."""
     parts = []
     sessions = _sessions(user)
@@ -230,9 +230,9 @@ def _sessions(user: User) -> int:
     return int(model._default_manager.filter(user=user).order_by().values("pk")[:100].count())
 
 
-def follows(case: Case, ends: dict[str, int]) -> list[tuple[str, str]]:
+def decision_effects(case: Case, ends: dict[str, int]) -> list[tuple[str, str]]:
     """What each decision leads to, as pairs of verb and sentence."""
-    ban = ends_words(case.user, ends)
+    ban = ban_effects_text(case.user, ends)
     banned = _("also closes the account; the member may appeal.")
     if ban:
         banned = _("also %(what)s; the member may appeal.") % {"what": ban}

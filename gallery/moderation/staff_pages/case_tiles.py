@@ -16,9 +16,9 @@ from gallery.models import Case, Item, Report
 from gallery.moderation import reasons, upload_cases
 from predictions.models import StoredFile
 
-CLEAR = frozenset({Report.Reason.COPIED, Report.Reason.PERSON, Report.Reason.HATE})
+NOT_BLURRED = frozenset({Report.Reason.COPIED, Report.Reason.PERSON, Report.Reason.HATE})
 """Reasons for which the picture is shown as it is; for all others it is blurred while blurring is on."""
-DONE: dict[str, tuple[str, str | Promise]] = {
+DECISION_LABELS: dict[str, tuple[str, str | Promise]] = {
     Case.Decision.ALLOW: ("check", gettext_lazy("Allowed")),
     Case.Decision.HIDE: ("eye-off", gettext_lazy("Hidden")),
     Case.Decision.REMOVE: ("trash-2", gettext_lazy("Removed")),
@@ -37,7 +37,7 @@ def picture_of(case: Case) -> Item | None:
     return case.collection.cover if case.collection is not None else None
 
 
-def look_of(case: Case) -> StoredFile | None:
+def thumbnail_of(case: Case) -> StoredFile | None:
     """The thumbnail of the uploaded file that it, or the appealed decision, is about."""
     if case.look is not None:
         return case.look
@@ -63,10 +63,10 @@ def title(case: Case) -> str:
     return reasons.short(case.reason) or _("By a moderator")
 
 
-def covered(case: Case) -> bool:
+def is_blurred(case: Case) -> bool:
     """Whether its picture is to be blurred."""
     item = picture_of(case)
-    if look_of(case) is not None:
+    if thumbnail_of(case) is not None:
         return True
     if item is None:
         return False
@@ -75,7 +75,7 @@ def covered(case: Case) -> bool:
     if case.kind == Case.Kind.REVIEW:
         return bool(case.wish.get("sensitive"))
     named = set(case.marks.get("reasons", {})) | ({case.reason} if case.reason else set())
-    return bool(named - CLEAR)
+    return bool(named - NOT_BLURRED)
 
 
 def age(since: datetime) -> str:
@@ -103,7 +103,7 @@ class CaseTile:
 
     @property
     def look(self) -> StoredFile | None:
-        return look_of(self.case)
+        return thumbnail_of(self.case)
 
     @property
     def look_ratio(self) -> float:
@@ -124,7 +124,7 @@ class CaseTile:
 
     @property
     def covered(self) -> bool:
-        return covered(self.case)
+        return is_blurred(self.case)
 
     @property
     def title(self) -> str:
@@ -158,11 +158,11 @@ class CaseTile:
     @property
     def done(self) -> str:
         """The decision in a word; empty while it is open."""
-        return str(DONE[self.case.decision][1]) if self.case.decision else ""
+        return str(DECISION_LABELS[self.case.decision][1]) if self.case.decision else ""
 
     @property
     def done_icon(self) -> str:
-        return DONE[self.case.decision][0] if self.case.decision else ""
+        return DECISION_LABELS[self.case.decision][0] if self.case.decision else ""
 
     @property
     def label(self) -> str:

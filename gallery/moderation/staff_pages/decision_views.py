@@ -42,7 +42,7 @@ def decide(request: HttpRequest, number: int) -> HttpResponse:
     form = DecisionForm(request.POST)
     if not form.is_valid():
         return _message_response(request, filter_, case, _form_errors(form), status=422)
-    if case.decision and not (form.bans and case.decision in decisions.AGAINST):
+    if case.decision and not (form.bans and case.decision in decisions.ADVERSE):
         return _message_response(request, filter_, case, _decided_words(case))
     if form.is_to_be_asked:
         return page(
@@ -99,7 +99,7 @@ def _form_errors(form: DecisionForm) -> str:
 
 def _decided_words(case: Case) -> str:
     by = case.decided_by.shown_name if case.decided_by is not None else _("its owner")
-    word = str(case_tiles.DONE[case.decision][1]).lower() if case.decision else ""
+    word = str(case_tiles.DECISION_LABELS[case.decision][1]).lower() if case.decision else ""
     return _("Already decided by %(name)s: %(decision)s.") % {"name": by, "decision": word}
 
 
@@ -122,14 +122,14 @@ def _next_response(
 ) -> HttpResponse:
     """Go on to the next case; those decided stay in the grid, dimmed."""
     done = list(done)
-    after = case_lists.one(following) if following else None
+    after = case_lists.get_case(following) if following else None
     if after is None and done:
         after = case_lists.next_open(filter_, done[-1])
     if not is_htmx(request):
         if message:
             messages.success(request, message)
         return HttpResponseRedirect(filter_.address(case=after.pk if after else ""))
-    changed = [case_lists.one(case.pk) for case in done]
+    changed = [case_lists.get_case(case.pk) for case in done]
     context: dict[str, Any] = {
         **page_context(request, filter_),
         "changed": [
@@ -139,7 +139,7 @@ def _next_response(
         "looked_at": None,
     }
     if after is not None:
-        context |= panel_context(request, case_lists.one(after.pk) or after, filter_)
+        context |= panel_context(request, case_lists.get_case(after.pk) or after, filter_)
     return page(request, "moderation/staff_pages/_decision_response.html", context)
 
 
@@ -154,11 +154,13 @@ def bulk(request: HttpRequest) -> HttpResponse:
         messages.error(request, _("Select cases first, then choose what to do with them."))
         return _list_response(request, filter_)
     if form.is_to_be_asked:
-        selected_cases = [case for case in (case_lists.one(number) for number in numbers) if case is not None]
+        selected_cases = [
+            case for case in (case_lists.get_case(number) for number in numbers) if case is not None
+        ]
         members = {case.user_id: case.user for case in selected_cases}
         context = {
             **page_context(request, filter_), "given": form.cleaned_data, "chosen": selected_cases,
-            "members": [(member, case_panel.ends_words(member,
+            "members": [(member, case_panel.ban_effects_text(member,
                 case_panel.sanctions.consequences(member))) for member in members.values()],
         }  # fmt: skip
         name = (
@@ -199,7 +201,7 @@ def _bulk_words(done: int, left: int) -> str:
 def undo(request: HttpRequest) -> HttpResponse:
     """Undo the last decision, or all of the last action."""
     filter_ = Filter.read(request.GET)
-    reopened, stuck = decisions.take_back(user_of(request), _batch(request))
+    reopened, stuck = decisions.undo(user_of(request), _batch(request))
     if not reopened and not stuck:
         words = _("There is nothing to take back.")
     else:

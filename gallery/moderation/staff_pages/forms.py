@@ -9,12 +9,12 @@ from django import forms
 from django.utils import timezone
 
 from gallery.models import Case
-from gallery.moderation.decisions import LONGEST_NOTE, LONGEST_TOLD, Verdict
+from gallery.moderation.decisions import MAX_NOTE, MAX_REASON, Verdict
 
 Decision = Case.Decision
 MUTES = (1, 7, 30)
 """Days of a mute to choose from; 0: until it is lifted."""
-DEEDS: dict[str, dict[str, Any]] = {
+ACTIONS: dict[str, dict[str, Any]] = {
     "allow": {"decision": Decision.ALLOW},
     "sensitive": {"decision": Decision.ALLOW, "sensitive": True},
     "hide": {"decision": Decision.HIDE},
@@ -29,7 +29,7 @@ DEEDS: dict[str, dict[str, Any]] = {
     "refuse_ban": {"decision": Decision.REFUSE, "sanction": "ban"},
 }
 """The actions of the buttons, and the decision each makes."""
-ASKED = frozenset({"ban", "refuse_ban", "remove"})
+TO_CONFIRM = frozenset({"ban", "refuse_ban", "remove"})
 """Actions to be confirmed first, because of what they end."""
 BULK = ("allow", "hide", "ban", "restore", "uphold", "publish", "refuse")
 
@@ -37,10 +37,10 @@ BULK = ("allow", "hide", "ban", "restore", "uphold", "publish", "refuse")
 class DecisionForm(forms.Form):
     """A decision, the reason for the owner and a note for the audit log."""
 
-    deed = forms.ChoiceField(choices=[(name, name) for name in DEEDS])
-    reason = forms.CharField(max_length=LONGEST_TOLD, required=False)
-    own_words = forms.CharField(max_length=LONGEST_TOLD, required=False)
-    note = forms.CharField(max_length=LONGEST_NOTE, required=False)
+    deed = forms.ChoiceField(choices=[(name, name) for name in ACTIONS])
+    reason = forms.CharField(max_length=MAX_REASON, required=False)
+    own_words = forms.CharField(max_length=MAX_REASON, required=False)
+    note = forms.CharField(max_length=MAX_NOTE, required=False)
     days = forms.IntegerField(min_value=0, max_value=365, required=False)
     hide_public = forms.BooleanField(required=False)
     sure = forms.BooleanField(required=False)
@@ -51,7 +51,7 @@ class DecisionForm(forms.Form):
         data = self.cleaned_data
         days = data.get("days")
         return Verdict(
-            **DEEDS[data["deed"]],
+            **ACTIONS[data["deed"]],
             told=data["own_words"] or data["reason"],
             note=data["note"],
             until=_days_from_now(7 if days is None else days) if data["deed"] == "mute" else None,
@@ -61,12 +61,12 @@ class DecisionForm(forms.Form):
     @property
     def bans(self) -> bool:
         """Whether the action bans the member, whatever else it decides."""
-        return DEEDS[self.cleaned_data["deed"]].get("sanction") == "ban"
+        return ACTIONS[self.cleaned_data["deed"]].get("sanction") == "ban"
 
     @property
     def is_to_be_asked(self) -> bool:
         """Whether the action has still to be confirmed."""
-        return self.cleaned_data["deed"] in ASKED and not self.cleaned_data["sure"]
+        return self.cleaned_data["deed"] in TO_CONFIRM and not self.cleaned_data["sure"]
 
 
 def _days_from_now(days: int) -> datetime | None:

@@ -33,7 +33,7 @@ def pictures(request: HttpRequest, username: str) -> HttpResponse:
     done = bulk_hide.for_user(member)
     context = {
         "member": member,
-        "public": case_lists.counted(Item.objects.public().filter(user=member)),
+        "public": case_lists.capped_count(Item.objects.public().filter(user=member)),
         "deeds": [(deed, _can_be_restored(deed, done)) for deed in done],
         "going": any(deed.done_at is None for deed in done),
         "reasons": reasons.choices(),
@@ -78,7 +78,7 @@ def _act(request: HttpRequest, member: User) -> None:
             ).first()
             if of is None:
                 raise bulk_hide.NothingToHide
-            bulk_hide.show_again(of.case, moderator, reason)
+            bulk_hide.restore_all(of.case, moderator, reason)
             messages.success(request, _("Their pictures are being shown again."))
     except bulk_hide.NotAllowed:
         messages.error(request, _refusal(member, moderator))

@@ -55,11 +55,11 @@ def case_list(request: HttpRequest) -> HttpResponse:
 def _selected_case(request: HttpRequest, rows: list[Case]) -> Case | None:
     number = _number(request.GET.get("case", ""))
     if number is not None:
-        found = case_lists.one(number)
+        found = case_lists.get_case(number)
         if found is not None:
             return found
     first = next((case for case in rows if not case.decision), rows[0] if rows else None)
-    return case_lists.one(first.pk) if first is not None else None
+    return case_lists.get_case(first.pk) if first is not None else None
 
 
 def _number(text: str) -> int | None:
@@ -91,11 +91,11 @@ def _last(request: HttpRequest) -> dict[str, Any] | None:
     batch = decisions.last_batch(user_of(request))
     if not batch:
         return None
-    word = str(case_tiles.DONE[batch[0].decision][1]).lower()
+    word = str(case_tiles.DECISION_LABELS[batch[0].decision][1]).lower()
     return {
         "words": _("%(n)d %(word)s just now") % {"n": len(batch), "word": word},
         "batch": batch[0].batch,
-        "returns": any(decisions.has_way_back(case) for case in batch),
+        "returns": any(decisions.can_undo(case) for case in batch),
     }
 
 
@@ -120,7 +120,7 @@ def panel_context(request: HttpRequest, case: Case, filter_: Filter) -> dict[str
 
 
 def case_or_404(number: int) -> Case:
-    found = case_lists.one(number)
+    found = case_lists.get_case(number)
     if found is None:
         raise Http404
     return found
@@ -152,7 +152,7 @@ def picture(request: HttpRequest, number: int, size: str) -> HttpResponse:
         item = case.comment.item
     if item is not None:
         return send_picture(request, item, size, words=False)
-    look = case_tiles.look_of(case)
+    look = case_tiles.thumbnail_of(case)
     if look is None or size not in ("medium", "full"):
         raise Http404
     return send_thumbnail(request, look)
@@ -167,7 +167,7 @@ def new_cases(request: HttpRequest) -> HttpResponse:
     context = {
         "wanted": filter_,
         "since": since,
-        "fresh": case_lists.newer(filter_, since),
+        "fresh": case_lists.count_newer(filter_, since),
         "tabs": case_lists.tabs(filter_),
         "part": True,
     }

@@ -127,7 +127,7 @@ class Clubs:
         if not club.is_club or amount % 3 or club.status == "closed":
             return
         owner = next(one.user for one in club.members.values() if one.role == "owner")
-        standing = closure.wish_for(club.account)
+        standing = closure.pending_for(club.account)
         others = Closure.objects.filter(user=owner, called_off_at__isnull=True, finished_at__isnull=True)
         refused = closure.CannotClose if standing is None and others.exists() else None
         wish = self._do(crash, lambda: closure.request_closure(owner, club.account), refused)

@@ -351,7 +351,7 @@ def test_a_token_of_an_organisation_neither_copies_nor_deletes_its_member(alice:
     assert Client().post("/api/closure", {"username": "alice"}, **sent).status_code == 403
     assert Client().post("/api/exports", **sent).status_code == 403
     assert Client().get("/api/exports", headers=headers).status_code == 403
-    assert closure.open_wish(alice) is None
+    assert closure.pending_for_user(alice) is None
 
 
 def test_a_token_deletes_nothing_unless_its_owner_said_so(alice: User) -> None:
@@ -366,7 +366,7 @@ def test_a_token_deletes_nothing_unless_its_owner_said_so(alice: User) -> None:
         assert answer.status_code == 403 and "lacks the scope `account`" in answer.json()["detail"]
     wider = Client().post("/api/tokens", {"name": "b", "scopes": ["account"]}, **ask)
     assert wider.status_code == 403, "nor makes one that does"
-    assert closure.open_wish(alice) is None
+    assert closure.pending_for_user(alice) is None
 
 
 def test_a_session_shows_once_more_who_it_is(alice: User, client_of: ClientOf) -> None:
@@ -382,7 +382,11 @@ def test_a_session_shows_once_more_who_it_is(alice: User, client_of: ClientOf) -
     page = {"name": "all", "scopes_shown": "1", "scopes": ["read", "account"]}
     assert client.post("/account/tokens/", page)["Location"].startswith("/accounts/reauthenticate/")
     assert client.post("/account/export/")["Location"].startswith("/accounts/reauthenticate/")
-    assert not Export.objects.exists() and not ApiToken.objects.exists() and closure.open_wish(alice) is None
+    assert (
+        not Export.objects.exists()
+        and not ApiToken.objects.exists()
+        and closure.pending_for_user(alice) is None
+    )
     just_signed_in(client)
     assert client.post("/api/tokens", {"name": "usual"}, **ask).json()["scopes"] == [
         "read", "predict", "gallery", "admin",

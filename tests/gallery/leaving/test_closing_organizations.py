@@ -71,7 +71,7 @@ def test_any_owner_of_an_organisation_keeps_it_and_their_own_account_is_another_
     Membership.objects.create(account=club, user=bob, role="owner")
     wish = closure.request_closure(alice, club)
     assert closure.request_closure(bob, club) == wish, "one wish, whoever asks again"
-    assert closure.open_wish(alice) is None
+    assert closure.pending_for_user(alice) is None
     assert "Your account will be deleted" not in client_of(alice).get("/account/delete/").content.decode()
     page = client_of(bob).get(f"/account/delete/organization/{club.pk}/").content.decode()
     assert f'name="organization" value="{club.pk}"' in page
@@ -119,6 +119,6 @@ def test_its_page_says_to_all_that_it_is_about_to_be_deleted_and_to_owners_how_t
     shown = {user.username: client_of(user).get(page).content.decode() for user in (alice, bob)}
     assert all("It is about to be deleted." in words for words in shown.values())
     assert ["how to keep it" in shown[name] for name in ("alice", "bob")] == [True, False]
-    closure.cancel(closure.wish_for(club))
+    closure.cancel(closure.pending_for(club))
     Account.objects.filter(pk=club.pk).update(status=Account.Status.SUSPENDED)
     assert "It is suspended." in client_of(bob).get(page).content.decode()

@@ -54,7 +54,7 @@ def a_token(user: User) -> str:
 def make(user: User) -> Export:
     assert user.account is not None
     export = exports.request_export(user, user.account)
-    assert exports.make_next()
+    assert exports.build_next()
     export.refresh_from_db()
     assert export.state == Export.State.READY, export.note
     return export
@@ -126,17 +126,17 @@ def test_asked_for_again_and_again_it_is_made_once(alice: User, client_of: Clien
     for _n in range(12):
         assert client.post("/account/export/").status_code == 302
     assert Export.objects.count() == 1
-    assert exports.make_next() and not exports.make_next()
+    assert exports.build_next() and not exports.build_next()
     client.post("/account/export/")
     assert Export.objects.count() == 1, "that of today is ready"
-    Export.objects.update(created_at=after(-exports.AGAIN_S - 60))
+    Export.objects.update(created_at=after(-exports.MIN_INTERVAL_S - 60))
     client.post("/account/export/")
     assert Export.objects.count() == 2
 
 
 def test_failures_are_no_way_around_the_limit(alice: User) -> None:
     assert alice.account is not None
-    for _n in range(exports.A_DAY):
+    for _n in range(exports.MAX_PER_DAY):
         exports.request_export(alice, alice.account)
         Export.objects.update(state=Export.State.FAILED)
     with pytest.raises(exports.TooSoon):
@@ -166,9 +166,9 @@ def test_whoever_dies_over_it_leaves_it_to_the_next(alice: User, monkeypatch: py
     assert alice.account is not None
     export = exports.request_export(alice, alice.account)
     assert exports._claim() is not None
-    assert not exports.make_next(), "somebody is at it"
+    assert not exports.build_next(), "somebody is at it"
     Export.objects.update(lease_until=after(-1))
-    assert exports.make_next()
+    assert exports.build_next()
     export.refresh_from_db()
     assert export.state == Export.State.READY and export.tries == 2
 
@@ -183,7 +183,7 @@ def test_one_who_lost_the_claim_writes_nothing(alice: User, monkeypatch: pytest.
         Export.objects.update(claim="another")
 
     monkeypatch.setattr(export_archive, "stream", overtaken)
-    assert exports.make_next()
+    assert exports.build_next()
     export = Export.objects.get()
     assert export.state == Export.State.MAKING and export.file is None
     assert not Notice.objects.exists()
@@ -198,8 +198,8 @@ def test_after_three_tries_it_is_failed_and_said(alice: User, monkeypatch: pytes
         raise OSError("disk")
 
     monkeypatch.setattr(export_archive, "stream", breaks)
-    for _n in range(exports.TRIES):
-        exports.make_next()
+    for _n in range(exports.MAX_TRIES):
+        exports.build_next()
     assert Export.objects.get().state == Export.State.FAILED
     assert Notice.objects.get().kind == "export.failed"
 
@@ -220,7 +220,7 @@ def test_it_is_told_kept_for_a_week_and_then_gone(alice: User, client_of: Client
 
 def test_the_next_one_takes_the_place_of_the_one_before(alice: User, bob: User) -> None:
     first, of_bob = make(alice), make(bob)
-    Export.objects.filter(pk=first.pk).update(created_at=after(-exports.AGAIN_S - 60))
+    Export.objects.filter(pk=first.pk).update(created_at=after(-exports.MIN_INTERVAL_S - 60))
     second = make(alice)
     first.refresh_from_db()
     of_bob.refresh_from_db()
@@ -233,7 +233,7 @@ def test_the_api_asks_shows_and_hands_it_out(alice: User) -> None:
     headers = {"Authorization": f"Bearer {a_token(alice)}"}
     asked = Client().post("/api/exports", headers=headers)
     assert asked.status_code == 202 and asked.json()["state"] == "owed"
-    assert exports.make_next()
+    assert exports.build_next()
     shown = Client().get(f"/api/exports/{asked.json()['id']}", headers=headers).json()
     assert shown["state"] == "ready" and shown["size"] > 0
     part = Client().get(
@@ -272,13 +272,13 @@ def test_without_room_nothing_is_begun_and_no_try_is_used_up(
 
 def test_room_that_is_gone_when_it_is_due_is_said_and_is_no_try(alice: User, settings: Any) -> None:
     account = factories.account_of(alice)
-    for _n in range(exports.A_DAY + 1):
+    for _n in range(exports.MAX_PER_DAY + 1):
         settings.FREE_DISK_MINIMUM = 0
         exports.request_export(alice, account)
         settings.FREE_DISK_MINIMUM = 1 << 60
-        assert exports.make_next()
+        assert exports.build_next()
     assert set(Export.objects.values_list("state", "tries")) == {(Export.State.FAILED, 1)}
-    assert Notice.objects.filter(kind="export.no_room").count() == exports.A_DAY + 1
+    assert Notice.objects.filter(kind="export.no_room").count() == exports.MAX_PER_DAY + 1
     settings.FREE_DISK_MINIMUM = 0
     assert make(alice)
 
@@ -291,7 +291,7 @@ def test_a_disk_that_fills_up_meanwhile_leaves_nothing_behind(
 
     monkeypatch.setattr(export_archive, "stream", full)
     exports.request_export(alice, factories.account_of(alice))
-    assert exports.make_next()
+    assert exports.build_next()
     assert Export.objects.get().note == exports.NO_ROOM
     assert not StoredFile.objects.filter(content_type="application/zip").exists()
 
@@ -317,7 +317,7 @@ def test_the_lease_is_renewed_while_it_is_stored_so_that_nobody_makes_it_twice(
             # The first may have begun before that.
             renewed.clear()
             assert renewed.wait(30)
-        assert not exports.make_next(), "somebody is at it"
+        assert not exports.build_next(), "somebody is at it"
         assert removal.remove_unowned() == 0
         stored.append(real_store(row, *given, **more))
         return stored[-1]
@@ -350,5 +350,5 @@ def test_one_who_lost_the_lease_stops_at_once(alice: User, monkeypatch: pytest.M
     monkeypatch.setattr(exports._Lease, "_renew_once", renews)
     monkeypatch.setattr(export_archive, "stream", endless)
     exports.request_export(alice, factories.account_of(alice))
-    assert exports.make_next()
+    assert exports.build_next()
     assert Export.objects.get().claim == "another"

@@ -47,7 +47,7 @@ def as_bea(client_of: Callable[[User], Client], bea: User) -> Client:
     return client_of(bea)
 
 
-def complain(thing: abuse_reports.Thing, user: User, reason: str = "copied", words: str = "") -> Case:
+def complain(thing: abuse_reports.Target, user: User, reason: str = "copied", words: str = "") -> Case:
     """Report a thing; its open case."""
     assert abuse_reports.report(thing, Reporter(user), reason, words)
     return Case.objects.order_by("-id").filter(kind="report", reports__reporter=user)[0]

@@ -75,7 +75,7 @@ def test_what_is_taken_back_and_decided_anew_is_told_again_only_where_it_came_ou
 ) -> None:
     for verdict in ("hide", "hide", "allow"):
         decisions.decide(case.pk, ada, Verdict(verdict))
-        decisions.take_back(ada)
+        decisions.undo(ada)
     decisions.decide(case.pk, bea, Verdict("allow"))
     assert [kind for kind, _words in told(charlie)] == ["report.acted", "report.left"]
 
@@ -105,7 +105,7 @@ def test_comments_and_collections_are_called_what_they_are_in_the_readers_langua
     User.objects.filter(pk=charlie.pk).update(language="zh-hans")
     comment = discussion.write(public, bob, "Rude words")
     shelf = curation.create(alice, "Found elsewhere")
-    curation.show_to(shelf, "public")
+    curation.set_visibility(shelf, "public")
     for thing in (comment, shelf):
         decisions.decide(complain(thing, charlie).pk, ada, Verdict("allow"))
     with translation.override("zh-hans"):
@@ -143,7 +143,7 @@ def test_closing_reports_in_the_panel_is_the_decision_of_their_case(
     assert not Case.objects.filter(decided_at__isnull=True).exists()
     assert [len(told(user)) for user in (bob, charlie)] == [2, 1]
     # And back, as every decision.
-    assert len(decisions.take_back(staff)[0]) == 2
+    assert len(decisions.undo(staff)[0]) == 2
     assert Report.objects.filter(closed_at__isnull=True).count() == 3
 
 

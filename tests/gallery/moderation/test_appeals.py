@@ -52,14 +52,14 @@ def test_the_owner_reads_why_and_appeals_once(public: Item, hidden: Case, as_ali
 def test_an_appeal_that_is_right_shows_the_picture_again(
     public: Item, hidden: Case, alice: User, bea: User, as_alice: Client
 ) -> None:
-    appeal = appeals.make(hidden, alice, "Look at the sketches.")
+    appeal = appeals.create(hidden, alice, "Look at the sketches.")
     decisions.decide(appeal.pk, bea, Verdict("restore"))
     public.refresh_from_db()
     assert public.is_public
     assert Notice.objects.filter(user=alice).latest("id").kind == "moderation.appeal_right"
     page = as_alice.get(f"/account/decisions/{hidden.pk}/").content.decode()
     assert "Your appeal was right" in page
-    decisions.take_back(bea)
+    decisions.undo(bea)
     public.refresh_from_db()
     assert public.hidden_reason == "copied work"
 
@@ -67,7 +67,7 @@ def test_an_appeal_that_is_right_shows_the_picture_again(
 def test_an_appeal_that_is_turned_down_says_why(
     public: Item, hidden: Case, alice: User, bea: User, as_alice: Client
 ) -> None:
-    appeal = appeals.make(hidden, alice, "Look at the sketches.")
+    appeal = appeals.create(hidden, alice, "Look at the sketches.")
     decisions.decide(appeal.pk, bea, Verdict("uphold", told="The sketches are younger."))
     assert "The sketches are younger." in as_alice.get(f"/library/{public.public_id}/").content.decode()
     public.refresh_from_db()
@@ -78,7 +78,7 @@ def test_an_appeal_that_is_turned_down_says_why(
 def test_an_appeal_closes_by_itself_when_its_owner_deletes_the_picture(
     public: Item, hidden: Case, alice: User, as_alice: Client
 ) -> None:
-    appeals.make(hidden, alice, "Look at the sketches.")
+    appeals.create(hidden, alice, "Look at the sketches.")
     deletion.delete(public)
     case_jobs.close_orphans()
     appeal = Case.objects.get(kind="appeal")
@@ -91,7 +91,7 @@ def test_an_appeal_against_a_removal_waits_for_its_answer(
 ) -> None:
     ada.user_permissions.add(Permission.objects.get(codename="remove_item"))
     removed = decisions.decide(case.pk, User.objects.get(pk=ada.pk), Verdict("remove", told="copied work"))
-    appeal = appeals.make(removed, alice, "It was my own work.")
+    appeal = appeals.create(removed, alice, "It was my own work.")
     case_jobs.close_orphans()
     assert Case.objects.get(pk=appeal.pk).decided_at is None
 
@@ -101,8 +101,8 @@ def test_appeals_close_by_themselves_when_the_account_is_gone(
 ) -> None:
     warning = sanctions.warn(alice, ada, "copied work")
     mine = [
-        appeals.make(hidden, alice, "Look at the sketches."),
-        appeals.make_against_sanction(warning, alice, "Look at the sketches."),
+        appeals.create(hidden, alice, "Look at the sketches."),
+        appeals.create_against_sanction(warning, alice, "Look at the sketches."),
     ]
     deletion.delete(public)
     User.objects.filter(pk=alice.pk).update(erased_at=Now())
@@ -139,9 +139,9 @@ def test_an_appeal_has_words_and_not_too_many(hidden: Case, as_alice: Client, wo
 def test_what_was_shown_again_leaves_nothing_to_appeal_against(
     public: Item, hidden: Case, ada: User, alice: User
 ) -> None:
-    decisions.show_now(public, ada)
-    with pytest.raises(appeals.NotOpen):
-        appeals.make(hidden, alice, "Why?")
+    decisions.restore_directly(public, ada)
+    with pytest.raises(appeals.NotAppealable):
+        appeals.create(hidden, alice, "Why?")
 
 
 def test_the_api_tells_and_takes_appeals(public: Item, hidden: Case, as_alice: Client) -> None:
@@ -164,14 +164,14 @@ def test_comments_and_collections_have_appeals_too(
 ) -> None:
     comment = discussion.write(public, bob, "Rude words")
     shelf = curation.create(alice, "Found elsewhere")
-    curation.show_to(shelf, "public")
+    curation.set_visibility(shelf, "public")
     said = decisions.decide(complain(comment, charlie).pk, ada, Verdict("hide", told="hate or harassment"))
     kept = decisions.decide(complain(shelf, charlie).pk, ada, Verdict("hide", told="copied work"))
     assert "Rude words" in client_of(bob).get(f"/account/decisions/{said.pk}/").content.decode()
     page = client_of(alice).get(f"/library/collections/{shelf.public_id}/").content.decode()
     assert f'href="/account/decisions/{kept.pk}/"' in page
     for case, user in ((said, bob), (kept, alice)):
-        appeal = appeals.make(case, user, "No.")
+        appeal = appeals.create(case, user, "No.")
         decisions.decide(appeal.pk, ada, Verdict("restore"))
     comment.refresh_from_db()
     shelf.refresh_from_db()
@@ -200,8 +200,8 @@ def test_hiding_all_pictures_is_appealed_as_one(alice: User, ada: User, bea: Use
     deed = bulk_hide.hide_all(alice, ada, "spam")
     while bulk_hide.run_once():
         pass
-    assert appeals.hiding_of(Item.objects.get(pk=items[0].pk)) == deed.case
-    appeal = appeals.make(deed.case, alice, "These are my holiday pictures.")
+    assert appeals.hiding_decision(Item.objects.get(pk=items[0].pk)) == deed.case
+    appeal = appeals.create(deed.case, alice, "These are my holiday pictures.")
     decisions.decide(appeal.pk, bea, Verdict("restore"))
     while bulk_hide.run_once():
         pass
@@ -213,12 +213,12 @@ def test_an_appeal_is_right_too_where_somebody_shows_all_of_it_already(
 ) -> None:
     picture_item(alice, "picture", visibility="public")
     deed = bulk_hide.hide_all(alice, ada, "spam")
-    appeal = appeals.make(deed.case, alice, "These are my holiday pictures.")
+    appeal = appeals.create(deed.case, alice, "These are my holiday pictures.")
     with pytest.raises(NotPossible):
         decisions.decide(appeal.pk, bea, Verdict("restore"))  # the hiding still goes on
     while bulk_hide.run_once():
         pass
-    bulk_hide.show_again(deed.case, ada, "a mistake")
+    bulk_hide.restore_all(deed.case, ada, "a mistake")
     assert decisions.decide(appeal.pk, bea, Verdict("restore")).decision == "restore"
 
 
@@ -231,7 +231,7 @@ def test_all_decisions_stand_on_one_page(hidden: Case, alice: User, ada: User, a
 def test_what_is_hidden_anew_with_all_others_is_appealed_anew(
     public: Item, hidden: Case, alice: User, ada: User, bea: User, as_alice: Client
 ) -> None:
-    decisions.decide(appeals.make(hidden, alice, "It is my own work.").pk, bea, Verdict("restore"))
+    decisions.decide(appeals.create(hidden, alice, "It is my own work.").pk, bea, Verdict("restore"))
     deed = bulk_hide.hide_all(alice, ada, "spam")
     while bulk_hide.run_once():
         pass
@@ -243,7 +243,7 @@ def test_a_token_of_an_organisation_sees_what_was_decided_about_its_things_alone
     public: Item, hidden: Case, alice: User, ada: User
 ) -> None:
     warning = sanctions.warn(alice, ada, "copied work")
-    appeals.make(hidden, alice, "Look at the sketches.")
+    appeals.create(hidden, alice, "Look at the sketches.")
     club = management.create(alice, "Studio Nord")
     headers = {"Authorization": f"Bearer {api_tokens.issue(alice, 'shared', account=club)[1]}"}
     for address in ("/api/decisions", "/api/appeals"):

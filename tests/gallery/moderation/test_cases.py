@@ -48,7 +48,7 @@ def test_a_comment_and_a_collection_have_cases_of_their_makers(
 ) -> None:
     comment = discussion.write(public, bob, "Rude words")
     shelf = curation.create(alice, "Found elsewhere")
-    curation.show_to(shelf, "public")
+    curation.set_visibility(shelf, "public")
     assert complain(comment, charlie).user == bob
     assert complain(shelf, charlie).user == alice
     assert Case.objects.count() == 2
@@ -106,7 +106,7 @@ def test_the_owner_is_told_in_their_own_language(public: Item, case: Case, ada: 
 
 def test_every_decision_is_on_record_with_its_case(public: Item, case: Case, ada: User) -> None:
     decisions.decide(case.pk, ada, Verdict("hide", told="copied work", note="Same backdrop."))
-    decisions.take_back(ada)
+    decisions.undo(ada)
     hidden, undone = AuditEntry.objects.filter(case=case.pk).order_by("number")
     assert (hidden.actor, hidden.action, hidden.subject_id) == (ada, "item.hide", public.public_id)
     assert (hidden.reason, hidden.detail["note"]) == ("copied work", "Same backdrop.")
@@ -141,7 +141,7 @@ def test_taking_back_shows_it_again_and_opens_the_case(
     public: Item, case: Case, ada: User, alice: User
 ) -> None:
     decisions.decide(case.pk, ada, HIDE)
-    reopened, stuck = decisions.take_back(ada)
+    reopened, stuck = decisions.undo(ada)
     assert [one.pk for one in reopened] == [case.pk] and not stuck
     public.refresh_from_db()
     case.refresh_from_db()
@@ -162,17 +162,17 @@ def test_taking_back_takes_the_whole_key_press_and_then_the_one_before(
     batch = decisions.new_batch()
     for one in found[1:]:
         decisions.decide(one.pk, ada, HIDE, batch)
-    assert len(decisions.take_back(ada)[0]) == 2
+    assert len(decisions.undo(ada)[0]) == 2
     assert Item.objects.public().count() == 2
-    assert len(decisions.take_back(ada)[0]) == 1
+    assert len(decisions.undo(ada)[0]) == 1
     assert Item.objects.public().count() == 3
-    assert decisions.take_back(ada) == ([], [])
+    assert decisions.undo(ada) == ([], [])
 
 
 def test_nobody_takes_back_what_another_decided(case: Case, ada: User, bea: User) -> None:
     decisions.decide(case.pk, ada, HIDE)
     batch = Case.objects.get(pk=case.pk).batch
-    assert decisions.take_back(bea, batch) == ([], [])
+    assert decisions.undo(bea, batch) == ([], [])
     assert Case.objects.get(pk=case.pk).decision == "hide"
 
 
@@ -181,7 +181,7 @@ def test_what_was_complained_of_again_is_not_taken_back(
 ) -> None:
     decisions.decide(case.pk, ada, ALLOW)
     complain(public, bob)
-    reopened, stuck = decisions.take_back(ada)
+    reopened, stuck = decisions.undo(ada)
     assert not reopened and [one.pk for one in stuck] == [case.pk]
     assert Case.objects.get(pk=case.pk).decision == "allow"
 
@@ -192,7 +192,7 @@ def test_a_picture_hidden_before_stays_hidden_when_a_later_case_is_taken_back(
     publication.publish(public)
     Item.objects.filter(pk=public.pk).update(hidden_at="2026-11-01T00:00:00Z", hidden_reason="before")
     decisions.decide(case.pk, ada, HIDE)
-    decisions.take_back(ada)
+    decisions.undo(ada)
     public.refresh_from_db()
     assert public.hidden_reason == "before"
 
@@ -203,7 +203,7 @@ def test_hiding_ends_what_else_is_open_about_it(public: Item, case: Case, ada: U
     flagged.refresh_from_db()
     assert flagged.decision == "hide"
     assert Notice.objects.filter(kind="moderation.hidden").count() == 1
-    assert len(decisions.take_back(ada)[0]) == 2
+    assert len(decisions.undo(ada)[0]) == 2
     public.refresh_from_db()
     assert public.is_public
 
@@ -213,7 +213,7 @@ def test_marking_sensitive_lets_it_stay_blurred(public: Item, case: Case, ada: U
     public.refresh_from_db()
     assert public.is_public and public.sensitive
     assert Notice.objects.get(user=alice).kind == "moderation.sensitive"
-    decisions.take_back(ada)
+    decisions.undo(ada)
     public.refresh_from_db()
     assert not public.sensitive
 
@@ -225,7 +225,7 @@ def test_a_ban_from_a_case_hides_closes_and_is_taken_back(
     alice.refresh_from_db()
     assert not alice.is_active
     assert Sanction.objects.get(user=alice).case == case.pk
-    decisions.take_back(ada)
+    decisions.undo(ada)
     alice.refresh_from_db()
     assert alice.is_active and sanctions.ban_of(alice) is None
     public.refresh_from_db()
@@ -258,7 +258,7 @@ def test_only_senior_moderators_remove(public: Item, case: Case, ada: User) -> N
     assert not Item.objects.filter(pk=public.pk).exists()
     case.refresh_from_db()
     assert (case.decision, case.item, case.about) == ("remove", None, "a green valley")
-    assert decisions.take_back(senior)[0] == []
+    assert decisions.undo(senior)[0] == []
 
 
 @pytest.mark.parametrize("decision", ["publish", "restore", "uphold", "refuse", "gone"])
@@ -277,7 +277,7 @@ def test_a_hidden_comment_comes_back_with_its_count(
     public.refresh_from_db()
     assert public.comments == 0
     assert Notice.objects.get(user=bob).params["reason"] == "hate or harassment"
-    decisions.take_back(ada)
+    decisions.undo(ada)
     public.refresh_from_db()
     assert public.comments == 1 and Comment.objects.get().hidden_at is None
 
@@ -296,7 +296,7 @@ def test_all_public_pictures_of_a_member_are_hidden_as_one_decision_and_come_bac
 ) -> None:
     items = [picture_item(alice, f"picture {n}", visibility="public") for n in range(3)]
     private = picture_item(alice, "private")
-    other = decisions.hide_now([items[0]], ada, "copied work")[0]
+    other = decisions.hide_directly([items[0]], ada, "copied work")[0]
     deed = bulk_hide.hide_all(alice, ada, "spam")
     with pytest.raises(bulk_hide.Busy):
         bulk_hide.hide_all(alice, ada, "spam")
@@ -308,14 +308,14 @@ def test_all_public_pictures_of_a_member_are_hidden_as_one_decision_and_come_bac
     private.refresh_from_db()
     assert private.hidden_at is None
     assert Notice.objects.filter(user=alice, kind="moderation.hidden").count() == 2
-    bulk_hide.show_again(deed.case, ada, "a mistake")
+    bulk_hide.restore_all(deed.case, ada, "a mistake")
     while bulk_hide.run_once():
         pass
     # What was hidden for another reason stays hidden.
     assert set(Item.objects.public()) == set(items[1:])
     assert Case.objects.get(pk=other.pk).decision == "hide"
     with pytest.raises(bulk_hide.NothingToHide):
-        bulk_hide.show_again(deed.case, ada, "again")
+        bulk_hide.restore_all(deed.case, ada, "again")
 
 
 def test_what_is_hidden_for_itself_stays_when_all_others_come_back(alice: User, bob: User, ada: User) -> None:
@@ -328,9 +328,9 @@ def test_what_is_hidden_for_itself_stays_when_all_others_come_back(alice: User, 
         decisions.decide(case.pk, ada, HIDE)
     assert Item.objects.get(pk=items[0].pk).hidden_reason == "copied work"
     # One of the two is taken back: it is hidden with the others again, and comes back with them.
-    reopened, _stuck = decisions.take_back(ada)
+    reopened, _stuck = decisions.undo(ada)
     assert reopened == [cases[1]] and Item.objects.get(pk=items[1].pk).hidden_reason == "spam"
-    bulk_hide.show_again(deed.case, ada, "a mistake")
+    bulk_hide.restore_all(deed.case, ada, "a mistake")
     while bulk_hide.run_once():
         pass
     assert set(Item.objects.public()) == set(items[1:])
@@ -349,7 +349,7 @@ def test_what_is_hidden_for_itself_stays_when_a_ban_is_lifted(
         pass
     assert not Item.objects.get(pk=public.pk).is_public
     # Nothing is left that it was hidden with: taking the decision back shows it.
-    decisions.take_back(ada)
+    decisions.undo(ada)
     assert Item.objects.get(pk=public.pk).is_public
 
 
@@ -362,7 +362,7 @@ def test_upon_staff_and_what_is_theirs_only_administrators_act_and_upon_themselv
     )
     remark = discussion.write(boss, ada, "Rude words")
     for things, by in (([mine, boss, remark], bea), ([mine, remark], ada), ([boss], staff)):
-        assert decisions.hide_now(things, by, "spam") == [] and not Case.objects.exists()
+        assert decisions.hide_directly(things, by, "spam") == [] and not Case.objects.exists()
     case = complain(mine, charlie)
     for by in (ada, bea):
         for verdict in (HIDE, ALLOW, Verdict("allow", sensitive=True)):
@@ -372,15 +372,15 @@ def test_upon_staff_and_what_is_theirs_only_administrators_act_and_upon_themselv
         with pytest.raises(bulk_hide.NotAllowed):
             bulk_hide.hide_all(target, by, "spam")
     assert Item.objects.public().count() == 2 and not AuditEntry.objects.exists()
-    assert len(decisions.hide_now([mine, remark], staff, "spam")) == 2
+    assert len(decisions.hide_directly([mine, remark], staff, "spam")) == 2
     mine.refresh_from_db()
-    assert not decisions.show_now(mine, ada) and not decisions.show_now(mine, bea)
-    assert decisions.show_now(mine, staff)
+    assert not decisions.restore_directly(mine, ada) and not decisions.restore_directly(mine, bea)
+    assert decisions.restore_directly(mine, staff)
     deed = bulk_hide.hide_all(ada, staff, "spam")
     while bulk_hide.run_once():
         pass
     with pytest.raises(bulk_hide.NotAllowed):
-        bulk_hide.show_again(deed.case, bea, "a mistake")
+        bulk_hide.restore_all(deed.case, bea, "a mistake")
 
 
 def test_an_owner_does_not_take_a_moderators_mark_back(
@@ -391,7 +391,7 @@ def test_an_owner_does_not_take_a_moderators_mark_back(
     publication.describe(marked, sensitive=False)
     publication.publish(marked, sensitive=False)
     assert Item.objects.get(pk=public.pk).sensitive
-    decisions.take_back(ada)
+    decisions.undo(ada)
     assert not Item.objects.get(pk=public.pk).sensitive
 
 
@@ -410,14 +410,14 @@ def test_what_another_hid_since_is_neither_taken_back_nor_appealed_with_the_firs
     public: Item, case: Case, ada: User, bea: User, alice: User, bob: User
 ) -> None:
     decisions.decide(case.pk, ada, HIDE)
-    decisions.show_now(Item.objects.get(pk=public.pk), bea)
+    decisions.restore_directly(Item.objects.get(pk=public.pk), bea)
     second = complain(public, bob)
     decisions.decide(second.pk, bea, HIDE)
-    _reopened, stuck = decisions.take_back(ada)
+    _reopened, stuck = decisions.undo(ada)
     assert stuck == [case] and not Item.objects.get(pk=public.pk).is_public
-    with pytest.raises(appeals.NotOpen):
-        appeals.make(Case.objects.get(pk=case.pk), alice, "It is mine.")
-    assert appeals.make(Case.objects.get(pk=second.pk), alice, "It is mine.").parent == second
+    with pytest.raises(appeals.NotAppealable):
+        appeals.create(Case.objects.get(pk=case.pk), alice, "It is mine.")
+    assert appeals.create(Case.objects.get(pk=second.pk), alice, "It is mine.").parent == second
 
 
 def test_no_row_is_written_behind_the_record(alice: User, charlie: User, ada: User, staff: User) -> None:
@@ -425,19 +425,19 @@ def test_no_row_is_written_behind_the_record(alice: User, charlie: User, ada: Us
     found = [complain(item, charlie) for item in items]
 
     def appealed(decided: Case) -> Case:
-        return appeals.make(Case.objects.get(pk=decided.pk), alice, "It is mine.")
+        return appeals.create(Case.objects.get(pk=decided.pk), alice, "It is mine.")
 
     # What others make of a decision, and what it makes of itself: all of it stands before the entry that locks the log.
     with watched() as (_tables, behind):
         decisions.decide(found[0].pk, ada, Verdict("hide", sanction="warn"))
-        decisions.take_back(ada)
+        decisions.undo(ada)
         decisions.decide(found[1].pk, ada, Verdict("hide", sanction="mute"))
         cases.flag(items[2], words="weapons", marks={"found": []})
         decisions.decide(found[2].pk, staff, Verdict("remove", sanction="warn"))
         decisions.decide(appealed(found[1]).pk, staff, Verdict("restore"))
         decisions.decide(found[3].pk, ada, Verdict("allow", sensitive=True))
-        decisions.hide_now(items[4:6], ada, "spam")
-        decisions.show_now(Item.objects.get(pk=items[4].pk), ada)
+        decisions.hide_directly(items[4:6], ada, "spam")
+        decisions.restore_directly(Item.objects.get(pk=items[4].pk), ada)
         deed = bulk_hide.hide_all(alice, ada, "spam")
         while bulk_hide.run_once():
             pass

@@ -69,7 +69,7 @@ def removed(item: Item, by: User | None = None) -> Evidence:
 
 
 def sealed(row: Evidence) -> Evidence:
-    while evidence.seal_some():
+    while evidence.run_once():
         pass
     return Evidence.objects.select_related("file").get(pk=row.pk)
 
@@ -158,7 +158,7 @@ def test_the_words_are_encrypted_and_tell_what_was_reported(alice: User, bob: Us
     Report.objects.create(item=item, reporter=bob, reason="other", words="that is my cat")
     row = removed(item)
     assert "special" not in row.words and "my cat" not in row.words
-    opened = evidence.look_at(row.pk, operator, "The police asks.")
+    opened = evidence.open_evidence(row.pk, operator, "The police asks.")
     assert opened.words["prompt"] == "a very special cat" and opened.words["made_by"] == "alice"
     assert [one["words"] for one in opened.words["reports"]] == ["that is my cat"]
     assert "_key" not in opened.words
@@ -167,9 +167,9 @@ def test_the_words_are_encrypted_and_tell_what_was_reported(alice: User, bob: Us
 def test_it_is_forgotten_when_its_time_is_over(alice: User) -> None:
     site_rules.change(evidence_days=30)
     row = sealed(removed(factories.make_item(alice)))
-    assert not evidence.forget_old()
+    assert not evidence.delete_expired()
     Evidence.objects.update(sealed_until=timezone.now() - timedelta(seconds=1))
-    assert evidence.forget_old() and not evidence.forget_old()
+    assert evidence.delete_expired() and not evidence.delete_expired()
     row.refresh_from_db()
     assert (row.file, row.words) == (None, "") and row.gone_at is not None
     removal.remove_unowned()
@@ -180,7 +180,7 @@ def test_it_is_forgotten_when_its_time_is_over(alice: User) -> None:
 def test_a_house_that_keeps_none_keeps_none(alice: User) -> None:
     site_rules.change(evidence_days=0)
     row = sealed(removed(factories.make_item(alice)))
-    evidence.forget_old()
+    evidence.delete_expired()
     removal.remove_unowned()
     assert not StoredFile.objects.exists()
     assert Evidence.objects.get(pk=row.pk).words == ""
@@ -204,7 +204,7 @@ def test_killed_anywhere_while_it_is_sealed_nothing_is_lost(
     with monkeypatch.context() as patch:
         patch.setattr(owner, step, die)
         with pytest.raises(Killed):
-            evidence.seal_some()
+            evidence.run_once()
     assert b"".join(evidence.content(Evidence.objects.select_related("file").get(pk=row.pk))) == original
     again = sealed(row)
     assert b"".join(evidence.content(again)) == original and not again.sealing_owed
@@ -224,7 +224,7 @@ def test_files_that_cannot_be_read_hold_up_no_other(alice: User, monkeypatch: py
         copy(file, path)
 
     monkeypatch.setattr(evidence, "_copy", read)
-    assert not evidence.seal_some() and evidence.seal_some()
+    assert not evidence.run_once() and evidence.run_once()
     assert list(Evidence.objects.filter(sealing_owed=False)) == [whole]
 
 
@@ -284,7 +284,7 @@ def test_moderators_see_and_open_no_evidence(alice: User, moderator: User, clien
         answer = desk.get(reverse(f"admin:gallery_evidence_{name}", args=[row.pk]))
         assert answer.status_code in (302, 403, 404), name
     with pytest.raises(evidence.NotAllowed):
-        evidence.look_at(row.pk, moderator, "I am curious.")
+        evidence.open_evidence(row.pk, moderator, "I am curious.")
     assert not AuditEntry.objects.filter(action="evidence.open").exists()
 
 
@@ -293,7 +293,7 @@ def test_no_key_no_evidence(alice: User, operator: User, monkeypatch: pytest.Mon
     fresh = (Fernet.generate_key().decode(),)
     monkeypatch.setattr(crypto, "keys", lambda: fresh)
     with pytest.raises(evidence.Gone):
-        evidence.look_at(row.pk, operator, "r")
+        evidence.open_evidence(row.pk, operator, "r")
     with pytest.raises(CommandError, match=r"fit none of the keys: evidence \(1\)\."):
         call_command("keys", "check")
 
@@ -309,7 +309,7 @@ def test_it_opens_after_the_keys_were_rotated(
     key_rotation.rotate_all()
     monkeypatch.setattr(crypto, "keys", lambda: fresh[:1])
     row = Evidence.objects.select_related("file").get(pk=row.pk)
-    assert evidence.look_at(row.pk, operator, "r").words["made_by"] == "alice"
+    assert evidence.open_evidence(row.pk, operator, "r").words["made_by"] == "alice"
     assert b"".join(evidence.content(row)) == original
 
 
@@ -320,8 +320,8 @@ def test_who_opens_evidence_of_their_own_picture_does_not_read_who_complained(
     reporter = factories.make_user("worried-neighbour")
     Report.objects.create(item=item, reporter=reporter, reason="other", words="that is my cat")
     row = removed(item, staff)
-    assert reporter.username in str(evidence.look_at(row.pk, staff, "The police asks.").words)
-    own = str(evidence.look_at(row.pk, operator, "What was it?").words)
+    assert reporter.username in str(evidence.open_evidence(row.pk, staff, "The police asks.").words)
+    own = str(evidence.open_evidence(row.pk, operator, "What was it?").words)
     assert reporter.username not in own and "my cat" not in own
 
 
@@ -330,12 +330,12 @@ def test_no_archive_of_its_owner_holds_it_any_more(alice: User, bob: User) -> No
     archives = []
     for user in (alice, bob):
         archives.append(exports.request_export(user, factories.account_of(user)))
-        assert exports.make_next()
+        assert exports.build_next()
     assert set(Export.objects.values_list("state", flat=True)) == {"ready"}
     removed(item)
     assert [Export.objects.get(pk=one.pk).state for one in archives] == ["gone", "ready"]
     again = exports.request_export(alice, factories.account_of(alice))
-    assert exports.make_next() and Export.objects.get(pk=again.pk).done == 0
+    assert exports.build_next() and Export.objects.get(pk=again.pk).done == 0
 
 
 def test_an_archive_that_is_being_made_begins_anew_without_it(
@@ -350,10 +350,10 @@ def test_an_archive_that_is_being_made_begins_anew_without_it(
         removed(item)
 
     monkeypatch.setattr(export_archive, "stream", meanwhile)
-    exports.make_next()
+    exports.build_next()
     assert Export.objects.get(pk=export.pk).state == "owed"
     monkeypatch.setattr(export_archive, "stream", whole)
-    assert exports.make_next()
+    assert exports.build_next()
     found = Export.objects.get(pk=export.pk)
     assert (found.state, found.done) == ("ready", 0)
 

@@ -98,7 +98,7 @@ def test_a_refusal_says_why_stands_and_is_appealed(
             publication.publish(item, visibility=visibility)
     assert as_alice.post(f"/api/items/{item.public_id}/publish", {}, JSON).status_code == 409
     waiting.refresh_from_db()
-    appeal = appeals.make(waiting, alice, "Mine.")
+    appeal = appeals.create(waiting, alice, "Mine.")
     decisions.decide(appeal.pk, bea, Verdict("restore"))
     item.refresh_from_db()
     assert item.is_public and item.title == "Red"
@@ -106,7 +106,7 @@ def test_a_refusal_says_why_stands_and_is_appealed(
 
 def test_publishing_is_taken_back_and_waits_again(item: Item, waiting: Case, ada: User) -> None:
     decisions.decide(waiting.pk, ada, Verdict("publish"))
-    decisions.take_back(ada)
+    decisions.undo(ada)
     item.refresh_from_db()
     waiting.refresh_from_db()
     assert (item.visibility, item.review, waiting.decided_at) == ("private", "waiting", None)
@@ -128,7 +128,7 @@ def test_what_was_refused_is_in_no_public_collection_either(
     publication.publish(item, visibility="unlisted")
     shelf = curation.create(alice, "Around it")
     curation.add(shelf, [item], alice)
-    curation.show_to(shelf, "unlisted")
+    curation.set_visibility(shelf, "unlisted")
     readers = querysets.for_readers(shelf.entries.all())
     assert readers.count() == 1
     publication.publish(item)
@@ -143,7 +143,7 @@ def shelf(alice: User, item: Item) -> Collection:
     publication.publish(item, visibility="unlisted")
     made = curation.create(alice, "Around it")
     curation.add(made, [item], alice)
-    curation.show_to(made, "public")
+    curation.set_visibility(made, "public")
     return made
 
 
@@ -179,9 +179,9 @@ def test_what_a_new_member_lists_nowhere_is_in_no_public_collection_before_it_wa
     assert "publish them, and a moderator looks" in as_alice.get(own).content.decode()
     # Whoever was given its address, or that of an unlisted collection, sees it as before.
     assert client.get(f"/gallery/{item.public_id}/").status_code == 200
-    curation.show_to(shelf, "unlisted")
+    curation.set_visibility(shelf, "unlisted")
     assert item.public_id in client.get(f"/collections/{shelf.public_id}/").content.decode()
-    curation.show_to(shelf, "public")
+    curation.set_visibility(shelf, "public")
     # To wish it published changes nothing yet; to be let does.
     assert not publication.publish(item) and seen(client, shelf, item) == []
     decisions.decide(Case.objects.get(kind="review").pk, ada, Verdict("publish"))
@@ -224,9 +224,9 @@ def test_the_lists_of_the_database_and_the_rule_agree(alice: User, staff: User) 
     Output.objects.filter(pk=items[1].output_id).update(marks={review.UNRATED: True})
     for many in (0, 1, 2):
         site_rules.change(reviewed_first=many)
-        listed = set(Item.objects.filter(review.needs_none(""), visibility="unlisted"))
+        listed = set(Item.objects.filter(review.needs_no_review(""), visibility="unlisted"))
         rows = Item.objects.select_related("output", "user").filter(visibility="unlisted")
-        assert listed == {item for item in rows if not review.needed(item)}
+        assert listed == {item for item in rows if not review.is_needed(item)}
         publication.publish(picture_item(alice, f"shown {many}"), reviewed=True)
 
 
@@ -257,10 +257,10 @@ def test_what_was_refused_is_seen_by_its_owner_alone_and_by_no_link(
     page = as_alice.get(f"/library/{item.public_id}/").content.decode()
     assert "did not publish this picture: copied work. Only you can see it." in page
     # Taken back, it is as it was; granted an appeal, it is public.
-    decisions.take_back(ada)
+    decisions.undo(ada)
     assert [client.get(one).status_code for one in strangers] == [200] * 3
     decisions.decide(case.pk, ada, Verdict("refuse", told="copied work"))
-    appeal = appeals.make(Case.objects.get(pk=case.pk), alice, "Mine.")
+    appeal = appeals.create(Case.objects.get(pk=case.pk), alice, "Mine.")
     decisions.decide(appeal.pk, bea, Verdict("restore"))
     assert Item.objects.get(pk=item.pk).is_public
     assert [client.get(one).status_code for one in strangers] == [200] * 3
@@ -274,10 +274,12 @@ def test_what_was_hidden_and_refused_is_shown_when_both_are_taken_back(
     reported, wished = complain(item, charlie), Case.objects.get(kind="review")
     decisions.decide(reported.pk, ada, Verdict("hide", told="spam"))
     decisions.decide(wished.pk, ada, Verdict("refuse", told="copied work"))
-    decisions.decide(appeals.make(Case.objects.get(pk=reported.pk), alice, "No.").pk, bea, Verdict("restore"))
+    decisions.decide(
+        appeals.create(Case.objects.get(pk=reported.pk), alice, "No.").pk, bea, Verdict("restore")
+    )
     now = Item.objects.get(pk=item.pk)
     assert (now.is_open, now.hidden_reason) == (False, "copied work")
-    decisions.decide(appeals.make(Case.objects.get(pk=wished.pk), alice, "No.").pk, bea, Verdict("restore"))
+    decisions.decide(appeals.create(Case.objects.get(pk=wished.pk), alice, "No.").pk, bea, Verdict("restore"))
     assert Item.objects.get(pk=item.pk).is_public
 
 
@@ -285,10 +287,10 @@ def test_a_moderator_shows_again_what_another_refused(
     _reviewed: None, item: Item, waiting: Case, ada: User, bea: User
 ) -> None:
     decisions.decide(waiting.pk, ada, Verdict("refuse"))
-    assert decisions.show_now(Item.objects.get(pk=item.pk), bea)
+    assert decisions.restore_directly(Item.objects.get(pk=item.pk), bea)
     now = Item.objects.get(pk=item.pk)
     assert (now.review, now.hidden_at, now.visibility) == ("", None, "private")
-    assert not decisions.show_now(now, bea)
+    assert not decisions.restore_directly(now, bea)
 
 
 def test_a_plan_has_a_rule_of_its_own(alice: User, item: Item) -> None:

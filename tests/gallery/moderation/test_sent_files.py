@@ -123,11 +123,11 @@ def test_letting_it_stand_changes_nothing_and_can_be_taken_back_until_its_look_g
 ) -> None:
     decisions.decide(case.pk, ada, Verdict("allow"))
     assert uploads.usable(factories.account_of(alice), Upload.objects.get().public_id)
-    assert not upload_cases.forget_looks()
-    assert len(decisions.take_back(ada)[0]) == 1
+    assert not upload_cases.delete_old_thumbnails()
+    assert len(decisions.undo(ada)[0]) == 1
     decisions.decide(case.pk, ada, Verdict("allow"))
     Case.objects.update(decided_at="2026-01-01T00:00:00Z")
-    assert upload_cases.forget_looks() and not upload_cases.forget_looks()
+    assert upload_cases.delete_old_thumbnails() and not upload_cases.delete_old_thumbnails()
     assert Case.objects.get().look is None and unowned() == []
 
 
@@ -140,15 +140,15 @@ def test_taking_it_away_with_a_ban_ends_its_use_tells_its_sender_and_may_be_appe
     assert Sanction.objects.get().kind == "ban" and decided.done["taken"]
     notice = Notice.objects.filter(user=alice).order_by("id")[0]
     assert (notice.kind, notice.params["what"]) == ("moderation.removed", "your file “cat.png”")
-    assert decisions.take_back(ada)[1] == [case]
-    appeal = appeals.make(Case.objects.get(pk=case.pk), alice, "It is my cat.")
+    assert decisions.undo(ada)[1] == [case]
+    appeal = appeals.create(Case.objects.get(pk=case.pk), alice, "It is my cat.")
     decisions.decide(appeal.pk, bea, Verdict("restore"))
     assert Notice.objects.filter(user=alice, kind="moderation.appeal_right").exists()
 
 
 def test_whoever_looks_at_the_appeal_sees_it_too(case: Case, ada: User, alice: User, as_bea: Client) -> None:
     decisions.decide(case.pk, ada, Verdict("hide"))
-    appeal = appeals.make(Case.objects.get(pk=case.pk), alice, "It is my cat.")
+    appeal = appeals.create(Case.objects.get(pk=case.pk), alice, "It is my cat.")
     assert as_bea.get(f"/admin/moderation/{appeal.pk}/picture/medium/").status_code == 200
     page = as_bea.get(f"/admin/moderation/?tab=appeals&case={appeal.pk}")
     assert "look-picture covered" in page.content.decode()
@@ -160,13 +160,13 @@ def test_removing_it_seals_the_whole_file_and_blocks_the_picture(
     with pytest.raises(decisions.NotAllowed):
         decisions.decide(case.pk, ada, Verdict("remove"))
     exports.request_export(alice, factories.account_of(alice))
-    assert exports.make_next()
+    assert exports.build_next()
     decisions.decide(case.pk, staff, Verdict("remove", told="violent or gory"))
     assert not Upload.objects.exists() and Export.objects.get().state == "gone"
-    assert evidence.seal_some()
+    assert evidence.run_once()
     row = Evidence.objects.get()
     assert b"".join(evidence.content(row)) == PICTURE
-    assert evidence.look_at(row.pk, staff, "Asked for by the police").words["file"] == "cat.png"
+    assert evidence.open_evidence(row.pk, staff, "Asked for by the police").words["file"] == "cat.png"
     assert image_safety.is_blocked(phash.compute(scene(3))) and BlockedPicture.objects.get().case == case.pk
     with pytest.raises(upload_checks.NotTaken, match="was removed"):
         send(alice)
@@ -181,7 +181,7 @@ def test_a_file_that_its_sender_deleted_meanwhile_is_still_seen_and_removed(case
     case.refresh_from_db()
     assert case.look is not None
     decisions.decide(case.pk, staff, Verdict("remove"))
-    assert evidence.seal_some() and image_safety.is_blocked(phash.compute(scene(3))) and unowned() == []
+    assert evidence.run_once() and image_safety.is_blocked(phash.compute(scene(3))) and unowned() == []
 
 
 def test_what_is_refused_at_once_opens_no_case(alice: User) -> None:

@@ -133,9 +133,9 @@ def test_what_is_under_way_ends_and_is_read_and_then_the_house_is_drained(
     headers = bearer(alice)
     made = ask("/v1", version, headers).json()["id"]
     site_rules.change(maintenance=True)
-    assert (draining.state().waiting, draining.state().drained) == (1, False)
+    assert (draining.queue_state().waiting, draining.queue_state().drained) == (1, False)
     fakes.work_off()
-    assert draining.state().drained
+    assert draining.queue_state().drained
     read = Client().get(f"/v1/predictions/{made}", headers=headers)
     assert (read.status_code, read.json()["status"]) == (200, "succeeded")
     assert Client().get("/v1/predictions", headers=headers).status_code == 200

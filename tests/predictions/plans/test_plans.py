@@ -179,8 +179,8 @@ def test_the_room_of_a_plan_goes_before_the_servers(
     assert (refused.status_code, refused.json()["title"]) == (403, "Storage full")
     put_on(alice, storage_quota=size * 100)
     assert ask("/v1", version, bearer(alice)).status_code == 201
-    assert storage_usage.used(factories.account_of(alice)).quota == size * 100
-    assert storage_usage.used(factories.account_of(bob)).quota == 10**9
+    assert storage_usage.for_account(factories.account_of(alice)).quota == size * 100
+    assert storage_usage.for_account(factories.account_of(bob)).quota == 10**9
 
 
 @pytest.mark.parametrize("door", DOORS)
