@@ -88,8 +88,8 @@ def create(case: Case, user: User, text: str) -> Case:
             return Case.objects.create(
                 kind=Case.Kind.APPEAL, parent=case, item=case.item, comment=case.comment, collection=case.collection,
                 user=user, account_id=case.account_id, about=case.about, reason=case.reason, words=text,
-                opened_by=user, marks={name: True for name in ("all",
-                upload_cases.UPLOAD_MARK) if case.marks.get(name)},
+                opened_by=user,
+                marks={name: True for name in ("all", upload_cases.UPLOAD_MARK) if case.marks.get(name)},
             )  # fmt: skip
     except IntegrityError:
         raise AlreadyAppealed(Case.objects.get(parent=case)) from None

@@ -25,8 +25,8 @@ MUTANTS = [
     ),
     Mutant(
         ITEMS,
-        "found(_OWNED.first(account=account.pk, public_id=public_id))",
-        "found(_ANY.first(public_id=public_id))",
+        "or_404(_OWNED.first(account=account.pk, public_id=public_id))",
+        "or_404(_ANY.first(public_id=public_id))",
         "A member can change another one's pictures.",
         STRANGERS,
     ),
