@@ -42,39 +42,39 @@ class Settings:
     seed: int
 
 
-def perform(given: dict[str, Any], desk: JobOutput, drawn_seed: int) -> None:
+def perform(inputs: dict[str, Any], output: JobOutput, drawn_seed: int) -> None:
     """Paint every frame and write the video. Raises `Refusal`, and whatever the painter raises."""
-    settings = understand_input(given, drawn_seed)
-    meant = _say(settings, given, desk)
+    settings = understand_input(inputs, drawn_seed)
+    meant = _say(settings, inputs, output)
     brush = FrameSettings(
         SIDE, SIDE, settings.seed,
         settings.steps / DEFAULTS["steps"], settings.guidance_scale / DEFAULTS["guidance_scale"],
     )  # fmt: skip
-    with SketchPreviews(desk.preview) as shown:
-        showing = AnimationProgress(desk, Bar(settings.steps, desk.log), shown)
+    with SketchPreviews(output.preview) as shown:
+        showing = AnimationProgress(output, Bar(settings.steps, output.log), shown)
         showing.part(_STILL)
         clip = Clip(meant, brush, showing.at)
         showing.part(1 - _STILL)
-        with VideoWriter(desk.scratch(_OUTPUT), SIDE, SIDE, FPS, _label(settings), FRAMES) as video:
+        with VideoWriter(output.scratch(_OUTPUT), SIDE, SIDE, FPS, _label(settings), FRAMES) as video:
             for index, frame in enumerate(clip.frames()):
                 video.add(frame)
                 showing.at((index + 1) / FRAMES, frame)
-        desk.adopt(_OUTPUT, "video/mp4")
+        output.adopt(_OUTPUT, "video/mp4")
         showing.finished()
-    desk.log("saved to file")
+    output.log("saved to file")
 
 
-def understand_input(given: dict[str, Any], drawn_seed: int) -> Settings:
+def understand_input(inputs: dict[str, Any], drawn_seed: int) -> Settings:
     """The request with its defaults. Raises `Refusal` naming the invalid input."""
-    asked = TypedInput({**DEFAULTS, **{name: value for name, value in given.items() if value is not None}})
-    asked.choice("motion_module", MODULES)
-    asked.choice("path", CHECKPOINTS)
+    typed = TypedInput({**DEFAULTS, **{name: value for name, value in inputs.items() if value is not None}})
+    typed.choice("motion_module", MODULES)
+    typed.choice("path", CHECKPOINTS)
     return Settings(
-        prompt=asked.text("prompt"),
-        negative_prompt=asked.text("n_prompt"),
-        steps=asked.integer("steps", 1, 100),
-        guidance_scale=asked.number("guidance_scale", 1, 10),
-        seed=asked.integer("seed") if asked.has("seed") else widened(drawn_seed),
+        prompt=typed.text("prompt"),
+        negative_prompt=typed.text("n_prompt"),
+        steps=typed.integer("steps", 1, 100),
+        guidance_scale=typed.number("guidance_scale", 1, 10),
+        seed=typed.integer("seed") if typed.has("seed") else widened(drawn_seed),
     )
 
 
@@ -83,18 +83,18 @@ def widened(drawn_seed: int) -> int:
     return int.from_bytes(hashlib.sha256(f"four bytes {drawn_seed}".encode()).digest()[:4], "big")
 
 
-def _say(settings: Settings, given: dict[str, Any], desk: JobOutput) -> painting.Understanding:
+def _say(settings: Settings, inputs: dict[str, Any], output: JobOutput) -> painting.Understanding:
     """Write the log up to the first bar; returns the interpretation of the prompt."""
-    desk.log(f"Using seed: {settings.seed}")
-    log_engine(desk, painting.VERSION, does=DOES)
+    output.log(f"Using seed: {settings.seed}")
+    log_engine(output, painting.VERSION, does=DOES)
     meant = painting.understand(settings.prompt, settings.negative_prompt)
-    desk.log(vocabulary_line(meant.known, meant.unknown))
+    output.log(vocabulary_line(meant.known, meant.unknown))
     for name, what in (("path", "Checkpoint"), ("motion_module", "Motion module")):
-        if given.get(name) is not None:
-            desk.log(f"{what} {given[name]} not loaded: this engine has no weights.")
-    for name in [name for name in given if name not in {*DEFAULTS, "seed"}][:12]:
-        desk.log(f"Input {name[:60]!a} is unknown to {NAME} and was ignored.")
-    desk.log(f"sampling: {settings.prompt} ...")
+        if inputs.get(name) is not None:
+            output.log(f"{what} {inputs[name]} not loaded: this engine has no weights.")
+    for name in [name for name in inputs if name not in {*DEFAULTS, "seed"}][:12]:
+        output.log(f"Input {name[:60]!a} is unknown to {NAME} and was ignored.")
+    output.log(f"sampling: {settings.prompt} ...")
     return meant
 
 

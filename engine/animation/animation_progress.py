@@ -13,8 +13,8 @@ from engine.protocol.progress_bar import Bar
 class AnimationProgress:
     """Progress from 0 to 1 over successive parts with their shares of the work, and previews."""
 
-    def __init__(self, desk: JobOutput, bar: Bar, shown: SketchPreviews) -> None:
-        self._desk, self._bar, self._shown = desk, bar, shown
+    def __init__(self, output: JobOutput, bar: Bar, shown: SketchPreviews) -> None:
+        self._output, self._bar, self._shown = output, bar, shown
         self._done, self._share = 0.0, 0.0
 
     def part(self, share: float) -> None:
@@ -24,7 +24,7 @@ class AnimationProgress:
     def at(self, fraction: float, picture: Any = None) -> None:
         """Report the finished fraction of the current part; `picture` (uint8 RGB, any size) is its preview, or None."""
         overall = self._done + self._share * min(max(fraction, 0.0), 1.0)
-        self._desk.progress(min(overall, 0.999))
+        self._output.progress(min(overall, 0.999))
         self._bar.at(min(overall, 0.999))
         if picture is not None:
             step = max(1, max(picture.shape[:2]) // PREVIEW_SIDE)
@@ -32,5 +32,5 @@ class AnimationProgress:
 
     def finished(self) -> None:
         """Report that everything is saved."""
-        self._desk.progress(1.0)
+        self._output.progress(1.0)
         self._bar.at(1.0)

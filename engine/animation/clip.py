@@ -21,13 +21,13 @@ class Clip:
     """`FRAMES` frames of an interpreted prompt; shared work is done once."""
 
     def __init__(
-        self, meant: painting.Understanding, brush: FrameSettings, told: ProgressCallback | None = None
+        self, meant: painting.Understanding, brush: FrameSettings, on_progress: ProgressCallback | None = None
     ) -> None:
-        """`told` gets the progress of the first still: a fraction, and a preview."""
+        """`on_progress` gets the progress of the first still: a fraction, and a preview."""
         self._meant, self._brush = meant, brush
         self._memory: dict[Any, Any] = {}
         # At the camera position of a still: this fixes the places of trees and subjects.
-        self.still = brush.paint(meant, painting.Moment(grain=False, memory=self._memory), told).pixels
+        self.still = brush.paint(meant, painting.Moment(grain=False, memory=self._memory), on_progress).pixels
 
     def frames(self) -> Iterator[Pixels]:
         """Every frame in order, uint8 H x W x 3."""

@@ -36,12 +36,15 @@ class FrameSettings:
     guidance: float
 
     def paint(
-        self, meant: painting.Understanding, moment: painting.Moment, told: ProgressCallback | None = None
+        self,
+        meant: painting.Understanding,
+        moment: painting.Moment,
+        on_progress: ProgressCallback | None = None,
     ) -> painting.Picture:
         """Paint one moment."""
         picture = painting.paint_moment(
             meant, moment, width=self.width, height=self.height, seed=self.seed, quality=self.quality,
-            guidance=self.guidance, progress=told,
+            guidance=self.guidance, progress=on_progress,
         )  # fmt: skip
         if picture.pixels.shape != (self.height, self.width, 3) or picture.pixels.dtype != np.uint8:
             raise ValueError(f"the painter returned {picture.pixels.shape} {picture.pixels.dtype}")
@@ -56,13 +59,13 @@ class PromptPath:
         meant: list[painting.Understanding],
         brush: FrameSettings,
         per_stretch: int,
-        told: ProgressCallback | None = None,
+        on_progress: ProgressCallback | None = None,
     ) -> None:
         """`per_stretch` is the approximate number of places between two prompts.
 
-        `told` gets the progress of each image: a fraction, and a preview.
+        `on_progress` gets the progress of each image: a fraction, and a preview.
         """
-        self._meant, self._brush, self._told = meant, brush, told
+        self._meant, self._brush, self._on_progress = meant, brush, on_progress
         self._all = per_stretch <= MOST_PAINTED
         self._stretch: tuple[int, _Alike | _Unlike] | None = None
 
@@ -75,9 +78,9 @@ class PromptPath:
         if self._stretch is None or self._stretch[0] != index:
             first, last = self._meant[index], self._meant[index + 1]
             if first.layout_key == last.layout_key:
-                self._stretch = index, _Alike(first, last, self._brush, self._told, each=self._all)
+                self._stretch = index, _Alike(first, last, self._brush, self._on_progress, each=self._all)
             else:
-                self._stretch = index, _Unlike(first, last, self._brush, self._told)
+                self._stretch = index, _Unlike(first, last, self._brush, self._on_progress)
         return self._stretch[1]
 
 
@@ -89,12 +92,12 @@ class _Alike:
         first: painting.Understanding,
         last: painting.Understanding,
         brush: FrameSettings,
-        told: ProgressCallback | None,
+        on_progress: ProgressCallback | None,
         *,
         each: bool,
     ) -> None:
         self._ends = first, last
-        self._brush, self._told, self._each = brush, told, each
+        self._brush, self._on_progress, self._each = brush, on_progress, each
         self._colours = [painting.colours_of(meant, brush.seed, brush.guidance) for meant in self._ends]
         self._memory: dict[Any, Any] = {}
         self._painted: dict[int, Pixels] = {}
@@ -134,7 +137,7 @@ class _Alike:
 
     def _side(self, meant: painting.Understanding, light: painting.Palette | None) -> Pixels:
         moment = painting.Moment(palette=light, grain=False, memory=self._memory)
-        return self._brush.paint(meant, moment, self._told).pixels
+        return self._brush.paint(meant, moment, self._on_progress).pixels
 
 
 class _Unlike:
@@ -145,9 +148,9 @@ class _Unlike:
         first: painting.Understanding,
         last: painting.Understanding,
         brush: FrameSettings,
-        told: ProgressCallback | None,
+        on_progress: ProgressCallback | None,
     ) -> None:
-        scenes = [_scene(meant, brush, told) for meant in (first, last)]
+        scenes = [_scene(meant, brush, on_progress) for meant in (first, last)]
         front = Streams(f"{first.layout_key}>{last.layout_key}", brush.seed)
         self._morph = Morph(scenes[0], scenes[1], front)
 
@@ -155,12 +158,14 @@ class _Unlike:
         return self._morph.at(share)
 
 
-def _scene(meant: painting.Understanding, brush: FrameSettings, told: ProgressCallback | None) -> Scene:
+def _scene(
+    meant: painting.Understanding, brush: FrameSettings, on_progress: ProgressCallback | None
+) -> Scene:
     memory: dict[Any, Any] = {}
-    whole = brush.paint(meant, painting.Moment(grain=False, memory=memory), told)
+    whole = brush.paint(meant, painting.Moment(grain=False, memory=memory), on_progress)
     if whole.subject_mask is None:
         return Scene(whole.pixels, whole.pixels, None)
-    empty = brush.paint(meant, painting.Moment(grain=False, subjects=False, memory=memory), told)
+    empty = brush.paint(meant, painting.Moment(grain=False, subjects=False, memory=memory), on_progress)
     return Scene(whole.pixels, empty.pixels, whole.subject_mask)
 
 

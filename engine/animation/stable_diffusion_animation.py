@@ -80,62 +80,62 @@ class Settings:
         return timeline
 
 
-def perform(given: dict[str, Any], desk: JobOutput, drawn_seed: int) -> None:
+def perform(inputs: dict[str, Any], output: JobOutput, drawn_seed: int) -> None:
     """Draw, interpolate, write. Raises `Refusal`, and whatever the painter raises."""
-    settings = understand_input(given, drawn_seed)
+    settings = understand_input(inputs, drawn_seed)
     timeline = settings.timeline
-    meant = _say(settings, desk)
-    for name in [name for name in given if name not in {*DEFAULTS, "prompt_start", "prompt_end", "seed"}][
+    meant = _say(settings, output)
+    for name in [name for name in inputs if name not in {*DEFAULTS, "prompt_start", "prompt_end", "seed"}][
         :12
     ]:
-        desk.log(f"Input {name[:60]!a} is unknown to {NAME} and was ignored.")
-    with SketchPreviews(desk.preview) as shown:
-        showing = AnimationProgress(desk, Bar(len(timeline.frames), desk.log), shown)
-        drawn = _drawn(settings, timeline, meant, desk, showing)
+        output.log(f"Input {name[:60]!a} is unknown to {NAME} and was ignored.")
+    with SketchPreviews(output.preview) as shown:
+        showing = AnimationProgress(output, Bar(len(timeline.frames), output.log), shown)
+        drawn = _drawn(settings, timeline, meant, output, showing)
         showing.part(1 - DRAWING)
-        desk.log(
+        output.log(
             "Interpolating images by optical flow, in place of FILM"
             if settings.flowing
             else "Interpolating images by fading, in place of latents"
         )
-        _write(settings, timeline, drawn, desk, showing)
+        _write(settings, timeline, drawn, output, showing)
         showing.finished()
 
 
-def understand_input(given: dict[str, Any], drawn_seed: int) -> Settings:
+def understand_input(inputs: dict[str, Any], drawn_seed: int) -> Settings:
     """The request with its defaults. Raises `Refusal` naming the invalid input."""
-    asked = TypedInput({**DEFAULTS, **{name: value for name, value in given.items() if value is not None}})
-    width, height = asked.integer("width"), asked.integer("height")
+    typed = TypedInput({**DEFAULTS, **{name: value for name, value in inputs.items() if value is not None}})
+    width, height = typed.integer("width"), typed.integer("height")
     if width not in WIDTHS or height not in HEIGHTS:
         raise Refusal(f"The size must be one of {WIDTHS} by {HEIGHTS} pixels, not {width} x {height}.")
-    endings = [part.strip() for part in asked.text("prompt_end").split("|")]
+    endings = [part.strip() for part in typed.text("prompt_end").split("|")]
     if len(endings) > MAX_DRAWN:
         raise Refusal(f"Input prompt_end may name at most {MAX_DRAWN} prompts.")
     return Settings(
-        prompts=(asked.text("prompt_start"), *endings),
+        prompts=(typed.text("prompt_start"), *endings),
         width=width,
         height=height,
-        steps=asked.integer("num_inference_steps", 1, 500),
-        strength=asked.number("prompt_strength", 0, 1),
-        per_stretch=asked.integer("num_animation_frames", 2, 50),
-        between=asked.integer("num_interpolation_steps", 1, 50),
-        guidance_scale=asked.number("guidance_scale", 1, 20),
-        fps=asked.integer("gif_frames_per_second", 1, 50),
-        ping_pong=asked.flag("gif_ping_pong"),
-        flowing=asked.flag("film_interpolation"),
-        intermediate=asked.flag("intermediate_output"),
-        seed=asked.integer("seed") if asked.has("seed") else drawn_seed,
-        format=asked.choice("output_format", ("gif", "mp4")),
+        steps=typed.integer("num_inference_steps", 1, 500),
+        strength=typed.number("prompt_strength", 0, 1),
+        per_stretch=typed.integer("num_animation_frames", 2, 50),
+        between=typed.integer("num_interpolation_steps", 1, 50),
+        guidance_scale=typed.number("guidance_scale", 1, 20),
+        fps=typed.integer("gif_frames_per_second", 1, 50),
+        ping_pong=typed.flag("gif_ping_pong"),
+        flowing=typed.flag("film_interpolation"),
+        intermediate=typed.flag("intermediate_output"),
+        seed=typed.integer("seed") if typed.has("seed") else drawn_seed,
+        format=typed.choice("output_format", ("gif", "mp4")),
     )
 
 
-def _say(settings: Settings, desk: JobOutput) -> list[painting.Understanding]:
+def _say(settings: Settings, output: JobOutput) -> list[painting.Understanding]:
     """Write the log up to the first bar; returns the interpretation of each prompt."""
-    desk.log(f"Using seed: {settings.seed}")
-    log_engine(desk, painting.VERSION, does=DOES)
+    output.log(f"Using seed: {settings.seed}")
+    log_engine(output, painting.VERSION, does=DOES)
     meant = [painting.understand(prompt) for prompt in settings.prompts]
     for one in dict.fromkeys(meant):
-        desk.log(vocabulary_line(one.known, one.unknown))
+        output.log(vocabulary_line(one.known, one.unknown))
     return meant
 
 
@@ -143,11 +143,11 @@ def _drawn(
     settings: Settings,
     timeline: Timeline,
     meant: list[painting.Understanding],
-    desk: JobOutput,
+    output: JobOutput,
     showing: AnimationProgress,
 ) -> list[bytes]:
     """The drawn images, each as a PNG without metadata: decoded they may not fit in memory together."""
-    desk.log("Generating first and last keyframes" if len(meant) == 2 else "Generating keyframes")
+    output.log("Generating first and last keyframes" if len(meant) == 2 else "Generating keyframes")
     stretches, total = len(meant) - 1, len(timeline.drawn)
     brush = FrameSettings(
         settings.width, settings.height, settings.seed,
@@ -156,17 +156,17 @@ def _drawn(
     way = PromptPath(meant, brush, settings.per_stretch, lambda fraction, canvas: showing.at(0.0, canvas))
     every = -(-total // MOST_SHOWN)
     if settings.intermediate and every > 1:
-        desk.log(f"Of {total} drawn pictures every {every}th is given out.")
+        output.log(f"Of {total} drawn pictures every {every}th is given out.")
     found = []
     for index, place in enumerate(timeline.drawn):
         showing.part(DRAWING / total)
         keyframe = min(int(place), stretches - 1)
-        desk.log(f"Generating frame {index - keyframe * settings.per_stretch} of keyframe {keyframe}")
+        output.log(f"Generating frame {index - keyframe * settings.per_stretch} of keyframe {keyframe}")
         picture = way.at(followed(place, stretches, settings.strength))
         found.append(_packed(picture))
         if settings.intermediate and index % every == 0:
             data = encode(picture, "png", 0, _label(settings))
-            desk.save(_DRAWN.format(index), CONTENT_TYPES["png"], data)
+            output.save(_DRAWN.format(index), CONTENT_TYPES["png"], data)
         showing.at(1.0, picture)
     return found
 
@@ -186,17 +186,17 @@ def _frames(timeline: Timeline, drawn: list[bytes], *, flowing: bool) -> Iterato
 
 
 def _write(
-    settings: Settings, timeline: Timeline, drawn: list[bytes], desk: JobOutput, showing: AnimationProgress
+    settings: Settings, timeline: Timeline, drawn: list[bytes], output: JobOutput, showing: AnimationProgress
 ) -> None:
     gif = settings.format == "gif"
     name, kind = ("video.gif", "image/gif") if gif else ("output.mp4", "video/mp4")
-    desk.log(f"Saving {settings.format.upper()}")
+    output.log(f"Saving {settings.format.upper()}")
     count = len(timeline.frames)
-    with _writer(settings, drawn, count, desk.scratch(name)) as add:
+    with _writer(settings, drawn, count, output.scratch(name)) as add:
         for index, frame in enumerate(_frames(timeline, drawn, flowing=settings.flowing)):
             add(frame)
             showing.at((index + 1) / count, frame)
-    desk.adopt(name, kind)
+    output.adopt(name, kind)
 
 
 @contextlib.contextmanager

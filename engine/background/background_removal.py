@@ -40,55 +40,55 @@ _FOUND: Final = 0.6
 Told = Callable[[float], None]
 
 
-def perform(given: dict[str, Any], desk: JobOutput, drawn_seed: int) -> None:
+def perform(inputs: dict[str, Any], output: JobOutput, drawn_seed: int) -> None:
     """Cut the foreground out of `image`: `out.png`, RGBA, of the size of the input. Raises `Refusal`.
 
     Deterministic: there is no seed.
     """
-    if given.get("image") in (None, ""):
+    if inputs.get("image") in (None, ""):
         raise Refusal(NO_ADDRESS)
-    helpers.log_engine(desk, VERSION, name=TOOL, does=DOES)
+    helpers.log_engine(output, VERSION, name=TOOL, does=DOES)
     # Never reduced: the output has the input's size, and the limit on its pixels bounds every side.
-    image = helpers.picture(given, "image", desk, max_side=MAX_PIXELS).image
-    for name in given:
+    image = helpers.picture(inputs, "image", output, max_side=MAX_PIXELS).image
+    for name in inputs:
         if name != "image":
-            desk.log(f"Input {_printable(name)} is unknown to {NAME} and was ignored.")
-    bar = Bar(_STEPS, desk.log)
+            output.log(f"Input {_printable(name)} is unknown to {NAME} and was ignored.")
+    bar = Bar(_STEPS, output.log)
 
-    def told(fraction: float) -> None:
-        desk.progress(fraction)
+    def report(fraction: float) -> None:
+        output.progress(fraction)
         bar.at(fraction)
 
-    pixels = remove_background(image, desk, told)
+    pixels = remove_background(image, output, report)
     if pixels.shape != (image.height, image.width, 4):
         raise ValueError(f"the cut-out is {pixels.shape} for a picture of {image.size}")
     label = Label(
         model=NAME, painter=VERSION, seed=0, settings={}, source="algorithmicallyEnhanced", tool=TOOL
     )
-    desk.save("out.png", "image/png", encode(pixels, "png", 100, label))
-    told(1.0)
+    output.save("out.png", "image/png", encode(pixels, "png", 100, label))
+    report(1.0)
 
 
-def remove_background(image: Image.Image, desk: JobOutput, told: Told) -> Rgba:
+def remove_background(image: Image.Image, output: JobOutput, report: Told) -> Rgba:
     """The image (RGB or RGBA) as RGBA, uint8 H x W x 4, its background transparent if a foreground is found."""
     pixels = np.asarray(image.convert("RGB") if image.mode != "RGB" else image)
     own = np.asarray(image.getchannel("A")) if image.mode == "RGBA" else None
     if own is not None and float((own < 128).mean()) >= CUT_SHARE:
-        desk.log(ALREADY_CUT)
+        output.log(ALREADY_CUT)
         return np.asarray(image)
 
     def seen(fraction: float, mask: Mask) -> None:
-        told(_FOUND * fraction)
-        desk.preview(encode_preview(_look(pixels, mask)))
+        report(_FOUND * fraction)
+        output.preview(encode_preview(_look(pixels, mask)))
 
     mask = find_shape(pixels, seen)
-    told(_FOUND)
+    report(_FOUND)
     if mask is None:
-        desk.log(NOTHING_FOUND)
+        output.log(NOTHING_FOUND)
         return np.asarray(image.convert("RGBA"))
     cut = cut_out(pixels, mask)
-    desk.preview(encode_preview(_on_white(cut)))
-    told(0.8)
+    output.preview(encode_preview(_on_white(cut)))
+    report(0.8)
     if own is not None:
         cut[..., 3] = np.minimum(cut[..., 3], own)
     return cut

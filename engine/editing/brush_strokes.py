@@ -38,25 +38,25 @@ def paint_strokes(
     picture: Picture,
     streams: Streams,
     quality: float,
-    told: Callable[[float, Picture], None] = lambda share, canvas: None,
+    on_progress: Callable[[float, Picture], None] = lambda share, canvas: None,
 ) -> Picture:
     """The image in strokes, float32 of the same size, 0..1. Fewer steps (`quality` below 1) leave out fine layers.
 
-    `told` gets the share of finished layers, and the canvas.
+    `on_progress` gets the share of finished layers, and the canvas.
     """
     height, width = picture.shape[:2]
     unit = float(np.sqrt(height * width))
     tx, ty = tangents(picture, streams, max(1.0, 0.010 * unit))
-    led = _Field(tx, ty, busy(picture))
+    guidance = _Field(tx, ty, busy(picture))
     canvas = _eight_bits(blur(picture, RADII[0] * unit))
     layers = _layers(quality)
     for number, share in enumerate(layers):
         radius = share * unit
         if radius < 0.7:
             break
-        _lay(canvas, picture, led, radius, streams.rng(f"dabs/{number}"), first=number == 0)
-        told((number + 1) / len(layers), _floats(canvas))
-    return _with_bristles(_floats(canvas), led, streams, unit)
+        _lay(canvas, picture, guidance, radius, streams.rng(f"dabs/{number}"), first=number == 0)
+        on_progress((number + 1) / len(layers), _floats(canvas))
+    return _with_bristles(_floats(canvas), guidance, streams, unit)
 
 
 def _layers(quality: float) -> tuple[float, ...]:
@@ -66,7 +66,7 @@ def _layers(quality: float) -> tuple[float, ...]:
 def _lay(
     canvas: NDArray[np.uint8],
     picture: Picture,
-    led: _Field,
+    guidance: _Field,
     radius: float,
     rng: np.random.Generator,
     *,
@@ -80,12 +80,12 @@ def _lay(
     rows, columns = places[:, 1].astype(int), places[:, 0].astype(int)
     if not first:
         # Errors show most where detail is dense; the finest strokes are for such places alone.
-        limit = MISSED * ((1.6 if radius < FINE / 2 else 1.0) - led.busy[rows, columns] * 0.5)
+        limit = MISSED * ((1.6 if radius < FINE / 2 else 1.0) - guidance.busy[rows, columns] * 0.5)
         places = places[missing[rows, columns] > limit]
     if len(places) == 0:
         return
     rng.shuffle(places)
-    paths, kept = _paths(places, goal, led, radius)
+    paths, kept = _paths(places, goal, guidance, radius)
     colours = _colours(goal, places, rng)
     _draw(canvas, paths, kept, colours, radius)
 
@@ -100,7 +100,7 @@ def _places(shape: tuple[int, ...], radius: float, rng: np.random.Generator) -> 
 
 
 def _paths(
-    places: NDArray[np.float32], goal: Picture, led: _Field, radius: float
+    places: NDArray[np.float32], goal: Picture, guidance: _Field, radius: float
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
     """Each stroke's joints, N x joints x 2, and which of them match the stroke's colour."""
     count, steps = len(places), JOINTS if radius >= FINE else 2
@@ -112,7 +112,7 @@ def _paths(
     for way in (-1, 1):
         here, heading, going = places.copy(), None, np.ones(count, bool)
         for step in range(1, steps + 1):
-            along = np.stack([_at(led.tx, here), _at(led.ty, here)], axis=1)
+            along = np.stack([_at(guidance.tx, here), _at(guidance.ty, here)], axis=1)
             along = along * np.float32(way) if heading is None else along
             if heading is not None:
                 # A tangent has no orientation: continue in the direction that turns least.
@@ -152,10 +152,12 @@ def _draw(
         cv2.polylines(canvas, [path[start:end]], False, colour, wide, cv2.LINE_AA, _FIXED)
 
 
-def _with_bristles(image: Picture, led: _Field, streams: Streams, unit: float) -> Picture:
+def _with_bristles(image: Picture, guidance: _Field, streams: Streams, unit: float) -> Picture:
     """Add the furrows that bristles leave in wet paint, lit from the upper left."""
-    furrows = streaks(led.tx, led.ty, streams, "dabs/bristles", rows=300, length=0.045 * unit, steps=6)
-    lit = relief(blur(furrows, 0.0012 * unit), 0.9 * unit / 512) * (0.35 + 0.65 * (1 - led.busy))
+    furrows = streaks(
+        guidance.tx, guidance.ty, streams, "dabs/bristles", rows=300, length=0.045 * unit, steps=6
+    )
+    lit = relief(blur(furrows, 0.0012 * unit), 0.9 * unit / 512) * (0.35 + 0.65 * (1 - guidance.busy))
     ridges = relief(blur(luma(image), 0.0012 * unit), 1.2 * unit / 512)
     light = np.float32(0.045) * lit + np.float32(0.020) * ridges
     return np.clip(image * (1 + light[..., None]), 0, 1).astype(np.float32)

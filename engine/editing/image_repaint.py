@@ -31,71 +31,71 @@ _PREVIEW = 256
 
 
 def repaint(
-    picture: Pixels, wish: RepaintRequest, *, stays: Plane | None = None, progress: Progress | None = None
+    picture: Pixels, request: RepaintRequest, *, stays: Plane | None = None, progress: Progress | None = None
 ) -> Pixels:
     """Repaint `picture` (uint8 H x W x 3, sRGB) into a new array of the same size. Deterministic.
 
     `stays` is the persistence map (float32 H x W, 0..1). `progress` gets a share 0..1 and a preview or None.
     """
-    tell = progress or _silent
-    if wish.strength <= 0:
-        tell(1.0, picture)
+    report = progress or _silent
+    if request.strength <= 0:
+        report(1.0, picture)
         return picture.copy()
-    if wish.strength >= 1:
+    if request.strength >= 1:
         size = (picture.shape[1], picture.shape[0])
-        return paint_prompt(wish, wish.negative_prompt, size, tell)[0]
-    return _between(picture, wish, stays, tell)
+        return paint_prompt(request, request.negative_prompt, size, report)[0]
+    return _between(picture, request, stays, report)
 
 
-def _between(picture: Pixels, wish: RepaintRequest, stays: Plane | None, tell: Progress) -> Pixels:
-    meant = paint.understand(wish.prompt, wish.negative_prompt)
-    streams = Streams(meant.layout_key, wish.seed).child("repaint")
-    given = _floats(picture)
-    strength = wish.strength
-    tell(0.02, _look(given))
-    asked = read_request(wish.prompt, wish.negative_prompt)
-    image = given if asked.known else vary_colours(given, streams, strength)
-    if asked.recolours:
-        image = _with_model(wish, asked, given, stays, tell)
+def _between(picture: Pixels, request: RepaintRequest, stays: Plane | None, report: Progress) -> Pixels:
+    meant = paint.understand(request.prompt, request.negative_prompt)
+    streams = Streams(meant.layout_key, request.seed).child("repaint")
+    source = _floats(picture)
+    strength = request.strength
+    report(0.02, _look(source))
+    edit = read_request(request.prompt, request.negative_prompt)
+    image = source if edit.known else vary_colours(source, streams, strength)
+    if edit.recolours:
+        image = _with_model(request, edit, source, stays, report)
     if meant.style not in _UNPAINTED:
         firmness = 0.4 if meant.style in _BRUSHED else 1.0
-        image = _in_strokes(image, streams, firmness * _ramp(strength, 0.15, 0.45), wish.quality, tell)
+        image = _in_strokes(image, streams, firmness * _ramp(strength, 0.15, 0.45), request.quality, report)
     if meant.style in styles.STYLES:
-        image = _in_style(meant.style, image, given, streams, strength, wish.quality)
+        image = _in_style(meant.style, image, source, streams, strength, request.quality)
     pixels = (np.clip(image, 0, 1) * 255 + 0.5).astype(np.uint8)
-    tell(1.0, _look(image))
+    report(1.0, _look(image))
     return pixels
 
 
 def _with_model(
-    wish: RepaintRequest, asked: EditRequest, given: Picture, stays: Plane | None, tell: Progress
+    request: RepaintRequest, edit: EditRequest, source: Picture, stays: Plane | None, report: Progress
 ) -> Picture:
     """The image in the colours of the prompt's painting; at high strength also with its scenery."""
-    model, figure = _model(wish, asked.negative_prompt, given, tell)
-    image = Recolouring(given, model).apply(given, min(1.0, 1.25 * wish.strength))
-    tell(0.55, _look(image))
-    if asked.shows and wish.strength > COLOUR_ONLY_BELOW:
-        image = _with_scenery(image, model, stays, figure, wish.strength)
-        tell(0.62, _look(image))
+    model, figure = _model(request, edit.negative_prompt, source, report)
+    image = Recolouring(source, model).apply(source, min(1.0, 1.25 * request.strength))
+    report(0.55, _look(image))
+    if edit.shows and request.strength > COLOUR_ONLY_BELOW:
+        image = _with_scenery(image, model, stays, figure, request.strength)
+        report(0.62, _look(image))
     return image
 
 
 def _model(
-    wish: RepaintRequest, negative_prompt: str, given: Picture, tell: Progress
+    request: RepaintRequest, negative_prompt: str, source: Picture, report: Progress
 ) -> tuple[Picture, Plane | None]:
     """The prompt's painting without its style, which is applied last, and the mask of its figures.
 
     Small where it provides colours only.
     """
-    height, width = given.shape[:2]
-    before = _look(given)
+    height, width = source.shape[:2]
+    before = _look(source)
 
     def show(share: float, canvas: Pixels | None) -> None:
-        tell(0.02 + 0.43 * share, None if canvas is None else _over(before, canvas, wish.strength))
+        report(0.02 + 0.43 * share, None if canvas is None else _over(before, canvas, request.strength))
 
-    scale = 1.0 if wish.strength > COLOUR_ONLY_BELOW else min(1.0, _MODEL_SIDE / max(height, width))
+    scale = 1.0 if request.strength > COLOUR_ONLY_BELOW else min(1.0, _MODEL_SIDE / max(height, width))
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    pixels, mask = paint_prompt(wish, negative_prompt, size, show)
+    pixels, mask = paint_prompt(request, negative_prompt, size, show)
     return _floats(pixels), None if mask is None else _floats(mask)
 
 
@@ -128,11 +128,11 @@ def _taken(
     return (around + kept * np.float32(there - around)).astype(np.float32)
 
 
-def _in_strokes(image: Picture, streams: Streams, share: float, quality: float, tell: Progress) -> Picture:
+def _in_strokes(image: Picture, streams: Streams, share: float, quality: float, report: Progress) -> Picture:
     if share == 0:
         return image
     strokes = brush_strokes.paint_strokes(
-        image, streams, quality, lambda done, canvas: tell(0.62 + 0.23 * done, _look(canvas))
+        image, streams, quality, lambda done, canvas: report(0.62 + 0.23 * done, _look(canvas))
     )
     # Faces depend on dense detail: the strokes leave some of it.
     weight = np.float32(share) * (1 - np.float32(0.45) * busy(image))
@@ -140,12 +140,12 @@ def _in_strokes(image: Picture, streams: Streams, share: float, quality: float, 
 
 
 def _in_style(
-    style: str, image: Picture, given: Picture, streams: Streams, strength: float, quality: float
+    style: str, image: Picture, source: Picture, streams: Streams, strength: float, quality: float
 ) -> Picture:
     share = _ramp(strength, 0.1, 0.4)
     if share == 0:
         return image
-    styled = paper_border.apply_style(style, image, given, streams, quality)
+    styled = paper_border.apply_style(style, image, source, streams, quality)
     weight = np.full(image.shape[:2], share, np.float32)
     if style in _BRUSHED:
         weight *= 1 - np.float32(0.4) * busy(image)

@@ -39,32 +39,32 @@ class _Start:
     stays: NDArray[np.float32] | None
 
 
-def perform(model: Model, settings: Settings, given: dict[str, Any], desk: JobOutput) -> None:
+def perform(model: Model, settings: Settings, given: dict[str, Any], output: JobOutput) -> None:
     """Paint, encode and save all requested images; image k uses seed + k and is `out-k`.
 
     Raises `Refusal` where the input `image` is not an image.
     """
-    log_settings(settings, desk, painting, does=DOES)
+    log_settings(settings, output, painting, does=DOES)
     if model.extra_logs:
-        desk.log(f"Prompt: {settings.prompt}")
-        desk.log("img2img mode")
-    start, settings = _start(model, settings, picture(given, "image", desk), desk)
+        output.log(f"Prompt: {settings.prompt}")
+        output.log("img2img mode")
+    start, settings = _start(model, settings, picture(given, "image", output), output)
     strength = settings.strength or 0.0
     # The published bar counts the remaining steps from the input image; with none left this one has one.
-    bar = Bar(max(1, int(settings.steps * strength)), desk.log)
+    bar = Bar(max(1, int(settings.steps * strength)), output.log)
     for index in range(settings.count):
         one = replace(settings, seed=settings.seed + index)
-        told = progress_callback(desk, bar, index, settings.count)
-        pixels = _developed(one, start, desk, told)
+        report = progress_callback(output, bar, index, settings.count)
+        pixels = _developed(one, start, output, report)
         name = f"out-{index}.{settings.format}"
         data = encode(pixels, settings.format, settings.encoder_quality, label_of(one, painting.VERSION))
-        desk.save(name, CONTENT_TYPES[settings.format], data)
-        told(1.0)
+        output.save(name, CONTENT_TYPES[settings.format], data)
+        report(1.0)
 
 
-def _start(model: Model, settings: Settings, found: Decoded, desk: JobOutput) -> tuple[_Start, Settings]:
-    width, height = _size(model, found, desk)
-    image = _opaque(found.image, desk)
+def _start(model: Model, settings: Settings, found: Decoded, output: JobOutput) -> tuple[_Start, Settings]:
+    width, height = _size(model, found, output)
+    image = _opaque(found.image, output)
     if image.size != (width, height):
         image = image.resize((width, height), Image.Resampling.LANCZOS)
     pixels = np.array(image, np.uint8)
@@ -74,42 +74,46 @@ def _start(model: Model, settings: Settings, found: Decoded, desk: JobOutput) ->
     )
 
 
-def _size(model: Model, found: Decoded, desk: JobOutput) -> tuple[int, int]:
+def _size(model: Model, found: Decoded, output: JobOutput) -> tuple[int, int]:
     """Width and height of the result in pixels, as the published model derives them, and the log lines about it."""
     given, size = found.original_size, found.image.size
     if model.shape == "ratio":
-        return _flux_size(given, desk)
+        return _flux_size(given, output)
     step = MULTIPLE.get(model.shape, 1)
     size = (max(step, size[0] // step * step), max(step, size[1] // step * step))
     if size != given:
         why = f", multiples of {step}" if step > 1 else ""
-        desk.log(f"The picture of {given[0]} x {given[1]} pixels was brought to {size[0]} x {size[1]}{why}.")
+        output.log(
+            f"The picture of {given[0]} x {given[1]} pixels was brought to {size[0]} x {size[1]}{why}."
+        )
     return size
 
 
-def _flux_size(given: tuple[int, int], desk: JobOutput) -> tuple[int, int]:
+def _flux_size(given: tuple[int, int], output: JobOutput) -> tuple[int, int]:
     width, height = given
-    desk.log(f"Input image size: {width}x{height}")
+    output.log(f"Input image size: {width}x{height}")
     scale = min(FLUX_SIDE / width, FLUX_SIDE / height, 1)
     if scale < 1:
         width, height = max(1, int(width * scale)), max(1, int(height * scale))
-        desk.log(f"Scaling image down to {width}x{height}")
+        output.log(f"Scaling image down to {width}x{height}")
     step = MULTIPLE["ratio"]
     width, height = -(-width // step) * step, -(-height // step) * step
-    desk.log(f"Input image size set to: {width}x{height}")
+    output.log(f"Input image size set to: {width}x{height}")
     return width, height
 
 
-def _opaque(image: Image.Image, desk: JobOutput) -> Image.Image:
+def _opaque(image: Image.Image, output: JobOutput) -> Image.Image:
     if image.mode != "RGBA":
         return image
-    desk.log("Transparent places of the picture were filled with white.")
+    output.log("Transparent places of the picture were filled with white.")
     whole = Image.new("RGB", image.size, "white")
     whole.paste(image, mask=image.getchannel("A"))
     return whole
 
 
-def _developed(settings: Settings, start: _Start, desk: JobOutput, told: Callable[[float], None]) -> Pixels:
+def _developed(
+    settings: Settings, start: _Start, output: JobOutput, report: Callable[[float], None]
+) -> Pixels:
     """The finished image; sends previews meanwhile."""
     wish = RepaintRequest(
         settings.prompt,
@@ -124,11 +128,11 @@ def _developed(settings: Settings, start: _Start, desk: JobOutput, told: Callabl
     if size is not None:
         small = Image.fromarray(start.pixels).resize(size, Image.Resampling.BOX)
         sketch = repaint(np.array(small, np.uint8), wish)
-        told(SKETCHED)
-    with SketchPreviews(desk.preview, sketch) as shown:
+        report(SKETCHED)
+    with SketchPreviews(output.preview, sketch) as shown:
 
         def progress(fraction: float, canvas: Pixels | None) -> None:
-            told(fraction * PAINTING)
+            report(fraction * PAINTING)
             shown.at(fraction, canvas)
 
         return repaint(start.pixels, wish, stays=start.stays, progress=progress)

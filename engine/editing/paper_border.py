@@ -19,9 +19,9 @@ DARKER = 0.04
 """How much darker the whole image must be than its rim: an image that is bright throughout has no border."""
 
 
-def apply_style(style: str, image: Picture, given: Picture, streams: Streams, quality: float) -> Picture:
-    """`image` in `style`. A paper border of its source `given` is kept instead of adding another."""
-    if style != "watercolor" or not has_border(given):
+def apply_style(style: str, image: Picture, source: Picture, streams: Streams, quality: float) -> Picture:
+    """`image` in `style`. A paper border of its source `source` is kept instead of adding another."""
+    if style != "watercolor" or not has_border(source):
         return styles.apply(style, image, streams=streams, quality=quality)
     # The style tears its edge a twentieth inside the frame: the image is padded and cropped again.
     return _without_edge(style, image, streams, quality)

@@ -15,7 +15,7 @@ SLENDER = 4
 
 
 def paint_prompt(
-    wish: RepaintRequest,
+    request: RepaintRequest,
     negative_prompt: str,
     size: tuple[int, int],
     progress: Callable[[float, Pixels | None], None],
@@ -27,13 +27,13 @@ def paint_prompt(
     width, height = size
     whole = max(width, -(-height // SLENDER)), max(height, -(-width // SLENDER))
     painted = paint.paint(
-        wish.prompt,
+        request.prompt,
         negative_prompt=negative_prompt,
         width=whole[0],
         height=whole[1],
-        seed=wish.seed,
-        quality=wish.quality,
-        guidance=wish.guidance,
+        seed=request.seed,
+        quality=request.quality,
+        guidance=request.guidance,
         progress=progress,
     )
     left, top = (whole[0] - width) // 2, (whole[1] - height) // 2

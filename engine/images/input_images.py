@@ -15,29 +15,31 @@ MAX_TEXT: Final = 3 * MAX_BYTES + 1000
 """Characters of a data URI: percent escapes take three a byte, Base64 fewer."""
 
 
-def picture(given: dict[str, Any], name: str, desk: JobOutput, max_side: int = MAX_SIDE) -> Decoded:
+def picture(inputs: dict[str, Any], name: str, output: JobOutput, max_side: int = MAX_SIDE) -> Decoded:
     """The image in the data URI of input `name`, reduced to `max_side` pixels a side where it is larger;
     notes about what was dropped go to the log.
 
     Raises `Refusal` beginning with `Input NAME: `, also where the input is absent.
     """
     try:
-        found = decode(_bytes(given.get(name)), max_side)
+        found = decode(_bytes(inputs.get(name)), max_side)
     except Refusal as refusal:
         raise Refusal(f"Input {name}: {_within_a_sentence(str(refusal))}") from None
     for note in found.notes:
-        desk.log(f"Input {name}: {_within_a_sentence(note)}")
+        output.log(f"Input {name}: {_within_a_sentence(note)}")
     return found
 
 
-def log_engine(desk: JobOutput, version: str, *, name: str = "procedural painter", does: str = DRAWS) -> None:
+def log_engine(
+    output: JobOutput, version: str, *, name: str = "procedural painter", does: str = DRAWS
+) -> None:
     """Log and record in the metrics which engine runs; the line follows the seed and precedes the first bar.
 
     `does` is what this model does, as the end of a sentence.
     """
-    desk.log(f"Embedded engine: {name} {version}. No neural network, no weights; {does}.")
-    desk.metric("engine", "procedural")
-    desk.metric("painter", version)
+    output.log(f"Embedded engine: {name} {version}. No neural network, no weights; {does}.")
+    output.metric("engine", "procedural")
+    output.metric("painter", version)
 
 
 def _bytes(value: Any) -> bytes:

@@ -58,25 +58,25 @@ class InpaintRequest:
     """1 ignores the masked part, 0 leaves it unchanged."""
 
 
-def repaint(picture: Pixels, hole: Mask, wish: InpaintRequest, tell: Tell | None = None) -> Pixels:
+def repaint(picture: Pixels, hole: Mask, request: InpaintRequest, tell: Tell | None = None) -> Pixels:
     """`picture` (uint8 RGB) with the hole repainted; every pixel outside the hole is returned unchanged.
 
     `tell` gets a non-decreasing fraction 0..1 and the unfinished image, or None.
     """
-    told = tell or (lambda fraction, shown: None)
-    if not hole.any() or wish.strength <= 0:
+    report = tell or (lambda fraction, shown: None)
+    if not hole.any() or request.strength <= 0:
         return picture.copy()
-    meant = understand(wish.prompt, wish.negative_prompt)
-    guidance = float(np.clip(wish.guidance, 0, 2))
-    if wish.strength <= EDITED_UP_TO:
-        new = _edited(picture, hole, wish, told)
+    meant = understand(request.prompt, request.negative_prompt)
+    guidance = float(np.clip(request.guidance, 0, 2))
+    if request.strength <= EDITED_UP_TO:
+        new = _edited(picture, hole, request, report)
     else:
         new = _held_back(
-            picture, _Canvas(picture, hole, wish, meant, guidance, told).painted(), wish.strength
+            picture, _Canvas(picture, hole, request, meant, guidance, report).painted(), request.strength
         )
     out = picture.copy()
     out[hole] = (np.clip(new[hole], 0, 1) * 255 + 0.5).astype(np.uint8)
-    told(1.0, out)
+    report(1.0, out)
     return out
 
 
@@ -94,13 +94,13 @@ class _Canvas:
 
     picture: Pixels
     hole: Mask
-    wish: InpaintRequest
+    request: InpaintRequest
     meant: Understanding
     guidance: float
     tell: Tell
 
     def __post_init__(self) -> None:
-        self.streams = Streams(f"repaint|{self.meant.layout_key}", self.wish.seed)
+        self.streams = Streams(f"repaint|{self.meant.layout_key}", self.request.seed)
         self.depth = depth_inside(self.hole)
         top, bottom, left, right = box_of(self.hole)
         self.size = min(bottom - top, right - left)
@@ -108,7 +108,7 @@ class _Canvas:
 
     def painted(self) -> Picture:
         """The new image, float32 0..1; only the hole's pixels of it are used."""
-        kinds = _kinds(self.wish.prompt, self.meant)
+        kinds = _kinds(self.request.prompt, self.meant)
         share = float(self.hole.mean())
         if share > (MOST_FILLED if kinds else MOST_CONTINUED):
             return self._scenery(self._soft_ground(), 0.05)
@@ -126,7 +126,7 @@ class _Canvas:
     def _continued(self, share: float) -> Picture:
         """The hole filled from its surroundings; this takes `share` of the work."""
         filled = fill(
-            self.picture, self.hole, seed=self.wish.seed, tell=lambda f, shown: self.tell(share * f, shown)
+            self.picture, self.hole, seed=self.request.seed, tell=lambda f, shown: self.tell(share * f, shown)
         )
         self.tell(share, filled)
         return _floats(filled)
@@ -151,8 +151,10 @@ class _Canvas:
         canvas = ground.copy()
         figure = Figure(rgba, base, None, None)
         alpha = place(canvas, figure, middle, where.top + base[1], light=light, shadow=0.9 if stands else 0.0)
-        if self.wish.quality < 0.6:
-            canvas = post_processing.brushwork(self.streams, np.clip(canvas, 0, 1), self.wish.quality, 0.30)
+        if self.request.quality < 0.6:
+            canvas = post_processing.brushwork(
+                self.streams, np.clip(canvas, 0, 1), self.request.quality, 0.30
+            )
         canvas += (alpha * self._grain())[..., None]
         self.tell(0.85, _bytes(canvas))
         weight = np.maximum(
@@ -175,12 +177,12 @@ class _Canvas:
         room = self.room if self.meant.subjects else (slice(0, height), slice(0, width))
         size = room[1].stop - room[1].start, room[0].stop - room[0].start
 
-        def told(fraction: float, shown: Pixels | None) -> None:
+        def report(fraction: float, shown: Pixels | None) -> None:
             self.tell(0.5 + 0.45 * fraction, None if shown is None else self._glance(ground, room, shown))
 
         made = painting.paint(
-            self.wish.prompt, negative_prompt=self.wish.negative_prompt, width=size[0], height=size[1],
-            seed=self.wish.seed, quality=self.wish.quality, guidance=self.guidance, progress=told,
+            self.request.prompt, negative_prompt=self.request.negative_prompt, width=size[0], height=size[1],
+            seed=self.request.seed, quality=self.request.quality, guidance=self.guidance, progress=report,
         )  # fmt: skip
         scene = ground.copy()
         scene[room] = _floats(made.pixels)
@@ -228,16 +230,23 @@ class _Canvas:
         """The prompt's style applied to the repainted part, fading in from its rim."""
         if self.meant.style not in STYLES:
             return image
-        made = apply(self.meant.style, image, streams=self.streams, quality=self.wish.quality)
+        made = apply(self.meant.style, image, streams=self.streams, quality=self.request.quality)
         return _between(
             image, np.asarray(made, np.float32), smooth(0, max(2.0, 0.10 * self.size), self.depth)
         )
 
 
-def _edited(picture: Pixels, hole: Mask, wish: InpaintRequest, tell: Tell) -> Picture:
+def _edited(picture: Pixels, hole: Mask, request: InpaintRequest, tell: Tell) -> Picture:
     """The masked part edited by the prompt instead of replaced, fading in from the mask's rim."""
-    asked = Edit(wish.prompt, wish.negative_prompt, wish.seed, wish.strength, wish.quality, wish.guidance)
-    new = _floats(paint_over(picture, asked, progress=lambda fraction, shown: tell(0.95 * fraction, shown)))
+    edit = Edit(
+        request.prompt,
+        request.negative_prompt,
+        request.seed,
+        request.strength,
+        request.quality,
+        request.guidance,
+    )
+    new = _floats(paint_over(picture, edit, progress=lambda fraction, shown: tell(0.95 * fraction, shown)))
     depth = depth_inside(hole)
     soft = max(1.5, 0.05 * min(float(depth.max()), max(hole.shape)))
     return _between(_floats(picture), new, np.clip(depth / np.float32(soft), 0, 1))

@@ -41,28 +41,28 @@ _RANK: Final = 0.5
 _STEPS: Final = 20
 
 
-def perform(given: dict[str, Any], desk: JobOutput, drawn_seed: int) -> None:
+def perform(inputs: dict[str, Any], output: JobOutput, drawn_seed: int) -> None:
     """Remove the most prominent object from `image_path`; `output.png`. Raises `Refusal`.
 
     Deterministic: there is no seed.
     """
-    asked = TypedInput({**DEFAULTS, **{k: v for k, v in given.items() if v is not None}})
-    names = asked.text("objects_to_remove").split(",")
+    typed = TypedInput({**DEFAULTS, **{k: v for k, v in inputs.items() if v is not None}})
+    names = typed.text("objects_to_remove").split(",")
     numbers = [number_of(name) for name in names]
-    helpers.log_engine(desk, painting.VERSION, does=DOES)
-    picture = fitted(helpers.picture(given, "image_path", desk), (SIDE, SIDE))
-    for name in given:
+    helpers.log_engine(output, painting.VERSION, does=DOES)
+    picture = fitted(helpers.picture(inputs, "image_path", output), (SIDE, SIDE))
+    for name in inputs:
         if name not in ("image_path", "objects_to_remove"):
-            desk.log(f"Input {_printable(name)} is unknown to {NAME} and was ignored.")
-    desk.log(f"Object(s) to remove: {numbers}")
-    bar = Bar(_STEPS, desk.log)
-    pixels = _without_object(picture, names, desk, bar)
+            output.log(f"Input {_printable(name)} is unknown to {NAME} and was ignored.")
+    output.log(f"Object(s) to remove: {numbers}")
+    bar = Bar(_STEPS, output.log)
+    pixels = _without_object(picture, names, output, bar)
     label = Label(
         model=NAME, painter=painting.VERSION, seed=0, settings={"objects_to_remove": ",".join(names)},
         source="algorithmicallyEnhanced",
     )  # fmt: skip
-    desk.save("output.png", "image/png", encode(pixels, "png", 100, label))
-    desk.progress(1.0)
+    output.save("output.png", "image/png", encode(pixels, "png", 100, label))
+    output.progress(1.0)
     bar.at(1.0)
 
 
@@ -96,22 +96,22 @@ def _main_pieces(mask: Mask) -> Mask:
     return np.asarray(np.isin(labels, np.flatnonzero(areas >= _RANK * areas.max())) & mask)
 
 
-def _without_object(picture: Pixels, names: list[str], desk: JobOutput, bar: Bar) -> Pixels:
-    def told(fraction: float) -> None:
-        desk.progress(fraction)
+def _without_object(picture: Pixels, names: list[str], output: JobOutput, bar: Bar) -> Pixels:
+    def report(fraction: float) -> None:
+        output.progress(fraction)
         bar.at(fraction)
 
-    with SketchPreviews(desk.preview) as shown:
+    with SketchPreviews(output.preview) as shown:
         shown.at(0.0, picture)
         hole = object_mask(picture)
-        told(0.5)
+        report(0.5)
         if hole is None:
-            desk.log("No object stands out here: the picture is returned without a change but its size.")
+            output.log("No object stands out here: the picture is returned without a change but its size.")
             return picture
-        desk.log(_recognised(names))
+        output.log(_recognised(names))
 
         def tell(fraction: float, canvas: Pixels | None) -> None:
-            told(0.5 + 0.4 * fraction)
+            report(0.5 + 0.4 * fraction)
             shown.at(0.5 + 0.4 * fraction, canvas)
 
         return fill(picture, hole, seed=0, tell=tell)

@@ -40,39 +40,39 @@ MODEL: Final = Model(
 )
 
 
-def perform(given: dict[str, Any], desk: JobOutput, drawn_seed: int) -> None:
+def perform(inputs: dict[str, Any], output: JobOutput, drawn_seed: int) -> None:
     """Repaint the masked part of `image`, once per requested output. Raises `Refusal`."""
-    words = {name: value for name, value in given.items() if name not in ("image", "mask")}
+    words = {name: value for name, value in inputs.items() if name not in ("image", "mask")}
     settings = understand_input(MODEL, words, drawn_seed=drawn_seed)
-    paint_into(MODEL, settings, given, desk)
+    paint_into(MODEL, settings, inputs, output)
 
 
 def paint_into(
-    model: Model, settings: Settings, given: dict[str, Any], desk: JobOutput, *, strength: float = 1.0
+    model: Model, settings: Settings, inputs: dict[str, Any], output: JobOutput, *, strength: float = 1.0
 ) -> None:
-    """Log, repaint and save all images that `settings` requests; `image` and `mask` are read from `given`.
+    """Log, repaint and save all images that `settings` requests; `image` and `mask` are read from `inputs`.
 
     Both are stretched to the width and height of `settings`, as the published models do. `strength` 1 ignores the
     masked part, 0 leaves it. Image k uses seed + k and is `out-k`. Raises `Refusal` naming `image` or `mask`.
     """
-    desk.log(f"Using seed: {settings.seed}")
-    helpers.log_engine(desk, painting.VERSION, does=DOES)
+    output.log(f"Using seed: {settings.seed}")
+    helpers.log_engine(output, painting.VERSION, does=DOES)
     size = settings.width, settings.height
-    picture = fitted(helpers.picture(given, "image", desk), size)
-    hole = mask_from(helpers.picture(given, "mask", desk).image, size)
-    _say(model, settings, desk, strength)
+    picture = fitted(helpers.picture(inputs, "image", output), size)
+    hole = mask_from(helpers.picture(inputs, "mask", output).image, size)
+    _say(model, settings, output, strength)
     if not hole.any():
-        desk.log(EMPTY)
+        output.log(EMPTY)
     # The published pipeline skips the first steps at a lower strength.
-    bar = Bar(max(1, int(settings.steps * strength)), desk.log)
+    bar = Bar(max(1, int(settings.steps * strength)), output.log)
     for index in range(settings.count):
         one = replace(settings, seed=settings.seed + index)
-        told = progress_callback(desk, bar, index, settings.count)
-        pixels = _repainted(picture, hole, one, strength, desk, told)
+        report = progress_callback(output, bar, index, settings.count)
+        pixels = _repainted(picture, hole, one, strength, output, report)
         label = replace(label_of(one, painting.VERSION), source="algorithmicallyEnhanced")
         data = encode(pixels, settings.format, settings.encoder_quality, label)
-        desk.save(f"out-{index}.{settings.format}", CONTENT_TYPES[settings.format], data)
-        told(1.0)
+        output.save(f"out-{index}.{settings.format}", CONTENT_TYPES[settings.format], data)
+        report(1.0)
 
 
 def fitted(picture: Decoded, size: tuple[int, int]) -> Pixels:
@@ -92,10 +92,10 @@ def _repainted(
     hole: NDArray[np.bool_],
     settings: Settings,
     strength: float,
-    desk: JobOutput,
-    told: Callable[[float], None],
+    output: JobOutput,
+    report: Callable[[float], None],
 ) -> Pixels:
-    wish = InpaintRequest(
+    request = InpaintRequest(
         prompt=settings.prompt,
         negative_prompt=settings.negative_prompt,
         seed=settings.seed,
@@ -103,13 +103,13 @@ def _repainted(
         guidance=settings.guidance,
         strength=strength,
     )
-    with SketchPreviews(desk.preview) as shown:
+    with SketchPreviews(output.preview) as shown:
 
         def tell(fraction: float, canvas: Pixels | None) -> None:
-            told(fraction * _PAINTED)
+            report(fraction * _PAINTED)
             shown.at(fraction, None if canvas is None else _look(canvas))
 
-        pixels = repaint(picture, hole, wish, tell)
+        pixels = repaint(picture, hole, request, tell)
     if pixels.shape != (settings.height, settings.width, 3) or pixels.dtype != np.uint8:
         raise ValueError(f"the painter returned {pixels.shape} {pixels.dtype}")
     return pixels
@@ -121,16 +121,16 @@ def _look(canvas: Pixels) -> Pixels:
     return np.asarray(image, np.uint8)
 
 
-def _say(model: Model, settings: Settings, desk: JobOutput, strength: float) -> None:
+def _say(model: Model, settings: Settings, output: JobOutput, strength: float) -> None:
     """Write the log between the engine's line and the first bar."""
     understanding = painting.understand(settings.prompt, settings.negative_prompt)
-    desk.log(vocabulary_line(understanding.known, understanding.unknown))
+    output.log(vocabulary_line(understanding.known, understanding.unknown))
     if settings.lora is not None:
-        desk.log(f"LoRA {without_query(settings.lora)} not loaded: this engine has no weights.")
+        output.log(f"LoRA {without_query(settings.lora)} not loaded: this engine has no weights.")
     for note in settings.notes:
-        desk.log(note)
+        output.log(note)
     if model.extra_logs:
-        desk.log(f"Prompt: {settings.prompt}")
-        desk.log("inpainting mode")
+        output.log(f"Prompt: {settings.prompt}")
+        output.log("inpainting mode")
     if strength == 0:
-        desk.log("With prompt_strength 0 nothing is repainted.")
+        output.log("With prompt_strength 0 nothing is repainted.")

@@ -86,54 +86,54 @@ class DeviceWorker(WorkerPool):
             self._process = None
 
     def _environment(self) -> dict[str, str]:
-        found = {
+        environment = {
             name: value
             for name, value in os.environ.items()
             # torch limits its own threads.
             if (not name.startswith("DARKROOM_") or name in _KEPT) and name not in THREAD_VARIABLES
         }
-        found |= {**programs.python_path(), **_FRUGAL, **_QUIET}
+        environment |= {**programs.python_path(), **_FRUGAL, **_QUIET}
         if self._is_offline:
-            found |= {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"}
-        return found
+            environment |= {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"}
+        return environment
 
 
 class DeviceWorkers:
     """All workers of one service as one pool: a work item goes to a free one, preferably with the pipeline warm."""
 
-    def __init__(self, hands: Sequence[DeviceWorker]) -> None:
-        self._hands = list(hands)
-        self._at: dict[str, DeviceWorker] = {}
+    def __init__(self, workers: Sequence[DeviceWorker]) -> None:
+        self._workers = list(workers)
+        self._by_job: dict[str, DeviceWorker] = {}
 
     @property
     def painter(self) -> str:
         """Version of the workers."""
-        return next((hand.painter for hand in self._hands if hand.painter), "")
+        return next((worker.painter for worker in self._workers if worker.painter), "")
 
     @property
     def is_ready(self) -> bool:
         """Whether some worker is free."""
-        return any(hand.is_ready and not hand.busy_with for hand in self._hands)
+        return any(worker.is_ready and not worker.busy_with for worker in self._workers)
 
     @property
     def pids(self) -> dict[str, int]:
         """Process id of every running work item, by job id."""
-        return {job: pid for hand in self._hands for job, pid in hand.pids.items()}
+        return {job: pid for worker in self._workers for job, pid in worker.pids.items()}
 
     def open(self) -> None:
         """Start all workers."""
-        for hand in self._hands:
-            hand.open()
+        for worker in self._workers:
+            worker.open()
 
     async def close(self) -> None:
         """End all workers."""
-        await asyncio.gather(*(hand.close() for hand in self._hands))
+        await asyncio.gather(*(worker.close() for worker in self._workers))
 
     async def ready(self) -> None:
         """Return as soon as a worker is free."""
         while not self.is_ready:
-            idle = [hand for hand in self._hands if not hand.busy_with]
-            waits = [asyncio.create_task(hand.ready()) for hand in idle]
+            idle = [worker for worker in self._workers if not worker.busy_with]
+            waits = [asyncio.create_task(worker.ready()) for worker in idle]
             if not waits:
                 # There are as many slots as workers, so another run is just ending.
                 await asyncio.sleep(0.05)
@@ -146,30 +146,30 @@ class DeviceWorkers:
 
     def has(self, job: str) -> bool:
         """Whether a work item of this job is running."""
-        return job in self._at and self._at[job].has(job)
+        return job in self._by_job and self._by_job[job].has(job)
 
-    async def fork(self, errand: WorkItem, pipe: int) -> asyncio.Future[int]:
+    async def fork(self, item: WorkItem, pipe: int) -> asyncio.Future[int]:
         """Start the work item on a free worker; the future holds its exit code."""
         await self.ready()
-        free = [hand for hand in self._hands if hand.is_ready and not hand.busy_with]
-        hand = next((one for one in free if one.last_model == errand.model), free[0])
-        hand.busy_with, hand.last_model = errand.run, errand.model
-        self._at[errand.run] = hand
-        end = await hand.fork(errand, pipe)
-        end.add_done_callback(lambda _: self._let_go(errand.run))
+        free = [worker for worker in self._workers if worker.is_ready and not worker.busy_with]
+        worker = next((one for one in free if one.last_model == item.model), free[0])
+        worker.busy_with, worker.last_model = item.run, item.model
+        self._by_job[item.run] = worker
+        end = await worker.fork(item, pipe)
+        end.add_done_callback(lambda _: self._release(item.run))
         return end
 
     def kill(self, job: str, number: int) -> None:
         """Ask the worker of this job to stop, or kill it."""
-        if job in self._at:
-            self._at[job].kill(job, number)
+        if job in self._by_job:
+            self._by_job[job].kill(job, number)
 
     def replace(self, job: str) -> None:
         """Kill the worker of this job; another follows."""
-        if job in self._at:
-            self._at[job].restart()
+        if job in self._by_job:
+            self._by_job[job].restart()
 
-    def _let_go(self, job: str) -> None:
-        hand = self._at.pop(job, None)
-        if hand is not None and hand.busy_with == job:
-            hand.busy_with = ""
+    def _release(self, job: str) -> None:
+        worker = self._by_job.pop(job, None)
+        if worker is not None and worker.busy_with == job:
+            worker.busy_with = ""

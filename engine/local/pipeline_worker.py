@@ -40,7 +40,7 @@ VERSION = "local"
 
 
 @dataclass
-class _Errand:
+class _Item:
     """One run of a prediction."""
 
     id: str
@@ -58,14 +58,14 @@ class Worker:
         self._settings = settings
         self._device = device
         self._workers = workers
-        self._studio: PipelineStore | None = None
-        self._errands: queue.SimpleQueue[_Errand] = queue.SimpleQueue()
-        self._open: dict[str, _Errand] = {}
+        self._store: PipelineStore | None = None
+        self._items: queue.SimpleQueue[_Item] = queue.SimpleQueue()
+        self._running: dict[str, _Item] = {}
 
     def run(self) -> None:
         """Serve until the service goes away. A run in progress goes on then: the caller ends the process."""
         threading.Thread(target=self._work_forever, name="work", daemon=True).start()
-        self._tell({"ready": True, "painter": VERSION, "threads": threading.active_count()})
+        self._send({"ready": True, "painter": VERSION, "threads": threading.active_count()})
         while self._receive():
             pass
 
@@ -75,77 +75,77 @@ class Worker:
             return False
         message: dict[str, Any] = json.loads(data)
         if "run" in message:
-            errand = _Errand(message["run"], Path(message["folder"]), message["drawn_seed"], fds[0])
-            self._open[errand.id] = errand
-            self._tell({"started": errand.id, "pid": os.getpid()})
-            self._errands.put(errand)
-        elif (found := self._open.get(message["kill"])) is not None:
+            item = _Item(message["run"], Path(message["folder"]), message["drawn_seed"], fds[0])
+            self._running[item.id] = item
+            self._send({"started": item.id, "pid": os.getpid()})
+            self._items.put(item)
+        elif (found := self._running.get(message["kill"])) is not None:
             found.stop.set()
         return True
 
     def _work_forever(self) -> None:
         if not settings_file.missing_packages():
-            self._studio_now()  # the first request need not wait for the imports
+            self._get_store()  # the first request need not wait for the imports
         while True:
-            errand = self._errands.get()
-            code = self._work(errand)
-            os.close(errand.pipe)
-            self._open.pop(errand.id, None)
-            self._tell({"ended": errand.id, "code": code})
+            item = self._items.get()
+            code = self._work(item)
+            os.close(item.pipe)
+            self._running.pop(item.id, None)
+            self._send({"ended": item.id, "code": code})
             if code > 1:
                 # A failed device stays unusable in this process; its successor opens it anew.
                 sys.stderr.flush()
                 os._exit(code)
 
-    def _work(self, errand: _Errand) -> int:
+    def _work(self, item: _Item) -> int:
         """Exit code 0; 1 after an error has been sent or a stop; 2 where the process must end."""
-        desk = JobOutput(errand.pipe, errand.folder)
+        output = JobOutput(item.pipe, item.folder)
         try:
-            order = json.loads((errand.folder / ORDER_FILE).read_bytes())
-            self._perform(order, errand, desk)
+            order = json.loads((item.folder / ORDER_FILE).read_bytes())
+            self._perform(order, item, output)
         except Stopped:
             return 1
         except Exception as error:
-            return self._fail(error, desk)
-        desk.done()
+            return self._fail(error, output)
+        output.done()
         return 0
 
-    def _perform(self, order: dict[str, Any], errand: _Errand, desk: JobOutput) -> None:
+    def _perform(self, order: dict[str, Any], item: _Item, output: JobOutput) -> None:
         if missing := settings_file.missing_packages():
             raise Refusal(settings_file.install_hint(missing))
         model = self._settings.models.get(order["model"])
         if model is None:
             raise Refusal(f"No weights are configured for {order['model']}.")
-        studio = self._studio_now()
+        store = self._get_store()
         from engine.local.models.model_table import perform
 
-        perform(model, order["input"], desk, errand.drawn_seed, studio, errand.stop.is_set)
+        perform(model, order["input"], output, item.drawn_seed, store, item.stop.is_set)
 
-    def _studio_now(self) -> PipelineStore:
-        if self._studio is None:
+    def _get_store(self) -> PipelineStore:
+        if self._store is None:
             from engine.local.models.pipelines import PipelineStore
 
-            self._studio = PipelineStore(self._settings, self._device, self._workers)
-        return self._studio
+            self._store = PipelineStore(self._settings, self._device, self._workers)
+        return self._store
 
-    def _fail(self, error: Exception, desk: JobOutput) -> int:
+    def _fail(self, error: Exception, output: JobOutput) -> int:
         """Send one sentence for the member; details go to standard error, for the operator. Returns the exit code."""
         if isinstance(error, Refusal):
-            desk.fail(str(error))
+            output.fail(str(error))
             return 1
         traceback.print_exception(error)
         if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-            desk.fail("The server has no disk space left for the picture.")
+            output.fail("The server has no disk space left for the picture.")
             return 1
         if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
-            if self._studio is not None:
-                self._studio.forget_all()
-            desk.fail("The device has too little memory for this; ask for a smaller picture.")
+            if self._store is not None:
+                self._store.forget_all()
+            output.fail("The device has too little memory for this; ask for a smaller picture.")
             return 1
-        desk.fail("The local weights could not finish this picture.")
+        output.fail("The local weights could not finish this picture.")
         return 2 if _is_broken(error) else 1
 
-    def _tell(self, message: dict[str, Any]) -> None:
+    def _send(self, message: dict[str, Any]) -> None:
         # If the service is gone, the next receive notices and ends the process.
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
             self._control.send(json.dumps(message).encode())

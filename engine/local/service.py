@@ -20,9 +20,9 @@ def serve(socket_path: str | Path, secret: str, work_dir: str | Path, settings: 
     def workforce() -> DeviceWorkers:
         return DeviceWorkers([DeviceWorker(settings, device, workers) for device in settings.devices])
 
-    trade = ServiceSpec(
+    spec = ServiceSpec(
         settings.names, workforce, title="service of local weights", who="worker with the weights"
     )
     # No limits on memory and processor time: a device driver maps more address space than any limit would allow.
     limits = Limits(cancel_grace_s=settings.cancel_grace_s)
-    run_service(trade, socket_path, secret, work_dir, workers, limits)
+    run_service(spec, socket_path, secret, work_dir, workers, limits)

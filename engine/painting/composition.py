@@ -72,7 +72,7 @@ class Picture:
     subject_mask: Pixels | None
 
 
-class _Teller:
+class _ProgressReporter:
     """Reports non-decreasing progress, with a small preview of the canvas."""
 
     def __init__(self, progress: Progress | None) -> None:
@@ -163,16 +163,16 @@ def _paint(
 ) -> Picture:
     width, height = size
     streams = Streams(meant.layout_key, seed, moment.memory)
-    tell = _Teller(progress)
-    tell(0.0)
+    report = _ProgressReporter(progress)
+    report(0.0)
     if meant.scene == "abstract" and not meant.subjects:
-        image, mask = _abstract(meant, moment, streams, (width, height), quality, guidance, tell), None
+        image, mask = _abstract(meant, moment, streams, (width, height), quality, guidance, report), None
     else:
         stage = _set_stage(meant, moment, streams, (width, height), quality, guidance)
-        image = _scene(stage, moment, quality, guidance, tell)
+        image = _scene(stage, moment, quality, guidance, report)
         mask = None if stage.mask is None else (np.clip(stage.mask, 0, 1) * 255 + 0.5).astype(np.uint8)
     pixels = (np.clip(image, 0, 1) * 255 + 0.5).astype(np.uint8)
-    tell(1.0, image)
+    report(1.0, image)
     return Picture(pixels, mask)
 
 
@@ -230,46 +230,46 @@ def _eye(meant: Understanding, streams: Streams) -> float:
     return 0.5 if meant.scene == "forest" else 0.35
 
 
-def _scene(stage: Stage, moment: Moment, quality: float, guidance: float, tell: _Teller) -> Plane:
-    _backdrop(stage, tell)
+def _scene(stage: Stage, moment: Moment, quality: float, guidance: float, report: _ProgressReporter) -> Plane:
+    _backdrop(stage, report)
     paint_far_weather(stage)
     post_processing.pull_colours(stage, guidance)
-    tell(0.66, stage.canvas)
+    report(0.66, stage.canvas)
     if quality < 0.6:
         stage.canvas[:] = post_processing.brushwork(stage.streams, np.clip(stage.canvas, 0, 1), quality)
     if moment.subjects:
         paint_subjects(stage)
-    tell(0.78, stage.canvas)
+    report(0.78, stage.canvas)
     if quality < 0.6 and stage.mask is not None:
         # A finer brush for the subject: faces need more than a few strokes.
         stage.canvas[:] = post_processing.brushwork(stage.streams, np.clip(stage.canvas, 0, 1), quality, 0.35)
     paint_near_weather(stage, min(1.0, quality / 0.6))
-    tell(0.84, stage.canvas)
+    report(0.84, stage.canvas)
     image = post_processing.tone(stage.canvas, guidance, stage.dark)
-    tell(0.90, image)
-    return _styled(stage.meant, moment, stage.streams, image, quality, tell)
+    report(0.90, image)
+    return _styled(stage.meant, moment, stage.streams, image, quality, report)
 
 
-def _backdrop(stage: Stage, tell: _Teller) -> None:
+def _backdrop(stage: Stage, report: _ProgressReporter) -> None:
     """Everything behind the subjects."""
     simple = {"studio": paint_studio, "space": paint_space, "underwater": paint_underwater}
     if stage.meant.scene in simple:
         simple[stage.meant.scene](stage)
-        tell(0.5, stage.canvas)
+        report(0.5, stage.canvas)
         return
-    tell(0.04)
+    report(0.04)
     paint_sky(stage)
-    tell(0.18, stage.canvas)
+    report(0.18, stage.canvas)
     if stage.meant.scene == "city":
         paint_city(stage)
-        tell(0.40, stage.canvas)
+        report(0.40, stage.canvas)
         paint_water(stage)
         if needs_ground(stage):
             paint_promenade(stage)
     else:
         ground = paint_land(stage)
         stage.ground["h"] = ground.h
-        tell(0.38, stage.canvas)
+        report(0.38, stage.canvas)
         if "fall" in stage.meant.features:
             paint_waterfall(stage, ground)
         paint_trees(stage, ground)
@@ -280,15 +280,20 @@ def _backdrop(stage: Stage, tell: _Teller) -> None:
             )
         if "wall" in stage.meant.features:
             paint_wall(stage, ground)
-        tell(0.48, stage.canvas)
+        report(0.48, stage.canvas)
         paint_water(stage)
-        tell(0.54, stage.canvas)
+        report(0.54, stage.canvas)
         paint_near_plants(stage, ground)
-    tell(0.60, stage.canvas)
+    report(0.60, stage.canvas)
 
 
 def _styled(
-    meant: Understanding, moment: Moment, streams: Streams, image: Plane, quality: float, tell: _Teller
+    meant: Understanding,
+    moment: Moment,
+    streams: Streams,
+    image: Plane,
+    quality: float,
+    report: _ProgressReporter,
 ) -> Plane:
     # A neon city is painted with its own tubes and signs; drawing neon outlines over them would hide it.
     if not meant.style or (meant.style == "neon" and meant.scene == "city"):
@@ -297,7 +302,7 @@ def _styled(
 
     if meant.style in STYLES:
         image = np.asarray(apply(meant.style, image, streams=streams, quality=quality), np.float32)
-    tell(0.98, image)
+    report(0.98, image)
     return image
 
 
@@ -308,23 +313,23 @@ def _abstract(
     size: tuple[int, int],
     quality: float,
     guidance: float,
-    tell: _Teller,
+    report: _ProgressReporter,
 ) -> Plane:
     from engine.painting.abstract import paint_abstract
 
     colours = [COLOURS[c] for c, _ in meant.colours if c in COLOURS]
     many = any(c in ("rainbow", "vivid") for c, _ in meant.colours)
-    tell(0.1)
+    report(0.1)
     # Its relief folds noise into noise, where leaving octaves out would move shapes: the brush alone simplifies.
     octaves = max(7, octaves_of(quality))
     image = paint_abstract(
         streams, *size, palette=colours or _own_palette(streams, many), octaves=octaves, clock=moment.clock
     )
-    tell(0.8, image)
+    report(0.8, image)
     image = np.clip(post_processing.saturate(image, 0.86 + 0.14 * guidance), 0, 1)
     image = post_processing.brushwork(streams, image, quality, 0.55)
-    tell(0.9, image)
-    return _styled(meant, moment, streams, image, quality, tell)
+    report(0.9, image)
+    return _styled(meant, moment, streams, image, quality, report)
 
 
 def _own_palette(streams: Streams, many: bool) -> list[tuple[float, float, float]]:

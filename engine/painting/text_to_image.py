@@ -51,28 +51,28 @@ class Painter(Protocol):
         ...
 
 
-def perform(model: Model, settings: Settings, desk: JobOutput, painter: Painter) -> None:
+def perform(model: Model, settings: Settings, output: JobOutput, painter: Painter) -> None:
     """Paint, encode and save all requested images; image k uses seed + k and is `out-k`.
 
     Raises whatever the painter raises; `MemoryError` is the caller's to name.
     """
-    log_settings(settings, desk, painter)
+    log_settings(settings, output, painter)
     if model.extra_logs:
-        desk.log(f"Prompt: {settings.prompt}")
-        desk.log("txt2img mode")
-    bar = Bar(settings.steps, desk.log)
+        output.log(f"Prompt: {settings.prompt}")
+        output.log("txt2img mode")
+    bar = Bar(settings.steps, output.log)
     for index in range(settings.count):
         one = replace(settings, seed=settings.seed + index)
-        told = progress_callback(desk, bar, index, settings.count)
-        pixels = _developed(one, painter, desk, told)
+        report = progress_callback(output, bar, index, settings.count)
+        pixels = _developed(one, painter, output, report)
         name = f"out-{index}.{settings.format}"
         data = encode(pixels, settings.format, settings.encoder_quality, label_of(one, painter.VERSION))
-        desk.save(name, CONTENT_TYPES[settings.format], data)
-        told(1.0)
+        output.save(name, CONTENT_TYPES[settings.format], data)
+        report(1.0)
 
 
 def _developed(
-    settings: Settings, painter: Painter, desk: JobOutput, told: Callable[[float], None]
+    settings: Settings, painter: Painter, output: JobOutput, report: Callable[[float], None]
 ) -> NDArray[np.uint8]:
     """The painted image; sends previews meanwhile."""
     size = sketch_size(settings.width, settings.height)
@@ -80,17 +80,19 @@ def _developed(
     if size is not None:
         small = replace(settings, width=size[0], height=size[1])
         sketch = _paint(small, painter, lambda fraction, canvas: None)
-        told(SKETCHED)
-    with SketchPreviews(desk.preview, sketch) as shown:
+        report(SKETCHED)
+    with SketchPreviews(output.preview, sketch) as shown:
 
         def progress(fraction: float, canvas: Preview) -> None:
-            told(fraction * PAINTING)
+            report(fraction * PAINTING)
             shown.at(fraction, canvas)
 
         return _paint(settings, painter, progress)
 
 
-def _paint(settings: Settings, painter: Painter, told: Callable[[float, Preview], None]) -> NDArray[np.uint8]:
+def _paint(
+    settings: Settings, painter: Painter, report: Callable[[float, Preview], None]
+) -> NDArray[np.uint8]:
     picture = painter.paint(
         settings.prompt,
         negative_prompt=settings.negative_prompt,
@@ -99,7 +101,7 @@ def _paint(settings: Settings, painter: Painter, told: Callable[[float, Preview]
         seed=settings.seed,
         quality=settings.quality,
         guidance=settings.guidance,
-        progress=told,
+        progress=report,
     )
     pixels: NDArray[np.uint8] = picture.pixels
     if pixels.shape != (settings.height, settings.width, 3) or pixels.dtype != np.uint8:
@@ -107,30 +109,30 @@ def _paint(settings: Settings, painter: Painter, told: Callable[[float, Preview]
     return pixels
 
 
-def progress_callback(desk: JobOutput, bar: Bar, index: int, count: int) -> Callable[[float], None]:
+def progress_callback(output: JobOutput, bar: Bar, index: int, count: int) -> Callable[[float], None]:
     """A progress callback for image `index` of `count`, mapped onto the whole request."""
 
-    def told(fraction: float) -> None:
+    def report(fraction: float) -> None:
         # Clipped below the end, so that only the saved last file makes the bar reach 100 %.
         overall = (index + min(max(fraction, 0.0), 1.0)) / count
-        desk.progress(overall)
+        output.progress(overall)
         bar.at(overall)
 
-    return told
+    return report
 
 
 def log_settings(
-    settings: Settings, desk: JobOutput, painter: Painter, *, does: str = input_images.DRAWS
+    settings: Settings, output: JobOutput, painter: Painter, *, does: str = input_images.DRAWS
 ) -> None:
     """Write the log up to what the published model adds. The seed comes first: clients parse it."""
-    desk.log(f"Using seed: {settings.seed}")
-    input_images.log_engine(desk, painter.VERSION, does=does)
+    output.log(f"Using seed: {settings.seed}")
+    input_images.log_engine(output, painter.VERSION, does=does)
     understanding = painter.understand(settings.prompt, settings.negative_prompt)
-    desk.log(vocabulary_line(understanding.known, understanding.unknown))
+    output.log(vocabulary_line(understanding.known, understanding.unknown))
     if settings.lora is not None:
-        desk.log(f"LoRA {without_query(settings.lora)} not loaded: this engine has no weights.")
+        output.log(f"LoRA {without_query(settings.lora)} not loaded: this engine has no weights.")
     for note in settings.notes:
-        desk.log(note)
+        output.log(note)
 
 
 def vocabulary_line(known: Sequence[str], unknown: Sequence[str]) -> str:

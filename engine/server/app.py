@@ -66,7 +66,7 @@ class App:
     def __init__(
         self,
         secret: str,
-        book: JobRegistry,
+        registry: JobRegistry,
         runner: Runner,
         pool: WorkerInterface,
         slots: int,
@@ -79,7 +79,7 @@ class App:
             raise ValueError("the engine needs a secret")
         self.boot = secrets.token_hex(8)
         self._expected = f"Bearer {secret}".encode()
-        self._book = book
+        self._registry = registry
         self._runner = runner
         self._pool = pool
         self._slots = slots
@@ -97,8 +97,8 @@ class App:
         await self._send(answer, send)
 
     def _check_secret(self, scope: Scope) -> None:
-        given = dict(scope["headers"]).get(b"authorization", b"")
-        if not hmac.compare_digest(given, self._expected):
+        header = dict(scope["headers"]).get(b"authorization", b"")
+        if not hmac.compare_digest(header, self._expected):
             raise HttpError(401, "The engine's secret is missing or wrong.", {"www-authenticate": "Bearer"})
 
     async def _route(self, scope: Scope, receive: Receive) -> Answer:
@@ -121,7 +121,7 @@ class App:
         raise HttpError(404, "The engine has no such address.")
 
     def _job(self, id: str) -> Job:
-        job = self._book.get(id)
+        job = self._registry.get(id)
         if job is None:
             raise HttpError(404, "The engine does not know this prediction.")
         return job
@@ -131,7 +131,7 @@ class App:
             raise HttpError(400, "A prediction's id is 1 to 100 letters, digits, hyphens and underscores.")
         order = _order(await _read(receive), self._models, self._title)
         try:
-            job = self._book.put(id, **order)
+            job = self._registry.put(id, **order)
         except RegistryFull:
             raise HttpError(503, "Too many predictions wait for the engine.", {"retry-after": "5"}) from None
         return _json(202, self._state(job))
@@ -145,7 +145,7 @@ class App:
         self._runner.cancel(job)
         if not await _ended(job, 2 * CANCEL_WAIT_S):
             raise HttpError(409, "The prediction is still being stopped.", {"retry-after": "1"})
-        self._book.forget(job)
+        self._registry.forget(job)
         return Answer(204)
 
     def _preview(self, job: Job) -> Answer:
@@ -164,7 +164,7 @@ class App:
     def _health(self) -> Answer:
         running = [{"id": id, "pid": pid} for id, pid in self._pool.pids.items()]
         state = {"boot": self.boot, "slots": self._slots, "running": running, "ready": self._pool.is_ready}
-        return _json(200, {**state, "painter": self._pool.painter, **self._book.counts()})
+        return _json(200, {**state, "painter": self._pool.painter, **self._registry.counts()})
 
     def _state(self, job: Job) -> dict[str, Any]:
         return {
@@ -233,16 +233,20 @@ async def _read(receive: Receive) -> bytes:
 def _order(body: bytes, models: frozenset[str], title: str) -> dict[str, Any]:
     """The validated fields of a PUT body. Raises `HttpError`."""
     try:
-        given = json.loads(body)
+        values = json.loads(body)
     except (ValueError, RecursionError):
         raise HttpError(400, "The order is not JSON.") from None
-    if not isinstance(given, dict) or not isinstance(given.get("input"), dict):
+    if not isinstance(values, dict) or not isinstance(values.get("input"), dict):
         raise HttpError(422, "The order needs an object called input.")
-    model, version, deadline = given.get("model"), given.get("version", ""), given.get("deadline_s")
+    model, version, deadline = (
+        values.get("model"),
+        values.get("version", ""),
+        values.get("deadline_s"),
+    )
     if not isinstance(model, str) or model not in models:
         raise HttpError(422, f"The {title} does not serve {str(model)[:200]}.")
     if not isinstance(version, str) or len(version) > 64:
         raise HttpError(422, "The order's version must be a text of at most 64 characters.")
     if isinstance(deadline, bool) or not isinstance(deadline, int | float) or not 0 < deadline < 1e6:
         raise HttpError(422, "The order needs a deadline_s above 0, in seconds.")
-    return {"model": model, "version": version, "input": given["input"], "deadline_s": float(deadline)}
+    return {"model": model, "version": version, "input": values["input"], "deadline_s": float(deadline)}

@@ -44,7 +44,7 @@ class _Run:
     done: bool = False
     error: str | None = None
 
-    def hear(self, event: dict[str, Any]) -> None:
+    def handle(self, event: dict[str, Any]) -> None:
         job = self.job
         if "log" in event:
             self.lines += 1
@@ -93,10 +93,16 @@ class Runner:
     """Runs jobs of one `JobRegistry` in `slots` concurrent tasks, on the processes of one `WorkerInterface`."""
 
     def __init__(
-        self, book: JobRegistry, pool: WorkerInterface, limits: Limits, slots: int, *, who: str = "painter"
+        self,
+        registry: JobRegistry,
+        pool: WorkerInterface,
+        limits: Limits,
+        slots: int,
+        *,
+        who: str = "painter",
     ) -> None:
         """`who` is the worker's name in the error messages that members read."""
-        self._book = book
+        self._registry = registry
         self._pool = pool
         self._who = who
         self._limits = limits
@@ -121,7 +127,7 @@ class Runner:
     def cancel(self, job: Job) -> None:
         """Cancel a job: at once while it waits, otherwise it ends as soon as its processes are gone."""
         if job.status == "starting":
-            self._book.withdraw(job)
+            self._registry.withdraw(job)
         elif not job.ended.is_set() and not job.cancel_asked:
             job.cancel_asked = True
             if self._pool.has(job.id):
@@ -131,7 +137,7 @@ class Runner:
 
     async def _work(self) -> None:
         while True:
-            job = await self._book.next()
+            job = await self._registry.next()
             await self._pool.ready()
             if job.ended.is_set():
                 continue
@@ -165,7 +171,7 @@ class Runner:
                 )
                 return
             else:
-                if _killed_by_a_stranger(run, code):
+                if _killed_from_outside(run, code):
                     log.warning("The %s of %s was killed; it is started again", self._who, job.id)
                     continue
                 self._conclude(run, code)
@@ -177,27 +183,27 @@ class Runner:
         job = run.job
         order = {"model": job.model, "version": job.version, "input": job.input}
         (job.folder / ORDER_FILE).write_text(json.dumps(order))
-        reading, writing = os.pipe()
-        ears = asyncio.create_task(self._listen(run, reading))
+        read_end, write_end = os.pipe()
+        listener = asyncio.create_task(self._listen(run, read_end))
         try:
             try:
-                end = await self._pool.fork(self._errand(job), writing)
+                end = await self._pool.fork(self._work_item(job), write_end)
             finally:
-                os.close(writing)
+                os.close(write_end)
             if job.cancel_asked:
                 self._stop(job)
             return await self._wait(job, end)
         finally:
             # The group is dead, so the pipe ends; the limit is for a descendant that left its group.
-            await asyncio.wait([ears], timeout=DRAIN_S)
-            ears.cancel()
+            await asyncio.wait([listener], timeout=DRAIN_S)
+            listener.cancel()
 
     async def _wait(self, job: Job, end: asyncio.Future[int]) -> int:
         try:
             return await asyncio.wait_for(asyncio.shield(end), self._deadline(job))
         except TimeoutError:
             self._pool.kill(job.id, signal.SIGKILL)
-            await self._surely_gone(job, end)
+            await self._wait_until_gone(job, end)
             raise
 
     def _stop(self, job: Job) -> None:
@@ -211,7 +217,7 @@ class Runner:
         if not job.ended.is_set():
             self._pool.replace(job.id)
 
-    async def _surely_gone(self, job: Job, end: asyncio.Future[int]) -> None:
+    async def _wait_until_gone(self, job: Job, end: asyncio.Future[int]) -> None:
         done, _ = await asyncio.wait([end], timeout=DEAF_S)
         if not done:
             self._pool.replace(job.id)
@@ -219,20 +225,20 @@ class Runner:
         if not end.cancelled():
             end.exception()  # retrieved, so that asyncio does not log it; it no longer matters
 
-    async def _listen(self, run: _Run, reading: int) -> None:
+    async def _listen(self, run: _Run, read_end: int) -> None:
         reader = asyncio.StreamReader(limit=MAX_EVENT)
         loop = asyncio.get_running_loop()
         transport, _ = await loop.connect_read_pipe(
-            lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(reading, "rb", 0)
+            lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(read_end, "rb", 0)
         )
         try:
             while line := await reader.readline():
                 if line.endswith(b"\n"):  # a killed child may leave half a line
-                    run.hear(json.loads(line))
+                    run.handle(json.loads(line))
         finally:
             transport.close()
 
-    def _errand(self, job: Job) -> WorkItem:
+    def _work_item(self, job: Job) -> WorkItem:
         return WorkItem(
             run=job.id,
             folder=str(job.folder),
@@ -270,10 +276,10 @@ class Runner:
     async def _prune(self) -> None:
         while True:
             await asyncio.sleep(PRUNE_EVERY_S)
-            self._book.prune()
+            self._registry.prune()
 
 
-def _killed_by_a_stranger(run: _Run, code: int) -> bool:
+def _killed_from_outside(run: _Run, code: int) -> bool:
     """Whether a SIGKILL from outside ended it: an operator's, or the kernel's when out of memory.
 
     The runner's own kills follow a cancel or a time limit; a fault in the image itself ends by other signals.

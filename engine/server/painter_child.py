@@ -57,10 +57,10 @@ def become_child(assignment: Assignment, pipe: int, parent: int) -> None:
         arm()
         session.call_this_process("dr-painter")
         set_oom_score(OOM_SCORE)
-        desk = JobOutput(pipe, assignment.folder)
+        output = JobOutput(pipe, assignment.folder)
         apply_limits(assignment.memory_bytes, assignment.cpu_seconds)
         cv2.setNumThreads(assignment.threads)
-        code = _work(assignment, desk)
+        code = _work(assignment, output)
     except BaseException:
         traceback.print_exc()
     finally:
@@ -68,18 +68,18 @@ def become_child(assignment: Assignment, pipe: int, parent: int) -> None:
         os._exit(code)
 
 
-def _work(assignment: Assignment, desk: JobOutput) -> int:
+def _work(assignment: Assignment, output: JobOutput) -> int:
     """Run the job in the folder. Exit code 0, or 1 after an error has been sent."""
     try:
         order: dict[str, Any] = json.loads((assignment.folder / ORDER_FILE).read_bytes())
         if order["model"] in fixtures.NAMES:  # the engine accepts these in conformance mode only
-            fixture_models.perform(order["model"], order["input"], desk)
+            fixture_models.perform(order["model"], order["input"], output)
         else:
-            performer(order["model"])(order["input"], desk, assignment.drawn_seed)
+            performer(order["model"])(order["input"], output, assignment.drawn_seed)
     except Exception as error:
-        desk.fail(_sentence(error, assignment))
+        output.fail(_sentence(error, assignment))
         return 1
-    desk.done()
+    output.done()
     return 0
 
 

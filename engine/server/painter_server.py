@@ -60,7 +60,7 @@ class PainterServer:
             self._selector.register(leash, selectors.EVENT_READ)
         gc.collect()
         gc.freeze()  # keeps imported objects in memory pages shared with the children; their GC would copy them
-        self._tell(
+        self._send(
             {
                 "ready": True,
                 "painter": painting.VERSION,
@@ -102,18 +102,18 @@ class PainterServer:
             threads=message["threads"],
             drawn_seed=message["drawn_seed"],
         )
-        me = os.getpid()
+        parent = os.getpid()
         pid = os.fork()
         if pid == 0:
-            self._let_go()
-            become_child(assignment, pipe, me)
+            self._close_inherited()
+            become_child(assignment, pipe, parent)
         # Parent and child both do it, so that an immediate kill finds the group whichever runs first.
         with contextlib.suppress(PermissionError, ProcessLookupError):
             os.setpgid(pid, pid)
         self._children[message["run"]] = pid
-        self._tell({"started": message["run"], "pid": pid})
+        self._send({"started": message["run"], "pid": pid})
 
-    def _let_go(self) -> None:
+    def _close_inherited(self) -> None:
         """In the child: close what belongs to this process, above all its end of the socket."""
         self._control.close()
         self._selector.close()
@@ -129,13 +129,13 @@ class PainterServer:
             _signal_group(pid, signal.SIGKILL)
             _, status = os.waitpid(pid, 0)
             del self._children[job]
-            self._tell({"ended": job, "code": os.waitstatus_to_exitcode(status)})
+            self._send({"ended": job, "code": os.waitstatus_to_exitcode(status)})
 
     def _kill_all(self) -> None:
         for pid in self._children.values():
             _signal_group(pid, signal.SIGKILL)
 
-    def _tell(self, message: dict[str, Any]) -> None:
+    def _send(self, message: dict[str, Any]) -> None:
         # If the engine is gone, the next receive notices and ends the loop.
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
             self._control.send(json.dumps(message).encode())

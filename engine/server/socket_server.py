@@ -65,12 +65,12 @@ def serve(
     fixture models for outside suites. Raises `EngineError`.
     """
     limits = limits or Limits()
-    trade = ServiceSpec(served(conformance), lambda: PainterPool(limits.rest_after_s))
-    run_service(trade, socket_path, secret, work_dir, slots, limits)
+    spec = ServiceSpec(served(conformance), lambda: PainterPool(limits.rest_after_s))
+    run_service(spec, socket_path, secret, work_dir, slots, limits)
 
 
 def run_service(
-    trade: ServiceSpec,
+    spec: ServiceSpec,
     socket_path: str | Path,
     secret: str,
     work_dir: str | Path,
@@ -82,12 +82,12 @@ def run_service(
         raise EngineError("The engine needs at least one slot.")
     path, folder = Path(socket_path).absolute(), Path(work_dir).absolute()
     arm()
-    with _Signals().heard() as signals, _lock(folder), _listening(path) as listener:
-        asyncio.run(_serve(trade, listener, secret, folder, slots, limits or Limits(), signals))
+    with _Signals().installed() as signals, _lock(folder), _listening(path) as listener:
+        asyncio.run(_serve(spec, listener, secret, folder, slots, limits or Limits(), signals))
 
 
 async def _serve(
-    trade: ServiceSpec,
+    spec: ServiceSpec,
     listener: socket.socket,
     secret: str,
     folder: Path,
@@ -95,10 +95,10 @@ async def _serve(
     limits: Limits,
     signals: _Signals,
 ) -> None:
-    book, pool = JobRegistry(folder), trade.workforce()
-    book.empty_folder()
-    runner = Runner(book, pool, limits, slots, who=trade.who)
-    app = App(secret, book, runner, pool, slots, trade.models, title=trade.title)
+    registry, pool = JobRegistry(folder), spec.workforce()
+    registry.empty_folder()
+    runner = Runner(registry, pool, limits, slots, who=spec.who)
+    app = App(secret, registry, runner, pool, slots, spec.models, title=spec.title)
     config = uvicorn.Config(
         app,
         lifespan="off",
@@ -113,16 +113,16 @@ async def _serve(
     )
     server = Server(config)
     runner.open()
-    signs = asyncio.create_task(_give_signs_of_life(), name="signs of life")
+    liveness = asyncio.create_task(_report_liveness(), name="signs of life")
     try:
         signals.end(server)
         await server.serve(sockets=[listener])
     finally:
-        signs.cancel()
+        liveness.cancel()
         await runner.close()
 
 
-async def _give_signs_of_life() -> None:
+async def _report_liveness() -> None:
     while programs.LIVENESS_VARIABLE in os.environ:
         programs.report_alive()
         await asyncio.sleep(SIGN_EVERY_S)
@@ -175,21 +175,21 @@ class _Signals:
 
     def __init__(self) -> None:
         self._server: Server | None = None
-        self._came: list[tuple[int, FrameType | None]] = []
+        self._received: list[tuple[int, FrameType | None]] = []
 
     def _note(self, number: int, frame: FrameType | None) -> None:
-        self._came.append((number, frame))
+        self._received.append((number, frame))
         if self._server is not None:
             self._server.handle_exit(number, frame)
 
     def end(self, server: Server) -> None:
         """Forward past and future signals to this server."""
         self._server = server
-        for number, frame in self._came:
+        for number, frame in self._received:
             server.handle_exit(number, frame)
 
     @contextlib.contextmanager
-    def heard(self) -> Iterator[_Signals]:
+    def installed(self) -> Iterator[_Signals]:
         """Install the handlers inside the block; only in the main thread."""
         if threading.current_thread() is not threading.main_thread():
             yield self

@@ -42,7 +42,7 @@ class WorkerInterface(Protocol):
         """Whether a work item of this job has been started and has not ended."""
         ...
 
-    async def fork(self, errand: WorkItem, pipe: int) -> asyncio.Future[int]:
+    async def fork(self, item: WorkItem, pipe: int) -> asyncio.Future[int]:
         """Start a work item that writes to `pipe`; the future holds its exit code or raises `WorkersLost`."""
         ...
 

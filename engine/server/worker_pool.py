@@ -51,12 +51,12 @@ class WorkerPool:
         """Version of the painter; empty until the process has been ready once."""
         self._control: socket.socket | None = None
         self._ready = asyncio.Event()
-        self._ends: dict[str, asyncio.Future[int]] = {}
+        self._exit_codes: dict[str, asyncio.Future[int]] = {}
         self._pids: dict[str, int] = {}
-        self._keeper: asyncio.Task[None] | None = None
-        self._wanted = asyncio.Event()
-        self._wanted.set()
-        self._rests = False
+        self._supervisor: asyncio.Task[None] | None = None
+        self._needed = asyncio.Event()
+        self._needed.set()
+        self._is_resting = False
 
     # -- for subclasses --------------------------------------------------------------------------------------
     def _start(self) -> socket.socket:
@@ -73,21 +73,21 @@ class WorkerPool:
     # -- shared ----------------------------------------------------------------------------------------------
     def open(self) -> None:
         """Start keeping a process alive; returns before it is ready."""
-        self._keeper = asyncio.create_task(self._keep(), name="worker keeper")
+        self._supervisor = asyncio.create_task(self._supervise(), name="worker keeper")
 
     async def close(self) -> None:
         """End the process and everything that it started."""
-        if self._keeper is not None:
-            self._keeper.cancel()
-            await asyncio.gather(self._keeper, return_exceptions=True)
-        for end in self._ends.values():
+        if self._supervisor is not None:
+            self._supervisor.cancel()
+            await asyncio.gather(self._supervisor, return_exceptions=True)
+        for end in self._exit_codes.values():
             end.cancel()  # nobody waits for these any more
-        await self._bury()
+        await self._discard()
 
     @property
     def is_ready(self) -> bool:
         """Whether a work item could be started now; true also for an idle pool, which starts its process for it."""
-        return self._ready.is_set() or not self._wanted.is_set()
+        return self._ready.is_set() or not self._needed.is_set()
 
     async def ready(self) -> None:
         """Return as soon as a work item can be started."""
@@ -96,16 +96,16 @@ class WorkerPool:
 
     def rest(self) -> None:
         """End an idle process; the next work item starts another."""
-        if self._ready.is_set() and not self._ends:
+        if self._ready.is_set() and not self._exit_codes:
             self._ready.clear()
-            self._wanted.clear()
-            self._rests = True
+            self._needed.clear()
+            self._is_resting = True
             self.restart()
 
     def _wake(self) -> bool:
         """Start the process of an idle pool; returns whether the pool was idle."""
-        rested = not self._wanted.is_set()
-        self._wanted.set()
+        rested = not self._needed.is_set()
+        self._needed.set()
         return rested
 
     @property
@@ -115,9 +115,9 @@ class WorkerPool:
 
     def has(self, job: str) -> bool:
         """Whether a work item of this job has been sent and has not ended."""
-        return job in self._ends
+        return job in self._exit_codes
 
-    async def fork(self, errand: WorkItem, pipe: int) -> asyncio.Future[int]:
+    async def fork(self, item: WorkItem, pipe: int) -> asyncio.Future[int]:
         """Start a work item that writes to `pipe`; the future holds its exit code.
 
         A negative code is a signal, as in `subprocess`. The future raises `WorkersLost` where the process died first.
@@ -125,13 +125,13 @@ class WorkerPool:
         self._wake()
         await self._ready.wait()
         end: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-        self._ends[errand.run] = end
-        self._send(asdict(errand), [pipe])
+        self._exit_codes[item.run] = end
+        self._send(asdict(item), [pipe])
         return end
 
     def kill(self, job: str, number: int) -> None:
         """Signal the job's process; does nothing where it has ended."""
-        if job in self._ends:
+        if job in self._exit_codes:
             self._send({"kill": job, "signal": number})
 
     def replace(self, job: str) -> None:
@@ -147,11 +147,11 @@ class WorkerPool:
             except OSError:
                 self.restart()
 
-    async def _keep(self) -> None:
+    async def _supervise(self) -> None:
         """Start the process, handle its messages, start it again; after failed starts with growing pauses."""
         pause = 0.1
         while True:
-            await self._wanted.wait()
+            await self._needed.wait()
             served = False
             try:
                 self._control = self._start()
@@ -160,8 +160,8 @@ class WorkerPool:
             except Exception:
                 # Out of memory, or an invalid message: whatever it is, try again.
                 log.exception("Keeping the process that works failed")
-            await self._bury()
-            rested, self._rests = self._rests, False
+            await self._discard()
+            rested, self._is_resting = self._is_resting, False
             if rested:
                 pause = 0.1
                 continue
@@ -176,18 +176,18 @@ class WorkerPool:
         try:
             async with asyncio.timeout(READY_WITHIN_S) as patience:
                 while data := await loop.sock_recv(self._control, PACKET):
-                    if self._hear(json.loads(data)):
+                    if self._handle(json.loads(data)):
                         patience.reschedule(None)
         except TimeoutError:
-            self._too_slow()
+            self._on_start_timeout()
         except OSError:
             pass
         return self._ready.is_set()
 
-    def _too_slow(self) -> None:
+    def _on_start_timeout(self) -> None:
         """Called when the process was not ready within `READY_WITHIN_S`."""
 
-    def _hear(self, message: dict[str, Any]) -> bool:
+    def _handle(self, message: dict[str, Any]) -> bool:
         """Handle one message; True where it reports that the process is ready."""
         if "ready" in message:
             self.painter = message["painter"]
@@ -197,12 +197,12 @@ class WorkerPool:
             self._pids[message["started"]] = message["pid"]
         elif "ended" in message:
             self._pids.pop(message["ended"], None)
-            end = self._ends.pop(message["ended"], None)
+            end = self._exit_codes.pop(message["ended"], None)
             if end is not None and not end.done():
                 end.set_result(message["code"])
         return False
 
-    async def _bury(self) -> None:
+    async def _discard(self) -> None:
         """Make sure that the last process is gone, and fail the futures of its work items with `WorkersLost`."""
         self._ready.clear()
         if self._control is not None:
@@ -211,7 +211,7 @@ class WorkerPool:
             self._control.close()
             self._control = None
         self._pids.clear()
-        ends, self._ends = self._ends, {}
+        ends, self._exit_codes = self._exit_codes, {}
         for end in ends.values():
             if not end.done():
                 end.set_exception(WorkersLost("the process that worked on it was lost"))
@@ -223,7 +223,7 @@ class PainterPool(WorkerPool):
     def __init__(self, rest_after_s: float) -> None:
         """`rest_after_s`: idle seconds after which the process ends and frees its 40 MiB; the next work starts it."""
         super().__init__()
-        self._wanted.clear()  # idle until the first work item
+        self._needed.clear()  # idle until the first work item
         self._rest_after_s = rest_after_s
         self._servers = client.Servers()
         self._server: socket.socket | None = None
@@ -245,11 +245,11 @@ class PainterPool(WorkerPool):
 
     def _start(self) -> socket.socket:
         try:
-            return self._ordered()
+            return self._request_process()
         except client.NoServer:  # the fork server has died too; retry with a new one
-            return self._ordered()
+            return self._request_process()
 
-    def _ordered(self) -> socket.socket:
+    def _request_process(self) -> socket.socket:
         ours, theirs = client.pair()
         self._server = self._servers.control()
         with theirs, contextlib.ExitStack() as unless_sent:
@@ -258,12 +258,12 @@ class PainterPool(WorkerPool):
             unless_sent.pop_all()
         return ours
 
-    def _too_slow(self) -> None:
+    def _on_start_timeout(self) -> None:
         if self._server is not None:
             self._servers.silent(self._server)
 
-    def _hear(self, message: dict[str, Any]) -> bool:
-        is_ready = super()._hear(message)
+    def _handle(self, message: dict[str, Any]) -> bool:
+        is_ready = super()._handle(message)
         if is_ready or "ended" in message:
             self._rest_later()
         if is_ready:

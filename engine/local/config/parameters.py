@@ -53,63 +53,63 @@ class Parameters:
     """Log lines about inputs that have no effect."""
 
 
-def understand(settings: ModelSettings, given: dict[str, Any], drawn_seed: int) -> Parameters:
+def understand(settings: ModelSettings, inputs: dict[str, Any], drawn_seed: int) -> Parameters:
     """Parse the input of a still-image model. Raises `Refusal`, in the published model's words where it has any."""
     model = settings.name
-    given = {name: value for name, value in given.items() if value is not None}
-    asked = TypedInput({**published_models.defaults(model), **given})
-    mode = _mode(model, given)
-    width, height = _size(model, mode, asked)
-    lora = _lora(model, given)
+    inputs = {name: value for name, value in inputs.items() if value is not None}
+    typed = TypedInput({**published_models.defaults(model), **inputs})
+    mode = _mode(model, inputs)
+    width, height = _size(model, mode, typed)
+    lora = _lora(model, inputs)
     return Parameters(
         model=model,
         mode=mode,
-        prompt=asked.text("prompt"),
-        negative_prompt=asked.text("negative_prompt") if asked.has("negative_prompt") else None,
+        prompt=typed.text("prompt"),
+        negative_prompt=typed.text("negative_prompt") if typed.has("negative_prompt") else None,
         width=width,
         height=height,
-        count=_integer(model, asked, "num_outputs"),
-        steps=_integer(model, asked, "num_inference_steps"),
-        guidance=_number(model, asked, "guidance_scale") if asked.has("guidance_scale") else 0.0,
-        seed=asked.integer("seed") if "seed" in given else drawn_seed,
-        strength=strength(asked) if mode != "text" and asked.has("prompt_strength") else 1.0,
-        scheduler=_scheduler(settings, asked),
-        format=_choice(model, asked, "output_format") if asked.has("output_format") else "png",
-        quality=_integer(model, asked, "output_quality") if asked.has("output_quality") else 80,
+        count=_integer(model, typed, "num_outputs"),
+        steps=_integer(model, typed, "num_inference_steps"),
+        guidance=_number(model, typed, "guidance_scale") if typed.has("guidance_scale") else 0.0,
+        seed=typed.integer("seed") if "seed" in inputs else drawn_seed,
+        strength=strength(typed) if mode != "text" and typed.has("prompt_strength") else 1.0,
+        scheduler=_scheduler(settings, typed),
+        format=_choice(model, typed, "output_format") if typed.has("output_format") else "png",
+        quality=_integer(model, typed, "output_quality") if typed.has("output_quality") else 80,
         lora=lora,
-        lora_scale=_number(model, asked, "lora_scale") if asked.has("lora_scale") else 1.0,
-        refine=_choice(model, asked, "refine") if asked.has("refine") else "no_refiner",
-        high_noise_frac=_number(model, asked, "high_noise_frac") if asked.has("high_noise_frac") else 0.8,
-        refine_steps=asked.integer("refine_steps", 1, 500) if asked.has("refine_steps") else None,
-        check_safety=_checks(settings, asked),
-        notes=tuple(_notes(settings, mode, lora, given)),
+        lora_scale=_number(model, typed, "lora_scale") if typed.has("lora_scale") else 1.0,
+        refine=_choice(model, typed, "refine") if typed.has("refine") else "no_refiner",
+        high_noise_frac=_number(model, typed, "high_noise_frac") if typed.has("high_noise_frac") else 0.8,
+        refine_steps=typed.integer("refine_steps", 1, 500) if typed.has("refine_steps") else None,
+        check_safety=_checks(settings, typed),
+        notes=tuple(_notes(settings, mode, lora, inputs)),
     )
 
 
-def strength(asked: TypedInput) -> float:
+def strength(typed: TypedInput) -> float:
     """`prompt_strength`; outside 0 to 1 it is refused in the published model's words."""
-    value = asked.number("prompt_strength")
+    value = typed.number("prompt_strength")
     if not 0 <= value <= 1:
         raise Refusal(f"The value of strength should in [0.0, 1.0] but is {value}")
     return value
 
 
-def _mode(model: str, given: dict[str, Any]) -> Mode:
+def _mode(model: str, inputs: dict[str, Any]) -> Mode:
     if model == INPAINTING:
         return "inpaint"
     if model == IMG2IMG:
         return "image"
-    if not given.get("image"):
+    if not inputs.get("image"):
         return "text"
-    return "inpaint" if model == SDXL and given.get("mask") else "image"
+    return "inpaint" if model == SDXL and inputs.get("mask") else "image"
 
 
-def _size(model: str, mode: Mode, asked: TypedInput) -> tuple[int | None, int | None]:
+def _size(model: str, mode: Mode, typed: TypedInput) -> tuple[int | None, int | None]:
     if mode == "image":
         return None, None
-    if asked.has("aspect_ratio"):
-        return RATIOS[asked.choice("aspect_ratio", tuple(RATIOS))]
-    width, height = asked.integer("width"), asked.integer("height")
+    if typed.has("aspect_ratio"):
+        return RATIOS[typed.choice("aspect_ratio", tuple(RATIOS))]
+    width, height = typed.integer("width"), typed.integer("height")
     sizes = published_models.choices(model, "width")
     if sizes and not {width, height} <= set(sizes):
         raise Refusal("Inputs width and height must be multiples of 64 between 64 and 1024.")
@@ -120,64 +120,64 @@ def _size(model: str, mode: Mode, asked: TypedInput) -> tuple[int | None, int | 
     return width, height
 
 
-def _integer(model: str, asked: TypedInput, name: str) -> int:
+def _integer(model: str, typed: TypedInput, name: str) -> int:
     low, high = published_models.limits(model, name)
-    return asked.integer(name, int(low or 0), int(high or 0)) if high is not None else asked.integer(name)
+    return typed.integer(name, int(low or 0), int(high or 0)) if high is not None else typed.integer(name)
 
 
-def _number(model: str, asked: TypedInput, name: str) -> float:
+def _number(model: str, typed: TypedInput, name: str) -> float:
     low, high = published_models.limits(model, name)
-    return asked.number(name, low, high)
+    return typed.number(name, low, high)
 
 
-def _choice(model: str, asked: TypedInput, name: str) -> Any:
-    return asked.choice(name, published_models.choices(model, name))
+def _choice(model: str, typed: TypedInput, name: str) -> Any:
+    return typed.choice(name, published_models.choices(model, name))
 
 
-def _scheduler(settings: ModelSettings, asked: TypedInput) -> str:
-    if settings.family == "flux" or not asked.has("scheduler"):
+def _scheduler(settings: ModelSettings, typed: TypedInput) -> str:
+    if settings.family == "flux" or not typed.has("scheduler"):
         return settings.scheduler
-    wanted: str = _choice(settings.name, asked, "scheduler")
+    wanted: str = _choice(settings.name, typed, "scheduler")
     return settings.scheduler or wanted
 
 
-def _lora(model: str, given: dict[str, Any]) -> str | None:
-    return lora_of(MODELS[model], given) if model in MODELS else None
+def _lora(model: str, inputs: dict[str, Any]) -> str | None:
+    return lora_of(MODELS[model], inputs) if model in MODELS else None
 
 
-def _checks(settings: ModelSettings, asked: TypedInput) -> bool:
+def _checks(settings: ModelSettings, typed: TypedInput) -> bool:
     """Whether the safety checker runs: as the published model does, and as the operator configured."""
     if settings.safety_checker == "off":
         return False
-    disabled = asked.has("disable_safety_checker") and asked.flag("disable_safety_checker")
+    disabled = typed.has("disable_safety_checker") and typed.flag("disable_safety_checker")
     if disabled and settings.may_disable_safety:
         return False
     return settings.safety_checker != "auto" or settings.name != IMG2IMG
 
 
-def _notes(settings: ModelSettings, mode: Mode, lora: str | None, given: dict[str, Any]) -> list[str]:
-    notes = [note for name in given if (note := _note(settings, mode, lora, name, given))]
+def _notes(settings: ModelSettings, mode: Mode, lora: str | None, inputs: dict[str, Any]) -> list[str]:
+    notes = [note for name in inputs if (note := _note(settings, mode, lora, name, inputs))]
     if len(notes) > MAX_NOTED:
         notes[MAX_NOTED:] = [f"{len(notes) - MAX_NOTED} more inputs were ignored."]
     return notes
 
 
 def _note(
-    settings: ModelSettings, mode: Mode, lora: str | None, name: str, given: dict[str, Any]
+    settings: ModelSettings, mode: Mode, lora: str | None, name: str, inputs: dict[str, Any]
 ) -> str | None:
     """The log line for an input that has no effect, or None where it has one."""
     if name not in published_models.properties(settings.name):
         shown = name[:60].encode("unicode_escape").decode("ascii")
         return f"Input {shown} is unknown to {settings.name} and was ignored."
-    if name == "disable_safety_checker" and given[name] and not settings.may_disable_safety:
+    if name == "disable_safety_checker" and inputs[name] and not settings.may_disable_safety:
         return "Input disable_safety_checker is not honoured on this server."
-    if name == "scheduler" and settings.scheduler and given[name] != settings.scheduler:
+    if name == "scheduler" and settings.scheduler and inputs[name] != settings.scheduler:
         return f"Input scheduler was ignored: this server always uses {settings.scheduler}."
-    if name == "apply_watermark" and given[name]:
+    if name == "apply_watermark" and inputs[name]:
         return "Input apply_watermark has no effect: the file's metadata says how it was made instead."
-    if name == "output_quality" and given.get("output_format") == "png":
+    if name == "output_quality" and inputs.get("output_format") == "png":
         return "Input output_quality has no effect on png and was ignored."
-    only_with_image = name == "prompt_strength" or (name == "mask" and given[name])
+    only_with_image = name == "prompt_strength" or (name == "mask" and inputs[name])
     if mode == "text" and only_with_image:
         return f"Input {name} matters only together with image and was ignored."
     if mode == "image" and name in ("width", "height", "aspect_ratio"):

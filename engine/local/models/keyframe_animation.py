@@ -108,30 +108,30 @@ class _Artist:
 
 def perform(
     model: ModelSettings,
-    given: dict[str, Any],
-    desk: JobOutput,
+    inputs: dict[str, Any],
+    output: JobOutput,
     drawn_seed: int,
-    studio: PipelineStore,
+    store: PipelineStore,
     stop: Callable[[], bool],
 ) -> None:
     """Draw, interpolate, write. Raises `Refusal`, `Stopped`, and torch's exceptions."""
-    settings = understand_input(given, drawn_seed)
+    settings = understand_input(inputs, drawn_seed)
     timeline = settings.timeline
-    log_settings(desk, model, studio, settings.seed)
-    loaded = studio.loaded(model, desk)
-    checker = studio.checker(model, loaded)
+    log_settings(output, model, store, settings.seed)
+    loaded = store.loaded(model, output)
+    checker = store.checker(model, loaded)
     if checker is None:
-        desk.log("No safety checker is configured for this model: pictures are not judged.")
-    desk.log(f"Generating initial latents for {settings.steps} steps")
+        output.log("No safety checker is configured for this model: pictures are not judged.")
+    output.log(f"Generating initial latents for {settings.steps} steps")
     steps = StepCallbacks(
-        desk, stop, [settings.steps], len(timeline.drawn), total=len(timeline.frames), share=DRAWING
+        output, stop, [settings.steps], len(timeline.drawn), total=len(timeline.frames), share=DRAWING
     )
-    artist = _Artist(model, settings, loaded, steps, studio.look(loaded))
-    label = _label(model, settings, studio.version)
-    drawn = _drawn(artist, settings, timeline, desk, steps, label, checker)
+    artist = _Artist(model, settings, loaded, steps, store.look(loaded))
+    label = _label(model, settings, store.version)
+    drawn = _drawn(artist, settings, timeline, output, steps, label, checker)
     between = "with optical flow, in place of FILM" if settings.flowing else "from latents"
-    desk.log(f"Interpolating images {between}")
-    _write(artist, settings, timeline, drawn, desk, steps, label)
+    output.log(f"Interpolating images {between}")
+    _write(artist, settings, timeline, drawn, output, steps, label)
 
 
 def slerp(first: Any, last: Any, share: float) -> Any:
@@ -149,19 +149,19 @@ def _drawn(
     artist: _Artist,
     settings: Settings,
     timeline: Timeline,
-    desk: JobOutput,
+    output: JobOutput,
     steps: StepCallbacks,
     label: Label,
     checker: safety_checker.Checker | None,
 ) -> list[Any]:
     """The latents of all drawn images, on the CPU: together they may not fit on the device."""
-    desk.log("Generating first and last keyframes")
+    output.log("Generating first and last keyframes")
     total, stretches = len(timeline.drawn), len(settings.prompts) - 1
     every = -(-total // MOST_SHOWN)
     found = []
     for index, place in enumerate(timeline.drawn):
         keyframe = min(int(place), stretches - 1)
-        desk.log(f"Generating frame {index - keyframe * settings.per_stretch} of keyframe {keyframe}")
+        output.log(f"Generating frame {index - keyframe * settings.per_stretch} of keyframe {keyframe}")
         latents = artist.at(place, index)
         is_shown = settings.intermediate and index % every == 0
         is_judged = checker is not None and index in (0, total - 1)
@@ -170,7 +170,7 @@ def _drawn(
             if is_judged and checker is not None and checker.flags(picture):
                 raise Refusal(safety_checker.ANIMATION_FLAGGED)
             if is_shown:
-                desk.save(f"output-{index}.png", CONTENT_TYPES["png"], encode(picture, "png", 0, label))
+                output.save(f"output-{index}.png", CONTENT_TYPES["png"], encode(picture, "png", 0, label))
         found.append(latents.cpu())
         steps.finished(index)
     return found
@@ -201,19 +201,19 @@ def _write(
     settings: Settings,
     timeline: Timeline,
     drawn: list[Any],
-    desk: JobOutput,
+    output: JobOutput,
     steps: StepCallbacks,
     label: Label,
 ) -> None:
     is_gif = settings.format == "gif"
     name, kind = ("video.gif", "image/gif") if is_gif else ("output.mp4", "video/mp4")
-    desk.log(f"Saving {settings.format.upper()}")
+    output.log(f"Saving {settings.format.upper()}")
     count = len(timeline.frames)
-    with _writer(artist, settings, drawn, count, desk.scratch(name), label) as add:
+    with _writer(artist, settings, drawn, count, output.scratch(name), label) as add:
         for index, frame in enumerate(_frames(artist, settings, timeline, drawn)):
             add(frame)
             steps.rest((index + 1) / count * 0.999)
-    desk.adopt(name, kind)
+    output.adopt(name, kind)
     steps.rest(1.0)
 
 

@@ -16,11 +16,11 @@ _OTHERS = {stable_diffusion_animation.NAME: keyframe_animation.perform, ANIMATE_
 
 def perform(
     model: ModelSettings,
-    given: dict[str, Any],
-    desk: JobOutput,
+    inputs: dict[str, Any],
+    output: JobOutput,
     drawn_seed: int,
-    studio: PipelineStore,
+    store: PipelineStore,
     stop: Callable[[], bool],
 ) -> None:
     """Run one request on a model. Raises `Refusal`, `Stopped`, and torch's exceptions."""
-    _OTHERS.get(model.name, still_images.perform)(model, given, desk, drawn_seed, studio, stop)
+    _OTHERS.get(model.name, still_images.perform)(model, inputs, output, drawn_seed, store, stop)

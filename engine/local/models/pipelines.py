@@ -33,7 +33,7 @@ class PipelineStore:
     device: str
     """The configured device; a model may override it."""
     workers: int = 1
-    _shelf: PipelineCache = field(init=False)
+    _cache: PipelineCache = field(init=False)
     _checkers: dict[tuple[str, str], Checker] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -42,7 +42,7 @@ class PipelineStore:
         for library in (transformers.utils.logging, diffusers.utils.logging):
             library.set_verbosity_error()
             library.disable_progress_bar()
-        self._shelf = PipelineCache(
+        self._cache = PipelineCache(
             self.settings.keep, self.settings.memory_bytes, lambda: devices.tidy(devices.choose(self.device))
         )
 
@@ -55,21 +55,21 @@ class PipelineStore:
         """The device on which a model runs."""
         return devices.choose(model.device or self.device)
 
-    def loaded(self, model: ModelSettings, desk: JobOutput, weights: str = "") -> Loaded:
+    def loaded(self, model: ModelSettings, output: JobOutput, weights: str = "") -> Loaded:
         """The warm pipeline of a model, or of other weights that belong to it. Raises `Refusal`."""
         device = self.device_of(model)
         source = pipeline_loader.source_of(model, weights or model.weights, device)
-        began, cold = time.monotonic(), source not in self._shelf
+        began, cold = time.monotonic(), source not in self._cache
 
         def load() -> Loaded:
             return pipeline_loader.load(source, self.settings, device, devices.numbers(model, device))
 
         try:
-            found: Loaded = self._shelf.get(source, load, needs=bytes_on_disk(source.weights))
+            found: Loaded = self._cache.get(source, load, needs=bytes_on_disk(source.weights))
         except Unloadable as error:
             raise pipeline_loader.refusal(model, error) from None
         if cold:
-            desk.log(f"Loading the weights took {time.monotonic() - began:.2f} seconds")
+            output.log(f"Loading the weights took {time.monotonic() - began:.2f} seconds")
         return found
 
     def checker(self, model: ModelSettings, loaded: Loaded) -> Checker | None:
@@ -101,17 +101,17 @@ class PipelineStore:
         return look
 
     @contextlib.contextmanager
-    def lora(self, loaded: Loaded, name: str | None, scale: float, desk: JobOutput) -> Iterator[None]:
+    def lora(self, loaded: Loaded, name: str | None, scale: float, output: JobOutput) -> Iterator[None]:
         """Load the request's LoRA inside the block, and guarantee its removal after it. Raises `Refusal`."""
         if name is None:
             yield
             return
         place, arguments = loras.as_arguments(loras.find(self.settings.loras, name))
-        desk.log(f"Loading LoRA weights: {loras.display(name)}")
+        output.log(f"Loading LoRA weights: {loras.display(name)}")
         began = time.monotonic()
         try:
             self._put_on(loaded, place, arguments, name, scale)
-            desk.log(f"Loading LoRA took: {time.monotonic() - began:.2f} seconds")
+            output.log(f"Loading LoRA took: {time.monotonic() - began:.2f} seconds")
             yield
         finally:
             self._take_off(loaded)
@@ -119,7 +119,7 @@ class PipelineStore:
     def forget_all(self) -> None:
         """Evict every pipeline: the device is out of memory."""
         self._checkers.clear()
-        self._shelf.clear()
+        self._cache.clear()
 
     def _put_on(self, loaded: Loaded, place: str, arguments: dict[str, str], name: str, scale: float) -> None:
         bases = loaded.source.base_loras
@@ -149,7 +149,7 @@ class PipelineStore:
             else:
                 loaded.root.unload_lora_weights()
         except Exception:
-            self._shelf.drop(loaded.source)
+            self._cache.drop(loaded.source)
             raise
 
 

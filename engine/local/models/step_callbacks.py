@@ -26,7 +26,7 @@ class StepCallbacks:
 
     def __init__(
         self,
-        desk: JobOutput,
+        output: JobOutput,
         stop: Callable[[], bool],
         passes: Sequence[int],
         count: int,
@@ -38,7 +38,7 @@ class StepCallbacks:
 
         `total` is the bar's total, by default the steps of one image; `share` is the images' share of all work.
         """
-        self._desk = desk
+        self._output = output
         self._stop = stop
         self._passes = [max(1, steps) for steps in passes]
         self._count = count
@@ -46,7 +46,7 @@ class StepCallbacks:
         self._pass = 0
         self._last_look = -LOOK_EVERY_S
         self._share = share
-        self._bar = Bar(total or sum(self._passes), desk.log)
+        self._bar = Bar(total or sum(self._passes), output.log)
 
     def check(self) -> None:
         """Raises `Stopped` where the run was canceled."""
@@ -85,7 +85,7 @@ class StepCallbacks:
         self._say(self._share * (self._picture + DENOISING * done / sum(self._passes)) / self._count)
 
     def _say(self, overall: float) -> None:
-        self._desk.progress(overall)
+        self._output.progress(overall)
         self._bar.at(overall)
 
     def _show(self, look: Callable[[Any], bytes | None], latents: Any) -> None:
@@ -95,4 +95,4 @@ class StepCallbacks:
         self._last_look = now
         jpeg = look(latents)
         if jpeg is not None:
-            self._desk.preview(jpeg)
+            self._output.preview(jpeg)

@@ -46,8 +46,8 @@ class _Run:
     """State shared by all images of one request."""
 
     model: ModelSettings
-    wish: Parameters
-    given: Given
+    parameters: Parameters
+    images: Given
     loaded: Loaded
     refiner: Loaded | None
     steps: StepCallbacks
@@ -56,45 +56,45 @@ class _Run:
 
 def perform(
     model: ModelSettings,
-    given: dict[str, Any],
-    desk: JobOutput,
+    inputs: dict[str, Any],
+    output: JobOutput,
     drawn_seed: int,
-    studio: PipelineStore,
+    store: PipelineStore,
     stop: Callable[[], bool],
 ) -> None:
     """Make and save all requested images; image k uses seed + k and is `out-k`.
 
     Raises `Refusal`, `Stopped`, and torch's exceptions.
     """
-    wish = understand(model, given, drawn_seed)
-    log_settings(desk, model, studio, wish.seed)
-    for note in wish.notes:
-        desk.log(note)
+    parameters = understand(model, inputs, drawn_seed)
+    log_settings(output, model, store, parameters.seed)
+    for note in parameters.notes:
+        output.log(note)
     if model.family != "sd":
-        desk.log(f"Prompt: {wish.prompt}")
-        desk.log(_MODES[wish.mode])
-    pictures = _open(model, wish, given, desk)
-    if wish.lora is not None:
-        loras.find(studio.settings.loras, wish.lora)  # refused before anything is loaded
-    if _steps_of(wish) < 1:
-        desk.log("prompt_strength leaves no step to take: the picture comes back as it is.")
-    loaded = studio.loaded(model, desk)
-    checker = studio.checker(model, loaded) if wish.check_safety else None
-    if wish.check_safety and checker is None:
-        desk.log("No safety checker is configured for this model: pictures are not judged.")
-    refiner = _refiner(model, wish, studio, desk)
-    with studio.lora(loaded, wish.lora, wish.lora_scale, desk):
-        steps = StepCallbacks(desk, stop, _passes(wish, refiner), wish.count)
-        run = _Run(model, wish, pictures, loaded, refiner, steps, studio.look(loaded))
-        _make_all(run, checker, desk, studio.version)
+        output.log(f"Prompt: {parameters.prompt}")
+        output.log(_MODES[parameters.mode])
+    pictures = _open(model, parameters, inputs, output)
+    if parameters.lora is not None:
+        loras.find(store.settings.loras, parameters.lora)  # refused before anything is loaded
+    if _steps_of(parameters) < 1:
+        output.log("prompt_strength leaves no step to take: the picture comes back as it is.")
+    loaded = store.loaded(model, output)
+    checker = store.checker(model, loaded) if parameters.check_safety else None
+    if parameters.check_safety and checker is None:
+        output.log("No safety checker is configured for this model: pictures are not judged.")
+    refiner = _refiner(model, parameters, store, output)
+    with store.lora(loaded, parameters.lora, parameters.lora_scale, output):
+        steps = StepCallbacks(output, stop, _passes(parameters, refiner), parameters.count)
+        run = _Run(model, parameters, pictures, loaded, refiner, steps, store.look(loaded))
+        _make_all(run, checker, output, store.version)
 
 
-def log_settings(desk: JobOutput, model: ModelSettings, studio: PipelineStore, seed: int) -> None:
+def log_settings(output: JobOutput, model: ModelSettings, store: PipelineStore, seed: int) -> None:
     """Write the log up to the notes. The seed comes first: clients parse it."""
-    desk.log(f"Using seed: {seed}")
-    desk.log(f"Local weights: {model.title}, on {studio.device_of(model)} ({studio.version}).")
-    desk.metric("engine", "local")
-    desk.metric("weights", model.title)
+    output.log(f"Using seed: {seed}")
+    output.log(f"Local weights: {model.title}, on {store.device_of(model)} ({store.version}).")
+    output.metric("engine", "local")
+    output.metric("weights", model.title)
 
 
 def label_of(model: ModelSettings, studio_version: str, seed: int, source: Source, **chosen: Any) -> Label:
@@ -111,15 +111,15 @@ def label_of(model: ModelSettings, studio_version: str, seed: int, source: Sourc
     )
 
 
-def _make_all(run: _Run, checker: safety_checker.Checker | None, desk: JobOutput, version: str) -> None:
+def _make_all(run: _Run, checker: safety_checker.Checker | None, output: JobOutput, version: str) -> None:
     kept = 0
-    for index in range(run.wish.count):
+    for index in range(run.parameters.count):
         pixels = _one(run, index)
         run.steps.check()
         if checker is not None and checker.flags(pixels):
-            desk.log(f"NSFW content detected in image {index}")
+            output.log(f"NSFW content detected in image {index}")
         else:
-            desk.save(*_file(run, index, pixels, version))
+            output.save(*_file(run, index, pixels, version))
             kept += 1
         run.steps.finished(index)
     if not kept:
@@ -128,35 +128,39 @@ def _make_all(run: _Run, checker: safety_checker.Checker | None, desk: JobOutput
 
 def _file(run: _Run, index: int, pixels: Pixels, version: str) -> tuple[str, str, bytes]:
     """Name, content type and bytes of one image."""
-    wish = run.wish
+    parameters = run.parameters
     height, width = pixels.shape[:2]
     source: Source = (
-        "trainedAlgorithmicMedia" if wish.mode == "text" else "compositeWithTrainedAlgorithmicMedia"
+        "trainedAlgorithmicMedia" if parameters.mode == "text" else "compositeWithTrainedAlgorithmicMedia"
     )
     chosen: dict[str, Any] = {
         "width": width,
         "height": height,
-        "num_inference_steps": wish.steps,
-        "guidance_scale": wish.guidance,
-        "scheduler": wish.scheduler or type(run.loaded.own_scheduler).__name__,
-        "output_format": wish.format,
+        "num_inference_steps": parameters.steps,
+        "guidance_scale": parameters.guidance,
+        "scheduler": parameters.scheduler or type(run.loaded.own_scheduler).__name__,
+        "output_format": parameters.format,
     }
-    if wish.mode != "text":
-        chosen["prompt_strength"] = wish.strength
-    if wish.lora is not None:
-        chosen["lora_scale"] = wish.lora_scale
-    label = label_of(run.model, version, wish.seed + index, source, **chosen)
-    name = f"out-{index}.{wish.format}"
-    return name, CONTENT_TYPES[wish.format], encode(pixels, wish.format, wish.quality, label)
+    if parameters.mode != "text":
+        chosen["prompt_strength"] = parameters.strength
+    if parameters.lora is not None:
+        chosen["lora_scale"] = parameters.lora_scale
+    label = label_of(run.model, version, parameters.seed + index, source, **chosen)
+    name = f"out-{index}.{parameters.format}"
+    return (
+        name,
+        CONTENT_TYPES[parameters.format],
+        encode(pixels, parameters.format, parameters.quality, label),
+    )
 
 
 def _one(run: _Run, index: int) -> Pixels:
-    wish = run.wish
-    if wish.mode != "text" and _steps_of(wish) < 1:
+    parameters = run.parameters
+    if parameters.mode != "text" and _steps_of(parameters) < 1:
         # No steps are left; the diffusers pipelines would fail here.
-        assert run.given.image is not None
-        return np.asarray(run.given.image, np.uint8)
-    noise = generator(wish.seed + index)
+        assert run.images.image is not None
+        return np.asarray(run.images.image, np.uint8)
+    noise = generator(parameters.seed + index)
     run.steps.begin(index, 0)
     latents_only = run.refiner is not None
     image = _denoise(run, noise, latents_only)
@@ -168,56 +172,56 @@ def _one(run: _Run, index: int) -> Pixels:
 
 def _denoise(run: _Run, noise: Any, latents_only: bool) -> Any:
     """One image by the main pipeline, or its latents."""
-    wish, family = run.wish, run.model.family
+    parameters, family = run.parameters, run.model.family
     try:
-        pipe = run.loaded.mode(wish.mode)
+        pipe = run.loaded.mode(parameters.mode)
     except Unloadable as error:
         raise refusal(run.model, error) from None
     if family != "flux":
-        pipe.scheduler = schedulers.make(wish.scheduler, run.loaded.own_scheduler)
-    width, height = run.given.image.size if run.given.image else (wish.width, wish.height)
+        pipe.scheduler = schedulers.make(parameters.scheduler, run.loaded.own_scheduler)
+    width, height = run.images.image.size if run.images.image else (parameters.width, parameters.height)
     arguments: dict[str, Any] = {
-        "prompt": wish.prompt,
-        "num_inference_steps": wish.steps,
-        "guidance_scale": wish.guidance,
+        "prompt": parameters.prompt,
+        "num_inference_steps": parameters.steps,
+        "guidance_scale": parameters.guidance,
         "generator": noise,
         "output_type": "latent" if latents_only else "pil",
         "callback_on_step_end": run.steps.callback(_looking(run, pipe, width, height)),
     }
     if family == "flux":
-        arguments["max_sequence_length"] = 256 if wish.model == SCHNELL else 512
+        arguments["max_sequence_length"] = 256 if parameters.model == SCHNELL else 512
     else:
-        arguments["negative_prompt"] = wish.negative_prompt
-    if wish.mode != "image" or family == "flux":
+        arguments["negative_prompt"] = parameters.negative_prompt
+    if parameters.mode != "image" or family == "flux":
         arguments |= {"width": width, "height": height}
-    if wish.mode != "text":
-        arguments |= {"image": run.given.image, "strength": wish.strength}
-    if run.given.hole is not None:
-        arguments["mask_image"] = Image.fromarray(np.where(run.given.hole, 255, 0).astype(np.uint8))
-    if latents_only and wish.refine == "expert_ensemble_refiner":
-        arguments["denoising_end"] = _handover(wish)
+    if parameters.mode != "text":
+        arguments |= {"image": run.images.image, "strength": parameters.strength}
+    if run.images.hole is not None:
+        arguments["mask_image"] = Image.fromarray(np.where(run.images.hole, 255, 0).astype(np.uint8))
+    if latents_only and parameters.refine == "expert_ensemble_refiner":
+        arguments["denoising_end"] = _handover(parameters)
     found = pipe(**arguments).images
     return found if latents_only else found[0]
 
 
 def _refine(run: _Run, latents: Any, noise: Any) -> Any:
     assert run.refiner is not None
-    wish, pipe = run.wish, run.refiner.mode("image")
-    pipe.scheduler = schedulers.make(wish.scheduler, run.refiner.own_scheduler)
+    parameters, pipe = run.parameters, run.refiner.mode("image")
+    pipe.scheduler = schedulers.make(parameters.scheduler, run.refiner.own_scheduler)
     arguments: dict[str, Any] = {
-        "prompt": wish.prompt,
-        "negative_prompt": wish.negative_prompt,
+        "prompt": parameters.prompt,
+        "negative_prompt": parameters.negative_prompt,
         "image": latents,
-        "guidance_scale": wish.guidance,
+        "guidance_scale": parameters.guidance,
         "generator": noise,
-        "num_inference_steps": wish.steps,
+        "num_inference_steps": parameters.steps,
         "callback_on_step_end": run.steps.callback(run.look),
     }
-    if wish.refine == "expert_ensemble_refiner":
-        arguments["denoising_start"] = _handover(wish)
+    if parameters.refine == "expert_ensemble_refiner":
+        arguments["denoising_start"] = _handover(parameters)
     else:
         arguments |= {
-            "num_inference_steps": wish.refine_steps or wish.steps,
+            "num_inference_steps": parameters.refine_steps or parameters.steps,
             "strength": REFINER_STRENGTH,
         }
     return pipe(**arguments).images[0]
@@ -225,10 +229,10 @@ def _refine(run: _Run, latents: Any, noise: Any) -> Any:
 
 def _composed(run: _Run, pixels: Pixels) -> Pixels:
     """Paste unmasked pixels back, byte for byte: the decoder changes them a little."""
-    if run.given.hole is None or run.given.image is None:
+    if run.images.hole is None or run.images.image is None:
         return pixels
-    kept = np.asarray(run.given.image, np.uint8)
-    return np.where(run.given.hole[..., None], pixels, kept)
+    kept = np.asarray(run.images.image, np.uint8)
+    return np.where(run.images.hole[..., None], pixels, kept)
 
 
 def _looking(run: _Run, pipe: Any, width: Any, height: Any) -> Callable[[Any], bytes | None] | None:
@@ -238,51 +242,53 @@ def _looking(run: _Run, pipe: Any, width: Any, height: Any) -> Callable[[Any], b
     return lambda latents: look(latent_previews.unpacked(pipe, width, height, latents))
 
 
-def _refiner(model: ModelSettings, wish: Parameters, studio: PipelineStore, desk: JobOutput) -> Loaded | None:
+def _refiner(
+    model: ModelSettings, parameters: Parameters, store: PipelineStore, output: JobOutput
+) -> Loaded | None:
     """The refiner pipeline, where one is requested and configured."""
-    if wish.refine == "no_refiner":
+    if parameters.refine == "no_refiner":
         return None
     if not model.refiner:
-        desk.log("Input refine was ignored: no refiner is configured for this model.")
+        output.log("Input refine was ignored: no refiner is configured for this model.")
         return None
-    return studio.loaded(model, desk, model.refiner)
+    return store.loaded(model, output, model.refiner)
 
 
-def _handover(wish: Parameters) -> float:
+def _handover(parameters: Parameters) -> float:
     """The share of denoising at which the refiner takes over, such that both have at least one step."""
-    least = 1 / max(2, wish.steps)
-    return min(1 - least, max(least, wish.high_noise_frac))
+    least = 1 / max(2, parameters.steps)
+    return min(1 - least, max(least, parameters.high_noise_frac))
 
 
-def _steps_of(wish: Parameters) -> int:
+def _steps_of(parameters: Parameters) -> int:
     """Number of steps that the main pipeline actually takes."""
-    return min(wish.steps, int(wish.steps * wish.strength + 1e-9))
+    return min(parameters.steps, int(parameters.steps * parameters.strength + 1e-9))
 
 
-def _passes(wish: Parameters, refiner: Loaded | None) -> list[int]:
-    main = _steps_of(wish)
+def _passes(parameters: Parameters, refiner: Loaded | None) -> list[int]:
+    main = _steps_of(parameters)
     if refiner is None:
         return [main]
-    if wish.refine == "expert_ensemble_refiner":
-        first = round(main * _handover(wish))
+    if parameters.refine == "expert_ensemble_refiner":
+        first = round(main * _handover(parameters))
         return [first, main - first]
-    return [main, int((wish.refine_steps or wish.steps) * REFINER_STRENGTH)]
+    return [main, int((parameters.refine_steps or parameters.steps) * REFINER_STRENGTH)]
 
 
-def _open(model: ModelSettings, wish: Parameters, given: dict[str, Any], desk: JobOutput) -> Given:
+def _open(model: ModelSettings, parameters: Parameters, inputs: dict[str, Any], output: JobOutput) -> Given:
     """The input images at working size. Raises `Refusal` naming the input."""
-    if wish.mode == "text":
+    if parameters.mode == "text":
         return Given()
-    picture = helpers.picture(given, "image", desk)
-    if wish.mode == "inpaint":
-        assert wish.width is not None and wish.height is not None
-        size = wish.width, wish.height
-        mask = helpers.picture(given, "mask", desk).image
+    picture = helpers.picture(inputs, "image", output)
+    if parameters.mode == "inpaint":
+        assert parameters.width is not None and parameters.height is not None
+        size = parameters.width, parameters.height
+        mask = helpers.picture(inputs, "mask", output).image
         return Given(Image.fromarray(fitted(picture, size)), mask_from(mask, size))
     size = picture.image.size
-    fit = _flux_size(size, desk) if model.family == "flux" else _whole_blocks(size)
+    fit = _flux_size(size, output) if model.family == "flux" else _whole_blocks(size)
     if model.family != "flux" and fit != size:
-        desk.log(f"Input image of {size[0]} x {size[1]} is worked on at {fit[0]} x {fit[1]}.")
+        output.log(f"Input image of {size[0]} x {size[1]} is worked on at {fit[0]} x {fit[1]}.")
     return Given(Image.fromarray(fitted(picture, fit)))
 
 
@@ -291,13 +297,13 @@ def _whole_blocks(size: tuple[int, int]) -> tuple[int, int]:
     return width, height
 
 
-def _flux_size(size: tuple[int, int], desk: JobOutput) -> tuple[int, int]:
+def _flux_size(size: tuple[int, int], output: JobOutput) -> tuple[int, int]:
     """The long side at most 1440, both sides rounded up to multiples of 16, and the log says so."""
-    desk.log(f"Input image size: {size[0]}x{size[1]}")
+    output.log(f"Input image size: {size[0]}x{size[1]}")
     scale = MAX_FLUX_SIDE / max(size)
     if scale < 1:
         size = max(1, int(size[0] * scale)), max(1, int(size[1] * scale))
-        desk.log(f"Scaling image down to {size[0]}x{size[1]}")
+        output.log(f"Scaling image down to {size[0]}x{size[1]}")
     width, height = (max(_EDGE, -(-side // 16) * 16) for side in size)
-    desk.log(f"Input image size set to: {width}x{height}")
+    output.log(f"Input image size set to: {width}x{height}")
     return width, height

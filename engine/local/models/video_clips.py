@@ -29,27 +29,29 @@ _NOISE = {"beta_schedule": "linear", "steps_offset": 1, "clip_sample": False, "t
 
 def perform(
     model: ModelSettings,
-    given: dict[str, Any],
-    desk: JobOutput,
+    inputs: dict[str, Any],
+    output: JobOutput,
     drawn_seed: int,
-    studio: PipelineStore,
+    store: PipelineStore,
     stop: Callable[[], bool],
 ) -> None:
     """Draw all frames together and write the video. Raises `Refusal`, `Stopped`, and torch's exceptions."""
-    settings = understand_input(given, drawn_seed)
-    weights = _named(given, "path", model.checkpoints) or model.weights
-    module = _named(given, "motion_module", model.motion_modules) or next(iter(model.motion_modules.values()))
+    settings = understand_input(inputs, drawn_seed)
+    weights = _named(inputs, "path", model.checkpoints) or model.weights
+    module = _named(inputs, "motion_module", model.motion_modules) or next(
+        iter(model.motion_modules.values())
+    )
     if weights != model.weights:
         model = replace(model, title=Path(weights).name)
-    log_settings(desk, model, studio, settings.seed)
-    _say_what_is_not_here(model, given, desk)
-    for name in [name for name in given if name not in {*DEFAULTS, "seed"}][:12]:
-        desk.log(f"Input {name[:60]!a} is unknown to {model.name} and was ignored.")
-    loaded = studio.loaded(model, desk, weights)
-    pipe = _pipeline(model, loaded, module, studio.settings)
-    checker = studio.checker(model, loaded) if model.safety_checker not in ("auto", "off") else None
-    desk.log(f"sampling: {settings.prompt} ...")
-    steps = StepCallbacks(desk, stop, [settings.steps], 1, share=_DRAWING)
+    log_settings(output, model, store, settings.seed)
+    _say_what_is_not_here(model, inputs, output)
+    for name in [name for name in inputs if name not in {*DEFAULTS, "seed"}][:12]:
+        output.log(f"Input {name[:60]!a} is unknown to {model.name} and was ignored.")
+    loaded = store.loaded(model, output, weights)
+    pipe = _pipeline(model, loaded, module, store.settings)
+    checker = store.checker(model, loaded) if model.safety_checker not in ("auto", "off") else None
+    output.log(f"sampling: {settings.prompt} ...")
+    steps = StepCallbacks(output, stop, [settings.steps], 1, share=_DRAWING)
     steps.begin(0, 0)
     frames = pipe(
         prompt=settings.prompt,
@@ -61,14 +63,14 @@ def perform(
         guidance_scale=settings.guidance_scale,
         generator=generator(settings.seed),
         output_type="pil",
-        callback_on_step_end=steps.callback(studio.look(loaded)),
+        callback_on_step_end=steps.callback(store.look(loaded)),
     ).frames[0]
     pictures = [np.asarray(frame.convert("RGB"), np.uint8) for frame in frames]
     if checker is not None and any(checker.flags(picture) for picture in pictures[:: FRAMES // 4]):
         raise Refusal(safety_checker.ANIMATION_FLAGGED)
     label = label_of(
         model,
-        studio.version,
+        store.version,
         settings.seed,
         "trainedAlgorithmicMedia",
         steps=settings.steps,
@@ -76,25 +78,25 @@ def perform(
         width=SIDE,
         height=SIDE,
     )
-    with VideoWriter(desk.scratch(_OUTPUT), SIDE, SIDE, FPS, label, FRAMES) as video:
+    with VideoWriter(output.scratch(_OUTPUT), SIDE, SIDE, FPS, label, FRAMES) as video:
         for index, picture in enumerate(pictures):
             video.add(picture)
             steps.rest((index + 1) / FRAMES * 0.999)
-    desk.adopt(_OUTPUT, "video/mp4")
+    output.adopt(_OUTPUT, "video/mp4")
     steps.rest(1.0)
-    desk.log("saved to file")
+    output.log("saved to file")
 
 
-def _named(given: dict[str, Any], name: str, there: dict[str, str]) -> str | None:
+def _named(inputs: dict[str, Any], name: str, there: dict[str, str]) -> str | None:
     """The weights named by an input or its default, where this server has them."""
-    return there.get(given.get(name) or DEFAULTS[name])
+    return there.get(inputs.get(name) or DEFAULTS[name])
 
 
-def _say_what_is_not_here(model: ModelSettings, given: dict[str, Any], desk: JobOutput) -> None:
+def _say_what_is_not_here(model: ModelSettings, inputs: dict[str, Any], output: JobOutput) -> None:
     for name, there in (("path", model.checkpoints), ("motion_module", model.motion_modules)):
-        if _named(given, name, there) is None:
-            desk.log(
-                f"{given.get(name) or DEFAULTS[name]} is not on this server: another is used in its place."
+        if _named(inputs, name, there) is None:
+            output.log(
+                f"{inputs.get(name) or DEFAULTS[name]} is not on this server: another is used in its place."
             )
 
 
