@@ -16,7 +16,7 @@ import sys
 from benchmarks import harness
 from benchmarks.harness import ROOT, Series, number, table
 
-CERTIFICATE = ROOT / "tests/predictions/self_signed.pem"
+CERTIFICATE = ROOT / "tests/predictions/webhooks/self_signed.pem"
 HEAD = [
     "receivers", "ms of processor a post", "control", "ratio", "longest lag, ms", "control", "most, ms",
 ]  # fmt: skip

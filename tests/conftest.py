@@ -16,6 +16,7 @@ from django.conf import settings
 from django.core.cache import cache
 from django.http import StreamingHttpResponse
 from django.test import Client
+from django.utils import translation
 from httpx._transports import default as httpx_transports
 
 from accounts.models import User
@@ -24,20 +25,28 @@ from config.health import probes
 from core.cache import counters
 from core.db import due_rows
 from gallery.live import poller
+from gallery.models import Item
 from predictions.api_dialects.common import rate_limits
 from predictions.image_safety import blocklist, classifiers
 from predictions.models import Version
 from predictions.policy import prompt_rules
 from predictions.upstreams import configuration
-from tests import either, emptying, factories, migrated, preloaded
-from tests.kept import new_house
+from tests import factories
+from tests.fakes import provider
+from tests.runner import sqlite_only
+from tests.servers import database_template, django_fork_server
 from tests.settings import move
+from tests.support import database_flush
+from tests.support.module_data import reset_site_caches
+from tests.support.picture_items import picture_item
 
-pytest_plugins = ["tests.parallel", "tests.shared"]
+__all__ = ["provider"]
+
+pytest_plugins = ["tests.runner.parallel", "tests.servers.session_servers"]
 
 FIXTURES_S = 480.0
 """What the fixtures of a test may take on top of its own time: on a busy machine the first one of a worker waits
-minutes for the database that all of them share, and a server for its start (`houses.START_S`)."""
+minutes for the database that all of them share, and a server for its start (`installations.START_S`)."""
 
 # As in the engine's own children, before anything imports NumPy: on a busy machine the threads of small products
 # wait for one another a hundred times as long as they work.
@@ -65,12 +74,12 @@ probes.KEPT_S = probes.STORAGE_KEPT_S = 0.0
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Whatever asks for the database bears the mark `database`: the rest need not be run on each kind of it.
 
-    Neither need those that `tests/either.py` names. And every test has a time in which all of it ends.
+    Neither need those that `tests/runner/sqlite_only.py` names. And every test has a time in which all of it ends.
     """
     for item in items:
         _bound(item)
         asked = {"db", "transactional_db", "live_server"} & set(getattr(item, "fixturenames", ()))
-        if (asked or item.get_closest_marker("django_db")) and not either.runs_on_either(item.nodeid):
+        if (asked or item.get_closest_marker("django_db")) and not sqlite_only.is_sqlite_only(item.nodeid):
             item.add_marker("database")
 
 
@@ -94,7 +103,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     """
     option = session.config.option
     if option.processes > 1 and not option.collectonly and option.markexpr == "server":
-        preloaded.start()
+        django_fork_server.start()
     gc.collect()
     gc.freeze()
 
@@ -103,8 +112,8 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 def django_db_modify_db_settings(django_db_modify_db_settings: None) -> Iterator[None]:
     """The database is there soon; and tests with transactions of their own leave an empty one behind, and soon."""
     with pytest.MonkeyPatch.context() as patch:
-        migrated.install(patch)
-        emptying.install(patch)
+        database_template.install(patch)
+        database_flush.install(patch)
         yield
 
 
@@ -124,9 +133,9 @@ def _streams() -> Iterator[weakref.WeakSet[StreamingHttpResponse]]:
 
 
 @pytest.fixture(autouse=True)
-def _clean_house(_streams: weakref.WeakSet[StreamingHttpResponse]) -> Iterator[None]:
+def _clean_state(_streams: weakref.WeakSet[StreamingHttpResponse]) -> Iterator[None]:
     """No file and no cached value of one test is seen by the next. The house rules are as in a new house."""
-    new_house()
+    reset_site_caches()
     yield
     # A copy: a server's thread may let go of its last one meanwhile.
     for stream in list(_streams):
@@ -223,3 +232,34 @@ def change_secret_key(settings: Any) -> Callable[[], None]:
         settings.SECRET_KEY = f"secret key number {len(settings.SECRET_KEY_FALLBACKS)} of a test"
 
     return change
+
+
+@pytest.fixture(autouse=True)
+def _default_language() -> Iterator[None]:
+    """A request in Chinese leaves no language behind for the next test."""
+    yield
+    translation.deactivate()
+
+
+@pytest.fixture
+def item(alice: User) -> Item:
+    """A private picture of Alice's."""
+    return picture_item(alice, "a red lighthouse")
+
+
+@pytest.fixture
+def public(alice: User) -> Item:
+    """A published picture of Alice's."""
+    return picture_item(alice, "a green valley", visibility="public")
+
+
+@pytest.fixture
+def as_alice(client_of: Callable[[User], Client], alice: User) -> Client:
+    """Alice's browser."""
+    return client_of(alice)
+
+
+@pytest.fixture
+def as_charlie(client_of: Callable[[User], Client], charlie: User) -> Client:
+    """A stranger's browser."""
+    return client_of(charlie)

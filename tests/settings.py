@@ -1,7 +1,7 @@
 """Darkroom's own settings with a data folder of this test process, so that no installation is touched.
 
-Loaded before any conftest. Each of the forked processes (`tests/parallel.py`) has a folder (and a database) of its own;
-a child process that a test starts inherits the environment and so the same folder.
+Loaded before any conftest. Each of the forked processes (`tests/runner/parallel.py`) has a folder (and a database) of
+its own; a child process that a test starts inherits the environment and so the same folder.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ MODULES = (
     "uvloop",
 )
 """What the parts import beside Django, the apps and the URLconf. Nothing here may import NumPy or OpenCV, start a
-thread or open a connection: `tests/test_preload.py` holds that.
+thread or open a connection: `tests/deployment/test_preload.py` holds that.
 """
 
 

@@ -21,7 +21,7 @@ from accounts.models.tokens import all_scopes
 from accounts.tokens import api_tokens
 from predictions.models import Status, Version
 from tests import factories
-from tests.share import one_of
+from tests.runner.sampling import one_of
 
 ClientOf = Callable[[User], Client]
 

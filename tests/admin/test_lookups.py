@@ -17,7 +17,7 @@ from accounts.staff import list_search
 from core.admin.model_admins import RecordedAdmin
 from gallery.models import ShareLink
 from tests import factories
-from tests.share import one_in, one_of
+from tests.runner.sampling import one_in, one_of
 
 pytestmark = pytest.mark.django_db
 ClientOf = Callable[[User], Client]

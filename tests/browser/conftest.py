@@ -13,7 +13,7 @@ from playwright.sync_api import Error
 
 from accounts.models import User
 from gallery.live import poller
-from tests.browser.installed import CHROMIUM, FLAGS, chromium
+from tests.browser.chromium_binary import CHROMIUM, FLAGS, chromium
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, CDPSession, Page

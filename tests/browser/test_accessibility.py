@@ -1,4 +1,4 @@
-"""axe-core finds nothing serious in a share of the dialogs; that of every page is asked in test_pages.py."""
+"""axe-core finds nothing serious in a share of the dialogs; that of every page is asked in test_every_page.py."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import pytest
 
 from tests.browser.axe import bring, serious
 from tests.browser.conftest import Window
-from tests.browser.pages import MEMBER, make_scene
-from tests.share import one_in
+from tests.browser.page_list import MEMBER, make_scene
+from tests.runner.sampling import one_in
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 Open = Callable[..., Window]

@@ -19,7 +19,7 @@ from predictions.lifecycle import completion
 from predictions.models import Phase, Prediction, Status
 from tests import factories
 from tests.browser.conftest import Window, until
-from tests.gallery.pictures import paint, picture_item, stored
+from tests.support.picture_items import paint, picture_item, stored
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 Open = Callable[..., Window]

@@ -19,7 +19,7 @@ from predictions.models import Prediction, StoredFile, Upload
 from tests import factories
 from tests.browser.conftest import Window, until
 from tests.browser.test_journeys import finish
-from tests.gallery.pictures import paint, picture_item
+from tests.support.picture_items import paint, picture_item
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 Open = Callable[..., Window]

@@ -15,7 +15,7 @@ from tests.clients import packages
 from tests.clients.suite import running
 
 HERE = Path(__file__).parent
-COMING = HERE / "py2"
+COMING = HERE / "replicate_v2"
 """Tests of the generation of `replicate` that cannot live in one environment with the present one."""
 NOTHING_CHOSEN = 5
 

@@ -11,8 +11,8 @@ import pytest
 from tests.clients import packages
 from tests.clients.node import Harness, Node
 from tests.clients.suite import Suite, running
-from tests.receiver import Receiver
-from tests.share import one_of
+from tests.runner.sampling import one_of
+from tests.servers.webhook_receiver import WebhookReceiver
 
 MOUNTS = ("/v1", "/replicate/v1")
 GIF = bytes.fromhex(
@@ -45,8 +45,8 @@ def suite() -> Iterator[Suite]:
 
 
 @pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    with Receiver() as one:
+def receiver() -> Iterator[WebhookReceiver]:
+    with WebhookReceiver() as one:
         yield one
 
 

@@ -49,7 +49,7 @@ def npm() -> Path:
 def python() -> Path:
     """A folder for PYTHONPATH in which `replicate` is the coming generation."""
     version = f"{sys.implementation.cache_tag}\n".encode()
-    return _once("py2", version + PYTHON_PINS.read_bytes(), _fetch_python)
+    return _once("replicate_v2", version + PYTHON_PINS.read_bytes(), _fetch_python)
 
 
 def _once(name: str, pins: bytes, fetch: Callable[[Path], None]) -> Path:

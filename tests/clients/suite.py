@@ -12,7 +12,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from tests.server import RunningServer
+from tests.servers.server_process import ServerProcess
 
 VARIABLE = "DARKROOM_TEST_CLIENTS"
 """Where a process that runs tests finds the server of the one that started it: a `Suite` as JSON."""
@@ -100,13 +100,13 @@ def running() -> Iterator[Suite]:
         yield Suite(**json.loads(told))
         return
     # Behind a proxy, in so far as a test may say that its request came through TLS.
-    with RunningServer(DARKROOM_CONFORMANCE="1", DARKROOM_TRUST_PROXY="1") as server:
+    with ServerProcess(DARKROOM_CONFORMANCE="1", DARKROOM_TRUST_PROXY="1") as server:
         yield _arranged(server)
         done = server.manage("audit")
         assert done.returncode == 0, done.stdout + done.stderr
 
 
-def _arranged(server: RunningServer) -> Suite:
+def _arranged(server: ServerProcess) -> Suite:
     path = server.data / "fixtures.json"
     done = server.manage("fixtures", str(path))
     assert done.returncode == 0, done.stdout + done.stderr

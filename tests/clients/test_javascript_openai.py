@@ -12,7 +12,7 @@ from PIL import Image
 
 from tests.clients.node import Node, Thrown
 from tests.clients.suite import Suite
-from tests.share import one_of
+from tests.runner.sampling import one_of
 
 pytestmark = pytest.mark.clients
 

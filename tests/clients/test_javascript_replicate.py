@@ -14,8 +14,8 @@ from PIL import Image
 from tests.clients.conftest import GIF
 from tests.clients.node import Node, Thrown
 from tests.clients.suite import PAGE, SMALL, Suite
-from tests.houses import eventually
-from tests.receiver import Receiver
+from tests.servers.installations import eventually
+from tests.servers.webhook_receiver import WebhookReceiver
 
 pytestmark = pytest.mark.clients
 
@@ -321,7 +321,9 @@ def test_the_clients_faulty_way_to_send_data_uris_never_shows_its_token_to_anyon
 # -- webhooks --------------------------------------------------------------------------------------------------
 
 
-def test_webhooks_pass_the_clients_own_check_and_a_changed_one_does_not(js: Node, receiver: Receiver) -> None:
+def test_webhooks_pass_the_clients_own_check_and_a_changed_one_does_not(
+    js: Node, receiver: WebhookReceiver
+) -> None:
     made = js(
         """
         const wish = {version: models.text.split(":")[1], input: {prompt: "ein Käfer 🐞"}};

@@ -20,8 +20,8 @@ from replicate.webhook import InvalidSignatureError, Webhooks
 from tests.clients.conftest import GIF
 from tests.clients.suite import PAGE, SMALL, Suite
 from tests.clients.tls import BehindTls
-from tests.houses import eventually
-from tests.receiver import Receiver
+from tests.servers.installations import eventually
+from tests.servers.webhook_receiver import WebhookReceiver
 
 pytestmark = pytest.mark.clients
 TINY = {"prompt": "a", "width": 128, "height": 128}
@@ -138,7 +138,7 @@ def test_behind_tls_outputs_are_file_objects_that_can_be_read_with_the_token(
 
 
 def test_webhooks_pass_the_clients_own_check_and_a_changed_one_does_not(
-    client: replicate.Client, suite: Suite, receiver: Receiver
+    client: replicate.Client, suite: Suite, receiver: WebhookReceiver
 ) -> None:
     made = client.predictions.create(
         version=suite.version("text"),

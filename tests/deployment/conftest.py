@@ -15,10 +15,9 @@ from typing import Any
 import httpx
 import pytest
 
-from tests import prefab
-from tests.fakes import provider  # noqa: F401 (a fixture)
-from tests.houses import House, eventually
-from tests.rules import ROOT
+from tests.servers import installation_template
+from tests.servers.installations import Installation, eventually
+from tests.support.source_rules import ROOT
 
 
 class Asked:
@@ -62,15 +61,15 @@ class Web(Asked):
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = int(probe.getsockname()[1])
-        self.house = House(data, **settings)
-        self.house.env |= {"DARKROOM_PROCESS_ROLE": "web"}
+        self.installation = Installation(data, **settings)
+        self.installation.env |= {"DARKROOM_PROCESS_ROLE": "web"}
         super().__init__(f"http://127.0.0.1:{self.port}")
         self._log = data / "web.log"
         data.mkdir(parents=True, exist_ok=True)
         with self._log.open("ab") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "manage.py", "web", "--port", str(self.port)],
-                cwd=ROOT, env=self.house.env, stdout=log, stderr=log, start_new_session=True,
+                cwd=ROOT, env=self.installation.env, stdout=log, stderr=log, start_new_session=True,
             )  # fmt: skip
 
     @property
@@ -111,7 +110,7 @@ def start_web(tmp_path: Path) -> Iterator[StartWeb]:
     def start(name: str = "web", *, bare: bool = False, **settings: str) -> Web:
         data = tmp_path / name
         if not bare:
-            prefab.furnish(data, database="DARKROOM_DATABASE_URL" not in settings)
+            installation_template.prepare_data(data, database="DARKROOM_DATABASE_URL" not in settings)
         started.append(Web(data, **settings))
         return started[-1]
 
@@ -130,19 +129,19 @@ answer = api_tokens.issue(user, "test")[1]
 """
 
 
-def member_token(house: House) -> str:
+def member_token(installation: Installation) -> str:
     """An API token of a member, who is made where there is none."""
-    return str(house.python(TOKEN_OF_A_MEMBER))
+    return str(installation.python(TOKEN_OF_A_MEMBER))
 
 
 @pytest.fixture
 def redis_url() -> Iterator[str]:
     """A Redis of its own, in a folder of its own."""
-    from tests import redis
+    from tests.servers import redis_server
 
     try:
-        redis.binary()
-    except redis.NoRedis as missing:
+        redis_server.binary()
+    except redis_server.NoRedis as missing:
         pytest.skip(str(missing))
-    with redis.running() as url:
+    with redis_server.running() as url:
         yield url

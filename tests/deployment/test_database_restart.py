@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from tests.houses import House
 from tests.postgres import NoPostgres, Postgres
-from tests.rules import ROOT
-from tests.share import short_or_whole
+from tests.runner.sampling import short_or_whole
+from tests.servers.installations import Installation
+from tests.support.source_rules import ROOT
 
 pytestmark = [pytest.mark.server, pytest.mark.timeout(600)]
 THREADS = 24
@@ -63,13 +63,15 @@ class Web:
     """A process with the pool of a web process, which asks when it is told to."""
 
     def __init__(self, data: Path, url: str) -> None:
-        house = House(data, url, DARKROOM_PROCESS_ROLE="web", DJANGO_SETTINGS_MODULE="config.settings")
+        installation = Installation(
+            data, url, DARKROOM_PROCESS_ROLE="web", DJANGO_SETTINGS_MODULE="config.settings"
+        )
         data.mkdir(parents=True, exist_ok=True)
         self._log = data / "log"
         with self._log.open("ab") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-c", WEB],
-                cwd=ROOT, env=house.env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True,
+                cwd=ROOT, env=installation.env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True,
             )  # fmt: skip
 
     @property

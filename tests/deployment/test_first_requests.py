@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 from cryptography.fernet import Fernet
 
-from tests import prefab
 from tests.deployment.conftest import StartWeb, member_token
-from tests.houses import House
-from tests.rules import ROOT
+from tests.servers import installation_template
+from tests.servers.installations import Installation
+from tests.support.source_rules import ROOT
 
 TOGETHER = 20
 LOADED_BY_REQUESTS = """
@@ -43,7 +43,7 @@ def test_a_burst_of_first_requests_is_answered_where_redis_counts(
     start_web: StartWeb, redis_url: str
 ) -> None:
     web = start_web(DARKROOM_REDIS_URL=redis_url)
-    token = member_token(web.house)
+    token = member_token(web.installation)
     assert (
         web.listens().at_once([web.request("/v1/predictions", token) for _one in range(TOGETHER)])
         == [200] * TOGETHER
@@ -51,18 +51,18 @@ def test_a_burst_of_first_requests_is_answered_where_redis_counts(
 
 
 def test_first_requests_load_no_module(tmp_path: Path) -> None:
-    house = House(tmp_path / "data", DARKROOM_PROCESS_ROLE="web")
-    prefab.furnish(house.data, database=True)
+    installation = Installation(tmp_path / "data", DARKROOM_PROCESS_ROLE="web")
+    installation_template.prepare_data(installation.data, database=True)
     ended = subprocess.run(
         [sys.executable, "-c", LOADED_BY_REQUESTS],
-        cwd=ROOT, env=house.env, capture_output=True, text=True, check=False, timeout=120,
+        cwd=ROOT, env=installation.env, capture_output=True, text=True, check=False, timeout=120,
     )  # fmt: skip
     assert ended.returncode == 0, ended.stderr[-3000:]
     assert json.loads(ended.stdout) == {"statuses": [200] * 7, "loaded": []}
 
 
 def test_a_web_process_with_an_empty_data_folder_serves_pages(start_web: StartWeb, tmp_path: Path) -> None:
-    prefab.furnish(tmp_path / "first")
+    installation_template.prepare_data(tmp_path / "first")
     web = start_web(
         bare=True,
         DARKROOM_DATABASE_URL=f"sqlite://{tmp_path}/first/darkroom.sqlite3",

@@ -14,11 +14,11 @@ import psycopg
 import pytest
 
 from config import env
-from tests import pgbouncer, prefab, preloaded, redis
 from tests.deployment.conftest import Asked
-from tests.houses import House, eventually
 from tests.postgres import NoPostgres, Postgres
-from tests.share import is_whole, one_in
+from tests.runner.sampling import is_whole, one_in
+from tests.servers import django_fork_server, installation_template, pgbouncer, redis_server
+from tests.servers.installations import Installation, eventually
 
 pytestmark = pytest.mark.server
 PICTURE = {
@@ -35,7 +35,7 @@ def pooled() -> Iterator[str]:
     """
     try:
         with (
-            Postgres(None if is_whole() else prefab.postgres()) as server,
+            Postgres(None if is_whole() else installation_template.postgres()) as server,
             pgbouncer.running(server.url, size=8) as url,
         ):
             yield url
@@ -58,27 +58,27 @@ class Browser:
 
 
 @pytest.fixture(scope="module")
-def house(pooled: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+def installation(pooled: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
     """With Redis, where there is one."""
     with contextlib.ExitStack() as stack:
         settings = {}
-        with contextlib.suppress(redis.NoRedis):
-            redis.binary()
-            settings["DARKROOM_REDIS_URL"] = stack.enter_context(redis.running())
-        made = House(tmp_path_factory.mktemp("house") / "data", pooled, **settings)
+        with contextlib.suppress(redis_server.NoRedis):
+            redis_server.binary()
+            settings["DARKROOM_REDIS_URL"] = stack.enter_context(redis_server.running())
+        made = Installation(tmp_path_factory.mktemp("house") / "data", pooled, **settings)
         stack.callback(made.end)
         yield made.start()
 
 
 @pytest.mark.timeout(600)
-def test_people_sign_up_sign_in_and_look_round(house: House) -> None:
-    visitor = Browser(house.url)
+def test_people_sign_up_sign_in_and_look_round(installation: Installation) -> None:
+    visitor = Browser(installation.url)
     words = "correct horse battery staple"
     made = visitor.send(
         "/accounts/signup/", username="mia", email="mia@example.net", password1=words, password2=words
     )
     assert made.status_code == 200 and "mia" in made.text
-    again = Browser(house.url)
+    again = Browser(installation.url)
     assert again.send("/accounts/login/", login="mia", password=words).status_code == 200
     paths = (
         "/studio/",
@@ -92,42 +92,50 @@ def test_people_sign_up_sign_in_and_look_round(house: House) -> None:
 
 
 @pytest.mark.timeout(600)
-def test_pictures_are_made_while_processes_are_killed_and_the_money_adds_up(house: House) -> None:
-    house.token = str(house.python(TOKEN))
-    made = [create(house) for _number in range(3)]
+def test_pictures_are_made_while_processes_are_killed_and_the_money_adds_up(
+    installation: Installation,
+) -> None:
+    installation.token = str(installation.python(TOKEN))
+    made = [create(installation) for _number in range(3)]
     for kind in one_in(2, ("worker", "sweep", "watcher", "web"), of="pgbouncer"):
-        for process in house.kinds().get(kind, []):
+        for process in installation.kinds().get(kind, []):
             psutil.Process(process.pid).kill()
-        eventually(lambda: answers(house), 60)
-        made.append(create(house))
-    eventually(lambda: all(state(house, one) == "succeeded" for one in made), 240, lambda: house.log[-3000:])
-    audited = house.manage("audit", check=False)
+        eventually(lambda: answers(installation), 60)
+        made.append(create(installation))
+    eventually(
+        lambda: all(state(installation, one) == "succeeded" for one in made),
+        240,
+        lambda: installation.log[-3000:],
+    )
+    audited = installation.manage("audit", check=False)
     assert audited.returncode == 0, audited.stdout + audited.stderr
     for trouble in ("prepared statement", "InvalidCursorName", "DuplicatePreparedStatement", "step_broke"):
-        assert trouble not in house.log
+        assert trouble not in installation.log
 
 
 @pytest.mark.timeout(300)
-def test_first_requests_of_every_kind_are_answered_with_redis(house: House) -> None:
-    if "DARKROOM_REDIS_URL" not in house.env:
+def test_first_requests_of_every_kind_are_answered_with_redis(installation: Installation) -> None:
+    if "DARKROOM_REDIS_URL" not in installation.env:
         pytest.skip("There is no Redis.")
-    token, member, staff = house.python(PEOPLE)
-    web, begin = Asked(house.url), len(house.log)
+    token, member, staff = installation.python(PEOPLE)
+    web, begin = Asked(installation.url), len(installation.log)
     # The next one takes the calls of those who are connected before it is there.
-    for process in house.kinds()["web"]:
+    for process in installation.kinds()["web"]:
         process.kill()
     requests = [*_pages(web, member, staff), *_calls(web, token), *_mistakes(web)]
     assert len(requests) == 40
     wanted = [(f"{request.method} {request.url.path}", status) for request, status in requests]
     got = web.at_once([request for request, _status in requests])
     assert [(name, status) for (name, _wanted), status in zip(wanted, got, strict=True)] == wanted
-    log = house.log[begin:].splitlines()
+    log = installation.log[begin:].splitlines()
     assert [line for line in log if "Traceback" in line or "warmup_incomplete" in line] == []
 
 
-def test_a_second_preparation_waits_for_the_first_and_leaves_no_lock(house: House, pooled: str) -> None:
+def test_a_second_preparation_waits_for_the_first_and_leaves_no_lock(
+    installation: Installation, pooled: str
+) -> None:
     # The first was that of the house's start.
-    again = preloaded.manage(("prepare",), house.env)
+    again = django_fork_server.manage(("prepare",), installation.env)
     assert again.returncode == 0, again.stderr
     held = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'"
     with psycopg.connect(pooled, autocommit=True, prepare_threshold=None) as connection:
@@ -214,27 +222,27 @@ answer = api_tokens.issue(user, "test")[1]
 """
 
 
-def create(house: House) -> str:
-    status, body = house.request("/v1/predictions", PICTURE)
+def create(installation: Installation) -> str:
+    status, body = installation.request("/v1/predictions", PICTURE)
     assert status == 201, body
     return str(body["id"])
 
 
-def state(house: House, public_id: str) -> str:
-    return str(house.request(f"/v1/predictions/{public_id}")[1]["status"])
+def state(installation: Installation, public_id: str) -> str:
+    return str(installation.request(f"/v1/predictions/{public_id}")[1]["status"])
 
 
-def answers(house: House) -> bool:
+def answers(installation: Installation) -> bool:
     try:
-        return house.request("/v1/account")[0] == 200
+        return installation.request("/v1/account")[0] == 200
     except OSError:
         return False
 
 
 def test_prepared_statements_that_are_asked_for_stop_a_start_where_the_pooler_does_not_keep_them(
-    house: House, pooled: str, tmp_path: Path
+    installation: Installation, pooled: str, tmp_path: Path
 ) -> None:
-    asking = House(tmp_path / "asking", f"{pooled}?prepare_threshold=5")
-    checked = preloaded.manage(("check",), asking.env)
+    asking = Installation(tmp_path / "asking", f"{pooled}?prepare_threshold=5")
+    checked = django_fork_server.manage(("check",), asking.env)
     assert checked.returncode == 1
     assert "DARKROOM_DATABASE_URL asks for prepared statements (prepare_threshold)" in checked.stderr

@@ -21,11 +21,11 @@ from predictions.models import Delivery, Prediction, Version
 from predictions.webhooks import delivery_loop
 from tests import factories
 from tests.fakes import FakeProvider
-from tests.gallery.surface import routes
-from tests.houses import House, eventually
-from tests.receiver import Receiver
-from tests.shared import upstream
-from tests.upstream import Upstream
+from tests.loopback_upstream import Upstream
+from tests.security.route_inventory import routes
+from tests.servers.installations import Installation, eventually
+from tests.servers.session_servers import upstream
+from tests.servers.webhook_receiver import WebhookReceiver
 
 ID = "edge-0123456789.abc"
 SECRET_PLACES = {"token", "secret", "key"}
@@ -164,7 +164,7 @@ def test_a_call_and_what_is_made_of_its_answer_belong_to_one_request() -> None:
 @pytest.mark.django_db(transaction=True)
 def test_a_webhook_bears_the_id(alice: User, version: Version, settings: Any) -> None:
     settings.OUTBOUND_ALLOW = ["127.0.0.1"]
-    with Receiver() as receiver:
+    with WebhookReceiver() as receiver:
         row = factories.make_prediction(
             alice, version, ceiling=0, webhook=receiver.url, webhook_events=["start"], request_id=ID
         )
@@ -192,12 +192,12 @@ def test_the_desk_finds_by_it(alice: User, staff: User, version: Version, page: 
 
 @pytest.mark.server
 @pytest.mark.timeout(600)
-def test_one_request_is_followed_through_every_process(front_house: House) -> None:
-    one = front_house
+def test_one_request_is_followed_through_every_process(front_installation: Installation) -> None:
+    one = front_installation
     with (
         Upstream(seconds=0.2, note_calls=True) as there,
         upstream(one, "there", there.url),
-        Receiver() as receiver,
+        WebhookReceiver() as receiver,
     ):
         made = create(one, receiver.url)
         eventually(lambda: len(receiver.requests) == 1, 120, lambda: one.log[-3000:])
@@ -209,7 +209,7 @@ def test_one_request_is_followed_through_every_process(front_house: House) -> No
         print("\n".join(about(one)), calls, receiver.requests[0][0], made, sep="\n")
 
 
-def create(one: House, webhook: str) -> str:
+def create(one: Installation, webhook: str) -> str:
     import httpx
 
     answer = httpx.post(
@@ -226,7 +226,7 @@ def create(one: House, webhook: str) -> str:
     return str(answer.json()["id"])
 
 
-def about(one: House) -> list[str]:
+def about(one: Installation) -> list[str]:
     """The lines of the log that bear the id."""
     return [line for line in one.log.splitlines() if f"request_id={ID}" in line]
 

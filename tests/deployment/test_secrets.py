@@ -8,60 +8,66 @@ from pathlib import Path
 import pytest
 from cryptography.fernet import Fernet
 
-from tests import prefab, preloaded
 from tests.deployment.conftest import StartWeb
-from tests.houses import House
+from tests.servers import django_fork_server, installation_template
+from tests.servers.installations import Installation
 
 
 @pytest.fixture(scope="module")
 def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The data folder of an installation that was prepared once."""
-    made = House(tmp_path_factory.mktemp("prepared") / "data")
-    prefab.furnish(made.data)
+    made = Installation(tmp_path_factory.mktemp("prepared") / "data")
+    installation_template.prepare_data(made.data)
     made.manage("prepare")
     return made.data
 
 
 @pytest.fixture
-def house(prepared: Path, tmp_path: Path) -> House:
+def installation(prepared: Path, tmp_path: Path) -> Installation:
     """A copy of it, which is not running."""
     shutil.copytree(prepared, tmp_path / "data")
-    return House(tmp_path / "data")
+    return Installation(tmp_path / "data")
 
 
-def refusal(house: House, *words: str, **settings: str) -> str:
+def refusal(installation: Installation, *words: str, **settings: str) -> str:
     """What a command says that must not run; empty where it ran."""
-    house.env |= settings
+    installation.env |= settings
     try:
-        ended = preloaded.manage(words, house.env)
+        ended = django_fork_server.manage(words, installation.env)
     finally:
         for name in settings:
-            del house.env[name]
+            del installation.env[name]
     assert "Traceback" not in ended.stderr
     return ended.stderr if ended.returncode else ""
 
 
-# That every command looks, and what it finds, is in `tests/test_prepare.py`. One with pages, and one without.
+# That every command looks, and what it finds, is in `tests/config/commands/test_prepare_command.py`. One with pages,
+# and one without.
 @pytest.mark.parametrize(
     ("setting", "words"),
     [("DARKROOM_SECRET_KEY", ("web", "--port", "1")), ("DARKROOM_KEYS", ("token", "admin"))],
 )
-def test_a_start_with_another_secret_stops(house: House, setting: str, words: tuple[str, ...]) -> None:
-    said = refusal(house, *words, **{setting: Fernet.generate_key().decode()})
+def test_a_start_with_another_secret_stops(
+    installation: Installation, setting: str, words: tuple[str, ...]
+) -> None:
+    said = refusal(installation, *words, **{setting: Fernet.generate_key().decode()})
     assert f"{setting}: this database was made with other values than this process has." in said
     assert "manage.py keys accept" in said
 
 
-def test_a_new_secret_fits_beside_the_old_one(house: House) -> None:
-    old, new = (house.data / "secret_key").read_text(), "n" * 50
-    assert refusal(house, "token", "admin", DARKROOM_SECRET_KEY=new, DARKROOM_SECRET_KEY_FALLBACKS=old) == ""
+def test_a_new_secret_fits_beside_the_old_one(installation: Installation) -> None:
+    old, new = (installation.data / "secret_key").read_text(), "n" * 50
+    assert (
+        refusal(installation, "token", "admin", DARKROOM_SECRET_KEY=new, DARKROOM_SECRET_KEY_FALLBACKS=old)
+        == ""
+    )
 
 
-def test_secrets_that_are_lost_are_replaced_by_a_command(house: House) -> None:
-    (house.data / "secret_key").unlink()
-    assert refusal(house, "token", "admin")
-    assert house.manage("keys", "accept").returncode == 0
-    assert refusal(house, "token", "admin") == ""
+def test_secrets_that_are_lost_are_replaced_by_a_command(installation: Installation) -> None:
+    (installation.data / "secret_key").unlink()
+    assert refusal(installation, "token", "admin")
+    assert installation.manage("keys", "accept").returncode == 0
+    assert refusal(installation, "token", "admin") == ""
 
 
 def test_a_database_that_is_away_does_not_keep_a_web_process_from_starting(start_web: StartWeb) -> None:

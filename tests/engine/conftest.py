@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.engine.service import Service, running
-from tests.share import one_in
+from tests.engine.engine_service import Service, running
+from tests.runner.sampling import one_in
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -12,7 +12,7 @@ from PIL import Image
 from core import data_uri
 from engine.performers import PERFORMERS, performer
 from engine.published_models import served
-from tests.engine.desks import KeptDesk, no_network, says_truly_what_it_is
+from tests.engine.output_recorder import OutputRecorder, no_network, says_truly_what_it_is
 
 WORDS = {"prompt": "a red cat by a lake", "seed": 3}
 TINY = {"width": 64, "height": 64, "num_inference_steps": 5}
@@ -57,7 +57,7 @@ IN_A_FILE_OF_ITS_OWN = {"lucataco/animate-diff", "sujaykhandekar/object-removal"
 
 @pytest.mark.parametrize("name", sorted(GIVEN))
 def test_it_works_without_a_network_and_says_truly_what_it_is(name: str, tmp_path: Path) -> None:
-    desk = KeptDesk(tmp_path)
+    desk = OutputRecorder(tmp_path)
     with no_network():
         performer(name)(GIVEN[name], desk, 77)
     says_truly_what_it_is(desk)

@@ -15,7 +15,7 @@ from PIL import Image
 from engine import fixtures
 from engine.fixtures.fixture_models import iterator_items
 from tests import factories
-from tests.engine.service import Service, running, wait_for
+from tests.engine.engine_service import Service, running, wait_for
 
 TEXT, ITERATOR, IMAGE, FILE_INPUT, SLOW, FAIL = (fixtures.BY_ROLE[role] for role in fixtures.BY_ROLE)
 ENDED = ("succeeded", "failed", "canceled")

@@ -6,15 +6,15 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests import prefab
 from tests.postgres import NoPostgres, Postgres
+from tests.servers import installation_template
 
 
 @pytest.fixture
 def postgres() -> Iterator[Postgres]:
     """A migrated PostgreSQL of the test's own, which it may restart; skipped where there is none."""
     try:
-        server = Postgres(prefab.postgres())
+        server = Postgres(installation_template.postgres())
     except NoPostgres as error:
         pytest.skip(str(error))
     with server as running:

@@ -21,10 +21,9 @@ from typing import Any
 import psutil
 import psycopg
 
-from tests.houses import House, eventually
-from tests.houses import house as a_house
 from tests.postgres import Postgres
-from tests.share import one_of, short_or_whole
+from tests.runner.sampling import one_of, short_or_whole
+from tests.servers.installations import Installation, eventually, run_installation
 
 ACCOUNTS = 5
 EVERY_KIND = (
@@ -33,7 +32,7 @@ EVERY_KIND = (
 )  # fmt: skip
 LIVE = ("starting", "processing")
 WAKE_UP = "from predictions.execution import task_queue; answer = task_queue.package('cancel')"
-"""For `House.python`: a signed package, which is good for any number of wake-ups."""
+"""For `Installation.python`: a signed package, which is good for any number of wake-ups."""
 BODY = {
     "version": "stability-ai/stable-diffusion:ac732df83cea7fff18b8472768c88ad041fa750ff7682a21affe81863cbe77e4",
     "input": {
@@ -102,9 +101,9 @@ class Report:
 class Database:
     """Reads the house's tables directly, on connections that survive a restart of the server."""
 
-    def __init__(self, house: House) -> None:
-        self._url = house.env.get("DARKROOM_DATABASE_URL", "")
-        self._file = house.data / "darkroom.sqlite3"
+    def __init__(self, installation: Installation) -> None:
+        self._url = installation.env.get("DARKROOM_DATABASE_URL", "")
+        self._file = installation.data / "darkroom.sqlite3"
 
     def rows(self, sql: str) -> list[tuple[Any, ...]]:
         """All rows of a query. Raises what the driver raises while the server is away."""
@@ -158,17 +157,17 @@ class Faults:
     """One run over a house that is up."""
 
     def __init__(
-        self, house: House, predictions: int, kills: Sequence[str], *, pause_s: float, seed: int
+        self, installation: Installation, predictions: int, kills: Sequence[str], *, pause_s: float, seed: int
     ) -> None:
-        self.house = house
-        self.database = Database(house)
+        self.installation = installation
+        self.database = Database(installation)
         self.report = Report()
         self._predictions = predictions
         self._kills = list(kills)
         self._pause_s = pause_s
         self._chance = random.Random(seed)
-        self._tokens: list[str] = house.python(MAKE_ACCOUNTS)
-        self._wake_up: str = house.python(WAKE_UP)
+        self._tokens: list[str] = installation.python(MAKE_ACCOUNTS)
+        self._wake_up: str = installation.python(WAKE_UP)
         self._killing = True
 
     def run(self, postgres: Postgres | None = None, patience_s: float = 300) -> Report:
@@ -200,7 +199,9 @@ class Faults:
         """One prediction. A connection that a kill cuts leaves open whether it was made: both are right, once."""
         body = {**BODY, "input": {**BODY["input"], "seed": number}}  # type: ignore[dict-item]
         try:
-            while (answered := self.house.request("/v1/predictions", body, token, timeout=60))[0] == 503:
+            while (answered := self.installation.request("/v1/predictions", body, token, timeout=60))[
+                0
+            ] == 503:
                 self.report.put_off += 1
                 time.sleep(1.0)
         except (OSError, http.client.HTTPException):
@@ -233,7 +234,7 @@ class Faults:
         return True
 
     def _victims(self, kind: str) -> list[psutil.Process]:
-        return self.house.kinds().get(kind, [])
+        return self.installation.kinds().get(kind, [])
 
     def _await_task(self, kind: str) -> None:
         began = time.monotonic()
@@ -290,10 +291,10 @@ class Faults:
         )
         wrong += [f"{id} did not succeed and was charged" for (id,) in charged]
         wrong += self._audit()
-        wrong += [f"process left after the stop: {one.pid}" for one in self.house.stop()]
+        wrong += [f"process left after the stop: {one.pid}" for one in self.installation.stop()]
 
     def _audit(self) -> list[str]:
-        done = self.house.manage("audit", check=False)
+        done = self.installation.manage("audit", check=False)
         return [] if done.returncode == 0 else [f"audit: {line}" for line in done.stdout.splitlines()[-10:]]
 
 
@@ -304,22 +305,22 @@ def short(postgres: Postgres | None = None) -> None:
     """
     kinds = ("web", "worker", "engine", "watcher", "sweep", "fork-server")
     kills = ("worker", *one_of(kinds))
-    with a_house(postgres.url if postgres else "") as one:
+    with run_installation(postgres.url if postgres else "") as one:
         report = Faults(one, short_or_whole(4, 14), kills, pause_s=1.5, seed=7).run(postgres)
         assert report.wrong == [], "\n".join([*report.lines(), one.log[-4000:]])
         assert sum(report.killed.values()) == len(kills)
 
 
-def poison(house: House, strike: Callable[[], int], patience_s: float = 600) -> tuple[Any, ...]:
+def poison(installation: Installation, strike: Callable[[], int], patience_s: float = 600) -> tuple[Any, ...]:
     """Send one prediction and `strike` whenever it is in a worker's hands; its row once it has ended.
 
     `strike` answers how many it hit: at a claim that it missed it is asked again. A lease that was struck ends at once.
 
     The row: status, error, captured and released micro-credits, starts.
     """
-    database = Database(house)
-    token = house.python(MAKE_ACCOUNTS)[0]
-    status, answer = house.request("/v1/predictions", BODY, token)
+    database = Database(installation)
+    token = installation.python(MAKE_ACCOUNTS)[0]
+    status, answer = installation.request("/v1/predictions", BODY, token)
     assert status == 201, answer
     state = f"SELECT phase, claim, status FROM predictions_prediction WHERE public_id = '{answer['id']}'"
     struck: set[str] = set()

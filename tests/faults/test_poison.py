@@ -10,13 +10,15 @@ import psutil
 import pytest
 
 from tests.faults.harness import poison
-from tests.houses import House, eventually
+from tests.servers.installations import Installation, eventually
 
 pytestmark = [pytest.mark.server, pytest.mark.timeout(900)]
 
 
-def test_it_sets_a_prediction_aside_that_costs_a_worker_at_every_claim(killed_house: House) -> None:
-    one = killed_house
+def test_it_sets_a_prediction_aside_that_costs_a_worker_at_every_claim(
+    installation_to_kill: Installation,
+) -> None:
+    one = installation_to_kill
     # An engine that is stopped answers nothing: the start stays in a worker's hands, where it can be struck.
     engine = eventually(lambda: one.kinds().get("engine"))[0]
     os.kill(engine.pid, signal.SIGSTOP)

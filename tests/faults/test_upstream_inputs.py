@@ -17,11 +17,11 @@ from predictions.files import phash
 from predictions.image_safety import upload_checks
 from predictions.upstreams import configuration
 from tests import factories
-from tests.faults.upstream import World
-from tests.file_server import FileServer
-from tests.predictions.judging.service import as_bytes, scene
-from tests.share import one_in
-from tests.upstream import Upstream, painting
+from tests.faults.upstream_scenario import UpstreamScenario
+from tests.loopback_upstream import Upstream, sample_outputs
+from tests.predictions.image_safety.classifier_service import as_bytes, scene
+from tests.runner.sampling import one_in
+from tests.servers.file_server import FileServer
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -32,10 +32,10 @@ LARGE = factories.picture() + os.urandom(300_000)
 
 
 @pytest.fixture
-def world(alice: User, settings: LazySettings) -> Iterator[World]:
+def world(alice: User, settings: LazySettings) -> Iterator[UpstreamScenario]:
     settings.UPSTREAM_PRIVATE = ["127.0.0.1"]
     configuration.reset()
-    model = painting.models()[REF]
+    model = sample_outputs.models()[REF]
     version = factories.make_version(
         factories.make_model(*REF.split("/")),
         id=model.version,
@@ -43,7 +43,7 @@ def world(alice: User, settings: LazySettings) -> Iterator[World]:
         output_schema=model.output_schema,
     )
     with Upstream() as there:
-        yield World(there, alice, version)
+        yield UpstreamScenario(there, alice, version)
     configuration.reset()
 
 
@@ -51,7 +51,7 @@ def given(content: bytes) -> dict[str, Any]:
     return {"image": "data:image/png;base64," + base64.b64encode(content).decode()}
 
 
-def read_there(world: World) -> tuple[str, str]:
+def read_there(world: UpstreamScenario) -> tuple[str, str]:
     """How the picture of the only start came, and its digest."""
     (row,) = world.there.rows("start")
     return row["inputs"]["image"]["by"], row["inputs"]["image"]["sha256"]
@@ -72,7 +72,7 @@ def digest(content: bytes) -> str:
     ids=["auto small", "auto large", "data", "upload"],
 )
 def test_the_picture_arrives_whole_the_way_that_the_service_takes(
-    world: World, files: str, content: bytes, by: str
+    world: UpstreamScenario, files: str, content: bytes, by: str
 ) -> None:
     world.add(files=files)
     prediction = world.work(world.ask(**given(content)))
@@ -82,7 +82,7 @@ def test_the_picture_arrives_whole_the_way_that_the_service_takes(
 
 
 @pytest.mark.parametrize("fault", one_in(3, ["500*1", "503*1", "429=1*1", "401*1", "drop*1", "drop-after*1"]))
-def test_an_upload_that_fails_starts_nothing_and_is_tried_again(world: World, fault: str) -> None:
+def test_an_upload_that_fails_starts_nothing_and_is_tried_again(world: UpstreamScenario, fault: str) -> None:
     world.add(files="upload")
     world.there.fault(f"upload-{fault}")
     prediction = world.work(world.ask(**given(SMALL)))
@@ -91,14 +91,14 @@ def test_an_upload_that_fails_starts_nothing_and_is_tried_again(world: World, fa
     assert read_there(world) == ("upload", digest(SMALL))
 
 
-def test_where_there_is_no_files_api_the_picture_goes_as_data(world: World) -> None:
+def test_where_there_is_no_files_api_the_picture_goes_as_data(world: UpstreamScenario) -> None:
     world.add(files="auto")
     world.there.fault("upload-404")
     assert world.work(world.ask(**given(LARGE))).status == "succeeded"
     assert read_there(world) == ("data", digest(LARGE))
 
 
-def test_one_that_is_too_large_for_it_is_refused_in_words_that_help(world: World) -> None:
+def test_one_that_is_too_large_for_it_is_refused_in_words_that_help(world: UpstreamScenario) -> None:
     world.add(files="upload")
     world.there.fault("upload-413")
     prediction = world.work(world.ask(**given(SMALL)))
@@ -125,7 +125,7 @@ BAD, GOOD = as_bytes(scene(1)), as_bytes(scene(2))
 
 @pytest.mark.parametrize("path", one_in(2, ["bad.png", "on.png", "lies.mp4"]))
 def test_a_removed_picture_at_a_strangers_address_reaches_no_upstream(
-    world: World, strangers: FileServer, path: str
+    world: UpstreamScenario, strangers: FileServer, path: str
 ) -> None:
     image_safety.block(phash.compute(scene(1)))
     world.add(files="auto")
@@ -136,7 +136,7 @@ def test_a_removed_picture_at_a_strangers_address_reaches_no_upstream(
 
 @pytest.mark.parametrize("files", one_in(3, ["auto", "data", "upload"]))
 def test_what_was_looked_at_is_what_the_upstream_gets(
-    world: World, strangers: FileServer, files: str
+    world: UpstreamScenario, strangers: FileServer, files: str
 ) -> None:
     image_safety.block(phash.compute(scene(1)))
     world.add(files=files)
@@ -147,7 +147,7 @@ def test_what_was_looked_at_is_what_the_upstream_gets(
 
 
 def test_an_upstream_that_takes_addresses_alone_gets_the_one_that_was_looked_at(
-    world: World, strangers: FileServer
+    world: UpstreamScenario, strangers: FileServer
 ) -> None:
     image_safety.block(phash.compute(scene(1)))
     world.add(files="url")
@@ -156,7 +156,9 @@ def test_an_upstream_that_takes_addresses_alone_gets_the_one_that_was_looked_at(
     assert strangers.asked == ["/good.png"] * 2
 
 
-def test_nothing_is_fetched_first_where_no_picture_is_blocked(world: World, strangers: FileServer) -> None:
+def test_nothing_is_fetched_first_where_no_picture_is_blocked(
+    world: UpstreamScenario, strangers: FileServer
+) -> None:
     world.add(files="auto")
     prediction = world.work(world.ask(image=f"{strangers.url}/good.png"))
     assert (prediction.status, read_there(world)[0]) == ("succeeded", "address")
@@ -164,7 +166,7 @@ def test_nothing_is_fetched_first_where_no_picture_is_blocked(world: World, stra
 
 
 def test_what_cannot_be_fetched_to_be_looked_at_starts_nothing_and_costs_nothing(
-    world: World, strangers: FileServer
+    world: UpstreamScenario, strangers: FileServer
 ) -> None:
     image_safety.block(phash.compute(scene(1)))
     world.add(files="auto")
@@ -176,7 +178,9 @@ def test_what_cannot_be_fetched_to_be_looked_at_starts_nothing_and_costs_nothing
     assert world.there.rows("start") == []
 
 
-def test_what_is_no_picture_is_left_for_the_upstream_to_fetch(world: World, strangers: FileServer) -> None:
+def test_what_is_no_picture_is_left_for_the_upstream_to_fetch(
+    world: UpstreamScenario, strangers: FileServer
+) -> None:
     image_safety.block(phash.compute(scene(1)))
     world.add(files="auto")
     world.work(world.ask(image=f"{strangers.url}/film.mp4"))

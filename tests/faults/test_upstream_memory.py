@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.rules import ROOT
-from tests.share import one_in
-from tests.upstream import UpstreamProcess
+from tests.loopback_upstream import UpstreamProcess
+from tests.runner.sampling import one_in
+from tests.support.source_rules import ROOT
 
 MOST_MIB = 512
 """Half of what a process may take in the worst case: beside this it has its own work."""

@@ -14,9 +14,9 @@ from core import crypto
 from core.clock import Now
 from predictions.models import Phase, Prediction
 from predictions.upstreams import configuration
-from tests.faults.upstream import World, make_version
-from tests.houses import eventually
-from tests.upstream import Upstream
+from tests.faults.upstream_scenario import UpstreamScenario, make_version
+from tests.loopback_upstream import Upstream
+from tests.servers.installations import eventually
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -33,19 +33,19 @@ FAULTS = [
 
 
 @pytest.fixture
-def world(alice: User, settings: LazySettings, live_server: LiveServer) -> Iterator[World]:
+def world(alice: User, settings: LazySettings, live_server: LiveServer) -> Iterator[UpstreamScenario]:
     settings.UPSTREAM_PRIVATE = ["127.0.0.1"]
     settings.OUTBOUND_ALLOW = ["127.0.0.1/32"]
     settings.PUBLIC_URL = live_server.url.replace("localhost", "127.0.0.1")
     configuration.reset()
     with Upstream() as there:
-        found = World(there, alice, make_version())
+        found = UpstreamScenario(there, alice, make_version())
         found.add(webhooks=True, webhook_secret=crypto.encrypt(there.settings.secret))
         yield found
     configuration.reset()
 
 
-def running(world: World, fault: str) -> Prediction:
+def running(world: UpstreamScenario, fault: str) -> Prediction:
     """A prediction at work there, at which nobody is to look for an hour unless somebody calls."""
     words = f" fault:hook-{fault}" if fault else ""
     prediction = world.ask(f"a cat fault:run-seconds=600{words}")
@@ -55,7 +55,7 @@ def running(world: World, fault: str) -> Prediction:
     return prediction
 
 
-def end_there(world: World) -> None:
+def end_there(world: UpstreamScenario) -> None:
     """The work is done there at once."""
     for job in world.there.service.jobs.values():
         job.seconds = 0.0
@@ -65,14 +65,14 @@ def is_looked_for(prediction: Prediction) -> bool:
     return Prediction.objects.filter(pk=prediction.pk, look_at__lte=Now()).exists()
 
 
-def answers(world: World) -> list[object]:
+def answers(world: UpstreamScenario) -> list[object]:
     """What the calls that tell of the end were answered."""
     return [row["status"] for row in world.there.rows("hook") if row["event"] == "completed"]
 
 
 @pytest.mark.parametrize(("fault", "told", "sooner"), FAULTS, ids=[name or "good" for name, _, _ in FAULTS])
 def test_only_what_is_signed_makes_the_end_come_sooner_and_it_comes_once(
-    world: World, fault: str, told: list[object], sooner: bool
+    world: UpstreamScenario, fault: str, told: list[object], sooner: bool
 ) -> None:
     prediction = running(world, fault)
     end_there(world)
@@ -88,7 +88,7 @@ def test_only_what_is_signed_makes_the_end_come_sooner_and_it_comes_once(
     assert prediction.outputs.count() == 1
 
 
-def test_what_a_webhook_says_is_never_believed(world: World) -> None:
+def test_what_a_webhook_says_is_never_believed(world: UpstreamScenario) -> None:
     prediction = running(world, "early")
     eventually(lambda: answers(world), 20)
     assert answers(world) == [200]

@@ -17,10 +17,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.faults.harness import ACCOUNTS, Faults
-from tests.houses import House, eventually, house
+from tests.loopback_upstream import UpstreamProcess
 from tests.postgres import Postgres
-from tests.share import one_of, short_or_whole
-from tests.upstream import UpstreamProcess
+from tests.runner.sampling import one_of, short_or_whole
+from tests.servers.installations import Installation, eventually, run_installation
 
 KEY_VARIABLE = "LOOPBACK_KEY"
 WORK_S = 60
@@ -66,7 +66,7 @@ class Chaos(Faults):
 
     def __init__(
         self,
-        one: House,
+        one: Installation,
         folder: Path,
         predictions: int,
         kills: Sequence[str],
@@ -91,7 +91,7 @@ class Chaos(Faults):
             for plan in PLANS:
                 self.services[plan.name].start()
             # One process instead of three: each takes some seconds to come up.
-            self.house.python(_ADD.format(commands=[self._words(plan) for plan in PLANS]))
+            self.installation.python(_ADD.format(commands=[self._words(plan) for plan in PLANS]))
             yield self
         finally:
             for service in self.services.values():
@@ -250,7 +250,7 @@ def short(folder: Path, postgres: Postgres | None = None) -> None:
     url = postgres.url if postgres else ""
     with chaos(folder, predictions, kills, pause_s=0.5, seed=7, database_url=url, hurry=True) as run:
         run.run(postgres)
-        said = "\n".join([*run.report.lines(), *run.lines(), run.house.log[-4000:]])
+        said = "\n".join([*run.report.lines(), *run.lines(), run.installation.log[-4000:]])
         assert run.report.wrong == [], said
         assert sum(run.report.killed.values()) == len(kills), said
         assert run.services["dying"].starts(), said
@@ -276,7 +276,7 @@ def chaos(
         "DARKROOM_WORK_LIMIT": str(work_s),
         KEY_VARIABLE: UpstreamProcess.token,
     }
-    with house(database_url, **settings) as one:
+    with run_installation(database_url, **settings) as one:
         run = Chaos(one, folder, predictions, kills, pause_s=pause_s, seed=seed, hurry=hurry)
         with run.upstreams():
             yield run

@@ -20,7 +20,7 @@ from gallery.models import Collection, Comment, Follow, Item, Like
 from gallery.search import indexer
 from predictions.models import Prediction, Status, Version
 from tests import factories
-from tests.share import one_in, short_or_whole
+from tests.runner.sampling import one_in, short_or_whole
 
 MANY = short_or_whole(7, 45)
 LONG = "a very long prompt " * 50
@@ -51,7 +51,7 @@ _TILES = re.compile(
 )
 
 
-class House:
+class GalleryRows:
     """Alice's published pictures of one model, what others did with them, and who looks."""
 
     def __init__(self, alice: User, bob: User, version: Version) -> None:
@@ -118,8 +118,8 @@ class House:
 
 
 @pytest.fixture
-def house(alice: User, bob: User, version: Version) -> House:
-    return House(alice, bob, version)
+def gallery_rows(alice: User, bob: User, version: Version) -> GalleryRows:
+    return GalleryRows(alice, bob, version)
 
 
 def asked(client: Client, path: str, *, is_known: bool = False) -> list[str]:
@@ -136,13 +136,13 @@ def asked(client: Client, path: str, *, is_known: bool = False) -> list[str]:
     return [query["sql"] for query in seen.captured_queries]
 
 
-def grown(house: House, looks: list[tuple[Client, str]]) -> list[tuple[str, int, int]]:
+def grown(gallery_rows: GalleryRows, looks: list[tuple[Client, str]]) -> list[tuple[str, int, int]]:
     """The lists that ask more for many pictures than for few, with both numbers."""
     looks = one_in(6, looks, lambda look: look[1])
-    house.add(3)
-    few = [len(asked(client, house.path(path))) for client, path in looks]
-    house.add(MANY)
-    many = [len(asked(client, house.path(path), is_known=True)) for client, path in looks]
+    gallery_rows.add(3)
+    few = [len(asked(client, gallery_rows.path(path))) for client, path in looks]
+    gallery_rows.add(MANY)
+    many = [len(asked(client, gallery_rows.path(path), is_known=True)) for client, path in looks]
     return [
         (path, before, after)
         for (_who, path), before, after in zip(looks, few, many, strict=True)
@@ -151,40 +151,40 @@ def grown(house: House, looks: list[tuple[Client, str]]) -> list[tuple[str, int,
 
 
 def test_no_page_asks_more_for_many_pictures_than_for_few(
-    house: House, client_of: Callable[[User], Client], client: Client
+    gallery_rows: GalleryRows, client_of: Callable[[User], Client], client: Client
 ) -> None:
-    owner, reader = client_of(house.alice), client_of(house.bob)
+    owner, reader = client_of(gallery_rows.alice), client_of(gallery_rows.bob)
     looks = [(reader if "following" in path else owner, path) for path in MEMBERS_LISTS]
-    assert grown(house, [*looks, *((client, path) for path in PUBLIC_LISTS)]) == []
+    assert grown(gallery_rows, [*looks, *((client, path) for path in PUBLIC_LISTS)]) == []
 
 
 def test_no_list_of_the_api_asks_more_for_many_than_for_few(
-    house: House, bearer: Callable[[User], dict[str, str]]
+    gallery_rows: GalleryRows, bearer: Callable[[User], dict[str, str]]
 ) -> None:
-    owner = Client(headers=bearer(house.alice))
-    reader = Client(headers=bearer(house.bob))
+    owner = Client(headers=bearer(gallery_rows.alice))
+    reader = Client(headers=bearer(gallery_rows.bob))
     looks = [(reader if path.endswith(("feed", "follows")) else owner, path) for path in API_LISTS]
-    assert grown(house, looks) == []
+    assert grown(gallery_rows, looks) == []
 
 
 def test_lists_of_tiles_read_no_column_that_nobody_sees(
-    house: House, client_of: Callable[[User], Client], client: Client
+    gallery_rows: GalleryRows, client_of: Callable[[User], Client], client: Client
 ) -> None:
-    house.add(3)
-    owner, reader = client_of(house.alice), client_of(house.bob)
+    gallery_rows.add(3)
+    owner, reader = client_of(gallery_rows.alice), client_of(gallery_rows.bob)
     looks = [(reader if "following" in path else owner, path) for path in MEMBERS_LISTS]
     read = [
         (path, found.group())
         for who, path in one_in(4, [*looks, *((client, path) for path in PUBLIC_LISTS)], lambda look: look[1])
         if _TILES.search(path)
-        for query in asked(who, house.path(path))
+        for query in asked(who, gallery_rows.path(path))
         if "gallery_item" in query and (found := _UNSEEN.search(query))
     ]
     assert read == []
 
 
-def test_a_page_of_a_list_reads_its_pictures_in_one_query(house: House, client: Client) -> None:
-    house.add(5)
+def test_a_page_of_a_list_reads_its_pictures_in_one_query(gallery_rows: GalleryRows, client: Client) -> None:
+    gallery_rows.add(5)
     for path in ("/gallery/", "/gallery/week/", "/gallery/by/alice/"):
         files = [query for query in asked(client, path) if "predictions_storedfile" in query]
         assert len(files) == 1, path

@@ -6,7 +6,7 @@ from tests.mutants import Mutant
 
 ITEMS, OWN = "gallery/items/access.py", "accounts/ownership.py"
 AUTH, MODELS = "accounts/tokens/authentication.py", "gallery/models/items.py"
-STRANGERS = ("tests/gallery/test_strangers.py", "tests/gallery/test_publishing.py")
+STRANGERS = ("tests/security/test_item_access.py", "tests/gallery/items/test_publication.py")
 
 MUTANTS = [
     Mutant(
@@ -14,7 +14,7 @@ MUTANTS = [
         "ApiToken.objects.filter(user=user, pk=token_id)",
         "ApiToken.objects.filter(pk=token_id)",
         "A member can change and revoke another one's tokens.",
-        ("tests/accounts/test_account_pages.py", "tests/accounts/test_tokens_api.py", *STRANGERS),
+        ("tests/accounts/test_account_pages.py", "tests/accounts/tokens/test_tokens_api.py", *STRANGERS),
     ),
     Mutant(
         OWN,
@@ -50,9 +50,9 @@ MUTANTS = [
         "visibility=Item.Visibility.PUBLIC, trashed_at__isnull=True)",
         "What a moderator hid stays in the lists.",
         (
-            "tests/gallery/test_gallery_lists.py",
-            "tests/gallery/test_publishing.py",
-            "tests/gallery/test_lists.py",
+            "tests/gallery/public/test_public_lists.py",
+            "tests/gallery/items/test_publication.py",
+            "tests/gallery/library/test_item_lists.py",
         ),
     ),
     Mutant(
@@ -60,48 +60,51 @@ MUTANTS = [
         "            hidden_at__isnull=True,\n            trashed_at__isnull=True,\n        )\n",
         "            hidden_at__isnull=True,\n        )\n",
         "A picture in the trash opens for whoever has its address.",
-        ("tests/gallery/test_trash.py", "tests/gallery/test_publishing.py"),
+        ("tests/gallery/library/test_trash.py", "tests/gallery/items/test_publication.py"),
     ),
     Mutant(
         ITEMS,
         "    if not item.user.is_active:\n        return False\n",
         "",
         "Visitors are led to the page of a banned author.",
-        ("tests/gallery/test_publishing.py", "tests/gallery/test_pages.py"),
+        ("tests/gallery/items/test_publication.py", "tests/config/test_page_basics.py"),
     ),
     Mutant(
         AUTH,
         "    if token is not None and is_blocked(token.user, token.account):\n        raise AccountBlocked\n",
         "",
         "A banned member's tokens go on working.",
-        ("tests/accounts/test_authentication.py",),
+        ("tests/accounts/tokens/test_token_authentication.py",),
     ),
     Mutant(
         AUTH,
         "        network_access.check(token, request)\n",
         "",
         "A token works from every network.",
-        ("tests/test_permissions.py", "tests/accounts/test_networks.py"),
+        ("tests/security/test_token_scopes.py", "tests/core/net/test_client_ip.py"),
     ),
     Mutant(
         AUTH,
         "return not user.is_active or (account is not None and account.status == Account.Status.SUSPENDED)",
         "return not user.is_active",
         "A suspended account's tokens go on working.",
-        ("tests/accounts/test_authentication.py",),
+        ("tests/accounts/tokens/test_token_authentication.py",),
     ),
     Mutant(
         "accounts/tokens/token_scopes.py",
         "    if token is not None and scope not in token.scopes:",
         "    if token is not None and not token.scopes:",
         "A token that may only look makes predictions.",
-        ("tests/replicate/test_limited_tokens.py", "tests/accounts/test_tokens_api.py"),
+        (
+            "tests/predictions/api_dialects/replicate/test_token_refusals.py",
+            "tests/accounts/tokens/test_tokens_api.py",
+        ),
     ),
     Mutant(
         "predictions/views.py",
         "        return token.account_id == account_id\n",
         "        return True\n",
         "Any token opens the looks and withheld files of others.",
-        ("tests/predictions/test_previews.py", "tests/predictions/judging"),
+        ("tests/predictions/lifecycle/test_previews.py", "tests/predictions/image_safety"),
     ),
 ]

@@ -7,10 +7,10 @@ from tests.mutants import Mutant
 HOLDS, MOVING = "accounts/credits/holds.py", "accounts/credits/balance_updates.py"
 LIMITS, ENDINGS = "accounts/credits/spending_limits.py", "accounts/credits/allowance_ends.py"
 DEBTS, POSTING = "accounts/credits/debts.py", "accounts/credits/movements.py"
-CREDITS = ("tests/accounts/test_credits.py", "tests/accounts/test_credit_races.py")
-DEBT = ("tests/accounts/money/test_debts.py",)
-GIFTS = ("tests/accounts/money/test_giving.py",)
-BOUNDS = ("tests/accounts/test_token_limits.py", "tests/accounts/credits/test_account_limits.py")
+CREDITS = ("tests/accounts/credits/test_credits.py", "tests/accounts/credits/test_credit_races.py")
+DEBT = ("tests/accounts/billing/test_debts.py",)
+GIFTS = ("tests/accounts/credits/test_gifts.py",)
+BOUNDS = ("tests/accounts/tokens/test_token_limits.py", "tests/accounts/credits/test_spending_limits.py")
 ENDS = ("tests/accounts/credits/test_allowances.py",)
 
 MUTANTS = [
@@ -33,7 +33,7 @@ MUTANTS = [
         " AND status = 'active' ",
         " ",
         "A suspended account can hold credits for new work.",
-        (*CREDITS, "tests/accounts/credits/test_posting.py"),
+        (*CREDITS, "tests/accounts/credits/test_balance_updates.py"),
     ),
     Mutant(
         HOLDS,
@@ -75,14 +75,14 @@ MUTANTS = [
         "AND held + %s >= 0 AND",
         "AND held + %s >= -1 AND",
         "More than was held can be released, where no CHECK forbids it.",
-        ("tests/accounts/credits/test_posting.py", *CREDITS),
+        ("tests/accounts/credits/test_balance_updates.py", *CREDITS),
     ),
     Mutant(
         MOVING,
         "AND balance + held + %s <= %s AND status",
         "AND balance + %s <= %s AND status",
         "A balance may grow past what sums can hold, beside what is on hold.",
-        ("tests/accounts/credits/test_posting.py", *CREDITS),
+        ("tests/accounts/credits/test_balance_updates.py", *CREDITS),
     ),
     Mutant(
         LIMITS,
@@ -140,7 +140,7 @@ MUTANTS = [
         "for pk in sorted((giver.pk, receiver.pk))",
         "for pk in (giver.pk, receiver.pk)",
         "Two who give to each other at once lock each other out.",
-        ("tests/accounts/credits/test_posting.py", *GIFTS),
+        ("tests/accounts/credits/test_balance_updates.py", *GIFTS),
         on_postgres=True,
     ),
     Mutant(
@@ -155,6 +155,6 @@ MUTANTS = [
         "        _if_posted(kind, reference)\n        raise",
         "        raise",
         "A second posting under the same reference is an error of the database's.",
-        ("tests/accounts/credits/test_posting.py", *CREDITS),
+        ("tests/accounts/credits/test_balance_updates.py", *CREDITS),
     ),
 ]

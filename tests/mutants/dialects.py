@@ -6,9 +6,12 @@ from tests.mutants import Mutant
 
 REPLICATE, OPENAI = "predictions/api_dialects/replicate", "predictions/api_dialects/openai"
 DOOR, RATES = "predictions/api_dialects/common/endpoint.py", "predictions/api_dialects/common/rate_limits.py"
-CREATE = ("tests/replicate/test_create.py",)
-LISTS = ("tests/replicate/test_lists.py",)
-SIZES = ("tests/openai/test_sizes.py", "tests/openai/test_generations.py")
+CREATE = ("tests/predictions/api_dialects/replicate/test_create.py",)
+LISTS = ("tests/predictions/api_dialects/replicate/test_prediction_lists.py",)
+SIZES = (
+    "tests/predictions/api_dialects/openai/test_image_sizes.py",
+    "tests/predictions/api_dialects/openai/test_generations.py",
+)
 
 MUTANTS = [
     Mutant(
@@ -16,7 +19,7 @@ MUTANTS = [
         "    _own(request, public_id)\n    return json_response(",
         "    return json_response(",
         "Any token cancels others' predictions.",
-        (*CREATE, "tests/gallery/test_strangers.py", "tests/replicate"),
+        (*CREATE, "tests/security/test_item_access.py", "tests/predictions/api_dialects/replicate"),
     ),
     Mutant(
         f"{REPLICATE}/views.py",
@@ -30,7 +33,7 @@ MUTANTS = [
         '        response["Idempotent-Replayed"] = "true"\n',
         "        pass\n",
         "A program cannot tell that its create was there before.",
-        ("tests/replicate/test_idempotency.py",),
+        ("tests/predictions/api_dialects/replicate/test_idempotency.py",),
     ),
     Mutant(
         f"{REPLICATE}/views.py",
@@ -51,42 +54,51 @@ MUTANTS = [
         "not 1 <= int(text) <= PAGE",
         "not 0 <= int(text) <= PAGE",
         "A page of no rows can be asked for.",
-        (*LISTS, "tests/replicate/test_bad_input.py"),
+        (*LISTS, "tests/predictions/api_dialects/replicate/test_create_errors.py"),
     ),
     Mutant(
         f"{REPLICATE}/file_views.py",
         "    if upload is None or not uploads.opens(upload, *signed_parts):",
         "    if upload is None:",
         "Files are given to whoever knows their id, without a signature.",
-        ("tests/replicate/test_files.py", "tests/replicate/test_uploads.py"),
+        (
+            "tests/predictions/api_dialects/replicate/test_output_files.py",
+            "tests/predictions/api_dialects/replicate/test_uploads.py",
+        ),
     ),
     Mutant(
         f"{REPLICATE}/file_views.py",
         "    if len(raw) > MAX_METADATA:",
         "    if len(raw) > MAX_METADATA + 1:",
         "Metadata of a file may be a byte longer than is read.",
-        ("tests/replicate/test_files.py", "tests/replicate/test_uploads.py"),
+        (
+            "tests/predictions/api_dialects/replicate/test_output_files.py",
+            "tests/predictions/api_dialects/replicate/test_uploads.py",
+        ),
     ),
     Mutant(
         f"{REPLICATE}/file_views.py",
         "    rows = Upload.objects.visible().filter(account=request.api_token.account, public_id=public_id)",
         "    rows = Upload.objects.visible().filter(public_id=public_id)",
         "Any token reads and deletes others' files.",
-        ("tests/replicate/test_files.py", "tests/replicate/test_uploads.py"),
+        (
+            "tests/predictions/api_dialects/replicate/test_output_files.py",
+            "tests/predictions/api_dialects/replicate/test_uploads.py",
+        ),
     ),
     Mutant(
         f"{REPLICATE}/create_body.py",
         "    faults_ += _webhook_faults(body)\n",
         "",
         "Webhooks are accepted for addresses inside the operator's network.",
-        (*CREATE, "tests/replicate/test_webhooks.py"),
+        (*CREATE, "tests/predictions/api_dialects/replicate/test_webhooks.py"),
     ),
     Mutant(
         f"{REPLICATE}/prediction_stream.py",
         "for text in _outputs(prediction, addresses)[seen.outputs :]:",
         "for text in _outputs(prediction, addresses):",
         "A client that comes back to a stream gets what it has once more.",
-        ("tests/replicate/test_streams.py",),
+        ("tests/predictions/api_dialects/replicate/test_prediction_stream.py",),
     ),
     Mutant(
         DOOR,
@@ -95,35 +107,35 @@ MUTANTS = [
         "str(request.method), changing=token_scopes.PREDICT),\n            )\n",
         "",
         "A token's scopes are not asked for.",
-        ("tests/replicate/test_limited_tokens.py",),
+        ("tests/predictions/api_dialects/replicate/test_token_refusals.py",),
     ),
     Mutant(
         RATES,
         "    if not counted.passed:\n        raise Throttled(standing)\n",
         "",
         "Nobody is ever told to slow down.",
-        ("tests/replicate/test_rate_limits.py",),
+        ("tests/predictions/api_dialects/replicate/test_rate_limits.py",),
     ),
     Mutant(
         RATES,
         "(kind, str(account.pk), subject))",
         "(kind, subject))",
         "All accounts share one limit.",
-        ("tests/replicate/test_rate_limits.py",),
+        ("tests/predictions/api_dialects/replicate/test_rate_limits.py",),
     ),
     Mutant(
         f"{OPENAI}/request_body.py",
         "MAX_COUNT = 10",
         "MAX_COUNT = 11",
         "More pictures than OpenAI's clients know can be asked for at once.",
-        ("tests/openai/test_refusals.py",),
+        ("tests/predictions/api_dialects/openai/test_generation_errors.py",),
     ),
     Mutant(
         f"{OPENAI}/request_body.py",
         '    if isinstance(value, bool) or not isinstance(value, int):\n        raise wrong_type(name, "integer"',
         '    if not isinstance(value, int):\n        raise wrong_type(name, "integer"',
         "`n: true` makes one picture in place of a refusal.",
-        ("tests/openai/test_refusals.py",),
+        ("tests/predictions/api_dialects/openai/test_generation_errors.py",),
     ),
     Mutant(
         f"{OPENAI}/image_sizes.py",
@@ -137,6 +149,9 @@ MUTANTS = [
         "        picture_uploads.forget(kept)\n",
         "        pass\n",
         "Pictures of an edit that was refused stay in the account's room.",
-        ("tests/openai/test_edits.py", "tests/openai/test_edit_refusals.py"),
+        (
+            "tests/predictions/api_dialects/openai/test_edits.py",
+            "tests/predictions/api_dialects/openai/test_edit_errors.py",
+        ),
     ),
 ]

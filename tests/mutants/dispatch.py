@@ -6,12 +6,16 @@ from tests.mutants import Mutant
 
 DISPATCH = "predictions/dispatch/fair_share.py"
 TESTS = (
-    "tests/predictions/test_dispatch.py",
-    "tests/predictions/test_dispatch_limits.py",
-    "tests/predictions/test_life.py",
+    "tests/predictions/dispatch/test_dispatch_order.py",
+    "tests/predictions/dispatch/test_dispatch_limits.py",
+    "tests/predictions/lifecycle/test_lifecycle.py",
 )
-PLANS = ("tests/predictions/plans", *TESTS)
-ROUTES = ("tests/predictions/test_upstream_routing.py", "tests/upstreams", *TESTS)
+PLANS = (
+    "tests/predictions/dispatch/test_priority_ageing.py",
+    "tests/predictions/submit/test_plan_limits.py",
+    *TESTS,
+)
+ROUTES = ("tests/predictions/dispatch/test_upstream_routing.py", "tests/predictions/upstreams", *TESTS)
 
 MUTANTS = [
     Mutant(

@@ -7,13 +7,13 @@ from tests.mutants import Mutant
 MEDIA, UPLOADS = "predictions/files/media.py", "predictions/files/uploads.py"
 RESPONSES = "predictions/files/file_responses.py"
 REMOVAL, PICTURES = "predictions/files/removal.py", "predictions/files/image_probe.py"
-SENT = ("tests/replicate/test_files.py", "tests/gallery/test_looks.py")
+SENT = ("tests/predictions/api_dialects/replicate/test_output_files.py", "tests/config/test_page_details.py")
 USES = (
-    "tests/predictions/test_upload_uses.py",
-    "tests/replicate/test_uploads.py",
-    "tests/replicate/test_files.py",
+    "tests/predictions/files/test_upload_uses.py",
+    "tests/predictions/api_dialects/replicate/test_uploads.py",
+    "tests/predictions/api_dialects/replicate/test_output_files.py",
 )
-GONE = ("tests/predictions/test_removal.py", "tests/gallery/test_missing_files.py")
+GONE = ("tests/predictions/files/test_file_removal.py", "tests/gallery/items/test_missing_files.py")
 
 MUTANTS = [
     Mutant(
@@ -21,7 +21,10 @@ MUTANTS = [
         "        if self.size > self._maximum:\n",
         "        if self._maximum and False:\n",
         "A file may be as large as the disk.",
-        ("tests/replicate/test_uploads.py", "tests/replicate/test_files.py"),
+        (
+            "tests/predictions/api_dialects/replicate/test_uploads.py",
+            "tests/predictions/api_dialects/replicate/test_output_files.py",
+        ),
     ),
     Mutant(
         MEDIA,
@@ -36,7 +39,7 @@ MUTANTS = [
         "pk__in=[file.pk for file in files], state=StoredFile.State.PENDING\n        )\n        pending.update",
         "pk__in=[file.pk for file in files]\n        )\n        pending.update",
         "A file that came to be owned is given up where the answer to it was lost.",
-        ("tests/predictions/test_conditions.py",),
+        ("tests/predictions/lifecycle/test_conditional_updates.py",),
     ),
     Mutant(
         RESPONSES,
@@ -44,9 +47,9 @@ MUTANTS = [
         "if byte_range is not None and byte_range[0] > body.size:",
         "A range that begins at the end is answered with nothing in place of 416.",
         (
-            "tests/replicate/test_files.py",
-            "tests/predictions/test_first_look.py",
-            "tests/gallery/test_zip.py",
+            "tests/predictions/api_dialects/replicate/test_output_files.py",
+            "tests/predictions/inputs/test_precheck.py",
+            "tests/gallery/library/test_zip_download.py",
         ),
     ),
     Mutant(
@@ -54,21 +57,28 @@ MUTANTS = [
         "end = min(int(last), size - 1) if last else size - 1",
         "end = min(int(last), size) if last else size - 1",
         "A range over the end promises a byte that is not there.",
-        ("tests/replicate/test_files.py", "tests/serving", "tests/gallery/test_zip.py"),
+        (
+            "tests/predictions/api_dialects/replicate/test_output_files.py",
+            "tests/config/server",
+            "tests/gallery/library/test_zip_download.py",
+        ),
     ),
     Mutant(
         RESPONSES,
         """    answer["Content-Security-Policy"] = "default-src 'none'; sandbox"\n""",
         "",
         "What strangers sent may run programs of its own where a browser opens it.",
-        ("tests/replicate/test_files.py", "tests/gallery/test_disguised_uploads.py"),
+        (
+            "tests/predictions/api_dialects/replicate/test_output_files.py",
+            "tests/security/test_disguised_uploads.py",
+        ),
     ),
     Mutant(
         RESPONSES,
         'disposition = "inline" if not attachment and body.content_type in _INLINE else "attachment"',
         'disposition = "inline" if not attachment else "attachment"',
         "A page that was uploaded as a picture is shown by browsers.",
-        (*SENT, "tests/gallery/test_disguised_uploads.py"),
+        (*SENT, "tests/security/test_disguised_uploads.py"),
     ),
     Mutant(
         UPLOADS,
@@ -82,7 +92,7 @@ MUTANTS = [
         "    if len(found) < len(wanted):\n        raise Gone\n",
         "",
         "A prediction is accepted that names an upload which is gone.",
-        ("tests/predictions/test_conditions.py",),
+        ("tests/predictions/lifecycle/test_conditional_updates.py",),
     ),
     Mutant(
         UPLOADS,
@@ -96,7 +106,7 @@ MUTANTS = [
         "        if row.state != State.DOOMED and not _doom_stale(row):\n            continue\n",
         "",
         "Bytes of a file are removed though its owner comes at that moment.",
-        ("tests/predictions/test_conditions.py",),
+        ("tests/predictions/lifecycle/test_conditional_updates.py",),
     ),
     Mutant(
         REMOVAL,
@@ -111,8 +121,8 @@ MUTANTS = [
         "not 0 < width * height",
         "A child that a file took over may say any size.",
         (
-            "tests/gallery/test_looks.py",
-            "tests/predictions/test_looking.py",
+            "tests/config/test_page_details.py",
+            "tests/predictions/files/test_image_probe.py",
         ),
     ),
 ]

@@ -7,8 +7,11 @@ from tests.mutants import Mutant
 CLAIMS, ENDING = "predictions/lifecycle/claims.py", "predictions/lifecycle/completion.py"
 COMPILED, PROGRESS = "predictions/lifecycle/updates.py", "predictions/lifecycle/progress.py"
 GROWING, STRAYS = "predictions/lifecycle/incremental_outputs.py", "predictions/lifecycle/strays.py"
-LIFE = ("tests/predictions/test_life.py", "tests/predictions/test_conditions.py")
-SWEEP = ("tests/predictions/test_sweep.py", *LIFE)
+LIFE = (
+    "tests/predictions/lifecycle/test_lifecycle.py",
+    "tests/predictions/lifecycle/test_conditional_updates.py",
+)
+SWEEP = ("tests/predictions/processes/test_sweep.py", *LIFE)
 
 MUTANTS = [
     Mutant(
@@ -16,7 +19,7 @@ MUTANTS = [
         "        ended = _end(mine & where, Status.FAILED,",
         "        ended = _end(mine, Status.FAILED,",
         "The sweep fails what was renewed or begun since it was listed.",
-        (*SWEEP, "tests/predictions/test_ends_in_time.py"),
+        (*SWEEP, "tests/predictions/lifecycle/test_deadlines.py"),
     ),
     Mutant(
         ENDING,
@@ -37,14 +40,14 @@ MUTANTS = [
         "    charge = min(cost, prediction.ceiling)\n",
         "    charge = cost\n",
         "More is charged than was said when it was accepted.",
-        (*LIFE, "tests/predictions/prices"),
+        (*LIFE, "tests/predictions/pricing"),
     ),
     Mutant(
         ENDING,
         '    if told:\n        outbox.enqueue(prediction_id, "completed")\n',
         "",
         "No webhook tells of an end.",
-        (*LIFE, "tests/replicate/test_webhooks.py"),
+        (*LIFE, "tests/predictions/api_dialects/replicate/test_webhooks.py"),
     ),
     Mutant(
         ENDING,
@@ -58,7 +61,10 @@ MUTANTS = [
         "    uploads.end_uses(prediction_id)\n",
         "",
         "Uploads that no prediction needs any more are never removed.",
-        ("tests/predictions/test_upload_uses.py", "tests/replicate/test_files.py"),
+        (
+            "tests/predictions/files/test_upload_uses.py",
+            "tests/predictions/api_dialects/replicate/test_output_files.py",
+        ),
     ),
     Mutant(
         ENDING,
@@ -72,7 +78,11 @@ MUTANTS = [
         "filter(pk=prediction_id, phase=Phase.ENDED, data_removed=False)",
         "filter(pk=prediction_id, data_removed=False)",
         "Data of a prediction can be removed while it runs.",
-        ("tests/predictions/test_removal.py", *LIFE, "tests/replicate/test_what_darkroom_adds.py"),
+        (
+            "tests/predictions/files/test_file_removal.py",
+            *LIFE,
+            "tests/predictions/api_dialects/replicate/test_status_extras.py",
+        ),
     ),
     Mutant(
         COMPILED,
@@ -93,14 +103,14 @@ MUTANTS = [
         '            "upstream_open": True,\n            "not_before": None,',
         '            "not_before": None,',
         "What is being started takes no slot at its provider.",
-        ("tests/predictions/test_dispatch.py", *LIFE),
+        ("tests/predictions/dispatch/test_dispatch_order.py", *LIFE),
     ),
     Mutant(
         CLAIMS,
         '            start_attempts=F("start_attempts") - 1,\n',
         "",
         "A refusal counts as a start that stopped its worker: after a few the prediction is set aside.",
-        (*LIFE, "tests/predictions/test_retries.py"),
+        (*LIFE, "tests/predictions/execution/test_retries.py"),
     ),
     Mutant(
         CLAIMS,
@@ -115,9 +125,9 @@ MUTANTS = [
         '    unsent: dict[str, Any] = {"provider": ""}',
         "A start whose answer was lost is sent to another upstream too.",
         (
-            "tests/predictions/test_upstream_routing.py",
-            "tests/predictions/test_retries.py",
-            "tests/upstreams",
+            "tests/predictions/dispatch/test_upstream_routing.py",
+            "tests/predictions/execution/test_retries.py",
+            "tests/predictions/upstreams",
         ),
     ),
     Mutant(
@@ -125,27 +135,31 @@ MUTANTS = [
         "phase=Phase.COLLECTING, claim=claim, job_seen_at__gt=after(-COLLECT_PATIENCE)",
         "phase=Phase.COLLECTING, claim=claim",
         "A file that can never be had is asked for without end.",
-        ("tests/predictions/test_upstream_outputs.py", "tests/predictions/test_retries.py", *LIFE),
+        (
+            "tests/predictions/execution/test_result_downloads.py",
+            "tests/predictions/execution/test_retries.py",
+            *LIFE,
+        ),
     ),
     Mutant(
         PROGRESS,
         "            _running(prediction)\n            .filter(revision=prediction.revision)\n",
         "            _running(prediction)\n",
         "A late look overwrites what another watcher has written.",
-        ("tests/predictions/test_watching.py", *LIFE),
+        ("tests/predictions/execution/test_watcher.py", *LIFE),
     ),
     Mutant(
         GROWING,
         "pk=prediction.pk, phase=Phase.RUNNING, run=prediction.run, status__in=LIVE\n        )\n        # Locked",
         "pk=prediction.pk\n        )\n        # Locked",
         "A file of a growing list is shown after its prediction has ended.",
-        ("tests/predictions/test_growing.py",),
+        ("tests/predictions/execution/test_partial_outputs.py",),
     ),
     Mutant(
         STRAYS,
         "return newest if newest is not None and newest.run == prediction.run else None",
         "return newest",
         "What became of an earlier run is taken for what became of this one.",
-        ("tests/predictions/test_conditions.py",),
+        ("tests/predictions/lifecycle/test_conditional_updates.py",),
     ),
 ]

@@ -19,8 +19,8 @@ from accounts.site import site_rules
 from predictions.models import Version
 from predictions.submit import acceptance, refusals, work_request
 from tests import factories
-from tests.races import together
-from tests.share import one_in, short_or_whole
+from tests.runner.sampling import one_in, short_or_whole
+from tests.support.races import together
 
 DAY, MONTH = Plan.Every.DAY, Plan.Every.MONTH
 NOON = datetime(2030, 3, 10, 12, tzinfo=UTC)

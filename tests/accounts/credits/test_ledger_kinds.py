@@ -19,7 +19,7 @@ from accounts.staff import action_labels
 from accounts.views.credit_forms import StatementForm
 from operations import member_directory
 from operations.dashboard import chart_data
-from tests import rules
+from tests.support import source_rules
 
 OWN_MODULE = "accounts/models/ledger_kinds.py"
 NAMES = {kind.name for kind in LedgerKind}
@@ -114,7 +114,7 @@ def test_no_module_lists_kinds_beside_their_own() -> None:
     allowed = {OWN_MODULE, "accounts/audit/credit_sources.py", "accounts/credits/__init__.py"}
     found = [
         f"{one.path}:{line}"
-        for one in rules.sources()
+        for one in source_rules.sources()
         if one.path not in allowed
         for line in listed(one.tree)
     ]

@@ -22,7 +22,7 @@ from accounts.tokens import api_tokens
 from gallery.models import Collection
 from predictions.catalogue import loader, lookup
 from tests import factories
-from tests.share import one_of
+from tests.runner.sampling import one_of
 
 pytestmark = pytest.mark.django_db
 ClientOf = Callable[[User], Client]
@@ -304,7 +304,7 @@ API: list[tuple[str, str, dict[str, Any], set[str]]] = [
 @pytest.mark.parametrize(
     ("method", "path", "body", "allowed", "role"),
     [
-        # By the names that `tests/either.txt` has.
+        # By the names that `tests/runner/sqlite_only.txt` has.
         pytest.param(*asked, role, id=f"{asked[0]}-{asked[1]}-body{number}-allowed{number}-{role}")
         for number, asked in enumerate(API)
         for role in one_of(ROLES, of=asked[:2])

@@ -11,7 +11,7 @@ from django.test import Client
 
 from accounts.models import AuditEntry, User
 from accounts.staff import action_labels, audit_log
-from tests.csv_files import rows_of
+from tests.support.csv_files import rows_of
 
 ClientOf = Callable[[User], Client]
 LIST = "/admin/accounts/auditentry/"

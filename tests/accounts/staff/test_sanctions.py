@@ -22,7 +22,7 @@ from core.jobs import scheduler
 from predictions.lifecycle import bans
 from predictions.models import Delivery, Phase, Prediction, Status, Version
 from tests import factories
-from tests.share import one_in_each
+from tests.runner.sampling import one_in_each
 
 ClientOf = Callable[[User], Client]
 

@@ -22,8 +22,8 @@ from gallery.moderation.effects import bulk_hide
 from gallery.moderation.effects.outcomes import NotPossible
 from gallery.social import discussion
 from tests.gallery.moderation.conftest import complain
-from tests.gallery.pictures import picture_item
-from tests.share import one_in
+from tests.runner.sampling import one_in
+from tests.support.picture_items import picture_item
 
 WORDS = {"words": "I painted it myself."}
 JSON = "application/json"

@@ -18,9 +18,9 @@ from gallery.social import discussion
 from predictions.models import RuleHit
 from tests import factories
 from tests.gallery.moderation.conftest import complain, make_moderator
-from tests.gallery.pictures import picture_item
-from tests.on_record import watched
-from tests.races import together
+from tests.support.audit_writes import recorded_writes
+from tests.support.picture_items import picture_item
+from tests.support.races import together
 
 HIDE = Verdict("hide", told="copied work")
 ALLOW = Verdict("allow")
@@ -428,7 +428,7 @@ def test_no_row_is_written_behind_the_record(alice: User, charlie: User, ada: Us
         return appeals.create(Case.objects.get(pk=decided.pk), alice, "It is mine.")
 
     # What others make of a decision, and what it makes of itself: all of it stands before the entry that locks the log.
-    with watched() as (_tables, behind):
+    with recorded_writes() as (_tables, behind):
         decisions.decide(found[0].pk, ada, Verdict("hide", sanction="warn"))
         decisions.undo(ada)
         decisions.decide(found[1].pk, ada, Verdict("hide", sanction="mute"))

@@ -20,7 +20,7 @@ from gallery.moderation.effects.outcomes import NotPossible
 from gallery.shares import share_links
 from predictions.models import Output
 from tests.gallery.moderation.conftest import complain
-from tests.gallery.pictures import picture_item
+from tests.support.picture_items import picture_item
 
 JSON = "application/json"
 FORM = {"title": "Red", "visibility": "public", "tags": "sea, fog", "licence": "CC0-1.0"}

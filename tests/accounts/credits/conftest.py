@@ -1,7 +1,0 @@
-"""The fake provider, for tests that ask for new work."""
-
-from __future__ import annotations
-
-from tests.fakes import provider
-
-__all__ = ["provider"]

@@ -1,0 +1,105 @@
+"""What the tests with real pipelines share: weights made once, and a studio that keeps them warm."""
+
+from __future__ import annotations
+
+import importlib.util
+import itertools
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from engine.local.config.settings_file import LocalSettings, parse
+from tests.engine.local import tiny_weights
+from tests.engine.local.output_events import Told, desk, never
+
+if TYPE_CHECKING:
+    from engine.local.models.pipelines import PipelineStore
+
+INSIST = "DARKROOM_TEST_LOCAL"
+"""The variable under which a missing extra is an error."""
+SD = "stability-ai/stable-diffusion"
+SDXL = "stability-ai/sdxl"
+DEV, SCHNELL = "lucataco/flux-dev-lora", "lucataco/flux-schnell-lora"
+FILE: dict[str, Any] = {
+    "loras": {"folder": "./loras", "names": {"https://x.example/other.safetensors": "./sd_lora"}},
+    "models": {
+        SD: {"weights": "./sd"},
+        f"{SD}-img2img": {"weights": "./sd"},
+        f"{SD}-inpainting": {"weights": "./inpainting"},
+        SDXL: {"weights": "./sdxl", "refiner": "./refiner"},
+        DEV: {"weights": "./flux", "title": "Tiny Flux"},
+        SCHNELL: {"weights": "./flux"},
+        "andreasjansson/stable-diffusion-animation": {"weights": "./sd"},
+        "lucataco/animate-diff": {
+            "weights": "./sd",
+            "checkpoints": {"lyriel_v16.safetensors": "./lenient"},
+            "motion_modules": {"mm_sd_v15": "./motion"},
+        },
+    },
+}
+"""The operator's file for the tiny weights."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Without the extra these tests are left to `script/test-local`, which insists on it."""
+    if INSIST not in os.environ and importlib.util.find_spec("torch") is None:
+        why = pytest.mark.skip(reason="needs the extra `local`: script/test-local")
+        for item in items:
+            if item.get_closest_marker("local"):
+                item.add_marker(why)
+
+
+@pytest.fixture(scope="session")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with every set of tiny weights."""
+    folder = tmp_path_factory.mktemp("weights")
+    tiny_weights.build(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def settings(weights: Path) -> LocalSettings:
+    """The operator's settings for them."""
+    return parse({**FILE, "keep": 8}, weights)
+
+
+@pytest.fixture(scope="session")
+def studio(settings: LocalSettings) -> PipelineStore:
+    """Pipelines that stay warm for all tests."""
+    from engine.local.models.pipelines import PipelineStore
+
+    return PipelineStore(settings, "cpu", workers=64)  # one thread: tiny networks gain nothing from more
+
+
+Make = Callable[..., Told]
+
+
+@pytest.fixture
+def make(studio: PipelineStore, tmp_path: Path) -> Make:
+    """Runs a model on the shared studio, or on another one, and gives what it told."""
+    from engine.local.models.model_table import perform
+
+    numbers = itertools.count()
+
+    def run(
+        model: str, *, at: PipelineStore | None = None, stop: Callable[[], bool] = never, **given: Any
+    ) -> Told:
+        room = at or studio
+        with desk(tmp_path / str(next(numbers))) as (one, told):
+            perform(room.settings.models[model], given, one, 77, room, stop)
+        return told
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def photo() -> NDArray[np.uint8]:
+    """A small picture with colours in it, 96 x 136 pixels."""
+    rows, columns = np.mgrid[0:96, 0:136]
+    channels = [rows * 2, columns, (rows + columns) % 256]
+    return np.stack(channels, axis=-1).astype(np.uint8)

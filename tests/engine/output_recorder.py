@@ -1,0 +1,80 @@
+"""A desk without a service behind it: what a model's code tells is kept in lists."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from engine.protocol.job_output import JobOutput
+
+
+class OutputRecorder(JobOutput):
+    """Files go into `folder`; everything told is in `told`, in order."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        super().__init__(os.open(os.devnull, os.O_WRONLY), folder)
+        self.folder = folder
+        self.told: list[dict[str, Any]] = []
+
+    def _send(self, event: dict[str, Any]) -> None:
+        self.told.append(event)
+
+    @property
+    def logs(self) -> list[str]:
+        """The lines of the log."""
+        return [event["log"] for event in self.told if "log" in event]
+
+    @property
+    def outputs(self) -> list[str]:
+        """Names of the announced files, in order."""
+        return [event["output"]["name"] for event in self.told if "output" in event]
+
+
+_refusing: list[bool] = []
+"""Whether sockets are refused now; no entry until the hook is there."""
+
+
+def _refuse(event: str, _given: tuple[Any, ...]) -> None:
+    if _refusing[0] and event.startswith("socket."):
+        raise RuntimeError(f"tried {event}")
+
+
+@contextlib.contextmanager
+def no_network() -> Iterator[None]:
+    """A machine whose network is not there, for all code of this process, compiled code too."""
+    if not _refusing:
+        _refusing.append(False)
+        sys.addaudithook(_refuse)  # There is no way to take one off again.
+    _refusing[0] = True
+    try:
+        with contextlib.suppress(RuntimeError):
+            socket.socket().close()
+            raise AssertionError("the hook does not work")
+        yield
+    finally:
+        _refusing[0] = False
+
+
+def says_truly_what_it_is(desk: OutputRecorder) -> None:
+    """What holds for the work of each model: it says that it is no neural network, in its log and in its files."""
+    assert desk.outputs
+    assert desk.outputs[0].startswith(
+        ("out-0.", "out.png", "output.png", "out.mp4", "output.mp4", "video.gif")
+    )
+    text = "\n".join(desk.logs)
+    assert "No neural network, no weights" in "\n".join(desk.logs[:2])
+    assert "diffusion" not in text.lower().replace("stable-diffusion", "")
+    metrics = dict(event["metric"] for event in desk.told if "metric" in event)
+    assert metrics["engine"] == "procedural" and metrics["painter"]
+    for name in desk.outputs:
+        content = (desk.folder / name).read_bytes()
+        assert b"procedural" in content and b"no neural network" in content.lower()
+        assert b"algorithmicMedia" in content or b"algorithmicallyEnhanced" in content
+    shares = [event["progress"] for event in desk.told if "progress" in event]
+    assert shares == sorted(shares) and shares[-1] == 1.0
