@@ -13,7 +13,7 @@ from engine.server.socket_server import serve
 def main() -> None:
     """Serve until SIGTERM or SIGINT."""
     place = service_address.ServiceAddress.of_environment("engine")
-    slots = service_address.setting("DARKROOM_ENGINE_SLOTS")
+    slots = service_address.required_variable("DARKROOM_ENGINE_SLOTS")
     if not slots.isdigit():
         raise EngineError("DARKROOM_ENGINE_SLOTS must be a whole number.")
     conformance = program.flag("DARKROOM_CONFORMANCE")

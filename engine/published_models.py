@@ -38,7 +38,7 @@ def refs() -> frozenset[str]:
     return frozenset(path.stem.replace("__", "/", 1) for path in FOLDER.glob("*.json"))
 
 
-def served(conformance: bool) -> frozenset[str]:
+def served_models(conformance: bool) -> frozenset[str]:
     """`owner/name` of every model that an engine serves; `conformance` adds the fixture models."""
     return refs() | (fixtures.NAMES if conformance else frozenset())
 

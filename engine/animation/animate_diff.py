@@ -74,11 +74,11 @@ def understand_input(inputs: dict[str, Any], drawn_seed: int) -> Settings:
         negative_prompt=typed.text("n_prompt"),
         steps=typed.integer("steps", 1, 100),
         guidance_scale=typed.number("guidance_scale", 1, 10),
-        seed=typed.integer("seed") if typed.has("seed") else widened(drawn_seed),
+        seed=typed.integer("seed") if typed.has("seed") else widen_seed(drawn_seed),
     )
 
 
-def widened(drawn_seed: int) -> int:
+def widen_seed(drawn_seed: int) -> int:
     """The engine's default seed widened to four bytes, the range of the published model's seeds."""
     return int.from_bytes(hashlib.sha256(f"four bytes {drawn_seed}".encode()).digest()[:4], "big")
 

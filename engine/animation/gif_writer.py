@@ -18,7 +18,7 @@ from engine.protocol.job_output import Refusal
 
 COLOURS = 255
 """The last of the 256 palette entries is transparent: "as before"."""
-LARGEST = 150 * 1024**2
+MAX_BYTES = 150 * 1024**2
 """Bytes of a file; a larger one is refused while writing, since it could not be stored."""
 
 
@@ -77,9 +77,9 @@ class GifWriter:
         ):
             self._file.write(data)
         self._before = now
-        if self._file.tell() > LARGEST:
+        if self._file.tell() > MAX_BYTES:
             raise Refusal(
-                f"The GIF grew larger than {LARGEST // 1024**2} MB; ask for mp4, fewer frames or a smaller size."
+                f"The GIF grew larger than {MAX_BYTES // 1024**2} MB; ask for mp4, fewer frames or a smaller size."
             )
 
 

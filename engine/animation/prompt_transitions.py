@@ -21,7 +21,7 @@ from engine.painting.random_streams import Streams
 
 ProgressCallback = Callable[[float, Pixels | None], None]
 
-MOST_PAINTED = 12
+MAX_PAINTED = 12
 """Maximum of images per stretch painted in interpolated light; the others are interpolated by optical flow."""
 
 
@@ -66,7 +66,7 @@ class PromptPath:
         `on_progress` gets the progress of each image: a fraction, and a preview.
         """
         self._meant, self._brush, self._on_progress = meant, brush, on_progress
-        self._all = per_stretch <= MOST_PAINTED
+        self._all = per_stretch <= MAX_PAINTED
         self._stretch: tuple[int, _Alike | _Unlike] | None = None
 
     def at(self, place: float) -> Pixels:
@@ -106,7 +106,7 @@ class _Alike:
     def at(self, share: float) -> Pixels:
         if self._each:
             return self._paint(share)
-        step = share * MOST_PAINTED
+        step = share * MAX_PAINTED
         before = int(step)
         if step == before:
             return self._step(before)
@@ -121,7 +121,7 @@ class _Alike:
         """The image of a painted step; only the last two are kept."""
         if step not in self._painted:
             self._painted = {key: self._painted[key] for key in self._painted if key == step - 1}
-            self._painted[step] = self._paint(step / MOST_PAINTED)
+            self._painted[step] = self._paint(step / MAX_PAINTED)
         return self._painted[step]
 
     def _paint(self, share: float) -> Pixels:

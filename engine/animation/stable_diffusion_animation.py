@@ -20,7 +20,7 @@ from engine.animation.gif_writer import GifWriter, palette_of
 from engine.animation.mp4_writer import VideoWriter
 from engine.animation.optical_flow import FlowInterpolation
 from engine.animation.prompt_transitions import FrameSettings, PromptPath
-from engine.animation.timeline import Timeline, followed, plan
+from engine.animation.timeline import Timeline, adjust_to_strength, plan
 from engine.images.arrays import Pixels
 from engine.images.encoder import CONTENT_TYPES, Label, encode
 from engine.images.input_images import log_engine
@@ -37,7 +37,7 @@ HEIGHTS: Final = published_models.choices(NAME, "height")
 MAX_FRAMES: Final = 6401
 """Maximum of frames of an animation: the most that two prompts can request."""
 MAX_DRAWN: Final = 400
-MOST_SHOWN: Final = 60
+MAX_INTERMEDIATE: Final = 60
 """Maximum of drawn images published as intermediate output; of more, every n-th."""
 DRAWING: Final = 0.75
 """Share of the work that is drawing; the rest is interpolation and writing."""
@@ -154,7 +154,7 @@ def _drawn(
         settings.steps / DEFAULTS["num_inference_steps"], settings.guidance_scale / DEFAULTS["guidance_scale"],
     )  # fmt: skip
     way = PromptPath(meant, brush, settings.per_stretch, lambda fraction, canvas: showing.at(0.0, canvas))
-    every = -(-total // MOST_SHOWN)
+    every = -(-total // MAX_INTERMEDIATE)
     if settings.intermediate and every > 1:
         output.log(f"Of {total} drawn pictures every {every}th is given out.")
     found = []
@@ -162,7 +162,7 @@ def _drawn(
         showing.part(DRAWING / total)
         keyframe = min(int(place), stretches - 1)
         output.log(f"Generating frame {index - keyframe * settings.per_stretch} of keyframe {keyframe}")
-        picture = way.at(followed(place, stretches, settings.strength))
+        picture = way.at(adjust_to_strength(place, stretches, settings.strength))
         found.append(_packed(picture))
         if settings.intermediate and index % every == 0:
             data = encode(picture, "png", 0, _label(settings))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-FOLLOWS = 0.8
+FULL_STRENGTH = 0.8
 """Prompt strength from which on the first and last image are exactly those of their prompts."""
 
 
@@ -25,7 +25,7 @@ class Timeline:
     frames: tuple[float, ...]
 
 
-def counted(prompts: int, per_stretch: int, *, there_and_back: bool) -> int:
+def count_drawn(prompts: int, per_stretch: int, *, there_and_back: bool) -> int:
     """Number of drawn images that an animation shows; the way back of a ping-pong counts its images again."""
     stretches = prompts - 1
     return 2 * stretches * per_stretch + 1 if there_and_back else stretches * per_stretch
@@ -38,7 +38,7 @@ def plan(prompts: int, per_stretch: int, steps: int, *, there_and_back: bool, fl
     otherwise there are `steps` frames for each gap.
     """
     stretches = prompts - 1
-    ends = counted(prompts, per_stretch, there_and_back=there_and_back)
+    ends = count_drawn(prompts, per_stretch, there_and_back=there_and_back)
     drawn = tuple(_there(stretches, per_stretch, whole=there_and_back))
     last = len(drawn) - 1
     if flowing:
@@ -60,14 +60,14 @@ def _there(stretches: int, per_stretch: int, *, whole: bool) -> list[float]:
     return [*places[:start], *ending]
 
 
-def followed(place: float, stretches: int, strength: float) -> float:
+def adjust_to_strength(place: float, stretches: int, strength: float) -> float:
     """A place adjusted to the prompt strength: a low one moves it to the middle, a high one to the prompts.
 
     At `FOLLOWS` places stay unchanged; at 0 every image is the one in the middle of the whole way.
     """
-    if strength <= FOLLOWS:
-        return stretches / 2 + (place - stretches / 2) * strength / FOLLOWS
+    if strength <= FULL_STRENGTH:
+        return stretches / 2 + (place - stretches / 2) * strength / FULL_STRENGTH
     base = min(math.floor(place), stretches - 1)
     within = place - base
     eased = within * within * (3 - 2 * within)
-    return base + within + (eased - within) * (strength - FOLLOWS) / (1 - FOLLOWS)
+    return base + within + (eased - within) * (strength - FULL_STRENGTH) / (1 - FULL_STRENGTH)

@@ -37,7 +37,7 @@ CUT_SHARE: Final = 0.05
 _STEPS: Final = 10
 _FOUND: Final = 0.6
 
-Told = Callable[[float], None]
+ProgressCallback = Callable[[float], None]
 
 
 def perform(inputs: dict[str, Any], output: JobOutput, drawn_seed: int) -> None:
@@ -69,7 +69,7 @@ def perform(inputs: dict[str, Any], output: JobOutput, drawn_seed: int) -> None:
     report(1.0)
 
 
-def remove_background(image: Image.Image, output: JobOutput, report: Told) -> Rgba:
+def remove_background(image: Image.Image, output: JobOutput, report: ProgressCallback) -> Rgba:
     """The image (RGB or RGBA) as RGBA, uint8 H x W x 4, its background transparent if a foreground is found."""
     pixels = np.asarray(image.convert("RGB") if image.mode != "RGB" else image)
     own = np.asarray(image.getchannel("A")) if image.mode == "RGBA" else None

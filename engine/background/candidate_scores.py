@@ -48,7 +48,7 @@ WEIGHTS = Measures(2.2, 10.0, 3.2, -3.1, 7.5, -17.0, -1.1, -0.3, -0.5, 4.0, -1.3
 """Fitted on 85 pictures (painted scenes, figures pasted on photographs, six photographs), then rounded."""
 
 
-def judge(scene: Scene, ideas: NDArray[np.generic]) -> Matrix:
+def score(scene: Scene, ideas: NDArray[np.generic]) -> Matrix:
     """Score of each candidate as the object; `ideas` is k x n, the share of each patch that belongs to it, 0..1."""
     return np.asarray(measure(scene, ideas) @ np.array(astuple(WEIGHTS)))
 

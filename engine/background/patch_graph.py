@@ -104,7 +104,7 @@ class Scene:
         return np.asarray(1 - np.exp(-(connected**2) / 2))
 
 
-def understand(rgb: Pixels) -> Scene:
+def analyse(rgb: Pixels) -> Scene:
     """The scene in a small picture, uint8 H x W x 3."""
     lab = to_lab(rgb)
     parts = patches(lab)

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.background.array_math import otsu
-from engine.background.candidate_scores import judge
+from engine.background.candidate_scores import score
 from engine.background.patch_graph import Matrix, Scene
 from engine.background.salience import barrier_map, contrast_map, distance_map
 from engine.background.superpixels import Patches
@@ -31,16 +31,16 @@ def proposals(scene: Scene) -> Mask:
     ideas = _worthy(found, parts)
     if not len(ideas):
         return ideas
-    best = ideas[np.argsort(-judge(scene, ideas), kind="stable")]
+    best = ideas[np.argsort(-score(scene, ideas), kind="stable")]
     ideas = _worthy([*ideas, *_pairs(best[:JOINED], parts)], parts)
-    best = ideas[np.argsort(-judge(scene, ideas), kind="stable")]
+    best = ideas[np.argsort(-score(scene, ideas), kind="stable")]
     bricks = _worthy(merged(parts, scene.colour), parts, BRICK)
     return _worthy([*ideas, *(_grown(scene, idea, bricks) for idea in best[:GROWN])], parts)
 
 
 def _grown(scene: Scene, idea: Mask, bricks: Mask) -> Mask:
     """The proposal grown greedily by adjacent regions that raise its score."""
-    worth = float(judge(scene, idea[None])[0])
+    worth = float(score(scene, idea[None])[0])
     while True:
         near = scene.patches.beside[idea].any(axis=0)
         useful = (bricks & near & ~idea).any(axis=1)
@@ -48,7 +48,7 @@ def _grown(scene: Scene, idea: Mask, bricks: Mask) -> Mask:
         larger = larger[(larger @ scene.patches.share) < MOST]
         if not len(larger):
             return idea
-        worths = judge(scene, larger)
+        worths = score(scene, larger)
         best = int(np.argmax(worths))
         if worths[best] <= worth + 1e-9:
             return idea

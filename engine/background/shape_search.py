@@ -8,10 +8,10 @@ import cv2
 import numpy as np
 
 from engine.background.array_math import dilated, fitted, to_lab
-from engine.background.candidate_scores import judge
+from engine.background.candidate_scores import score
 from engine.background.focus_detection import in_focus
 from engine.background.graph_cut import carve, largest_piece, piece_sizes, refit, tidied
-from engine.background.patch_graph import Matrix, Scene, understand
+from engine.background.patch_graph import Matrix, Scene, analyse
 from engine.background.portraits import body_bonus
 from engine.background.region_proposals import proposals
 from engine.images.arrays import Mask, Pixels
@@ -26,11 +26,11 @@ SMALLEST = 16
 """Minimum shorter side in pixels; smaller images have no result."""
 PLAIN = 1.5
 """Standard deviation in Lab below which an image is flat."""
-TRIED = 5
+MAX_CARVED = 5
 """Number of proposals that are carved."""
 DIFFERENT = 0.75
 """Overlap (intersection over union) above which two proposals count as the same."""
-VOICES = 25
+VOTERS = 25
 """Number of best proposals that vote on the carved shapes."""
 AGREED, KEPT = 6.0, 2.0
 """Score of full agreement with those proposals, and with the proposal that a shape was carved from."""
@@ -39,11 +39,11 @@ USUALLY_KEPT = 0.7
 TOO_LITTLE, TOO_MUCH, TOO_MANY = 0.02, 0.97, 3
 """Minimum and maximum share of the image, and maximum number of similar pieces, of a valid mask."""
 
-Seen = Callable[[float, Mask], None]
+ProgressCallback = Callable[[float, Mask], None]
 """Callback with the finished share of the work, 0 to 1, and the best mask so far."""
 
 
-def find_shape(rgb: Pixels, seen: Seen | None = None) -> Mask | None:
+def find_shape(rgb: Pixels, seen: ProgressCallback | None = None) -> Mask | None:
     """The mask of the most prominent object, at most `FINE` pixels a side; None where there is none."""
     small = fitted(rgb, SIDE)
     if min(small.shape[:2]) < SMALLEST or float(to_lab(small).std(axis=(0, 1)).max()) < PLAIN:
@@ -53,7 +53,7 @@ def find_shape(rgb: Pixels, seen: Seen | None = None) -> Mask | None:
     if clear is not None:
         return clear
     best = _best(rgb, small, seen or _unseen)
-    if not is_thing(best):
+    if not is_object(best):
         return None
     return tidied(refit(fine, _resized(best, fine), _band(fine)))
 
@@ -62,21 +62,23 @@ def _unseen(fraction: float, mask: Mask) -> None:
     """The default callback: does nothing."""
 
 
-def _best(rgb: Pixels, small: Pixels, seen: Seen) -> Mask:
+def _best(rgb: Pixels, small: Pixels, seen: ProgressCallback) -> Mask:
     """The best of the carved proposals: scores are reliable only once the outline is accurate. Shapes on which many
     proposals agree, and which stayed close to their own proposal, are preferred."""
-    scene = understand(small)
+    scene = analyse(small)
     ideas = proposals(scene)
     work = fitted(rgb, CARVED)
-    voices = ideas[np.argsort(-judge(scene, ideas), kind="stable")[:VOICES]]
+    voices = ideas[np.argsort(-score(scene, ideas), kind="stable")[:VOTERS]]
     carved: list[tuple[float, Mask]] = []
     meant: list[Mask | None] = [*ideas[_different(scene, ideas)], None]
     for done, idea in enumerate(meant, 1):
-        mask = _framed(work) if idea is None else whole(work, _resized(idea[scene.patches.labels], work))
+        mask = (
+            _framed(work) if idea is None else carve_shape(work, _resized(idea[scene.patches.labels], work))
+        )
         shares = _shares(scene, mask)
         kept = USUALLY_KEPT if idea is None else _likeness(scene, idea[None], shares)
         agreed = _likeness(scene, voices, shares) if len(voices) else 0.0
-        worth = float(judge(scene, shares[None])[0]) + AGREED * agreed + KEPT * kept
+        worth = float(score(scene, shares[None])[0]) + AGREED * agreed + KEPT * kept
         carved.append((worth, mask))
         seen(done / (len(meant) + 1), max(carved, key=_worth)[1])
     best = max(carved, key=_worth)[1]
@@ -97,10 +99,10 @@ def _different(scene: Scene, ideas: Mask) -> list[int]:
     """Indices of the best proposals without near duplicates, best first."""
     share = scene.patches.share
     found: list[int] = []
-    for index in np.argsort(-judge(scene, ideas), kind="stable"):
+    for index in np.argsort(-score(scene, ideas), kind="stable"):
         if all(_overlap(ideas[index], ideas[other], share) < DIFFERENT for other in found):
             found.append(int(index))
-        if len(found) == TRIED:
+        if len(found) == MAX_CARVED:
             break
     return found
 
@@ -128,7 +130,7 @@ def _band(rgb: Pixels) -> int:
     return max(2, round(0.03 * max(rgb.shape[:2])))
 
 
-def whole(rgb: Pixels, idea: Mask) -> Mask:
+def carve_shape(rgb: Pixels, idea: Mask) -> Mask:
     """A shape carved from a proposal within its neighbourhood, and refitted twice to its outline."""
     mask = tidied(carve(rgb, idea, ~dilated(idea, round(0.12 * max(rgb.shape[:2]))), rounds=3))
     if np.count_nonzero(mask) < 0.3 * np.count_nonzero(idea):
@@ -138,7 +140,7 @@ def whole(rgb: Pixels, idea: Mask) -> Mask:
     return mask
 
 
-def is_thing(mask: Mask) -> bool:
+def is_object(mask: Mask) -> bool:
     """Whether a mask is large enough, and of few enough pieces, to be an object."""
     largest = largest_piece(mask)
     similar = sum(size > 0.3 * largest for size in piece_sizes(mask))

@@ -9,7 +9,7 @@ from core.image_header import MAX_BYTES
 from engine.images.decoder import MAX_SIDE, Decoded, decode
 from engine.protocol.job_output import JobOutput, Refusal
 
-DRAWS: Final = "it draws from a word list"
+PAINTER_DESCRIPTION: Final = "it draws from a word list"
 """What the painter does, as the end of a sentence in the log."""
 MAX_TEXT: Final = 3 * MAX_BYTES + 1000
 """Characters of a data URI: percent escapes take three a byte, Base64 fewer."""
@@ -31,7 +31,7 @@ def picture(inputs: dict[str, Any], name: str, output: JobOutput, max_side: int 
 
 
 def log_engine(
-    output: JobOutput, version: str, *, name: str = "procedural painter", does: str = DRAWS
+    output: JobOutput, version: str, *, name: str = "procedural painter", does: str = PAINTER_DESCRIPTION
 ) -> None:
     """Log and record in the metrics which engine runs; the line follows the seed and precedes the first bar.
 

@@ -28,7 +28,7 @@ from engine.painting.stage import smooth
 from engine.painting.styles import STYLES, apply
 from engine.painting.subjects import Figure, place
 
-Tell = Callable[[float, Pixels | None], None]
+ProgressCallback = Callable[[float, Pixels | None], None]
 
 MOST_FILLED = 0.6
 """Share of the image from which on a hole is painted from the prompt, not filled from its surroundings."""
@@ -39,9 +39,9 @@ _TOWARD_RING = 0.35
 """How far the colours of a painted scene are moved toward those around the hole, 0..1."""
 
 
-EDITED_UP_TO = 0.5
+MAX_EDIT_STRENGTH = 0.5
 """Strength up to which the masked part is only edited, not replaced."""
-USUAL = 0.8
+FULL_STRENGTH = 0.8
 """Strength from which on nothing of the masked part is kept."""
 
 
@@ -58,7 +58,9 @@ class InpaintRequest:
     """1 ignores the masked part, 0 leaves it unchanged."""
 
 
-def repaint(picture: Pixels, hole: Mask, request: InpaintRequest, tell: Tell | None = None) -> Pixels:
+def repaint(
+    picture: Pixels, hole: Mask, request: InpaintRequest, tell: ProgressCallback | None = None
+) -> Pixels:
     """`picture` (uint8 RGB) with the hole repainted; every pixel outside the hole is returned unchanged.
 
     `tell` gets a non-decreasing fraction 0..1 and the unfinished image, or None.
@@ -68,7 +70,7 @@ def repaint(picture: Pixels, hole: Mask, request: InpaintRequest, tell: Tell | N
         return picture.copy()
     meant = understand(request.prompt, request.negative_prompt)
     guidance = float(np.clip(request.guidance, 0, 2))
-    if request.strength <= EDITED_UP_TO:
+    if request.strength <= MAX_EDIT_STRENGTH:
         new = _edited(picture, hole, request, report)
     else:
         new = _held_back(
@@ -97,7 +99,7 @@ class _Canvas:
     request: InpaintRequest
     meant: Understanding
     guidance: float
-    tell: Tell
+    tell: ProgressCallback
 
     def __post_init__(self) -> None:
         self.streams = Streams(f"repaint|{self.meant.layout_key}", self.request.seed)
@@ -136,10 +138,10 @@ class _Canvas:
         light, dark = light_around(_floats(self.picture), self.hole)
         shape = (self.room[1].stop - self.room[1].start) / (self.room[0].stop - self.room[0].start)
         outline = subject_cutouts.outline(self.meant, self.streams, light, shape)
-        stands = subject_cutouts.grounded(self.meant)
+        stands = subject_cutouts.stands_on_ground(self.meant)
         close = any(name == "bust" or name.endswith(":face") for name in self.meant.subjects)
         where = subject_cutouts.fit(outline[..., 3], self.hole, low=stands or close, cut=close)
-        light = subject_cutouts.told_apart(
+        light = subject_cutouts.contrasting_light(
             light, outline, ground[where.top : where.top + where.height, where.left :]
         )
         rgba = subject_cutouts.group(
@@ -236,7 +238,7 @@ class _Canvas:
         )
 
 
-def _edited(picture: Pixels, hole: Mask, request: InpaintRequest, tell: Tell) -> Picture:
+def _edited(picture: Pixels, hole: Mask, request: InpaintRequest, tell: ProgressCallback) -> Picture:
     """The masked part edited by the prompt instead of replaced, fading in from the mask's rim."""
     edit = Edit(
         request.prompt,
@@ -254,7 +256,7 @@ def _edited(picture: Pixels, hole: Mask, request: InpaintRequest, tell: Tell) ->
 
 def _held_back(picture: Pixels, new: Picture, strength: float) -> Picture:
     """The new image with some of the original tones, at strengths below `USUAL`."""
-    held = 1 - float(np.clip((strength - EDITED_UP_TO) / (USUAL - EDITED_UP_TO), 0, 1))
+    held = 1 - float(np.clip((strength - MAX_EDIT_STRENGTH) / (FULL_STRENGTH - MAX_EDIT_STRENGTH), 0, 1))
     if held == 0:
         return new
     broad = max(2.0, 0.03 * max(new.shape))

@@ -42,7 +42,7 @@ class Fit:
     top: int
 
 
-def grounded(meant: Understanding) -> bool:
+def stands_on_ground(meant: Understanding) -> bool:
     """Whether the group stands on ground that receives its shadow."""
     return any(
         SIZES[name.partition(":")[0]][1] in ("ground", "far", "top") and not name.endswith(":face")
@@ -77,7 +77,7 @@ def outline(meant: Understanding, streams: Streams, light: Light, shape: float) 
     return _drawn(meant, streams, _TRIAL, light, False, shape)
 
 
-def told_apart(light: Light, figures: Picture, ground: Picture) -> Light:
+def contrasting_light(light: Light, figures: Picture, ground: Picture) -> Light:
     """The light, made stronger or weaker where figures (h x w x 4) in it would not stand out from the ground."""
     seen = figures[..., 3] > 0.5
     if not seen.any() or ground.size == 0:

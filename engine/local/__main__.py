@@ -17,7 +17,7 @@ def main() -> None:
     """Serve until SIGTERM or SIGINT."""
     place = service_address.ServiceAddress.of_environment("local")
     try:
-        found = settings_file.load(Path(service_address.setting("DARKROOM_LOCAL_MODELS")))
+        found = settings_file.load(Path(service_address.required_variable("DARKROOM_LOCAL_MODELS")))
     except LocalSettingsError as error:
         raise EngineError(f"DARKROOM_LOCAL_MODELS: {error}") from None
     if missing := settings_file.missing_packages():

@@ -122,7 +122,7 @@ def progress_callback(output: JobOutput, bar: Bar, index: int, count: int) -> Ca
 
 
 def log_settings(
-    settings: Settings, output: JobOutput, painter: Painter, *, does: str = input_images.DRAWS
+    settings: Settings, output: JobOutput, painter: Painter, *, does: str = input_images.PAINTER_DESCRIPTION
 ) -> None:
     """Write the log up to what the published model adds. The seed comes first: clients parse it."""
     output.log(f"Using seed: {settings.seed}")

@@ -29,14 +29,16 @@ class ServiceAddress:
     def of_environment(cls, name: str) -> ServiceAddress:
         """The address from the environment. Raises `EngineError` where a variable is missing."""
         empty = cls(name, Path(), "", Path())
-        socket, secret, folder = (setting(empty._variable(end)) for end in ("SOCKET", "SECRET", "FOLDER"))
+        socket, secret, folder = (
+            required_variable(empty._variable(end)) for end in ("SOCKET", "SECRET", "FOLDER")
+        )
         return cls(name, Path(socket), secret, Path(folder))
 
     def _variable(self, end: str) -> str:
         return f"DARKROOM_{self.name.upper()}_{end}"
 
 
-def setting(name: str) -> str:
+def required_variable(name: str) -> str:
     """The value of a required environment variable. Raises `EngineError`."""
     value = os.environ.get(name, "").strip()
     if not value:

@@ -50,7 +50,7 @@ class HttpError(Exception):
 
 
 @dataclass(frozen=True)
-class Answer:
+class Response:
     """A complete response: body in memory, or a file to be streamed."""
 
     status: int
@@ -101,7 +101,7 @@ class App:
         if not hmac.compare_digest(header, self._expected):
             raise HttpError(401, "The engine's secret is missing or wrong.", {"www-authenticate": "Bearer"})
 
-    async def _route(self, scope: Scope, receive: Receive) -> Answer:
+    async def _route(self, scope: Scope, receive: Receive) -> Response:
         method = scope["method"]
         match scope["path"].strip("/").split("/"):
             case ["health"] if method == "GET":
@@ -126,7 +126,7 @@ class App:
             raise HttpError(404, "The engine does not know this prediction.")
         return job
 
-    async def _put(self, id: str, receive: Receive) -> Answer:
+    async def _put(self, id: str, receive: Receive) -> Response:
         if not _ID.fullmatch(id):
             raise HttpError(400, "A prediction's id is 1 to 100 letters, digits, hyphens and underscores.")
         order = _order(await _read(receive), self._models, self._title)
@@ -136,32 +136,32 @@ class App:
             raise HttpError(503, "Too many predictions wait for the engine.", {"retry-after": "5"}) from None
         return _json(202, self._state(job))
 
-    async def _cancel(self, job: Job) -> Answer:
+    async def _cancel(self, job: Job) -> Response:
         self._runner.cancel(job)
         await _ended(job, CANCEL_WAIT_S)
         return _json(200, self._state(job))
 
-    async def _delete(self, job: Job) -> Answer:
+    async def _delete(self, job: Job) -> Response:
         self._runner.cancel(job)
         if not await _ended(job, 2 * CANCEL_WAIT_S):
             raise HttpError(409, "The prediction is still being stopped.", {"retry-after": "1"})
         self._registry.forget(job)
-        return Answer(204)
+        return Response(204)
 
-    def _preview(self, job: Job) -> Answer:
+    def _preview(self, job: Job) -> Response:
         if job.preview is None:
             raise HttpError(404, "There is no preview of this prediction now.")
-        return Answer(200, job.preview, "image/jpeg")
+        return Response(200, job.preview, "image/jpeg")
 
-    def _file(self, job: Job, name: str) -> Answer:
+    def _file(self, job: Job, name: str) -> Response:
         # Only announced names are served, so neither partial files nor paths are reachable.
         for output in job.outputs:
             if output["name"] == name and (job.folder / name).is_file():
                 headers = {"content-length": str(output["size"])}
-                return Answer(200, b"", output["content_type"], job.folder / name, headers)
+                return Response(200, b"", output["content_type"], job.folder / name, headers)
         raise HttpError(404, "This prediction has no such file.")
 
-    def _health(self) -> Answer:
+    def _health(self) -> Response:
         running = [{"id": id, "pid": pid} for id, pid in self._pool.pids.items()]
         state = {"boot": self.boot, "slots": self._slots, "running": running, "ready": self._pool.is_ready}
         return _json(200, {**state, "painter": self._pool.painter, **self._registry.counts()})
@@ -182,7 +182,7 @@ class App:
             "preview": base64.b64encode(job.preview).decode() if job.preview is not None else None,
         }
 
-    async def _send(self, answer: Answer, send: Send) -> None:
+    async def _send(self, answer: Response, send: Send) -> None:
         headers = {"content-type": answer.content_type, "engine-boot": self.boot, **answer.headers}
         if answer.file is None:
             headers["content-length"] = str(len(answer.body))
@@ -197,8 +197,8 @@ class App:
             await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
-def _json(status: int, value: Any, headers: dict[str, str] | None = None) -> Answer:
-    return Answer(status, json.dumps(value).encode(), headers=headers or {})
+def _json(status: int, value: Any, headers: dict[str, str] | None = None) -> Response:
+    return Response(status, json.dumps(value).encode(), headers=headers or {})
 
 
 async def _ended(job: Job, seconds: float) -> bool:

@@ -123,11 +123,6 @@ class JobRegistry:
             self._arrived.clear()
             await self._arrived.wait()
 
-    def again(self, job: Job) -> None:
-        """Requeue an unfinished job before all others."""
-        self._waiting.appendleft(job)
-        self._arrived.set()
-
     def withdraw(self, job: Job) -> None:
         """Cancel a job that has not started."""
         job.end("canceled")

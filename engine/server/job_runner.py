@@ -21,7 +21,7 @@ from engine.server.worker_pool import WorkersLost, WorkItem
 
 MAX_EVENT = 1024 * 1024
 DRAIN_S = 2.0
-DEAF_S = 2.5
+KILL_TIMEOUT_S = 2.5
 MAX_RUNS = 3
 PRUNE_EVERY_S = 30.0
 
@@ -211,14 +211,14 @@ class Runner:
         self._pool.kill(job.id, signal.SIGTERM)
         loop = asyncio.get_running_loop()
         loop.call_later(self._limits.cancel_grace_s, self._pool.kill, job.id, signal.SIGKILL)
-        loop.call_later(self._limits.cancel_grace_s + DEAF_S, self._replace_if_running, job)
+        loop.call_later(self._limits.cancel_grace_s + KILL_TIMEOUT_S, self._replace_if_running, job)
 
     def _replace_if_running(self, job: Job) -> None:
         if not job.ended.is_set():
             self._pool.replace(job.id)
 
     async def _wait_until_gone(self, job: Job, end: asyncio.Future[int]) -> None:
-        done, _ = await asyncio.wait([end], timeout=DEAF_S)
+        done, _ = await asyncio.wait([end], timeout=KILL_TIMEOUT_S)
         if not done:
             self._pool.replace(job.id)
             await asyncio.wait([end])

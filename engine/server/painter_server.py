@@ -144,7 +144,7 @@ class PainterServer:
 def _warm_up() -> None:
     """Preload what every child would load again: the painter's lazy modules, its word list, the encoders."""
     for module in pkgutil.walk_packages(painting.__path__, f"{painting.__name__}."):
-        if module.name.rpartition(".")[2] not in ("sheet", "__main__"):
+        if module.name.rpartition(".")[2] not in ("contact_sheet", "__main__"):
             importlib.import_module(module.name)
     importlib.import_module("numpy.random")
     Image.init()

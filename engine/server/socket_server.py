@@ -21,7 +21,7 @@ from core.processes import programs
 from core.processes.pdeathsig import arm
 from core.processes.uvicorn_server import Server
 from engine.protocol.service_address import EngineError
-from engine.published_models import served
+from engine.published_models import served_models
 from engine.server.app import App
 from engine.server.job_limits import Limits
 from engine.server.job_registry import JobRegistry
@@ -31,7 +31,7 @@ from engine.server.worker_pool import PainterPool
 
 MAX_SOCKET_PATH = 107
 LOCK_WAIT_S = 10.0
-SIGN_EVERY_S = 5.0
+LIVENESS_INTERVAL_S = 5.0
 """Seconds between two liveness reports to the supervisor of this process."""
 
 
@@ -65,7 +65,7 @@ def serve(
     fixture models for outside suites. Raises `EngineError`.
     """
     limits = limits or Limits()
-    spec = ServiceSpec(served(conformance), lambda: PainterPool(limits.rest_after_s))
+    spec = ServiceSpec(served_models(conformance), lambda: PainterPool(limits.rest_after_s))
     run_service(spec, socket_path, secret, work_dir, slots, limits)
 
 
@@ -125,7 +125,7 @@ async def _serve(
 async def _report_liveness() -> None:
     while programs.LIVENESS_VARIABLE in os.environ:
         programs.report_alive()
-        await asyncio.sleep(SIGN_EVERY_S)
+        await asyncio.sleep(LIVENESS_INTERVAL_S)
 
 
 @contextlib.contextmanager

@@ -17,7 +17,7 @@ from core.processes.fork_server import client
 PACKET = 65536
 READY_WITHIN_S = 60.0
 MAX_BACKOFF_S = 10.0
-GONE_WITHIN_S = 2.0
+EXIT_TIMEOUT_S = 2.0
 
 log = logging.getLogger(__name__)
 
@@ -295,7 +295,7 @@ class PainterPool(WorkerPool):
         assert self._control is not None
         loop = asyncio.get_running_loop()
         with contextlib.suppress(TimeoutError, OSError):
-            async with asyncio.timeout(GONE_WITHIN_S):
+            async with asyncio.timeout(EXIT_TIMEOUT_S):
                 while await loop.sock_recv(self._control, PACKET):
                     pass
         if self._pidfd >= 0:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from engine.published_models import served
+from engine.published_models import served_models
 from predictions.providers.base import Provider
 from predictions.providers.embedded import EmbeddedEngine
 from predictions.providers.local import LocalWeights
@@ -102,5 +102,5 @@ def embedded_engine(config: EngineConfig) -> EmbeddedEngine:
         socket_path=config.socket_path,
         secret=config.secret,
         limit=config.slots,
-        models=served(config.conformance),
+        models=served_models(config.conformance),
     )

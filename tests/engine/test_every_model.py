@@ -11,7 +11,7 @@ from PIL import Image
 
 from core import data_uri
 from engine.performers import PERFORMERS, performer
-from engine.published_models import served
+from engine.published_models import served_models
 from tests.engine.output_recorder import OutputRecorder, no_network, says_truly_what_it_is
 
 WORDS = {"prompt": "a red cat by a lake", "seed": 3}
@@ -64,4 +64,4 @@ def test_it_works_without_a_network_and_says_truly_what_it_is(name: str, tmp_pat
 
 
 def test_those_are_all_models_that_are_served() -> None:
-    assert GIVEN.keys() | IN_A_FILE_OF_ITS_OWN == served(conformance=False) == set(PERFORMERS)
+    assert GIVEN.keys() | IN_A_FILE_OF_ITS_OWN == served_models(conformance=False) == set(PERFORMERS)

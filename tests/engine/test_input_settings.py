@@ -12,7 +12,7 @@ from engine.input_settings import understand_input
 from engine.models import MODELS, Settings
 from engine.performers import PERFORMERS, performer
 from engine.protocol.job_output import Refusal
-from engine.published_models import RATIOS, picture_inputs, served
+from engine.published_models import RATIOS, picture_inputs, served_models
 from tests.engine.engine_service import DEV, SCHNELL, SD, SDXL
 
 IMG2IMG = "stability-ai/stable-diffusion-img2img"
@@ -51,8 +51,8 @@ def test_it_paints_the_published_default_where_nothing_is_given(model: str) -> N
 
 
 def test_every_model_that_is_served_has_somebody_who_does_it() -> None:
-    assert set(PERFORMERS) == served(conformance=False)
-    assert set(MODELS) < served(conformance=False)
+    assert set(PERFORMERS) == served_models(conformance=False)
+    assert set(MODELS) < served_models(conformance=False)
     with pytest.raises(Refusal, match="does not serve acme/nothing"):
         performer("acme/nothing")
 

@@ -13,7 +13,7 @@ from engine.editing.fill.multiscale import complete, pyramid
 from engine.images.arrays import Mask, Pixels
 from engine.painting.random_streams import Streams
 
-Tell = Callable[[float, Pixels | None], None]
+ProgressCallback = Callable[[float, Pixels | None], None]
 
 WORK_SIDE = 512
 """Longest side of the surroundings for the search of matches; larger ones are reduced."""
@@ -25,7 +25,7 @@ _MARGIN = 24
 _MOST_PARTS = 8
 
 
-def fill(picture: Pixels, hole: Mask, *, seed: int = 0, tell: Tell | None = None) -> Pixels:
+def fill(picture: Pixels, hole: Mask, *, seed: int = 0, tell: ProgressCallback | None = None) -> Pixels:
     """Fill `hole` (bool) of `picture` (uint8 RGB, same size) from its surroundings.
 
     Pixels outside the hole are returned unchanged. Holes far apart are filled one by one. `tell` gets a non-decreasing
@@ -122,7 +122,7 @@ def _union(first: Box, second: Box) -> Box:
     )
 
 
-def _fill_part(picture: Pixels, hole: Mask, streams: Streams, tell: Tell) -> Pixels:
+def _fill_part(picture: Pixels, hole: Mask, streams: Streams, tell: ProgressCallback) -> Pixels:
     if hole.all():
         return picture
     side = WORK_SIDE_LARGE_HOLE if hole.mean() > LARGE_HOLE else WORK_SIDE

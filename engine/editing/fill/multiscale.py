@@ -55,7 +55,7 @@ class Level:
         return self.hole.shape[0], self.hole.shape[1]
 
 
-Tell = Callable[[float, Layers], None]
+LevelCallback = Callable[[float, Layers], None]
 
 
 def pyramid(picture: Bytes, hole: Mask, side: int) -> list[Level]:
@@ -129,7 +129,7 @@ def targets_and_sources(hole: Mask) -> tuple[Index, Mask]:
     return np.flatnonzero(touched), sources
 
 
-def complete(levels: list[Level], rng: np.random.Generator, tell: Tell) -> Field | None:
+def complete(levels: list[Level], rng: np.random.Generator, tell: LevelCallback) -> Field | None:
     """The matches at the finest level; None where too little is known to find any. Modifies the levels' layers."""
     field: Field | None = None
     coarsest = levels[-1]

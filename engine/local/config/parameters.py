@@ -53,7 +53,7 @@ class Parameters:
     """Log lines about inputs that have no effect."""
 
 
-def understand(settings: ModelSettings, inputs: dict[str, Any], drawn_seed: int) -> Parameters:
+def parse_input(settings: ModelSettings, inputs: dict[str, Any], drawn_seed: int) -> Parameters:
     """Parse the input of a still-image model. Raises `Refusal`, in the published model's words where it has any."""
     model = settings.name
     inputs = {name: value for name, value in inputs.items() if value is not None}

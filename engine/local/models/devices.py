@@ -12,7 +12,7 @@ from engine.local.config.settings_file import Family, ModelSettings
 MAX_CPU_THREADS = 16
 
 
-def choose(wanted: str) -> Any:
+def torch_device(wanted: str) -> Any:
     """The `torch.device` for `auto`, `cpu`, `mps`, `cuda` or `cuda:1`; `auto` takes the best available.
 
     A missing device raises torch's own `RuntimeError`, but only when it is used.
@@ -26,7 +26,7 @@ def choose(wanted: str) -> Any:
     return torch.device("cpu")
 
 
-def numbers(model: ModelSettings, device: Any) -> Any:
+def torch_dtype(model: ModelSettings, device: Any) -> Any:
     """The `torch.dtype` for a model on a device: the operator's, else the default of family and device."""
     if model.dtype != "auto":
         return getattr(torch, model.dtype)
@@ -46,7 +46,7 @@ def share_cores(workers: int) -> None:
     torch.set_num_threads(max(1, min(MAX_CPU_THREADS, cores // max(1, workers))))
 
 
-def tidy(device: Any) -> None:
+def release_memory(device: Any) -> None:
     """Release unused cached memory of the device."""
     if device.type == "cuda":
         torch.cuda.empty_cache()

@@ -36,7 +36,7 @@ __all__ = ["NAME", "perform"]
 DRAWING = 0.9
 """Share of the work that is drawing; the rest is interpolation and writing."""
 SAMPLES = 9
-MOST_SHOWN = 60
+MAX_INTERMEDIATE = 60
 """Maximum of drawn images published as intermediate output; of more, every n-th."""
 _NEARLY_ONE = 0.9995
 
@@ -157,7 +157,7 @@ def _drawn(
     """The latents of all drawn images, on the CPU: together they may not fit on the device."""
     output.log("Generating first and last keyframes")
     total, stretches = len(timeline.drawn), len(settings.prompts) - 1
-    every = -(-total // MOST_SHOWN)
+    every = -(-total // MAX_INTERMEDIATE)
     found = []
     for index, place in enumerate(timeline.drawn):
         keyframe = min(int(place), stretches - 1)

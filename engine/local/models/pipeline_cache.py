@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 
-class Weighty(Protocol):
+class SizedWeights(Protocol):
     """A cached object with a size."""
 
     def bytes(self) -> int:
@@ -25,12 +25,12 @@ class PipelineCache:
         self._keep = keep
         self._memory = memory_bytes
         self._tidy = tidy
-        self._things: OrderedDict[Hashable, Weighty] = OrderedDict()
+        self._things: OrderedDict[Hashable, SizedWeights] = OrderedDict()
 
     def __contains__(self, key: Hashable) -> bool:
         return key in self._things
 
-    def get(self, key: Hashable, load: Callable[[], Weighty], *, needs: int = 0) -> Any:
+    def get(self, key: Hashable, load: Callable[[], SizedWeights], *, needs: int = 0) -> Any:
         """The object of that key, loaded where it is missing; `needs` is an estimate of its bytes.
 
         Room is made before it is loaded, so that old and new need not fit side by side.

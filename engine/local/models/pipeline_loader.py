@@ -61,7 +61,7 @@ def source_of(model: ModelSettings, weights: str, device: Any) -> Source:
         variant=model.variant,
         config=model.config,
         device=str(device),
-        dtype=str(devices.numbers(model, device)),
+        dtype=str(devices.torch_dtype(model, device)),
         offload=model.offload,
         tiling=model.tiling,
         base_loras=model.base_loras if own or model.checkpoints else (),

@@ -21,7 +21,7 @@ from engine.local.models.pipeline_loader import Loaded, Unloadable
 from engine.local.models.safety_checker import Checker
 from engine.protocol.job_output import JobOutput, Refusal
 
-MEMBER = "member"
+REQUEST_ADAPTER = "member"
 """Adapter name of a request's LoRA, beside the operator's own."""
 
 
@@ -43,7 +43,9 @@ class PipelineStore:
             library.set_verbosity_error()
             library.disable_progress_bar()
         self._cache = PipelineCache(
-            self.settings.keep, self.settings.memory_bytes, lambda: devices.tidy(devices.choose(self.device))
+            self.settings.keep,
+            self.settings.memory_bytes,
+            lambda: devices.release_memory(devices.torch_device(self.device)),
         )
 
     @property
@@ -53,7 +55,7 @@ class PipelineStore:
 
     def device_of(self, model: ModelSettings) -> Any:
         """The device on which a model runs."""
-        return devices.choose(model.device or self.device)
+        return devices.torch_device(model.device or self.device)
 
     def loaded(self, model: ModelSettings, output: JobOutput, weights: str = "") -> Loaded:
         """The warm pipeline of a model, or of other weights that belong to it. Raises `Refusal`."""
@@ -62,7 +64,7 @@ class PipelineStore:
         began, cold = time.monotonic(), source not in self._cache
 
         def load() -> Loaded:
-            return pipeline_loader.load(source, self.settings, device, devices.numbers(model, device))
+            return pipeline_loader.load(source, self.settings, device, devices.torch_dtype(model, device))
 
         try:
             found: Loaded = self._cache.get(source, load, needs=bytes_on_disk(source.weights))
@@ -127,15 +129,15 @@ class PipelineStore:
         try:
             loaded.root.load_lora_weights(
                 place,
-                adapter_name=MEMBER,
+                adapter_name=REQUEST_ADAPTER,
                 use_safetensors=True,
                 local_files_only=not self.settings.downloads,
                 **arguments,
             )
             held = {one for names in loaded.root.get_list_adapters().values() for one in names}
-            if MEMBER not in held:
+            if REQUEST_ADAPTER not in held:
                 raise Refusal(refused)
-            names = [*(f"base{index}" for index in range(len(bases))), MEMBER]
+            names = [*(f"base{index}" for index in range(len(bases))), REQUEST_ADAPTER]
             loaded.root.set_adapters(names, [*(one.scale for one in bases), scale])
         except (OSError, ValueError, KeyError, RuntimeError, IndexError) as error:
             raise Refusal(refused) from error
@@ -144,7 +146,7 @@ class PipelineStore:
         """Restore the operator's own LoRAs; a pipeline where that fails is evicted."""
         try:
             if loaded.source.base_loras:
-                loaded.root.delete_adapters([MEMBER])
+                loaded.root.delete_adapters([REQUEST_ADAPTER])
                 pipeline_loader.use_base_loras(loaded)
             else:
                 loaded.root.unload_lora_weights()

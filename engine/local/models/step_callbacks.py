@@ -9,7 +9,7 @@ from typing import Any
 from engine.protocol.job_output import JobOutput
 from engine.protocol.progress_bar import Bar
 
-LOOK_EVERY_S = 0.4
+PREVIEW_INTERVAL_S = 0.4
 DENOISING = 0.97
 """Share of one image's work that is denoising; the rest is decoding and writing."""
 
@@ -44,7 +44,7 @@ class StepCallbacks:
         self._count = count
         self._picture = 0
         self._pass = 0
-        self._last_look = -LOOK_EVERY_S
+        self._last_look = -PREVIEW_INTERVAL_S
         self._share = share
         self._bar = Bar(total or sum(self._passes), output.log)
 
@@ -90,7 +90,7 @@ class StepCallbacks:
 
     def _show(self, look: Callable[[Any], bytes | None], latents: Any) -> None:
         now = time.monotonic()
-        if latents is None or now - self._last_look < LOOK_EVERY_S:
+        if latents is None or now - self._last_look < PREVIEW_INTERVAL_S:
             return
         self._last_look = now
         jpeg = look(latents)

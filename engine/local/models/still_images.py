@@ -16,7 +16,7 @@ from engine.images.encoder import CONTENT_TYPES, Label, Source, encode
 from engine.inpainting.masks import mask_from
 from engine.inpainting.stable_diffusion_inpainting import fitted
 from engine.local.config import loras
-from engine.local.config.parameters import SCHNELL, Parameters, understand
+from engine.local.config.parameters import SCHNELL, Parameters, parse_input
 from engine.local.config.settings_file import ModelSettings
 from engine.local.models import latent_previews, safety_checker, schedulers
 from engine.local.models.pipeline_loader import Loaded, Unloadable, refusal
@@ -33,7 +33,7 @@ _MODES = {"text": "txt2img mode", "image": "img2img mode", "inpaint": "inpaintin
 
 
 @dataclass(frozen=True)
-class Given:
+class InputImages:
     """The input images of a request, at working size."""
 
     image: Image.Image | None = None
@@ -47,7 +47,7 @@ class _Run:
 
     model: ModelSettings
     parameters: Parameters
-    images: Given
+    images: InputImages
     loaded: Loaded
     refiner: Loaded | None
     steps: StepCallbacks
@@ -66,7 +66,7 @@ def perform(
 
     Raises `Refusal`, `Stopped`, and torch's exceptions.
     """
-    parameters = understand(model, inputs, drawn_seed)
+    parameters = parse_input(model, inputs, drawn_seed)
     log_settings(output, model, store, parameters.seed)
     for note in parameters.notes:
         output.log(note)
@@ -275,21 +275,23 @@ def _passes(parameters: Parameters, refiner: Loaded | None) -> list[int]:
     return [main, int((parameters.refine_steps or parameters.steps) * REFINER_STRENGTH)]
 
 
-def _open(model: ModelSettings, parameters: Parameters, inputs: dict[str, Any], output: JobOutput) -> Given:
+def _open(
+    model: ModelSettings, parameters: Parameters, inputs: dict[str, Any], output: JobOutput
+) -> InputImages:
     """The input images at working size. Raises `Refusal` naming the input."""
     if parameters.mode == "text":
-        return Given()
+        return InputImages()
     picture = helpers.picture(inputs, "image", output)
     if parameters.mode == "inpaint":
         assert parameters.width is not None and parameters.height is not None
         size = parameters.width, parameters.height
         mask = helpers.picture(inputs, "mask", output).image
-        return Given(Image.fromarray(fitted(picture, size)), mask_from(mask, size))
+        return InputImages(Image.fromarray(fitted(picture, size)), mask_from(mask, size))
     size = picture.image.size
     fit = _flux_size(size, output) if model.family == "flux" else _whole_blocks(size)
     if model.family != "flux" and fit != size:
         output.log(f"Input image of {size[0]} x {size[1]} is worked on at {fit[0]} x {fit[1]}.")
-    return Given(Image.fromarray(fitted(picture, fit)))
+    return InputImages(Image.fromarray(fitted(picture, fit)))
 
 
 def _whole_blocks(size: tuple[int, int]) -> tuple[int, int]:

@@ -79,7 +79,7 @@ def project(frame: Frame, slices: Slices, height: Plane) -> View:
     return View(position, column, cover, jump & (cover > 0))
 
 
-def mirrored(frame: Frame, slices: Slices, land: Plane, surface: Plane) -> Plane:
+def reflection_rows(frame: Frame, slices: Slices, land: Plane, surface: Plane) -> Plane:
     """The reflection map of calm water: for every pixel row the row of the image reflected there.
 
     The reflection is the same world seen upside down by a camera as far under the water as the real one is above it;

@@ -11,7 +11,7 @@ from engine.images.arrays import Plane
 from engine.painting.landscape.elevation import has_water, height_of, slices_for, swell
 from engine.painting.landscape.ground_colours import soil_colour
 from engine.painting.landscape.noise_tiles import Tile
-from engine.painting.landscape.perspective import Slices, View, mirrored, project
+from engine.painting.landscape.perspective import Slices, View, project, reflection_rows
 from engine.painting.noise import fbm, rolled
 from engine.painting.stage import Stage, mix, smooth
 
@@ -50,7 +50,7 @@ def paint_land(stage: Stage) -> Ground:
         _eruption(stage, ground)
     stage.depth = np.where(view.cover > 0.5, ground.z, np.inf).astype(np.float32)
     if has_water(stage):
-        stage.ground["mirror"] = mirrored(stage.frame, slices, land, surface)
+        stage.ground["mirror"] = reflection_rows(stage.frame, slices, land, surface)
         if heaving:
             stage.ground["crest"] = view.see(surface.astype(np.float32))
             stage.ground["lit"] = ground.lit

@@ -18,7 +18,7 @@ from replicate.exceptions import ModelError
 from accounts.models import MICRO, Account, ApiToken, User
 from config.management.commands import fixtures as command
 from engine.fixtures import BY_ROLE, NAMES
-from engine.published_models import served
+from engine.published_models import served_models
 from predictions import availability
 from predictions.catalogue import conformance_models, loader, lookup
 from predictions.models import HostedModel, Price, Version
@@ -143,7 +143,7 @@ def test_without_the_mode_nobody_serves_them() -> None:
     loader.load()
     conformance_models.match_mode()
     assert not HostedModel.objects.filter(owner="conformance").exists()
-    assert not served(False) & NAMES and served(True) >= NAMES
+    assert not served_models(False) & NAMES and served_models(True) >= NAMES
     assert not any(
         availability.can_serve(HostedModel(owner="conformance", name=n.split("/")[1])) for n in NAMES
     )

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from engine.local.config.parameters import Parameters, understand
+from engine.local.config.parameters import Parameters, parse_input
 from engine.local.config.settings_file import FAMILIES, ModelSettings
 from engine.protocol.job_output import Refusal
 
@@ -20,7 +20,7 @@ PICTURE = "data:image/png;base64,AA=="
 
 def wish(model: str, settings: dict[str, Any] | None = None, **given: Any) -> Parameters:
     made = ModelSettings(model, FAMILIES[model], "org/name", "name", **(settings or {}))
-    return understand(made, given, drawn_seed=77)
+    return parse_input(made, given, drawn_seed=77)
 
 
 def test_defaults_are_the_published_ones() -> None:

@@ -14,7 +14,7 @@ from PIL import Image
 from engine import painting
 from engine.animation import stable_diffusion_animation
 from engine.animation.gif_writer import hundredths
-from engine.animation.timeline import counted, followed, plan
+from engine.animation.timeline import adjust_to_strength, count_drawn, plan
 from engine.protocol.job_output import Refusal
 from tests.engine import video_files
 from tests.engine.image_metrics import ssim
@@ -70,7 +70,7 @@ def test_it_counts_as_the_published_model_does() -> None:
     defaults = plan(2, 10, 5, there_and_back=False, flowing=True)
     assert (len(defaults.drawn), len(defaults.frames)) == (10, 73)
     assert len(plan(2, 25, 5, there_and_back=True, flowing=True).frames) == 401
-    assert counted(2, 25, there_and_back=True) == 51
+    assert count_drawn(2, 25, there_and_back=True) == 51
     assert len(plan(2, 10, 5, there_and_back=False, flowing=False).frames) == 45
     # One step between two still doubles the frames where they flow.
     assert len(plan(2, 4, 1, there_and_back=False, flowing=True).frames) == 7
@@ -94,11 +94,13 @@ def test_every_timeline_begins_with_the_first_prompt_and_ends_with_the_last(
 
 
 def test_a_low_prompt_strength_keeps_every_picture_near_the_middle() -> None:
-    assert [followed(place, 2, 0.8) for place in (0, 0.5, 1.25, 2)] == [0, 0.5, 1.25, 2]
-    assert {followed(place, 2, 0.0) for place in (0, 0.5, 2)} == {1.0}
-    assert followed(0, 1, 0.4) == pytest.approx(0.25) and followed(1, 1, 0.4) == pytest.approx(0.75)
+    assert [adjust_to_strength(place, 2, 0.8) for place in (0, 0.5, 1.25, 2)] == [0, 0.5, 1.25, 2]
+    assert {adjust_to_strength(place, 2, 0.0) for place in (0, 0.5, 2)} == {1.0}
+    assert adjust_to_strength(0, 1, 0.4) == pytest.approx(0.25) and adjust_to_strength(
+        1, 1, 0.4
+    ) == pytest.approx(0.75)
     # Above the default it stays longer at the prompts and passes faster between them.
-    assert followed(0.25, 1, 1.0) < 0.25 and followed(1, 1, 1.0) == 1
+    assert adjust_to_strength(0.25, 1, 1.0) < 0.25 and adjust_to_strength(1, 1, 1.0) == 1
 
 
 # -- MP4 ------------------------------------------------------------------------------------------------------
