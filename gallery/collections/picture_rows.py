@@ -1,4 +1,4 @@
-"""A collection's items as justified rows; URLs and captions come from the audience's `Look`."""
+"""A collection's items as justified rows; URLs and captions come from the audience's `Presentation`."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ _LONGEST_ID = 100
 
 
 def for_tiles(items: ItemQuerySet) -> ItemQuerySet:
-    """Items with only what a tile shows, in one query; `begins` is the first `WORDS_OF_A_TILE` characters of
+    """Items with only what a tile shows, in one query; `begins` is the first `TILE_PROMPT_LENGTH` characters of
     the prompt."""
     return with_files(items).only(*_OF_A_TILE).annotate(begins=Left("prompt", TILE_PROMPT_LENGTH))
 

@@ -26,11 +26,11 @@ _SIGNS = frozenset("-'’&.+:!")
 
 
 class TooManyTags(ValueError):
-    """More than MOST tags."""
+    """More than MAX_TAGS tags."""
 
 
 class TagTooLong(ValueError):
-    """A tag longer than LONGEST characters; the message is its beginning."""
+    """A tag longer than MAX_LENGTH characters; the message is its beginning."""
 
 
 def normalize(name: str) -> str:

@@ -53,7 +53,7 @@ def ids(user: User, filter_: Filter, most: int = MAX_SELECTED) -> list[int]:
 
 @dataclass(frozen=True)
 class Measure:
-    """How many match, at most `MOST`; whether there are more; and the bytes of their originals."""
+    """How many match, at most `MAX_SELECTED`; whether there are more; and the bytes of their originals."""
 
     count: int
     more: bool

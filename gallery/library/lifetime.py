@@ -28,7 +28,7 @@ class InvalidDays(ValueError):
 
 
 def set_days(user: User, days: int | None) -> None:
-    """Set after how many days this member's private items go to the trash; None: never. Raises NotOffered."""
+    """Set after how many days this member's private items go to the trash; None: never. Raises InvalidDays."""
     if days is not None and days not in CHOICES:
         raise InvalidDays(days)
     ReaderChoice.objects.update_or_create(user=user, defaults={"keep_days": days})

@@ -82,5 +82,5 @@ def from_param(text: str) -> datetime | None:
 
 
 def to_param(when: datetime) -> str:
-    """A moment as the parameter that `moment` reads."""
+    """A moment as the parameter that `from_param` reads."""
     return str((when - _EPOCH) // timedelta(microseconds=1))

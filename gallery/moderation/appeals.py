@@ -71,7 +71,7 @@ def is_in_effect(case: Case) -> bool:
 
 
 def create(case: Case, user: User, text: str) -> Case:
-    """Appeal against a decision. Raises NotOpen, Already and Empty."""
+    """Appeal against a decision. Raises NotAppealable, AlreadyAppealed and EmptyAppeal."""
     text = _cleaned(text)
     if case.user_id != user.pk or case.decision not in APPEALABLE or case.decided_at is None:
         raise NotAppealable
@@ -96,7 +96,7 @@ def create(case: Case, user: User, text: str) -> Case:
 
 
 def create_against_sanction(sanction: Sanction, user: User, text: str) -> Case:
-    """Appeal against a warning, a mute or a ban. Raises NotOpen, Already and Empty."""
+    """Appeal against a warning, a mute or a ban. Raises NotAppealable, AlreadyAppealed and EmptyAppeal."""
     text = _cleaned(text)
     if sanction.user_id != user.pk or sanction.lifted_at is not None or user.erased_at is not None:
         raise NotAppealable

@@ -203,7 +203,7 @@ def delete_expired() -> bool:
 
 
 def expired() -> QuerySet[Evidence]:
-    """Expired evidence that `forget_old` has to delete."""
+    """Expired evidence that `delete_expired` has to delete."""
     return Evidence.objects.filter(gone_at__isnull=True, sealed_until__lte=Now(), sealing_owed=False)
 
 

@@ -2,7 +2,7 @@
 
 The request is stored in the case as the owner made it, and is published exactly so, or withdrawn. Until then
 the item stays private (or unlisted, as it was): only public lists are restricted to reviewed items. A public
-collection is such a list: of unlisted items it shows those that need no review (`needs_none`). A refused item
+collection is such a list: of unlisted items it shows those that need no review (`needs_no_review`). A refused item
 is hidden: nobody but its owner sees it, in no collection and by no share link.
 """
 
@@ -83,7 +83,7 @@ class _Count(Subquery):
 def needs_no_review(to: str) -> Q:
     """Condition on rows related to an item by the prefix `to` (`item__`): it could be public without a review.
 
-    The same as `needed`, for lists, but of the author alone. For a member known by publishing others' items the
+    The same as `is_needed`, for lists, but of the author alone. For a member known by publishing others' items the
     condition is false, and they are asked to publish the item before it is listed.
     """
     default, cap = site_rules.current().reviewed_first, Value(_MOST_COUNTED)

@@ -42,7 +42,7 @@ MESSAGES = {
 
 
 class CannotClose(Exception):
-    """The account can't be deleted as things are; `code` is a key of `WORDS`."""
+    """The account can't be deleted as things are; `code` is a key of `MESSAGES`."""
 
     def __init__(self, code: str) -> None:
         self.code = code
@@ -64,7 +64,7 @@ def _pending() -> QuerySet[Closure]:
 
 
 def obstacles(user: User) -> list[str]:
-    """Obstacles to deleting the member's own account, as keys of `WORDS`."""
+    """Obstacles to deleting the member's own account, as keys of `MESSAGES`."""
     found = []
     if user.is_staff or user.is_superuser:
         found.append("staff")

@@ -41,7 +41,7 @@ MAX_TRIES = 3
 MOST_BYTES = 1 << 42
 PENDING_STATES = (Export.State.OWED, Export.State.MAKING)
 NO_ROOM = "no room"
-"""The note of an export that failed for lack of disk space, which does not count against `A_DAY`."""
+"""The note of an export that failed for lack of disk space, which does not count against `MAX_PER_DAY`."""
 MAX_NO_ROOM_PER_DAY = 20
 _OLD_AT_ONCE = 20
 OVERHEAD = 32 * 1024 * 1024

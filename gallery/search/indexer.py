@@ -45,7 +45,7 @@ class State:
 
 
 def run_once() -> bool:
-    """Background job: index marked items for `TURN_S`. Returns whether there may be more."""
+    """Background job: index marked items for `ROUND_S`. Returns whether there may be more."""
     end = time.monotonic() + ROUND_S
     while batch():
         if time.monotonic() >= end:

@@ -101,7 +101,7 @@ def _pieces(text: str) -> Iterator[str]:
 
 
 def index_words(texts: Iterable[str]) -> list[str]:
-    """The distinct words of some texts, in order, at most `MOST_WORDS`."""
+    """The distinct words of some texts, in order, at most `MAX_WORDS`."""
     found: dict[str, None] = {}
     for text in texts:
         for piece in _pieces(text[:MAX_TEXT]):

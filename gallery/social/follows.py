@@ -17,7 +17,7 @@ class CannotFollowSelf(Exception):
 
 
 class TooManyFollowed(Exception):
-    """The member already follows MOST members."""
+    """The member already follows MAX_FOLLOWED members."""
 
 
 def toggle(follower: User, followed: User) -> bool:

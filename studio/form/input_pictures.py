@@ -94,7 +94,7 @@ class PictureRefused(Exception):
 
 
 def store_upload(request: HttpRequest, file: UploadedFile) -> Picture:
-    """Store a posted picture as an upload of the member. Raises NotTaken."""
+    """Store a posted picture as an upload of the member. Raises PictureRefused."""
     name = safe_name(file.name or "")
     if (file.size or 0) > MAX_PICTURE:
         raise _too_large(name)
@@ -108,7 +108,7 @@ def store_upload(request: HttpRequest, file: UploadedFile) -> Picture:
 
 
 def _checked(path: Path, name: str) -> image_conversion.Checked:
-    """Check the file by decoding it whole in a child process. Raises NotTaken."""
+    """Check the file by decoding it whole in a child process. Raises PictureRefused."""
     try:
         return image_conversion.check([path])[0]
     except image_conversion.TooBusy:
@@ -288,7 +288,7 @@ def _item_named(request: HttpRequest, url: str) -> str:
 
 
 def _usable_url(request: HttpRequest, public_id: str) -> str:
-    """The URL of an item's picture for a model: a member's own as it is, another's as a copy. Raises NotTaken."""
+    """The URL of an item's picture for a model: a member's own as it is, another's as a copy. Raises PictureRefused."""
     try:
         item = access.visible(request.user, public_id)
     except Http404:

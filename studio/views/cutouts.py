@@ -81,7 +81,7 @@ class Plan:
 
 
 def plan(user: User, pks: list[int]) -> Plan:
-    """The plan for cutting out these own items, in order. Raises NotCut."""
+    """The plan for cutting out these own items, in order. Raises CannotCutOut."""
     if not pks:
         raise CannotCutOut(_("Select pictures first."))
     if len(pks) > batches.LARGEST:

@@ -40,7 +40,7 @@ def for_user(user: User) -> list[Preset]:
 
 def save_preset(user: User, name: str, version: Version, form: Mapping[str, str], *, words: bool) -> Preset:
     """Save the settings of a form under a name, replacing a preset of that name. `words`: with the prompt.
-    Raises NotKept."""
+    Raises PresetRefused."""
     name = clean_name(name)
     values = field_values.form_values(version, form)
     if not words:
@@ -62,7 +62,7 @@ def save_preset(user: User, name: str, version: Version, form: Mapping[str, str]
 
 
 def rename(preset: Preset, name: str) -> None:
-    """Rename it. Raises NotKept where another preset has the name."""
+    """Rename it. Raises PresetRefused where another preset has the name."""
     preset.name = clean_name(name)
     try:
         with transaction.atomic():
@@ -72,7 +72,7 @@ def rename(preset: Preset, name: str) -> None:
 
 
 def clean_name(text: str) -> str:
-    """A name on one line without invisible characters. Raises NotKept where nothing is left, or it is too long."""
+    """A name on one line without invisible characters. Raises PresetRefused where it is then empty, or too long."""
     plain = "".join(" " if char.isspace() else char for char in text[: 10 * LONGEST_NAME])
     plain = "".join(
         char for char in plain if unicodedata.category(char) not in ("Cc", "Cf", "Cs", "Co", "Cn")

@@ -36,7 +36,7 @@ def hide_separately(item: Item, reason: str) -> dict[str, Any] | None:
     """Hide for its own reason an item that a bulk hide or a ban hides, so that it stays hidden when those are
     undone.
 
-    In a transaction, with the item locked. Returns what it was hidden for, as `give_back` takes it; None for
+    In a transaction, with the item locked. Returns what it was hidden for, as `undo_hide_separately` takes it; None for
     any other item.
     """
     deed = AccountDeed.objects.filter(user=OuterRef("user"), of=None, created_at=OuterRef("hidden_at"))
@@ -52,7 +52,7 @@ def hide_separately(item: Item, reason: str) -> dict[str, Any] | None:
 
 
 def undo_hide_separately(item: Item, before: dict[str, Any]) -> None:
-    """Undo `take_over`: hidden by the ban or bulk hide again, or shown where those were undone meanwhile."""
+    """Undo `hide_separately`: hidden by the ban or bulk hide again, or shown where those were undone meanwhile."""
     rows = Item.objects.filter(pk=item.pk, hidden_at__isnull=False)
     ban = Sanction.objects.filter(pk=before["ban"] or 0, lifted_at__isnull=True).first()
     deed = AccountDeed.objects.filter(pk=before["deed"] or 0, taken_back__isnull=True).first()
@@ -67,7 +67,7 @@ def undo_hide_separately(item: Item, before: dict[str, Any]) -> None:
 def restore(item: Item) -> bool:
     """Show it again where it was shown before. False where it was not hidden.
 
-    A refused item stays hidden until the refusal is undone (`review.show_refused`).
+    A refused item stays hidden until the refusal is undone (`review.undo_hiding`).
     """
     with transaction.atomic():
         rows = Item.objects.filter(pk=item.pk, hidden_at__isnull=False).exclude(review=Item.Review.REFUSED)
