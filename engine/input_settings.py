@@ -1,8 +1,7 @@
-"""From a request's input to `Settings`: defaults filled, limits checked, what does nothing written down.
+"""Parses a prediction's input into `Settings`: fills defaults, checks limits, notes inputs without effect.
 
-The API has checked the input against the published schema already. What is checked again here are the limits
-that the published models find only at run time, and types, because the engine must not depend on its caller's
-care.
+The API has already checked the input against the published schema. Checked again here are the limits that the
+published models enforce only at run time, and the types, because the engine must not rely on its caller.
 """
 
 from __future__ import annotations
@@ -32,9 +31,9 @@ _LORA_REFUSED = (
 
 
 def understand_input(model: Model, given: dict[str, Any], *, drawn_seed: int) -> Settings:
-    """What `given` asks of `model`. `drawn_seed` is used where the caller gave none.
+    """The settings for `model` from the input `given`. `drawn_seed` is used where the caller gave none.
 
-    Null counts as left out. Raises `Refusal` with the published text, or with one plain sentence of ours.
+    Null counts as absent. Raises `Refusal` with the published model's text, or with one plain sentence of ours.
     """
     given = {name: value for name, value in given.items() if value is not None}
     from_picture = model.works_from_a_picture(given)
@@ -79,13 +78,13 @@ def _size(model: Model, asked: TypedInput) -> tuple[int, int]:
 
 
 def _negative_prompt(model: Model, asked: TypedInput) -> str:
-    """Empty where the model has no such input, or none was given and none is published as its default."""
+    """The negative prompt; empty where the model has no such input, or neither a value nor a default exists."""
     there = "negative_prompt" in model.inputs and asked.has("negative_prompt")
     return asked.text("negative_prompt") if there else ""
 
 
 def _strength(asked: TypedInput) -> float:
-    """What a schema does not limit the published models refuse at run time, in these words."""
+    """The prompt strength. Its range is not in the schema: the published models refuse at run time, in these words."""
     value = asked.number("prompt_strength")
     if not 0 <= value <= 1:
         raise Refusal(f"The value of strength should in [0.0, 1.0] but is {value}")
@@ -97,7 +96,7 @@ def _format(model: Model, asked: TypedInput) -> Any:
 
 
 def lora_of(model: Model, given: dict[str, Any]) -> str | None:
-    """The LoRA asked for, checked by the published grammar where the model has one."""
+    """The requested LoRA, checked against the published grammar where the model has one."""
     if model.lora_input is None or model.lora_input not in given:
         return None
     value = given[model.lora_input]
@@ -111,7 +110,7 @@ def lora_of(model: Model, given: dict[str, Any]) -> str | None:
 
 
 def _notes(model: Model, given: dict[str, Any], from_picture: bool, keeps_size: bool) -> list[str]:
-    """One log line for each input that was given and changes nothing, in the order given."""
+    """One log line for each input that was given but has no effect, in the order given."""
     notes = []
     for name in given:
         if name in model.meaningless:

@@ -1,6 +1,6 @@
-"""Who does what: the function behind each model that the engine serves.
+"""Functions that run each model that the engine serves, by `owner/name`.
 
-Imports everything that any of them needs, once, in the painters' process; the web processes read the names in
+Imports everything that any model needs, so only the engine's process loads it; web processes read the names from
 `published_models` instead.
 """
 
@@ -20,7 +20,7 @@ from engine.painting.text_to_image import perform as paint_words
 from engine.protocol.job_output import JobOutput, Refusal
 
 Perform = Callable[[dict[str, Any], JobOutput, int], None]
-"""Takes the input, the desk, and a seed for where none was given. Raises `Refusal`, whose text is the `error`."""
+"""Takes the input, the `JobOutput`, and a seed to use where none was given. Raises `Refusal`; its text is `error`."""
 
 
 def _painting(model: Model) -> Perform:
@@ -46,7 +46,7 @@ PERFORMERS: dict[str, Perform] = {
     stable_diffusion_animation.NAME: stable_diffusion_animation.perform,
     animate_diff.NAME: animate_diff.perform,
 }
-"""The function of every shipped model, by `owner/name`; the same names as `published_models.refs()`."""
+"""The function of each shipped model, by `owner/name`; the same names as `published_models.refs()`."""
 
 
 def performer(name: str) -> Perform:

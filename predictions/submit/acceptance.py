@@ -1,4 +1,4 @@
-"""Accepts new predictions: checks, holds and inserts them (T1). Every dialect and every page goes through it."""
+"""Accepts new predictions: checks, holds credit and inserts (T1). Every API dialect and every page goes through it."""
 
 from __future__ import annotations
 
@@ -43,23 +43,23 @@ from predictions.submit.work_request import Offer, Request
 def accept(request: Request) -> Prediction:
     """Check, then hold and insert in one transaction (T1), with the wake-up beside it. Raises Refused.
 
-    With an idempotency key that another create took meanwhile, its prediction comes back (`was_replayed`), unchanged;
-    whether the key was known before, `idempotency.earlier_prediction` says.
+    If a concurrent create takes the idempotency key first, its prediction is returned unchanged (`was_replayed`).
+    Keys known from earlier are not looked up here: see `idempotency.earlier_prediction`.
     """
     return accept_all([request])[0]
 
 
 def accept_all(requests: Sequence[Request]) -> list[Prediction]:
-    """Several predictions of one create and one account, all or none, as `accept` does with one. Raises Refused.
+    """Accept several predictions of one create and one account, all or none. Raises Refused.
 
-    Where they have idempotency keys, each has its own; the first being taken gives all that the keys gave before.
+    Each has its own idempotency key, if any; if the first is taken, all predictions of those keys are returned.
     """
     offers = [check(request) for request in requests]
     rows = [_row(offer, new_public_id()) for offer in offers]
     try:
         _insert_or_renew(offers, rows)
     except (idempotency.KeyTaken, quotas.QuotaExceeded, uploads.Gone) as reason:
-        # The same create, sent twice at once: the other one was first, or may be what took the last room.
+        # The same create sent twice at once: the other was first, or may have used up the quota.
         return _concurrent_create(requests) or _refuse(reason, offers, rows)
     except credits.TokenLimitReached as reached:
         raise TokenLimit(reached) from None
@@ -78,14 +78,14 @@ def accept_all(requests: Sequence[Request]) -> list[Prediction]:
 
 
 def _concurrent_create(requests: Sequence[Request]) -> list[Prediction]:
-    """The predictions of the same create, by its keys, that was sent at the same moment; none where there was none."""
+    """The predictions of a concurrent create with the same keys; empty where there was none."""
     first = requests[0]
     agains = [request.again for request in requests]
     return idempotency.predictions_of_keys(agains, first.account, first.user)
 
 
 def _refuse(reason: Exception, offers: list[Offer], rows: list[Prediction]) -> NoReturn:
-    """Raise why nothing was inserted, for the caller."""
+    """Translate the reason why nothing was inserted into a `Refused`."""
     account = offers[0].request.account
     if isinstance(reason, idempotency.KeyTaken):
         raise ServerFull(
@@ -100,7 +100,7 @@ _PREDICTION = PreparedInsert(Prediction, must_end_by=lambda: after(settings.QUEU
 
 
 def _insert_or_renew(offers: list[Offer], rows: list[Prediction]) -> None:
-    """T1; where credits are missing, once more after the allowance that the account may be owed."""
+    """T1; if credit is short, retried once after granting any allowance that is due."""
     try:
         _insert(offers, rows)
     except (credits.TokenLimitReached, credits.AccountLimitReached):
@@ -112,13 +112,13 @@ def _insert_or_renew(offers: list[Offer], rows: list[Prediction]) -> None:
 
 
 def _insert(offers: list[Offer], rows: list[Prediction]) -> None:
-    """T1: room, rows, keys, wake-up and holds, all or none."""
+    """T1: quota, rows, idempotency keys, wake-up and holds, in one transaction."""
     for row in rows:
-        # The key of a try that was rolled back may be another's by now.
+        # The primary key from a rolled-back attempt may belong to another row by now.
         row.pk = None
-    # Ready before the transaction begins: on SQLite nobody else can write while it lasts.
+    # Prepared before the transaction begins: on SQLite nobody else can write while it lasts.
     requests = [offer.request for offer in offers]
-    # The room first, so that where there is none nothing else was written.
+    # Quota first, so that nothing else is written where it is exceeded.
     statements = [
         quotas.admission(requests[0].account, [_work(row) for row in rows]),
         *(_PREDICTION.statement(row) for row in rows if row.deadline is None),
@@ -127,8 +127,8 @@ def _insert(offers: list[Offer], rows: list[Prediction]) -> None:
     holds = [_hold(offer, row) for offer, row in zip(offers, rows, strict=True)]
     found = [hit for offer, row in zip(offers, rows, strict=True) for hit in _flagged(offer, row)]
     with transaction.atomic():
-        # The holds go last, as everywhere: the account's row is what others wait for, so it is locked for the
-        # shortest time. Where nothing comes between they go with the rest.
+        # Holds last, as everywhere: the account's row is the contended one, so it is locked for the shortest
+        # time. They join the same batch where nothing comes in between.
         dated = [row for row in rows if row.deadline is not None]
         noted = any(request.again.leaves_a_row for request in requests)
         between = bool(found or dated or noted) or any(offer.files.uploads for offer in offers)
@@ -156,12 +156,12 @@ def _insert(offers: list[Offer], rows: list[Prediction]) -> None:
 
 
 def _just_now(account: Account) -> TooManyWaiting:
-    """For who was refused for what has ended since: the next try finds room."""
+    """The refusal for an account whose blocking predictions have ended since: the next try should pass."""
     return TooManyWaiting("predictions", quotas.limits_of(account).predictions)
 
 
 def _gone(offers: list[Offer]) -> list[Fault]:
-    """What to say of uploads that were removed while they were being named."""
+    """Faults for uploads that were removed between the check and the insert."""
     faults = [
         fault for offer in offers for fault in precheck.address_objections(offer.files, offer.request.account)
     ]
@@ -173,7 +173,7 @@ def _work(row: Prediction) -> quotas.Work:
 
 
 def _flagged(offer: Offer, row: Prediction) -> list[RuleHit]:
-    """What a moderator is to see of it, owed a case."""
+    """Rule hits of this prediction that need a moderator's case."""
     if not offer.flagged:
         return []
     return rule_hits.flagged_hits(offer.flagged, offer.request.account, offer.request.user, row.public_id)
@@ -217,7 +217,7 @@ def _row(offer: Offer, public_id: str) -> Prediction:
 
 
 def _output_bytes(offer: Offer) -> int:
-    """What its files will take, roughly; words take no room."""
+    """Estimated bytes of its output files; 0 for text outputs."""
     version = offer.request.version
     if not version.gives_files:
         return 0

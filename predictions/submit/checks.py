@@ -1,4 +1,4 @@
-"""Everything that can refuse a create before money is touched, in the contract's order."""
+"""Checks of a create before credit is held, in the order that the API contract fixes; quotes."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ from predictions.submit.work_request import Offer, Request
 
 
 def quote(version: Version, given: dict[str, Any], account: Account) -> int:
-    """The most a prediction with this input can cost the account, in micro-credits. Raises ModelNotAvailable."""
+    """The maximum price of a prediction with this input, in micro-credits. Raises ModelNotAvailable."""
     return _quote(version, work_request.without_nulls(given), account).ceiling
 
 
 def check(request: Request, *, dry: bool = False) -> Offer:
-    """Everything that can be refused before money is touched, in the contract's order. Raises Refused.
+    """Run every check that precedes the hold, in the contract's order. Raises Refused.
 
-    `dry`: only to know; what the rules find is not noted.
+    `dry`: a dry run; rule hits are not recorded.
     """
     files = InputFiles(request.version, request.given, request.origin)
     _check_open(request, files)
@@ -54,9 +54,9 @@ def check(request: Request, *, dry: bool = False) -> Offer:
 
 
 def _check_account(request: Request) -> Account | None:
-    """Whether the account may ask for this model; the own account of somebody who acts for an organisation."""
+    """Check that the account may use this model; returns the member's own account when acting for an organisation."""
     if request.account.status != Account.Status.ACTIVE:
-        # The hold asks once more, under its lock; here it is for those who ask for a price alone.
+        # The hold checks this again under its lock; this check serves quotes.
         raise AccountSuspended
     _permit(request)
     person = personal_accounts.personal_account_behind(request.user, request.account)
@@ -66,7 +66,7 @@ def _check_account(request: Request) -> Account | None:
 
 
 def _check_input(request: Request, files: InputFiles, *, dry: bool) -> None:
-    """Whether the input fits the version's schema, and its files may be used."""
+    """Check the input against the version's schema, and its files."""
     faults = validation.check(request.version, request.given)
     if faults:
         raise InvalidInput(faults)
@@ -75,7 +75,7 @@ def _check_input(request: Request, files: InputFiles, *, dry: bool) -> None:
 
 
 def _check_files(request: Request, files: InputFiles, *, dry: bool) -> None:
-    """Whether its files may be used by this account, can be read, and are let through by the safety checks."""
+    """Check that the account may use the files, that they can be read and that they pass the safety checks."""
     faults = precheck.objections(files, request.account)
     if faults:
         raise InvalidInput(faults)
@@ -87,7 +87,7 @@ def _check_files(request: Request, files: InputFiles, *, dry: bool) -> None:
 def _check_words(
     request: Request, given: dict[str, Any], person: Account | None, *, dry: bool
 ) -> tuple[policy.Finding, ...]:
-    """What a moderator is to see of an input that the rules let through. Raises PromptNotAllowed."""
+    """Check the text against the rules; returns findings for moderators that do not block. Raises PromptNotAllowed."""
     properties = request.version.properties
     faults = policy.limit_faults(given, properties)
     if faults:
@@ -101,7 +101,7 @@ def _check_words(
 
 
 def _check_model(request: Request) -> Quote:
-    """What it can cost at most, where somebody may work on it."""
+    """The maximum price, where some provider can serve the model."""
     objection = availability.objection(request.version.model)
     if objection:
         raise ModelNotAvailable(objection)
@@ -116,7 +116,7 @@ def _quote(version: Version, given: dict[str, Any], account: Account) -> Quote:
 
 
 def _check_room(account: Account) -> None:
-    """Whether the disk and the account have room for anything more."""
+    """Check free disk space and the account's quotas."""
     if not media.has_free_disk():
         raise ServerFull
     full = quotas.refusal(account)
@@ -125,7 +125,7 @@ def _check_room(account: Account) -> None:
 
 
 def closed_refusal(user: User | None) -> HouseClosed | None:
-    """Why nobody, or not this member, may ask for anything new at present; None while they may."""
+    """The refusal while the server, or this member, may not create predictions (maintenance, flag off); else None."""
     if maintenance_mode.refuses(user):
         return HouseClosed(maintained(None), maintenance_mode.retry_after_s(), maintained=True)
     if not feature_flags.is_on("predictions"):
@@ -141,12 +141,12 @@ def _check_open(request: Request, files: InputFiles) -> None:
     if request.webhook:
         feature_flags.require("webhooks")
     if files.has_inline():
-        # A file that comes within the input is sent as much as one that comes before it.
+        # A data URI in the input is an upload too.
         feature_flags.require("uploads")
 
 
 def plan_refusal(account: Account, ref: str) -> PlanModel | None:
-    """Why the account's plan keeps it from a model (`owner/name`); None where it does not."""
+    """The refusal where the account's plan excludes a model (`owner/name`); else None."""
     plan = account.plan if account.plan_id is not None else None
     if plan is None or not plan.allowed_models or ref in plan.allowed_models:
         return None
@@ -164,7 +164,7 @@ def _permit(request: Request) -> None:
 
 
 def _redacted(request: Request) -> dict[str, Any]:
-    """A client's fault must not keep its token in our rows: any string equal to it is blotted out."""
+    """The input with any string equal to the caller's API token redacted, so that rows never store it by mistake."""
     if request.token is None:
         return request.given
     blotted: dict[str, Any] = _blot(request.given, request.token.digest)

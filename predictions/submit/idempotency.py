@@ -1,4 +1,4 @@
-"""Replays of a create: the predictions that an Idempotency-Key, or a client's own retry, gave before."""
+"""Idempotent creates: finds the predictions that an Idempotency-Key or a client's automatic retry made before."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ class KeyTaken(Exception):
 
 
 def earlier_prediction(account: Account, user: User, again: RetryIdentity) -> Prediction | None:
-    """The prediction of the same create, sent before, in its present state; None where it is new. Raises KeyReused."""
+    """The prediction of an earlier identical create, in its present state; None if new. Raises KeyReused."""
     return next(iter(earlier_predictions([again], account, user)), None)
 
 
 def earlier_predictions(agains: Sequence[RetryIdentity], account: Account, user: User) -> list[Prediction]:
-    """The predictions that one create gave before, in order; none where it is new. Raises KeyReused.
+    """The predictions that an earlier identical create made, in order; empty if new. Raises KeyReused.
 
-    By keys: up to the first that is not known. By repeats: all of the request whose answer was lost.
+    By keys: up to the first unknown one. By automatic retry: all of the request whose response was lost.
     """
     found, repeat = predictions_of_keys(agains, account, user), agains[0].repeatable
     return found if found or repeat is None else replays.take(account, user, repeat)
 
 
 def predictions_of_keys(agains: Sequence[RetryIdentity], account: Account, user: User) -> list[Prediction]:
-    """The predictions that these keys gave before, up to the first that is not known. Raises KeyReused."""
+    """The predictions made with these keys, up to the first unknown key. Raises KeyReused."""
     found: list[Prediction] = []
     for again in agains:
         known = _prediction_of(account, user, again.idempotency)
@@ -46,7 +46,7 @@ def predictions_of_keys(agains: Sequence[RetryIdentity], account: Account, user:
 
 
 def _prediction_of(account: Account, user: User, idempotency: Idempotency | None) -> Prediction | None:
-    """The prediction that this key gave this member in the last 24 hours, in its present state. Raises KeyReused."""
+    """The prediction that this member made with this key in the last 24 hours, as it is now. Raises KeyReused."""
     if idempotency is None:
         return None
     rows = IdempotencyKey.objects.filter(
@@ -62,7 +62,7 @@ def _prediction_of(account: Account, user: User, idempotency: Idempotency | None
 
 
 def remember(requests: Sequence[Request], predictions: list[Prediction]) -> None:
-    """Note what makes the same create known when it comes again. Raises KeyTaken.
+    """Store the keys and retry rows by which a repeated create is recognised. Raises KeyTaken.
 
     Call it inside the transaction that inserts the predictions.
     """

@@ -1,15 +1,13 @@
-"""The room that an account takes: bytes stored, uploads, waiting predictions. The only writer of `AccountUsage`.
+"""Quotas of an account: stored bytes, uploads, live predictions. The only writer of `AccountUsage`.
 
-One row for each account, moved by one conditional statement in the transaction that stores, accepts or ends something,
-so that parallel uploads or creates never pass a limit together, and nothing is summed up to know. What counts:
-
-    predictions, input_bytes   predictions that have not ended, and their inputs as JSON
-    output_bytes               what these are expected to give
-    stored_bytes               every file of the account, from when its place is reserved until its bytes are removed
-    upload_bytes               uploads among them, each as `LEAST_UPLOAD` bytes at least
-
-Files that are doomed still stand in `stored_bytes`; whoever asks how much is used leaves them out, so that whoever
-dooms a file need not lock this row. Limits are the plan's, else the server's. Sizes are in bytes.
+One row per account, changed by one conditional statement in the transaction that stores, accepts or ends something,
+so that parallel uploads or creates cannot exceed a limit together, and no check needs a sum. Columns:
+    predictions, input_bytes   live predictions, and their inputs as JSON
+    output_bytes               their expected outputs
+    stored_bytes               every file of the account, from the reservation until its bytes are removed
+    upload_bytes               the uploads among them, each counted as at least `LEAST_UPLOAD` bytes
+Doomed files still count in `stored_bytes`; readers of the usage subtract them, so that dooming a file need not lock
+this row. Limits are the plan's, else the server's. Sizes are in bytes.
 """
 
 from __future__ import annotations
@@ -46,27 +44,27 @@ from predictions.submit.refusals import InvalidInput, Refused, StorageFull, TooM
 from predictions.submit.validation import Fault
 
 LEAST_UPLOAD = 4096
-"""Bytes that an upload counts at least: what a file takes on a disk, however short it is."""
+"""The least bytes that an upload counts as: what any file occupies on disk, however short."""
 NO_LIMIT = 2**62
 _COLUMNS = ("predictions", "input_bytes", "output_bytes", "stored_bytes", "upload_bytes")
 
 
 class QuotaExceeded(Exception):
-    """A limit of the account forbids it; `refusal` says which."""
+    """A quota of the account would be exceeded; `refusal` says which."""
 
 
 @dataclass(frozen=True)
 class Work:
-    """What one prediction takes until it ends."""
+    """What one prediction counts until it ends."""
 
     input_bytes: int
     output_bytes: int
-    """As expected."""
+    """Estimated."""
 
 
 @dataclass(frozen=True)
 class Limits:
-    """The most that an account may take; `NO_LIMIT` where it may take as much as fits."""
+    """The quotas of an account; `NO_LIMIT` where unlimited."""
 
     predictions: int
     input_bytes: int
@@ -75,7 +73,7 @@ class Limits:
 
 
 def limits_of(account: Account) -> Limits:
-    """Those of its plan, else the server's."""
+    """The quotas of its plan, else the server's."""
     plan = account.plan if account.plan_id is not None else None
 
     def own(name: str, servers: int) -> int:
@@ -91,9 +89,9 @@ def limits_of(account: Account) -> Limits:
 
 
 def admission(account: Account, works: Sequence[Work]) -> Statement:
-    """Takes room for new predictions: sent first in a batch of the transaction that inserts them.
+    """The statement that counts new predictions: send it first in the batch of the transaction that inserts them.
 
-    QuotaExceeded is raised when its answer is read where not all of them fit.
+    Reading its result raises QuotaExceeded unless all of them fit.
     """
     limits, work, count = limits_of(account), _total(works), len(works)
     params = [
@@ -103,13 +101,13 @@ def admission(account: Account, works: Sequence[Work]) -> Statement:
     ]  # fmt: skip
     bounded = limits.storage < NO_LIMIT
     if bounded:
-        # One may be begun while any room is left, of several each after those before it.
+        # One may start while any storage is left; of several, each after those before it.
         params += [account.pk, work.output_bytes - works[-1].output_bytes, limits.storage]
     return Statement(_admit(bounded=bounded), params, _taken)
 
 
 def take_upload(account: Account, size: int) -> None:
-    """Take room for an upload, in the transaction that reserves its place. Raises QuotaExceeded."""
+    """Count an upload, in the transaction that reserves its file. Raises QuotaExceeded."""
     limits, counted = limits_of(account), max(size, LEAST_UPLOAD)
     params = [
         account.pk, size, counted, size, limits.storage, counted, limits.uploads,
@@ -120,18 +118,18 @@ def take_upload(account: Account, size: int) -> None:
 
 
 def store(account_id: int, size: int) -> None:
-    """So many bytes more are stored for an account, which no limit forbids; in the transaction that notes them."""
+    """Add stored bytes without checking a limit; in the transaction that records the files."""
     with pipeline.batch() as alone:
         alone.send(Statement(_store(), [account_id, size]))
 
 
 def remove(files: Iterable[StoredFile]) -> None:
-    """The bytes of these files are gone; in the transaction that removes their rows."""
+    """Subtract removed files; in the transaction that deletes their rows."""
     by_account: dict[int, list[StoredFile]] = {}
     for file in files:
         if file.account_id is not None:
             by_account.setdefault(file.account_id, []).append(file)
-    # In one order, so that two that remove files of the same accounts never wait for each other.
+    # In a fixed order, so that two processes removing files of the same accounts cannot deadlock.
     for account_id, own in sorted(by_account.items()):
         uploads = sum(max(file.size, LEAST_UPLOAD) for file in own if file.is_upload)
         AccountUsage.objects.filter(account_id=account_id).update(
@@ -141,12 +139,12 @@ def remove(files: Iterable[StoredFile]) -> None:
 
 
 def release(prediction_id: int, account_id: int) -> None:
-    """A prediction has ended; once, in the transaction that ends it. The row is locked to its end: call it late."""
+    """Subtract an ended prediction; once, in the transaction that ends it. Locks the row until commit: call it late."""
     _ENDED.run(pk=prediction_id, account=account_id)
 
 
 def refusal(account: Account, works: Sequence[Work] = ()) -> Refused | None:
-    """Why an account may have no new predictions that take so much (without any: none at all); None where it may."""
+    """The refusal of new predictions of this size (of any, where `works` is empty); None where they fit."""
     limits, work = limits_of(account), _total(works)
     if limits.storage == NO_LIMIT and not works:
         return None
@@ -165,7 +163,7 @@ def refusal(account: Account, works: Sequence[Work] = ()) -> Refused | None:
     if usage.input_bytes + work.input_bytes > limits.input_bytes:
         return TooManyWaiting("input_bytes", limits.input_bytes)
     if works and stored + work.output_bytes - works[-1].output_bytes >= limits.storage:
-        # More than one, and too many even where nothing else is under way.
+        # Several, which would exceed the quota even with nothing else live.
         return StorageFull.of_pictures(stored, limits.storage)
     if works and stored + usage.output_bytes + work.output_bytes >= limits.storage:
         return TooManyWaiting("output_bytes", limits.storage)
@@ -173,7 +171,7 @@ def refusal(account: Account, works: Sequence[Work] = ()) -> Refused | None:
 
 
 def refusal_of_upload(account: Account, size: int) -> Refused | None:
-    """Why an account may send no file of this size; None where it may."""
+    """The refusal of an upload of this size; None where it fits."""
     limits, counted = limits_of(account), max(size, LEAST_UPLOAD)
     if limits.storage == limits.uploads == NO_LIMIT:
         return None
@@ -192,13 +190,13 @@ def refusal_of_upload(account: Account, size: int) -> Refused | None:
 
 
 def used(account: Account) -> int:
-    """Bytes of the account's files that are kept or on their way."""
+    """Bytes of the account's stored and reserved files, without doomed ones."""
     stored = AccountUsage.objects.filter(account=account).values_list("stored_bytes", flat=True).first()
     return max(0, (stored or 0) - _doomed(account)) if stored else 0
 
 
 def rooms(account: Account) -> list[Room]:
-    """What an account may take up, and takes, for itself to see. One query."""
+    """Usage and limits of the account, for its own display. One query."""
     limits = limits_of(account)
     rows = StoredFile.objects.filter(account=OuterRef("pk"), state=StoredFile.State.DOOMED)
     doomed = rows.order_by().values("account")
@@ -221,15 +219,15 @@ def rooms(account: Account) -> list[Room]:
 
 
 def recount(account_id: int) -> None:
-    """Sum the account's row up anew from what it counts: the audit's repair."""
+    """Recompute the account's row from the rows that it counts: the audit's repair."""
     with transaction.atomic():
-        # Made and locked first: what is being counted meanwhile waits, and is then added to what is summed up here.
+        # Created and locked first: concurrent changes wait, and are then added to the sums taken here.
         store(account_id, 0)
         _RECOUNT.run(account=account_id)
 
 
 def miscounted() -> QuerySet[AccountUsage]:
-    """Rows that differ from the sums of what they count, with these as `true_…`."""
+    """Rows that differ from the sums of what they count; the sums are annotated as `true_…`."""
     sums = {f"true_{name}": found for name, found in _sums().items()}
     differs = Q()
     for name in _COLUMNS:
@@ -238,14 +236,14 @@ def miscounted() -> QuerySet[AccountUsage]:
 
 
 def uncounted() -> QuerySet[Account]:
-    """Accounts that have something that counts, and no row."""
+    """Accounts with something to count but no usage row."""
     files = StoredFile.objects.filter(account=OuterRef("pk"))
     live = Prediction.objects.live().filter(account=OuterRef("pk"))
     return Account.objects.filter(Exists(files) | Exists(live), usage__isnull=True)
 
 
 def _sums() -> dict[str, Coalesce]:
-    """What each column counts, for the account in `OuterRef("pk")`."""
+    """The true value of each column, for the account in `OuterRef("pk")`."""
     live = Prediction.objects.live().filter(account=OuterRef("pk")).order_by().values("account")
     files = StoredFile.objects.filter(account=OuterRef("pk")).order_by().values("account")
     uploads = files.filter(is_upload=True)
@@ -281,7 +279,7 @@ def _doomed(account: Account, **where: bool) -> int:
 _ENDED = PreparedWrite(
     lambda pk, account: (
         AccountUsage.objects.filter(account_id=account),
-        # Never below nothing: a prediction must end, also one that was never counted. The audit reports it.
+        # Never below 0: a prediction must end even if it was never counted. The audit reports it.
         {
             "predictions": Greatest(F("predictions") - 1, 0),
             "input_bytes": _less("input_bytes", pk),
@@ -312,7 +310,7 @@ def _table(model: type[Model]) -> str:
 
 
 def _upsert(values: str, fits: str, changes: str, still_fits: str) -> str:
-    """The account's row made, or changed, where it fits. Every parameter is cast: PostgreSQL knows no type for them."""
+    """SQL that inserts or updates the account's row where it fits. Parameters are cast: PostgreSQL needs it."""
     usage = _table(AccountUsage)
     return (
         f"INSERT INTO {usage} AS now (account_id, {', '.join(_COLUMNS)}) "

@@ -1,4 +1,4 @@
-"""Why new work is not accepted: one class for each reason, with what a dialect needs to say so. Nothing was charged."""
+"""Exceptions for refused creates: one class per reason, with what an API dialect reports. Nothing was charged."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from predictions import policy
 from predictions.submit.validation import Fault
 
 Waiting = Literal["predictions", "input_bytes", "output_bytes"]
-"""What of predictions that have not ended is at its limit: their number, their inputs, or their outputs to come."""
+"""Which quota of live predictions is reached: their number, their inputs, or their expected outputs."""
 Full = Literal["pictures", "uploads", "file"]
-"""Whose room is full: of all that is stored, of uploads alone, or one file is larger than that whole room."""
+"""Which storage quota is full: everything stored, uploads alone, or one file larger than the whole quota."""
 _NAMED = 10
-"""Models of a plan that a refusal names."""
+"""The most models that a plan's refusal names."""
 
 
 class Refused(Exception):
-    """A request that was not accepted: nothing is held, stored or queued. Carries what a dialect needs to say so."""
+    """A request that was not accepted: nothing is held, stored or queued. Carries what an API dialect reports."""
 
     status = 422
     title = "Refused"
@@ -49,13 +49,13 @@ class InvalidInput(Refused):
 
 
 class PromptNotAllowed(InvalidInput):
-    """A rule of this server refuses the words or the files."""
+    """A moderation rule of this server blocks the text or the files."""
 
     title = "Prompt not allowed"
 
     def __init__(self, faults: list[Fault], findings: Sequence[policy.Finding] = ()) -> None:
         self.findings = tuple(findings)
-        """What the rules found, for pages in the reader's language."""
+        """Rule findings, for pages that translate them."""
         super().__init__(faults)
 
 
@@ -66,7 +66,7 @@ class ModelNotAvailable(Refused):
 
 
 class InsufficientCredit(Refused):
-    """The account has less than the most this can cost."""
+    """The balance is below the maximum price."""
 
     status = 402
     title = "Insufficient credit"
@@ -74,14 +74,14 @@ class InsufficientCredit(Refused):
 
 
 class TokenLimit(InsufficientCredit):
-    """A spending limit of the API token leaves less than the most this can cost."""
+    """The API token's spending limit leaves less than the maximum price."""
 
     def __init__(self, reached: credits.TokenLimitReached) -> None:
         super().__init__(limit_usage.refusal(reached))
 
 
 class AccountLimit(InsufficientCredit):
-    """A spending limit of the account, or of whoever acts for it, leaves less than the most this can cost."""
+    """A spending limit of the account, or of the member acting for it, leaves less than the maximum price."""
 
     def __init__(self, reached: credits.AccountLimitReached, *, sees_money: bool) -> None:
         self.reached, self.sees_money = reached, sees_money
@@ -89,7 +89,7 @@ class AccountLimit(InsufficientCredit):
 
 
 class ModelNotPermitted(Refused):
-    """The API token may use some models, and this is none of them."""
+    """The API token is restricted to other models."""
 
     title = "Invalid version or not permitted"
 
@@ -99,7 +99,7 @@ class ModelNotPermitted(Refused):
 
 
 class PlanModel(ModelNotPermitted):
-    """The account's plan has some models, and this is none of them."""
+    """The account's plan does not include this model."""
 
     def __init__(self, ref: str, plan: Plan) -> None:
         self.ref = ref
@@ -110,7 +110,7 @@ class PlanModel(ModelNotPermitted):
 
 
 class HouseClosed(Refused):
-    """Nothing new is taken for a while: maintenance, or the operator switched new predictions off."""
+    """New predictions are paused: maintenance, or the operator switched them off."""
 
     status = 503
     title = "Service unavailable"
@@ -122,12 +122,12 @@ class HouseClosed(Refused):
         super().__init__(detail)
 
     def told_in(self, language: str) -> str:
-        """The same for a reader of a language."""
+        """The detail in a language."""
         return maintained(language) if self.maintained else self.detail
 
 
 class AccountSuspended(Refused):
-    """The account takes no new work."""
+    """The account is suspended and may not create predictions."""
 
     status = 403
     title = "Forbidden"
@@ -135,7 +135,7 @@ class AccountSuspended(Refused):
 
 
 class ServerFull(Refused):
-    """The disk is nearly full: new work would end without a place for its pictures."""
+    """The disk is nearly full: outputs of new predictions could not be stored."""
 
     status = 503
     title = "Service unavailable"
@@ -144,18 +144,18 @@ class ServerFull(Refused):
 
 
 class StorageFull(Refused):
-    """What is stored for the account takes all the room that it has."""
+    """A storage quota of the account is full."""
 
     # Not 402, which is about credit, and not 507, which clients would try again.
     status = 403
     title = "Storage full"
     detail = "Other files of this account took the room at the same moment. Nothing was charged; try again."
     what: Full | None = None
-    """What is full; None where there was no room for a moment only."""
+    """Which quota is full; None where it was so only momentarily."""
 
     @classmethod
     def of_pictures(cls, used: int, quota: int) -> StorageFull:
-        """The quota of all that is stored. Bytes."""
+        """The quota of everything stored is full. Bytes."""
         return cls._of(
             "pictures",
             f"Your pictures and uploads take {_size(used)} of {_size(quota)}. Delete some and empty the trash, then "
@@ -164,7 +164,7 @@ class StorageFull(Refused):
 
     @classmethod
     def of_uploads(cls, used: int, quota: int) -> StorageFull:
-        """The quota of uploads alone. Bytes."""
+        """The quota of uploads is full. Bytes."""
         return cls._of(
             "uploads",
             f"Your uploads take {_size(used)} of {_size(quota)}. Each goes a day after it came; delete some, then try "
@@ -173,7 +173,7 @@ class StorageFull(Refused):
 
     @classmethod
     def of_file(cls, size: int, quota: int) -> StorageFull:
-        """A file that would not fit into an empty quota either. Bytes."""
+        """A file larger than the whole quota. Bytes."""
         return cls._of(
             "file",
             f"The file takes {_size(size)}, and all files of this account together may take {_size(quota)}. Send a "
@@ -188,11 +188,11 @@ class StorageFull(Refused):
 
 
 class TooManyWaiting(Refused):
-    """What the account has waiting or under way is as much as it may be: more once some of it has ended."""
+    """The account's quota of live predictions is reached; there is room once some have ended."""
 
     status = 429
     title = "Too many predictions waiting"
-    # As long as the rate limits' longest: clients obey it to the letter, many times over.
+    # As long as the longest of the rate limits: clients obey Retry-After to the letter, many times over.
     retry_after_s = 10
 
     def __init__(self, what: Waiting, most: int) -> None:
@@ -210,21 +210,21 @@ class TooManyWaiting(Refused):
 
 
 def _size(number: int) -> str:
-    """Bytes for people, in English: what programs read is the same for all."""
+    """Bytes in human-readable form, in English: API errors are not translated."""
     with translation.override("en"):
         return filesizeformat(number).replace("\xa0", " ")
 
 
 class KeyReused(Refused):
-    """The idempotency key came with another body before."""
+    """The idempotency key was used before with a different body."""
 
     title = "Idempotency key reused"
     detail = "This Idempotency-Key was sent with another body in the last 24 hours. Use a new key for a new request."
 
 
 def maintained(language: str | None) -> str:
-    """The maintenance message, in a language (None: the one in use)."""
+    """The maintenance message in a language (None: the active one)."""
     with translation.override(language or translation.get_language()):
-        # Not within the braces: what collects the words for translation does not look there.
+        # Not inside the f-string: makemessages does not look there.
         free = _("Nothing was charged.")
         return f"{maintenance_mode.message()} {free}"

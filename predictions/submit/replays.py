@@ -1,9 +1,9 @@
-"""Creates that a client repeats by itself, because their answer never arrived: the first prediction is found again.
+"""Automatic client retries of a create whose response was lost: the first prediction is found again.
 
-Some clients count their automatic repeats in a header (`X-Stainless-Retry-Count`: 0, 1, 2), but send no key. For them
-each create leaves a row until its answer has gone out. A repeat of the same member with the same account and body takes
-over a row whose answer was lost: the caller had left before it was sent, or the process that owed it is gone. What was
-answered is never given again; the same caller may well want two of it.
+Some clients count their retries in a header (`X-Stainless-Retry-Count`: 0, 1, 2) but send no idempotency key. For them
+each create leaves a row until its response is delivered. A retry by the same member, account and body takes over a row
+whose response was lost: the caller disconnected before it was sent, or the process that owed it died. A create whose
+response was delivered is never replayed; the caller may well want a second one.
 """
 
 from __future__ import annotations
@@ -31,21 +31,21 @@ _looked_back = False
 
 @dataclass(frozen=True)
 class Repeatable:
-    """A create by a client that repeats by itself: the hash of what it sent, and which try this is (0: the first)."""
+    """A create by a client that retries automatically: the hash of its body, and the retry count (0: first try)."""
 
     body_hash: str
     count: int
     request: str
-    """Names this request in the rows; 32 hex digits."""
+    """The id of this request in the rows; 32 hex digits."""
 
 
 def repeatable(body_hash: str, count: int) -> Repeatable:
-    """One request of such a client."""
+    """A `Repeatable` with a new request id."""
     return Repeatable(body_hash, count, secrets.token_hex(16))
 
 
 def remember(repeat: Repeatable, predictions: list[Prediction]) -> None:
-    """Note that their answer is owed. Call it inside the transaction that inserts them."""
+    """Record that the response is pending. Call it inside the transaction that inserts the predictions."""
     UnansweredCreate.objects.bulk_create(
         UnansweredCreate(
             account_id=prediction.account_id,
@@ -60,9 +60,9 @@ def remember(repeat: Repeatable, predictions: list[Prediction]) -> None:
 
 
 def take(account: Account, user: User, repeat: Repeatable) -> list[Prediction]:
-    """The predictions of the lost answer that this repeat asks for again, in order; none where it is new.
+    """The predictions of the lost response that this is a retry of, in order; empty where it is new.
 
-    The answer is owed by this request from now on, so that a second repeat finds nothing while the first is answered.
+    This request owes the response from now on, so a second retry finds nothing while the first is being answered.
     """
     if repeat.count == 0:
         return []
@@ -76,7 +76,7 @@ def take(account: Account, user: User, repeat: Repeatable) -> list[Prediction]:
             return []
         taken = rows.filter(request=first).update(lost=False, request=repeat.request, instance=_process())
     if not taken:
-        # Another repeat was quicker; what it does not answer will be lost again.
+        # Another retry took them first; if it does not answer either, they count as lost again.
         return []
     mine = UnansweredCreate.objects.filter(request=repeat.request).order_by("prediction_id")
     found = [row.prediction for row in mine.select_related("prediction__model", "prediction__version")]
@@ -86,7 +86,7 @@ def take(account: Account, user: User, repeat: Repeatable) -> list[Prediction]:
 
 
 def watch(response: HttpResponseBase, repeat: Repeatable | None) -> None:
-    """Have the server say what became of this answer, once it is known."""
+    """Register a callback by which the server reports whether this response was delivered."""
     if repeat is not None:
         response.when_sent = _settler(repeat.request)  # type: ignore[attr-defined]
 
@@ -104,7 +104,7 @@ def _settler(request: str) -> Callable[[bool], None]:
 
 
 def forgotten() -> QuerySet[UnansweredCreate]:
-    """What nobody can ask for any more."""
+    """Rows that no retry can ask for any more."""
     return UnansweredCreate.objects.filter(created_at__lt=Now() - KEPT)
 
 
@@ -112,13 +112,13 @@ _names: dict[int, str] = {}
 
 
 def _process() -> str:
-    """The name of this process, which its forks do not share."""
-    # `setdefault` is one step: of two threads that ask first both get the same.
+    """The id of this process, not shared by its forks."""
+    # `setdefault` is atomic: two threads racing here get the same value.
     return _names.setdefault(os.getpid(), f"{_INSTANCE}:{secrets.token_hex(8)}")
 
 
 def _own_up() -> None:
-    """Once in the life of a process: what its predecessor on this installation had not answered is lost."""
+    """Once per process: mark responses that its predecessor on this installation had not delivered as lost."""
     global _looked_back
     if _looked_back:
         return

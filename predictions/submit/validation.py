@@ -1,6 +1,6 @@
-"""Checks an input against a version's schema, with the words and types that Replicate's clients know.
+"""Validates an input against a version's JSON schema, with the messages and types that Replicate's clients know.
 
-Pure: rows in, faults out. Several faults are reported together, in the schema's own order.
+Pure, without queries. Faults are reported together, in the schema's order.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ from predictions.pricing.price_rules import exact
 MAX_DATA_URI = 14 * 1024 * 1024
 """Characters of a data URI: 10 MB decoded, as Base64."""
 MAX_FAULTS = 50
-"""Faults that one answer lists; whoever made more has seen enough to find the rest."""
+"""The most faults that one response lists."""
 MAX_KEYS = 1_000
-"""Keys of an input, those that no model knows among them."""
+"""The most keys of an input, unknown ones included."""
 MAX_ITEMS = 10_000
-"""Items of a list for which the schema names no limit."""
+"""The most items of a list for which the schema sets no limit."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Fault:
     field: str
     description: str
     found: str = ""
-    """What a rule does not allow, for pages that say it in the reader's language; none where the words are a rule's."""
+    """What a rule does not allow, for pages that translate it; empty where the text is the rule's own."""
 
     @property
     def line(self) -> str:
@@ -53,9 +53,9 @@ class Fault:
 
 
 def check(version: Version, given: dict[str, Any]) -> list[Fault]:
-    """What is wrong with `given` (nulls already dropped), `MAX_FAULTS` at most. Unknown keys are no fault.
+    """The faults of `given` (nulls already dropped), at most `MAX_FAULTS`. Unknown keys are no fault.
 
-    Of lists and objects that are too long that is the fault, and nothing in them is looked at.
+    Lists and objects that are too long get that one fault; their contents are not checked.
     """
     if len(given) > MAX_KEYS:
         return [Fault("array_max_properties", "input", f"Must have at most {MAX_KEYS} properties")]
@@ -65,7 +65,7 @@ def check(version: Version, given: dict[str, Any]) -> list[Fault]:
     errors = (error for error in validator.iter_errors(given) if error.validator != "additionalProperties")
     order = {name: rule.get("x-order", 0) for name, rule in version.properties.items()}
     found = list(islice((fault for error in errors for fault in _translate(error)), MAX_FAULTS))
-    # A value of the wrong type has that one fault: its limits and choices say nothing more.
+    # A value of the wrong type gets that one fault; its limits and choices are not reported too.
     mistyped = {fault.field for fault in found if fault.type == "invalid_type"}
     faults += [
         fault
@@ -101,7 +101,7 @@ def _nul_faults(value: Any, path: str) -> Iterator[Fault]:
 
 
 def sayable(name: str) -> str:
-    """A caller's own name for a field, as an error may repeat it: cut, and never something that could be a token."""
+    """A caller's field name as an error may repeat it: truncated, and redacted where it could be a token."""
     if "\x00" in name or not is_unicode(name) or looks_like_token(name):
         return "?"
     return name[:100]
@@ -194,14 +194,14 @@ def _is_integer(checker: Any, value: Any) -> bool:
 
 
 def _is_number(checker: Any, value: Any) -> bool:
-    # Python's integers have no end: asking whether one is finite would fail for the longest of them.
+    # Integers are unbounded in Python: `isfinite` would overflow for large ones.
     if isinstance(value, bool | int):
         return not isinstance(value, bool)
     return isinstance(value, float) and math.isfinite(value)
 
 
 def _multiple_of(validator: Any, step: Any, value: Any, schema: Any) -> Iterator[ValidationError]:
-    # Exactly, as both are written: 0.3 is three tenths, and no number is too long to be divided.
+    # Exact decimal arithmetic, as both are written: 0.3 is three tenths, whatever the number of digits.
     number, divisor = exact(value), exact(step)
     if number is not None and divisor and number % divisor:
         yield ValidationError(f"no multiple of {step}")
@@ -217,7 +217,7 @@ def _items(validator: Any, rule: Any, value: Any, schema: Any) -> Iterator[Valid
 
 
 def _unique_items(validator: Any, rule: Any, value: Any, schema: Any) -> Iterator[ValidationError]:
-    # The library compares each with each where they are of different types.
+    # The library's own check is quadratic for items of mixed types.
     if not (rule and validator.is_type(value, "array")) or len(value) > schema.get("maxItems", MAX_ITEMS):
         return
     if len({_hashable(one) for one in value}) < len(value):
@@ -225,7 +225,7 @@ def _unique_items(validator: Any, rule: Any, value: Any, schema: Any) -> Iterato
 
 
 def _hashable(value: Any) -> Any:
-    """Equal for what JSON holds for equal: 1 and 1.0 are, 1 and true are not."""
+    """A hashable form with JSON's equality: 1 equals 1.0, but 1 does not equal true."""
     if isinstance(value, list):
         return tuple(_hashable(one) for one in value)
     if isinstance(value, dict):

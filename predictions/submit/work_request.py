@@ -1,4 +1,4 @@
-"""Data classes of a create: what is asked for, how a retry is recognised, and what passed all checks."""
+"""Data classes of a create: `Request`, its `RetryIdentity`, and the checked `Offer`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from predictions.submit import replays
 
 @dataclass(frozen=True)
 class Idempotency:
-    """A caller's key for one create, and the hash of the body that came with it (64 hex digits)."""
+    """An idempotency key, and the hash of the body sent with it (64 hex digits)."""
 
     key: str
     body_hash: str
@@ -24,20 +24,20 @@ class Idempotency:
 
 @dataclass(frozen=True)
 class RetryIdentity:
-    """How a create that was sent before is known again: by the caller's key, or by its client's count of repeats."""
+    """How a repeated create is recognised: by the idempotency key, or by the client's retry count."""
 
     idempotency: Idempotency | None = None
     repeatable: replays.Repeatable | None = None
 
     @property
     def leaves_a_row(self) -> bool:
-        """Whether the create is noted, so that it is known again."""
+        """Whether a row is stored by which a repeat is recognised."""
         return self.idempotency is not None or self.repeatable is not None
 
 
 @dataclass(frozen=True)
 class Request:
-    """One prediction to be made, as a dialect or a page understood it. `input` is as it came, nulls and all."""
+    """One prediction to create, as parsed by an API dialect or a page. `input` is as received, with nulls."""
 
     account: Account
     user: User
@@ -50,16 +50,16 @@ class Request:
     webhook: str = ""
     webhook_events: tuple[str, ...] = ()
     origin: str = ""
-    """`https://host` under which the caller reached us; webhooks carry addresses under it."""
+    """`https://host` under which the caller reached this server; URLs in webhooks use it."""
     mount: str = ""
     deployment: str = ""
-    """`owner/name` of the alias that it came by."""
+    """`owner/name` of the deployment through which it was requested, if any."""
     again: RetryIdentity = RetryIdentity()
     batch: str = ""
-    """The same for all predictions of one press in the studio."""
+    """Shared by all predictions of one submit in the studio."""
     made_from: str = ""
     made_how: str = ""
-    """The public id of the gallery's item that it is made from, and how (`MadeHow`)."""
+    """How it is made from `made_from`, the public id of a gallery item (`MadeHow`)."""
 
     @cached_property
     def given(self) -> dict[str, Any]:
@@ -68,19 +68,19 @@ class Request:
 
 
 def without_nulls(given: dict[str, Any]) -> dict[str, Any]:
-    """An optional key with a null counts as not given, and is never passed on."""
+    """The input without null values: null means absent, and is never passed on."""
     return {name: value for name, value in given.items() if value is not None}
 
 
 @dataclass(frozen=True)
 class Offer:
-    """A request that passed every check but credit: what will be held, and what is inserted."""
+    """A request that passed every check but credit: the amount to hold and the row to insert."""
 
     request: Request
     quote: Quote
     input: dict[str, Any] = field(repr=False)
-    """As it is kept: without nulls, and without the caller's token."""
+    """As stored: without nulls, and with the caller's token redacted."""
     files: InputFiles
-    """Those that the input names."""
+    """The files that the input names."""
     flagged: tuple[policy.Finding, ...] = ()
-    """What a moderator is to see of it."""
+    """Rule findings for moderators."""
