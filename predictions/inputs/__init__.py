@@ -1,1 +1,1 @@
-"""The files and addresses that an input names: checks before acceptance, fetching in workers."""
+"""Input files and URLs: checks before acceptance, fetching in workers."""

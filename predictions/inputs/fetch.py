@@ -1,12 +1,11 @@
-"""Fetches the files that an input names by address, before the work is handed over. For workers.
+"""Fetches the input files that a prediction references by URL, before it is sent to a provider. Used by workers.
 
-After acceptance, through the guarded client: a stranger's server may be slow, endless or a trap. Uploads and outputs of
-this server are read from its storage. What was fetched goes on to the engine as a data URI, so that it never calls an
-address that a user wrote.
-
-An upstream fetches what strangers' public addresses name by itself. It gets files of this server, and those that came
-as data URIs, as bytes, with the address at which it may fetch them here where others can reach this server. Where
-pictures are blocked, pictures at strangers' addresses are fetched here first, and what was checked is what it gets.
+Runs after acceptance, through the SSRF-guarded client: an external server may be slow, endless or hostile. Uploads and
+outputs of this server are read from its storage. The engine gets fetched files as data URIs, so that it never requests
+a URL that a user supplied.
+An upstream fetches public external URLs itself. Files of this server, and those sent as data URIs, it gets as bytes,
+together with a URL here where this server is reachable from outside. Where images are blocked, those at external URLs
+are fetched here first, and the upstream gets the bytes that were checked.
 """
 
 from __future__ import annotations
@@ -35,73 +34,73 @@ from predictions.models import Output, Prediction, StoredFile, Upload
 from predictions.providers.base import InputFile, ProviderError
 
 MAX_PICTURE = 25 * 1024 * 1024
-"""Bytes of one file."""
+"""The most bytes of one file."""
 FETCH_S = 10.0
 """Seconds for all files of one prediction, redirects included."""
 MAX_REDIRECTS = 3
 MAX_CHECKED = 16
-"""Files at strangers' addresses that are checked for one prediction before an upstream gets them."""
+"""The most files at external URLs that are checked for one prediction before an upstream gets them."""
 MAX_TOGETHER = 4 * MAX_PICTURE
-"""Bytes of all of them."""
+"""The most bytes of these together."""
 ADDRESS_LIFE = timedelta(hours=1)
-"""How long an upload's signed address is good for, counted from the start."""
+"""How long an upload's signed URL is valid, counted from the start."""
 STORAGE_PAUSE_S = 5.0
-"""Seconds after which a prediction is tried again whose own files could not be read: the storage was away."""
+"""Seconds before a retry where files of this server could not be read because the storage was unavailable."""
 _PICTURE = re.compile(rb"\x89PNG|\xff\xd8\xff|GIF8|RIFF....WEBP|....ftypavi[fs]|....ftypmif1", re.DOTALL)
-"""How the pictures begin that can be checked here; anything else is left where it is, for the upstream to fetch."""
+"""Signatures of the image formats that can be checked here; anything else is left for the upstream to fetch."""
 _BEGINNING = 12
 
 Files = dict[str, tuple[str, bytes]]
-"""Content type and bytes of each file, by the input's field."""
+"""Content type and bytes of each file, by input field."""
 
 
 class NotFetched(Exception):
-    """A file could not be fetched; the text is a sentence for people that names the field."""
+    """A file could not be fetched; the text is a sentence for users that names the field."""
 
 
 @dataclass(frozen=True)
 class FetchJob:
-    """A claimed prediction and the files that its input names."""
+    """A claimed prediction and its input files."""
 
     prediction: Prediction
     files: InputFiles
     provider_fetches: bool
-    """Whether its provider fetches by itself what public addresses name."""
+    """Whether its provider fetches public URLs itself."""
 
     @classmethod
     def of(cls, prediction: Prediction) -> FetchJob:
-        """For a prediction that was claimed for its provider. May ask the database."""
+        """For a claimed prediction. May query the database."""
         fetches = provider_lookup.fetches_inputs(prediction.provider)
         return cls(prediction, InputFiles.of_prediction(prediction), fetches)
 
     def is_needed(self) -> bool:
-        """Whether files must be fetched or read before it is handed over. May ask the database.
+        """Whether files must be fetched or read before the start. May query the database.
 
-        Some providers fetch by themselves what strangers' addresses name, where nothing is to be checked before.
+        External URLs need no fetch where the provider fetches them itself and nothing has to be checked.
         """
         if self.provider_fetches:
             return self.files.names_ours or self.checks_foreign()
         return bool(self.files.addresses)
 
     def checks_foreign(self) -> bool:
-        """Whether strangers' pictures are checked here before its provider gets them: where any are blocked."""
+        """Whether images at external URLs are checked here before the provider gets them: where images are blocked."""
         return self.provider_fetches and bool(self.files.foreign) and bool(len(blocklist.current()))
 
 
 @dataclass(frozen=True)
 class Fetched:
-    """The files that one prediction's input names, as far as they are fetched here."""
+    """The input files of one prediction that were fetched here."""
 
     files: Files
     own: dict[str, str | None] = field(default_factory=dict)
-    """Files of this server, by the input's field: where strangers may fetch them, or None."""
+    """Files of this server, by input field: the URL at which others may fetch them, or None."""
     foreign: dict[str, str] = field(default_factory=dict)
-    """Pictures of strangers that an upstream gets as they were checked, by the input's field: their addresses."""
+    """URLs of external images that an upstream gets as the bytes that were checked, by input field."""
     listed: list[tuple[str, bytes]] = field(default_factory=list)
-    """Those of lists, with their field: checked too, but the upstream fetches them once more."""
+    """Images within lists, with their field: checked too, but the upstream fetches them again."""
 
     def apart(self, named: InputFiles) -> tuple[dict[str, Any], dict[str, InputFile]]:
-        """For an upstream: the input without the files that are ours or came as data URIs, and these files."""
+        """For an upstream: the input without files of this server and data URIs, and these files."""
         files = {
             name: InputFile(_file_name(name, *self.files[name]), *self.files[name], address=address)
             for name, address in self.own.items()
@@ -113,24 +112,24 @@ class Fetched:
         return {name: value for name, value in named.given.items() if name not in files}, files
 
     def refused(self) -> str:
-        """Why one of them may not be used: a sentence that names its field; empty where all may."""
+        """Why one of the files is blocked: a sentence that names its field; empty where none is."""
         for name, data in [*((name, data) for name, (_kind, data) in self.files.items()), *self.listed]:
             try:
                 if upload_checks.is_refused(data):
                     return f"Input {name}: {upload_checks.REFUSED}"
             except upload_checks.NotTaken:
-                # Nobody could look at it: this one ends, and none of those that start with it.
+                # The classifier is unavailable: fails this prediction, not the others of the batch.
                 return f"Input {name} could not be checked just now. Try again."
         return ""
 
     def into(self, given: dict[str, Any]) -> dict[str, Any]:
-        """The input with each address replaced by what was found there, as a data URI."""
+        """The input with each URL replaced by its content as a data URI."""
         uris = {name: data_uri.build(kind, data) for name, (kind, data) in self.files.items()}
         return {**given, **uris}
 
 
 def _inline(named: InputFiles) -> dict[str, InputFile]:
-    """Files that stand in the input itself, as data URIs; what cannot be read is left there for others to judge."""
+    """Files sent in the input as data URIs; undecodable ones are left in place for the provider to refuse."""
     files: dict[str, InputFile] = {}
     for name, reference in named.by_name().items():
         if not reference.is_inline:
@@ -148,8 +147,8 @@ def _file_name(field_name: str, kind: str, data: bytes) -> str:
 
 
 def bring(jobs: Sequence[FetchJob]) -> list[Fetched | NotFetched | BaseException]:
-    """What each prediction's input names, side by side, in the same order."""
-    # The database is asked before anything is awaited.
+    """Fetch the input files of several predictions concurrently; results in the same order."""
+    # Database queries come before the event loop starts.
     checked = [retry.run(one.checks_foreign) for one in jobs]
     return asyncio.run(_bring_all(jobs, [_own_or_why(one) for one in jobs], checked))
 
@@ -165,7 +164,7 @@ async def _fetch_or_why(job: FetchJob, found: Fetched | Exception, checked: bool
     try:
         return found if isinstance(found, Exception) else await _fetch(job, found, checked)
     except NotFetched as error:
-        # Without what its frames hold: all files of the input as far as they came.
+        # Drop the traceback, whose frames hold all files of the input fetched so far.
         return tracebacks.drop(error)
     except Exception as error:  # one that breaks its reader must not hold up the others
         return error
@@ -181,7 +180,7 @@ async def _fetch(job: FetchJob, found: Fetched, checked: bool) -> Fetched:
 
 
 async def _fetch_to_check(named: InputFiles, found: Fetched) -> Fetched:
-    """With the pictures that strangers' addresses name; whatever else these name is left to the upstream."""
+    """Adds the images at external URLs; other content is left to the upstream."""
     wanted = named.foreign
     if len(wanted) > MAX_CHECKED:
         raise _not_fetched(wanted[MAX_CHECKED].name, f"these are more than {MAX_CHECKED} addresses")
@@ -197,7 +196,7 @@ async def _fetch_to_check(named: InputFiles, found: Fetched) -> Fetched:
 
 
 async def _get_all(wanted: Sequence[FileReference], *, pictures: bool = False) -> list[tuple[str, bytes]]:
-    """Type and bytes of what these addresses name, one after the other in one span of time. Raises NotFetched."""
+    """Content type and bytes at these URLs, fetched in turn within one shared time limit. Raises NotFetched."""
     name, came, size = "", list[tuple[str, bytes]](), 0
     try:
         async with asyncio.timeout(FETCH_S), user_urls.http_client_for_users(timeout_s=FETCH_S) as client:
@@ -217,11 +216,11 @@ async def _get_all(wanted: Sequence[FileReference], *, pictures: bool = False) -
 
 
 class _Trouble(Exception):
-    """Why one file could not be had."""
+    """Why one file could not be fetched."""
 
 
 async def _get(client: http_client.AsyncClient, url: str, pictures: bool = False) -> tuple[str, bytes]:
-    """Type and bytes. `pictures`: no bytes of anything that does not begin as a picture does."""
+    """Content type and bytes. `pictures`: without the bytes of anything that lacks an image signature."""
     request = client.build_request("GET", url, headers={"Accept-Encoding": "identity"})
     for _ in range(MAX_REDIRECTS + 1):
         if not user_urls.looks_reachable(str(request.url)):
@@ -230,7 +229,7 @@ async def _get(client: http_client.AsyncClient, url: str, pictures: bool = False
         try:
             if answer.next_request is None:
                 return await _read(answer, pictures)
-            # Each hop is checked again when it is connected to, by the client's guard.
+            # The client's guard checks the address again on each redirect.
             request = answer.next_request
         finally:
             await answer.aclose()
@@ -268,7 +267,7 @@ def _own_or_why(job: FetchJob) -> Fetched | Exception:
 
 
 def _own_files(job: FetchJob) -> Fetched:
-    """Those files that are ours; an output that is gone, or withheld from others, is not there."""
+    """The files of this server; an output that is removed, or hidden from others, counts as missing."""
     files: Files = {}
     own: dict[str, str | None] = {}
     account_id = job.prediction.account_id
@@ -281,7 +280,7 @@ def _own_files(job: FetchJob) -> Fetched:
 
 
 def _output(account_id: int, name: str, token: str, file_name: str) -> tuple[tuple[str, bytes], str | None]:
-    """An output of this server, and where strangers may fetch it; one that is withheld is its own account's alone."""
+    """An output of this server and its public URL; a hidden one is available to its own account alone."""
     rows = Output.objects.select_related("file", "prediction").filter(token=token, name=file_name)
     output = rows.first()
     if output is None or (output.withheld and output.prediction.account_id != account_id):
@@ -293,13 +292,13 @@ def _output(account_id: int, name: str, token: str, file_name: str) -> tuple[tup
 
 
 def _reachable(path: str) -> str | None:
-    """The address of a path of ours for services elsewhere; None where they cannot reach this server."""
+    """The absolute URL of a path for external services; None where they cannot reach this server."""
     public = str(settings.PUBLIC_URL)
     return f"{public}{path}" if public and user_urls.looks_reachable(public) else None
 
 
 def _upload(account_id: int, name: str, public_id: str) -> tuple[tuple[str, bytes], str | None]:
-    """An upload of the prediction's account: also one deleted since, which is kept while the prediction needs it."""
+    """An upload of the prediction's account, including one deleted since: it is kept while the prediction needs it."""
     rows = Upload.objects.select_related("file", "account").filter(account_id=account_id, public_id=public_id)
     upload = rows.first()
     if upload is None:
@@ -313,14 +312,14 @@ def _upload(account_id: int, name: str, public_id: str) -> tuple[tuple[str, byte
 
 
 def _content(name: str, file: StoredFile) -> bytes:
-    """The bytes of one of our own files. Raises NotFetched, or ProviderError while the storage is away."""
+    """The bytes of a stored file. Raises NotFetched, or ProviderError while the storage is unavailable."""
     try:
         with media.open_file(file) as opened:
             return opened.read()
     except media.FileMissing:
         raise _not_fetched(name, "this server no longer has that file") from None
     except media.StorageUnavailable:
-        # Nothing was sent: it waits, as for a provider that is busy.
+        # Nothing was sent: the prediction waits as for a busy provider.
         raise ProviderError(
             "The files of this server cannot be reached just now.",
             permanent=False,

@@ -1,8 +1,8 @@
-"""The files that an input names: data URIs, and addresses of uploads, of outputs and of files on other servers.
+"""Parses file references in an input: data URIs, and URLs of uploads, outputs and external files.
 
-Pure: the version's schema says which inputs hold files, and what an address names is read from its text. Whether that
-file exists, and whose it is, `predictions.inputs.precheck` asks before work is accepted; `predictions.inputs.fetch`
-brings the bytes in a worker.
+Pure: the version's schema says which fields hold files, and a URL is classified by its text alone. Existence and
+ownership are checked by `predictions.inputs.precheck` before acceptance; `predictions.inputs.fetch` reads the bytes in
+a worker.
 """
 
 from __future__ import annotations
@@ -25,84 +25,84 @@ _OUTPUT = re.compile(r"/f/([A-Za-z0-9_-]{1,40})/([^/?#]{1,300})")
 
 @dataclass(frozen=True)
 class FileReference:
-    """One file as an input names it: the value of a field, or one element of a list."""
+    """One file reference: the value of a field, or one element of a list."""
 
     name: str
-    """The input's field."""
+    """The input field."""
     value: str = field(repr=False)
     in_list: bool = False
     upload: str | None = None
-    """Public id of the upload of this server that it names; None for anything else."""
+    """Public id of the upload of this server; None for anything else."""
     output: tuple[str, str] | None = None
-    """Token and name of the output of this server that it names; None for anything else."""
+    """Token and name of the output of this server; None for anything else."""
 
     @property
     def is_inline(self) -> bool:
-        """Whether the file stands in the input itself, as a data URI."""
+        """Whether it is a data URI."""
         return _is_inline(self.value)
 
     @property
     def is_address(self) -> bool:
-        """Whether it is an http(s) address, of this server or another."""
+        """Whether it is an http(s) URL, of this server or another."""
         return self.value[:8].lower().startswith(_SCHEMES)
 
     @property
     def is_ours(self) -> bool:
-        """Whether it is the address of an upload or an output of this server."""
+        """Whether it is the URL of an upload or an output of this server."""
         return self.upload is not None or self.output is not None
 
     @property
     def is_foreign(self) -> bool:
-        """Whether it is an address of another server."""
+        """Whether it is a URL of another server."""
         return self.is_address and not self.is_ours
 
 
 @dataclass(frozen=True, eq=False)
 class InputFiles:
-    """The files of one input, read once and handed to everybody who asks about them. False where there are none."""
+    """The file references of one input, parsed once. Falsy where there are none."""
 
     version: Version
     given: Mapping[str, Any] = field(repr=False)
     origin: str
-    """`https://host` under which the caller reached this server; addresses under `PUBLIC_URL` are this server's too."""
+    """`https://host` under which the caller reached this server; URLs under `PUBLIC_URL` are this server's too."""
 
     @classmethod
     def of_prediction(cls, prediction: Prediction) -> InputFiles:
-        """Those of a prediction that was accepted."""
+        """The file references of an accepted prediction."""
         return cls(prediction.version, prediction.input, prediction.origin)
 
     @cached_property
     def references(self) -> tuple[FileReference, ...]:
-        """All of them, in the input's order."""
+        """All references, in the input's order."""
         origins = own_origins(self.origin)
         return tuple(_reference(name, value, in_list, origins) for name, value, in_list in self._values())
 
     @cached_property
     def uploads(self) -> frozenset[str]:
-        """Public ids of the uploads that it names, also within lists."""
+        """Public ids of the referenced uploads, those within lists included."""
         return frozenset(one.upload for one in self.references if one.upload is not None)
 
     @property
     def addresses(self) -> list[FileReference]:
-        """The http(s) addresses that are the value of a field; those of lists are left to the model."""
+        """http(s) URLs that are the value of a field; those within lists are left to the model."""
         return [one for one in self.references if one.is_address and not one.in_list]
 
     @property
     def foreign(self) -> list[FileReference]:
-        """The addresses of other servers, those of lists too."""
+        """URLs of other servers, those within lists included."""
         return [one for one in self.references if one.is_foreign]
 
     @property
     def names_ours(self) -> bool:
-        """Whether the value of a field is the address of a file of this server."""
+        """Whether any field's value is the URL of a file of this server."""
         return any(one.is_ours for one in self.addresses)
 
     def by_name(self) -> dict[str, FileReference]:
-        """The references that are the value of a field, by its name."""
+        """The references that are a field's value, by field."""
         return {one.name: one for one in self.references if not one.in_list}
 
     def has_inline(self) -> bool:
-        """Whether a file stands in the input itself. For inputs that nobody has validated: builds no list of them."""
+        """Whether the input contains a data URI. Safe for inputs that are not validated yet: builds no list."""
         return any(_is_inline(value) for _name, value, _in_list in self._values())
 
     def __bool__(self) -> bool:
@@ -120,12 +120,12 @@ class InputFiles:
 
 
 def own_origins(origin: str) -> tuple[str, ...]:
-    """The origins under which addresses are this server's: the caller's, and `PUBLIC_URL` where it is set."""
+    """The origins of this server: the caller's, and `PUBLIC_URL` where set."""
     return tuple(one for one in (origin, str(settings.PUBLIC_URL)) if one)
 
 
 def upload_named(url: str, origins: Iterable[str]) -> str | None:
-    """The public id of the upload that an address under one of these origins names; None for any other address."""
+    """The public id of the upload at a URL under one of these origins; None for any other URL."""
     for path in _paths(url, origins):
         match = _UPLOAD.fullmatch(path)
         if match:
@@ -134,7 +134,7 @@ def upload_named(url: str, origins: Iterable[str]) -> str | None:
 
 
 def output_named(url: str, origins: Iterable[str]) -> tuple[str, str] | None:
-    """Token and name of the output that an address under one of these origins names; None for any other address."""
+    """Token and name of the output at a URL under one of these origins; None for any other URL."""
     for path in _paths(url, origins):
         match = _OUTPUT.fullmatch(path)
         name = unquote(match.group(2)) if match else ""
@@ -144,7 +144,7 @@ def output_named(url: str, origins: Iterable[str]) -> tuple[str, str] | None:
 
 
 def _paths(url: str, origins: Iterable[str]) -> Iterator[str]:
-    """What follows each origin that the address begins with."""
+    """The rest of the URL after each origin that it begins with."""
     return (url.removeprefix(origin) for origin in origins if origin and url.startswith(origin))
 
 

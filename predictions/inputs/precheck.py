@@ -1,8 +1,8 @@
-"""What is refused of an input's files before anything is held: addresses, and pictures that the engine cannot read.
+"""Checks of input files before acceptance: forbidden URLs, and images that the engine cannot read.
 
-Addresses that plainly lead inside, and files of others. Names are looked up by the worker only. Pictures are looked at
-only where the engine alone would work on them, and only where their bytes are here: data URIs and uploads. What stands
-at an address elsewhere is judged when it has been fetched.
+Forbidden are URLs of private addresses and files of other accounts; host names are resolved only in the worker. Images
+are checked only where the engine is the sole provider, and only where their bytes are here (data URIs, uploads);
+external ones are checked once fetched.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ from predictions.submit.validation import Fault
 
 
 def objections(files: InputFiles, account: Account) -> list[Fault]:
-    """One fault for each field with a file that cannot be used: of addresses first, else of pictures."""
+    """One fault per field with an unusable file: those of URLs first, those of images only where there are none."""
     return address_objections(files, account) or _picture_objections(files, account)
 
 
 def address_objections(files: InputFiles, account: Account) -> list[Fault]:
-    """One fault for each field that names a file of somebody else, or an address that nobody may fetch."""
+    """One fault per field with a file of another account or a forbidden URL."""
     found = {one.name: _address_objection(one, account) for one in files.addresses}
     for one in files.references:
-        # Of a list too: what names no file of the account is nobody's to fetch.
+        # Within lists too: an upload that is not the account's must never be fetched.
         if one.name not in found and one.upload is not None:
             text = _address_objection(one, account)
             found |= {one.name: text} if text else {}
@@ -78,17 +78,17 @@ def _of_data_uri(text: str) -> str:
 def _of_upload(public_id: str, account: Account) -> str:
     row = Upload.objects.visible().filter(account=account, public_id=public_id).select_related("file").first()
     if row is None:
-        return ""  # said already, in better words
+        return ""  # reported already by `address_objections`
     try:
         with media.storage().open(row.file.key, "rb") as file:
             head = file.read(image_header.LOOKED_AT)
     except OSError:
-        return ""  # a storage that does not answer now may do so when the work begins
+        return ""  # the storage may be available again when the work begins
     return _as_a_part(image_header.objection(head, row.file.size))
 
 
 def _as_a_part(sentence: str | None) -> str:
-    """The sentence as it goes on after a colon; names such as HEIC keep their capitals."""
+    """The sentence as a continuation after a colon; acronyms such as HEIC keep their capitals."""
     if sentence is None:
         return ""
     plain = sentence.removesuffix(".")

@@ -1,4 +1,4 @@
-"""Which addresses given by users may be reached: public ones, and what the operator allows by name."""
+"""SSRF rules for URLs supplied by users: public addresses, and networks that the operator allows."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from core.net import http_client, ssrf
 from predictions.webhooks import failure_reasons
 
 MAX_LENGTH = 2000
-"""Characters of an address."""
+"""The most characters of a URL."""
 
 
 def may_reach(text: str) -> bool:
@@ -21,9 +21,9 @@ def may_reach(text: str) -> bool:
 
 
 def looks_reachable(url: str) -> bool:
-    """What can be checked without resolving: an http(s) address whose literal host is no inner one."""
+    """Whether it is an http(s) URL whose host is no literal private address; without resolving names."""
     if any(ord(sign) < 0x20 or ord(sign) == 0x7F for sign in url):
-        # Parsers drop some of them and keep others: nobody could say what was checked.
+        # Parsers differ in which of them they drop, so the URL checked might not be the URL fetched.
         return False
     try:
         parts = urlsplit(url)
@@ -39,7 +39,7 @@ def looks_reachable(url: str) -> bool:
 
 
 def objection(url: str) -> str:
-    """Why an address cannot be one that webhooks go to, in a sentence; empty where it can."""
+    """Why a URL cannot be a webhook target, as a sentence; empty where it can."""
     if len(url) > MAX_LENGTH:
         return f"The address is longer than {MAX_LENGTH} characters."
     if not is_unicode(url) or not looks_reachable(url):
@@ -59,7 +59,7 @@ async def _resolve(host: str, port: int) -> list[str]:
 
 
 def http_client_for_users(*, timeout_s: float) -> http_client.AsyncClient:
-    """A client that reaches public addresses only, and what the operator allows by name."""
+    """An HTTP client that connects only to public addresses and those that the operator allows."""
     guard = http_client.Guard(
         may_reach, _resolve, no_name=failure_reasons.NO_NAME, inner=failure_reasons.INNER
     )

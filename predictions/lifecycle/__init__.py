@@ -1,11 +1,10 @@
-"""Every change of a prediction's status and phase. Nobody else writes them.
+"""State machine of predictions: the only writer of `status` and `phase`.
 
-    starting ──► processing ──► succeeded | failed | canceled        (what callers see)
-    waiting ─► claimed ─► running ─► result ─► collecting ─► ended     (where our own work stands)
-
-Each function is one short transaction of conditional UPDATEs. What must happen afterwards (a wake-up) is written in the
-same transaction, so a process may be killed between any two lines. A late worker harms nobody: every write of a task
-carries its claim, and a write that changes no row changes nothing else either.
+    starting ──► processing ──► succeeded | failed | canceled          (`status`, public)
+    waiting ─► claimed ─► running ─► result ─► collecting ─► ended     (`phase`, internal)
+Each function is one short transaction of conditional UPDATEs. What must follow (a wake-up) is written in the same
+transaction, so a process may be killed between any two lines. A late worker does no harm: every write of a task
+carries its claim, and a write that matches no row has no other effect either.
 """
 
 from __future__ import annotations

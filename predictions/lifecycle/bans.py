@@ -1,7 +1,7 @@
-"""What a ban ends here: live predictions, one transaction each with its hold returned, and webhooks that are owed.
+"""Effects of a ban on predictions: cancels live ones, each in its own transaction, and drops pending webhooks.
 
-What is owed stands in the sanction (`work_owed`) until nothing of theirs can come any more: a request that was accepted
-in the same instant is found by a later turn.
+The sanction stays marked (`work_owed`) until no more work of the member can appear: a request that was accepted in the
+same instant is found by a later run.
 """
 
 from __future__ import annotations
@@ -21,29 +21,29 @@ from predictions.models import Phase, Prediction
 from predictions.webhooks import outbox
 
 CLOSED = "The account was closed."
-"""The last words of what was under way."""
+"""The error of the predictions that a ban cancels."""
 QUIET_S = 300.0
-"""So long after a ban something may still come of a request that began before it; then no more."""
+"""Seconds after a ban during which a request that began before it may still create predictions."""
 TURN_S = 1.0
 _AT_ONCE = 50
 _UNDER_WAY = [phase for phase in Phase.values if phase != Phase.ENDED]
 
 
 def connect_signals() -> None:
-    """Have bans end what is ours, and say what they would end."""
+    """Register the handlers of the ban signals."""
     sanctions.register_account_closer(close)
     sanctions.register_consequences(tell)
 
 
 def close(user: User, sanction: Sanction) -> None:
-    """In the ban's own transaction: nothing that is owed to them is sent any more."""
+    """Drop pending webhooks and request the cancellations; in the ban's own transaction."""
     outbox.drop_of(user)
-    # Their work is to end at once, too.
+    # Cancel their live predictions at once, too.
     wakeups.send_on_commit(wakeups.CHORES)
 
 
 def tell(user: User) -> dict[str, int]:
-    """What a ban would end, by name."""
+    """Counts of what a ban would end, by name."""
     mine = _theirs(user).filter(phase__in=_UNDER_WAY)
     waiting = mine.filter(phase=Phase.WAITING).count()
     return {
@@ -54,12 +54,12 @@ def tell(user: User) -> dict[str, int]:
 
 
 def run_once() -> bool:
-    """A chore: end what is live of those who were banned. Whether there was anything to end, or another to look at."""
+    """Periodic job: cancel live predictions of banned members. Returns whether it found any, or more remains."""
     return _OWED.step(TURN_S, _AT_ONCE)
 
 
 def owed() -> QuerySet[Sanction]:
-    """Bans that still owe this."""
+    """Bans whose cancellations are still due."""
     return Sanction.objects.filter(work_owed=True, lifted_at__isnull=True)
 
 
@@ -69,7 +69,7 @@ def _end_some(due: tuple[int]) -> bool:
         return False
     until = time.monotonic() + TURN_S
     live = _theirs(row.user).filter(phase__in=_UNDER_WAY)
-    # A result that is being fetched is theirs already: it ends by itself, in moments.
+    # Results that are being fetched are excluded: these predictions end by themselves, within moments.
     found = live.exclude(phase__in=[Phase.RESULT, Phase.COLLECTING]).order_by("pk")
     public_ids = list(found.values_list("public_id", flat=True)[:_AT_ONCE])
     for public_id in public_ids:
@@ -84,12 +84,12 @@ def _end_some(due: tuple[int]) -> bool:
     return bool(public_ids or dropped)
 
 
-# Of many who are banned at once none waits until the first of them are quiet. Each prediction ends by itself.
+# A ban that is not quiet yet does not delay the others. Each prediction ends in its own transaction.
 _OWED = DueRows("banned", lambda: owed().values_list("pk"), _end_some, in_transaction=False)
 
 
 def _theirs(user: User) -> QuerySet[Prediction]:
-    """What they made, for whatever account, and what their own account pays."""
+    """Predictions that the member made, for any account, and those that their own account pays for."""
     mine = Q(user=user)
     own = personal_account(user)
     if own is not None:

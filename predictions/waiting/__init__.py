@@ -1,1 +1,1 @@
-"""Requests that wait for a prediction to end, without a thread or a connection."""
+"""Long-polled requests: wait for a prediction to end without holding a thread or a database connection."""

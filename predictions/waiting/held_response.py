@@ -1,7 +1,7 @@
-"""Answers that come later. A view stays synchronous; what it wants to wait for is awaited outside of it.
+"""Deferred responses (long polling): the view stays synchronous, and the server awaits the result on its event loop.
 
-While a request is held it has neither a thread nor a database connection: the server gives both back as soon as the
-view has returned its `HeldResponse`, waits on its event loop, and sends what `until` yields.
+A held request has neither a thread nor a database connection: the server releases both as soon as the view has
+returned its `HeldResponse`, awaits `until`, and sends its result.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ _runner: Runner | None = None
 
 
 class HeldResponse(HttpResponse):
-    """The answer for the case that nothing may be held, and in `until` how a later one comes about.
+    """The response to send where nothing can be held; `until` produces the later one.
 
-    Whatever middleware puts on it (headers, cookies) is put on the later answer too, where that does not say otherwise.
-    `until` runs on the server's event loop: it must not touch the database but through `in_thread`. It gives a whole
-    answer, rendered and not streamed. Where it fails, this first answer is sent: what was asked for has been done.
+    Headers and cookies that middleware adds to it are copied to the later response, unless that sets its own.
+    `until` runs on the server's event loop and may use the database only through `in_thread`. It returns a complete,
+    rendered response, not a stream. If it fails, this first response is sent: the request itself has been carried out.
     """
 
     def __init__(
@@ -45,12 +45,10 @@ def held_until_ended(
     answer: Callable[[Prediction], HttpResponse],
     token: int | None = None,
 ) -> HeldResponse:
-    """`now`, held until the prediction ends or `seconds` have passed; `answer` then makes the answer of its row.
+    """`now`, held until the prediction ends or `seconds` have passed; `answer` then builds the response from the row.
 
-    `token`: the API token of who asks, by its primary key. Once it opens nothing any more they are told no more than
-    `now`, at once.
-
-    The row comes with model and version (`predictions.queries`) and may be shared: `answer` changes nothing of it.
+    `token`: primary key of the caller's API token. As soon as it is no longer valid, `now` is sent.
+    The row comes with model and version (`predictions.queries`) and may be shared: `answer` must not modify it.
     """
 
     async def until() -> HttpResponse:
@@ -74,14 +72,14 @@ def _present(public_id: str, answer: Callable[[Prediction], HttpResponse]) -> Ht
 
 
 async def in_thread(function: Callable[..., Result], *args: Any) -> Result:
-    """Call synchronous code that may use the database from the event loop; its connection is given back after it."""
+    """Run synchronous code that may use the database, from the event loop; its connection is released afterwards."""
     run = _runner or partial(_without_server)
     result: Result = await run(_with_clean_connections, function, *args)
     return result
 
 
 def set_runner(runner: Runner | None) -> None:
-    """Name the server's threads, `runner(function, *args)`, for `in_thread`; without one a thread is made each time."""
+    """Set the server's thread pool, `runner(function, *args)`, for `in_thread`; without one, each call starts one."""
     global _runner
     _runner = runner
 

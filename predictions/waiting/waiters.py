@@ -1,10 +1,9 @@
-"""Waiting for predictions: one reader per process looks for all who wait.
+"""Waiters for predictions: one thread per process polls the database for all of them.
 
-Every waiter names a prediction and what it waits for: its end, or any revision but the one it knows. A thread of its
-own, with a connection of its own, asks for all of them together every `TICK` seconds, reads the rows of those that
-changed together too, and wakes their waiters with what they make of the row. It sleeps while nobody waits. Of what ends
-on this machine it hears at once (`hints`), and asks for it alone. Who waits by an API token is sent away (`Barred`) as
-soon as it is seen that the token opens nothing any more.
+A waiter awaits a prediction's end, or any revision other than the one it knows. The thread, with its own connection,
+queries all awaited predictions together every `TICK` seconds, reads the changed rows together too, and wakes their
+waiters with what they make of the row. It sleeps while nobody waits. Ends on this machine arrive at once as `hints`
+and are queried alone. A waiter with an API token is dismissed (`Barred`) once the token is no longer valid.
 """
 
 from __future__ import annotations
@@ -30,16 +29,16 @@ log = logging.getLogger("darkroom.waiting")
 Item = TypeVar("Item")
 Made = TypeVar("Made")
 TICK = 0.1
-# Seconds after which the thread that listens sees that it is to end.
+# Seconds after which the listening thread notices that it should stop.
 LISTEN = 1.0
-# However many wait, asking for them takes at most this share of a processor: with more of them the tick grows.
+# The most of one CPU that polling takes, however many wait: the tick grows with their number.
 SHARE = 0.1
-# Seconds to which it grows at most.
+# The longest tick, in seconds.
 SLOWEST = 0.5
 CHUNK = 500
-# Rows read and answers made at once: the first callers are answered while the later ones are still read for.
+# Rows read per query: the first callers are answered while later rows are still being read.
 BATCH = 100
-# How often it is asked whether the tokens of those who wait still open the door, in seconds.
+# Seconds between checks that the waiters' tokens are still valid.
 GUARD_S = 2.0
 
 
@@ -48,23 +47,23 @@ class _Waiter:
     loop: asyncio.AbstractEventLoop
     future: asyncio.Future[Any]
     known: int | None
-    """The revision it knows; None where it waits for the end."""
+    """The revision that it knows; None where it awaits the end."""
     make: Callable[[Prediction], Any]
     token: int | None = None
-    """The API token by which it waits, where it has to stay good for that."""
+    """Primary key of the API token that must stay valid while it waits, if any."""
 
 
 class Barred(Exception):
-    """Whoever waited may wait no more: the token was revoked or has expired, its member is banned."""
+    """The waiter's token is no longer valid: revoked, expired, or its member is banned."""
 
 
-# What a waiter is to be told: a value, or the exception that came instead of it.
+# A waiter's result: a value, or an exception.
 _News = tuple[_Waiter, Any, BaseException | None]
 
 
 @dataclass(eq=False)
 class Reader:
-    """The waiters of this process, and the thread that looks for them."""
+    """The waiters of this process, and the thread that polls for them."""
 
     limit: int
     tick: float = TICK
@@ -74,21 +73,21 @@ class Reader:
     _thread: threading.Thread | None = None
     _wake: threading.Condition = field(default_factory=threading.Condition)
     _heard: set[str] = field(default_factory=set)
-    """Awaited ones that have ended, as a hint says, and that were not looked at since."""
+    """Awaited predictions that have ended according to a hint and were not queried since."""
     _guard_at: float = 0.0
 
     @property
     def waiting(self) -> int:
-        """How many wait at present."""
+        """The number of waiters."""
         return self._count
 
     @property
     def closed(self) -> bool:
-        """Whether nothing is held any more, because the process is about to end."""
+        """Whether no more waiters are accepted because the process is shutting down."""
         return self._closed
 
     def has_room(self) -> bool:
-        """Whether one more may wait."""
+        """Whether one more waiter fits."""
         return not self._closed and self._count < self.limit
 
     async def wait(
@@ -100,11 +99,11 @@ class Reader:
         known: int | None = None,
         token: int | None = None,
     ) -> Made | None:
-        """What `make` says of the prediction once it has ended or, with `known`, once it has another revision.
+        """What `make` returns for the prediction once it has ended or, with `known`, once its revision differs.
 
-        None when time, room or the process ended first. `make` is called in the reader's thread, with a row that others
-        may be given too (model and version read with it): it changes nothing of it. What it raises is raised here.
-        Raises Barred once the `token` (its primary key) opens nothing any more.
+        None on timeout, where too many wait, or where the process shuts down. `make` is called in the reader's thread,
+        with a row (model and version included) that may be shared: it must not modify it. Its exceptions are
+        raised here. Raises Barred once the `token` (primary key) is no longer valid.
         """
         loop = asyncio.get_running_loop()
         waiter = _Waiter(loop, loop.create_future(), known, make, token)
@@ -119,7 +118,7 @@ class Reader:
             self._remove(public_id, waiter)
 
     def close(self) -> None:
-        """Send all waiters away with None, and end the thread. Nobody may wait after that."""
+        """Release all waiters with None and end the thread. No waiter is accepted after that."""
         with self._wake:
             self._closed = True
             waiters = [waiter for group in self._waiters.values() for waiter in group]
@@ -134,7 +133,7 @@ class Reader:
             self._count += 1
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="waiting", daemon=True)
-                # Nothing of the request that happens to come first may live on in the thread.
+                # An empty context, so that the first request's variables do not outlive it here.
                 contextvars.Context().run(self._thread.start)
                 listener = threading.Thread(target=self._listen, name="waiting-hints", daemon=True)
                 contextvars.Context().run(listener.start)
@@ -156,7 +155,7 @@ class Reader:
         due = time.monotonic()
         while self._sleep_until(due):
             if time.monotonic() < due:
-                # Nothing but hints: the others are asked for at their time.
+                # Woken by hints alone: the others are polled at the next tick.
                 self._tell_heard()
                 continue
             due, used = time.monotonic() + self.tick, 0.0
@@ -164,16 +163,16 @@ class Reader:
                 used = self._look()
                 self._guard()
             except Exception:
-                # The database is away for a moment: the waiters keep their own time, the next tick tries again.
+                # The database is unavailable: waiters keep their own timeouts, and the next tick tries again.
                 log.exception("waiting could not read")
             finally:
                 _let_go()
             due = max(due, time.monotonic() + min(used * (1 / SHARE - 1), SLOWEST))
-        # Of this thread, which ends here.
+        # This thread's connections: it ends here.
         connections.close_all()
 
     def _tell_heard(self) -> None:
-        """Ask for those alone that have ended, as hints say."""
+        """Query only the predictions that hints report as ended."""
         with self._wake:
             heard, self._heard = self._heard, set()
             groups = {one: tuple(self._waiters[one]) for one in heard if one in self._waiters}
@@ -185,7 +184,7 @@ class Reader:
             _let_go()
 
     def _listen(self) -> None:
-        """Hear what ends on this machine, until closed."""
+        """Receive hints of predictions that end on this machine, until closed."""
         try:
             ear = wakeups.Listener(wakeups.ENDED)
         except OSError as error:
@@ -200,7 +199,7 @@ class Reader:
         ear.close()
 
     def _sleep_until(self, due: float) -> bool:
-        """Wait for the next tick or a hint, or as long as nobody waits; False when closed."""
+        """Sleep until the next tick or hint, or while nobody waits; False when closed."""
         with self._wake:
             while not self._closed:
                 left = due - time.monotonic()
@@ -210,14 +209,14 @@ class Reader:
         return False
 
     def _look(self) -> float:
-        """Ask for all, tell those whose time has come; the processor seconds that the asking took."""
+        """Query all awaited predictions and wake those that are ready. Returns the CPU seconds spent on the queries."""
         with self._wake:
             self._heard.clear()
             groups = {public_id: tuple(group) for public_id, group in self._waiters.items()}
         return self._look_at(groups)
 
     def _guard(self) -> None:
-        """Send those away whose token opens nothing any more."""
+        """Dismiss waiters whose token is no longer valid."""
         now = time.monotonic()
         if now < self._guard_at:
             return
@@ -239,11 +238,11 @@ class Reader:
 
 
 def _ready(groups: dict[str, tuple[_Waiter, ...]]) -> Iterator[tuple[str, _Waiter]]:
-    """Whose time has come. Of those that wait for an end only the ended are read, of the others every revision."""
+    """Waiters that are ready. For those that await the end only ended rows are read, for the others every revision."""
     ending = [one for one, group in groups.items() if any(waiter.known is None for waiter in group)]
     changing = [one for one, group in groups.items() if any(waiter.known is not None for waiter in group)]
     for chunk in _parts(ending, CHUNK):
-        # Not sorted, as their model otherwise is.
+        # Drops the model's default ordering.
         ended = Prediction.objects.filter(public_id__in=chunk, status__in=ENDED).order_by()
         for public_id in ended.values_list("public_id", flat=True):
             yield from ((public_id, waiter) for waiter in groups[public_id] if waiter.known is None)
@@ -283,7 +282,7 @@ def _settle_all(settled: list[_News]) -> None:
 
 
 def _let_go() -> None:
-    """Give up connections that are of no use any more; a thread that many wait for must not end of it."""
+    """Close unusable connections; errors are swallowed, because all waiters depend on this thread."""
     try:
         close_old_connections()
     except Exception:
@@ -304,7 +303,7 @@ _making = threading.Lock()
 
 
 def reader() -> Reader:
-    """The reader of this process, made at the first call."""
+    """The reader of this process, created at the first call."""
     global _reader
     with _making:
         if _reader is None:
@@ -313,9 +312,9 @@ def reader() -> Reader:
 
 
 async def until_ended(public_id: str, seconds: float, token: int | None = None) -> bool:
-    """True when the prediction ended within `seconds`; False when they passed, too many wait, or the process ends.
+    """Whether the prediction ended within `seconds`; False also where too many wait or the process shuts down.
 
-    Raises Barred, as all of these do that are given a `token`.
+    Raises Barred, as do all these functions when given a `token`.
     """
     return await reader().wait(public_id, seconds, lambda _: True, token=token) is not None
 
@@ -323,16 +322,16 @@ async def until_ended(public_id: str, seconds: float, token: int | None = None) 
 async def ended(
     public_id: str, seconds: float, make: Callable[[Prediction], Made], token: int | None = None
 ) -> Made | None:
-    """What `make` says of the ended prediction; None where `until_ended` says False. For `make` see `Reader.wait`."""
+    """What `make` returns for the ended prediction; None where `until_ended` would be False. See `Reader.wait`."""
     return await reader().wait(public_id, seconds, make, token=token)
 
 
 async def changed(
     public_id: str, revision: int, seconds: float, token: int | None = None
 ) -> Prediction | None:
-    """The prediction as soon as its revision differs from the one given; None when `seconds` passed or nobody may wait.
+    """The prediction as soon as its revision differs from `revision`; None on timeout or where nobody may wait.
 
-    It comes with model and version, and others may be given the same object: nothing of it may be changed.
+    It comes with model and version, and the object may be shared: do not modify it.
     """
     return await reader().wait(public_id, seconds, _itself, known=revision, token=token)
 
@@ -342,17 +341,17 @@ def _itself(prediction: Prediction) -> Prediction:
 
 
 def has_room() -> bool:
-    """Whether one more request may be held in this process."""
+    """Whether this process can hold one more request."""
     return reader().has_room()
 
 
 def close() -> None:
-    """Answer all who wait at once, because the process is about to end."""
+    """Release all waiters at once, because the process is shutting down."""
     reader().close()
 
 
 def reset() -> None:
-    """Forget the reader after a close, so that a later server in the same process (in tests) may hold again."""
+    """Discard the closed reader, so that a later server in the same process (in tests) can hold requests again."""
     global _reader
     with _making:
         if _reader is not None:
