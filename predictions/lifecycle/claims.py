@@ -1,4 +1,4 @@
-"""Claims: who is handing over, fetching or calling off which prediction. A claim is written before anything is sent."""
+"""Claims (leases) of workers on predictions to start, fetch or cancel. A claim is written before anything is sent."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ _CLAIMED = Prepared[Prediction](
 
 @lru_cache(maxsize=8)
 def _results(most: int) -> PreparedValues:
-    """Results that wait to be fetched, oldest first."""
+    """Results that wait for a fetch, oldest first."""
     due = Q(not_before__isnull=True) | Q(not_before__lte=Now())
     return PreparedValues(
         lambda: Prediction.objects.filter(due, phase=Phase.RESULT).order_by("id").values_list("pk")[:most]
@@ -56,16 +56,16 @@ def _results(most: int) -> PreparedValues:
 
 @dataclass(frozen=True)
 class Claimed:
-    """A prediction in this worker's hands until the lease ends, with the token that proves it."""
+    """A prediction claimed by this worker until the lease ends, with the claim token."""
 
     prediction: Prediction
     claim: str
 
 
 def claim_starts(most: int = 16, *, closed: Collection[str] = ()) -> list[Claimed]:
-    """T2: choose who is next and claim it, in one transaction under the dispatch lock.
+    """T2: choose the next predictions and claim them, in one transaction under the dispatch lock.
 
-    `closed`: upstreams, by name, that get nothing from this caller.
+    `closed`: names of upstreams to which this caller sends nothing.
     """
     claims: dict[int, str] = {}
     with _maybe_claimed(claims), transaction.atomic():
@@ -76,7 +76,7 @@ def claim_starts(most: int = 16, *, closed: Collection[str] = ()) -> list[Claime
 
 
 def begin(prediction: Prediction, claim: str, job: Job, provider_limit_s: float) -> bool:
-    """T3: the provider took it. False where the claim is no longer the row's."""
+    """T3: the provider accepted the job. False where the claim is lost."""
     with transaction.atomic():
         changed = Prediction.objects.filter(
             pk=prediction.pk, phase=Phase.CLAIMED, claim=claim, status__in=LIVE
@@ -103,24 +103,24 @@ def begin(prediction: Prediction, claim: str, job: Job, provider_limit_s: float)
 
 
 def release(prediction: Prediction, claim: str, seconds: float, *, new_key: bool = False) -> bool:
-    """Refused for now, surely not started: back to waiting, and the try does not count against it.
+    """Back to waiting after a temporary refusal, when it is certainly not started; the attempt does not count.
 
-    `new_key`: the next start is sent under another key, since some services repeat a refusal to the key that met it.
-    False where the claim is no longer the row's.
+    `new_key`: send the next start under another idempotency key, since some services repeat a refusal for the same key.
+    False where the claim is lost.
     """
     return _back(prediction, claim, seconds, provider="", run=F("run") + 1 if new_key else F("run"))
 
 
 def unclaim(prediction: Prediction, claim: str) -> bool:
-    """Not in this round: back to waiting as it was, also to waiting for the very provider that was asked before."""
+    """Undo the claim: back to waiting as before, still pinned to a provider where it was."""
     known = is_upstream(prediction.provider) and strays.doubt(prediction) != strays.Doubt.NEVER_SENT
     return _back(prediction, claim, 0.0, **({} if known else {"provider": ""}))
 
 
 def pin(prediction: Prediction, claim: str, seconds: float) -> bool:
-    """The start's answer was lost: the same provider is asked again under the same key, in so many seconds.
+    """Retry a start whose response was lost, at the same provider under the same key, after `seconds`.
 
-    Does not count as a start that stopped its worker. False where the claim is no longer the row's.
+    Does not count as an attempt that killed its worker. False where the claim is lost.
     """
     return _back(prediction, claim, seconds)
 
@@ -142,9 +142,9 @@ def _back(prediction: Prediction, claim: str, seconds: float, **values: Any) -> 
 
 
 def note_late_job(prediction: Prediction, job: Job) -> bool:
-    """The provider took what has ended meanwhile: keep which job it is, so that it is called off there.
+    """Store the job of a prediction that ended before its start was answered, so that it can be canceled there.
 
-    False where it has not ended, or its job is known.
+    False where it has not ended, or its job is known already.
     """
     with transaction.atomic():
         late = Prediction.objects.filter(
@@ -156,17 +156,17 @@ def note_late_job(prediction: Prediction, job: Job) -> bool:
 
 
 def renew_start(prediction: Prediction, claim: str, seconds: float = 0.0) -> bool:
-    """So many seconds more for a worker that first fetches what the work needs. False where the claim is lost."""
+    """Extend the lease of a worker that fetches input files first. False where the claim is lost."""
     longer = updates.renewed(Phase.CLAIMED.value, START_LEASE + seconds)
     with transaction.atomic(savepoint=False):
         return longer.run(pk=prediction.pk, claim=claim) == 1
 
 
 def claim_results(most: int = 1) -> list[Claimed]:
-    """Claim results that wait to be fetched, oldest first; each has `FIRST_FETCH` seconds before it must be renewed."""
+    """Claim results that wait for a fetch, oldest first; each must be renewed within `FIRST_FETCH` seconds."""
     due = _results(most * 4)
     if not due.all():
-        # Without the lock that a transaction takes on SQLite.
+        # Avoids the lock that a transaction takes on SQLite.
         return []
     claims: dict[int, str] = {}
     with _maybe_claimed(claims), transaction.atomic():
@@ -180,7 +180,7 @@ def claim_results(most: int = 1) -> list[Claimed]:
 
 
 def renew(prediction: Prediction, claim: str, seconds: float = 0.0) -> bool:
-    """So many seconds more for a worker that is still fetching. False where the claim is no longer the row's."""
+    """Extend the lease of a worker that is still fetching. False where the claim is lost."""
     longer = updates.renewed(Phase.COLLECTING.value, COLLECT_LEASE + seconds)
     with transaction.atomic(savepoint=False):
         return longer.run(pk=prediction.pk, claim=claim) == 1
@@ -189,11 +189,10 @@ def renew(prediction: Prediction, claim: str, seconds: float = 0.0) -> bool:
 def collect_later(
     prediction: Prediction, claim: str, seconds: float, *, result: dict[str, Any], note: str = ""
 ) -> bool:
-    """A file could not be had for now: look for the result again in so many seconds; the try does not count.
+    """Postpone the fetch of a result by `seconds` because a file is unavailable for now; the attempt does not count.
 
-    `result`: as it is kept, with the failures so far; `note`: a line for the log that says so, written where it is not
-    its last. False where the result has been there for `COLLECT_PATIENCE` already, or where the claim is no longer the
-    row's.
+    `result`: the stored result with its failure counts; `note`: a line for the log, added unless it is the last line
+    already. False where the result is older than `COLLECT_PATIENCE`, or where the claim is lost.
     """
     logs = messages.with_note(prediction.logs, note)
     says_more = bool(note) and not prediction.logs.endswith(messages.with_note("", note))
@@ -216,7 +215,7 @@ def collect_later(
 
 
 def result_age(prediction: Prediction) -> float:
-    """Seconds for which its result has been there, by the database's clock."""
+    """Age of its result in seconds, by the database's clock."""
     since = Coalesce(F("job_seen_at"), F("started_at"), F("created_at"))
     age = ExpressionWrapper(Now() - since, output_field=DurationField())
     rows = Prediction.objects.filter(pk=prediction.pk).annotate(age=age).values_list("age", flat=True)
@@ -224,11 +223,11 @@ def result_age(prediction: Prediction) -> float:
 
 
 def claim_strays(most: int = 16) -> list[Prediction]:
-    """Ended predictions whose provider may still be working: due to be called off, those asked longest ago first."""
+    """Claim ended predictions that their provider may still be working on, to cancel them there; least recent first."""
     with transaction.atomic():
         longest_ago = F("lease_until").asc(nulls_first=True)
         due = list(_strays().order_by(longest_ago, "pk").values_list("pk", flat=True)[:most])
-        # One after the other by key, so that two workers never wait for each other.
+        # In primary key order, so that two workers cannot deadlock.
         taken = [pk for pk in sorted(due) if _strays().filter(pk=pk).update(lease_until=after(STRAY_LEASE))]
     return list(Prediction.objects.filter(pk__in=taken).select_related("model"))
 
@@ -240,7 +239,7 @@ def _strays() -> QuerySet[Prediction]:
 
 
 def stray_closed(prediction: Prediction) -> None:
-    """The provider surely works on it no more: its slot is free."""
+    """Free the slot: the provider has certainly stopped working on it."""
     with transaction.atomic():
         closed = Prediction.objects.filter(pk=prediction.pk, upstream_open=True, phase=Phase.ENDED).update(
             upstream_open=False, lease_until=None
@@ -250,18 +249,18 @@ def stray_closed(prediction: Prediction) -> None:
 
 
 def take_back(seconds: float = PART_S) -> int:
-    """End the leases that ran out: their workers are gone. Returns how many predictions were looked at.
+    """Take back predictions whose lease expired because their worker is gone. Returns the number examined.
 
-    A start that nobody answered for stays pinned to its provider where that honours our keys; where it does not, nobody
-    may know whether it runs, and it is failed. One that was never sent may go to anybody. Too many of them, and the
-    prediction itself is the likely cause: it is failed and its hold returned. A lease that its worker renews at the
-    last moment is left alone.
+    An unanswered start stays pinned to its provider where that honours idempotency keys; elsewhere nobody can know
+    whether it runs, so the prediction is failed. One that was never sent may go to any provider. After too many lost
+    leases the prediction itself is the likely cause: it is failed and its hold released. A lease that its worker
+    renews at the last moment is left alone.
     """
     return _LEASES.work(seconds)
 
 
 def give_up(seconds: float = PART_S) -> int:
-    """End what waits to be sent again to the one upstream that may have it, and could not be for too long. How many."""
+    """Fail predictions that are pinned to one upstream and could not be sent again for too long. Returns how many."""
     return _OVERDUE.work(seconds)
 
 
@@ -314,12 +313,12 @@ _EXPIRED = Q(phase__in=[Phase.CLAIMED, Phase.COLLECTING], lease_until__lte=Now()
 
 
 def leases_over() -> QuerySet[Prediction]:
-    """What `take_back` deals with."""
+    """Predictions for `take_back`."""
     return Prediction.objects.filter(_EXPIRED)
 
 
 def overdue_starts() -> QuerySet[Prediction]:
-    """What `give_up` deals with."""
+    """Predictions for `give_up`."""
     return Prediction.objects.filter(strays.overdue())
 
 
@@ -329,7 +328,7 @@ _OVERDUE = DueRows("overdue starts", lambda: overdue_starts().values_list("pk"),
 
 @contextmanager
 def _maybe_claimed(claims: dict[int, str]) -> Iterator[None]:
-    """A connection that breaks at the commit leaves open whether these claims stand: reading them afterwards tells."""
+    """If the connection breaks at commit, these claims may or may not be written: read them back to find out."""
     try:
         yield
     except retry.AWAY as error:
@@ -347,5 +346,5 @@ def _read(claims: dict[int, str], phase: Phase) -> list[Claimed]:
 
 
 def work_limit(prediction: Prediction) -> float:
-    """Seconds of work that its model may take."""
+    """The time limit of its model, in seconds."""
     return float(prediction.model.work_limit or settings.WORK_LIMIT)

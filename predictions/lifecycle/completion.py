@@ -1,4 +1,4 @@
-"""T5: the one place where predictions end. Once, whoever comes first; settled in the same transaction."""
+"""Ends predictions (T5): succeed, fail, cancel, expire. Once each, settled in the same transaction; erases data."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ from predictions.webhooks import outbox
 
 _ALWAYS = Q()
 _TOO_LATE = Q(phase__in=[Phase.RESULT, Phase.COLLECTING])
-"""A successful result is stored: the provider's work is done, and no cancel ends it any more."""
+"""A successful result is stored: too late to cancel."""
 
 
 _OUTPUT = PreparedInsert(Output)
@@ -44,7 +44,7 @@ _OUTPUT = PreparedInsert(Output)
 
 @dataclass(frozen=True)
 class PreparedOutput:
-    """An output whose bytes are stored already, under a pending row; the end makes it kept."""
+    """An output whose bytes are stored under a pending row; ending the prediction makes it kept."""
 
     index: int
     name: str
@@ -56,21 +56,21 @@ class PreparedOutput:
     blur: str
     phash: str = ""
     marks: dict[str, Any] = field(default_factory=dict)
-    """What was said of it by those who judge pictures."""
+    """Verdicts of the image classifiers."""
     row: Output | None = None
-    """Its row, where it was shown before the end: then its files are owned already."""
+    """Its row, where it was shown before the end; its files are owned already."""
 
     @property
     def path(self) -> str:
-        """Its own address on this server, without the origin."""
+        """The path of its URL on this server."""
         return media.output_path(self.token, self.name)
 
     def files(self) -> list[StoredFile]:
-        """All its files."""
+        """The file and its thumbnails."""
         return [file for file in (self.file, self.small, self.medium) if file is not None]
 
     def row_of(self, prediction: Prediction) -> Output:
-        """A new row for it."""
+        """A new, unsaved row for it."""
         return Output(
             prediction=prediction,
             index=self.index,
@@ -99,9 +99,9 @@ def succeed(
 ) -> bool:
     """End as succeeded with these stored outputs, or with a JSON `value` where there are none.
 
-    `note`: a last line for the log, such as which output is missing; `asked`: how many outputs there should have been,
-    0 for as many as there are; `filtered`: how many of them the house dropped, with what is noted of these and others.
-    False where the claim lost: somebody else ended it, and the files stay pending.
+    `note`: a last line for the log, such as which output is missing; `asked`: the expected number of outputs, 0 for as
+    many as there are; `filtered`: how many of them the safety checks dropped; `hits`: rule hits to record. False where
+    the claim is lost: another process ended it, and the files stay pending.
     """
     output = _shown_output(prediction, outputs, value)
     metrics = dict((prediction.result or {}).get("metrics") or {})
@@ -120,7 +120,7 @@ def succeed(
             charge=charge,
             delivered=delivered.outputs - paid_for,
             filtered=filtered,
-            # Nobody but the holder of the claim writes them from the result on.
+            # Once the result is stored, only the holder of the claim writes the logs.
             logs=with_note(prediction.logs, note) if note else prediction.logs,
         ):
             return False
@@ -135,9 +135,9 @@ def succeed(
         if rows:
             prediction_succeeded.send(sender=Prediction, prediction=prediction, outputs=rows)
         if prediction.webhook and "completed" not in prediction.webhook_events:
-            # Whoever asked to be told of the end gets the whole output with it.
+            # Webhooks for `completed` contain the whole output anyway.
             outbox.enqueue(prediction.pk, "output")
-        # The provider was done with it when its result came; and a webhook is turned off, never on.
+        # The provider finished when its result came; and a webhook can be turned off, but never on.
         _settled(
             prediction.pk,
             prediction.account_id,
@@ -159,11 +159,10 @@ def fail(
     filtered: int = 0,
     hits: Sequence[RuleHit] = (),
 ) -> bool:
-    """End as failed with one line for people; the hold goes back, and the line says so. With `claim`: only while it is
-    the row's; `where`: only while that holds of the row.
-
-    `closed`: nobody works on it, or nobody could be told to stop, so that its slot is free at once. `filtered`: how
-    many outputs the house dropped, with what is noted of them.
+    """End as failed with a one-line error for users, which says that nothing was charged; the hold is released. With
+    `claim`: only while the row has it; `where`: only while the row matches.
+    `closed`: no provider works on it, or none can be asked to stop, so its slot is freed at once. `filtered`: how many
+    outputs the safety checks dropped; `hits`: rule hits to record.
     """
     mine = Q(pk=prediction_id, claim=claim) if claim else Q(pk=prediction_id)
     values: dict[str, Any] = {"upstream_open": False} if closed else {}
@@ -176,14 +175,14 @@ def fail(
 
 
 def fail_waiting(prediction_id: int, error: str) -> bool:
-    """End as failed what waits and was sent to nobody, where it still does; the hold goes back."""
+    """End as failed if it still waits and was never sent to a provider; the hold is released."""
     return fail(prediction_id, error, where=Q(phase=Phase.WAITING, provider=""))
 
 
 def fail_running(prediction: Prediction, error: str, *, logs: str = "", verbatim: bool = False) -> bool:
-    """End as failed because the provider says so: it works on it no more, so its slot is free at once.
+    """End as failed because the provider reports it: the provider has stopped, so the slot is freed at once.
 
-    `verbatim`: the error is the published model's own text, which callers compare; what was charged is told beside it.
+    `verbatim`: keep the error unchanged, because it is the published model's text, which callers compare.
     """
     told = one_line(error) if verbatim else free(error)
     values: dict[str, Any] = {"error": told, "charge": 0, "upstream_open": False}
@@ -197,9 +196,9 @@ def fail_running(prediction: Prediction, error: str, *, logs: str = "", verbatim
 
 
 def cancel(public_id: str, *, error: str | None = None) -> Prediction:
-    """End as canceled at once, from any live status, the hold returned; or leave it as it is where it has ended.
+    """End as canceled at once, from any live status, and release the hold. No effect on an ended prediction.
 
-    Too late once a successful result is stored: then the present state is the answer.
+    Too late once a successful result is stored: then the prediction is returned as it is.
     """
     _cancel(public_id, None if error is None else free(error))
     return Prediction.objects.select_related("model", "version", "price").get(public_id=public_id)
@@ -221,7 +220,7 @@ def _cancel(public_id: str, error: str | None) -> None:
 
 
 def _past_deadline() -> QuerySet[Prediction]:
-    # A deadline that can be kept no more is none: the result is there, and is brought home as if none had been asked.
+    # Once the result is stored the deadline is ignored: the result is fetched as if none had been set.
     return _live().filter(deadline__lte=Now()).exclude(_TOO_LATE)
 
 
@@ -234,7 +233,7 @@ def _live() -> QuerySet[Prediction]:
 
 
 def _fail_late(prediction_id: int) -> None:
-    """End as failed what is past its limit, if it still is: one that waited may have been begun since it was listed."""
+    """End as failed if still past its limit: a waiting prediction may have been started since it was listed."""
     waited = When(phase=Phase.WAITING, then=Value(free(WAITED_TOO_LONG)))
     with transaction.atomic():
         if _end(
@@ -255,19 +254,19 @@ _LIMITS = DueRows("limits", lambda: _past_limit().values_list("pk"), lambda row:
 
 
 def expire(seconds: float = PART_S) -> int:
-    """End what passed its deadline (canceled, as the caller asked) or its limit (failed), for at most about so many
-    seconds each. Returns how many were looked at.
+    """End predictions past their deadline (canceled, as the caller asked) or their time limit (failed), for about
+    `seconds` each. Returns the number examined.
     """
     return _DEADLINES.work(seconds) + _LIMITS.work(seconds)
 
 
 def late() -> tuple[QuerySet[Prediction], QuerySet[Prediction]]:
-    """What `expire` deals with."""
+    """Predictions for `expire`: past the deadline, past the limit."""
     return _past_deadline(), _past_limit()
 
 
 def remove_data(prediction_id: int) -> bool:
-    """Forget input, output and logs of an ended prediction; money and times stay."""
+    """Erase input, output and logs of an ended prediction; amounts and times stay."""
     with transaction.atomic():
         changed = Prediction.objects.filter(pk=prediction_id, phase=Phase.ENDED, data_removed=False).update(
             data_removed=True, input={}, output=None, logs="", result=None, revision=F("revision") + 1
@@ -278,7 +277,7 @@ def remove_data(prediction_id: int) -> bool:
 
 
 def forget(prediction_ids: Sequence[int]) -> int:
-    """Forget all that ended predictions tell of whoever made them; status, money and times stay. How many they were."""
+    """Erase all personal data of ended predictions; status, amounts and times stay. Returns how many."""
     with transaction.atomic():
         return Prediction.objects.filter(pk__in=prediction_ids, phase=Phase.ENDED).update(
             data_removed=True, input={}, output=None, logs="", result=None, error=None, webhook="", webhook_events=[],
@@ -287,14 +286,14 @@ def forget(prediction_ids: Sequence[int]) -> int:
 
 
 def turn_webhook_off(prediction_id: int) -> None:
-    """The receiver said that it is gone for good: nothing more is owed for this prediction."""
+    """Drop pending webhooks of this prediction, because the receiver reported that it is gone for good."""
     with transaction.atomic():
         Prediction.objects.filter(pk=prediction_id).update(webhook="")
         outbox.drop_owed(prediction_id)
 
 
 def _end(where: Q, status: Any, **values: Any) -> bool:
-    """The conditional UPDATE from a live status. True where this call is the one that ended it."""
+    """The conditional UPDATE from a live status. True where this call ended it."""
     changed = Prediction.objects.filter(where, status__in=LIVE).update(
         status=status,
         phase=Phase.ENDED,
@@ -311,9 +310,9 @@ def _end(where: Q, status: Any, **values: Any) -> bool:
 
 
 def _in_vain(prediction_id: int) -> None:
-    """What every end without success owes, in its transaction: what was shown goes, and the hold goes back.
+    """Drop outputs already shown and release the hold; in the transaction of every end without success.
 
-    Asked of the row after the end has locked it: what grew until then is found, and nothing grows any more.
+    Reads the row after the end has locked it, so outputs added until then are found, and no more are added.
     """
     row = Prediction.objects.values_list("account_id", "public_id", "output", "input_bytes")
     account_id, public_id, output, input_bytes = row.get(pk=prediction_id)
@@ -331,10 +330,10 @@ def _settled(
     told: bool = True,
     may_run: bool = True,
 ) -> None:
-    """Forget its preview, note what is owed, wake who is affected, then settle.
+    """Delete the preview, enqueue webhooks, wake waiters and workers, then settle.
 
-    `told`: a webhook may have been asked for; `may_run`: the provider may be working on it. The account's row is locked
-    last, everywhere; just before it the row of the room that it takes.
+    `told`: a webhook may be set; `may_run`: the provider may still be working on it. The account's row is locked last,
+    everywhere; just before it, the account's usage row.
     """
     wakeups.send_on_commit(wakeups.ENDED, reference)
     previews.drop(prediction_id)
@@ -355,9 +354,9 @@ def _delivered(
     metrics: dict[str, Any],
     paid_for: int = 0,
 ) -> calculator.Delivered:
-    """What is charged for: files with their pixels, or one value; and how long the provider says that it worked.
+    """What is charged: files with their pixels, or one value; and the predict time that the provider reports.
 
-    `paid_for`: dropped files that cost as much as one that came.
+    `paid_for`: dropped files that are charged like delivered ones.
     """
     seconds = calculator.seconds_of(metrics)
     if not prediction.version.gives_files:

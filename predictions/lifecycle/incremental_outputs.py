@@ -1,6 +1,6 @@
-"""Files of a list that grows while the model works: shown one after the other, each as soon as it is stored.
+"""Incremental outputs: files of a growing list, shown one by one while the model runs, each as soon as it is stored.
 
-Their rows stand before the prediction has ended; its end takes them over, or removes them where it has no success.
+Their rows exist before the prediction ends; success adopts them, any other end removes them.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 
 
 def announced(prediction: Prediction, update: Update) -> list[OutputRef]:
-    """All files that are whole already, where some are not yet shown; else none.
+    """All completed files of the update, if any is not shown yet; else none.
 
-    Only of our own engines, where a run that has to be made again repeats itself exactly.
+    Only for the embedded engine, where a repeated run gives exactly the same files.
     """
     if not prediction.version.streams_files or is_upstream(prediction.provider):
         return []
@@ -37,9 +37,9 @@ def announced(prediction: Prediction, update: Update) -> list[OutputRef]:
 
 
 def due() -> list[Prediction]:
-    """Running predictions with announced files that are not shown yet, in no order: they are as few as engines' slots.
+    """Running predictions with announced files that are not shown yet, unordered.
 
-    So those whose files cannot be had hide no other.
+    They are no more than the engine's slots, so one whose files are unavailable cannot starve the others.
     """
     rows = Prediction.objects.filter(phase=Phase.RUNNING, result__isnull=False).select_related("version")
     found = [row for row in rows if len((row.result or {}).get("files") or []) > len(row.output or [])]
@@ -48,16 +48,16 @@ def due() -> list[Prediction]:
 
 
 def show(prediction: Prediction, outputs: list[PreparedOutput], hits: Sequence[RuleHit] = ()) -> bool:
-    """Show these stored files after those that are shown. False where it runs no more, or another was first.
+    """Append these stored files to the shown outputs. False where it no longer runs, or another worker was first.
 
-    `hits`: what a moderator is to see of them.
+    `hits`: rule hits for moderators.
     """
     shown = list(prediction.output or [])
     with transaction.atomic():
         changed = Prediction.objects.filter(
             pk=prediction.pk, phase=Phase.RUNNING, run=prediction.run, status__in=LIVE
         )
-        # Locked by this write, the row ends only afterwards: its end then finds these.
+        # This write locks the row, so the prediction can end only afterwards and then finds these files.
         if not changed.update(revision=F("revision") + 1):
             return False
         if Output.objects.filter(prediction=prediction).count() != len(shown):
@@ -73,12 +73,12 @@ def show(prediction: Prediction, outputs: list[PreparedOutput], hits: Sequence[R
 
 
 def drop(prediction_id: int, output: Any) -> None:
-    """Inside the transaction of an end without success, with what was shown till then: its files go."""
+    """Doom the files shown so far (`output`). Call it inside the transaction of an end without success."""
     if not output:
         return
     rows = list(Output.objects.filter(prediction=prediction_id).select_related("file", "small", "medium"))
     if not rows:
-        return  # words, which an end without success leaves as they are
+        return  # text output stays as it is after an end without success
     media.doom([file for row in rows for file in (row.file, row.small, row.medium) if file is not None])
     Output.objects.filter(pk__in=[row.pk for row in rows]).delete()
     Prediction.objects.filter(pk=prediction_id).update(output=None)

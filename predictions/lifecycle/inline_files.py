@@ -1,7 +1,7 @@
-"""Files that stand in an input itself, as data URIs: kept while the prediction needs them, and with what came of it.
+"""Removal of data URIs from the stored input of predictions that ended without success.
 
-What waits is bounded by `room`, and what succeeded was paid for. What ended in vain cost nothing and nothing bounds it,
-so that its files would fill the disk for nothing.
+Inputs of live predictions are bounded by quotas, and those of successes were paid for. Failed and canceled predictions
+are free and unbounded, so their inline files could fill the disk.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ from typing import Any
 from predictions.models import Prediction
 
 KEPT_BYTES = 64 * 1024
-"""Inputs of so many bytes as JSON are kept whole."""
+"""Inputs up to this many bytes of JSON are kept whole."""
 
 
 def forget(prediction_id: int, input_bytes: int) -> None:
-    """Take the files out of a large input; in the transaction that ends its prediction in vain, after the end."""
+    """Remove the files from a large input; in the transaction of an end without success, after the end."""
     if input_bytes <= KEPT_BYTES:
         return
     row = Prediction.objects.filter(pk=prediction_id)
@@ -24,7 +24,7 @@ def forget(prediction_id: int, input_bytes: int) -> None:
 
 def _without(value: Any) -> Any:
     if isinstance(value, str) and value[:5].lower() == "data:":
-        # No address and no data URI: whoever sends it again learns at once that the file is missing.
+        # Neither a URL nor a data URI, so that resubmitting this input fails validation at once.
         return f"[file of {len(value)} characters, not kept after the end]"
     if isinstance(value, list):
         return [_without(one) for one in value]

@@ -1,11 +1,11 @@
-"""Error messages of predictions: the sentences, and the words that nothing was charged."""
+"""Formatting of predictions' error messages and log notes."""
 
 from __future__ import annotations
 
 import re
 
 FREE = "Nothing was charged."
-"""The last words of every error that Darkroom writes: the hold has gone back."""
+"""The suffix of every error that Darkroom writes: the hold was released."""
 QUARANTINED = "This prediction stopped its workers several times and was set aside."
 TOO_LONG = "The work took longer than this server allows and was stopped."
 LONGEST_ERROR = 2000
@@ -17,17 +17,17 @@ PAST_DEADLINE = "The deadline that was asked for has passed."
 
 
 def with_note(logs: str, note: str) -> str:
-    """A log with one more line of our own, in brackets."""
+    """The log with one more line of our own, in brackets."""
     return f"{logs}{'' if not logs or logs.endswith(chr(10)) else chr(10)}[{one_line(note)}]\n"
 
 
 def free(error: str) -> str:
-    """An error for people as one line that ends by saying that nothing was charged. The only place that adds it."""
+    """The error on one line, with the suffix that nothing was charged. The only place that adds it."""
     words = one_line(error).removesuffix(FREE).rstrip()
     return f"{words}{'' if words.endswith(_ENDS) else '.'} {FREE}"
 
 
 def one_line(error: str) -> str:
-    """The words as they are, but on one line: whatever breaks lines becomes a blank."""
+    """The text on one line: line breaks become spaces."""
     words = _BREAKS.sub(" ", error.replace("\x00", "").strip("\r\n"))
     return words[:LONGEST_ERROR] or "The run failed without a reason."

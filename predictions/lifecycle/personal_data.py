@@ -1,4 +1,4 @@
-"""What this floor keeps of somebody who goes: forgotten some at a time, and counted."""
+"""Erasure of a deleted account's predictions, uploads and related rows, in batches."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ BATCH = 100
 
 
 def end_live(account: Account, most: int = 50) -> int:
-    """Cancel what is waiting or under way, one transaction each; how many there were.
+    """Cancel live predictions, one transaction each; returns how many there were.
 
-    A result that is being fetched ends by itself: among those that are canceled it would hide others.
+    Results that are being fetched are left out: they cannot be canceled, end by themselves, and would fill the batch.
     """
     live = Prediction.objects.owned_by(account).live().exclude(phase__in=[Phase.RESULT, Phase.COLLECTING])
     public_ids = list(live.order_by("pk").values_list("public_id", flat=True)[:most])
@@ -37,13 +37,13 @@ def end_live(account: Account, most: int = 50) -> int:
 
 
 def is_quiet(account: Account) -> bool:
-    """Whether nothing of the account is under way, here or at a provider."""
+    """Whether the account has no live prediction, here or at a provider."""
     rows = Prediction.objects.owned_by(account)
     return not rows.filter(~Q(phase=Phase.ENDED) | Q(upstream_open=True)).exists()
 
 
 def forget_predictions(account: Account) -> int:
-    """Forget what some ended predictions tell; how many. The bare rows stay, since the ledger names them."""
+    """Erase a batch of ended predictions' personal data; returns how many. The rows stay for the ledger."""
     tells = (
         Q(data_removed=False) | ~Q(webhook="") | ~Q(origin="") | ~Q(request_id="") | Q(error__isnull=False)
     )
@@ -61,7 +61,7 @@ def forget_predictions(account: Account) -> int:
 
 
 def forget_uploads(account: Account) -> int:
-    """Remove some of the files that were sent; how many."""
+    """Remove a batch of uploads; returns how many."""
     some = list(Upload.objects.filter(account=account).order_by("pk").values_list("pk", flat=True)[:BATCH])
     for pk in some:
         with transaction.atomic():
@@ -71,14 +71,14 @@ def forget_uploads(account: Account) -> int:
 
 
 def forget_rest(user: User | None, account: Account) -> None:
-    """What is left: test deliveries, keys, findings of rules. Few rows, in one transaction."""
+    """Delete the rest: webhook test deliveries, idempotency keys, rule hits. Few rows, in one transaction."""
     with transaction.atomic():
         DeliveryAttempt.objects.filter(delivery__account=account).delete()
         Delivery.objects.filter(account=account).delete()
         IdempotencyKey.objects.filter(account=account).delete()
         UnansweredCreate.objects.filter(account=account).delete()
         whose = Q(account=account) if user is None else Q(user=user)
-        # Those too that a moderator was still to be shown: there is nothing left to look at.
+        # Unreviewed ones too: nothing is left to review.
         RuleHit.objects.filter(whose).delete()
 
 

@@ -1,4 +1,4 @@
-"""Looks at pictures that are still being made: one row for each running prediction, gone when it ends."""
+"""Previews of images in progress: one row per running prediction, deleted when it ends."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from predictions.lifecycle import updates
 from predictions.models import Prediction, Preview
 
 MAX_BYTES = 64 * 1024
-"""A provider that sends more than this is not believed; what it sent is dropped."""
+"""The most bytes of a preview; larger ones are dropped."""
 _JPEG = b"\xff\xd8\xff"
 
 
 def news(prediction_id: int, look: bytes | None) -> bytes | None:
-    """The look where it is one that may be kept and differs from the one that is kept already, else None."""
+    """The preview if it is valid and differs from the stored one, else None."""
     if look is None or len(look) > MAX_BYTES or not look.startswith(_JPEG):
         return None
     kept = Preview.objects.filter(prediction_id=prediction_id).values_list("data", flat=True).first()
@@ -23,28 +23,28 @@ def news(prediction_id: int, look: bytes | None) -> bytes | None:
 
 
 def keep(prediction_id: int, look: bytes) -> None:
-    """Put this look in place of the one before. Inside the transaction that has just written the running prediction."""
+    """Replace the stored preview. Inside the transaction that has just written the running prediction."""
     rows = Preview.objects.filter(prediction_id=prediction_id)
     if not rows.update(number=F("number") + 1, data=look, at=Now()):
         Preview.objects.create(prediction_id=prediction_id, data=look)
 
 
 def drop(prediction_id: int) -> None:
-    """Forget it. Inside the transaction that ends the prediction."""
+    """Delete the preview. Inside the transaction that ends the prediction."""
     updates.FORGET_PREVIEW.run(pk=prediction_id)
 
 
 KEY = "key"
-"""The parameter that carries the prediction's stream token, for clients that have nothing else."""
+"""The query parameter with the prediction's stream token, for clients without other credentials."""
 
 
 def number_of(prediction_id: int) -> int | None:
-    """The number of the newest look, which grows; None where there is none (not yet, or not any more)."""
+    """The number of the newest preview, which only grows; None where there is none (not yet, or not any more)."""
     return Preview.objects.filter(prediction_id=prediction_id).values_list("number", flat=True).first()
 
 
 def numbers_of(prediction_ids: list[int]) -> dict[int, int]:
-    """The same for several, by prediction."""
+    """The numbers for several predictions, by primary key."""
     rows = (
         Preview.objects.filter(prediction_id__in=prediction_ids) if prediction_ids else Preview.objects.none()
     )
@@ -52,7 +52,7 @@ def numbers_of(prediction_ids: list[int]) -> dict[int, int]:
 
 
 def path_of(prediction: Prediction, number: int, *, key: bool = False) -> str:
-    """The address of a look, without the origin. `key`: one that opens without a session or token."""
+    """The URL path of a preview. `key`: with the stream token, so that it opens without a session or API token."""
     given: dict[str, str | int] = {"n": number}
     if key:
         given[KEY] = prediction.stream_token

@@ -1,4 +1,4 @@
-"""What the watcher learns while a provider works."""
+"""Progress of running predictions: poll schedule (`look_at`), logs, partial output, stored results, lost jobs."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _CUT = "\n[The log was cut here: it is longer than 1 MiB.]\n"
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """A running prediction that is due for a look: no more than asking its provider takes."""
+    """A running prediction that is due for a poll, with only what a poll needs."""
 
     pk: int
     public_id: str
@@ -42,14 +42,14 @@ class Look:
 
 
 def due_looks(most: int, busy: Collection[str] = ()) -> list[Look]:
-    """Running predictions that are due for a look, the longest due first; none of the providers that are `busy`.
+    """Running predictions that are due for a poll, most overdue first; none of the `busy` providers.
 
     Claim them with `take_looks` in the same transaction.
     """
     rows = Prediction.objects.filter(phase=Phase.RUNNING, look_at__lte=Now())
     if busy:
         rows = rows.exclude(provider__in=busy)
-    # Locked, so that of several watchers each gets others; on SQLite the transaction itself is alone.
+    # Row locks give each watcher different rows; on SQLite the transaction is exclusive anyway.
     rows = rows.order_by("look_at").select_for_update(skip_locked=True)
     fields = ("pk", "public_id", "run", "revision", "provider", "job_id", "job_instance", "request_id")
     return [Look(*row) for row in rows.values_list(*fields)[:most]]
@@ -58,11 +58,11 @@ def due_looks(most: int, busy: Collection[str] = ()) -> list[Look]:
 def claim_looks(
     most: int = 500, lease: Callable[[Look], float | None] = lambda _: LOOK_LEASE, busy: Collection[str] = ()
 ) -> list[Look]:
-    """Take what is due. Moving `look_at` forward is the claim, so any number may watch.
+    """Claim polls that are due. Moving `look_at` forward is the claim, so any number of watchers may run.
 
-    `lease` says in how many seconds each is due again where nobody writes anything, or None for one that is left where
-    it is; it is asked inside the transaction. A provider of which something was left is not asked for again: however
-    much of it is overdue, it hides nothing of the others.
+    `lease` returns the seconds until each is due again if nobody writes anything, or None to leave it unclaimed; it is
+    called inside the transaction. A provider with a poll left unclaimed is not queried again in this call, so that its
+    overdue rows cannot starve the others.
     """
     taken: list[Look] = []
     full = set(busy)
@@ -88,7 +88,7 @@ def claim_looks(
 
 
 def looked_at(looks: Iterable[Look]) -> dict[int, Prediction]:
-    """The rows of these looks, by key: those that still run, as they ran when they were looked at."""
+    """The rows of these polls, by primary key: only those still in the same run."""
     runs = {look.pk: look.run for look in looks}
     rows = Prediction.objects.filter(pk__in=runs, phase=Phase.RUNNING).select_related("model", "version")
     rows = rows.defer("version__input_schema", "version__example_input", "version__source")
@@ -96,13 +96,13 @@ def looked_at(looks: Iterable[Look]) -> dict[int, Prediction]:
 
 
 def look_again_all(pks: Collection[int], seconds: float) -> None:
-    """Nothing new of any of them: look again in so many seconds."""
+    """Schedule the next poll of unchanged predictions in `seconds`."""
     with transaction.atomic():
         Prediction.objects.filter(pk__in=pks, phase=Phase.RUNNING).update(look_at=after(seconds))
 
 
 def look_now(public_id: str, run: int, provider_names: Collection[str]) -> bool:
-    """Somebody says that there is news of this run: look at once. False where no such run is under way there."""
+    """Schedule an immediate poll after a notification about this run. False where no such run is active there."""
     with transaction.atomic():
         changed = Prediction.objects.filter(
             public_id=public_id, run=run, phase=Phase.RUNNING, provider__in=provider_names
@@ -113,7 +113,7 @@ def look_now(public_id: str, run: int, provider_names: Collection[str]) -> bool:
 
 
 def look_again(prediction: Prediction, seconds: float, *, seen: bool) -> None:
-    """Nothing new: look again in so many seconds. `seen`: the provider answered and knows the job."""
+    """Schedule the next poll of an unchanged prediction. `seen`: the provider answered and knows the job."""
     values: dict[str, Any] = {"look_at": after(seconds)}
     if seen:
         values["job_seen_at"] = Now()
@@ -122,9 +122,9 @@ def look_again(prediction: Prediction, seconds: float, *, seen: bool) -> None:
 
 
 def note(prediction: Prediction, update: Update, seconds: float) -> bool:
-    """T4: write what changed and look again in so many seconds. False where somebody else has written meanwhile.
+    """T4: write what changed and schedule the next poll in `seconds`. False where the row changed in the meantime.
 
-    Logs, progress and streamed strings only grow; of the previews the newest is kept.
+    Logs, progress and streamed strings only grow; only the newest preview is kept.
     """
     logs = _grown(prediction.logs, update.logs)
     progress = (
@@ -166,9 +166,9 @@ def note(prediction: Prediction, update: Update, seconds: float) -> bool:
 
 
 def store_result(prediction: Prediction, update: Update) -> bool:
-    """The provider succeeded: keep where its files are, free its slot, and wake who fetches them.
+    """Store a success: where its files are; free its slot, and wake the workers that fetch them.
 
-    Its limit was one of work, which is done: files of an upstream may take as long as they last there.
+    The time limit for work is replaced: an upstream's files may be fetched for as long as they exist there.
     """
     with transaction.atomic(savepoint=False):
         changed = _running(prediction).update(
@@ -186,10 +186,10 @@ def store_result(prediction: Prediction, update: Update) -> bool:
 def begin_finished(
     prediction: Prediction, claim: str, job: Job, update: Update, *, to_be_fetched: bool
 ) -> bool:
-    """T3 of a provider whose answer was the result: keep it, and go on to fetch its files under the same claim.
+    """T3 for a provider that returns the result at once: store it; its files are fetched under the same claim.
 
-    `to_be_fetched`: others fetch them. False where the claim is no longer the row's. A worker that is gone afterwards
-    leaves the result behind: when its lease ends, others fetch. It may take as long as the files of an upstream last.
+    `to_be_fetched`: leave the fetch to other workers. False where the claim is lost. If the worker dies afterwards,
+    others fetch the result once its lease ends. The time limit is that of the upstream's files.
     """
     known = _result_of(prediction, update)
     write = updates.BEGIN_LEFT if to_be_fetched else updates.BEGIN_FINISHED
@@ -208,13 +208,13 @@ def begin_finished(
             if to_be_fetched:
                 task_queue.wake("collect")
             wake_waiting()
-    # Written a second time, because the answer to the first was lost, it changes no row and is ours all the same.
+    # A retry after a lost database response matches no row, although the first write was ours.
     begun = (
         changed == 1
         or Prediction.objects.filter(pk=prediction.pk, phase=Phase.COLLECTING, claim=claim).exists()
     )
     if begun and not to_be_fetched:
-        # As it would be read again by whoever claims it.
+        # As a fresh read of the row would give it.
         prediction.phase, prediction.status, prediction.claim = Phase.COLLECTING, Status.PROCESSING, claim
         prediction.job_id, prediction.job_instance, prediction.job_seen_at = (
             job.id,
@@ -226,12 +226,12 @@ def begin_finished(
 
 
 def _limit_of(prediction: Prediction) -> dict[str, Any]:
-    """The time limit for fetching: that of work, which is done, but files of an upstream may last longer there."""
+    """The time limit for the fetch: that of the work, or longer for an upstream's files."""
     return {"must_end_by": after(COLLECT_LIMIT)} if is_upstream(prediction.provider) else {}
 
 
 def _result_of(prediction: Prediction, update: Update) -> dict[str, Any]:
-    """What is kept of a success, with the slot that it frees."""
+    """Column values of a stored success, with the freed slot."""
     files = (
         [ref for ref in update.output if isinstance(ref, OutputRef)]
         if isinstance(update.output, list)
@@ -253,13 +253,13 @@ def _result_of(prediction: Prediction, update: Update) -> dict[str, Any]:
 
 
 def lost(prediction: Prediction, claim: str = "") -> bool:
-    """The provider knows nothing of the job, or lost its files: run it again under a new key, or give up.
+    """Restart a prediction whose provider lost the job or its files, under a new key, or give up.
 
-    Only for providers whose starts are idempotent by key. From running (no claim), or from collecting (with the claim).
-    False where it is there no more.
+    Only for providers that honour idempotency keys. From running (no claim), or from collecting (with the claim).
+    False where it is no longer in that phase.
     """
     if prediction.start_attempts >= MAX_STARTS:
-        # Only from where it was seen: meanwhile another watcher may have found its result.
+        # Only from the phase where it was seen: another watcher may have found its result in the meantime.
         if claim:
             return completion.fail(prediction.pk, messages.QUARANTINED, claim=claim)
         return completion.fail_running(prediction, messages.QUARANTINED)
@@ -292,7 +292,7 @@ def _running(prediction: Prediction) -> Any:
 
 
 def _grown(before: str, now: str) -> str:
-    """Logs only grow. A new run begins its own log; what an earlier run had printed is replaced by it."""
+    """The log, which only grows within a run; a new run's log replaces that of the earlier run."""
     text = now.replace("\x00", "")
     if len(text) > MAX_LOGS:
         text = text[:MAX_LOGS] + _CUT
@@ -300,9 +300,9 @@ def _grown(before: str, now: str) -> str:
 
 
 def _output_so_far(prediction: Prediction, given: Any) -> Any:
-    """What readers may see of a list of strings that still grows: it never shrinks and never changes its order.
+    """The partial output of a streamed list of strings: it never shrinks or reorders.
 
-    A new run that says something else is shown at its end only.
+    A new run with different strings is shown only once it has ended.
     """
     shown = prediction.output
     if not prediction.version.streams_text or not isinstance(given, list):
@@ -313,7 +313,7 @@ def _output_so_far(prediction: Prediction, given: Any) -> Any:
 
 
 def _without_nul(value: Any) -> Any:
-    """JSON as PostgreSQL can keep it: it has no NUL characters."""
+    """JSON without NUL characters, which PostgreSQL cannot store."""
     if isinstance(value, str):
         return value.replace("\x00", "")
     if isinstance(value, list):

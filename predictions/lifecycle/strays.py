@@ -1,7 +1,7 @@
-"""Starts of which nobody knows whether they run: what was sent to an upstream and never answered for.
+"""Strays: starts sent to an upstream and never answered, which may or may not be running there.
 
-Every start at an upstream has a row (`UpstreamRun`) that is written before anything is sent. So a worker that was
-killed leaves behind whether it had sent anything.
+Every start at an upstream has a row (`UpstreamRun`) that is written before anything is sent, so a killed worker leaves
+a record of whether it had sent anything.
 """
 
 from __future__ import annotations
@@ -23,18 +23,18 @@ from predictions.upstreams import configuration, run_records
 log = structlog.get_logger(__name__)
 
 FORGOTTEN_S = 180.0
-"""Seconds: longer than a lost start is repeated, and than any lease of one."""
+"""Seconds after which an unanswered start is closed: longer than its retries and than any lease of one."""
 UNANSWERED = (UpstreamRun.Outcome.SENT, UpstreamRun.Outcome.LOST)
 
 
 class Doubt(enum.Enum):
-    """What is known of a start whose worker is gone."""
+    """What is known about a start whose worker is gone."""
 
     SAME_KEY = "same key"
-    """The provider honours our keys: the same start, sent again, finds the first."""
+    """The provider honours idempotency keys: sending the same start again returns the first job."""
     NEVER_SENT = "never sent"
     STRAY = "stray"
-    """It may be running there, and asking again might start a second."""
+    """It may be running there, and a retry might start a second job."""
 
 
 _NEWEST = Prepared[UpstreamRun](
@@ -47,7 +47,7 @@ _NEWEST = Prepared[UpstreamRun](
 
 
 def run_of(prediction: Prediction) -> UpstreamRun | None:
-    """The row of the prediction's present run at its upstream; None where nothing was sent, or it is at an engine."""
+    """The row of the current run at its upstream; None where nothing was sent, or the provider is an engine."""
     key = key_pk(prediction.provider)
     if key is None:
         return None
@@ -56,7 +56,7 @@ def run_of(prediction: Prediction) -> UpstreamRun | None:
 
 
 def doubt(prediction: Prediction) -> Doubt:
-    """What is known of a claimed prediction whose lease has ended."""
+    """What is known about a claimed prediction whose lease has expired."""
     if not is_upstream(prediction.provider):
         return Doubt.SAME_KEY
     run = run_of(prediction)
@@ -66,7 +66,7 @@ def doubt(prediction: Prediction) -> Doubt:
 
 
 def note(prediction: Prediction, why: str) -> None:
-    """Its run at an upstream may be going on with nobody to follow it: for the operator. Nothing where it has ended."""
+    """Record for the operator that its run may continue unobserved at an upstream. No effect if the run has ended."""
     run = run_of(prediction)
     if run is None or run.outcome not in (*UNANSWERED, UpstreamRun.Outcome.ACCEPTED):
         return
@@ -81,12 +81,12 @@ def note(prediction: Prediction, why: str) -> None:
 
 
 def close_forgotten(seconds: float = PART_S) -> int:
-    """What was sent and that nobody waits for any more, whatever became of its worker: for the operator. How many."""
+    """Record unanswered starts that no worker waits for any more as strays, for the operator. Returns how many."""
     return _FORGOTTEN.work(seconds)
 
 
 def forgotten() -> QuerySet[UpstreamRun]:
-    """What `close_forgotten` deals with."""
+    """Runs for `close_forgotten`."""
     sent = UpstreamRun.objects.filter(outcome=UpstreamRun.Outcome.SENT, sent_at__lt=after(-FORGOTTEN_S))
     return sent.exclude(prediction__phase=Phase.CLAIMED)
 
@@ -104,7 +104,7 @@ _FORGOTTEN = DueRows(
 
 
 def overdue() -> Q:
-    """Waiting predictions whose start's answer was lost, and that could not be sent again for too long."""
+    """Filter for waiting predictions whose start was not answered and could not be retried for too long."""
     sent = UpstreamRun.objects.filter(
         prediction=OuterRef("pk"),
         run=OuterRef("run"),

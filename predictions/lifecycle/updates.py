@@ -1,4 +1,4 @@
-"""The writes that every answer needs, compiled once. What they mean stands where they are called."""
+"""Prepared UPDATE statements of the hot path, compiled once. Their meaning is documented where they are used."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ CLAIM_RESULT = PreparedWrite(
 
 @lru_cache(maxsize=64)
 def renewed(phase: str, seconds: float) -> PreparedWrite:
-    """Lengthen a claim in this phase; there are as many as there are time limits, so the newest are kept."""
+    """Extend a claim in this phase; one statement per time limit, so only the most recent are cached."""
     return PreparedWrite(
         lambda pk, claim: (
             Prediction.objects.filter(pk=pk, phase=phase, claim=claim),
@@ -96,9 +96,9 @@ BEGIN_FINISHED = _begun(
     lease_until=after(COLLECT_LEASE + FIRST_FETCH),
     collect_attempts=F("collect_attempts") + 1,
 )
-"""With the result of a start's answer, under the same claim: its worker goes on."""
+"""Begin with the result from the start's response, under the same claim: the same worker fetches it."""
 BEGIN_LEFT = _begun(phase=Phase.RESULT, claim="", lease_until=None)
-"""The same, left to others."""
+"""The same, but left for other workers to fetch."""
 SUCCEED = PreparedWrite(
     lambda pk, claim, output, metrics, charge, delivered, filtered, logs: (
         Prediction.objects.filter(pk=pk, phase=Phase.COLLECTING, claim=claim, status__in=LIVE),
