@@ -29,7 +29,7 @@ from core.http import csv_rows
 
 
 class EventInline(ReadOnlyInline):
-    """What the provider told of a purchase."""
+    """Messages of the payment provider about a purchase."""
 
     model = PaymentEvent
     fields = ("when", "kind", "event_id", "outcome")
@@ -42,7 +42,7 @@ class EventInline(ReadOnlyInline):
 
 
 class DisputeInline(ReadOnlyInline):
-    """Disputes of a purchase, as the provider told of them."""
+    """Disputes of a purchase, as the provider reported them."""
 
     model = Dispute
     fields = ("when", "number", "amount_shown", "state")
@@ -60,7 +60,7 @@ class DisputeInline(ReadOnlyInline):
 
 
 class RefundForm(forms.Form):
-    """How much to pay back, and why."""
+    """Amount and reason of a refund."""
 
     amount = forms.CharField(
         label=gettext_lazy("Amount"),
@@ -83,7 +83,7 @@ class RefundForm(forms.Form):
         self.fields["once"].initial = secrets.token_hex(12)
 
     def clean_amount(self) -> int:
-        """In the smallest unit; never more than is left."""
+        """The amount in the currency's smallest unit; at most what has not been refunded."""
         left = self._purchase.refundable()
         text = self.cleaned_data["amount"].strip()
         try:
@@ -102,7 +102,7 @@ class RefundForm(forms.Form):
 
 
 def _cells(row: Purchase) -> list[csv_rows.Cell]:
-    """One purchase in the file."""
+    """One CSV row of a purchase."""
     number = csv_rows.Number
     return [
         row.created_at.isoformat(timespec="seconds"), row.reference, row.account.name, row.user.username,
@@ -123,7 +123,7 @@ _SHEET = CsvLayout(_COLUMNS, _cells, related=("account", "user"))
 
 
 class Owed(admin.SimpleListFilter):
-    """What is to go back to its buyer: by itself, or by staff where the provider could not."""
+    """Filter: purchases to be refunded, automatically, or by staff where the provider could not."""
 
     title = gettext_lazy("owed to the buyer")
     parameter_name = "owed"
@@ -136,7 +136,7 @@ class Owed(admin.SimpleListFilter):
 
 
 class CreditsOwed(admin.SimpleListFilter):
-    """Whose credits should have been taken back, and were not there."""
+    """Filter: purchases whose credits could not all be taken back, so that credits are owed."""
 
     title = gettext_lazy("credits owed by the account")
     parameter_name = "credits_owed"
@@ -154,7 +154,7 @@ class CreditsOwed(admin.SimpleListFilter):
 
 @admin.register(Purchase)
 class PurchaseAdmin(CsvExportAdmin, ReadOnlyAdmin):
-    """What was bought. Paying back asks the provider; what it tells of it takes the credits back."""
+    """Purchases. A refund is requested from the provider; its confirmation takes the credits back."""
 
     list_display = (
         "when",
@@ -180,12 +180,12 @@ class PurchaseAdmin(CsvExportAdmin, ReadOnlyAdmin):
     sheet = _SHEET
 
     def has_refund_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
-        """Who may change purchases may pay them back; nothing else about them changes by hand."""
+        """Refunds need the permission to change purchases; nothing else about them can be edited."""
         return bool(request.user.has_perm("accounts.change_purchase"))
 
     @action(description=gettext_lazy("Pay back"), url_path="refund", icon="undo", permissions=["refund"])
     def pay_back(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """Ask the provider to pay some or all of it back."""
+        """Request a full or partial refund from the provider."""
         purchase = self.get_object(request, object_id)
         if purchase is None:
             raise Http404
@@ -228,7 +228,7 @@ class PurchaseAdmin(CsvExportAdmin, ReadOnlyAdmin):
         permissions=["refund"],
     )
     def paid_otherwise(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """Note that the buyer got what they were owed by another way, such as a bank transfer."""
+        """Record that the buyer was refunded by other means, such as a bank transfer."""
         purchase = self.get_object(request, object_id)
         if purchase is None:
             raise Http404
@@ -303,7 +303,7 @@ class PurchaseAdmin(CsvExportAdmin, ReadOnlyAdmin):
 
 @admin.register(Dispute)
 class DisputeAdmin(ReadOnlyAdmin):
-    """Disputes of payments, by the banks of whoever paid; their part of the credits is taken back while they count."""
+    """Payment disputes (chargebacks); their share of the credits is taken back while they stand."""
 
     list_display = ("__str__", "purchase", "amount", "state", "created_at")
     list_filter = ("state",)
@@ -316,7 +316,7 @@ class DisputeAdmin(ReadOnlyAdmin):
 
 @admin.register(EndedAllowance)
 class EndedAllowanceAdmin(ReadOnlyAdmin):
-    """Allowances that ended while work that they may pay for was on hold."""
+    """Allowances that ended while credits were on hold that may belong to them."""
 
     list_display = ("period", "account_link", "given_shown", "left_shown", "on_hold_shown")
     list_select_related = ("account",)
@@ -344,7 +344,7 @@ class EndedAllowanceAdmin(ReadOnlyAdmin):
 
 @admin.register(PaymentEvent)
 class PaymentEventAdmin(ReadOnlyAdmin):
-    """What providers told, and what it did."""
+    """Messages of payment providers and their effects."""
 
     list_display = ("when", "provider", "kind", "outcome", "purchase_link", "event_id")
     list_filter = ("provider", "kind")

@@ -1,4 +1,4 @@
-"""Admin of credit packs: what is for sale, and at which price."""
+"""Admin of credit packs: the packs for sale and their prices."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from core.admin.model_admins import BaseAdmin
 
 
 class PackForm(forms.ModelForm):
-    """A pack with amounts as people write them."""
+    """A pack, with amounts in decimal notation."""
 
     worth = AmountField(label=gettext_lazy("Credits"), required=True, signed=True, max_length=30)
     cost = forms.CharField(
@@ -42,14 +42,14 @@ class PackForm(forms.ModelForm):
             self.fields["cost"].initial = plain_amount(self.instance.price, self.instance.currency)
 
     def clean_worth(self) -> int:
-        """Micro-credits, more than none."""
+        """Micro-credits, above 0."""
         micro = int(self.cleaned_data["worth"])
         if micro <= 0:
             raise forms.ValidationError(_("A pack has more than nothing in it."))
         return micro
 
     def clean_currency(self) -> str:
-        """Three letters, small."""
+        """Three lower-case letters."""
         name = str(self.cleaned_data["currency"]).strip().lower()
         if not (len(name) == 3 and name.isascii() and name.isalpha()):
             raise forms.ValidationError(_("A currency is three letters, such as usd."))
@@ -68,14 +68,14 @@ class PackForm(forms.ModelForm):
 
 @admin.register(CreditPack)
 class CreditPackAdmin(BaseAdmin):
-    """What is for sale. Purchases keep their own amounts."""
+    """Packs for sale. Purchases keep their own amounts."""
 
     form = PackForm
     list_display = ("name", "worth_shown", "price_shown", "enabled", "position")
     fields = ("name", "worth", "cost", "currency", "enabled", "position")
 
     def save_model(self, request: HttpRequest, obj: CreditPack, form: Any, change: bool) -> None:
-        """With what was there before on record."""
+        """Save, with the former values in the change log."""
         before = CreditPack.objects.filter(pk=obj.pk).values(*_PACK).first() if change else None
         obj.credits, obj.price = form.cleaned_data["worth"], form.cleaned_data["price"]
         super().save_model(request, obj, form, change)

@@ -1,4 +1,4 @@
-"""Credits by hand: the two questions of the account's page in the panel, and what is done with the answers."""
+"""Manual credit movements by staff: the grant and adjust forms of the admin, and their posting."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _TOLD_AT_MOST = 20
 
 
 class AmountForm(forms.Form):
-    """An amount of credits with a reason. `once` makes a form that is sent twice count once."""
+    """An amount of credits with a reason. `once` is an idempotency key: a form sent twice is posted once."""
 
     amount = AmountField(label=gettext_lazy("Credits"), required=True, signed=True, max_length=30)
     reason = forms.CharField(
@@ -77,17 +77,17 @@ class AdjustForm(AmountForm):
 
 @dataclass(frozen=True)
 class Posted:
-    """What a form has done. `before`: it had been sent, and this time changed nothing."""
+    """The result of a form. `before`: it had been posted already, and this time changed nothing."""
 
     entry: LedgerEntry
     before: bool = False
 
 
 def post(request: HttpRequest, account: Account, form: AmountForm) -> Posted | None:
-    """Write the movement that a valid form asks for, by the staff user who sent it.
+    """Post the movement of a valid form, by the staff user who sent it.
 
-    None, with the reason as an error of the form, where the balance is too small. A form sent again changes nothing and
-    answers the row that it made the first time, for whatever account and amount that was.
+    None, with a form error, where the balance is too small. A form sent again changes nothing and returns its first
+    row, for whatever account and amount that was.
     """
     answers, actor = form.cleaned_data, cast(User, request.user)
     kind = LedgerEntry.Kind.GRANT if isinstance(form, GrantForm) else LedgerEntry.Kind.ADJUST
@@ -112,7 +112,7 @@ def post(request: HttpRequest, account: Account, form: AmountForm) -> Posted | N
 
 
 def _put_on_record(entry: LedgerEntry, account: Account, actor: User) -> None:
-    """Who moved how much and why; and whoever was granted something is told."""
+    """Write the audit log entry, and notify the owners of an account that was granted credits."""
     before = entry.balance_after - entry.balance_delta
     detail = {"before": before, "after": entry.balance_after, "reference": entry.reference}
     audit_log.write(

@@ -1,4 +1,4 @@
-"""The desk for money: accounts and the ledger; people, and keys with their limits, have modules of their own."""
+"""Admin of accounts and the ledger; users and API tokens with their limits have modules of their own."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from core.http import csv_rows
 
 
 class KindFilter(IndexedChoicesFilter):
-    """The kind of a movement; kinds that are no work by their own index."""
+    """Filter by the kind of a movement; kinds other than work use their own partial index."""
 
     def narrowed(self, rows: QuerySet[Any], value: str) -> QuerySet[Any]:
         return cast(LedgerQuerySet, rows).of_kinds(value)
@@ -72,7 +72,7 @@ class LedgerInline(ReadOnlyInline):
 
 @admin.register(Account)
 class AccountAdmin(IndexedSearchAdmin, LargeTableAdmin):
-    """Accounts with their ledger. Balances change through the two buttons alone."""
+    """Accounts with their ledger. Balances change only through the two buttons."""
 
     list_display = (
         "name",
@@ -102,7 +102,7 @@ class AccountAdmin(IndexedSearchAdmin, LargeTableAdmin):
         "whole_ledger",
         "created_at",
     )
-    # What an account is stays; how it stands is changed by the acts that own it: suspending, closing.
+    # The kind never changes; the status changes only through its own actions: suspending, closing.
     readonly_fields = (
         "kind", "status", "balance_shown", "held_shown", "owed_shown", "whole_ledger", "created_at",
     )  # fmt: skip
@@ -113,7 +113,7 @@ class AccountAdmin(IndexedSearchAdmin, LargeTableAdmin):
         return False
 
     def save_model(self, request: HttpRequest, obj: Account, form: Any, change: bool) -> None:
-        """Write what was changed and nothing else: credits move meanwhile. The plan is given by its owner."""
+        """Save only the changed columns, since balances move concurrently. The plan goes through `credits.set_plan`."""
         changed = [name for name in form.changed_data if name != "plan"]
         if changed:
             obj.save(update_fields=changed)
@@ -121,7 +121,7 @@ class AccountAdmin(IndexedSearchAdmin, LargeTableAdmin):
             credits.set_plan(obj, obj.plan)
 
     def has_adjust_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
-        """Whether one may move credits by hand: a permission of its own, `accounts.adjust_credits`."""
+        """Manual movements need a permission of their own, `accounts.adjust_credits`."""
         return bool(request.user.has_perm("accounts.adjust_credits"))
 
     @display(
@@ -165,12 +165,12 @@ class AccountAdmin(IndexedSearchAdmin, LargeTableAdmin):
         return self._move(request, object_id, credit_postings.AdjustForm, _("Adjust the balance"))
 
     def has_stand_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
-        """Who may change accounts may suspend them and open them again."""
+        """Suspending and reopening need the permission to change accounts."""
         return bool(request.user.has_perm("accounts.change_account"))
 
     @action(description=gettext_lazy("Suspend"), url_path="suspend", icon="block", permissions=["stand"])
     def suspend(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """Let it do nothing new, with a reason."""
+        """Suspend the account, with a reason."""
         words = gettext_lazy(
             "Nothing new is made, bought or given with it; its tokens are refused. What is under way ends as it would."
         )
@@ -183,7 +183,7 @@ class AccountAdmin(IndexedSearchAdmin, LargeTableAdmin):
         permissions=["stand"],
     )
     def reopen(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """Let it do everything again, with a reason."""
+        """End the account's suspension, with a reason."""
         words = gettext_lazy("It can do everything again that it could before.")
         return self._stand(request, object_id, suspensions.reopen, gettext_lazy("End the suspension"), words)
 
@@ -243,12 +243,12 @@ class AccountAdmin(IndexedSearchAdmin, LargeTableAdmin):
 
 
 def _balance(entry: LedgerEntry) -> str:
-    """What the account has now: of what came, it may have paid what it owed."""
+    """The account's balance now; part of the movement may have paid a debt."""
     return amounts.display(Account.objects.values_list("balance", flat=True).get(pk=entry.account_id))
 
 
 def _cells(row: LedgerEntry) -> list[csv_rows.Cell]:
-    """One movement in the file, as in its owner's statement."""
+    """One CSV row of a movement, as in its owner's statement."""
     when, *cells = statement.cells(row)
     actor = row.actor.username if row.actor else ""
     return [csv_rows.Number(row.pk), when, row.account.name, *cells, actor]

@@ -1,4 +1,4 @@
-"""Whether codes, gifts, purchases and allowances agree with the ledger, from both sides."""
+"""Audit of credit sources: codes, gifts, purchases and allowances against the ledger, in both directions."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ _OUT, _IN = "-out", "-in"
 
 
 def breaches(*, after: int = 0) -> Iterator[Breach]:
-    """What was given, redeemed, bought or allowed in one place and not in the other, or not in the same amount.
+    """Gifts, codes, purchases and allowances that are missing in the ledger or vice versa, or differ in amount.
 
-    Of the ledger's rows those with a higher number than `after` are looked at.
+    Checks ledger rows with ids above `after`.
     """
     rows = LedgerEntry.objects.not_work().filter(pk__gt=after)
     for check in CHECKS.values():
@@ -98,18 +98,18 @@ def _purchases(entries: QuerySet[LedgerEntry]) -> Iterator[Breach]:
     row = _row(Kind.PURCHASE, "purchase-*", "reference").filter(
         account=OuterRef("account"), balance_delta=OuterRef("credits")
     )
-    # Money for an account that was closed meanwhile is paid back by hand.
+    # Payments for an account closed in the meantime are refunded by hand.
     paid = Purchase.objects.filter(paid_at__isnull=False).exclude(account__status=Account.Status.CLOSED)
     for purchase in confirmed(paid.filter(~Exists(row)), _account):
         yield Breach("purchase", purchase.reference, "was paid, but gave no credits or others than it says")
-    # What is given again after a dispute has a number behind the purchase's own reference.
+    # Credits given again after a dispute have a number after the purchase's own reference.
     own = Substr(OuterRef("reference"), len("purchase-") + 1, 20)
     known = Purchase.objects.filter(account=OuterRef("account"), reference=own, paid_at__isnull=False)
     yield from _unknown(entries, Kind.PURCHASE, Exists(known), "nothing was paid for it")
 
 
 def _taken_back(_entries: QuerySet[LedgerEntry]) -> Iterator[Breach]:
-    """Of all rows: what a purchase says that was taken back is the sum of them."""
+    """Purchases whose credits taken back differ from the sum of their ledger rows; checks all rows."""
     of_account = LedgerEntry.objects.not_work().filter(account=OuterRef("account")).order_by()
     moved = of_account.filter(
         Q(kind=Kind.REFUND, reference__startswith=_text(f"{TAKEN_BACK}*-", "reference"))
@@ -141,5 +141,5 @@ CHECKS: dict[str, Callable[[QuerySet[LedgerEntry]], Iterator[Breach]]] = {
     Kind.REFUND: _taken_back,
     Kind.ALLOWANCE: _allowances,
 }
-"""The check of each kind whose rows have a source of their own. Those by hand have none; the audit of predictions
-compares holds and their settlements."""
+"""The check of each ledger kind whose rows have a source. Manual movements have none; holds and settlements are
+checked by the audit of predictions."""

@@ -1,7 +1,7 @@
-"""The only writer of balances, debts and of what is spent: credits that come, go, are held and settled; limits; sums.
+"""Credit accounting: the only writer of balances, holds, debts, allowances and spending counters.
 
-Each movement is one conditional UPDATE of the account and one ledger row in the caller's transaction (or its own).
-Units are integer micro-credits. Nobody goes below zero: the UPDATE asks, and a CHECK in the database forbids.
+Each movement is one conditional UPDATE of the account and one ledger row, in the caller's transaction (or its own).
+Amounts are integer micro-credits. No balance goes below zero: the UPDATE checks it, and so does a CHECK constraint.
 """
 
 from __future__ import annotations

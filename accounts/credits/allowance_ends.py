@@ -1,8 +1,8 @@
-"""Allowances that end while work is on hold: what of it comes back later has ended too, and is taken when it comes.
+"""Allowances that expire while credits are on hold: what such a hold releases later is taken as expired too.
 
-What is on hold counts as used, as it may be charged. So with the end of a period stands which holds it was
-(`EndedAllowance`); each of them that is settled raises what is left of that allowance by what it returned, and what is
-then left is taken in the same transaction. It never can be spent, nor carried over.
+Credits on hold count as used, because they may be charged. When a period ends with open holds, an `EndedAllowance`
+records which they are. Settling one of them adds what it released to what is left of that allowance, and takes the
+remainder in the same transaction, so expired credits can be neither spent nor carried over.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from accounts.models.ledger_kinds import ENDED
 
 
 def reference(account_id: int, period: str, hold: int | None = None) -> str:
-    """The ledger's reference of an end, or of what a hold returned after it."""
+    """The reference of the ledger row that ends an allowance, or that takes what a hold released after the end."""
     name = f"allowance-{account_id}-{period}{ENDED}"
     return name if hold is None else f"{name}-{hold}"
 
 
 def begin(account_id: int, period: str, given: int, first: int) -> int:
-    """End an allowance that was `given` by the ledger's row `first` or after: what of it is there to be taken now.
+    """Begin the end of an allowance; returns the micro-credits to take now.
 
-    Inside a transaction that has locked the account.
+    `given` is its amount, `first` the id of its oldest ledger row. Call it in a transaction that has locked the account.
     """
     account = Account.objects.get(pk=account_id)
     used, on_hold = used_and_on_hold(account_id, first)
@@ -42,8 +42,9 @@ def begin(account_id: int, period: str, given: int, first: int) -> int:
 
 
 def used_and_on_hold(account_id: int, first: int, last: int | None = None) -> tuple[int, int]:
-    """What the holds of an account behind row `first`, and up to `last`, set aside and did not return; and what of it
-    is on hold still.
+    """Micro-credits (used, still on hold) of an account's holds with ledger ids above `first` and up to `last`.
+
+    Used is what they set aside less what their settlements released, open holds included.
     """
     settled = LedgerEntry.objects.filter(kind=LedgerEntry.Kind.SETTLE, reference=OuterRef("reference"))
     holds: Any = spending_periods.net_holds().filter(account=account_id, id__gt=first)
@@ -55,8 +56,8 @@ def used_and_on_hold(account_id: int, first: int, last: int | None = None) -> tu
 
 
 def returned(hold: LedgerEntry, released: int, after: Balance) -> Balance:
-    """Take of what a hold returned what belongs to an allowance that has ended; what the account has then."""
-    # An allowance of a month, and of a day within it, may both count it: each notes all of it, and it is taken once.
+    """Take the part of a hold's release that belongs to ended allowances; returns the balance afterwards."""
+    # A month's allowance and a day's within it may both count the hold: each notes all of it, but it is taken once.
     to_take = released
     for ended in EndedAllowance.objects.filter(
         account=hold.account_id, first__lt=hold.pk, last__gte=hold.pk
@@ -78,8 +79,9 @@ def returned(hold: LedgerEntry, released: int, after: Balance) -> Balance:
 
 
 def ended_with_holds(account_id: int, within: str, first: int) -> set[str]:
-    """Which periods, `within` a day or month, ended with something on hold that is so still or was taken since. Of what
-    stands in the ledger behind its row `first`.
+    """The periods that ended with credits on hold, still open or taken since.
+
+    Of the credits taken, only ledger rows with ids above `first` and periods that begin with `within` count.
     """
     waiting = EndedAllowance.objects.filter(account=account_id).values_list("period", flat=True)
     rows = LedgerEntry.objects.of_kinds(LedgerEntry.Kind.ALLOWANCE).filter(account=account_id, id__gt=first)
@@ -90,6 +92,6 @@ def ended_with_holds(account_id: int, within: str, first: int) -> set[str]:
 
 
 def still_to_end(account_id: int) -> int:
-    """At most how much of what is on hold has ended, and is taken should it come back. In micro-credits."""
+    """Micro-credits on hold that at most would be taken as expired if all of it were released."""
     rows = EndedAllowance.objects.filter(account=account_id).values_list("left", "on_hold")
     return sum(max(0, left + on_hold) - max(0, left) for left, on_hold in rows)

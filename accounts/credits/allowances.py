@@ -1,14 +1,13 @@
-"""What a plan gives its accounts each day or month, in the one billing zone: given once, and ended when the next comes.
+"""Allowances of plans: credits posted once per day or month of the billing time zone, expiring with the next period.
 
-A period is a text, a day (`2026-11-20`) or a month (`2026-11`) of the billing zone's calendar. What was given stands in
-the ledger under `allowance-ACCOUNT-PERIOD`; where a plan became better within a period, the difference stands under the
-same with `-to-` and the amount reached; what was not spent is taken under `-end`. Periods only go forward: neither a
-clock that is set back, nor another zone, nor changing plans to and fro gives anything twice. Periods that were missed
-are not paid later.
+A period is a text: a day (`2026-11-20`) or a month (`2026-11`) in the billing zone. Ledger references:
+`allowance-ACCOUNT-PERIOD` for the allowance, the same with `-to-AMOUNT` for the difference where a plan improved within
+a period, and with `-end` for what expired unspent. Periods only advance: setting the clock back, changing the zone or
+switching plans to and fro posts nothing twice. Missed periods are not made up.
 
-Only work uses an allowance up, and what is owed when it comes (`credits.paid_by`), and it is used before anything else;
-what is on hold counts as used until it comes back, and is then taken at once where its period is over
-(`credits.endings`), in rows under `-end-` and the hold's number.
+Only work uses an allowance, before any other credits, and debts paid as it arrives (`credits.paid_by`). Credits on hold
+count as used; what is released after the period's end is taken at once (`credits.allowance_ends`), in rows with
+`-end-` and the hold's id.
 """
 
 from __future__ import annotations
@@ -29,12 +28,12 @@ from core.db.due_rows import DueRows
 
 ROUND_S = 0.8
 _ROWS = 80
-"""The newest rows of allowances that can matter: those of a month of days, with what ended them."""
+"""Allowance rows to read, newest first: a month of daily allowances with the rows that ended them."""
 _DAY = len("2026-11-20")
 
 
 def period(every: str, at: datetime, zone: tzinfo) -> str:
-    """The day or month of the zone's calendar that a moment falls into."""
+    """The period (day or month of the zone's calendar) that contains a time."""
     local = at.astimezone(zone)
     return f"{local:%Y-%m-%d}" if every == Plan.Every.DAY else f"{local:%Y-%m}"
 
@@ -42,11 +41,11 @@ def period(every: str, at: datetime, zone: tzinfo) -> str:
 def ends_at(every: str, at: datetime, zone: tzinfo) -> datetime:
     """The first moment of the next period, in UTC.
 
-    Where that day has no midnight, because clocks skip it, it is the moment at which they do.
+    Where daylight saving skips that midnight, it is the moment of the change.
     """
     today = at.astimezone(zone).date()
     following = today + timedelta(days=1) if every == Plan.Every.DAY else _next_month(today)
-    # In a gap, fold 0 reads the time by the clock of before, which makes it the very moment of the change.
+    # In a gap, fold 0 takes the offset from before the change, which yields the moment of the change itself.
     return datetime(following.year, following.month, following.day, tzinfo=zone).astimezone(UTC)
 
 
@@ -55,9 +54,9 @@ def _next_month(today: date) -> date:
 
 
 def renew(account_id: int, *, at: datetime | None = None) -> bool:
-    """Give an account what is due to it now, and end what was not spent of before. Whether its balance has changed.
+    """Post the allowance that is due and expire the former one; returns whether the balance changed.
 
-    `at` is taken for now, by the database's clock where it is left out.
+    `at` stands for the present time; without it the database's clock counts.
     """
     zone = site_rules.billing_zone()
     with transaction.atomic():
@@ -74,8 +73,9 @@ def renew(account_id: int, *, at: datetime | None = None) -> bool:
 
 
 def _amount(account: Account) -> int:
-    """What its plan gives this account each period. Nothing to an organisation, unless the plan pays those too: else
-    whoever founds one more would be given one more.
+    """The allowance of the account's plan, in micro-credits per period.
+
+    0 for an organisation unless the plan pays organisations too: otherwise founding more of them would yield more.
     """
     plan = account.plan
     if plan is None or (account.kind == Account.Kind.ORGANIZATION and not plan.pays_organizations):
@@ -86,7 +86,7 @@ def _amount(account: Account) -> int:
 def _give(account: Account, plan: Plan, now: datetime, zone: tzinfo) -> bool:
     current, known = period(plan.allowance_every, now, zone), account.allowance_period
     if not _overlap(current, known) and current < known:
-        # The clock was set back, or the zone lies further west: this period had its allowance.
+        # The clock was set back or the zone moved west: this period has had its allowance.
         return False
     rows = _rows(account)
     had = sum(row.amount for row in rows if row.amount > 0 and _overlap(row.period, current))
@@ -116,7 +116,7 @@ class _Row:
 def _rows(account: Account) -> list[_Row]:
     """The newest rows of the account's allowances, newest first."""
     found = LedgerEntry.objects.of_kinds(LedgerEntry.Kind.ALLOWANCE).filter(account=account).order_by("-id")
-    # Those that take what came back are as many as there were holds, and matter to no period.
+    # Rows that take late releases can be as many as there were holds, and matter to no period.
     found = found.exclude(reference__contains="-end-")
     rows = []
     for entry in found.only("id", "reference", "balance_delta")[:_ROWS]:
@@ -132,18 +132,18 @@ def _overlap(one: str, other: str) -> bool:
 
 
 def _end(account: Account, rows: list[_Row], known: str, current: str) -> bool:
-    """Take what was not spent of the former allowance, `known`, which is over unless `current` shares time with it."""
+    """Expire the unspent rest of the former period's allowance, `known`, unless `current` overlaps it."""
     if _overlap(known, current) or not rows:
         return False
     ended = {row.period for row in rows if row.ends}
     ended |= credits.ended_with_holds(account.pk, known, min(row.id for row in rows))
-    # A day before one that has ended is over too, though it left nothing to be taken.
+    # A day before one that has ended is over too, even if nothing was left to take.
     over = max((name for name in ended if len(name) == _DAY), default="")
     former = [
         row for row in rows
         if row.amount > 0 and _overlap(row.period, known) and row.period not in ended
         and not (len(row.period) == _DAY and row.period < over)
-        # That of a month goes on where the plan gives by the day since: else each of its days would take it once more.
+        # A month's allowance goes on where the plan has since become daily: else each day would take it once more.
         and not _overlap(row.period, current)
     ]  # fmt: skip
     if not former or known in ended:
@@ -154,10 +154,10 @@ def _end(account: Account, rows: list[_Row], known: str, current: str) -> bool:
 
 
 def beside(account: Account) -> int | None:
-    """What the account had beside its newest allowance when that came, with what came and went since that is no work,
-    in micro-credits: what it has above that is allowance. None where there is none.
+    """Micro-credits of the account that are not allowance; None where it has no allowance.
 
-    What was on hold at that moment counts as had: it may come back; but for what was of an allowance that has ended.
+    That is what it had when its newest allowance arrived, plus all later movements other than work; anything above is
+    allowance. Credits on hold at that moment count, since they may be released, except those of an ended allowance.
     """
     known = account.allowance_period
     given = [row.id for row in _rows(account) if row.amount > 0 and _overlap(row.period, known)]
@@ -189,31 +189,32 @@ def _database_now() -> datetime:
 
 
 def due() -> Any:
-    """The accounts whose allowance is to be looked at."""
+    """Accounts whose allowance is due to be checked."""
     looked = Q(allowance_until__isnull=True) | Q(allowance_until__lte=Now())
     return Account.objects.filter(looked, plan__isnull=False, status=Account.Status.ACTIVE)
 
 
 def due_soonest() -> tuple[Any, Any]:
-    """The same in two questions, each of which an index answers."""
+    """The same as two queries, each served by an index."""
     rows = Account.objects.filter(plan__isnull=False, status=Account.Status.ACTIVE)
     return rows.filter(allowance_until__isnull=True), rows.filter(allowance_until__lte=Now())
 
 
 def covers(account: Account, needed: int) -> bool:
-    """Whether an account has so much, with the allowance that it is owed: where less is there and its moment has come,
-    that is given first, as a hold does it. Brings `account.balance` up to date.
+    """Whether an account has `needed` micro-credits, after posting an allowance that is due, as a hold would.
+
+    Refreshes `account.balance`.
     """
     if account.balance < needed:
         if due().filter(pk=account.pk).exists():
             renew(account.pk)
-        # Also where nothing was due: somebody else may have given it since the account was read.
+        # Also where nothing was due: another process may have posted it since the account was read.
         account.refresh_from_db(fields=["balance"])
     return account.balance >= needed
 
 
 def run_once() -> bool:
-    """A chore: renew some of the accounts that are due. Whether there may be more."""
+    """Periodic job: renew some of the accounts that are due; returns whether there may be more."""
     return _DUE.step(ROUND_S)
 
 

@@ -1,4 +1,4 @@
-"""Credits as people write them, and micro-credits as the house counts them.
+"""Parsing and formatting of credit amounts: decimal text for people, integer micro-credits inside.
 
 Exact: no binary fractions anywhere.
 """
@@ -22,7 +22,7 @@ _FORM = re.compile(r"([+-]?)(?=\.?[0-9])([0-9]{0,20})(?:\.([0-9]{0,6}))?")
 
 
 class NotAnAmount(ValueError):
-    """The text is no amount of credits; the message says what is wanted."""
+    """The text is not an amount of credits; the message says what is expected."""
 
 
 def parse(text: str) -> int:
@@ -49,19 +49,19 @@ def decimal_text(micro: int) -> str:
 
 
 def display(micro: int) -> str:
-    """Credits for a statement: thousands apart, two to six decimals, the minus sign U+2212."""
+    """Credits for a statement: thousands separated, two to six decimals, the minus sign U+2212."""
     whole, _point, decimals = decimal_text(abs(micro)).partition(".")
     return f"{_MINUS if micro < 0 else ''}{int(whole):,}.{decimals}"
 
 
 def display_plain(micro: int) -> str:
-    """Credits in a sentence: thousands apart, no zeros behind: `1,000`, `0.5`."""
+    """Credits in a sentence: thousands separated, no trailing zeros: `1,000`, `0.5`."""
     text = display(micro)
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def display_change(micro: int) -> str:
-    """The same with its sign always: `+5.00`, `−1.00`."""
+    """Credits for a statement, always signed: `+5.00`, `−1.00`."""
     return f"+{display(micro)}" if micro > 0 else display(micro)
 
 
@@ -89,7 +89,7 @@ def short(micro: int) -> str:
 
 
 def unit(micro: int) -> str:
-    """The word behind an amount: the operator's own, or credits."""
+    """The unit's name: the operator's own, or "credits"."""
     if settings.CREDIT_NAME:
         return str(settings.CREDIT_NAME)
     return ngettext("credit", "credits", 1 if micro == MICRO else 2)

@@ -1,4 +1,4 @@
-"""The one guarded UPDATE of a balance, and the ledger's row that goes with it. For this package alone."""
+"""The conditional UPDATE of an account's balance and the ledger row that goes with it. Private to this package."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from core.db import pipeline
 from core.db.pipeline import PreparedInsert
 
 CEILING = 2**62
-"""More than this no account has, holds included: sums of BIGINTs stay exact, also where SQLite would turn to floats."""
+"""The most that an account can have, holds included, so that BIGINT sums stay exact, in SQLite too."""
 ENTRY = PreparedInsert(LedgerEntry)
 ANY = tuple(Account.Status.values)
 ACTIVE = (Account.Status.ACTIVE.value,)
@@ -23,9 +23,9 @@ NOT_CLOSED = tuple(status for status in ANY if status != Account.Status.CLOSED)
 
 @dataclass(frozen=True)
 class Balance:
-    """What an account has, and owes, after a movement, in micro-credits; whether spending counts towards limits.
+    """An account's balance, held and owed micro-credits after a movement, and whether holds check limits.
 
-    `ended_upto`: holds up to this row of the ledger may be of an allowance that has ended.
+    `ended_upto`: holds up to this ledger id may belong to an allowance that has ended.
     """
 
     balance: int
@@ -60,11 +60,11 @@ def move(
     allowed: tuple[str, ...] = ANY,
     spends: bool = False,
 ) -> Balance | None:
-    """One guarded UPDATE that answers what is there afterwards; None where a guard refused it.
+    """One conditional UPDATE that returns the new balance; None where a condition refused it.
 
-    `allowed` are the states of the account in which it may happen. What `spends` leaves as much as is owed.
+    `allowed`: account statuses in which it may happen. With `spends` the balance must stay at or above what is owed.
     """
-    # Always as many as there are, so that it is one statement for the database to know.
+    # Padded to a fixed number, so that the database sees one statement.
     states = [*allowed, *[allowed[-1]] * (len(ANY) - len(allowed))]
     params: list[int | str] = [
         balance_delta,
@@ -88,7 +88,7 @@ def move(
 def move_or_say_why(
     account_id: int, balance_delta: int, allowed: tuple[str, ...] = ANY, *, spends: bool = False
 ) -> Balance:
-    """The same. Raises InsufficientCredits, AccountClosed or TooMuch."""
+    """`move` that raises InsufficientCredits, AccountClosed or TooMuch where the UPDATE was refused."""
     after = move(account_id, balance_delta=balance_delta, allowed=allowed, spends=spends)
     if after is not None:
         return after
@@ -114,7 +114,7 @@ def record(
     token_id: int | None = None,
     member_id: int | None = None,
 ) -> LedgerEntry:
-    """Write the ledger's row of a movement that was just made."""
+    """Insert the ledger row of the movement that `move` has just made."""
     entry = LedgerEntry(
         account_id=account_id,
         kind=kind,

@@ -1,10 +1,10 @@
-"""Debts of accounts: credits of returned payments that were not there when they were to be taken back.
+"""Debts of accounts: credits of refunded or disputed purchases that were already spent.
 
-A purchase says how much of its credits is to be taken back and how much was; what is missing is owed, and
-`Account.owed` is the sum over an account's purchases. Whatever comes to an account pays it in the same transaction,
-oldest purchase first, so who owes something has nothing to spend. A closed account owes nothing: nothing comes to it.
+A purchase records how many credits are to be taken back and how many were; the difference is owed, and `Account.owed`
+is the sum over the account's purchases. Incoming credits pay debts in the same transaction, oldest purchase first, so
+an account that owes has nothing to spend. A closed account owes nothing, since nothing can be credited to it.
 
-The account's row is locked before its purchases', by everybody.
+Lock order: the account's row, then its purchases.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from accounts.models.ledger_kinds import OWED, TAKEN_BACK
 
 @dataclass(frozen=True)
 class Taken:
-    """What `take_back` changed, in micro-credits: credits taken or given again, and what is owed more or less."""
+    """What `take_back` changed, in micro-credits: credits taken (or given again) and the change of the debt."""
 
     taken: int = 0
     owed: int = 0
@@ -34,10 +34,10 @@ class Taken:
 
 
 def take_back(purchase: Purchase, wanted: int, *, reason: str) -> Taken:
-    """Have `wanted` micro-credits of a purchase be taken back in all: the balance gives what it has, the rest is owed.
+    """Set the total to take back for a purchase to `wanted` micro-credits: from the balance, the rest becomes debt.
 
-    Where less is wanted than before, what is owed is written off first, then credits are given again. AccountClosed
-    where they cannot be. In whatever state the account is else; `purchase` itself is brought up to date.
+    Where `wanted` falls, debt is written off first, then credits are given again; AccountClosed where the account is
+    closed. Works in every other status. Refreshes `purchase`.
     """
     if not 0 <= wanted <= purchase.credits:
         raise ValueError("Of a purchase no more is taken back than it gave.")
@@ -60,7 +60,7 @@ def _take(purchase: Purchase, account: Account, more: int, reason: str) -> Taken
     owed = 0 if account.status == Account.Status.CLOSED else more - taken
     after = balance_updates.move(account.pk, balance_delta=-taken, owed_delta=owed)
     assert after is not None, "The account was locked."
-    # Also where nothing was there: the statement says that the payment was returned.
+    # Also for an amount of 0: the statement shows that the payment was returned.
     _record(purchase, account.pk, taken, after, f"{TAKEN_BACK}{purchase.reference}-{_number()}", reason)
     Purchase.objects.filter(pk=purchase.pk).update(
         to_take_back=F("to_take_back") + more, taken_back=F("taken_back") + taken
@@ -82,21 +82,21 @@ def _leave(purchase: Purchase, account: Account, less: int, reason: str) -> Take
         after = balance_updates.move_or_say_why(account.pk, again)
         name = f"purchase-{purchase.reference}-{_number()}"
         balance_updates.record(account.pk, LedgerEntry.Kind.PURCHASE, name, again, 0, after, reason=reason)
-        # It may be owed for other purchases.
+        # Credits given again may pay debts of other purchases.
         pay(account.pk, after)
     return Taken(given_again=again, written_off=written_off)
 
 
 def pay(account_id: int, after: Balance) -> Balance:
-    """Pay of what an account has after a movement what it owes; what it has then. Inside the movement's transaction.
+    """Pay an account's debts from its balance after a movement, in the same transaction; returns the new balance.
 
-    Not a statement more where nothing is owed.
+    Runs no query where nothing is owed.
     """
     while after.owed and after.balance:
         owing = Purchase.objects.filter(account=account_id, to_take_back__gt=F("taken_back"))
         purchase = owing.order_by("pk").first()
         if purchase is None:
-            # The audit says so.
+            # Inconsistent: the audit reports it.
             return after
         amount = min(after.balance, after.owed, purchase.credits_owed)
         moved = balance_updates.move(account_id, balance_delta=-amount, owed_delta=-amount)
@@ -110,8 +110,9 @@ def pay(account_id: int, after: Balance) -> Balance:
 
 
 def paid_by(account_id: int, entries: Collection[int]) -> int:
-    """What of rows of the ledger that brought credits paid debts the moment they came, in micro-credits: their payments
-    stand right behind them.
+    """Micro-credits by which these incoming ledger rows paid debts on arrival.
+
+    The rows of those payments follow each of them directly.
     """
     rows = LedgerEntry.objects.filter(account=account_id)
     payments = rows.filter(kind=LedgerEntry.Kind.REFUND, id__gt=min(entries), reference__contains=OWED)
@@ -124,7 +125,7 @@ def paid_by(account_id: int, entries: Collection[int]) -> int:
 
 
 def collect(account_id: int) -> int:
-    """Pay what an account owes of what it has, where that was not done when it came; how much. The audit's repair."""
+    """Audit repair: pay debts from the balance where that was missed; returns the micro-credits paid."""
     with transaction.atomic():
         account = Account.objects.select_for_update(no_key=True).get(pk=account_id)
         return account.owed - pay(account_id, Balance(account.balance, account.held, owed=account.owed)).owed

@@ -1,4 +1,4 @@
-"""Why credits do not move. Whatever is raised here, nothing was changed."""
+"""Exceptions of credit movements. Whichever is raised, nothing was changed."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from accounts.models import LedgerEntry
 
 
 class InsufficientCredits(Exception):
-    """The account has less than what is asked; nothing was changed."""
+    """The balance is below the amount; nothing was changed."""
 
 
 class TokenLimitReached(InsufficientCredits):
-    """A limit of the token leaves less than what is asked. The transaction must not be committed.
+    """The amount exceeds a spending limit of the token. The transaction must be rolled back.
 
-    `limit` is `day`, `month` or `total`; `most` what it allows, `left` what of it is left, in micro-credits.
+    `limit` is `day`, `month` or `total`; `most` the limit and `left` its rest, in micro-credits.
     """
 
     def __init__(self, limit: str, most: int, left: int, asked: int, at: datetime) -> None:
@@ -27,9 +27,10 @@ class TokenLimitReached(InsufficientCredits):
 
 
 class AccountLimitReached(InsufficientCredits):
-    """A limit of the account, or of one of its members, leaves less than what is asked. Not to be committed.
+    """The amount exceeds a spending limit of the account or of a member. The transaction must be rolled back.
 
-    `limit` is `day` or `month`; `of_member` says whose it is; `most` what it allows, `left` what of it is left.
+    `limit` is `day` or `month`; `of_member` whether it is the member's; `most` the limit and `left` its rest, in
+    micro-credits.
     """
 
     def __init__(
@@ -42,7 +43,7 @@ class AccountLimitReached(InsufficientCredits):
 
 
 class GiftLimitReached(InsufficientCredits):
-    """The account may give less than that: `left` micro-credits of what it may give in the time that was named."""
+    """The amount exceeds what the account may give away in the period: `left` micro-credits remain."""
 
     def __init__(self, most: int, left: int) -> None:
         self.most, self.left = most, left
@@ -50,11 +51,11 @@ class GiftLimitReached(InsufficientCredits):
 
 
 class AccountClosed(Exception):
-    """The account takes no such movement: it is suspended, being closed or closed; nothing was changed."""
+    """The account's status (suspended, closing or closed) forbids this movement; nothing was changed."""
 
 
 class AlreadyPosted(IntegrityError):
-    """A row of that kind with that reference was written before; nothing was changed now. `entry` is that row."""
+    """A ledger row of this kind and reference exists (`entry`); nothing was changed."""
 
     def __init__(self, entry: LedgerEntry) -> None:
         self.entry = entry
@@ -62,4 +63,4 @@ class AlreadyPosted(IntegrityError):
 
 
 class TooMuch(ValueError):
-    """The balance would be larger than the database counts exactly; nothing was changed."""
+    """The balance would exceed the largest that sums exactly; nothing was changed."""

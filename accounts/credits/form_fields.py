@@ -13,9 +13,9 @@ from accounts.tokens import token_validation
 
 
 class AmountField(forms.CharField):
-    """An amount of credits, as micro-credits; None where it is empty. As the admin shows it, unless given a widget.
+    """An amount of credits, cleaned to micro-credits; None where empty. Has the admin's widget unless given another.
 
-    Refuses a negative one unless `signed`. `error_messages` may name `invalid`, else the parser's own text stands, and
+    Refuses negative amounts unless `signed`. `error_messages` may set `invalid` (default: the parser's text) and
     `negative`.
     """
 
@@ -28,7 +28,7 @@ class AmountField(forms.CharField):
         super().__init__(required=required, **kwargs)
 
     def prepare_value(self, value: Any) -> Any:
-        """Micro-credits as credits; what somebody typed stays as it is."""
+        """Micro-credits as credits; text that was typed stays unchanged."""
         return amounts.decimal_text(value) if isinstance(value, int) else value
 
     def clean(self, value: Any) -> int | None:
@@ -48,7 +48,7 @@ class AmountField(forms.CharField):
 
 
 _BEYOND = 20
-"""Characters that no limit needs."""
+"""Maximum length of a typed limit."""
 
 
 def member_widget(**attributes: Any) -> forms.TextInput:
@@ -60,7 +60,7 @@ WRITE_AN_AMOUNT = gettext_lazy("Write an amount of credits, such as 12 or 0.5.")
 
 
 class LimitField(AmountField):
-    """A spending limit, which may be empty for none. Shown without zeros behind."""
+    """A spending limit; empty means none. Rendered without trailing zeros."""
 
     def __init__(self, label: Any) -> None:
         super().__init__(

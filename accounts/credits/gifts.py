@@ -1,8 +1,8 @@
-"""Gifts between members, where the house rules allow them. Their credits are written by `credits`.
+"""Gifts of credits between members, where the site rules allow them. `credits` writes the movements.
 
-What may be given is what came in by other ways than a welcome, an invitation or an allowance: bought, redeemed, granted
-by staff, given by others. So nobody gathers the welcome credits of a hundred made-up members in one account, and an
-allowance that ends with its month cannot be put aside with a friend.
+Only credits that were bought, redeemed, granted by staff or received as gifts may be given away; welcome credits,
+invitation credits and allowances may not. So nobody collects the welcome credits of a hundred fake accounts in one, or
+saves an expiring allowance in a friend's account.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ LONGEST_WORDS = 200
 
 
 class Why(StrEnum):
-    """Why nothing was given."""
+    """Reasons for refusing a gift."""
 
     OFF = "off"
     NOBODY = "nobody"
@@ -45,7 +45,7 @@ class Why(StrEnum):
 
 
 class CannotGive(Exception):
-    """Nothing was given; nothing was changed. `field` is the one at fault, empty where it is none of them."""
+    """The gift was refused and nothing was changed. `field`: the invalid form field, or empty."""
 
     WORDS: dict[Why, str | Promise] = {
         Why.OFF: _("Members cannot give each other credits here."),
@@ -86,14 +86,14 @@ class CannotGive(Exception):
 
 
 def reference_of(account: Account, key: str) -> str:
-    """The reference of the one gift that an account makes under a key: a form's own, or an `Idempotency-Key`."""
+    """The gift's reference from the giving account and a key (of the form, or an `Idempotency-Key`)."""
     return hashlib.sha256(f"gift:{account.pk}:{key}".encode()).hexdigest()[:20]
 
 
 def give(user: User, giver: Account, *, to: str, amount: int, words: str = "", key: str) -> tuple[Gift, bool]:
-    """Give credits to the member of that name, once for each `key`; the gift, and whether it was made just now.
+    """Give credits to the named member, once per `key`; returns the gift and whether it is new.
 
-    Raises CannotGive. The same key again answers the gift that it made, whatever became of the rules meanwhile.
+    Raises CannotGive. Repeating a key returns its first gift, even if the rules have changed since.
     """
     words = words.replace("\x00", "").strip()[:LONGEST_WORDS]
     reference = reference_of(giver, key)
@@ -128,12 +128,12 @@ def give(user: User, giver: Account, *, to: str, amount: int, words: str = "", k
 
 
 def to_give(account: Account) -> int:
-    """What the account may give away now, in micro-credits; the limit of the day apart."""
+    """Micro-credits the account may give away now, apart from the daily limit."""
     came = LedgerEntry.objects.not_work().filter(_giveable(), account=account)
     taken = LedgerEntry.objects.of_kinds(*_TAKEN).filter(account=account, balance_delta__lt=0)
     left = sum(rows.aggregate(s=Sum("balance_delta"))["s"] or 0 for rows in (came, taken))
     now = Account.objects.get(pk=account.pk)
-    # Work uses an allowance up first: what was bought and spent before it came is no way to give it away.
+    # Work uses the allowance first, so credits bought and spent before it came do not make it giveable.
     beside = allowances.beside(now)
     free = now.balance - now.owed
     return max(0, min(int(left), free, free if beside is None else beside))
@@ -143,7 +143,7 @@ _TAKEN = [kind for kind, spec in KINDS.items() if spec.giveable == "debits"]
 
 
 def _giveable() -> Q:
-    """Rows that count towards what may be given away, whatever their sign."""
+    """Ledger rows of either sign that count towards what may be given away."""
     found = Q()
     for kind, spec in KINDS.items():
         if spec.giveable == "all":
@@ -174,7 +174,7 @@ def _receiver(user: User, giver: Account, to: str, amount: int) -> Account:
         raise CannotGive(Why.OFF)
     if amount <= 0:
         raise CannotGive(Why.AMOUNT)
-    # An organisation is no way around an account of their own that staff closed.
+    # An organisation must not bypass the suspension of the user's personal account.
     if (
         not user.is_active
         or giver.status != Account.Status.ACTIVE
@@ -184,10 +184,10 @@ def _receiver(user: User, giver: Account, to: str, amount: int) -> Account:
     if user.muted_until is not None and user.muted_until > timezone.now():
         raise CannotGive(Why.MUTED)
     if Membership.objects.filter(user=user, account=giver, month_limit__isnull=False).exists():
-        # They may spend so much and no more, and a gift is counted by no limit of theirs.
+        # The caller has a spending limit, and gifts count towards none.
         raise CannotGive(Why.LIMITED)
     found = User.objects.filter(username=to, is_active=True).first() if to else None
-    # Their own account, whomever they act for at the moment.
+    # The receiver's personal account, whichever account they currently act for.
     receiver = management.personal_account_of(found) if found is not None else None
     if found is None or receiver is None or receiver.status != Account.Status.ACTIVE:
         raise CannotGive(Why.NOBODY)
@@ -197,7 +197,7 @@ def _receiver(user: User, giver: Account, to: str, amount: int) -> Account:
 
 
 def _lock(*accounts: Account) -> None:
-    """Both rows, the lower number first, as `credits.give` does: what may be given is asked while nothing moves."""
+    """Lock both accounts, lower id first as `credits.give` does, so that what may be given cannot change."""
     numbers = [account.pk for account in accounts]
     list(Account.objects.select_for_update().filter(pk__in=numbers).order_by("pk").values_list("pk"))
 

@@ -1,4 +1,4 @@
-"""Credits set aside for work, and what becomes of them when it ends. The way of every prediction, so it is short."""
+"""Holds of credits for predictions, and their settlement. The hot path of every prediction: few statements."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ def hold(
     token: ApiToken | None = None,
     member: User | None = None,
 ) -> None:
-    """Set aside the most a prediction can cost. Call it inside the transaction that inserts the prediction.
+    """Hold the maximum cost of a prediction, in micro-credits, in the transaction that inserts the prediction.
 
-    `token` is the one that asks and `member` whoever acts: the limits of both and of the account, as the database has
-    them now, are reserved from as the balance is. Raises InsufficientCredits, TokenLimitReached, AccountLimitReached,
-    or AccountClosed where the account is not active. A hold of 0 has its row too.
+    Reserves from the balance and from the current spending limits of the account, the `token` and the acting `member`.
+    Raises InsufficientCredits, TokenLimitReached, AccountLimitReached, or AccountClosed where the account is not
+    active. A hold of 0 gets a ledger row too.
     """
     one = Hold(account_id, amount, reference, token, member)
     with pipeline.batch() as together:
@@ -38,7 +38,7 @@ def hold(
 
 
 class Hold:
-    """A hold that is sent together with what it is for: `send` inside a batch, `check` after it."""
+    """A hold sent in one batch with the prediction's own statements: `send` inside the batch, `check` after it."""
 
     def __init__(
         self,
@@ -57,7 +57,7 @@ class Hold:
         self._at: datetime | None = None
 
     def send(self, batch: Batch) -> None:
-        """Move the credits and write the ledger's row, or neither where a guard refuses it."""
+        """Move the credits and insert the ledger row, or neither where a condition refuses it."""
         if batch.vendor == "postgresql":
             params = [*self._moving(), *self._entry()]
             batch.send(Statement(_hold_and_record(), params, self._was_recorded))
@@ -65,7 +65,7 @@ class Hold:
             batch.send(Statement(_hold(), self._moving(), partial(self._was_moved, batch)))
 
     def check(self) -> None:
-        """Reserve from the limits where there are any, and raise what `hold` raises. Before the transaction ends."""
+        """Reserve from the spending limits, raising what `hold` raises. Call it before the transaction ends."""
         if self._limited is None:
             if Account.objects.filter(pk=self._account_id, status=Account.Status.ACTIVE).exists():
                 raise InsufficientCredits
@@ -114,10 +114,10 @@ _COLUMNS = (
 
 @cache
 def _hold() -> str:
-    # RETURNING: what is there after the row was locked, without a second statement that could see another's change.
+    # RETURNING gives the state under the row lock; a second statement could see another transaction's change.
     return (
         f"UPDATE {table(Account)} SET balance = balance - %s, held = held + %s "  # noqa: S608 (a table's own name)
-        # Who owes something has nothing to spend but on work that is free.
+        # An account that owes can only start free work.
         "WHERE id = %s AND balance >= %s AND (balance - owed >= %s OR %s = 0) AND status = 'active' "
         "RETURNING balance, held, limits_tokens"
     )
@@ -125,7 +125,7 @@ def _hold() -> str:
 
 @cache
 def _hold_and_record() -> str:
-    """Both in one statement: the ledger's row is made of what the UPDATE answers, so there is one or neither."""
+    """UPDATE and ledger row in one statement: the INSERT reads the UPDATE's result, so there are both or neither."""
     return (
         f"WITH moved AS ({_hold()}), entry AS (INSERT INTO {table(LedgerEntry)} {_COLUMNS} "  # noqa: S608
         "SELECT %s::bigint, %s, %s, %s::bigint, %s::bigint, %s, %s::bigint, %s::bigint, balance, held FROM moved "
@@ -136,17 +136,16 @@ def _hold_and_record() -> str:
 
 @cache
 def _record(*, timed: bool) -> str:
-    """The ledger's row after the UPDATE; when it was written is asked only where limits count it."""
+    """The INSERT of the ledger row; returns its time only where limits need it (`timed`)."""
     row = f"INSERT INTO {table(LedgerEntry)} {_COLUMNS} VALUES ({', '.join(['%s'] * 10)})"  # noqa: S608
     return f"{row} RETURNING created_at" if timed else row
 
 
 def settle(account_id: int, reference: str, charge: int) -> LedgerEntry:
-    """End a hold: capture at most what was held, release the rest. Once for each reference, by the database's
-    word.
+    """Settle a hold: capture at most the held amount, release the rest. A UNIQUE constraint makes it happen once.
 
-    Call it last inside the transaction that ends the prediction. A charge above the hold is the operator's
-    loss. What comes back is taken at once where its allowance has ended meanwhile, and pays what is owed.
+    Call it last in the transaction that ends the prediction. A charge above the hold is the operator's loss. Released
+    credits whose allowance has ended are taken at once; the rest first pays what is owed.
     """
     entry = _HELD.first(reference=reference, account=account_id)
     if entry is None:

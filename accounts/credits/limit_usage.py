@@ -1,4 +1,7 @@
-"""What the spending limits of API tokens and accounts allow and leave, for people and programs, in micro-credits."""
+"""Usage of the spending limits of API tokens and accounts: the limit, what is spent and what is left, in micro-credits.
+
+For pages, the API and the texts of refusals.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,7 @@ _EACH = {"day": " a day", "month": " a month", "total": " in all"}
 
 @dataclass(frozen=True)
 class Meter:
-    """One limit of a token: what it allows, what is spent and on hold, what is left, and when it begins anew."""
+    """One spending limit: the limit, what is spent or on hold, what is left, and when the period ends."""
 
     limit: str
     most: int
@@ -27,7 +30,7 @@ class Meter:
 
     @property
     def left(self) -> int:
-        """What can be spent yet; never below nothing, also where a limit was lowered."""
+        """What can still be spent; 0 where the limit was lowered below what is spent."""
         return max(0, self.most - self.spent)
 
     @property
@@ -60,7 +63,7 @@ def meters(tokens: Iterable[ApiToken]) -> dict[int, list[Meter]]:
 
 
 def is_limited(token: ApiToken) -> bool:
-    """Whether the token may spend so much and no more."""
+    """Whether the token has a spending limit."""
     return any(most is not None for _name, most in _limits(token))
 
 
@@ -70,7 +73,7 @@ def meters_of(token: ApiToken) -> list[Meter]:
 
 
 def meters_of_account(account: Account) -> list[Meter]:
-    """The meters of an account's own spending limits, of which its plan's lower ones are a part."""
+    """The meters of an account's spending limits: of its own and its plan's, the lower ones."""
     if not account.limits_tokens:
         return []
     now = timezone.now()
@@ -81,7 +84,7 @@ def meters_of_account(account: Account) -> list[Meter]:
 
 
 def refusal(reached: TokenLimitReached) -> str:
-    """Which limit refused, what it leaves until when, and what was asked."""
+    """The refusal's text: which limit, what is left until when, and the amount asked for."""
     until = f" until {reached.ends_at:%Y-%m-%dT%H:%M:%SZ}" if reached.ends_at is not None else ""
     return (
         f"The spending limit of this API token is reached: it may spend {decimal_text(reached.most)} credits"
@@ -91,8 +94,9 @@ def refusal(reached: TokenLimitReached) -> str:
 
 
 def account_refusal(reached: AccountLimitReached, *, sees_money: bool = True) -> str:
-    """The same for a limit of the account, or of whoever acts for it. A plain member of an organisation does not see
-    its money: they are told that there is a limit, and not how much it allows and leaves.
+    """The refusal's text for a limit of the account or of the acting member.
+
+    Plain members of an organisation may not see its amounts: their text names the limit without figures.
     """
     until = f" until {reached.ends_at:%Y-%m-%dT%H:%M:%SZ}" if reached.ends_at is not None else ""
     if not (reached.of_member or sees_money):
@@ -119,7 +123,7 @@ def _limits(token: ApiToken) -> list[tuple[str, int | None]]:
 
 @dataclass(frozen=True)
 class Room:
-    """How much of one kind an account may take up at a time, and takes. `most`: None where there is no limit."""
+    """A resource limit of an account and its current usage. `most`: None for no limit."""
 
     limit: str
     most: int | None
@@ -127,7 +131,7 @@ class Room:
 
     @property
     def left(self) -> int | None:
-        """What there is room for yet; never below nothing, also where a limit was lowered."""
+        """What can still be used; 0 where the limit was lowered below the usage."""
         return None if self.most is None else max(0, self.most - self.used)
 
 
@@ -135,17 +139,17 @@ _rooms: list[Callable[[Account], list[Room]]] = []
 
 
 def register_room_usage(read: Callable[[Account], list[Room]]) -> None:
-    """Tell who counts what an account takes up: a floor above, which this one must not import."""
+    """Register the function that counts an account's usage; it belongs to an app that this one must not import."""
     _rooms[:] = [read]
 
 
 def rooms_of(account: Account) -> list[Room]:
-    """What the account may take up, and takes. One query."""
+    """Resource limits of the account with their usage. One query."""
     return [room for read in _rooms for room in read(account)]
 
 
 def usage_of_account(account: Account) -> list[Meter]:
-    """The account's own limits or its plan's, whichever is lower. One query where there is no limit."""
+    """Spending limits in force: the account's own or its plan's, whichever is lower. One query where there is none."""
     now = timezone.now()
     found = [(name, most) for _of_member, name, most in spending_limits.limits_of(account.pk)]
     if not found:

@@ -1,9 +1,10 @@
-"""Movements that are no work: credits that come, go, are given and are corrected. Each happens once by its reference.
+"""Credit movements other than holds: grants, adjustments, codes, purchases, refunds, allowances, gifts.
 
-Of whatever comes, what the account owes is paid first, in rows of its own behind that movement's (`debts`).
+Incoming credits first pay what the account owes, in ledger rows that follow the movement's own (`debts`).
 
-A second posting of the same kind under the same reference changes nothing and raises AlreadyPosted with the first row,
-whatever else would have refused it meanwhile. Each runs in a savepoint of its own, so the caller's transaction goes on.
+References make movements idempotent: a second posting of the same kind and reference changes nothing and raises
+AlreadyPosted with the first row, before any other refusal. Each runs in its own savepoint, so the caller's transaction
+can go on.
 """
 
 from __future__ import annotations
@@ -27,15 +28,15 @@ from accounts.models import KINDS, MICRO, Account, LedgerEntry, LedgerKind, User
 
 Kind = LedgerKind
 LARGEST = 1_000_000_000 * MICRO
-"""The most that one movement by hand may carry: far below what a BIGINT holds, so that sums stay safe."""
+"""The largest manual movement, in micro-credits: far below a BIGINT's range, so that sums stay safe."""
 
 
 def grant(
     account: Account, amount: int, *, reason: str = "", actor: User | None = None, reference: str = ""
 ) -> LedgerEntry:
-    """Add credits, to whatever account is not closed.
+    """Add credits to any account that is not closed.
 
-    `reference` makes it happen once: a second grant with the same one is AlreadyPosted, which is an IntegrityError.
+    `reference` makes it idempotent: a second grant with it raises AlreadyPosted, which is an IntegrityError.
     """
     if amount <= 0:
         raise ValueError("A grant is more than nothing; to take credits away, adjust.")
@@ -54,12 +55,12 @@ def adjust(
 
 
 def redeem(account: Account, amount: int, *, reference: str, reason: str = "") -> LedgerEntry:
-    """Add what a code is worth. AccountClosed where the account is not active."""
+    """Add a redeemed code's credits. AccountClosed where the account is not active."""
     return _post(Kind.REDEEM, account, _positive(amount), reason, None, reference, balance_updates.ACTIVE)
 
 
 def purchase(account: Account, amount: int, *, reference: str, reason: str = "") -> LedgerEntry:
-    """Add credits that were paid for: also while the account is suspended or closing; once closed, AccountClosed."""
+    """Add purchased credits, to suspended and closing accounts too. AccountClosed once it is closed."""
     return _post(
         Kind.PURCHASE, account, _positive(amount), reason, None, reference, balance_updates.NOT_CLOSED
     )
@@ -68,7 +69,7 @@ def purchase(account: Account, amount: int, *, reference: str, reason: str = "")
 def refund(
     account: Account, amount: int, *, reference: str, reason: str = "", actor: User | None = None
 ) -> LedgerEntry:
-    """Give credits back for a prediction that has ended; `reference` is its public id, so it happens once.
+    """Refund an ended prediction, once: `reference` is its public id.
 
     AccountClosed where the account is closed.
     """
@@ -83,8 +84,10 @@ def allow(account: Account, amount: int, *, reference: str, reason: str = "") ->
 
 
 def end_allowance(account: Account, period: str, given: int, *, first: int) -> LedgerEntry | None:
-    """Take what is left of what was `given` for a period that is over, by the ledger's row `first` or after; None where
-    nothing is. What is on hold counts as used until it comes back: `settle` takes it then.
+    """Expire the unspent rest of an ended period's allowance; None where nothing is left.
+
+    `given`: its micro-credits; `first`: its oldest ledger row. Credits on hold count as used; `settle` takes what is
+    released later.
     """
     left = allowance_ends.begin(account.pk, period, given, first)
     if left <= 0:
@@ -101,10 +104,10 @@ def end_allowance(account: Account, period: str, given: int, *, first: int) -> L
 
 
 def clear(account: Account, *, reason: str) -> None:
-    """Leave an account that was closed for good with nothing, and owing nothing. Nothing of it may be on hold.
+    """Clear the balance and the debts of a closed account, which must have nothing on hold.
 
-    Inside the transaction that closes it, after it did: what is paid at this moment came before and goes too, or waits
-    and finds the account closed.
+    Call it in the closing transaction, after the status changed: a concurrent payment either arrived before and is
+    cleared too, or waits for the lock and finds the account closed.
     """
     with transaction.atomic():
         locked = Account.objects.select_for_update(no_key=True).get(pk=account.pk)
@@ -126,10 +129,10 @@ def give(
     most: int | None = None,
     since: datetime | None = None,
 ) -> tuple[LedgerEntry, LedgerEntry]:
-    """Move credits from one account to another: the rows `gift-REFERENCE-out` and `gift-REFERENCE-in`, or none.
+    """Move credits between accounts: ledger rows `gift-REFERENCE-out` and `gift-REFERENCE-in`, or neither.
 
-    Both accounts are active, else AccountClosed. `most` is what the giver may give from `since` on, this gift
-    included, else GiftLimitReached; it is asked while both are locked.
+    Raises AccountClosed unless both are active, and GiftLimitReached where the giver's gifts since `since`, this one
+    included, exceed `most`; that is checked while both accounts are locked.
     """
     _positive(amount)
     _named(reference)
@@ -138,7 +141,7 @@ def give(
     outward, inward = f"gift-{reference}-out", f"gift-{reference}-in"
     try:
         with transaction.atomic():
-            # The lower number first, whoever gives: two that give to each other never wait for each other.
+            # Lower id first, whoever gives: two accounts that give to each other cannot deadlock.
             after = {
                 pk: balance_updates.move_or_say_why(
                     pk, -amount if pk == giver.pk else amount, balance_updates.ACTIVE, spends=pk == giver.pk
@@ -219,7 +222,7 @@ def _is_whole(amount: object) -> bool:
 
 def _named(reference: str) -> None:
     if not reference or len(reference) > 55 or "\x00" in reference:
-        # Up to 64 with what is put around it.
+        # 64 with prefix and suffix.
         raise ValueError("A movement has a reference of at most 55 characters.")
 
 
@@ -229,11 +232,11 @@ def _clean(reason: str) -> str:
 
 
 def erase_gift_reasons(gifts: Iterable[str]) -> int:
-    """Empty the reasons of both rows of these gifts, by their references; how many rows."""
+    """Erase the reasons in both ledger rows of these gifts, by reference; returns the number of rows."""
     references = [f"gift-{one}-{way}" for one in gifts for way in ("out", "in")]
     changed = 0
     for start in range(0, len(references), 500):
-        # Past the rows' own guard, which knows no exception.
+        # The base manager bypasses the append-only guard.
         rows = LedgerEntry._base_manager.filter(kind=Kind.GIFT, reference__in=references[start : start + 500])
         changed += rows.exclude(reason="").update(reason="")
     return changed

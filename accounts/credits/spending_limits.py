@@ -1,11 +1,11 @@
-"""What tokens, accounts and members may spend in a day, a month or in all: set, reserved from, given back, recounted.
+"""Spending limits of tokens, accounts and members per day, month or in total: set, reserve, release, recount.
 
-These limits and the rows that count towards them change only while their account's row is locked, which every movement
-locks first. So a hold either sees a new limit, or is seen by the sum that the new limit begins with. A plan's limits
-are read there too; its meters begin with what the ledger says, at the first hold that asks for them.
+Limits and their counters change only under the lock of the account's row, which every movement takes first. So a hold
+either sees a new limit or is part of the sum with which the new limit's counter starts. A plan's limits are read under
+that lock too; their counters start from the ledger at the first hold that needs them.
 
-`Account.limits_tokens` says whether a hold must ask at all. Once true it stays: from then on every row that counts is
-kept up, also while nothing is limited by it.
+`Account.limits_tokens` says whether a hold must check limits at all. Once true it stays true, and every counter is kept
+up to date from then on, even while no limit uses it.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _DAY, _MONTH = "day", "month"
 
 @dataclass(frozen=True)
 class Spender:
-    """Who a hold is for: an account, and where they are known the token and the member."""
+    """Whom a hold is charged to: the account, and the token and member where known."""
 
     account_id: int
     token_id: int | None = None
@@ -40,9 +40,9 @@ class Spender:
 
 
 def limit(token: ApiToken, *, day: int | None, month: int | None, total: int | None) -> None:
-    """Set what a token may spend each day, each month and in all, in micro-credits; None: as much as there is.
+    """Set a token's daily, monthly and total limits in micro-credits; None: unlimited.
 
-    What it has spent and on hold already is summed up from the ledger; `token` itself is brought up to date.
+    Starts its counters from the ledger and refreshes `token`.
     """
     with transaction.atomic():
         Account.objects.select_for_update().get(pk=token.account_id)
@@ -52,7 +52,7 @@ def limit(token: ApiToken, *, day: int | None, month: int | None, total: int | N
 
 
 def recount(token: ApiToken) -> None:
-    """Sum a token's spending up from the ledger anew."""
+    """Recompute a token's spending counters from the ledger."""
     with transaction.atomic():
         Account.objects.select_for_update().get(pk=token.account_id)
         token.refresh_from_db(fields=["day_limit", "month_limit", "total_limit"])
@@ -60,10 +60,7 @@ def recount(token: ApiToken) -> None:
 
 
 def limit_account(account: Account, *, day: int | None, month: int | None) -> None:
-    """Set what an account may spend each day and each month, in micro-credits; None: as much as its plan allows.
-
-    `account` itself is brought up to date.
-    """
+    """Set an account's daily and monthly limits in micro-credits; None: what its plan allows. Refreshes `account`."""
     _not_negative(day, month)
     with transaction.atomic():
         Account.objects.select_for_update().get(pk=account.pk)
@@ -74,7 +71,7 @@ def limit_account(account: Account, *, day: int | None, month: int | None) -> No
 
 
 def limit_member(membership: Membership, *, month: int | None) -> None:
-    """Set what a member may spend of the account each month, in micro-credits; None: as much as the account may."""
+    """Set a member's monthly limit on the account in micro-credits; None: what the account allows."""
     _not_negative(month)
     with transaction.atomic():
         Account.objects.select_for_update().get(pk=membership.account_id)
@@ -84,14 +81,14 @@ def limit_member(membership: Membership, *, month: int | None) -> None:
 
 
 def recount_account(account_id: int) -> None:
-    """Sum the spending of an account and its members up from the ledger anew, where there are limits."""
+    """Recompute the spending counters of an account and its members from the ledger, where there are limits."""
     with transaction.atomic():
         Account.objects.select_for_update().get(pk=account_id)
         _sum_up_account(account_id)
 
 
 def set_plan(account: Account, plan: Plan | None) -> None:
-    """Give an account another plan, or none: its limits count from now on, its allowance is looked at soon."""
+    """Change an account's plan, or remove it: its limits apply at once, its allowance is checked soon."""
     with transaction.atomic():
         locked = Account.objects.select_for_update().get(pk=account.pk)
         account.plan = plan
@@ -104,14 +101,14 @@ def set_plan(account: Account, plan: Plan | None) -> None:
 
 
 def plan_changed(plan: Plan) -> None:
-    """Have a plan's limits asked for by all accounts that have it, and its allowance looked at. After it was saved."""
+    """Have all accounts of a plan check its limits and its allowance. Call it after saving the plan."""
     if _is_limited(plan):
         _in_batches(Account.objects.filter(plan=plan, limits_tokens=False), limits_tokens=True)
     _in_batches(Account.objects.filter(plan=plan, allowance_until__isnull=False), allowance_until=None)
 
 
 def _in_batches(rows: QuerySet[Account], **values: object) -> None:
-    # A transaction each, where the caller has none: a plan may have a million accounts, and their holds wait.
+    # One transaction per step, unless the caller has one: a plan may have a million accounts, whose holds would wait.
     while keys := list(rows.order_by("pk").values_list("pk", flat=True)[:BATCH]):
         Account.objects.filter(pk__in=keys).update(**values)
 
@@ -132,10 +129,9 @@ _LIMITS = Prepared[ApiToken](
 
 
 def reserve(spender: Spender, amount: int, at: datetime) -> None:
-    """Count a hold that was written at `at` towards every limit. Raises TokenLimitReached or AccountLimitReached.
+    """Count a hold written at `at` towards every limit. Raises TokenLimitReached or AccountLimitReached.
 
-    The limits are read here, after the account's row was locked, and not taken from the request: they may have been
-    set since it came.
+    Limits are read here, under the lock of the account's row, because they may have changed since the request came.
     """
     if spender.token_id is not None:
         _reserve_of_token(spender.token_id, amount, at)
@@ -152,8 +148,8 @@ def reserve(spender: Spender, amount: int, at: datetime) -> None:
 
 
 def give_back(spender: Spender, released: int, held_at: datetime) -> None:
-    """Take what a settlement released out of the periods in which it was held."""
-    # Asked rather than left to the CHECK: a meter that is wrong must not keep a prediction from ending.
+    """Subtract what a settlement released from the periods in which it was held."""
+    # A condition instead of the CHECK constraint: a wrong counter must not keep a prediction from ending.
     if spender.token_id is not None:
         rows = TokenSpending.objects.filter(
             token_id=spender.token_id, period__in=spending_periods.periods(held_at), spent__gte=released
@@ -163,9 +159,9 @@ def give_back(spender: Spender, released: int, held_at: datetime) -> None:
 
 
 def limits_of(account_id: int, member_id: int | None = None) -> Iterator[tuple[bool, str, int]]:
-    """The limits of an account and of that member of it: whether the member's, `day` or `month`, and the most.
+    """The limits of an account and that member, each as (whether the member's, `day` or `month`, micro-credits).
 
-    Of an account and its plan the lower counts.
+    Of the account's and its plan's the lower one counts.
     """
     found = Account.objects.filter(pk=account_id).values_list(
         "day_limit", "month_limit", "plan__day_limit", "plan__month_limit"
@@ -185,7 +181,7 @@ def limits_of(account_id: int, member_id: int | None = None) -> Iterator[tuple[b
 
 
 def spent(account_id: int, member_id: int | None, name: str, at: datetime) -> int:
-    """What an account, or that member of it, has spent and on hold in the day or month of a moment."""
+    """What an account, or that member, has spent and on hold in the day or month that contains a time."""
     period = spending_periods.period(name, at)
     rows = AccountSpending.objects.filter(account_id=account_id, member_id=member_id, period=period)
     found = rows.values_list("spent", flat=True).first()
@@ -216,7 +212,7 @@ def _counting() -> str:
 
 
 def _count(spender: Spender, amount: int, at: datetime) -> dict[tuple[int | None, str], int]:
-    """Add to all rows that count these periods, limited or not: what they say then."""
+    """Add to all counters of these periods, limited or not; returns their new values."""
     periods = [spending_periods.period(_DAY, at), spending_periods.period(_MONTH, at)]
     nobody = 0
     params: list[int | str] = [amount, spender.account_id, *periods, spender.member_id or nobody, amount]
@@ -228,7 +224,7 @@ def _count(spender: Spender, amount: int, at: datetime) -> dict[tuple[int | None
 def _sum_up(token: ApiToken) -> None:
     TokenSpending.objects.filter(token=token).delete()
     if _limits_of(token):
-        # On the row that a hold locks, and reads: only where it is set must a hold look at its token's limits.
+        # On the account's row, which a hold locks and reads anyway: it reads the token's limits only if this is set.
         Account.objects.filter(pk=token.account_id).update(limits_tokens=True)
     now = timezone.now()
     for name, _most in _limits_of(token):
@@ -274,8 +270,8 @@ def _begin_account(account_id: int, member_id: int | None, period: str) -> int:
 
 
 def member_left(account_id: int, user: User) -> None:
-    """Forget what somebody spent who is no longer a member: the ledger still knows."""
+    """Delete a former member's spending counters; the ledger keeps the facts."""
     with transaction.atomic():
-        # No key, as whoever calls it has it: to ask for more would wait for those who wait for that.
+        # FOR NO KEY UPDATE, the lock the caller holds already: a stronger one could deadlock with those waiting.
         Account.objects.select_for_update(no_key=True).get(pk=account_id)
         AccountSpending.objects.filter(account_id=account_id, member=user).delete()

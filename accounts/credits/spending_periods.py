@@ -1,7 +1,7 @@
-"""The periods of a token's spending limits, and what the ledger says was spent in one.
+"""Periods of spending limits (UTC day, month or total), and what was spent in one according to the ledger.
 
 A period is a text: a day (`2026-11-20`), a month (`2026-11`) or `total`, always in UTC. A hold counts in the periods
-in which it was written; what its settlement releases is given back to these very periods, however late it comes.
+in which it was written; what its settlement releases is subtracted from those same periods, however late.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ TOTAL = "total"
 
 
 class UtcDay(Func):
-    """The day of a time in UTC as text, `2026-11-20`, in SQL."""
+    """SQL expression: the UTC day of a time as text, `2026-11-20`."""
 
     output_field = CharField()
 
@@ -34,19 +34,19 @@ class UtcDay(Func):
 
 
 def period(limit: str, at: datetime) -> str:
-    """The period of a limit (`day`, `month` or `total`) that a moment falls into."""
+    """The period of a limit (`day`, `month` or `total`) that contains a time."""
     if limit == TOTAL:
         return TOTAL
     return f"{at.astimezone(UTC):%Y-%m-%d}" if limit == "day" else f"{at.astimezone(UTC):%Y-%m}"
 
 
 def periods(at: datetime) -> list[str]:
-    """The periods of all limits that a moment falls into."""
+    """The periods of all limits that contain a time."""
     return [period(limit, at) for limit in LIMITS]
 
 
 def ends_at(limit: str, at: datetime) -> datetime | None:
-    """When the period of a limit that a moment falls into is over; None for `total`, which never is."""
+    """When the period of a limit that contains a time ends; None for `total`."""
     midnight = at.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     if limit == "day":
         return midnight + timedelta(days=1)
@@ -62,7 +62,7 @@ def net_holds() -> QuerySet[LedgerEntry]:
 
 
 def counted(token_id: int, name: str) -> int:
-    """What the ledger says a token has spent and on hold in the period of that name, in micro-credits."""
+    """A token's spending in a period, holds included, in micro-credits, summed from the ledger."""
     holds: QuerySet[Any] = net_holds().filter(token_id=token_id)
     if name != TOTAL:
         limit = "day" if len(name) > len("2026-11") else "month"
@@ -75,7 +75,7 @@ def counted(token_id: int, name: str) -> int:
 
 
 def counted_of_account(account_id: int, member_id: int | None, name: str) -> int:
-    """What the ledger says an account, or that member of it, has spent and on hold in the period of that name."""
+    """The same for an account, or one member of it."""
     limit = "day" if len(name) > len("2026-11") else "month"
     start = datetime.fromisoformat(name if limit == "day" else f"{name}-01").replace(tzinfo=UTC)
     first = first_since(LedgerEntry.objects.filter(account=account_id), start - timedelta(days=1))
@@ -90,11 +90,10 @@ def counted_of_account(account_id: int, member_id: int | None, name: str) -> int
 
 
 def first_since(rows: QuerySet[LedgerEntry], at: datetime) -> int | None:
-    """The id of the first row that was written at that time or later, of an account's or a token's rows; None where
-    there is none.
+    """The id of an account's or token's first row written at that time or later; None where there is none.
 
-    By halving: rows are numbered in the order in which they were written, so a million of them need twenty short looks
-    and no index of their own. A clock that was set back makes it inexact by as much.
+    Binary search: ids follow the order of writing, so a million rows need twenty short queries and no index on times.
+    If the clock was set back the result is inexact by as much.
     """
     newest = rows.order_by("-id").values_list("id", "created_at").first()
     if newest is None or newest[1] < at:
@@ -112,5 +111,5 @@ def first_since(rows: QuerySet[LedgerEntry], at: datetime) -> int | None:
 
 
 def this_month() -> str:
-    """The period of the present month."""
+    """The current month's period."""
     return period("month", datetime.now(UTC))

@@ -1,8 +1,8 @@
-"""An account's ledger as its owner reads it: filtered, in pages, summed up, or whole as CSV.
+"""Account statement: the ledger of one account filtered, paginated, summed, or as CSV.
 
-A page of an account with a million rows costs what a page of a small one costs: pages go by id, never by number, and
-nothing is counted. No single index serves every filter, so a filter is one or several *sources*, each of which an index
-has in the order of ids, no row in two, merged here. A period is turned into ids first (`between`).
+A page costs the same for an account with a million rows as for a small one: keyset pagination by id, no COUNT. No
+single index serves every filter, so a filter becomes one or several disjoint *sources*, each read from an index in id
+order, and merged here. A period is turned into a range of ids first (`_within`).
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ __all__ = [
 PAGE = 50
 _BATCH = 1000
 _SUMMED = 20_000
-"""Rows that a page adds up at most; the CSV has all."""
+"""Maximum rows of a source that a page sums; the CSV has all."""
 _MOVED = ["change", "change on hold", "charged", "returned", "balance", "on hold"]
 COLUMNS = ["when", "kind", "reference", *_MOVED, "reason"]
 Kind = LedgerEntry.Kind
@@ -56,18 +56,18 @@ GROUPS: dict[str, tuple[str | Promise, tuple[str, ...]]] = {
     group: (name, tuple(kind for kind, spec in KINDS.items() if spec.group == group))
     for group, name in _GROUP_NAMES.items()
 }
-"""Filters by what people look for: their names, and the kinds of rows that each finds."""
+"""Filter groups: the label of each, and the ledger kinds it finds."""
 _BEGINNING = re.compile(r"[a-z0-9]{6,}")
-"""A text that may be the beginning of a prediction's id."""
+"""A text that may be the prefix of a prediction's id."""
 _NAMED = 200
-"""Rows of one beginning that are looked at."""
+"""Maximum rows read for one prefix."""
 _SLACK = timedelta(hours=1)
-"""Ids follow times but for the length of a transaction; by an hour they certainly do."""
+"""Ids follow times except within the length of a transaction; an hour is a safe margin."""
 
 
 @dataclass(frozen=True)
 class Filters:
-    """What of the ledger is asked for. `since` counts, `until` does not."""
+    """Filters of a statement. `since` is inclusive, `until` exclusive."""
 
     kind: str = ""
     group: str = ""
@@ -76,11 +76,11 @@ class Filters:
     text: str = ""
     reference: str = ""
     token: int | None = None
-    """Of one API token of the account, by its number: what it set aside and what was charged for it."""
+    """Id of one API token of the account: only its holds and settlements."""
 
     @property
     def kinds(self) -> tuple[str, ...]:
-        """The kinds asked for; none: all."""
+        """The kinds that the filters select; empty: all."""
         if self.kind in Kind.values:
             return (self.kind,)
         return GROUPS[self.group][1] if self.group in GROUPS else ()
@@ -92,7 +92,7 @@ class Filters:
 
 @dataclass(frozen=True)
 class Line:
-    """One line of a statement. Amounts are micro-credits."""
+    """One line of a statement. Amounts are in micro-credits."""
 
     entry: LedgerEntry
     words: str
@@ -101,7 +101,7 @@ class Line:
     waits: bool = False
     """A hold whose prediction has not ended yet."""
     token: str = ""
-    """The name of the API token that asked for it."""
+    """The name of the API token that was used."""
 
     @property
     def is_prediction(self) -> bool:
@@ -115,7 +115,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Sums:
-    """A filtered part of the ledger in one line, in micro-credits. Holds are no spending, and are left out."""
+    """Totals of a filtered part of the ledger, in micro-credits. Holds are not spending and are left out."""
 
     opening: int | None
     closing: int | None
@@ -123,11 +123,11 @@ class Sums:
     added: int
     rows: int
     whole: bool
-    """Whether all of it was added up; else `charged` and `added` are of the newest rows alone."""
+    """Whether all rows were summed; if not, `charged` and `added` cover the newest rows only."""
 
 
 def entries(account: Account, kind: str = "") -> QuerySet[LedgerEntry]:
-    """The account's ledger, newest first, of one kind where a known one is named."""
+    """The account's ledger, newest first; of one kind where `kind` is a known one."""
     found = LedgerEntry.objects.filter(account=account).order_by("-id")
     return found.of_kinds(kind) if kind in Kind.values else found
 
@@ -135,7 +135,7 @@ def entries(account: Account, kind: str = "") -> QuerySet[LedgerEntry]:
 def page(
     account: Account, filters: Filters, cursor: str, size: int | None = None
 ) -> pagination.Page[LedgerEntry]:
-    """The `size` newest rows that fit and are older than the cursor. BadCursor for a forged one."""
+    """The `size` newest matching rows older than the cursor. BadCursor for a forged one."""
     size = PAGE if size is None else size
     before = pagination.decode(cursor) if cursor else None
     found = list(islice(_merged(_sources(account, filters), before, size + 1), size + 1))
@@ -144,11 +144,11 @@ def page(
 
 
 def _sources(account: Account, filters: Filters) -> list[LedgerQuerySet]:
-    """Parts of the ledger that together are what is asked for, each in the order of an index; no row is in two."""
+    """Disjoint parts of the ledger that make up the filter's result, each in the order of an index."""
     rows = LedgerEntry.objects.filter(account=account).order_by("-id")
     kinds = filters.kinds
     if filters.token is not None:
-        # Without the account beside it, of which a token has one: else the index of the whole account might be read.
+        # Without a condition on the account (a token has just one): else the account's whole index might be read.
         rows = LedgerEntry.objects.filter(token=filters.token).order_by("-id")
         kinds = tuple(kind for kind in kinds or OF_HOLDS if kind in OF_HOLDS)
         if not kinds or not ApiToken.objects.filter(pk=filters.token, account=account).exists():
@@ -161,7 +161,7 @@ def _sources(account: Account, filters: Filters) -> list[LedgerQuerySet]:
     text = filters.text.replace("\x00", "").strip()
     if not text:
         return [rows.of_kinds(kind) for kind in kinds] if kinds else [rows]
-    # Only what is no work has a reason, and that is little; the rest is found by its reference's own index.
+    # Only the few rows other than work have a reason; all others are found by the index of references.
     by_reason = [kind for kind in kinds or OTHERS if kind in OTHERS and filters.token is None]
     named = _named(account, text)
     found = [rows.of_kinds(kind).filter(reason__icontains=text).exclude(pk__in=named) for kind in by_reason]
@@ -169,13 +169,13 @@ def _sources(account: Account, filters: Filters) -> list[LedgerQuerySet]:
 
 
 def _named(account: Account, text: str) -> list[int]:
-    """Ids of the account's rows whose reference is the text, or begins with it where it looks like a prediction's.
+    """Ids of the account's rows whose reference is the text, or starts with it where it looks like a prediction's id.
 
-    Asked of everybody's rows, a bounded number of them: with the account beside it SQLite would read the whole account.
+    Queries a bounded number of rows of all accounts: with a condition on the account SQLite would read the whole account.
     """
     asked = [Q(reference=text)]
     if _BEGINNING.fullmatch(text):
-        # A range of the unique index; `z` sorts behind whatever an id may go on with, in every collation.
+        # A range of the unique index; in every collation `z` sorts after anything that an id may continue with.
         asked.append(Q(reference__gte=text, reference__lte=text + "z" * 30))
     named: dict[int, None] = {}
     for one in asked:
@@ -189,7 +189,7 @@ def _named(account: Account, text: str) -> list[int]:
 
 
 def _merged(sources: Sequence[QuerySet[LedgerEntry]], before: int | None, size: int) -> Iterator[LedgerEntry]:
-    """The newest rows of all sources."""
+    """The newest rows of all sources, merged in descending order of ids."""
     found = []
     for source in sources:
         rows: QuerySet[Any] = source.filter(id__lt=before) if before is not None else source
@@ -198,7 +198,7 @@ def _merged(sources: Sequence[QuerySet[LedgerEntry]], before: int | None, size: 
 
 
 def _within(rows: LedgerQuerySet, account: Account, filters: Filters) -> LedgerQuerySet:
-    """Rows of the period. By ids first, so that the index of the account is entered where the period ends."""
+    """Rows of the period. Bounded by ids first, so that the account's index is entered at the period's end."""
     if filters.since:
         low = first_id(account, filters.since - _SLACK)
         rows = rows.filter(created_at__gte=filters.since, id__gte=low) if low is not None else rows.none()
@@ -212,10 +212,10 @@ def _within(rows: LedgerQuerySet, account: Account, filters: Filters) -> LedgerQ
 def first_id(account: Account, at: datetime) -> int | None:
     """The id of the account's first row at or after a time; None where there is none.
 
-    By halving: times have no index of their own, which every hold would have to write.
+    Binary search: times have no index, since every hold would have to write it.
     """
     mine = LedgerEntry.objects.filter(account=account).order_by("id")
-    # Two queries: asked for both ends at once, SQLite reads all between.
+    # Two queries: for MIN and MAX in one, SQLite reads everything between.
     low = mine.values_list("id", flat=True).first()
     high = mine.values_list("id", flat=True).last() or 0
     if low is None:
@@ -234,7 +234,7 @@ def first_id(account: Account, at: datetime) -> int | None:
 
 
 def lines(rows: list[LedgerEntry]) -> list[Line]:
-    """The rows as lines, in two queries more: which holds still wait for their prediction's end, and tokens' names."""
+    """The rows as lines, with two more queries: which holds are still open, and the names of tokens."""
     held = [row.reference for row in rows if row.kind == Kind.HOLD]
     ended: set[str] = set()
     if held:
@@ -253,10 +253,9 @@ def lines(rows: list[LedgerEntry]) -> list[Line]:
 
 
 def line(entry: LedgerEntry) -> Line:
-    """The words of a statement for one row of the ledger.
+    """The statement line of one ledger row.
 
-    `change` is what the row did to what can be spent; `total` is everything the account had after it, holds
-    included.
+    `change` is the change of the spendable balance; `total` is what the account had afterwards, holds included.
     """
     return Line(
         entry, KINDS[entry.kind].text(entry), entry.balance_delta, entry.balance_after + entry.held_after
@@ -264,7 +263,7 @@ def line(entry: LedgerEntry) -> Line:
 
 
 def sums(account: Account, filters: Filters) -> Sums:
-    """What the filtered rows come to; exact, and bounded: at most so many rows are added up."""
+    """Totals of the filtered rows: exact up to `_SUMMED` rows of a source, older ones are left out."""
     of_work = Q(kind__in=OF_HOLDS)
     charged = added = rows = 0
     for source in _sources(account, filters):
@@ -283,7 +282,7 @@ def sums(account: Account, filters: Filters) -> Sums:
 
 
 def _ends(account: Account, filters: Filters) -> tuple[int, int]:
-    """What the account had, holds included, before the period's first row and after its last."""
+    """Opening and closing total of the period, holds included."""
     rows = _sources(account, filters)[0]
     first, last = rows.order_by("id").first(), rows.first()
     if first is None or last is None:
@@ -299,7 +298,7 @@ def _ends(account: Account, filters: Filters) -> tuple[int, int]:
 
 
 def as_rows(account: Account, filters: Filters) -> Iterator[list[Cell]]:
-    """The rows of the statement's CSV, newest first, read in batches so that memory stays flat. Amounts are credits."""
+    """The rows of the statement's CSV, newest first, in credits; read in batches to bound memory."""
     cursor = ""
     while True:
         found = page(account, filters, cursor, _BATCH)

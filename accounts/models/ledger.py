@@ -1,4 +1,4 @@
-"""What moved, for ever."""
+"""Models of the credit ledger: `LedgerEntry` (append-only), spending counters, ended allowances, audit marks."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ from core.clock import Now
 
 
 class AppendOnlyError(Exception):
-    """Somebody tried to change or delete a row of history."""
+    """An append-only row was to be changed or deleted."""
 
 
-# Written out and not sent beside: SQLite uses a partial index only where it reads its condition in the statement.
+# As literals, not parameters: SQLite uses a partial index only where the statement's text contains its condition.
 _IS_WORK = Q(kind__in=[RawSQL(f"'{kind}'", ()) for kind in OF_HOLDS])  # noqa: S611 (our own constants)
 
 
 class LedgerQuerySet(models.QuerySet["LedgerEntry"]):
     def not_work(self) -> LedgerQuerySet:
-        """What is no work: few rows among millions, with indexes of their own."""
+        """Rows other than holds and settlements: few among millions, with indexes of their own."""
         return self.filter(~_IS_WORK)
 
     def of_kinds(self, *kinds: str) -> LedgerQuerySet:
-        """Of these kinds. Where none of them is work, by the indexes of what is none."""
+        """Rows of these kinds; uses the partial indexes where none of them is work."""
         found = self.filter(kind=kinds[0]) if len(kinds) == 1 else self.filter(kind__in=kinds)
         return found if set(OF_HOLDS) & set(kinds) else found.not_work()
 
@@ -43,14 +43,13 @@ class LedgerQuerySet(models.QuerySet["LedgerEntry"]):
 class LedgerEntry(models.Model):
     """One movement of credits. Append-only: balance and held are the sums of these rows, always.
 
-    `reference` is opaque here (a prediction's public id, a grant's own id), so that this app depends on
-    nobody above it. A prediction has exactly one `hold` and, once ended, exactly one `settle`: what it
-    captured and what it released.
+    `reference` is opaque (a prediction's public id, a grant's own id), so that this app depends on no app above it. A
+    prediction has exactly one `hold` and, once ended, exactly one `settle` with the captured and released amounts.
     """
 
     Kind = LedgerKind
 
-    # No index of its own: `ledger_of_account` begins with it, and every hold would have to write one more.
+    # No index of its own: `ledger_of_account` starts with it, and every hold would have to write one more.
     account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="ledger", db_index=False)
     kind = models.CharField(_("kind"), max_length=16, choices=LedgerKind)
     reference = models.CharField(_("reference"), max_length=64)
@@ -83,20 +82,20 @@ class LedgerEntry(models.Model):
         ordering: ClassVar = ["-id"]
         indexes: ClassVar = [
             models.Index(name="ledger_of_account", fields=["account", "-id"]),
-            # By ids and not by times: for a token's statement, newest first; its periods are found by halving.
+            # By id, not time: for a token's statement, newest first; periods are found by binary search.
             models.Index(
                 name="ledger_of_token_by_id", fields=["token", "-id"], condition=Q(token__isnull=False)
             ),
             models.Index(name="ledger_of_actor", fields=["actor"], condition=Q(actor__isnull=False)),
-            # For a statement, and for the panel's list, of one kind whose rows may be few among a million. Not of work:
-            # that is half of all rows, so it is soon found without, and a hold need not write them.
+            # For statements and the admin's list of one kind whose rows may be few among a million. Not for work: it
+            # is half of all rows, so it is found quickly without, and holds need not write these indexes.
             models.Index(
                 name="ledger_of_kind",
                 fields=["account", "kind", "-id"],
                 condition=~Q(kind__in=list(OF_HOLDS)),
             ),
             models.Index(name="ledger_kinds", fields=["kind", "-id"], condition=~Q(kind__in=list(OF_HOLDS))),
-            # For the desk's sums of what came: the few rows among millions that are no work, with all that is read.
+            # Covering index for the dashboard's sums of incoming credits: the few rows that are not work.
             models.Index(
                 name="ledger_not_work",
                 fields=["created_at", "kind", "balance_delta"],
@@ -104,8 +103,8 @@ class LedgerEntry(models.Model):
             ),
         ]
         constraints: ClassVar = [
-            # One settle row, not a capture and a release row: with two kinds a success and a cancel could
-            # both move the hold.
+            # One settle row instead of a capture and a release row: with two kinds, a success and a cancellation
+            # could both move the hold.
             models.UniqueConstraint(name="ledger_reference_kind_once", fields=["reference", "kind"]),
             models.CheckConstraint(
                 name="ledger_settle_adds_up",
@@ -140,10 +139,10 @@ class LedgerEntry(models.Model):
 
 
 class AccountSpending(models.Model):
-    """What an account, or one member of it, has held and spent in one period. Written by `accounts.credits` alone.
+    """Spending counter of an account or one member in one period. Written only by `accounts.credits`.
 
-    As `TokenSpending` does for tokens: the sum of the ledger's holds less what their settlements released, counted in
-    the period of the hold. There are rows only where there is a limit.
+    Like `TokenSpending` for tokens: the sum of holds less what their settlements released, counted in the period of
+    the hold. Rows exist only where there is a limit.
     """
 
     account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="spending")
@@ -179,11 +178,11 @@ class AccountSpending(models.Model):
 
 
 class EndedAllowance(models.Model):
-    """An allowance that ended while work that it may pay for was on hold. Written by `accounts.credits` alone.
+    """An allowance that ended while holds that it may pay for were open. Written only by `accounts.credits`.
 
-    Holds of the account with row numbers above `first` and up to `last` used it. `left` is what it gave less what they
-    set aside and did not return: with each return it grows, and what is then above zero has ended and is taken. The row
-    goes when nothing of it is on hold any more.
+    Holds of the account with ledger ids above `first` and up to `last` used it. `left` is its amount less what they
+    hold or captured: each release raises it, and what is then above zero has expired and is taken. The row is deleted
+    once none of these holds is open.
     """
 
     account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="ended_allowances")
@@ -207,7 +206,7 @@ class EndedAllowance(models.Model):
 
 
 class AuditMark(models.Model):
-    """How far an audit was content with the ledger: a quick one begins there. Written by the audit alone."""
+    """The last ledger row that an audit verified: an incremental audit starts there. Written only by the audit."""
 
     name = models.CharField(_("of"), max_length=20, unique=True)
     upto = models.BigIntegerField(_("up to row"))

@@ -1,9 +1,9 @@
-"""Ledger kinds: one row for each kind of movement with all that statements, the admin, charts and gifts ask about it.
+"""Ledger kinds: one `KindSpec` for each kind of movement, read by statements, the admin, charts and gifts.
 
-The choices of `LedgerEntry.kind` are `LedgerKind`; what a kind is stands in its row of `KINDS`, and consumers read the
-row instead of listing kinds. It lies beside the models, which take their choices and index conditions from it:
-`accounts.credits` imports the models. A new kind is a member, a row, and the function in `accounts.credits` that posts
-it; a kind that moves holds also changes the conditions of indexes and constraints, hence a migration.
+`LedgerKind` has the choices of `LedgerEntry.kind`; the properties of a kind are in its row of `KINDS`, which consumers
+read instead of listing kinds. It lies beside the models because they take their choices and index conditions from it,
+and `accounts.credits` imports the models. To add a kind, add a member, a row, and the function in `accounts.credits`
+that posts it; a kind that moves holds also changes the conditions of indexes and constraints, hence a migration.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
     from accounts.models.ledger import LedgerEntry
 
 TAKEN_BACK = "back-"
-"""Begins the reference of a refund that takes credits of a returned payment back; the purchase's reference follows."""
+"""Prefix of the reference of a row that takes back a purchase's credits; the purchase's reference follows."""
 OWED = "-owed-"
-"""Stands in the references of those of them that pay what was owed."""
+"""Part of the reference of such a row that pays a debt."""
 ENDED = "-end"
-"""Ends the reference of the row that ends an allowance; with a hold's number behind it, what that hold returned."""
+"""Suffix of the reference of a row that ends an allowance; followed by a hold's id, it takes what that hold released."""
 _SYSTEM_REASONS = {"Welcome": gettext_lazy("Welcome"), "Invitation": gettext_lazy("Invitation")}
-"""Reasons that the system writes, which stand in the ledger in English."""
+"""Reasons written by the system, stored in English."""
 
 
 class LedgerKind(TextChoices):
@@ -46,7 +46,7 @@ class LedgerKind(TextChoices):
 
 @dataclass(frozen=True)
 class Income:
-    """A series of the staff chart of credits that came: its place and colour, and its name."""
+    """A series of the staff chart of incoming credits: its position and colour, and its name."""
 
     colour: int
     name: Promise
@@ -54,29 +54,29 @@ class Income:
 
 @dataclass(frozen=True)
 class KindSpec:
-    """What is known of a kind. No field has a default: whoever adds a kind decides each."""
+    """Properties of a ledger kind. No field has a default, so that whoever adds a kind decides each."""
 
     kind: LedgerKind
     moves_hold: bool
-    """Whether it is of a prediction's hold. All other kinds change the balance alone."""
+    """Whether it belongs to a prediction's hold. All other kinds change only the balance."""
     group: Literal["spent", "back", "added"]
     """The filter of the statement that finds it (`credits.statement.GROUPS`)."""
     text: Callable[[LedgerEntry], str]
-    """What the statement says of a row of it."""
+    """The statement's text for a row."""
     for_prediction: bool
     """Whether its reference is a prediction's public id, unless it begins with `TAKEN_BACK`."""
     giveable: Literal["all", "debits", "no"]
-    """What of it counts as credits that may be given away: all rows, only what was taken, or nothing."""
+    """Which rows count towards credits that may be given away: all, only debits, or none."""
     giveable_except: tuple[str, ...]
-    """Beginnings of references of rows that do not count, although the kind does."""
+    """Reference prefixes of rows that do not count although the kind does."""
     by_hand: bool
-    """Whether staff post it with a reason: its reference may be made up, and the audit log has `credits.KIND`."""
+    """Whether staff post it with a reason: its reference may be generated, and the audit log has `credits.KIND`."""
     income: Income | None
-    """Its series in the staff chart of credits that came."""
+    """Its series in the staff chart of incoming credits."""
     badge: Literal["success", "warning", "info", "danger", "default"]
     """The colour of its label in the admin."""
     references: tuple[str, ...]
-    """Forms of its reference by which staff find it: `*` is the id of what it belongs to."""
+    """Reference patterns by which staff find it: `*` is the id of the object it belongs to."""
 
 
 def _grant(entry: LedgerEntry) -> str:
@@ -127,13 +127,13 @@ def _gift(entry: LedgerEntry) -> str:
 def _allowance(entry: LedgerEntry) -> str:
     if entry.balance_delta > 0:
         return _("Allowance")
-    # With a hold's number behind it, it is what came back later.
+    # A hold's id after the suffix: taken from what that hold released later.
     late = not entry.reference.endswith(ENDED)
     return _("Returned credits of an allowance that has ended") if late else _("Allowance that has ended")
 
 
 def _purchase(entry: LedgerEntry) -> str:
-    # Behind the purchase's own reference stands a number where it is not the first time.
+    # A number after the purchase's own reference: not the first posting.
     again = "-" in entry.reference.removeprefix("purchase-")
     return _("Payment not returned after all, credits given again") if again else _("Credits bought")
 
@@ -152,7 +152,7 @@ _ROWS = (
         LedgerKind.SETTLE, moves_hold=True, group="spent", text=_settle, for_prediction=True,
         giveable="no", giveable_except=(), by_hand=False, income=None, badge="info", references=("*",),
     ),
-    # What is given back for a prediction was spent before; a purchase taken back cannot be given away.
+    # A prediction's refund had been spent before; a purchase that was taken back cannot be given away.
     KindSpec(
         LedgerKind.REFUND, moves_hold=False, group="back", text=_refund, for_prediction=True,
         giveable="debits", giveable_except=(), by_hand=False,
@@ -167,7 +167,7 @@ _ROWS = (
         giveable="all", giveable_except=(), by_hand=False,
         income=Income(3, gettext_lazy("redeemed")), badge="success", references=("redeem-*",),
     ),
-    # Gifts that were made are negative rows of the same kind.
+    # Gifts sent are negative rows of the same kind.
     KindSpec(
         LedgerKind.GIFT, moves_hold=False, group="added", text=_gift, for_prediction=False,
         giveable="all", giveable_except=(), by_hand=False,
@@ -188,7 +188,7 @@ _ROWS = (
 KINDS: dict[str, KindSpec] = {row.kind.value: row for row in _ROWS}
 """The row of each kind, in the order of the choices."""
 OF_HOLDS = tuple(row.kind.value for row in _ROWS if row.moves_hold)
-"""Kinds of a prediction's hold: half of all rows or more, and so in none of the indexes of the rare ones."""
+"""Kinds of a prediction's hold: half of all rows or more, so excluded from the indexes of the rare kinds."""
 OTHERS = tuple(row.kind.value for row in _ROWS if not row.moves_hold)
 """All other kinds: few rows among millions, with indexes of their own."""
 INCOME = tuple(
@@ -196,4 +196,4 @@ INCOME = tuple(
     for row in sorted(_ROWS, key=lambda row: row.income.colour if row.income else 0)
     if row.income
 )
-"""The kinds that have a series in the chart of credits that came, in its order."""
+"""The kinds that have a series in the chart of incoming credits, in its order."""

@@ -1,9 +1,9 @@
-"""The contract between Darkroom and whatever can do the work.
+"""The provider protocol: how Darkroom starts, polls, cancels and collects work at an engine or an upstream.
 
-A provider is the embedded engine or an upstream service. Darkroom hands it an `Order`, keeps the `Job` that
-comes back, asks for `Update`s until one is final, reads each output through `fetch`, and says `release` when
-it has everything. Nothing in here knows about databases, settings or HTTP; a provider turns its own troubles
-into `ProviderError`.
+A provider is the embedded engine or an upstream service. Darkroom passes an `Order` to `start`, stores the `Job` that
+comes back, polls `check` for `Update`s until one is final, reads each output through `fetch`, and calls `release` when
+it has everything. This module knows nothing of databases, settings or HTTP; a provider turns its own errors into
+`ProviderError`.
 """
 
 from __future__ import annotations
@@ -18,37 +18,36 @@ Kind = Literal["starting", "processing", "succeeded", "failed", "canceled", "los
 ErrorKind = Literal[
     "key", "quota", "address", "rate", "channel", "safety", "bad_input", "transient", "permanent"
 ]
-"""Whose fault it is: the operator's key, its quota or the address that was given, too many requests, nobody behind a
-gateway who takes this model now, the caller's words or input, a passing trouble of the service, or something that no
-repeat there will mend.
+"""Kinds of errors by cause: the operator's key, quota or configured address; rate limit; a gateway without a backend for
+the model now; the caller's prompt or input; a transient failure of the service; a permanent failure.
 """
 
 FileFault = Literal["missing", "cut", "slow", "busy", "unreachable"]
-"""Why a file did not come; `FileError` says what each means."""
+"""Reasons for a failed download; see `FileError`."""
 
 FINAL: frozenset[Kind] = frozenset({"succeeded", "failed", "canceled", "lost"})
-"""Kinds after which a job never changes again."""
+"""Final kinds: a job never changes after one of these."""
 
 
 @dataclass(frozen=True)
 class InputFile:
-    """A file that an input names, with its bytes at hand."""
+    """A file of the input, with its bytes."""
 
     name: str
     content_type: str
     data: bytes = field(repr=False)
     address: str | None = None
-    """Where the provider can fetch the same bytes from this server for as long as the work may last; None: nowhere."""
+    """URL of this server that serves the same bytes for as long as the work may last; None where there is none."""
     source: str | None = None
-    """Where a stranger keeps them, for a provider that reads from addresses alone; None: they came otherwise."""
+    """Third-party URL that the file came from, for a provider that takes only URLs; None where it came otherwise."""
 
 
 @dataclass(frozen=True)
 class Order:
-    """One piece of work to be started.
+    """One run to be started.
 
-    `input` is what the caller sent, validated, with defaults NOT filled in and no null values: every provider
-    knows the defaults of the models that it serves, and an upstream must see exactly what the caller wrote.
+    `input` is the caller's, validated, without nulls and with defaults NOT filled in: every provider knows the defaults
+    of its models, and an upstream must see exactly what the caller wrote.
     """
 
     key: str
@@ -59,89 +58,89 @@ class Order:
     """64 hexadecimal digits, or "" for a model without versions."""
     input: dict[str, Any]
     deadline_s: float
-    """Seconds of work allowed, counted from when the work itself begins (waiting for a slot is not work)."""
+    """Seconds of work allowed, from the beginning of the work itself; waiting for a slot does not count."""
     files: dict[str, InputFile] = field(default_factory=dict)
-    """Files of this server and of data URIs, by the input's field, for providers elsewhere; `input` lacks these fields.
-    What strangers' public addresses name stays in `input` as it was written.
+    """Files of this server and of data URIs by input field, for remote providers; `input` lacks these fields.
+    Third-party URLs stay in `input` unchanged.
     """
 
 
 @dataclass(frozen=True)
 class Job:
-    """Where the work of one order went. Store both parts; hand them back unchanged."""
+    """Handle of a started order. Store both parts and pass them back unchanged."""
 
     id: str
     """The provider's own id of the job."""
     instance: str = ""
-    """Which start of the engine took it (its boot id); of upstreams, when it was accepted and what was uploaded."""
+    """The engine's boot id; for upstreams, when the job was accepted and what was uploaded."""
 
 
 @dataclass(frozen=True)
 class OutputRef:
-    """One file that a job has made, readable through `Provider.fetch` until the job is released."""
+    """One output file of a job, readable through `Provider.fetch` until the job is released."""
 
     name: str
     """File name as published for the model, such as `out-0.png`."""
     content_type: str
     address: str
-    """Opaque to everybody but the provider that gave it. From an upstream that finished while it answered, it may be a
-    data URI of many megabytes: nobody else holds those bytes, so put them into the storage at once.
+    """Opaque to all but its provider. From an upstream that finished within the start's response it may be a data URI of
+    many megabytes, the only copy of these bytes: write it to storage at once.
     """
     size: int | None = None
-    """Bytes, where known beforehand."""
+    """Size in bytes, where known in advance."""
     sensitive: bool = False
-    """Whether the provider itself calls it sensitive."""
+    """Whether the provider flagged it as sensitive."""
 
 
 @dataclass(frozen=True)
 class Update:
-    """The state of a job as its provider sees it now. Kinds in `FINAL` never change again.
+    """The current state of a job at its provider. Kinds in `FINAL` never change again.
 
-    `lost` means: the provider does not know this job (any more), so it is neither done nor under way there.
+    `lost`: the provider does not know this job (any more), so it is neither finished nor running there.
     """
 
     kind: Kind
     logs: str = ""
-    """Everything logged so far, not only what is new; lines parted by line feeds."""
+    """The whole log so far, not only new lines; separated by line feeds."""
     progress: float | None = None
-    """0 to 1 and never falling, or None where the provider cannot tell."""
+    """0 to 1, never decreasing; None where unknown."""
     output: Any = None
-    """A list of `OutputRef` for files, else the model's JSON. While `processing`: what is whole already."""
+    """A list of `OutputRef` for files, else the model's JSON. While `processing`: the finished parts."""
     error: str | None = None
-    """One plain sentence; set exactly when `kind` is `failed`."""
+    """One sentence; set if and only if `kind` is `failed`."""
     metrics: dict[str, Any] = field(default_factory=dict)
-    """`predict_time` in seconds once ended, and `upstream_cost` in US dollars where a service says what it charged;
-    more keys as the provider likes.
+    """`predict_time` in seconds once ended, `upstream_cost` in US dollars where the service reports it, and further
+    keys of the provider.
     """
     value: Any = None
-    """The whole output as JSON where `output` holds references that a provider took for files by their looks alone: for
-    models whose schema promises none, where an address is a text like any other.
+    """The whole output as JSON where `output` holds references guessed from URLs in it: used for models whose schema
+    declares no files, where a URL is plain text.
     """
     error_is_ours: bool = False
-    """Whether `error` is a sentence of Darkroom's, not the model's own text, which callers get letter by letter."""
+    """Whether `error` is Darkroom's own sentence; the model's own text reaches callers unchanged."""
     error_kind: ErrorKind | None = None
-    """Whose fault a failure is, where the provider can tell."""
+    """The cause of a failure, where known."""
     answer: str = ""
-    """What the provider said of a failure, cut and scrubbed, for operators."""
+    """The provider's response to a failure, truncated and redacted, for operators."""
     job_id: str = ""
-    """The provider's own id, where `start` gave this update and an id came with it."""
+    """The provider's own job id, where `start` returned this update and the response had one."""
     preview: bytes | None = None
-    """The newest look at the unfinished picture, while `processing`: a JPEG of at most 256 px a side and 24 KiB."""
+    """The latest preview while `processing`: a JPEG of at most 256 px a side and 24 KiB."""
 
     @property
     def is_final(self) -> bool:
-        """Whether the job has ended, in whatever way."""
+        """Whether the job has ended."""
         return self.kind in FINAL
 
 
 class ProviderError(Exception):
-    """The provider could not be asked, or refused. Its text is for operators and never holds a secret.
+    """The provider could not be reached, or refused. The text is for operators and never holds a secret.
 
-    refused: the order was surely not started, so it may go elsewhere, or here again later.
+    refused: the order was certainly not started, so it may go to another provider, or here again later.
     permanent: the same request will fail again; do not repeat it at this provider.
-    retry_after: seconds that the provider asked to be left alone, where it said so.
-    kind: whose fault it is. For `safety` and `bad_input`, `words` is one sentence for the caller.
-    answer: what the provider said, cut and scrubbed, for operators.
+    retry_after: seconds to wait, where the provider said so.
+    kind: the cause. For `safety` and `bad_input`, `words` is one sentence for the caller.
+    answer: the provider's response, truncated and redacted, for operators.
     """
 
     def __init__(
@@ -165,11 +164,10 @@ class ProviderError(Exception):
 
 
 class FileError(ProviderError):
-    """A file did not come, and may yet.
+    """A download failed and may succeed later.
 
-    fault: `missing` where its server says that there is none, or none for us, as storage does that has not got it yet;
-    `cut` where what came was not whole; `slow` where it did not come in time; `busy` where its server answered with an
-    error; `unreachable` where no server could be asked.
+    fault: `missing`: not found or not permitted, as from storage that does not have it yet; `cut`: incomplete; `slow`:
+    timed out; `busy`: the server answered with an error; `unreachable`: no connection.
     """
 
     def __init__(self, message: str, fault: FileFault, *, retry_after: float | None = None) -> None:
@@ -178,10 +176,10 @@ class FileError(ProviderError):
 
 
 class AnswerLost(ProviderError):
-    """The order was sent and its answer never came: it may or may not be running.
+    """The order was sent and its response lost: it may or may not be running.
 
-    Repeat it with the same key where `start_is_idempotent`; never send it to another provider. Where `permanent`, the
-    answer came and cannot be used: a repeat would bring the same.
+    Repeat it with the same key where `start_is_idempotent`; never send it to another provider. If `permanent`, the
+    response came but is unusable, and a repeat would return the same.
     """
 
     def __init__(
@@ -192,87 +190,87 @@ class AnswerLost(ProviderError):
 
 @runtime_checkable
 class Provider(Protocol):
-    """What Darkroom asks of a provider. Methods raise `ProviderError` and `asyncio.CancelledError` only."""
+    """The provider protocol. Methods raise only `ProviderError` and `asyncio.CancelledError`."""
 
     name: str
     """The name under which the operator configured it; unique in the registry."""
     is_remote: bool
-    """Whether it is an upstream, a service elsewhere that is reached with a key: each start there is on record with its
-    cost, its errors count against the key, and it may go on with work that nobody follows. False: an engine of ours.
+    """Whether it is an upstream, reached with a key: each start is recorded with its cost, errors count against the
+    key, and abandoned work may go on there. False for this installation's engines.
     """
     start_is_idempotent: bool
-    """Whether a repeated `start` with the same key finds the first job again instead of starting a second."""
+    """Whether repeating `start` with the same key returns the first job instead of starting a second."""
     repeats_exactly: bool
-    """Whether a run that is made again gives the same, at no cost: what was lost of a result is then made anew, and of
-    files nothing less than all is taken.
+    """Whether a rerun gives the same result at no cost: lost parts of a result are then made again, and an incomplete
+    set of files is never accepted.
     """
     job_id_is_key: bool
-    """Whether it calls a job by its order's key; otherwise nobody knows the job's id before `start` has answered."""
+    """Whether the order's key is the job's id; otherwise the id is unknown until `start` has returned."""
     fetches_inputs: bool
-    """Whether it reads by itself what public addresses in an input name; otherwise the input holds their files."""
+    """Whether it downloads public URLs in an input itself; otherwise the input has their files."""
     reports_run_time: bool
-    """Whether each success says how long the work took; False: nobody knows before one was seen."""
+    """Whether every success reports its duration; False where that is unknown until one was seen."""
     limit: int
-    """Jobs that it may have under way at once."""
+    """Maximum jobs at a time."""
     group: str
     """The upstream that the key belongs to, by name; "" for engines."""
     group_limit: int
-    """Jobs that all keys of the group may have under way at once; 0 for engines, whose own limit is all."""
+    """Maximum jobs at a time of all keys of the upstream; 0 for engines, which have only `limit`."""
     priority: int
     """Among upstreams the lowest number comes first."""
     weight: int
     """Share of the work among upstreams of the same priority."""
     requests_per_second: float
-    """Calls that it takes; infinite where it sets no pace."""
+    """Rate limit of its calls; infinite where it has none."""
     keeps_its_models: bool
-    """Of engines: whether its models wait for it while it is busy, rather than go to an engine that comes after it."""
+    """For engines: whether its models wait for it while it is busy instead of going to a later engine."""
 
     def serves(self, model: str) -> bool:
-        """Whether it can work on `owner/name`. Answers from configuration, without asking anybody."""
+        """Whether it serves `owner/name`, from configuration alone, without any request."""
         ...
 
     def takes_pictures(self, model: str) -> bool:
-        """Whether it can work on `owner/name` from a picture that is given with it. Asks nobody either."""
+        """Whether it serves `owner/name` with an input image, without any request."""
         ...
 
     def start_limit_s(self, order: Order) -> float:
-        """Seconds within which `start` is expected to answer; infinite where nothing is configured."""
+        """Seconds within which `start` should return; infinite where nothing is configured."""
         ...
 
     def session(self) -> AbstractAsyncContextManager[None]:
-        """Keep connections open inside the block, for the tasks that start in it; belongs to one event loop.
+        """Keep connections open inside the block, for tasks started in it; belongs to one event loop.
 
         Optional: outside a session each call opens and closes its own connection. Sessions nest.
         """
         ...
 
     async def start(self, order: Order) -> Job | Update:
-        """Hand the work over. A provider that works while it answers gives the final `Update` at once.
+        """Start the order. A provider that finishes within the request returns the final `Update` at once.
 
         Raises `ProviderError` (with `refused` where nothing was started) or `AnswerLost`.
         """
         ...
 
     async def check(self, job: Job) -> Update:
-        """The job's present state. Raises `ProviderError` where the provider cannot be asked right now."""
+        """The job's current state. Raises `ProviderError` where the provider cannot be reached now."""
         ...
 
     async def cancel(self, job: Job) -> bool:
-        """Ask the provider to stop. True: surely no longer running (stopped, ended before, or unknown).
+        """Cancel the job. True: certainly not running any more (stopped, ended before, or unknown).
 
-        False: it was told and has not confirmed yet; ask again.
+        False: requested but not confirmed yet; call it again.
         """
         ...
 
     def fetch(self, job: Job, ref: OutputRef) -> AsyncIterator[bytes]:
         """The bytes of one output, in chunks.
 
-        Raises `ProviderError` while iterating: `permanent` where the file is gone for good (then `check` says
-        what became of the job), otherwise try again from the beginning, for as long as the fault of a
-        `FileError` lets one hope. A short read is an error, never a quiet end.
+        Raises `ProviderError` while iterating: `permanent` where the file is gone for good (`check` then gives the
+        job's state), otherwise retry from the beginning for as long as the `fault` of a `FileError` suggests. A short
+        read is an error, never a silent end.
         """
         ...
 
     async def release(self, job: Job) -> None:
-        """Darkroom has what it needs: the provider may delete the job's files. Unknown jobs are no error."""
+        """Let the provider delete the job's files, which Darkroom needs no longer. Unknown jobs are no error."""
         ...

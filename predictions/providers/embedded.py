@@ -1,4 +1,4 @@
-"""The provider that talks to Darkroom's own engine over its Unix socket."""
+"""Provider of the embedded engine: its client over the Unix socket."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ from predictions.providers.base import (
 BOOT = "engine-boot"
 CONNECT_S = 2.0
 ANSWER_S = 15.0
-# Idle connections are dropped long before the engine would (30 s), so none is used while it is being closed.
+# Idle connections are closed long before the engine closes them (30 s), so none is used while it closes.
 _KEEP_S = 5.0
 _CONNECTIONS = 100
 _OWN_WORDS = ("The painter ", "The engine ", "The embedded engine ")
-"""How sentences begin that the engine says of itself, and not a model of its input."""
+"""Prefixes of errors of the engine itself, as opposed to a model's about its input."""
 _KINDS: dict[str, Kind] = {
     "starting": "starting",
     "processing": "processing",
@@ -90,7 +90,7 @@ class EmbeddedEngine:
         return takes and model in self._models
 
     def start_limit_s(self, order: Order) -> float:
-        """Without limit: the engine answers as soon as it has written the order down."""
+        """Infinite: the engine answers as soon as it has stored the order."""
         return math.inf
 
     @contextlib.asynccontextmanager
@@ -116,7 +116,7 @@ class EmbeddedEngine:
         }
         try:
             async with self._lent() as client:
-                # ASCII, because a prompt may hold half of a surrogate pair, which UTF-8 cannot say.
+                # ASCII, because a prompt may hold a lone surrogate, which UTF-8 cannot encode.
                 content = json.dumps(body).encode()
                 answer = await client.put(
                     f"/predictions/{order.key}", content=content, headers=request_ids.header()
@@ -131,7 +131,7 @@ class EmbeddedEngine:
         raise _refusal(answer, refused=answer.status_code < 500 or answer.status_code == 503)
 
     async def check(self, job: Job) -> Update:
-        """The job's state; `lost` where the engine has been started anew since, or has forgotten it."""
+        """The job's state; `lost` where the engine was restarted since, or has deleted it."""
         answer = await self._ask("GET", f"/predictions/{job.id}")
         if self._is_lost(job, answer):
             return Update("lost")
@@ -166,11 +166,11 @@ class EmbeddedEngine:
             raise _refusal(answer)
 
     def _is_lost(self, job: Job, answer: http_client.Response) -> bool:
-        # The boot id decides first: another start of the engine may have been given the same key again.
+        # The boot id decides first: after a restart the engine may have received the same key again.
         return answer.headers.get(BOOT) != job.instance or answer.status_code == 404
 
     async def _ask(self, method: str, path: str, *, accept_conflict: bool = False) -> http_client.Response:
-        """One request whose answer is 2xx or 404 (or 409 where that is expected); else `ProviderError`."""
+        """One request that returns 2xx or 404 (or 409 where expected); raises `ProviderError` otherwise."""
         try:
             async with self._lent() as client:
                 answer = await client.request(method, path)
@@ -218,7 +218,7 @@ def _update(job: Job, state: dict[str, Any]) -> Update:
 
 
 def _output(job: Job, state: dict[str, Any]) -> Any:
-    """References to files; the text, or the strings so far, of a model that answers with words."""
+    """File references, or the text (or the strings so far) of a text model."""
     value = state.get("value")
     if value is not None:
         return value
@@ -235,7 +235,7 @@ def _reference(job: Job, output: dict[str, Any]) -> OutputRef:
 
 
 def _refusal(answer: http_client.Response, *, refused: bool = False) -> ProviderError:
-    """The engine's own refusal. What it cannot understand or does not allow will fail again."""
+    """The engine's refusal as an error: permanent where the request is malformed or not allowed."""
     status = answer.status_code
     text = answer.headers.get("retry-after", "")
     return ProviderError(

@@ -1,4 +1,4 @@
-"""One request to an upstream's API: at its pace, within its limits, without ever saying the key."""
+"""HTTP client of an upstream's API with one key: rate limit, size and time limits, no key in any error."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Unsent(ProviderError):
 
 
 class Broken(ProviderError):
-    """The request went out, in whole or in part, and no whole answer came back."""
+    """The request was sent, in whole or in part, and no complete response came back."""
 
     def __init__(self, message: str) -> None:
         super().__init__(message, permanent=False)
@@ -46,7 +46,7 @@ class Api:
     def __init__(self, config: UpstreamConfig) -> None:
         self._config = config
         self._auth = connection_pool.Bearer(config.secret)
-        # The same one in every provider of this key, however often they are made anew.
+        # Shared by all providers of this key, however often they are rebuilt.
         self._pace = pace_of(config)
         redaction.remember(config.secret)
 
@@ -64,11 +64,11 @@ class Api:
         fresh: bool = False,
         room: Room | None = None,
     ) -> T:
-        """Send one request and return what `use` makes of its answer, whatever the status. Redirects are answers.
+        """Send one request and return `use(response)`, whatever the status. Redirects are not followed.
 
-        `use` is called while a large answer is the only one that this process holds: keep what is small. Raises
-        Unsent and Broken. `patience`: seconds to wait for a turn. `starts`: work begins with it, so that every rest
-        that was asked for is kept. `fresh`: over a new connection. `room`: where what `use` makes is large.
+        `use` runs while a large response is the only one in this process's memory: return something small. Raises
+        Unsent and Broken. `patience`: seconds to wait for the rate limit. `starts`: the request starts work, so every
+        requested pause is kept. `fresh`: use a new connection. `room`: where the result of `use` is large.
         """
         config, pace = self._config, self._pace
         longest = _LOOKS_REST_S if not starts else 3600.0
@@ -77,7 +77,7 @@ class Api:
             raise Unsent("Too many requests for this key right now.", retry_after=wait, waits=True)
         if wait:
             await asyncio.sleep(wait)
-        # Whether anything was sent matters to starts alone, and costs something for each request.
+        # Whether anything was sent matters only to starts, and costs something for each request.
         sent = _Sent(anything=not starts)
         try:
             async with (
@@ -102,7 +102,7 @@ class Api:
                     await response.aclose()
         except http_client.TROUBLES as error:
             reason = _reason(error)
-        # Not inside the block: what is raised there keeps the other error, whose frames hold what came so far.
+        # Raised outside the block: inside, it would keep the other error, whose frames hold the data received.
         if sent.anything:
             raise Broken(f"The service's answer did not come: {reason}.")
         raise Unsent(f"The service cannot be reached: {reason}.")
@@ -112,7 +112,7 @@ class Api:
         return body.replace(secret, redaction.BLOT.encode()) if secret and secret in body else body
 
     def _rest(self, answer: Answer) -> None:
-        """Keep quiet where the answer asks for it."""
+        """Pause the key where the response asks for it."""
         pace = self._pace
         if answer.status in (429, 503):
             verdict = error_classifier.classify(answer.status, answer.headers, answer.said)
@@ -131,13 +131,13 @@ class _Sent:
         self.anything = anything
 
     async def note(self, event: str, _info: Mapping[str, Any]) -> None:
-        """Called by the transport at each of its steps."""
+        """httpcore's trace callback, called at each step of the transport."""
         if event.endswith("send_request_headers.started"):
             self.anything = True
 
 
 def _headers(given: Mapping[str, str] | None, content: bytes | None) -> dict[str, str]:
-    # For whoever follows one request through both logs.
+    # Request ids, to follow one request through both logs.
     headers = {"Accept": "application/json", **request_ids.header(), **(given or {})}
     if content is not None:
         headers["Content-Type"] = "application/json"
@@ -145,7 +145,7 @@ def _headers(given: Mapping[str, str] | None, content: bytes | None) -> dict[str
 
 
 def _reason(error: BaseException) -> str:
-    # The name alone: texts of transports repeat addresses, and addresses may hold what nobody should read.
+    # The class name only: transport errors repeat URLs, which may contain secrets.
     if connection_pool.INNER in str(error):
         return connection_pool.INNER
     return "no answer in time" if isinstance(error, TimeoutError) else type(error).__name__

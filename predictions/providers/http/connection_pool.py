@@ -1,4 +1,4 @@
-"""Connections to upstreams: many small clients, kept for each event loop while a session is open there."""
+"""Connection pools to upstreams: several small HTTP clients per event loop, kept while a session is open."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from weakref import WeakKeyDictionary
 from core.net import http_client, ssrf
 from predictions.providers.upstream import UpstreamConfig
 
-# One client with a large pool takes time with the square of its connections; several of four do not.
+# The cost of one large pool grows with the square of its connections; several of four avoid that.
 CONNECTIONS = 4
 MOST_CLIENTS = 24
 _KEEP_S = 5.0
@@ -24,7 +24,7 @@ Where = tuple[str, float, float]
 
 
 class Bearer(http_client.Auth):
-    """The key of an upstream, added to a request at the last moment, so that nothing else ever holds it."""
+    """The upstream's key, added to a request at the last moment, so that nothing else ever holds it."""
 
     def __init__(self, secret: str) -> None:
         self._secret = secret
@@ -41,7 +41,7 @@ class Bearer(http_client.Auth):
 
 @dataclass
 class _Small:
-    """A client of a few connections, and how many calls are using it."""
+    """A client of a few connections, and the number of calls that use it."""
 
     client: http_client.AsyncClient
     busy: int = 0
@@ -49,13 +49,13 @@ class _Small:
 
 @dataclass
 class _Kept:
-    """The clients of one address in one loop, and how many sessions want them kept."""
+    """The clients of one upstream address in one loop, and the number of open sessions."""
 
     sessions: int = 0
     smalls: list[_Small] = field(default_factory=list)
 
 
-# By loop, because connections belong to one; weakly, because loops come and go.
+# By loop, because connections belong to one; weak references, because loops come and go.
 _kept: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[Where, _Kept]] = WeakKeyDictionary()
 _lock = threading.Lock()
 
@@ -82,7 +82,7 @@ async def borrowed_client(
 ) -> AsyncIterator[http_client.AsyncClient]:
     """A client for one call to the upstream's own address.
 
-    `fresh`: over a connection that was never used, so that it cannot be one that the other side is just closing.
+    `fresh`: over an unused connection, which the other side cannot be just closing.
     """
     kept = _of_loop().get(_where(config))
     if kept is None or fresh:
@@ -98,15 +98,15 @@ async def borrowed_client(
 
 
 def inside(config: UpstreamConfig, *, keep_s: float = 0.0) -> http_client.AsyncClient:
-    """A client for the upstream's own address alone, wherever the operator allowed it to be.
+    """A client for the upstream's own address, which may be private where the operator allowed it.
 
-    Elsewhere its name is looked at whenever it is resolved, not only when it was written down: names change.
+    Otherwise the host is checked at every resolution, not only when configured, because DNS changes.
     """
     return _client(config, guard=None if may_be_inner(config) else _guard(config), keep_s=keep_s)
 
 
 def outside(config: UpstreamConfig) -> http_client.AsyncClient:
-    """A client for addresses that the upstream named: it reaches public ones and those of `config.reach` alone."""
+    """A client for URLs from the upstream's responses: reaches only public addresses and those of `config.reach`."""
     return _client(config, guard=_guard(config))
 
 
@@ -118,18 +118,18 @@ def _guard(config: UpstreamConfig) -> http_client.Guard:
 
 
 def is_own(config: UpstreamConfig, url: str) -> bool:
-    """Whether an address has the scheme, host and port of the upstream itself."""
+    """Whether a URL has the origin (scheme, host, port) of the upstream."""
     return same_origin(config.url, url)
 
 
 def same_origin(one: str, other: str) -> bool:
-    """Whether two addresses have one scheme, host and port."""
+    """Whether two URLs have the same origin: scheme, host and port."""
     own = _origin(one)
     return own is not None and own == _origin(other)
 
 
 def may_be_inner(config: UpstreamConfig) -> bool:
-    """Whether the operator configured the upstream itself at an inner address."""
+    """Whether the upstream itself is configured at a private address."""
     host = (urlsplit(config.url).hostname or "").rstrip(".").lower()
     literal = ssrf.literal(host)
     inner = literal is not None and not ssrf.may_reach(str(literal))

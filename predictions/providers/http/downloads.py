@@ -1,4 +1,4 @@
-"""Brings output files: from public addresses, from the upstream's own, or out of a data URI."""
+"""Downloads of output files: from public addresses, from the upstream itself, or from data URIs."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ _CHUNK = 1024 * 1024
 _UNREACHED = (http_client.ConnectError, http_client.ConnectTimeout)
 _CLOSED = (http_client.RemoteProtocolError, http_client.ReadError, http_client.WriteError)
 _GONE = (410, 451)
-# What storage answers that has not got the file yet, or does not let it be seen yet.
+# Statuses of storage that does not have the file yet, or does not show it yet.
 _MISSING = (401, 403, 404)
 
 
 def gone(message: str, *, words: str = "", kind: ErrorKind = "permanent") -> ProviderError:
-    """The file cannot be had, now or later. `words`: why, as a caller may read it."""
+    """The file is unavailable, now and later. `words`: the reason, fit for callers."""
     return ProviderError(message, permanent=True, kind=kind, words=words)
 
 
@@ -45,7 +45,7 @@ async def of_data(address: str) -> AsyncIterator[bytes]:
 
 
 async def of_address(config: UpstreamConfig, url: str, size: int | None) -> AsyncIterator[bytes]:
-    """The bytes behind an address, in chunks. Raises ProviderError, also where fewer come than were promised."""
+    """The bytes of a URL, in chunks. Raises ProviderError, also where fewer arrive than announced."""
     until = asyncio.get_running_loop().time() + WHOLE_S
     inner = connection_pool.is_own(config, url) and connection_pool.may_be_inner(config)
     auth = connection_pool.Bearer(config.secret) if connection_pool.is_own(config, url) else None
@@ -61,7 +61,7 @@ async def of_address(config: UpstreamConfig, url: str, size: int | None) -> Asyn
                 async for chunk in _bytes(answer, size, until):
                     yield chunk
                 return
-        # Each hop is checked as the first was, never sees the key, and from outside never leads in.
+        # Each redirect is checked like the first URL, never gets the key, and never leads from outside to inside.
         url, auth = _joined(url, onward), None
         inner = inner and connection_pool.is_own(config, url)
     raise gone("The output leads from one address to the next.")
@@ -70,7 +70,7 @@ async def of_address(config: UpstreamConfig, url: str, size: int | None) -> Asyn
 async def _inside(
     stack: contextlib.AsyncExitStack, config: UpstreamConfig, url: str, auth: http_client.Auth | None
 ) -> http_client.Response:
-    """Ask the upstream's own address over a kept connection; over a new one where that was just being closed."""
+    """Request from the upstream over a kept connection; over a new one where that was just being closed."""
     client = await stack.enter_async_context(connection_pool.borrowed_client(config))
     try:
         return await client.send(client.build_request("GET", url), stream=True, auth=auth)
@@ -109,7 +109,7 @@ async def _bytes(answer: http_client.Response, size: int | None, until: float) -
 
 
 def _check_head(answer: http_client.Response) -> None:
-    """Raise what the status and the promised length say."""
+    """Raise the error of a bad status or announced length."""
     headers = {name.lower(): value for name, value in answer.headers.items()}
     if answer.status_code != 200:
         message = f"The output's server answered {answer.status_code}."
@@ -128,7 +128,7 @@ def _too_large() -> ProviderError:
 
 
 async def _within(waiting: Awaitable[T], until: float) -> T:
-    """What is awaited, by a time of the loop's clock. Raises ProviderError for every trouble on the way."""
+    """Await something until a deadline of the loop's clock. Raises ProviderError for every transport error."""
     try:
         async with asyncio.timeout_at(until):
             return await waiting

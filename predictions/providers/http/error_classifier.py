@@ -1,4 +1,4 @@
-"""What an upstream's refusal means: whose fault it is, what the operator reads of it and what the caller."""
+"""Classification of upstream error responses: the cause, the operator's message and the caller's."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from predictions.providers.http import error_phrases
 from predictions.providers.http.rate_limiter import asked_to_wait
 
 MAX_ANSWER = 4000
-"""Characters of an answer that are kept for operators."""
+"""Characters of a response kept for operators."""
 MAX_SENTENCE = 500
 _LOOKED_AT = 4000
 _MEMBERS: frozenset[ErrorKind] = frozenset({"safety", "bad_input"})
-# Keys as some services say them again: most of it starred out, beginning and end shown.
+# Keys as some services repeat them: masked except for beginning and end.
 _STARRED = re.compile(r"\b[A-Za-z0-9_-]{2,40}[*.•…]{3,}[A-Za-z0-9_-]{2,20}\b")
 _TAGS = re.compile(r"(?is)<(script|style)\b.*?</\1\s*>|<[^>]{0,1000}>")
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\s]+")
@@ -48,22 +48,22 @@ _BY_STATUS: dict[int, ErrorKind] = {
 
 @dataclass(frozen=True)
 class Verdict:
-    """What one error answer means."""
+    """The classification of one error response."""
 
     kind: ErrorKind
     summary: str
     """One sentence for operators, without secrets."""
     words: str
-    """One line for the caller where it is about their words or input, else empty."""
+    """One line for the caller where the cause is their prompt or input, else empty."""
     explicit: bool = False
-    """Whether the service's own words gave the kind, not the status alone."""
+    """Whether the response's text gave the kind, rather than the status alone."""
     retry_after: float | None = None
     answer: str = field(default="", repr=False)
-    """What came, cut and scrubbed."""
+    """The response, truncated and redacted."""
 
 
 def classify(status: int, headers: Mapping[str, str], body: Any, secret: str = "") -> Verdict:
-    """What an error answer means. `body`: decoded JSON, or text (HTML, prose, nothing). Header names in lower case."""
+    """Classify an error response. `body`: decoded JSON, or text (HTML, prose, nothing). Header names in lower case."""
     said = _said(body)
     text = " ".join(said.sentences).lower()[:_LOOKED_AT]
     kind, explicit = _kind(status, said, text)
@@ -79,9 +79,9 @@ def classify(status: int, headers: Mapping[str, str], body: Any, secret: str = "
 
 
 def redirected(status: int, headers: Mapping[str, str], secret: str = "") -> ProviderError:
-    """The refusal of a request that the service sent elsewhere: the address that the operator gave is not its API's.
+    """The verdict on a redirect: the configured address is not the API's.
 
-    Nothing was started there; no repeat helps before the address is mended.
+    Nothing was started; repeats fail until the operator corrects the address.
     """
     onward = one_line(headers.get("location", ""), secret, most=200)
     return ProviderError(
@@ -94,7 +94,7 @@ def redirected(status: int, headers: Mapping[str, str], secret: str = "") -> Pro
 
 
 def kind_of_words(text: str) -> ErrorKind | None:
-    """Whose fault a sentence says it is; None where it does not tell."""
+    """The cause named by a sentence; None where it names none."""
     lower = text.lower()[:_LOOKED_AT]
     for pattern, kind in (
         (error_phrases.SAFETY, "safety"),
@@ -108,20 +108,20 @@ def kind_of_words(text: str) -> ErrorKind | None:
 
 
 def scrub(text: str, secret: str = "") -> str:
-    """The text without the key, and without anything that looks like somebody's."""
+    """The text without the key, and without anything that looks like a key."""
     if secret:
         text = text.replace(secret, redaction.BLOT)
     return _STARRED.sub(redaction.BLOT, redaction.scrub(text))
 
 
 def one_line(text: str, secret: str = "", most: int = MAX_SENTENCE) -> str:
-    """One printable line, scrubbed and cut; what only controls a screen is dropped."""
+    """One printable line, redacted and truncated, without control characters."""
     line = _UNPRINTABLE.sub(" ", scrub(text[: most * 8], secret).encode(errors="replace").decode()).strip()
     return line if len(line) <= most else line[: most - 1].rstrip() + "…"
 
 
 def shown(body: Any, secret: str = "") -> str:
-    """An answer as operators may read it: cut, scrubbed, without NUL characters."""
+    """A response for operators: truncated, redacted, without NUL characters."""
     if isinstance(body, str):
         text = body[: MAX_ANSWER * 4]
     else:
@@ -131,7 +131,7 @@ def shown(body: Any, secret: str = "") -> str:
 
 
 def _json_start(body: Any) -> str:
-    """How an answer begins, as JSON. What is long is cut before it is written: an answer may be 64 MiB."""
+    """The beginning of a response as JSON. Long values are cut before serialising: a response may be 64 MiB."""
     return json.dumps(_beginning(body, [MAX_ANSWER * 2]), ensure_ascii=False, default=str)
 
 
@@ -152,12 +152,12 @@ def _beginning(value: Any, room: list[int]) -> Any:
 
 @dataclass
 class _Said:
-    """What an error body says, whoever wrote it."""
+    """The texts and codes of an error body of any known form."""
 
     codes: list[str] = field(default_factory=list)
     sentences: list[str] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
-    """One line for each thing wrong with the input."""
+    """One line for each invalid input."""
 
 
 def _said(body: Any) -> _Said:
@@ -217,9 +217,9 @@ def _text(value: object) -> str:
 
 
 def _kind(status: int, said: _Said, text: str) -> tuple[ErrorKind, bool]:
-    """The kind, and whether words gave it. Machine words first, then prose, then the status."""
+    """The kind, and whether text gave it. Error codes first, then prose, then the status."""
     if error_phrases.NO_CHANNEL.search(text):
-        # Said under codes of a model that is not found, which it is only for the moment.
+        # Reported with codes of a missing model although it is missing only for the moment.
         return "channel", True
     for code in said.codes:
         known = error_phrases.CODES.get(code)
@@ -230,7 +230,7 @@ def _kind(status: int, said: _Said, text: str) -> tuple[ErrorKind, bool]:
     if status == 401:
         return ("quota" if error_phrases.QUOTA.search(text) else "key"), True
     if status == 429:
-        # Asked to slow down because little credit is left is still a matter of waiting.
+        # A rate limit because little credit is left is still solved by waiting.
         plain_rate = error_phrases.RATE.search(text) and not re.search(
             r"exceeded your current quota|insufficient", text
         )
@@ -261,10 +261,10 @@ def _order(status: int) -> list[tuple[re.Pattern[str], ErrorKind]]:
 
 
 def _for_the_caller(status: int, body: Any, said: _Said, secret: str) -> str:
-    """Their message, as one line: the faults one by one where there are any, else the longest sentence."""
+    """The message as one line: the list of faults where there is one, else the longest sentence."""
     if said.faults:
         return one_line("; ".join(said.faults), secret)
     if status == 413:
         return "The input is larger than the provider takes."
-    # A page or a proxy's line of text says nothing to a caller.
+    # An HTML page or a proxy's text tells a caller nothing.
     return "" if isinstance(body, str) else one_line(max(said.sentences, key=len, default=""), secret)

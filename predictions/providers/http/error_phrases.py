@@ -1,7 +1,7 @@
-"""What services' own words mean, in English and Chinese: whose fault an error is.
+"""Patterns of upstream error texts, in English and Chinese, by cause.
 
-Matched against lower-case text that is cut already. A phrase stands here because some service says it; single words are
-avoided, because "credit", "limit" or "key" stand in many a sentence that means something else.
+Matched against truncated lower-case text. Each phrase is used by some service; single words are avoided, because
+"credit", "limit" or "key" occur in many unrelated sentences.
 """
 
 from __future__ import annotations
@@ -110,7 +110,7 @@ NO_CHANNEL = _any(
     r"无可用的?(渠道|通道)",
     r"没有可用的?(渠道|通道)",
 )
-"""A gateway that knows the model and has nobody behind it who takes it now."""
+"""A gateway that knows the model but has no backend for it now."""
 BAD_INPUT = _any(
     r"(input )?validation (failed|error)",
     r"(invalid|missing|unexpected|unsupported) (input|parameter|param|field|value|argument|type|image|format)",
@@ -158,4 +158,4 @@ CODES: dict[str, ErrorKind] = {
     "upstream_error": "transient",
     "do_request_failed": "transient",
 }
-"""Machine words in `error.code` and `error.type`, lower case: surer than prose."""
+"""Values of `error.code` and `error.type`, lower case: more reliable than prose."""

@@ -1,9 +1,8 @@
-"""Three numbers that every process of this machine reads and writes together: how far a key's pace has come.
+"""Rate limiter state shared by all processes of a machine: three numbers per key in a locked file.
 
-A file of 40 bytes for each key: the boot id of the machine, then the numbers. These are times of a clock that begins
-anew with each boot and on each machine, so those of another boot count for nothing. What a lock guards takes
-microseconds; who cannot have it for a while, because somebody was stopped in the middle, goes on with the numbers of
-its own process. A killed process lets go of it by itself.
+One file of 40 bytes per key: the machine's boot id, then the numbers. They are times of the monotonic clock, which
+restarts with each boot, so those of another boot are ignored. The lock is held for microseconds; a process that cannot
+get it, because its holder was stopped, goes on with its own numbers. The kernel releases a killed process's lock.
 """
 
 from __future__ import annotations
@@ -26,12 +25,12 @@ _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 _TRIES = 50
 _PAUSE_S = 0.001
 FURTHEST_S = 7200.0
-"""Seconds ahead; what lies further nobody can have written who keeps the longest rest."""
+"""Maximum seconds ahead: a later time exceeds the longest rest and cannot be valid."""
 
 
 @cache
 def boot_id() -> bytes:
-    """Which start of which machine this is, 16 bytes; empty where the system does not say."""
+    """The machine's boot id, 16 bytes; empty where the system has none."""
     try:
         return uuid.UUID(_BOOT_ID.read_text().strip()).bytes
     except (OSError, ValueError):
@@ -48,7 +47,7 @@ class Shared:
 
     @contextlib.contextmanager
     def held(self) -> Iterator[bool]:
-        """Nobody else reads or writes inside. False where that could not be had: then read and write nothing."""
+        """Hold the file's lock inside the block. Yields False where it could not be had: read and write nothing then."""
         if not boot_id():
             yield False
             return
@@ -66,7 +65,7 @@ class Shared:
             fcntl.flock(file, fcntl.LOCK_UN)
 
     def read(self, now: float) -> Numbers | None:
-        """What was written last; None where nothing was in this boot, or nothing that can be true."""
+        """The numbers last written; None where there are none of this boot, or implausible ones."""
         data = os.pread(self._file, _FORM.size, 0)
         if len(data) != _FORM.size:
             return None
@@ -76,11 +75,11 @@ class Shared:
         return numbers if sane else None
 
     def write(self, numbers: Numbers) -> None:
-        """For the others to read."""
+        """Write the numbers."""
         os.pwrite(self._file, _FORM.pack(boot_id(), *numbers), 0)
 
     def _opened(self) -> int:
-        # A lock belongs to an opening of the file, which a forked child shares: each process opens it for itself.
+        # A lock belongs to an open file description, which a forked child shares: each process opens its own.
         if self._process != os.getpid():
             self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)

@@ -1,4 +1,4 @@
-"""Files in an upstream's output: which of its strings are addresses, and what each file is called."""
+"""File references in upstream outputs: which strings are URLs, and the file name of each."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from core import data_uri
 from predictions.providers.base import OutputRef
 
 MAX_FILES = 65
-"""References that are made of one output: one more than anybody stores, so that too many are seen as too many."""
+"""Maximum references of one output: one above the storage limit, so that an excess is noticed."""
 MAX_ADDRESS = 2000
 MAX_VALUE = 2 * 1024 * 1024
-"""Characters of text in an output that is no file, what holds them counted too: a watcher has many such at once."""
+"""Maximum characters of a text output, its structure included: a watcher holds many at once."""
 _BOX, _LEAF = 64, 16
 AGAIN = "again:"
-"""Address of a file whose bytes stand in the job's own answer, which is read again for them: `again:INDEX`."""
+"""URL prefix of a file inside the job's own response, which is requested again to read it: `again:INDEX`."""
 _DEPTH = 4
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,78}\.[A-Za-z0-9]{1,5}")
 _SIGNS = re.compile(r"[\x00-\x20\x7f]")
@@ -27,7 +27,7 @@ _BASE64 = re.compile(r"[A-Za-z0-9+/=_\s-]{16}")
 
 
 class TooMuch(Exception):
-    """An output that holds more text than any model gives."""
+    """The output holds more text than any model produces."""
 
 
 def is_address(value: object) -> bool:
@@ -45,9 +45,9 @@ def is_address(value: object) -> bool:
 
 
 def file_addresses(output: Any, base: str) -> list[str]:
-    """Addresses in an output, in its order: a string, a list of them (nulls left out), or objects that hold some.
+    """URLs in an output, in order: a string, a list of strings (nulls ignored), or objects that hold some.
 
-    Empty where it is a text: a list with any other string in it is one. `base` completes what objects call `url`.
+    Empty where the output is text, as a list with any other string is. `base` resolves relative `url` values.
     """
     if isinstance(output, str):
         return [output] if is_address(output) else []
@@ -56,7 +56,7 @@ def file_addresses(output: Any, base: str) -> list[str]:
         return strings[:MAX_FILES] if strings and all(is_address(one) for one in strings) else []
     found: list[str] = []
     for address in _within(output, base, 0):
-        # An object may name one file twice, such as the first of all.
+        # An object may name a file twice, such as the first of a list.
         if address not in found or not isinstance(output, dict):
             found.append(address)
         if len(found) >= MAX_FILES:
@@ -65,7 +65,7 @@ def file_addresses(output: Any, base: str) -> list[str]:
 
 
 def references(addresses: list[str], *, again: bool) -> list[OutputRef]:
-    """References to these files. `again`: data URIs are left where they are and read once more when they are wanted."""
+    """References to these files. `again`: data URIs become `again:INDEX`, to be read from a new response."""
     names = [_name(address, index) for index, address in enumerate(addresses)]
     if len(set(names)) < len(names):
         names = [f"out-{index}.{_extension(address)}" for index, address in enumerate(addresses)]
@@ -93,12 +93,12 @@ def of_base64(text: str) -> str:
 
 
 def looks_like_base64(text: str) -> bool:
-    """Whether a string can be a picture as bare Base64: long, and of its letters only at the beginning."""
+    """Whether a string may be an image in bare Base64: long, and its beginning has only letters of Base64."""
     return len(text) > 100 and bool(_BASE64.match(text))
 
 
 def clean(value: Any) -> Any:
-    """An output as every database can keep it: no NUL, no half characters, no infinite numbers. Raises TooMuch."""
+    """An output that every database can store: no NUL, lone surrogates or infinite numbers. Raises TooMuch."""
     room = [MAX_VALUE]
     return _clean(value, room)
 
@@ -119,7 +119,7 @@ def _clean(value: Any, room: list[int]) -> Any:
 
 
 def _within(value: Any, base: str, depth: int) -> Iterator[str]:
-    """Addresses anywhere inside, the preview of something and the page about it left out."""
+    """URLs anywhere inside, except previews and web pages."""
     if depth > _DEPTH:
         return
     if isinstance(value, str):
@@ -148,13 +148,13 @@ def _host(address: str) -> str:
 
 
 def _name(address: str, index: int) -> str:
-    """The last part of the address where it is a plain file name, else one by its place."""
+    """The last path segment of the URL where it is a plain file name, else a name from its index."""
     last = "" if is_data(address) else unquote(urlsplit(address).path.rsplit("/", 1)[-1])
     return last if _NAME.fullmatch(last) else f"out-{index}.{_extension(address)}"
 
 
 def _content_type(address: str) -> str:
-    """What the address promises; the bytes decide in the end."""
+    """The media type by the URL; the bytes decide in the end."""
     if is_data(address):
         return data_uri.safe_type(address[5:200].partition(",")[0]) or data_uri.DEFAULT_TYPE
     kind, _ = mimetypes.guess_type(urlsplit(address).path, strict=True)
