@@ -12,11 +12,11 @@ from tests.support.source_rules import source, sources
 pytestmark = pytest.mark.usefixtures("product_source")
 
 FOR_PEOPLE = {
-    "BadNumber", "BadRules", "BadTerm", "CannotDo", "CannotGive", "CannotImport", "CannotIssue", "CannotRedeem",
-    "CannotSend", "CannotStand", "ChangedMeanwhile", "Exceeds", "HttpError", "NoSuchSize", "NotADataUri",
-    "NotAPattern", "NotAPicture", "NotAnAmount", "NotCog", "NotCut", "NotFetched", "NotKept", "NotPaidBack",
-    "ExplainedDenial", "NotTaken", "NotYourRole", "Refusal", "TagTooLong", "TooManyTests", "Unreadable",
-    "Unusable", "_Trouble",
+    "BadRules", "BadTerm", "CannotChange", "CannotCutOut", "CannotDo", "CannotGive", "CannotImport",
+    "CannotIssue", "CannotRedeem", "CannotRefund", "CannotSend", "ChangedMeanwhile", "Exceeds",
+    "ExplainedDenial", "HttpError", "InvalidSize", "NoSuchSize", "NotADataUri", "NotAPattern", "NotAnAmount",
+    "NotCog", "NotFetched", "NotTaken", "NotYourRole", "PictureRefused", "PresetRefused", "Refusal",
+    "TagTooLong", "TooManyTests", "Unreadable", "UnreadableImage", "Unusable", "_Trouble",
 }  # fmt: skip
 """Classes whose text is written for people: a sentence, or the end of one, in words of ours."""
 

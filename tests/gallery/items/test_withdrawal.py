@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -159,7 +160,7 @@ def test_a_link_whose_time_is_over_gives_no_picture() -> None:
     scene = Scene()
     visitor = browser(None)
     cache = had(scene, visitor, lambda address: address.startswith("/s/"))
-    ShareLink.objects.update(expires_at=timezone.now())
+    ShareLink.objects.update(expires_at=timezone.now() - timedelta(seconds=1))
     faults = still_there(visitor, cache)
     assert not faults, "\n".join(faults)
 
