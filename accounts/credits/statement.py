@@ -171,8 +171,7 @@ def _sources(account: Account, filters: Filters) -> list[LedgerQuerySet]:
 def _named(account: Account, text: str) -> list[int]:
     """Ids of the account's rows whose reference is the text, or starts with it where it looks like a prediction's id.
 
-    Queries a bounded number of rows of all accounts: with a condition on the account SQLite would read the whole
-    account.
+    Queries a bounded number of rows of all accounts: with a condition on the account SQLite would read all its rows.
     """
     asked = [Q(reference=text)]
     if _BEGINNING.fullmatch(text):

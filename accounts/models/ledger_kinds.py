@@ -25,9 +25,7 @@ TAKEN_BACK = "back-"
 OWED = "-owed-"
 """Part of the reference of such a row that pays a debt."""
 ENDED = "-end"
-"""Suffix of the reference of a row that ends an allowance; followed by a hold's id, it takes what that hold
-released.
-"""
+"""Suffix of the reference of a row that ends an allowance; with a hold's id after it, takes what that hold released."""
 _SYSTEM_REASONS = {"Welcome": gettext_lazy("Welcome"), "Invitation": gettext_lazy("Invitation")}
 """Reasons written by the system, stored in English."""
 

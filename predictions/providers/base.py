@@ -18,9 +18,8 @@ Kind = Literal["starting", "processing", "succeeded", "failed", "canceled", "los
 ErrorKind = Literal[
     "key", "quota", "address", "rate", "channel", "safety", "bad_input", "transient", "permanent"
 ]
-"""Kinds of errors by cause: the operator's key, quota or configured address; rate limit; a gateway without a
-backend for
-the model now; the caller's prompt or input; a transient failure of the service; a permanent failure.
+"""Kinds of errors by cause: the operator's key, quota or configured address; rate limit; a gateway that has no backend
+for the model now; the caller's prompt or input; a transient failure of the service; a permanent failure.
 """
 
 FileFault = Literal["missing", "cut", "slow", "busy", "unreachable"]
@@ -84,9 +83,8 @@ class OutputRef:
     """File name as published for the model, such as `out-0.png`."""
     content_type: str
     address: str
-    """Opaque to all but its provider. From an upstream that finished within the start's response it may be a data
-    URI of
-    many megabytes, the only copy of these bytes: write it to storage at once.
+    """Opaque to all but its provider. From an upstream that finished within the start's response it may be a data URI
+    of many megabytes, the only copy of these bytes: write it to storage at once.
     """
     size: int | None = None
     """Size in bytes, where known in advance."""

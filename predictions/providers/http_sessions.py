@@ -1,4 +1,4 @@
-"""Connections to providers, kept in one event loop for as long as it runs."""
+"""Open provider sessions of one event loop, kept for as long as it runs."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import contextlib
 from predictions.providers.base import Provider
 
 LATE_S = 120.0
-"""Seconds after which the connections of a provider whose settings were changed are surely used no more."""
+"""Seconds after which no call uses the connections of a provider's former settings any more."""
 
 
 class Sessions:
@@ -19,7 +19,7 @@ class Sessions:
         self._closing: set[asyncio.Task[None]] = set()
 
     async def keep(self, provider: Provider) -> None:
-        """Keep connections to this provider from now on; those to one of other settings under its name end."""
+        """Open a session to this provider; one with other settings under the same name is closed later."""
         known = self._open.get(provider.name)
         if known is not None and known[0] is provider:
             return
@@ -33,7 +33,7 @@ class Sessions:
             task.add_done_callback(self._closing.discard)
 
     async def close(self) -> None:
-        """End all of them."""
+        """Close all sessions."""
         for task in self._closing:
             task.cancel()
         for _provider, stack in self._open.values():

@@ -1,6 +1,6 @@
-"""The kinds of upstreams, by the name that `Upstream.kind` stores: which API a service speaks, and who speaks it here.
+"""Upstream kinds by the name stored in `Upstream.kind`: the API that a service speaks and its provider class.
 
-To add one: a folder beside `replicate` with a `ProviderKind`, and its line in `PROVIDERS`.
+To add one, write a package beside `replicate` with a `ProviderKind` and add it to `PROVIDERS`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The provider of local weights: the embedded engine's client, for the service that runs real models here."""
+"""Provider of local weights: the embedded engine's client, for the service that runs real models on this machine."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ class LocalWeights(EmbeddedEngine):
     ) -> None:
         """`limit` is the number of its devices; `models` those that have weights, as `owner/name`.
 
-        `keeps_its_models`: nobody but upstreams works on them, also while every device is busy.
+        `keeps_its_models`: no other engine runs them, even while every device is busy; upstreams may.
         """
         super().__init__(name=NAME, socket_path=socket_path, secret=secret, limit=limit, models=models)
         self.keeps_its_models = keeps_its_models
 
     def takes_pictures(self, model: str) -> bool:
-        """Whether it has weights for it: they take whatever pictures the published model takes."""
+        """Whether it has weights for it: they accept the same images as the published model."""
         return self.serves(model)

@@ -1,12 +1,12 @@
-"""Names of providers, as predictions remember them: `upstream-12` for a key of an upstream, any other for an engine.
+"""Provider names as stored with predictions: `upstream-12` for an upstream's key, any other for an engine.
 
-For queries, and for code that has a name and no provider: whoever has the provider asks its attributes.
+For queries, and for code that has only a name; with a provider at hand, use its attributes.
 """
 
 from __future__ import annotations
 
 PREFIX = "upstream-"
-"""How the names of upstreams begin, for queries: `provider__startswith=PREFIX`."""
+"""Prefix of upstream names, for queries: `provider__startswith=PREFIX`."""
 
 
 def provider_name(key_pk: int) -> str:

@@ -1,7 +1,7 @@
-"""From a name to the provider that was configured under it.
+"""Registry of configured providers, by name and by model.
 
-Configuration is passed in, never read from settings or the environment: whoever starts a process decides which
-engines and upstreams it knows.
+Configuration is passed in, never read from settings or the environment: the process that builds a registry decides
+which engines and upstreams it has.
 """
 
 from __future__ import annotations
@@ -17,24 +17,24 @@ from predictions.providers.local import LocalWeights
 
 @dataclass(frozen=True)
 class EngineConfig:
-    """Where an embedded engine listens. Two machines' engines are two providers with names of their own."""
+    """Address and secret of an embedded engine. Engines of two machines are two providers with different names."""
 
     socket_path: str
     secret: str
     slots: int
-    """Jobs that it paints at once; at least 1."""
+    """Jobs that it runs at once; at least 1."""
     name: str = "embedded"
     conformance: bool = False
     """Whether it serves the fixture models too."""
 
     def __repr__(self) -> str:
-        """Without the secret: configurations end up in logs."""
+        """Without the secret, because configurations end up in logs."""
         return f"EngineConfig(name={self.name!r}, socket_path={self.socket_path!r}, slots={self.slots})"
 
 
 @dataclass(frozen=True)
 class LocalConfig:
-    """Where the service of local weights listens, and what it has."""
+    """Address of the service of local weights, and its models."""
 
     socket_path: str
     secret: str
@@ -74,12 +74,12 @@ class Registry:
             raise UnknownProvider(f"No provider is called {name}.") from None
 
     def serving(self, model: str) -> list[Provider]:
-        """Every provider that serves `owner/name`, the preferred first; empty where nobody does."""
+        """Every provider that serves `owner/name`, the preferred first; empty where there is none."""
         return [provider for provider in self if provider.serves(model)]
 
 
 def build_registry(engines: Iterable[EngineConfig], local: LocalConfig | None = None) -> Registry:
-    """A registry of embedded engines; real weights, where there are some, come before them."""
+    """A registry of embedded engines, preceded by the service of local weights where there is one."""
     weights = [local_weights(local)] if local is not None else []
     return Registry([*weights, *(embedded_engine(config) for config in engines)])
 

@@ -1,4 +1,4 @@
-"""Upstreams whatever their kind: how a key of one is configured, and what their providers have in common.
+"""Upstreams of any kind: the configuration of one key, and the base class of their providers.
 
 A kind (`kinds.PROVIDERS`) is an API that such services speak. Its provider is a subclass of `UpstreamProvider` with
 `start`, `check`, `cancel`, `fetch`, `release` and `session`.
@@ -15,38 +15,38 @@ from predictions.providers.base import Order, Provider, ProviderError
 FilesMode = Literal["auto", "url", "upload", "data"]
 
 SAME = "="
-"""As a route's version: the version that the order names, whichever it is."""
+"""As a route's version: the version that the order names."""
 
 
 @dataclass(frozen=True)
 class Route:
-    """What one of our models is called there."""
+    """The upstream's name and version of one of our models."""
 
     name: str
     """`owner/name` there."""
     version: str
-    """Their version's id as their API takes it; "" creates by name; `SAME`: the order's own, by name without one."""
+    """The upstream's version id; "" creates by name; `SAME`: the order's own version, by name where it has none."""
 
 
 @dataclass(frozen=True)
 class UpstreamConfig:
-    """One key of one upstream. Never shows its secret, whatever prints it."""
+    """One key of one upstream. Its repr omits the secret."""
 
     name: str
     """The provider's name, unique among all."""
     group: str
     """The upstream's name: its keys share `group_limit`."""
     url: str
-    """Base of their API with its version path, without a slash at the end."""
+    """Base URL of the API with its version path, without a trailing slash."""
     secret: str = field(repr=False)
     idempotent: bool
-    """Whether they honour `Idempotency-Key`."""
+    """Whether the service honours `Idempotency-Key`."""
     limit: int
     group_limit: int
     requests_per_second: float
     connect_s: float
     read_s: float
-    """Seconds for a whole answer, and for each pause within an output file."""
+    """Seconds for a complete response, and for each pause within an output file."""
     files: FilesMode
     routes: Mapping[str, Route] | None
     """By our `owner/name`; None: every model, under its own name and version."""
@@ -55,47 +55,47 @@ class UpstreamConfig:
     kind: str = "replicate"
     """Which API it speaks: a name in `kinds.PROVIDERS`."""
     webhook_url: str = ""
-    """Where they may tell us of changes; `{key}` in it becomes the order's key. Empty: they are not asked to."""
+    """Webhook URL for the service; `{key}` in it becomes the order's key. Empty: no webhooks are requested."""
     allow_private: bool = False
-    """Whether their host may be an inner one although its name does not say so."""
+    """Whether the host may resolve to a private address."""
     reach: tuple[str, ...] = ()
-    """Networks beside the public ones from which outputs may be fetched, such as `10.0.0.0/8`."""
+    """Private networks from which outputs may be fetched too, such as `10.0.0.0/8`."""
 
 
 class KeyCheck(Protocol):
-    """Asks an upstream a question that starts nothing: whether it is there and takes the key."""
+    """Health check of an upstream by a request that starts nothing: whether it is reachable and accepts the key."""
 
     async def __call__(self, config: UpstreamConfig, *, redirects_tell: bool) -> ProviderError | None:
-        """None where all is well. `redirects_tell`: a person asks, who can mend the address: a redirect is an error."""
+        """None where all is well. `redirects_tell`: a redirect is an error, since a person who can fix the URL asks."""
 
 
 @dataclass(frozen=True)
 class WebhookScheme:
-    """How upstreams of a kind sign the webhooks that they send to `UpstreamConfig.webhook_url`."""
+    """Signatures of the webhooks that upstreams of a kind send to `UpstreamConfig.webhook_url`."""
 
     fetch_secret: Callable[[UpstreamConfig], Awaitable[str]]
-    """Asks for the secret that they are signed with; "" where there is none. Raises `ProviderError`."""
+    """Fetches the signing secret; "" where there is none. Raises `ProviderError`."""
     is_signed: Callable[[str, Mapping[str, str], bytes], bool]
-    """Whether a call with these headers and this body is signed with the secret, and not too long ago."""
+    """Whether these headers and this body are signed with the secret, recently enough."""
 
 
 KIND_SETTINGS = ("idempotent", "files", "webhooks")
-"""Settings of upstreams that only some kinds have."""
+"""Upstream settings that only some kinds have."""
 
 
 @dataclass(frozen=True)
 class ProviderKind:
-    """What forms, commands and jobs must know of an API that upstreams speak."""
+    """Properties of an upstream API for forms, commands and jobs."""
 
     label: str
     """The API's own name, the same in every language."""
     provider: type[UpstreamProvider]
-    """Made from an `UpstreamConfig`."""
+    """The provider class; called with an `UpstreamConfig`."""
     check_key: KeyCheck
     settings: frozenset[str] = frozenset()
-    """Which of `KIND_SETTINGS` it has; the others stay as a new upstream has them."""
+    """The `KIND_SETTINGS` that it has; the others keep their defaults."""
     webhooks: WebhookScheme | None = None
-    """None: it sends no webhooks, or none that can be verified."""
+    """None where it sends no webhooks, or none that can be verified."""
 
 
 class UpstreamProvider(Provider):
@@ -127,9 +127,9 @@ class UpstreamProvider(Provider):
         return self.config.routes is None or model in self.config.routes
 
     def takes_pictures(self, model: str) -> bool:
-        """Whether it serves the model: what the model takes is its own schema's matter."""
+        """Whether it serves the model; whether the model takes images is up to its schema."""
         return self.serves(model)
 
     def start_limit_s(self, order: Order) -> float:
-        """Time to connect and for an answer, and as long again where files go first."""
+        """Seconds to connect and respond, doubled where files are uploaded first."""
         return self.config.connect_s + self.config.read_s * (2 if order.files else 1)

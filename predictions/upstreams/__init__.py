@@ -1,7 +1,7 @@
-"""The rows behind upstream providers: their secrets, settings, circuits and costs.
+"""Upstreams as stored in the database: their secrets, settings, circuits and costs.
 
-`configured` turns rows into providers, `circuits` says who may be sent work now, `spending` writes what was sent and
-what it cost, `vault` keeps the secrets, `setup` adds and changes.
+`configuration` turns rows into providers, `circuits` says which may take work now, `run_records` writes starts and
+their costs, `key_rotation` encrypts the secrets, `setup` adds and changes upstreams.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Tells the operator: a line in the log and, where DARKROOM_ALERT_EMAILS names somebody, a mail.
+"""Alerts to operators: a log line and, where DARKROOM_ALERT_EMAILS is set, an e-mail.
 
-Of one key at most one alert in ten minutes, and one word when it is well again; of a cap one a day. Mails go out in a
-thread of their own: no worker waits for a mail server.
+At most one alert per key in ten minutes, and one when it recovers; one a day per cap. Mails are sent in a thread of
+their own, so that no worker waits for a mail server.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def healed(key_pk: int) -> None:
 
 
 def capped(upstream: Upstream) -> None:
-    """The most that may be spent there on one day is reached."""
+    """The upstream's daily cap is reached."""
     cap = amounts.decimal_text(upstream.day_cap or 0)
     log.error("upstream_cap_reached", upstream=upstream.name, cap=cap)
     _mail(
@@ -80,7 +80,7 @@ def capped(upstream: Upstream) -> None:
 
 
 def wait(seconds: float = 10.0) -> None:
-    """Until the mails on their way have gone out, or so long."""
+    """Wait until pending mails are sent, or for so many seconds."""
     for thread in tuple(_sending):
         thread.join(seconds)
 

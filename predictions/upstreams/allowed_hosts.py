@@ -1,4 +1,4 @@
-"""Where an upstream may be: on the public network, or where DARKROOM_UPSTREAM_PRIVATE names it."""
+"""Allowed hosts of upstreams: public addresses, and private ones listed in DARKROOM_UPSTREAM_PRIVATE."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from core.net import ssrf as public
 from predictions.inputs import user_urls
 
 LONGEST = 300
-"""Characters of an upstream's address."""
+"""Maximum characters of an upstream's URL."""
 _RESOLVE_S = 3.0
 
 
 def objection(url: str) -> str:
-    """Why this cannot be the base address of an API, in a sentence that names what is wrong; empty where it can."""
+    """Validate an API's base URL: one sentence naming the fault, or empty."""
     if len(url) > LONGEST:
         return _("The address is longer than %(n)d characters.") % {"n": LONGEST}
     try:
@@ -43,7 +43,7 @@ def objection(url: str) -> str:
 
 
 def resolved_objection(url: str) -> str:
-    """The same for a host name, after looking up what it means now; empty where nothing can be found out in time."""
+    """The same for a host name after resolving it; empty where it does not resolve in time."""
     host = urlsplit(url).hostname or ""
     if is_inside(url):
         return ""
@@ -62,7 +62,7 @@ def resolved_objection(url: str) -> str:
 
 
 def is_inside(url: str) -> bool:
-    """Whether the operator allowed this host as one inside: by its name, its address or its network."""
+    """Whether the operator allowed this private host: by name, address or network."""
     host = (urlsplit(url).hostname or "").rstrip(".").lower()
     if host in {name.rstrip(".").lower() for name in settings.UPSTREAM_PRIVATE}:
         return True
@@ -76,7 +76,7 @@ def is_inside(url: str) -> bool:
 
 
 def networks() -> list[str]:
-    """What DARKROOM_UPSTREAM_PRIVATE names as addresses and networks, such as `10.1.0.0/16`."""
+    """Addresses and networks in DARKROOM_UPSTREAM_PRIVATE, such as `10.1.0.0/16`."""
     found = []
     for name in [*settings.UPSTREAM_PRIVATE, *(["127.0.0.1/32"] if settings.CONFORMANCE else [])]:
         try:

@@ -1,4 +1,4 @@
-"""Which upstreams have spent the most that they may today. Asked for each new prediction, so it may be a second old."""
+"""Upstreams that have reached today's cap. Read for each new prediction, so cached for up to a second."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _NAME = "upstreams-at-their-cap"
 
 
 def reached() -> frozenset[str]:
-    """Names of the upstreams to which nothing more is sent on this day."""
+    """Names of the upstreams at today's cap, which get no more work today."""
     known: frozenset[str] | None = cache.get(_NAME)
     if known is None:
         known = frozenset(rows().values_list("upstream__name", flat=True))
@@ -32,15 +32,15 @@ def rows() -> QuerySet[UpstreamDay]:
 
 
 def forget() -> None:
-    """Ask anew at the next question: a cap was just reached in this process."""
+    """Drop the cached answer: a cap was just reached in this process."""
     cache.delete(_NAME)
 
 
 def today() -> Any:
-    """The present day as an expression."""
+    """The current day as an expression."""
     return TruncDate(Now(), tzinfo=UTC)
 
 
 def day_of(at: datetime) -> date:
-    """The day that a moment falls into."""
+    """The day that contains a time."""
     return at.astimezone(UTC).date()

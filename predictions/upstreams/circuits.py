@@ -1,8 +1,9 @@
-"""Who may be sent work now. The only writer of the states of keys, each change in a short transaction of its own.
+"""Circuit breakers of upstream keys: which may take work now. The only writer of their states.
 
-closed: in use. open: resting after an error of key, quota or address, or too much trouble, until `open_until`.
-probing: exactly one start or question is under way to see whether it is well again; its lease ends back in open. Beside
-that a key may have been asked to wait (`rest_until`), which is no failure. All times are the database's.
+Each change is a short transaction of its own. closed: in use. open: resting until `open_until` after an error of key,
+quota or address, or repeated failures. probing: exactly one start or health check is under way to test recovery; when
+its lease expires the circuit is open again. Independently a key may be rate-limited (`rest_until`), which is no
+failure. All times are the database's.
 """
 
 from __future__ import annotations
@@ -32,43 +33,43 @@ State = UpstreamKey.State
 FIRST_REST_S = 5.0
 LONGEST_REST_S = 60.0
 IN_A_ROW = 3
-"""Passing troubles one after another that open a circuit,"""
+"""Consecutive transient failures that open a circuit,"""
 IN_A_MINUTE = 5
-"""or so many within a minute, whatever succeeded in between."""
+"""or failures within a minute, regardless of successes in between."""
 QUESTION_FIRST_S = 3.0
-"""Seconds for which the sweep may ask a harmless question before somebody's work becomes the probe."""
+"""Seconds reserved for the sweep's health check before a real start becomes the probe."""
 WAIT_S = 5.0
 LONGEST_WAIT_S = 3600.0
 ROUTE_REST_S = 600.0
 CHANNEL_REST_S = 60.0
-"""Rest of a model for which a gateway had nobody; it knows the model, so somebody may soon be there."""
+"""Rest of a model for which a gateway had no backend; it knows the model, so one may appear soon."""
 _PROBE_MORE_S = 15.0
 _NOTED_FOR = timedelta(seconds=10)
 _LONGEST_ERROR = 1000
 _NOT_THE_KEYS = ("safety", "bad_input", "permanent", "channel")
-"""Kinds that say nothing of the key: of the caller's words and input, and of one model."""
+"""Kinds that do not concern the key: the caller's prompt or input, or one model."""
 _AT_ONCE = ("key", "quota", "address")
 _UNASKABLE = ("quota", "address")
-"""Kinds that no harmless question shows to be over: a start is the probe."""
+"""Kinds whose end no health check can show: a real start is the probe."""
 
 
 @dataclass(frozen=True)
 class Standing:
-    """Which providers take no new start now, by name, and which take one only after `claim_probe`."""
+    """Providers, by name, that take no new start now, and those that take one only after `claim_probe`."""
 
     unavailable: frozenset[str] = frozenset()
     half_open: frozenset[str] = frozenset()
     resting_routes: frozenset[tuple[str, str]] = frozenset()
-    """Provider and `owner/name` of models that an upstream said not to know; they rest for some minutes."""
+    """(provider, `owner/name`) of models that an upstream reported as unknown; they rest for some minutes."""
 
 
 def unavailable() -> set[str]:
-    """Names that take no new start now: disabled, paused, resting, asked to wait, being probed, or cap reached."""
+    """Names that take no new start now: disabled, paused, resting, rate-limited, being probed, or at their cap."""
     return set(standing().unavailable)
 
 
 def standing() -> Standing:
-    """The state of every key now. Two short queries, and none in a house without upstreams."""
+    """The current state of every key. Two short queries, or none without upstreams."""
     if not configuration.any_key():
         return Standing()
     closed_for: set[str] = set()
@@ -88,7 +89,7 @@ def standing() -> Standing:
 
 
 def _states() -> QuerySet[Any, Any]:
-    """Rows of key, upstream, whether it takes a start now, and whether that one would be its probe."""
+    """Rows of (key, upstream, whether it takes a start now, whether that would be its probe)."""
     capped = UpstreamDay.objects.filter(upstream=OuterRef("upstream"), day=today()).filter(
         Q(capped_at__isnull=False) | Q(spent__gte=OuterRef("upstream__day_cap"))
     )
@@ -107,7 +108,7 @@ def _resting() -> QuerySet[Any, Any]:
     return rows.values_list("upstream_id", "model__owner", "model__name")
 
 
-# Asked under the lock of every choice: each question is compiled once.
+# Read under the lock of every choice, so each query is compiled once.
 _STATES = PreparedValues(_states)
 _RESTING = PreparedValues(_resting)
 
@@ -118,15 +119,15 @@ def _usable() -> Q:
 
 
 def _due(now: Any) -> Q:
-    """Open for long enough, or probed by somebody who never told how it went."""
+    """Open for long enough, or with an expired probe that was never reported."""
     return Q(state=State.OPEN, open_until__lte=now) | Q(state=State.PROBING, probe_until__lte=now)
 
 
 def claim_probe(name: str) -> bool:
-    """Whether one start (or question) may be sent to this key now; of several askers exactly one hears yes.
+    """Claim the probe of a key: whether one start (or health check) may be sent now. Of several callers one gets True.
 
-    Also yes where the circuit is closed: there is nothing to claim. Report with `succeeded` or `failed`; who does not
-    within the time limits of a start loses the probe.
+    True also where the circuit is closed and there is nothing to claim. Report with `succeeded` or `failed`; without a
+    report within the time limits of a start the probe expires.
     """
     pk = key_pk(name) or 0
     row = (
@@ -140,7 +141,7 @@ def claim_probe(name: str) -> bool:
     if state == State.CLOSED:
         return UpstreamKey.objects.filter(_usable(), pk=pk).exists()
     with transaction.atomic():
-        # A subquery, for an UPDATE joins nothing.
+        # A subquery, because an UPDATE cannot join.
         may = UpstreamKey.objects.filter(_usable(), _due(Now()), pk=pk)
         won = UpstreamKey.objects.filter(Exists(may), _due(Now()), pk=pk).update(
             state=State.PROBING,
@@ -151,7 +152,7 @@ def claim_probe(name: str) -> bool:
 
 
 def due_probes() -> list[str]:
-    """Names of the keys that rest and may be tried now, except those whose trouble only real work can show."""
+    """Names of resting keys that may be tried now, except those whose recovery only a real start can show."""
     return [provider_name(pk) for pk in probes_due().order_by("pk").values_list("pk", flat=True)]
 
 
@@ -161,10 +162,10 @@ def probes_due() -> QuerySet[UpstreamKey]:
 
 
 def succeeded(name: str, *, question: bool = False) -> None:
-    """A start was accepted (or, with `question`, a harmless question answered well).
+    """Report that a start was accepted (or, with `question`, that a health check passed).
 
-    After a question alone the next single failure opens the circuit again, for longer: an answer to a question does not
-    prove that work succeeds.
+    After a mere health check the next single failure opens the circuit again, for longer: it does not prove that real
+    work succeeds.
     """
     pk = key_pk(name) or 0
     row = UpstreamKey.objects.filter(pk=pk).values_list("state", "failures", "openings", "ok_at").first()
@@ -176,7 +177,7 @@ def succeeded(name: str, *, question: bool = False) -> None:
             alerts.healed(pk)
     elif state == State.CLOSED and not question:
         reset = bool(failures or openings)
-        # Not with each success: the row would be written a hundred times a second to say the same.
+        # Not with each success: the row would be written a hundred times a second without a change.
         if reset or ok_at is None or timezone.now() - ok_at > _NOTED_FOR:
             _note_success(pk, reset=reset)
 
@@ -196,17 +197,17 @@ def _note_success(pk: int, *, reset: bool) -> None:
 
 
 def failed(name: str, error: ProviderError) -> None:
-    """A start or question failed. What was the caller's fault counts for nothing, but an answer it is: a probe
-    that hears it has found the key well."""
+    """Report that a start or health check failed. Errors caused by the caller do not count as failures, but they are
+    responses: as a probe's result they close the circuit."""
     tell = count_failure(name, error)
     if tell is not None:
         tell()
 
 
 def count_failure(name: str, error: ProviderError) -> Callable[[], None] | None:
-    """`failed`, for a transaction of the caller's: gives what tells the operator, to be called once that is committed.
+    """`failed` within the caller's transaction; returns a function that alerts the operator, to call after the commit.
 
-    None where there is nothing to be told.
+    None where there is nothing to report.
     """
     pk = key_pk(name) or 0
     if not pk:
@@ -215,7 +216,7 @@ def count_failure(name: str, error: ProviderError) -> Callable[[], None] | None:
     if error.kind in _NOT_THE_KEYS or error.kind == "rate":
         if error.kind == "rate":
             _rest(pk, error, told)
-        # Too many requests, too, is a living answer to a probe.
+        # A rate limit, too, shows a probe that the service works.
         probing = UpstreamKey.objects.filter(pk=pk, state=State.PROBING).exists()
         return partial(alerts.healed, pk) if probing and _close(pk, question=True) else None
     with transaction.atomic():
@@ -231,13 +232,13 @@ def _rest(pk: int, error: ProviderError, told: dict[str, Any]) -> None:
 
 
 def _count(pk: int, error: ProviderError, told: dict[str, Any]) -> bool:
-    """Count one failure, and open the circuit where it was enough. Whether it went from closed to open."""
+    """Count one failure, and open the circuit at the threshold. Returns whether it went from closed to open."""
     rows = UpstreamKey.objects.filter(pk=pk)
     at_once = error.kind in _AT_ONCE
     if rows.filter(state=State.PROBING).update(**_open(error), **told):
         return False
     if rows.filter(state=State.OPEN).update(**told):
-        # What was sent before it opened came back late; the rest is not prolonged.
+        # The late result of a start sent before it opened; it does not prolong the rest.
         return False
     rows.filter(state=State.CLOSED).update(failures=F("failures") + 1, **told)
     if not at_once and not _too_many(pk):
@@ -261,7 +262,7 @@ def _wait_as_asked(rows: QuerySet[UpstreamKey], error: ProviderError) -> None:
 
 
 def _open(error: ProviderError) -> dict[str, Any]:
-    """5 s, and twice as long each time, to a minute at most; what the service asks for counts up to that too."""
+    """5 s, doubled each time up to a minute; a rest that the service asks for is capped likewise."""
     rests = [FIRST_REST_S * 2**number for number in range(5)]
     asked = min(error.retry_after or 0.0, LONGEST_REST_S)
     cases = [
@@ -283,7 +284,7 @@ def _words(error: ProviderError) -> str:
 
 
 def probe_now(pk: int) -> bool:
-    """Let a resting key be tried at once. Whether it was resting."""
+    """Let a resting key be tried at once. Returns whether it was resting."""
     with transaction.atomic():
         return bool(
             UpstreamKey.objects.filter(pk=pk, state=State.OPEN).update(
@@ -301,13 +302,13 @@ COLUMNS = tuple(_NEW)
 
 
 def reset(pk: int) -> None:
-    """Forget everything: the operator changed the key."""
+    """Reset a key's state: the operator changed the key."""
     with transaction.atomic():
         UpstreamKey.objects.filter(pk=pk).update(**_NEW)
 
 
 def rest_route(name: str, model_pk: int, error: str, seconds: float = ROUTE_REST_S) -> None:
-    """This upstream said that it does not know a model: nothing of it goes there for a while. Other models do."""
+    """The upstream reported a model as unknown: send none of its work there for a while. Other models are unaffected."""
     key = UpstreamKey.objects.filter(pk=key_pk(name) or 0).first()
     if key is None:
         return
@@ -315,7 +316,7 @@ def rest_route(name: str, model_pk: int, error: str, seconds: float = ROUTE_REST
     with transaction.atomic():
         rows = UpstreamRoute.objects.filter(upstream=key.upstream_id, model=model_pk)
         if not rows.update(**told):
-            # A route without any difference says the same as none where the whole catalogue is served.
+            # Where the whole catalogue is served, a route without overrides equals none.
             UpstreamRoute.objects.bulk_create(
                 [UpstreamRoute(upstream_id=key.upstream_id, model_id=model_pk)], ignore_conflicts=True
             )
@@ -323,6 +324,6 @@ def rest_route(name: str, model_pk: int, error: str, seconds: float = ROUTE_REST
 
 
 def forget_route(upstream_pk: int, model_pk: int) -> None:
-    """The operator said something of this route: it may be asked for again."""
+    """Let a model's route be tried again: the operator changed it."""
     with transaction.atomic():
         UpstreamRoute.objects.filter(upstream=upstream_pk, model=model_pk).update(rest_until=None, error="")

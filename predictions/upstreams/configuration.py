@@ -1,4 +1,4 @@
-"""From rows to providers. Asked for each request, so it is a look-up; the rows are read again once a second at most."""
+"""Configured upstream providers, built from database rows. Cached; rows are read again at most once a second."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _SCALE = 1000
 
 @dataclass(frozen=True)
 class _Known:
-    """What one reading of the rows gave."""
+    """The result of one reading of the rows."""
 
     marks: tuple[Any, ...] = ()
     enabled: tuple[UpstreamProvider, ...] = ()
@@ -49,9 +49,9 @@ _state = _State()
 
 
 class WholeCatalogue(Mapping[str, Route]):
-    """Routes of an upstream that serves everything: each model as it is called here, but for the exceptions.
+    """Routes of an upstream that serves everything: each model under its own name, with exceptions.
 
-    An exception of None is a model that it does not serve.
+    An exception of None excludes the model.
     """
 
     def __init__(self, exceptions: Mapping[str, Route | None]) -> None:
@@ -90,7 +90,7 @@ def provider(name: str) -> UpstreamProvider:
 
 
 def config(name: str) -> UpstreamConfig:
-    """How that provider is configured. Raises `UnknownProvider`."""
+    """That provider's configuration. Raises `UnknownProvider`."""
     return _knowing(name).configs[name]
 
 
@@ -114,19 +114,19 @@ def any_key() -> bool:
 
 
 def forget() -> None:
-    """Read the rows anew at the next question: for whoever has just changed them in this process."""
+    """Drop the cache after a change of the rows in this process."""
     _state.fresh_until = 0.0
 
 
 def reset() -> None:
-    """Begin as a new process does; for tests, whose databases come and go."""
+    """Reset to the state of a new process; for tests, whose databases come and go."""
     _state.known, _state.fresh_until = _Known(), 0.0
 
 
 def _now(*, anew: bool = False) -> _Known:
     if not anew and time.monotonic() < _state.fresh_until:
         return _state.known
-    # Whoever comes while somebody reads takes what was known: nobody waits for a query of another's.
+    # While another thread reads, the previous result is used: no thread waits for another's query.
     if not _state.reading.acquire(blocking=not _state.known.marks):
         return _state.known
     try:
@@ -147,7 +147,7 @@ def _read(known: _Known) -> _Known:
     configs: dict[str, UpstreamConfig] = {}
     for upstream in Upstream.objects.order_by("priority", "name").prefetch_related("keys"):
         for key, config in _configs(upstream):
-            # The same object as long as nothing changed: it keeps connections and its pace.
+            # The same object as long as nothing changed: it keeps its connections and rate limiter.
             same = known.configs.get(config.name) == config
             found = known.every[config.name] if same else kinds.build(config)
             every[config.name], configs[config.name] = found, config
@@ -193,12 +193,12 @@ def _config(
         files=cast(FilesMode, upstream.files),
         routes=routes,
         priority=upstream.priority,
-        # An upstream's share is parted among its keys; whole numbers, and never none at all.
+        # An upstream's weight is divided among its keys, as whole numbers of at least 1.
         weight=max(1, round(_SCALE * upstream.weight * key.weight / weights)),
         kind=upstream.kind,
         webhook_url=webhook_urls.address(upstream.pk) if _sends_webhooks(upstream) else "",
         allow_private=inside,
-        # Who is outside can make this server fetch nothing inside.
+        # An upstream at a public address must not make this server fetch from private ones.
         reach=tuple(allowed_hosts.networks()) if inside else (),
     )
 

@@ -1,6 +1,6 @@
-"""What one run costs at an upstream: pure functions over a route's price and what the service itself says.
+"""Cost of a run at an upstream, in micro-credits: pure functions of the route's price and the reported cost.
 
-Micro-credits. A service's own figure counts first; it is read as US dollars, and a credit as a cent.
+The service's own figure takes precedence; it is in US dollars, and a credit is a cent.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ Unit = UpstreamRoute.Unit
 
 MICRO_OF_DOLLAR = 100 * MICRO
 DEAREST_DOLLARS = 1_000.0
-"""More than this for one run is no price but a mistake, and counts as not said."""
+"""A reported cost of one run above this is taken as an error and ignored."""
 USUAL_S = 10
 """Seconds reserved for work that costs by the second."""
 _LONGEST_S = 24 * 3600.0
@@ -25,7 +25,7 @@ _NAMES = ("cost", "total_cost", "amount", "usd", "price")
 
 
 def reserve(route: UpstreamRoute | None, prediction: Prediction) -> int:
-    """The most that a run is expected to cost before anybody knows; 0 where no price is given."""
+    """The estimated maximum cost of a run before it starts; 0 where no price is configured."""
     if route is None or not route.cost:
         return 0
     if route.cost_unit == Unit.OUTPUT:
@@ -34,9 +34,9 @@ def reserve(route: UpstreamRoute | None, prediction: Prediction) -> int:
 
 
 def cost(route: UpstreamRoute | None, outcome: str, metrics: dict[str, Any], delivered: int) -> int | None:
-    """What an ended run cost; None where neither they nor the route say.
+    """The cost of an ended run; None where neither the service nor the route gives one.
 
-    By the run or output only successes cost; by the second also what failed or was called off there.
+    Per run or output only successes cost; per second failed and cancelled runs do too.
     """
     said = _said(metrics.get("upstream_cost"))
     if said is not None:
@@ -61,7 +61,7 @@ def _said(value: Any) -> int | None:
 
 
 def _number(value: Any) -> float | None:
-    """A finite number that is not negative, also where it is written as text."""
+    """A finite, non-negative number, also from text."""
     if isinstance(value, str) and len(value) <= 40:
         try:
             value = float(value)

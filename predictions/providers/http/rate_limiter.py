@@ -1,7 +1,7 @@
-"""How fast one key may be used: so many requests a second, and none while the service asked for rest.
+"""Rate limiter of upstream keys: requests per second, and pauses that the service asked for (`Retry-After`).
 
-Shared by everything that uses the key, in whatever thread or loop, and, once `share_in` has named a folder, by all
-processes of this machine.
+Shared by all users of a key in any thread or loop and, once `share_in` has named a folder, by all processes of this
+machine.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from predictions.providers.http.interprocess_state import Shared
 from predictions.providers.upstream import UpstreamConfig
 
 LONGEST = 3600.0
-"""Seconds; a longer rest that a service asks for counts as this."""
+"""Seconds to which a longer rest that a service asks for is cut."""
 _LONGEST_RESET = 60.0
 _BURST_S = 1.0
 _KEPT = 1000
@@ -34,10 +34,10 @@ _PARTS = re.compile(r"(\d+(?:\.\d+)?)(ms|h|m|s)")
 
 
 class Pace:
-    """The requests of one key: evenly at `rate` a second, after a burst of one second's worth."""
+    """The rate limit of one key: `rate` requests a second, evenly, after a burst of one second's worth."""
 
     def __init__(self, rate: float, path: Path | None = None) -> None:
-        """`path`: the file in which other processes keep the same pace."""
+        """`path`: the file that shares the state with other processes."""
         self._lock = threading.Lock()
         self._shared = Shared(path) if path else None
         self._rate = max(rate, 0.01)
@@ -46,21 +46,21 @@ class Pace:
         self._rest_until = 0.0
 
     def set_rate(self, rate: float) -> None:
-        """Requests a second from now on."""
+        """Change the rate, in requests per second."""
         self._rate = max(rate, 0.01)
 
     def take(
         self, patience: float, now: float | None = None, *, rests_at_most: float = LONGEST
     ) -> tuple[bool, float]:
-        """Ask for one request. (True, seconds to wait before it) where that is within `patience`; the turn is taken.
+        """Reserve one request: (True, seconds to wait before it) where that is within `patience`.
 
-        Else (False, seconds after which to ask again). `rests_at_most`: a longer rest is cut to so many seconds, for
-        those who only ask after what was begun before.
+        Otherwise (False, seconds after which to try again). `rests_at_most`: cuts a longer rest to so many seconds,
+        for requests that only poll work started earlier.
         """
         at = time.monotonic() if now is None else now
         with self._together(at):
             step = 1.0 / self._rate
-            # Whoever was idle may send a second's worth at once, and always one.
+            # After idle time a second's worth may go at once, and always at least one.
             rest_until = min(self._rest_until, self._rest_from + rests_at_most)
             earliest = max(self._next, at - max(_BURST_S - step, 0.0), rest_until)
             wait = earliest - at if earliest - at > 1e-6 else 0.0
@@ -70,20 +70,20 @@ class Pace:
             return True, wait
 
     def rest(self, seconds: float, now: float | None = None) -> None:
-        """The service asked to be left alone for so long."""
+        """Pause for so many seconds, as the service asked."""
         at = time.monotonic() if now is None else now
         with self._together(at):
             self._rest_from = at
             self._rest_until = max(self._rest_until, at + min(max(seconds, 0.0), LONGEST))
 
     def resting(self, now: float | None = None) -> float:
-        """Seconds of rest that are left; 0 where none was asked for."""
+        """Remaining seconds of rest; 0 where there is none."""
         at = time.monotonic() if now is None else now
         return max(0.0, self._rest_until - at)
 
     @contextlib.contextmanager
     def _together(self, now: float) -> Iterator[None]:
-        """Alone with the numbers, which are first what another process made of them, and then theirs to read."""
+        """Hold the lock; the numbers are read from the shared file first and written to it at the end."""
         with self._lock:
             if self._shared is None:
                 yield
@@ -100,7 +100,7 @@ _folder: Path | None = None
 
 
 def share_in(folder: Path | None) -> None:
-    """Keep the paces of keys that are asked for from now on in files there, for all processes; None: in memory."""
+    """Share the state of keys requested from now on in files of this folder; None: in this process's memory."""
     global _folder
     _folder = folder
 
@@ -110,7 +110,7 @@ _lock = threading.Lock()
 
 
 def pace_of(config: UpstreamConfig) -> Pace:
-    """The pace of a key. One whose secret or address was changed begins anew."""
+    """The rate limiter of a key. A changed secret or address starts a new one."""
     mark = hashlib.sha256(config.secret.encode()).hexdigest()
     name = (config.name, config.url, mark)
     with _lock:
@@ -123,12 +123,12 @@ def pace_of(config: UpstreamConfig) -> Pace:
 
 
 def _file_of(name: tuple[str, str, str]) -> Path | None:
-    """A name that tells neither the address nor the key."""
+    """A file name that reveals neither the URL nor the key."""
     return _folder / hashlib.sha256("\0".join(name).encode()).hexdigest()[:32] if _folder else None
 
 
 def asked_to_wait(headers: Mapping[str, str], text: str = "") -> float | None:
-    """Seconds that an answer asks to wait, by header or else by its words; None where it does not say."""
+    """Seconds that a response asks to wait, by its headers or else its text; None where it does not say."""
     for name in ("retry-after-ms", "retry-after"):
         seconds = _delay(headers.get(name, ""), 0.001 if name.endswith("ms") else 1.0)
         if seconds is not None:
@@ -142,7 +142,7 @@ def asked_to_wait(headers: Mapping[str, str], text: str = "") -> float | None:
 
 
 def rest_by_limits(headers: Mapping[str, str]) -> float | None:
-    """Seconds until more requests are allowed, where the rate-limit headers say that none are left."""
+    """Seconds until the limit resets, where the rate-limit headers say that no request is left."""
     for left, reset in (
         ("ratelimit-remaining", "ratelimit-reset"),
         ("x-ratelimit-remaining", "x-ratelimit-reset"),

@@ -1,4 +1,4 @@
-"""Reads what an upstream answers, whatever it is, within limits of size, time, nesting and memory."""
+"""Reader of upstream responses, within limits of size, time, nesting and memory."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ from core.net import http_client
 
 MAX_ANSWER = 64 * 1024 * 1024
 MAX_ERROR = 256 * 1024
-"""Bytes that are read of an answer that only says why not."""
+"""Maximum bytes read of an error response."""
 MAX_DEPTH = 64
 MAX_VALUES = 1_000_000
-"""Values and names in one answer: what is small as text may take thirty times as much once it is decoded."""
+"""Maximum values and names in one response: decoded JSON may take thirty times the memory of its text."""
 _LARGE = 1024 * 1024
 _IN_THREAD = 256 * 1024
 _ASK_S = 0.02
-# A large answer takes several times its size while it is decoded: one at a time in a process, in whatever loop.
+# A large response takes several times its size while it is decoded: one at a time per process, in whatever loop.
 _large_one = threading.Semaphore(1)
-# What came whole with its answer stays large until it lies in the storage.
+# Outputs inside a response stay in memory until they are in storage.
 _large_kept = threading.Semaphore(3)
 _ALL_BUT_BRACKETS = bytes(byte for byte in range(256) if byte not in b"[]{}")
 
 
 class Unreadable(Exception):
-    """What came is no answer of the API; the text is the end of a sentence. `start`: how it begins."""
+    """The response is not the API's; the text is the end of a sentence. `start`: the beginning of the body."""
 
     def __init__(self, reason: str, start: str = "", *, hopeless: bool = False) -> None:
-        """`hopeless`: it would be the same when asked again."""
+        """`hopeless`: a repeat would return the same."""
         super().__init__(reason)
         self.start = start
         self.hopeless = hopeless
@@ -41,18 +41,18 @@ class Unreadable(Exception):
 
 @dataclass(frozen=True)
 class Answer:
-    """A whole answer. Header names are in lower case."""
+    """A complete response. Header names are in lower case."""
 
     status: int
     headers: dict[str, str] = field(repr=False)
     data: Any = field(repr=False)
     """Decoded JSON; None where `unreadable` says why there is none."""
     text: str = field(repr=False, default="")
-    """How the body begins, where it is no JSON or an error."""
+    """The beginning of the body, where it is not JSON or is an error."""
     unreadable: str = ""
-    """Why it is no answer of the API, as the end of a sentence. Text, not the exception: that would keep the body."""
+    """Why it is not a response of the API, as the end of a sentence. Not the exception, which would keep the body."""
     hopeless: bool = False
-    """Whether an unreadable one would be the same when asked again."""
+    """Whether a repeat would return the same unreadable response."""
 
     @property
     def is_success(self) -> bool:
@@ -61,15 +61,14 @@ class Answer:
 
     @property
     def said(self) -> Any:
-        """The body for whoever looks for words: JSON, or else text."""
+        """The body for classification: JSON, or else text."""
         return self.text if self.unreadable else self.data
 
 
 async def read(response: http_client.Response, hide: Callable[[bytes], bytes], turn: Turn) -> Answer:
-    """The answer, read and decoded. `turn` is taken as soon as it is known to be a large one.
+    """Read and decode a response. `turn` is taken as soon as it proves to be large.
 
-    `hide` blots secrets out of the bytes before anybody looks at them. Raises TransportError; never for what the bytes
-    are.
+    `hide` redacts secrets in the bytes before they are used. Raises TransportError, never for the content.
     """
     is_error = not 200 <= response.status_code < 300
     try:
@@ -84,36 +83,36 @@ async def read(response: http_client.Response, hide: Callable[[bytes], bytes], t
 
 
 class Room:
-    """The right to keep a large result. Few may at once: whoever got one stores it and lets it go."""
+    """A slot for keeping a large result in memory. There are few: store the result, then release the slot."""
 
     def __init__(self) -> None:
         self._mine = False
 
     async def take(self) -> None:
-        """Wait for it, without blocking the loop."""
+        """Acquire the slot without blocking the loop."""
         while not self._mine:
             self._mine = _large_kept.acquire(blocking=False)
             if not self._mine:
                 await asyncio.sleep(_ASK_S)
 
     def keep(self, result: object) -> None:
-        """Give it up when nobody holds this object any more."""
+        """Release the slot when this object is garbage-collected."""
         if self._mine:
             self._mine = False
             weakref.finalize(result, _large_kept.release).atexit = False
 
     def end(self) -> None:
-        """Give it up now, where it was not passed on."""
+        """Release the slot now, unless it was passed on."""
         if self._mine:
             self._mine = False
             _large_kept.release()
 
 
 class Turn:
-    """The right to hold and decode a large answer, until the block ends; asked for without blocking the loop."""
+    """A slot for reading and decoding a large response until the block ends; acquired without blocking the loop."""
 
     def __init__(self, room: Room | None = None) -> None:
-        """`room`: for whoever keeps what is large."""
+        """`room`: the slot for a result that stays large."""
         self._mine = False
         self._room = room
 
@@ -127,7 +126,7 @@ class Turn:
 
     async def take(self) -> None:
         if self._room is not None:
-            # First: who waits for room must not keep others from their turn.
+            # First, so that waiting for room blocks nobody's turn.
             await self._room.take()
         while not self._mine:
             self._mine = _large_one.acquire(blocking=False)
@@ -136,7 +135,7 @@ class Turn:
 
 
 async def _body(answer: http_client.Response, most: int, turn: Turn, *, cut: bool) -> bytes:
-    """The whole body, or with `cut` its beginning. Raises Unreadable where it is too large or oddly coded."""
+    """The whole body, or with `cut` its beginning. Raises Unreadable where it is too large or its coding unknown."""
     held = bytearray()
     async for chunk in plain_chunks(answer):
         held += chunk
@@ -151,7 +150,7 @@ async def _body(answer: http_client.Response, most: int, turn: Turn, *, cut: boo
 
 
 async def plain_chunks(answer: http_client.Response) -> AsyncIterator[bytes]:
-    """The body's bytes without their content coding, each chunk at most 1 MiB. Raises Unreadable for odd codings."""
+    """The body decoded from its content coding, in chunks of at most 1 MiB. Raises Unreadable for unknown codings."""
     coding = answer.headers.get("content-encoding", "").strip().lower()
     if coding in ("", "identity"):
         async for chunk in answer.aiter_raw():
@@ -159,14 +158,14 @@ async def plain_chunks(answer: http_client.Response) -> AsyncIterator[bytes]:
         return
     if coding not in ("gzip", "x-gzip", "deflate"):
         raise Unreadable("it is compressed in a way that was not asked for", hopeless=True)
-    # The window's bits plus 32: gzip or zlib, whichever it is. Members may follow each other, as gzip allows.
+    # wbits + 32 detects gzip or zlib. Several members may follow each other, as gzip allows.
     inflater = zlib.decompressobj(wbits=zlib.MAX_WBITS | 32)
     try:
         async for chunk in answer.aiter_raw():
             while chunk:
                 if inflater.eof:
                     inflater = zlib.decompressobj(wbits=zlib.MAX_WBITS | 32)
-                # In pieces: some kilobytes may stand for gigabytes.
+                # In pieces: a few kilobytes may expand to gigabytes.
                 yield inflater.decompress(chunk, _LARGE)
                 chunk = inflater.unconsumed_tail or inflater.unused_data
     except zlib.error:
@@ -188,7 +187,7 @@ def _refused(error: Unreadable) -> dict[str, Any]:
 
 
 def parse(body: bytes) -> Any:
-    """JSON out of bytes that may be anything. Raises Unreadable."""
+    """Decode untrusted bytes as JSON. Raises Unreadable."""
     if not body.strip():
         raise Unreadable("it is empty")
     try:
@@ -207,7 +206,7 @@ def parse(body: bytes) -> Any:
 
 
 def check_shape(body: bytes) -> None:
-    """Count before anything is built: nesting and the number of values. Raises Unreadable."""
+    """Check nesting and number of values before decoding. Raises Unreadable."""
     position = depth = values = 0
     while True:
         quote = body.find(b'"', position)
@@ -226,7 +225,7 @@ def check_shape(body: bytes) -> None:
 
 
 def _end_of_string(body: bytes, position: int) -> int:
-    """Where the string that begins here is over; the end of everything where it never is."""
+    """The end of the JSON string that begins here; the end of the text where it is not closed."""
     for _ in range(MAX_VALUES):
         end = body.find(b'"', position)
         if end < 0:

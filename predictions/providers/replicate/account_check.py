@@ -1,7 +1,7 @@
-"""Whether a Replicate-compatible service is there and takes its key, by `GET /account`, which starts nothing.
+"""Health check of a Replicate-compatible service and its key by `GET /account`, which starts nothing.
 
-Every service of the kind has that path or answers 404, which is an answer too. What a question cannot show, an empty
-purse at most, is left to the next real start.
+Every service of the kind has that path or answers 404, which proves it alive too. What the request cannot show, such as
+used-up credit, is left to the next real start.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ _TELLS = ("key", "quota", "rate", "transient")
 async def check_key(config: UpstreamConfig, *, redirects_tell: bool) -> ProviderError | None:
     """None where all is well.
 
-    `redirects_tell`: a person asks, who can mend the address. By itself a redirect of this one question, to a page
-    to sign in perhaps, says nothing of starts.
+    `redirects_tell`: treat a redirect as an error, since a person who can fix the URL asks. In automatic checks a
+    redirect of this one request, perhaps to a sign-in page, says nothing about starts.
     """
     try:
         return await Api(config).ask(
@@ -32,7 +32,7 @@ async def check_key(config: UpstreamConfig, *, redirects_tell: bool) -> Provider
 
 
 def _verdict(answer: Answer, secret: str, redirects_tell: bool) -> ProviderError | None:
-    """Any answer below 500 shows a living service, unless it is about the key, the purse or the pace."""
+    """Any response below 500 shows a working service, unless it is about the key, credit or the rate limit."""
     if 300 <= answer.status < 400 and redirects_tell:
         return redirected(answer.status, answer.headers, secret)
     if answer.is_success or 300 <= answer.status < 400:

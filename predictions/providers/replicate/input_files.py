@@ -1,4 +1,4 @@
-"""Files in an order's input: as addresses, uploaded, or as data URIs, whichever the service takes."""
+"""Input files for Replicate-compatible services: as URLs, uploads or data URIs, whichever the service takes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from predictions.providers.http.response_reader import Answer
 from predictions.providers.upstream import UpstreamConfig
 
 MAX_INLINE = 256_000
-"""Bytes of a file that goes as a data URI where there is a choice: what Replicate advises."""
+"""Maximum bytes of a file sent as a data URI where there is a choice, as Replicate advises."""
 _PATIENCE_S = 3.0
 _NO_FILES_API = (404, 405, 410, 501)
 _KEPT_ORDERS = 1000
@@ -26,11 +26,11 @@ _ID = re.compile(r"(?!\.{1,2}\Z)[A-Za-z0-9._~-]{1,100}")
 
 @dataclass(frozen=True)
 class Uploaded:
-    """One file that lies with the service now."""
+    """One file uploaded to the service."""
 
     address: str
     id: str
-    """Empty where the service named none."""
+    """Empty where the service returned none."""
 
 
 class NoFilesApi(Exception):
@@ -38,14 +38,14 @@ class NoFilesApi(Exception):
 
 
 class InputFiles:
-    """Turns files into what the service can read. What was uploaded for an order is not uploaded twice by a process."""
+    """Converts files to a form that the service reads. A process uploads each file of an order only once."""
 
     def __init__(self, config: UpstreamConfig, api: Api) -> None:
         self._config = config
         self._api = api
 
     async def into(self, order: Order) -> tuple[dict[str, Any], list[str]]:
-        """The order's whole input, and the ids of what was uploaded for it. Raises ProviderError, always `refused`."""
+        """The order's complete input and the ids of its uploads. Raises ProviderError, always `refused`."""
         given, ids = dict(order.input), []
         for field, file in order.files.items():
             value = await self._one(order.key, field, file)
@@ -68,7 +68,7 @@ class InputFiles:
         if file.address is not None and mode in ("url", "auto"):
             return file.address
         if mode == "url" and file.source is not None:
-            # Looked at a moment ago; nothing better can be done for a service that takes no bytes.
+            # Checked a moment ago; there is nothing better for a service that takes no uploads.
             return file.source
         if mode == "url":
             raise _refused(f"Input {field} has no address that the service could read it from.")
@@ -89,7 +89,7 @@ class InputFiles:
                 "POST", "/files", self._uploaded, patience=_PATIENCE_S, files={"content": part}, starts=True
             )
         except ProviderError as error:
-            # Whatever became of the upload, no work was started.
+            # Whatever happened to the upload, no work was started.
             error.refused = True
             raise
         _uploads.put((self._config.name, key, field), done)
@@ -121,7 +121,7 @@ class InputFiles:
 
 
 class _Uploads:
-    """What this process uploaded lately, by key's name, order and field."""
+    """Recent uploads of this process, by provider name, order and field."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()

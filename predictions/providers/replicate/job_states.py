@@ -1,4 +1,4 @@
-"""From what an upstream's answer holds to a job's state: full, thin, of the images kind, or something else."""
+"""Job states from upstream responses: complete or minimal predictions, OpenAI-style image lists, or anything else."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from predictions.providers.http import error_classifier, output_references
 from predictions.providers.replicate import safety_flags
 
 MAX_LOGS = 1024 * 1024
-"""Bytes of logs that are kept, the line that says so included."""
+"""Maximum bytes of logs, including the line that marks a cut."""
 CUT = "\n[The log was cut here: it is longer than 1 MiB.]\n"
 NO_REASON = "The provider gave no reason."
 NO_PICTURE = "The provider answered without a picture."
@@ -44,17 +44,16 @@ _OPERATORS: frozenset[ErrorKind] = frozenset({"key", "quota", "rate"})
 
 @dataclass(frozen=True)
 class JobState:
-    """What one answer says. `update` is None where it names a job and no state of it."""
+    """The content of one response. `update` is None where it names a job without a state."""
 
     id: str
     update: Update | None
 
 
 def parse(data: Any, *, base: str, secret: str, again: bool) -> JobState | None:
-    """What an answer says; None where it is nothing of the API. `again`: the same answer can be had once more.
+    """Parse a response; None where it is not the API's. `again`: the same response can be requested again.
 
-    Two kinds: an object with `id` and `status` or either, and one with `data`, a list of pictures, which is a finished
-    result.
+    Two forms: an object with `id` or `status`, and one with `data`, a list of images, which is a finished result.
     """
     body = _body(data)
     if body is None:
@@ -69,13 +68,13 @@ def parse(data: Any, *, base: str, secret: str, again: bool) -> JobState | None:
 
 
 def status_of(data: Any) -> Kind | None:
-    """The state that an answer names, without anything else of it; None where it names none."""
+    """The state named by a response, and nothing else of it; None where it names none."""
     body = _body(data)
     return None if body is None else _kind(body)
 
 
 def inline_file(data: Any, index: int, base: str) -> str | None:
-    """The data URI behind the address `again:INDEX` of this answer; None where it holds none there (any more)."""
+    """The data URI at `again:INDEX` of this response; None where there is none (any more)."""
     body = _body(data)
     if body is None:
         return None
@@ -87,7 +86,7 @@ def inline_file(data: Any, index: int, base: str) -> str | None:
 
 
 def _body(data: Any) -> dict[str, Any] | None:
-    """The object that speaks of the job: the answer, or what some gateways wrap as `{"code": 0, "data": {…}}`."""
+    """The job's object: the response, or its `data` where a gateway wraps it as `{"code": 0, "data": {…}}`."""
     if not isinstance(data, dict):
         return None
     inner = data.get("data")
@@ -112,7 +111,7 @@ def _kind(data: dict[str, Any]) -> Kind | None:
     status = _status(data)
     if status:
         return _KINDS.get(status, "processing")
-    # Work that was done while the answer waited: some name no state at all then.
+    # Work that finished within the request: some services then name no state.
     return "succeeded" if "status" not in data and data.get("output") not in (None, "", [], {}) else None
 
 
@@ -144,7 +143,7 @@ def _images(data: dict[str, Any], *, base: str, again: bool) -> Update:
 
 
 def _pictures(output: Any) -> Any:
-    """Entries of the images kind, each as its one address; anything else as it is."""
+    """Entries of an image list, each as its one URL; anything else unchanged."""
     if not isinstance(output, list) or not output or not all(isinstance(one, dict) for one in output):
         return output
     return [
@@ -164,7 +163,7 @@ def _update(kind: Kind, data: dict[str, Any], *, base: str, secret: str, again: 
     if kind == "failed":
         return failure(data, logs, metrics, secret)
     if kind == "succeeded" and output in (None, "", [], {}) and data.get("error"):
-        # Called a success, and its error says what it really was.
+        # Reported as a success although it has an error.
         return failure(data, logs, metrics, secret)
     progress = 1.0 if kind == "succeeded" else _progress(data)
     if kind not in FINAL:
@@ -188,7 +187,7 @@ def _update(kind: Kind, data: dict[str, Any], *, base: str, secret: str, again: 
 
 
 def _small(output: Any, addresses: list[str]) -> Any:
-    """An output of addresses as it came; None where it holds files themselves, or far more than addresses."""
+    """The output as received where it has only URLs; None where it holds file contents or much more than URLs."""
     if any(output_references.is_data(address) for address in addresses):
         return None
     try:
@@ -198,7 +197,7 @@ def _small(output: Any, addresses: list[str]) -> Any:
 
 
 def failure(data: dict[str, Any], logs: str, metrics: dict[str, Any], secret: str) -> Update:
-    """A run that failed there, in their words where these are the caller's business."""
+    """A failed run, in the service's words where they concern the caller."""
     text = error_classifier.one_line(
         _error_text(data.get("error") or data.get("detail") or data.get("message")), secret
     )
@@ -229,7 +228,7 @@ def _error_text(error: Any) -> str:
 
 
 def log_text(logs: Any, secret: str = "") -> str:
-    """Logs as text of at most 1 MiB; a last line says where something was cut off."""
+    """Logs as text of at most 1 MiB; the last line marks a cut."""
     if isinstance(logs, list) and all(isinstance(line, str) for line in logs[:1000]):
         logs = "\n".join(line for line in logs if isinstance(line, str))
     if not isinstance(logs, str):
@@ -243,7 +242,7 @@ def log_text(logs: Any, secret: str = "") -> str:
 
 
 def _progress(data: dict[str, Any]) -> float | None:
-    """`progress` as a part of one, a percentage, or `37%`; None where there is none that makes sense."""
+    """`progress` as a fraction, a percentage, or `37%`; None where there is no valid one."""
     value = data.get("progress")
     if isinstance(value, str) and re.fullmatch(r"\d{1,3}(\.\d{1,6})?%", value.strip()):
         return min(float(value.strip()[:-1]) / 100, 1.0)
@@ -253,14 +252,14 @@ def _progress(data: dict[str, Any]) -> float | None:
 
 
 def _with_status(metrics: dict[str, Any], data: dict[str, Any]) -> dict[str, Any]:
-    """An unknown status is kept as it came."""
+    """An unknown status is kept unchanged."""
     if _status(data) in _KINDS or not _status(data):
         return metrics
     return {**metrics, "upstream_status": error_classifier.one_line(str(data["status"]), most=40)}
 
 
 def _status(data: dict[str, Any]) -> str:
-    """Their word for the state, in our spelling; "" where there is none."""
+    """The status in our spelling; "" where there is none."""
     status = data.get("status")
     if not isinstance(status, str):
         return ""
@@ -268,7 +267,7 @@ def _status(data: dict[str, Any]) -> str:
 
 
 def _metrics(data: dict[str, Any]) -> dict[str, Any]:
-    """Their plain numbers, and as `upstream_cost` what the service says that it cost: a number, or its `usage`."""
+    """Numeric metrics, and as `upstream_cost` the cost that the service reports: a number, or its `usage`."""
     theirs = data.get("metrics")
     theirs = theirs if isinstance(theirs, dict) else {}
     numbers = {

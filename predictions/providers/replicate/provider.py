@@ -1,4 +1,4 @@
-"""The provider that talks to a Replicate-compatible service with one of its keys."""
+"""Provider of a Replicate-compatible service, with one of its keys."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ from predictions.providers.replicate.input_files import InputFiles
 from predictions.providers.upstream import SAME, Route, UpstreamConfig, UpstreamProvider
 
 GRACE_S = 30.0
-"""Seconds in which a job that was accepted may still be unknown to the service's other machines."""
+"""Seconds during which an accepted job may still be unknown to the service's other machines."""
 UNREADABLE_MOST = 5
-"""Answers about one job that make no sense, in a row, before it is given up."""
+"""Consecutive invalid responses about a job before it is given up."""
 UNREADABLE = "The provider's answer could not be understood."
 _START_PATIENCE_S = 1.0
 _LOOK_PATIENCE_S = 2.0
@@ -51,11 +51,11 @@ class ReplicateProvider(UpstreamProvider):
         self._files = InputFiles(config, self._api)
 
     def session(self) -> AbstractAsyncContextManager[None]:
-        """Keep connections to the service in the running loop, for every call made there inside the block."""
+        """Keep connections to the service open in the running loop inside the block."""
         return connection_pool.session(self.config)
 
     async def start(self, order: Order) -> Job | Update:
-        """Create a prediction there, by version or by name. A finished answer is a final `Update`."""
+        """Create a prediction there, by version or by name. A finished one is returned as a final `Update`."""
         path, body = self._request(order)
         body["input"], uploaded = await self._files.into(order)
         if self.config.webhook_url:
@@ -74,20 +74,20 @@ class ReplicateProvider(UpstreamProvider):
         return update
 
     async def check(self, job: Job) -> Update:
-        """The job's state. Unknown shortly after it was accepted, it counts as starting; later as lost."""
+        """The job's state. A job unknown shortly after its acceptance counts as starting, later as lost."""
         answered = await self._look("GET", _path(job), lambda answer: self._state(job, answer))
         return answered
 
     async def cancel(self, job: Job) -> bool:
-        """Ask for an end; true once the service says that it has ended, or does not know the job."""
+        """Cancel; True once the service reports that the job has ended, or does not know it."""
         state = await self._look("POST", f"{_path(job)}/cancel", lambda answer: self._canceled(job, answer))
         if state is None:
-            # Told, or there is no such call; what it does now only a look can say.
+            # Requested, or not supported; only a check tells the state now.
             state = await self._look("GET", _path(job), lambda answer: self._canceled(job, answer))
         return state in FINAL
 
     async def fetch(self, job: Job, ref: OutputRef) -> AsyncIterator[bytes]:
-        """The bytes of one output: from where it lies, or out of the job's own answer."""
+        """The bytes of one output, by its URL or from the job's own response."""
         if ref.address.startswith(output_references.AGAIN):
             address = await self._inline(job, ref.address.removeprefix(output_references.AGAIN))
             chunks = downloads.of_data(address)
@@ -99,7 +99,7 @@ class ReplicateProvider(UpstreamProvider):
             yield chunk
 
     async def release(self, job: Job) -> None:
-        """Delete what was uploaded for the job, as far as its id says what that was."""
+        """Delete the job's uploads, as far as its handle names them."""
         await self._forget(job.instance.split()[1:])
 
     def _request(self, order: Order) -> tuple[str, dict[str, Any]]:
@@ -119,7 +119,7 @@ class ReplicateProvider(UpstreamProvider):
     async def _create(self, order: Order, path: str, body: dict[str, Any], room: Room) -> job_states.JobState:
         headers = {
             "Idempotency-Key": order.key,
-            # For the operator who looks for a stray there.
+            # For operators who look for a lost job there.
             "X-Darkroom-Prediction": order.key.rpartition("-")[0] or order.key,
         }
         try:
@@ -128,7 +128,7 @@ class ReplicateProvider(UpstreamProvider):
                 path,
                 lambda answer: start_response.outcome(answer, self.config),
                 patience=_START_PATIENCE_S,
-                # ASCII, because a prompt may hold half of a surrogate pair, which UTF-8 cannot say.
+                # ASCII, because a prompt may hold a lone surrogate, which UTF-8 cannot encode.
                 content=json.dumps(body).encode(),
                 headers=headers,
                 starts=True,
@@ -142,7 +142,7 @@ class ReplicateProvider(UpstreamProvider):
         return await self._api.ask(method, path, use, patience=_LOOK_PATIENCE_S)
 
     def _state(self, job: Job, answer: Answer) -> Update:
-        """What an answer about a job says of it. Raises ProviderError where it cannot be told now."""
+        """The job's state from a response. Raises ProviderError where it cannot be determined now."""
         if answer.status in _GONE:
             return self._unknown(job, answer)
         if not answer.is_success:
@@ -156,7 +156,7 @@ class ReplicateProvider(UpstreamProvider):
         return said.update or Update("processing")
 
     def _unknown(self, job: Job, answer: Answer) -> Update:
-        """Not visible yet, or lost; a page that is not the API's own word has to say so more than once."""
+        """Not visible yet, or lost; a 404 that is not the API's own counts only when repeated."""
         if answer.status == 404 and _is_new(job):
             return Update("starting")
         if not isinstance(answer.data, dict) and _senseless.count((self.name, job.id)) < UNREADABLE_MOST:
@@ -165,10 +165,10 @@ class ReplicateProvider(UpstreamProvider):
         return Update("lost")
 
     def _senseless(self, job: Job, answer: Answer) -> Update:
-        """Something else than a job's state: a passing page of a proxy, or all that will ever come."""
+        """A response that is not a job's state: a proxy's temporary page, or a permanent one."""
         trouble = self._trouble(answer)
         if trouble.kind in ("key", "quota", "rate"):
-            # Some gateways say no with a 200: that is about us, not about the job.
+            # Some gateways refuse with a 200: that concerns the key, not the job.
             raise trouble
         shown = trouble.answer
         reason = f": {answer.unreadable}" if answer.unreadable else ""
@@ -179,7 +179,7 @@ class ReplicateProvider(UpstreamProvider):
         raise ProviderError(f"The service's answer makes no sense{reason}.", permanent=False, answer=shown)
 
     def _canceled(self, job: Job, answer: Answer) -> Kind | None:
-        """The state after a cancel: a final kind, `processing` while it goes on, None where it cannot be told."""
+        """The state after a cancel: a final kind, `processing` while it goes on, None where unknown."""
         if answer.status == 404 and _is_new(job):
             return "processing"
         if answer.status in _GONE:
@@ -220,7 +220,7 @@ class ReplicateProvider(UpstreamProvider):
         return address
 
     async def _forget(self, uploaded: list[str]) -> None:
-        """Delete uploads, where the service is there and lets us; they end by themselves as well."""
+        """Delete uploads where the service is reachable and permits it; they also expire there."""
         try:
             await self._files.delete(uploaded)
         except ProviderError:
@@ -228,7 +228,7 @@ class ReplicateProvider(UpstreamProvider):
 
 
 class _Senseless:
-    """How often in a row the answers about a job made no sense to this process; of the newest jobs only."""
+    """Counts of consecutive invalid responses per job in this process; of the newest jobs only."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -250,7 +250,7 @@ _senseless = _Senseless()
 
 
 def _is_whole(said: job_states.JobState) -> bool:
-    """Whether a final answer is all there is to know: a success that shows nothing is looked at once more."""
+    """Whether a final response is complete: a success without output is checked once more."""
     update = said.update
     return (
         not said.id or update is None or update.kind != "succeeded" or update.output not in (None, "", [], {})
@@ -258,12 +258,12 @@ def _is_whole(said: job_states.JobState) -> bool:
 
 
 def _path(job: Job) -> str:
-    # Their own `urls` are not used: a gateway copies those of the service behind it, where its key means nothing.
+    # The response's own `urls` are not used: a gateway copies those of the service behind it, where its key is invalid.
     return f"/predictions/{quote(job.id, safe='')}"
 
 
 def _instance(uploaded: list[str]) -> str:
-    """When it was accepted, and the ids of its uploads as far as there is room for them."""
+    """The time of acceptance, and as many ids of uploads as fit."""
     text = str(int(time.time()))
     for name in uploaded:
         if len(text) + 1 + len(name) <= _INSTANCE_MOST:

@@ -1,8 +1,8 @@
-"""What an upstream's answer says of its own pictures: which of them its filters call sensitive. Pure.
+"""Safety flags in upstream responses: which images the upstream's filters marked as sensitive. Pure.
 
-Services say it in one of a few ways, each beside the pictures or in the object that holds them: a list with one truth
-for each picture (`has_nsfw_concepts`, `nsfw_content_detected`), the same name with one truth for all, or a field of
-each picture's own entry.
+Services report them beside the images or in the object that holds them: a list with one boolean per image
+(`has_nsfw_concepts`, `nsfw_content_detected`), the same name with one boolean for all, or a field of each image's own
+entry.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ NAMES = (
 
 
 def with_safety_flags(references: list[OutputRef], data: dict[str, Any], output: Any) -> list[OutputRef]:
-    """The references with what the answer `data`, and its `output` as it came, say of each."""
+    """The references with the flags that the response `data`, and its raw `output`, have for each."""
     sensitive = _by_place(len(references), data, output)
     if not any(sensitive):
         return references
@@ -40,7 +40,7 @@ def _by_place(count: int, data: dict[str, Any], output: Any) -> list[bool]:
         if isinstance(said, list) and len(said) == count:
             found = [one or _is_true(other) for one, other in zip(found, said, strict=True)]
         elif not isinstance(said, list) and _is_true(said):
-            # Of all of them together: nobody knows which, so each may be it.
+            # One flag for all of them: any may be meant, so each is flagged.
             return [True] * count
     return found
 
@@ -65,7 +65,7 @@ def _entries(output: Any) -> Iterator[list[dict[str, Any]]]:
 
 
 def _is_true(value: Any) -> bool:
-    """A truth, or how sure a service is of it."""
+    """A boolean, or a service's confidence as a number."""
     if isinstance(value, str):
         return value.strip().lower() in ("true", "yes", "1")
     return value is True or (isinstance(value, int | float) and not isinstance(value, bool) and value >= 0.5)

@@ -1,4 +1,4 @@
-"""What the answer to a start means: a job, a result, a refusal, or something that nobody can follow up."""
+"""Interprets the response to a start: a job, a result, a refusal, or an unusable response."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from predictions.providers.replicate import job_states
 from predictions.providers.upstream import UpstreamConfig
 
 _ACCEPTED = (200, 201, 202)
-# Cloudflare's own: the service was not reached at all. 520 and 524 come after it was.
+# Cloudflare's own statuses for a service that was not reached. 520 and 524 come after it was.
 _NEVER_REACHED = (521, 522, 523, 525, 526, 530)
 _NOT_OURS = (501, 505)
 _PERMANENT: frozenset[ErrorKind] = frozenset({"safety", "bad_input", "permanent"})
 _PLAIN: frozenset[ErrorKind] = frozenset({"key", "quota", "rate", "channel", "safety", "bad_input"})
-"""Kinds that a service finds out before it begins, whatever status it dresses them in."""
+"""Kinds that a service detects before it begins, whatever the status."""
 
 
 def outcome(answer: Answer, config: UpstreamConfig) -> job_states.JobState:
-    """What was started: a job's id, or a final update. Raises ProviderError and AnswerLost."""
+    """The started job, or a final update. Raises ProviderError and AnswerLost."""
     if answer.status not in _ACCEPTED:
         raise _not_accepted(answer, config)
     said = None
@@ -31,7 +31,7 @@ def outcome(answer: Answer, config: UpstreamConfig) -> job_states.JobState:
         return said
     verdict = _verdict(answer, config)
     if verdict.explicit and verdict.kind in _PLAIN and said is None:
-        # Some gateways say no with a 200.
+        # Some gateways refuse with a 200.
         raise _refused(verdict)
     raise AnswerLost(
         f"The service answered {answer.status} without the id of a job"
@@ -49,7 +49,7 @@ def _not_accepted(answer: Answer, config: UpstreamConfig) -> ProviderError:
     if status < 400:
         return error_classifier.redirected(status, answer.headers, config.secret)
     if status in (409, 422) and re.search("idempoten", verdict.answer.lower()):
-        # The key is known: something runs, or ran, under it.
+        # The idempotency key is known: something runs, or ran, under it.
         return AnswerLost(verdict.summary, permanent=status == 422, answer=verdict.answer)
     if status < 500 or _says_no(status, verdict):
         return _refused(verdict)
@@ -57,7 +57,7 @@ def _not_accepted(answer: Answer, config: UpstreamConfig) -> ProviderError:
 
 
 def _says_no(status: int, verdict: Verdict) -> bool:
-    """Whether a server error says that nothing was begun."""
+    """Whether a server error means that nothing was started."""
     if status in _NEVER_REACHED or status in _NOT_OURS or (verdict.explicit and verdict.kind in _PLAIN):
         return True
     explicit = verdict.explicit or verdict.retry_after is not None

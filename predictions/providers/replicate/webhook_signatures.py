@@ -1,6 +1,6 @@
-"""Webhooks of Replicate-compatible services: the secret that signs them, and whether a call is signed with it.
+"""Webhook signatures of Replicate-compatible services: fetching the signing secret and verifying calls.
 
-They are signed after Standard Webhooks, with one secret for each account.
+The scheme is Standard Webhooks, with one secret per account.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _HEADERS = ("webhook-id", "webhook-timestamp", "webhook-signature")
 
 
 async def fetch_secret(config: UpstreamConfig) -> str:
-    """Ask the service for the account's secret; "" where its answer holds none. Raises ProviderError."""
+    """Fetch the account's signing secret; "" where the response has none. Raises ProviderError."""
     return await Api(config).ask("GET", PATH, _read, patience=_PATIENCE_S)
 
 
@@ -37,7 +37,7 @@ def is_signed(secret: str, headers: Mapping[str, str], body: bytes) -> bool:
 
 
 def _read(answer: Answer) -> str:
-    """The secret in an answer; empty where it holds none."""
+    """The secret in a response; empty where it has none."""
     data = answer.data if answer.is_success and not answer.unreadable else None
     found = data.get("key") if isinstance(data, dict) else None
     if not isinstance(found, str) or not found.startswith(_PREFIX) or len(found) > 200:
