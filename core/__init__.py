@@ -1,1 +1,1 @@
-"""The ground floor: clock, database helpers, HTTP, admin, API and process tools that know no app."""
+"""Shared library without any app: clock, database helpers, HTTP, admin, API and process tools."""

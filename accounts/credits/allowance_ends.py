@@ -27,8 +27,7 @@ def reference(account_id: int, period: str, hold: int | None = None) -> str:
 def begin(account_id: int, period: str, given: int, first: int) -> int:
     """Begin the end of an allowance; returns the micro-credits to take now.
 
-    `given` is its amount, `first` the id of its oldest ledger row. Call it in a transaction that holds the
-    account's lock.
+    `given` is its amount, `first` the id of its oldest ledger row. The caller's transaction has locked the account.
     """
     account = Account.objects.get(pk=account_id)
     used, on_hold = used_and_on_hold(account_id, first)

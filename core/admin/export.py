@@ -59,7 +59,7 @@ def keep_filters_in_button(answer: Any, request: HttpRequest, ends_with: str) ->
 
 
 class CsvExportAdmin(ModelAdmin):
-    """Beside a `Desk`: adds the button. A desk says its sheet."""
+    """Mixin of a ModelAdmin that adds the CSV button. A subclass sets `sheet`."""
 
     actions_list = ("download_csv",)
     sheet: ClassVar[CsvLayout]

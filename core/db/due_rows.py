@@ -66,7 +66,7 @@ class DueRows:
         return looked
 
     def step(self, seconds: float | None = None, most: int | None = None) -> bool:
-        """The same as a chore: whether there may be more to do at once.
+        """The same as a periodic job: whether there may be more to do at once.
 
         That is so until the last row has had its turn, and after it where `handle` said of any that it did something.
         """

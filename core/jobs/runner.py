@@ -33,13 +33,13 @@ HEARD = (wakeups.CHORES, wakeups.ENDED, wakeups.ITEMS)
 
 @dataclass
 class Step:
-    """Something to be done again and again, for a bounded time each; it may be killed at any moment."""
+    """A periodic job in bounded turns; it may be killed at any moment."""
 
     name: str
     do: Callable[[], object]
-    """Does some of it, and says whether there may be more at once."""
+    """Runs one turn; returns whether there may be more to do at once."""
     due: Question | None = None
-    """None: it is done by its clock."""
+    """The query for due work; None: it runs by its clock."""
     every_s: float = 0.0
     """Its rest after a turn that left nothing."""
     unasked_s: float = UNASKED_S
@@ -54,7 +54,7 @@ class Step:
         return replace(self, _more=False, _rests_until=0.0, _unasked_at=unasked_at)
 
     def is_due(self, found: Collection[str] | None) -> bool:
-        """Whether it is its turn, by the names of those that have something to do; None: nobody knows."""
+        """Whether it is due. `None` in place of the names of due jobs: they are unknown."""
         now = time.monotonic()
         if now < self._rests_until:
             return False
@@ -63,7 +63,7 @@ class Step:
         return self.name in found or now >= self._unasked_at
 
     def turn(self) -> bool:
-        """Do some of it; one that breaks stops no other. Whether there may be more at once."""
+        """Run one turn; an exception is logged and stops no other job. Returns whether there may be more at once."""
         try:
             self._more = bool(self.do())
         except Exception:
@@ -101,7 +101,7 @@ class DuePoller:
             while not stop.is_set():
                 began = time.monotonic()
                 self._round()
-                # A hint that came meanwhile is heard now: what it tells of may have been too late for that answer.
+                # A hint that arrived meanwhile counts now: its rows may have been too late for that query.
                 if ears.wait(ROUND_S) and not stop.is_set():
                     stop.wait(max(0.0, began + SOONEST_S - time.monotonic()))
         finally:

@@ -1,8 +1,8 @@
-"""Work that is owed and not urgent: indexing, copies, emptying the trash. Beside the sweep, in a thread of its own.
+"""Registry of background jobs that are not urgent: indexing, copies, emptying the trash; in a thread beside the sweep.
 
-What is owed stands in rows, written in the transaction that owes it; a chore does some of it and says whether there may
-be more. It names the rows that it is about, and is called where there are any; a seldom one may go by the clock alone.
-Each is bounded to about a second a turn, may be killed at any moment, and may run twice.
+Due work is stored in rows, written in the transaction that causes it; a job handles some of them and returns whether
+there may be more. It registers a query for its rows and is called where there are any; a rare job may run by the clock
+alone. Each is bounded to about a second per turn, may be killed at any moment, and may run twice.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from core.db.prepared import Question
 from core.jobs.runner import Step
 
 PAUSE_S = 0.5
-"""Between the turns of a chore that has more to do."""
+"""Seconds between the turns of a job that has more to do."""
 UNASKED_S = 300.0
 BY_CLOCK_S = 30.0
-"""A chore that is called more often than that has a question: an idle house is asked but one."""
+"""A job called more often than this must have a query, so that an idle server runs just one statement."""
 
 _chores: dict[str, Step] = {}
 

@@ -1,4 +1,4 @@
-"""Which charts the desk has, and what each is drawn from. Their tables and CSV files are made of the same rows."""
+"""Charts of the operations dashboard and their data. Tables and CSV files are made from the same rows."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def queue(period: Period) -> Chart:
 
 
 def members(period: Period) -> Chart:
-    """Who came, and who made something, by day."""
+    """Sign-ups and active accounts by day."""
     people = desk.summary(period).people
     days = list(people.days.items())
     return Chart(
@@ -84,7 +84,7 @@ def members(period: Period) -> Chart:
 
 
 def credits(period: Period) -> Chart:
-    """Credits that came, by how they came; those spent as a line."""
+    """Incoming credits by kind; credits spent as a line."""
     found = desk.credits_of(period)
     days = list(found.days.items())
     shown, axis = number_format.credits, number_format.credits_round
@@ -112,7 +112,7 @@ def credits(period: Period) -> Chart:
 
 
 def models(period: Period) -> list[Bar]:
-    """What each model cost and what was left of what it brought in."""
+    """Cost and margin of each model."""
     found = [one for one in _margins(period) if one.charged or one.spent]
     longest = max([max(one.charged, one.spent) for one in found], default=1) or 1
     bars = []
@@ -128,7 +128,7 @@ def models(period: Period) -> list[Bar]:
 
 
 def failures(period: Period) -> list[Bar]:
-    """Why predictions failed, the most frequent first; our own fault last and in another colour."""
+    """Failure reasons, most frequent first; internal errors last and in another colour."""
     total = desk.failures(period).total
     longest = max(total.values(), default=0) or 1
     titles = reasons()

@@ -1,4 +1,4 @@
-"""The desk's charts as CSV files, with exact amounts: credits with all their decimals, days as ISO 8601."""
+"""CSV files of the dashboard's charts, with exact amounts: credits with all decimals, days as ISO 8601."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def credits(period: Period) -> Table:
 
 
 def queue(period: Period) -> Table:
-    """The queue's looks: every one that was kept of up to two days, the worst of each stretch of longer times."""
+    """Queue samples: every stored one for up to two days, the worst of each interval for longer periods."""
     start, end = desk.span(period)
     end = min(end, timezone.now() + timedelta(seconds=1))
     looks = time_series.queue(start, end, points=3000)

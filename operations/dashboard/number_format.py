@@ -1,4 +1,4 @@
-"""Numbers as the desk writes them."""
+"""Number formats of the dashboard: credits, percentages, changes, currencies, seconds."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _MINUS = "\u2212"
 
 
 def credits(micro: float) -> str:
-    """Two decimals, half up: the desk counts thousands, the statement the last digit."""
+    """Two decimals, rounded half up; exact amounts are in the statement."""
     value = (Decimal(int(micro)) / MICRO).quantize(Decimal("0.01"), rounding=ROUND_HALF_UP)
     return f"{_MINUS if value < 0 else ''}{abs(value):,.2f}"
 

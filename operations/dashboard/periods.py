@@ -1,4 +1,4 @@
-"""Which days the desk looks at, and which days it compares them with. Days are those of the billing zone."""
+"""Periods of the dashboard and the periods they are compared with, in days of the billing zone."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ class Period:
 
 
 def for_query(query: QueryDict) -> Period:
-    """What the address asks for; the week up to today where it asks for nothing that is a period."""
+    """The period named by the URL's query; the week up to today where there is no valid one."""
     today = billing_days.today()
     first, last = _day(query.get("from", "")), _day(query.get("to", ""))
     if first is not None and last is not None and first <= last <= today:
@@ -79,7 +79,7 @@ def for_query(query: QueryDict) -> Period:
 
 
 def is_wrong(query: QueryDict) -> bool:
-    """Whether dates were asked for that are none: the wrong way round, in the future, or no dates."""
+    """Whether the query has invalid dates: in the wrong order, in the future, or malformed."""
     return bool(query.get("from") or query.get("to")) and for_query(query).name != "dates"
 
 

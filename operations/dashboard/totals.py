@@ -1,8 +1,7 @@
-"""The desk's figures: read from days that are summed up, and from indexes; never from all predictions or the ledger.
+"""Totals of the dashboard, read from daily summaries and indexes, never from all predictions or the whole ledger.
 
-Credits that came and went are the ledger's rows that are no work (their own partial index, `ledger_not_work`); what was
-spent is the sum of the settlements, which days of usage carry. So chart, table and CSV show the same numbers, and they
-are the ledger's.
+Incoming and outgoing credits are the ledger rows other than work (partial index `ledger_not_work`); spending is the sum
+of settlements, stored in the daily usage. So chart, table and CSV show the same numbers, and they are the ledger's.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The table of upstreams: how each stands, how fast it was in the last hour, and the switch that pauses it."""
+"""The dashboard's table of upstreams: state, latency in the last hour, and the switch that pauses one."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def rows() -> list[Row]:
 
 
 def switch(actor: User, pk: int, on: bool) -> Upstream | None:
-    """Let it take new work or not; what it has in flight ends there. None where nothing was changed."""
+    """Pause or resume new work; running work finishes there. None where nothing was changed."""
     with transaction.atomic():
         upstream = Upstream.objects.select_for_update().filter(pk=pk).first()
         if upstream is None or (upstream.enabled and not upstream.paused) == on:

@@ -1,4 +1,4 @@
-"""The operator's desk: its page, its files, and the switch of an upstream."""
+"""Views of the operations dashboard: the page, its CSV files, and the switch of an upstream."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ SEE = "predictions.view_usageday"
 @staff_permission_required(SEE)
 @require_GET
 def operations(request: HttpRequest) -> HttpResponse:
-    """Everything of a period on one page. Money and upstreams only for whoever may see them."""
+    """All figures of a period on one page; money and upstreams only with the permission to see them."""
     period = periods.for_query(request.GET)
     may = request.user.has_perm
     context: dict[str, Any] = {

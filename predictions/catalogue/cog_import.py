@@ -1,4 +1,4 @@
-"""A model of the catalogue from its Cog schema: the model if it is new, and a version. It runs once it has a price."""
+"""Import of a model into the catalogue from its Cog schema: the model if new, and a version. It needs a price to run."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _PART = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _HEX64 = re.compile(r"[0-9a-f]{64}")
 _FILM = re.compile(r"video|film|animat|movie|motion|mp4|t2v|i2v")
 _POSITION = 1000
-"""After those that ship with the house."""
+"""After the shipped models."""
 
 
 class CannotImport(ValueError):
@@ -149,12 +149,12 @@ _drawers: list[Callable[[Version], ControlRows]] = []
 
 
 def register_control_source(drawer: Callable[[Version], ControlRows]) -> None:
-    """Say who draws; called once when the floor above is ready."""
+    """Register the function that lists the controls; called once when the studio app is ready."""
     _drawers[:] = [drawer]
 
 
 def controls(version: Version) -> ControlRows:
-    """The controls of a version, saved or not; without a floor above its inputs by type."""
+    """The controls of a version, saved or not; without a registered function its inputs by type."""
     for drawer in _drawers:
         return drawer(version)
     return [(name, name, str(rule.get("type", ""))) for name, rule in version.properties.items()]

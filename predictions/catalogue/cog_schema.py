@@ -1,8 +1,8 @@
-"""Reads a Cog model's OpenAPI document: what it takes and what it gives, as plain schemas without references.
+"""Parser of a Cog model's OpenAPI document: input and output as plain JSON Schemas without references.
 
-The document is somebody's: its size is looked at first, then how deep it is, then its references, which are followed
-only within it, a few at a time, and never in a circle. What comes out is bounded, holds no pattern that could be made
-to run for ever, and is a JSON Schema.
+The document is untrusted: its size is checked first, then its depth, then its references, which are followed only
+within it, to a bounded depth and never in a cycle. The result is bounded, is a valid JSON Schema, and has no regular
+expression that could run for ever.
 """
 
 from __future__ import annotations

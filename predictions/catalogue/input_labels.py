@@ -1,4 +1,4 @@
-"""Our words for the inputs of the models we know; an unknown model shows its field names made readable."""
+"""Labels of model inputs and enum values; inputs of unknown models get readable field names."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Finds models, versions and deployments of the catalogue by what a caller wrote, and gives their OpenAPI."""
+"""Look-up of models, versions and deployments by a caller's reference, and their OpenAPI documents."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _BY_REF_AND_ID = Prepared[Version](
 
 
 def refs() -> list[str]:
-    """`owner/name` of every enabled model, in the order of the shop window."""
+    """`owner/name` of every enabled model, in the order of the catalogue."""
     rows = HostedModel.objects.filter(enabled=True).values_list("owner", "name")
     return [f"{owner}/{name}" for owner, name in rows]
 
@@ -102,6 +102,6 @@ def _build_openapi(input_schema: dict[str, Any], output_schema: dict[str, Any]) 
 
 
 def background_removal_model() -> HostedModel | None:
-    """The model that takes the ground away; None where there is none."""
+    """The model that removes backgrounds; None where there is none."""
     models = HostedModel.objects.filter(kind=HostedModel.Kind.BACKGROUND_REMOVAL, enabled=True)
     return models.order_by("position", "owner", "name").first()

@@ -308,9 +308,7 @@ def reset(pk: int) -> None:
 
 
 def rest_route(name: str, model_pk: int, error: str, seconds: float = ROUTE_REST_S) -> None:
-    """The upstream reported a model as unknown: send none of its work there for a while. Other models are
-    unaffected.
-    """
+    """The upstream reported a model as unknown: send it no such work for a while. Other models are unaffected."""
     key = UpstreamKey.objects.filter(pk=key_pk(name) or 0).first()
     if key is None:
         return

@@ -1,6 +1,6 @@
-"""Health checks of upstreams: whether one is there and takes the key. So a rested key comes back by itself.
+"""Health checks of upstreams: whether one is reachable and accepts the key, so that resting keys recover by themselves.
 
-What is asked is a matter of the upstream's kind (`ProviderKind.check_key`).
+The request depends on the upstream's kind (`ProviderKind.check_key`).
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ READ_S = 10.0
 
 
 class Prober:
-    """The sweep's step: tries resting keys whose time has come, in a thread of its own, one round after another."""
+    """Step of the sweep: checks resting keys that are due, in a thread of its own, one round after another."""
 
     def __init__(self) -> None:
         self._thread: threading.Thread | None = None
 
     def step(self) -> None:
-        """Begin a round where something is due; never waits for anybody's answer."""
+        """Start a round where a check is due; never waits for responses."""
         if self._thread is not None and self._thread.is_alive():
             return
         if not configuration.any_key():
@@ -42,7 +42,7 @@ class Prober:
             self._thread.start()
 
     def wait(self, seconds: float = CONNECT_S + READ_S) -> None:
-        """Until the round has ended, or so long."""
+        """Wait for the round's end, or for so many seconds."""
         if self._thread is not None:
             self._thread.join(seconds)
 
@@ -70,12 +70,12 @@ async def _try(name: str) -> None:
 
 
 def _claimed(name: str) -> UpstreamConfig | None:
-    """The configuration of a key that is ours to try now."""
+    """The configuration of a key whose probe this process has claimed."""
     try:
         config = configuration.config(name)
         return config if circuits.claim_probe(name) else None
     except UnknownProvider:
-        # Its secret fits no key of this house: nobody can try it until that is mended.
+        # No key of DARKROOM_KEYS decrypts its secret: it cannot be tried until that is corrected.
         return None
     finally:
         connection.close()
@@ -92,7 +92,7 @@ def _report(name: str, error: ProviderError | None) -> None:
 
 
 def ask(name: str) -> ProviderError | None:
-    """Ask once, now, whatever the circuit's state, and change nothing; None where all is well."""
+    """Check once, now, whatever the circuit's state, and change nothing; None where all is well."""
     try:
         config = configuration.config(name)
     except UnknownProvider:
@@ -101,6 +101,6 @@ def ask(name: str) -> ProviderError | None:
 
 
 async def _question(config: UpstreamConfig, *, redirects_tell: bool = False) -> ProviderError | None:
-    """The question of its kind, within limits that are shorter than those of a start."""
+    """The health check of its kind, with shorter time limits than a start's."""
     quick = replace(config, connect_s=min(config.connect_s, CONNECT_S), read_s=min(config.read_s, READ_S))
     return await kinds.PROVIDERS[config.kind].check_key(quick, redirects_tell=redirects_tell)

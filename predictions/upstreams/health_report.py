@@ -1,4 +1,4 @@
-"""How every upstream stands: states, speed, errors, what is under way and waits, and what it costs and brings in."""
+"""Health report of upstreams: state, latency, error rate, running and waiting work, cost and revenue."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _NOT_THEIRS = ("safety", "bad_input")
 
 @dataclass(frozen=True)
 class Speed:
-    """How it answered in a span of time. Milliseconds to the answer of a start; None where nothing was answered."""
+    """Responses to starts in a period. Latencies in milliseconds; None without responses."""
 
     runs: int = 0
     errors: int = 0
@@ -44,13 +44,13 @@ class Speed:
 
     @property
     def error_percent(self) -> float | None:
-        """Of all starts those that were refused, lost or failed, but for what was the caller's fault."""
+        """Share of starts that were refused, lost or failed, except through the caller's fault."""
         return 100 * self.errors / self.runs if self.runs else None
 
 
 @dataclass(frozen=True)
 class Margin:
-    """What a model's work at an upstream cost and brought in over the last days, in micro-credits."""
+    """Cost and revenue of a model at an upstream over the last days, in micro-credits."""
 
     upstream: str
     model: str
@@ -58,11 +58,11 @@ class Margin:
     cost: int
     charged: int
     unknown: int
-    """Successes whose cost nobody knows."""
+    """Successes of unknown cost."""
 
     @property
     def margin(self) -> int:
-        """What is left: charged less cost."""
+        """Margin: charged less cost."""
         return self.charged - self.cost
 
 
@@ -76,13 +76,13 @@ class KeyHealth:
 
     @property
     def asked_to_wait_until(self) -> datetime | None:
-        """Until when the service itself asked to be left alone; None where that is over."""
+        """When the rest that the service asked for ends; None where there is none."""
         until = self.key.rest_until
         return until if until is not None and until > timezone.now() else None
 
     @property
     def limit(self) -> int:
-        """Predictions that it may have at once."""
+        """Maximum predictions at a time."""
         return self.key.in_flight_limit or self.key.upstream.in_flight_limit
 
 
@@ -99,7 +99,7 @@ class Health:
     capped: bool
     strays: int
     resting: list[UpstreamRoute] = field(default_factory=list)
-    """Routes of models that it said not to know, or to have nobody for; they rest for some minutes."""
+    """Routes of models that it reported as unknown or unavailable; they rest for some minutes."""
     margins: list[Margin] = field(default_factory=list)
 
     @property
@@ -109,7 +109,7 @@ class Health:
 
     @property
     def standing(self) -> str:
-        """In one word: off, draining, drained, capped, keyless, resting, partly, waiting, or well."""
+        """The state: off, draining, drained, capped, keyless, resting, partly, waiting, or well."""
         if not self.upstream.enabled:
             return "off"
         if self.upstream.paused:
@@ -180,14 +180,13 @@ def in_flight(upstream: Upstream) -> int:
 
 
 def strays() -> QuerySet[UpstreamRun]:
-    """Starts whose answer was lost: each may be running at its upstream, unseen. The newest first."""
+    """Starts whose response was lost, newest first: each may still be running at its upstream."""
     rows = UpstreamRun.objects.filter(outcome=Outcome.LOST).select_related("prediction", "upstream", "key")
     return rows.order_by("-id")
 
 
 def margin(days: int = MARGIN_DAYS) -> list[Margin]:
-    """By upstream and model what the last days' work cost and brought in; what a member paid counts once, where it
-    succeeded."""
+    """Cost and revenue of the last days by upstream and model; a charge counts once, where the run succeeded."""
     succeeded = Q(outcome=Outcome.SUCCEEDED)
     rows = (
         UpstreamRun.objects.filter(sent_at__gt=Now() - timedelta(days=days))
@@ -234,7 +233,7 @@ def _at(times: list[int], share: float) -> int | None:
 
 
 def _waiting() -> dict[str, int]:
-    """By upstream how many wait for a model that it serves; one that several serve counts at each."""
+    """Number of predictions waiting by upstream; one that several upstreams serve counts at each."""
     rows = Prediction.objects.filter(phase=Phase.WAITING).order_by()
     counted = rows.values_list(F("model__owner"), F("model__name")).annotate(n=Count("pk"))
     found: dict[str, int] = {}

@@ -1,4 +1,4 @@
-"""Says that an upstream has changed: every process that remembers its rows reads them again within a second."""
+"""Cache invalidation of upstream rows: a change number makes every process read them again within a second."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from predictions.upstreams import configuration
 
 
 def touch(upstream_pk: int) -> None:
-    """Say that an upstream, its keys or its routes have changed. Saving one of these rows says so by itself."""
-    # A random step: of two who save the same row at once, neither may leave the number that others have seen before.
+    """Mark an upstream, its keys or its routes as changed. Saving one of these rows does so automatically."""
+    # Random, not incremented: two concurrent saves of a row must not leave a number that others have seen before.
     Upstream.objects.filter(pk=upstream_pk).update(changed=secrets.randbelow(2**31 - 1) + 1)
     configuration.forget()
 

@@ -1,6 +1,6 @@
-"""Secrets at rest: encrypted with the newest key of DARKROOM_KEYS, readable with any of them.
+"""Encryption of stored secrets and rotation of its keys: DARKROOM_KEYS, the newest encrypts, any decrypts.
 
-Whatever is encrypted or read here is blotted out of this process's logs from then on.
+Secrets encrypted or decrypted here are redacted in this process's logs from then on.
 """
 
 from __future__ import annotations
@@ -35,14 +35,14 @@ _HINTED_FROM = 12
 
 
 def register_columns() -> None:
-    """Tell where secrets of upstreams and classifiers are stored; called once when the app is ready."""
+    """Register the columns with encrypted secrets; called once when the app is ready."""
     crypto.holds(UpstreamKey, "secret")
     crypto.holds(Upstream, "webhook_secret")
     crypto.holds(Classifier, "secret")
 
 
 def hint(secret: str) -> str:
-    """The end of a secret, for people to tell one from another: its last four characters; nothing of a short one."""
+    """The last four characters of a secret, to tell one from another; empty for a short one."""
     return secret[-_HINT:] if len(secret) >= _HINTED_FROM else ""
 
 
@@ -71,9 +71,9 @@ def add_key() -> Path:
 
 
 def rotate_all() -> int:
-    """Encrypt every stored secret again, with the newest key; how many there were. Raises NoKeyFits.
+    """Re-encrypt every stored secret with the newest key; returns their number. Raises NoKeyFits.
 
-    Safe beside running processes and a second time: each row is changed only if it still is as it was read.
+    Idempotent, and safe beside running processes: a row is changed only if it still is as it was read.
     """
     rows: list[tuple[type[Model], str, int, str]] = []
     for model, column in crypto.held():
@@ -103,7 +103,7 @@ class Rotation:
 
 
 def rotation() -> Rotation:
-    """Where the house stands between two keys. Raises NoKeyFits where what is configured is no key."""
+    """The state of a key rotation. Raises NoKeyFits where a configured key is invalid."""
     stored = [
         one
         for model, column in crypto.held()

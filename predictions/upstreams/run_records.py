@@ -1,7 +1,7 @@
-"""What is sent to upstreams and what it costs: the only writer of runs and days, each change in its own transaction.
+"""Records of upstream runs and daily spending: their only writer, each change in its own transaction.
 
-A run is written, with its part of the day's cap, before anything is sent. A day's `spent` is always the sum over its
-runs of the cost where it is known, else of what is reserved for it.
+A run is written, with its reservation from the daily cap, before anything is sent. A day's `spent` is always the sum
+over its runs of the cost where known, else of the reservation.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _ENDS: dict[str, tuple[str, ...]] = {
     Outcome.SUCCEEDED: (Outcome.SENT, Outcome.ACCEPTED, Outcome.LOST),
     Outcome.FAILED: (Outcome.SENT, Outcome.ACCEPTED, Outcome.LOST),
     Outcome.CANCELED: (Outcome.SENT, Outcome.ACCEPTED, Outcome.LOST),
-    # What was called off, given up or failed here may have been done there all the same.
+    # A run cancelled, given up or failed here may still have succeeded there.
     Outcome.DROPPED: (Outcome.SENT, Outcome.ACCEPTED, Outcome.LOST, Outcome.FAILED, Outcome.CANCELED),
 }
 
@@ -84,11 +84,11 @@ _SUCCEEDED = PreparedWrite(
 
 
 class CapReached(Exception):
-    """The upstream's cap of the day does not hold this one; nothing was sent, and nothing may be sent there today."""
+    """The run exceeds the upstream's daily cap; nothing was sent, and nothing may be sent there today."""
 
 
 class NotYours(Exception):
-    """The start is another worker's, or wanted no more; nothing was written."""
+    """The start belongs to another worker or is no longer needed; nothing was written."""
 
 
 def reserve(
@@ -98,11 +98,11 @@ def reserve(
     *,
     anew: bool = False,
 ) -> UpstreamRun:
-    """The row of a start that is about to be sent, with its part of the day's cap. Call it before sending.
+    """Write the row of a start and reserve its cost from the daily cap. Call it before sending.
 
-    A repeat of the same run with the same key (its answer was lost) gets the same row again; `anew`: the caller knows
-    of none. `still_mine` is asked first, in the same transaction. Raises `CapReached`, `NotYours` where it says no, or
-    `UnknownProvider` where the key is gone.
+    A repeat of the same run with the same key (its response was lost) gets the same row; `anew`: the caller knows that
+    there is none. `still_mine` is called first, in the same transaction. Raises `CapReached`, `NotYours` where it
+    returns False, or `UnknownProvider` where the key was deleted.
     """
     key = _KEY.first(pk=key_pk(provider_name) or 0)
     if key is None:
@@ -135,7 +135,7 @@ def _take(upstream: Upstream, run: UpstreamRun, most: int) -> bool:
     day = UpstreamDay.objects.filter(upstream=upstream, day=day_of(run.sent_at))
     fits = day
     if upstream.day_cap is not None:
-        # At the cap already: nothing more, even what costs nothing as far as is known.
+        # At the cap nothing more is sent, not even a run without a known price.
         fits = day.filter(spent__lt=upstream.day_cap, spent__lte=upstream.day_cap - most)
     if upstream.day_cap is None:
         added = _ADD.run(upstream=upstream.pk, day=day_of(run.sent_at), most=most)
@@ -176,22 +176,22 @@ def run_of(prediction: Prediction) -> UpstreamRun | None:
 
 
 def is_sent(run: UpstreamRun) -> bool:
-    """Whether nobody has told yet what came of its last sending."""
+    """Whether the outcome of its last start is still unreported."""
     return UpstreamRun.objects.filter(pk=run.pk, outcome=Outcome.SENT).exists()
 
 
 def accepted(run: UpstreamRun, job_id: str, answered_ms: int | None = None) -> None:
-    """They took it and gave it this id."""
+    """The upstream accepted the run under this id."""
     _move(run, Outcome.ACCEPTED, job_id=job_id[:200], answered_ms=answered_ms)
 
 
 def refused(run: UpstreamRun, error: ProviderError, answered_ms: int | None = None) -> None:
-    """Surely nothing was started: what was reserved goes back to the day."""
+    """Nothing was started: release the reservation."""
     _move(run, Outcome.REFUSED, cost=0, ended=True, answered_ms=answered_ms, **_told(error))
 
 
 def lost(run: UpstreamRun, error: ProviderError) -> None:
-    """It was sent, and whether it runs there nobody knows. What was reserved stays so until somebody has looked."""
+    """It was sent, and whether it runs there is unknown. The reservation stays until an operator has checked."""
     _move(run, Outcome.LOST, **_told(error))
 
 
@@ -204,11 +204,10 @@ def ended(
     error: str = "",
     answered_ms: int | None = None,
 ) -> int | None:
-    """It ended there: `succeeded`, `failed`, `canceled`, or `dropped` (a success that nobody waits for any more).
+    """The run ended there: `succeeded`, `failed`, `canceled`, or `dropped` (a success no longer needed).
 
-    `metrics`: theirs, as the provider gave them; `delivered`: output files; `answered_ms`: where the start's answer was
-    the end. Gives the cost in micro-credits, None where nothing says it. Counted once: an end that was told before
-    changes nothing.
+    `metrics`: the provider's; `delivered`: number of output files; `answered_ms`: where the start's response was final.
+    Returns the cost in micro-credits, None where unknown. Idempotent: an end reported before changes nothing.
     """
     route = _ROUTE.first(upstream=run.upstream_id, model=run.prediction.model_id)
     cost = costs.cost(route, outcome, metrics or {}, delivered)
@@ -246,7 +245,7 @@ def _end_as_known(run: UpstreamRun, outcome: str, cost: int | None, **columns: A
 
 
 def checked(run: UpstreamRun, *, it_ran: bool) -> bool:
-    """Somebody looked after a lost start: it ran there (what was reserved is its cost), or not. False: not lost."""
+    """Resolve a lost start: it ran there (the reservation becomes its cost), or not. False where it is not lost."""
     if it_ran:
         return _move(run, Outcome.DROPPED, cost=run.reserved, ended=True, only=(Outcome.LOST,))
     return _move(run, Outcome.REFUSED, cost=0, ended=True, only=(Outcome.LOST,))
@@ -266,7 +265,7 @@ def _move(
     only: tuple[str, ...] = (),
     **columns: Any,
 ) -> bool:
-    """One step of a run, with the day's sum in the same transaction. False where the run stands elsewhere already."""
+    """One transition of a run, with the day's sum in the same transaction. False where its state differs already."""
     columns = {name: value for name, value in columns.items() if value not in (None, "")}
     with transaction.atomic(savepoint=False):
         rows = UpstreamRun.objects.filter(pk=run.pk, outcome__in=only or _ENDS[outcome])
@@ -287,5 +286,5 @@ def _correct(run: UpstreamRun, difference: int) -> None:
 
 
 def forget_answers(prediction_ids: Sequence[int]) -> None:
-    """Forget what upstreams answered about these predictions, which may repeat their prompts; the costs stay."""
+    """Erase upstream responses about these predictions, which may repeat their prompts; the costs stay."""
     UpstreamRun.objects.filter(prediction_id__in=prediction_ids).exclude(answer="").update(answer="")

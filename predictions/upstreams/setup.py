@@ -1,4 +1,4 @@
-"""Adds and changes upstreams, checked: for the command line and for the panel."""
+"""Creating and changing upstreams, validated: for the command line and the admin."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _BOUNDS: dict[str, tuple[float, float]] = {
 
 
 class BadSetting(ValueError):
-    """A setting cannot be as it was asked; `field` names it, the text is one sentence for people."""
+    """A setting is invalid; `field` names it, the text is one sentence for people."""
 
     def __init__(self, field: str, message: str) -> None:
         super().__init__(message)
@@ -53,11 +53,11 @@ class Cost:
 
 @dataclass(frozen=True)
 class UpstreamSettings:
-    """What an upstream is to be like. What is None stays as it is, or as a new one begins."""
+    """Desired settings of an upstream. None leaves the present value, or the default of a new one."""
 
     url: str | None = None
     kind: str | None = None
-    """A name in `kinds.PROVIDERS`. Chosen once: what is under way there would not be understood by another."""
+    """A name in `kinds.PROVIDERS`. Immutable: another kind could not follow the work under way."""
     settings: Mapping[str, Any] = field(default_factory=dict)
     """Columns of Upstream with their values; those that are None are left out."""
     cap: int | Literal["keep"] | None = "keep"
@@ -231,7 +231,7 @@ def _set_routes(upstream: Upstream, wish: UpstreamSettings, models: Mapping[str,
         if ref in wish.costs:
             changes["cost"], changes["cost_unit"] = wish.costs[ref].micro, wish.costs[ref].unit
         UpstreamRoute.objects.update_or_create(upstream=upstream, model=model, defaults=changes)
-        # What was said not to be known there is asked for again.
+        # Models that were reported as unknown there are tried again.
         circuits.forget_route(upstream.pk, model.pk)
 
 

@@ -47,9 +47,7 @@ class Shared:
 
     @contextlib.contextmanager
     def held(self) -> Iterator[bool]:
-        """Hold the file's lock inside the block. Yields False where it could not be had: then read and write
-        nothing.
-        """
+        """Hold the file's lock inside the block. Yields False where that failed: then read and write nothing."""
         if not boot_id():
             yield False
             return
