@@ -1,10 +1,9 @@
-"""How web requests are served: Django's synchronous core in kept threads, its answers sent from the event loop.
+"""ASGI handler: runs Django's synchronous core in persistent threads and sends responses from the event loop.
 
 Measured against Django's own ASGI handler and against WSGI in threads (docs/benchmarks.md). A request is one hop into a
-thread and one out of it: the whole middleware chain, the view, `request_started` and `request_finished` happen there.
-Only what takes long by nature stays outside of threads: held answers (`predictions.waiting.held_response`),
-asynchronous
-streams, and a slow client's connection.
+thread and one out of it: the whole middleware chain, the view, `request_started` and `request_finished` run there.
+Only long waits stay outside of threads: held responses (`predictions.waiting.held_response`), asynchronous streams,
+and a slow client's connection.
 """
 
 from __future__ import annotations

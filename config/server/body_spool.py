@@ -1,9 +1,8 @@
-"""Where request bodies wait until they are whole: in memory while they are small, else in `TEMPORARY`, within bounds.
+"""Spool of request bodies until they are complete: in memory while small, else in files in `TEMPORARY`, within bounds.
 
-Three figures hold over all bodies of a process together: `settings.BODY_SPOOL` bytes, of which one sender has a quarter
-at most; `IN_MEMORY` bytes of large bodies in memory; and beside these `UNKNOWN` bytes for all who are not known, of
-which one household has an eighth at most.
-Room is taken by what has come, and by `STEP` more where that was announced: the rest of it keeps nobody out.
+Three limits apply to all bodies of a process together: `settings.BODY_SPOOL` bytes, at most a quarter of them for one
+sender; `IN_MEMORY` bytes of large bodies in memory; and beside these `UNKNOWN` bytes for unauthenticated senders, at
+most an eighth of them for one client network. Room is reserved for received bytes, plus `STEP` where more is announced.
 """
 
 from __future__ import annotations
@@ -31,11 +30,11 @@ Sender = int | str
 
 
 class Full(Exception):
-    """There is no room for the body at present."""
+    """The spool has no room for the body at present."""
 
 
 class ShareFull(Full):
-    """Its sender has too many bodies under way."""
+    """The sender's share of the spool is used up."""
 
 
 class Spool:

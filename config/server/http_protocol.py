@@ -1,10 +1,9 @@
 """Connections of the web process: how many there may be, how long each may take, and how each ends.
 
 uvicorn's protocol for HTTP/1.1 with the bounds that it leaves open. A connection has a time by which it must have moved
-on, looked at once a second: the head of a request within `HEAD_S`, the next request within `IDLE_S`, an answer taken
-at no less than `SEND_BYTES` in `SEND_S`. How long a body may take is told in `config.server.request_bodies`. An
-answer that comes
-before the whole request is there reaches its reader: what still comes is read and dropped for a while (`close`).
+on, checked once a second: the head of a request within `HEAD_S`, the next request within `IDLE_S`, a response read at
+no less than `SEND_BYTES` in `SEND_S`. Time limits of bodies are in `config.server.request_bodies`. A response sent
+before the whole request has arrived still reaches its reader: the rest is read and dropped for a while (`close`).
 """
 
 from __future__ import annotations
@@ -51,9 +50,8 @@ _REASONS = {
 
 
 class Peer:
-    """The connections of one household (`core.net.ip_addresses`): how many, those between two requests, the longest
-    idle
-    one first, and those whose body is on its way, or was.
+    """The connections of one client network (`core.net.ip_addresses.household`): their number, the idle ones, longest
+    idle first, and those that receive or received a body.
     """
 
     def __init__(self, household: str) -> None:
@@ -63,7 +61,7 @@ class Peer:
         self.receiving: dict[Connection, None] = {}
 
     def first_to_go(self) -> Connection | None:
-        """The one that is missed least: idle, else with half a body, and last one that still takes its answer."""
+        """The connection to close first: idle, else with an incomplete body, else one that still reads its response."""
         idle = min(islice(self.idle, _LOOKED_AT), key=lambda one: one.rank, default=None)
         if idle is not None and not idle.rank[0]:
             return idle

@@ -38,7 +38,7 @@ EXAMPLE = {
 
 
 FIRST_WORD_S = 10.0
-"""Seconds after which a start that is not ready says what it waits for; the next word comes after twice as long."""
+"""Seconds after which a start that is not ready prints what it waits for; the interval doubles each time."""
 
 
 class CannotStart(Exception):
@@ -246,7 +246,7 @@ def _announce(url: str, data: Path) -> None:
 
 
 def _missing(url: str) -> str:
-    """What keeps it from being ready, in a line; empty where nothing does."""
+    """The reason why the server is not ready, in one line; empty where it is."""
     for path in ("/readyz", "/health"):
         answer = _asked(url, path)
         if answer is None:

@@ -1,11 +1,9 @@
-"""Request bodies: received whole before Django sees the request, within bounds of size, time and room.
+"""Request bodies: received completely before Django sees the request, within limits of size, time and room.
 
-Above `FREE` bytes a body is taken only from somebody who is known (`config.server.callers`). All bodies together
-have so much
-room (`config.server.body_spool`). A client must go on sending (`SILENCE_S`), not too slowly (`GRACE_S` and `RATE`)
-and not for too
-long (`MOST_S`). A body that is not taken is handed on as `Unread`, so that the address can still say in its own words
-who may not come in at all.
+Above `FREE` bytes a body is accepted only from an authenticated caller (`config.server.callers`). All bodies share the
+room of the spool (`config.server.body_spool`). A client must keep sending (`SILENCE_S`), not too slowly (`GRACE_S` and
+`RATE`) and not for too long (`MOST_S`). A refused body is passed on as `Unread`, so that the view can still reject an
+unauthorised caller in its own format.
 """
 
 from __future__ import annotations

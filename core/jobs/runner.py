@@ -54,7 +54,7 @@ class Step:
         return replace(self, _more=False, _rests_until=0.0, _unasked_at=unasked_at)
 
     def is_due(self, found: Collection[str] | None) -> bool:
-        """Whether it is due. `None` in place of the names of due jobs: they are unknown."""
+        """Whether it is due, by the names of the jobs that have work; None: they are unknown."""
         now = time.monotonic()
         if now < self._rests_until:
             return False

@@ -38,7 +38,7 @@ def _address(remote: str, forwarded: str | None) -> Address | None:
 
 
 def household(request: HttpRequest) -> str:
-    """Whose requests are counted together: one IPv4 address, or the /64 of an IPv6 one, whose devices choose the rest.
+    """The rate limit key of a client: its IPv4 address, or the /64 of its IPv6 address, whose devices choose the rest.
 
     `UNKNOWN` for all whose address cannot be told.
     """

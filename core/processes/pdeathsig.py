@@ -1,6 +1,6 @@
 """No orphans: every descendant of a supervisor ends when the supervisor is gone, however it went.
 
-Two belts. The kernel's parent-death signal reaches one level and works without any cooperation. And a supervisor gives
+Two mechanisms. The kernel's parent-death signal reaches one level and needs no cooperation. And a supervisor gives
 each part the read end of a pipe of its own, the leash, and names it in `DARKROOM_LEASH_FD`. Nothing is ever written to
 it: its end of file means that the holder has died or lets go, and ends whoever watches it, however deep. Forked
 children are armed again after the fork; programs started by `subprocess` inherit it through `pass_fds=leash_fds()`.
@@ -118,6 +118,6 @@ def die_with_parent(parent: int) -> None:
 
 
 def _die_with_parent() -> None:
-    """The second belt, for a process whose threads cannot run: the kernel's parent-death signal, one level deep."""
+    """The kernel's parent-death signal, one level deep, for a process whose threads cannot run."""
     if sys.platform == "linux":
         _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)

@@ -42,7 +42,7 @@ LIVENESS_VARIABLE = "DARKROOM_LIFE_FD"
 
 
 def report_alive() -> None:
-    """Say that this process does its work. Never waits and never fails; without a supervisor nothing happens."""
+    """Send a sign of life to the supervisor. Never blocks and never fails; does nothing without a supervisor."""
     text = os.environ.get(LIVENESS_VARIABLE, "")
     if text.isdigit():
         # Full: the supervisor has enough to read. Closed: this process is about to be ended.

@@ -59,7 +59,7 @@ def adopt_orphans() -> None:
 
 
 def reap_orphans(known: set[int]) -> None:
-    """Take leave of dead children that nobody waits for, sparing the process ids in `known`."""
+    """Reap dead children that nobody waits for, except the process ids in `known`."""
     flags = os.WEXITED | os.WNOHANG | os.WNOWAIT
     with contextlib.suppress(ChildProcessError):
         while (dead := os.waitid(os.P_ALL, 0, flags)) is not None and dead.si_pid not in known:

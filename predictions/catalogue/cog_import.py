@@ -1,4 +1,4 @@
-"""Import of a model into the catalogue from its Cog schema: the model if new, and a version. It needs a price to run."""
+"""Import of a model into the catalogue from its Cog schema: the model if new, and a version. It runs once priced."""
 
 from __future__ import annotations
 

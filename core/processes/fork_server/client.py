@@ -121,7 +121,7 @@ class Servers:
             self.lost(self._own)
 
     def reap(self) -> None:
-        """Take leave of servers that have died, so that none is listed as a zombie. Never waits."""
+        """Reap servers that have died, so that none stays a zombie. Never waits."""
         with self._lock:
             self._bury()
 
