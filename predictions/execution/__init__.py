@@ -1,1 +1,1 @@
-"""Execution: starting, watching, collecting and cancelling jobs at providers."""
+"""Execution of predictions at providers: start, poll, fetch of results, cancel. Runs in workers and watchers."""

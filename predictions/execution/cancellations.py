@@ -1,4 +1,4 @@
-"""Calls off what ended here while its provider may still be working on it."""
+"""Cancels jobs at their provider after their prediction has ended here."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ from predictions.providers.registry import UnknownProvider
 log = structlog.get_logger(__name__)
 
 CALL_S = 20.0
-"""Seconds for all of one round, which are asked side by side."""
+"""Seconds for one round of concurrent requests."""
 ANSWER_S = 60.0
-"""Seconds after a start was sent within which its answer, and with it the job's name, may still come."""
+"""Seconds after a start during which its response, with the job's id, may still arrive."""
 PATIENCE_S = 600.0
-"""Seconds after the end for which an upstream is asked to stop; then it is a possible stray, for the operator."""
+"""Seconds after the end during which the cancel is retried; then it is a possible stray, for the operator."""
 
 
 def call_off(ended: list[Prediction]) -> None:
-    """Ask the providers of these ended predictions to stop, side by side; close those that surely have."""
+    """Cancel these ended predictions at their providers concurrently; close those that have certainly stopped."""
     asked: list[tuple[Prediction, Provider]] = []
     for prediction in ended:
         provider = _provider_of(prediction)
@@ -46,7 +46,7 @@ def call_off(ended: list[Prediction]) -> None:
 
 
 def job_of(prediction: Prediction, provider: Provider) -> Job:
-    """The job as its provider knows it, by our own key where the provider does so and has not answered yet."""
+    """The provider's job; by our idempotency key where the provider supports that and has not answered."""
     name = prediction.job_id
     if not name and provider.job_id_is_key:
         name = prediction.provider_key
@@ -58,7 +58,7 @@ async def _ask_all(asked: list[tuple[Prediction, Provider]]) -> list[tuple[bool,
 
 
 async def _ask(prediction: Prediction, provider: Provider) -> tuple[bool, Update | None]:
-    """Whether it surely works on it no more, and, of an upstream, how it ended there."""
+    """Whether the provider has certainly stopped, and for an upstream the final state there."""
     with request_ids.bound(prediction.request_id):
         return await _ask_to_stop(prediction, provider)
 
@@ -78,7 +78,7 @@ async def _ask_to_stop(prediction: Prediction, provider: Provider) -> tuple[bool
 
 
 async def _last_state(provider: Provider, job: Job) -> Update:
-    """How it ended there; canceled, as it said, where it says no more."""
+    """The final state there; canceled where a further request for it fails."""
     try:
         async with asyncio.timeout(CALL_S):
             return await provider.check(job)
@@ -87,7 +87,7 @@ async def _last_state(provider: Provider, job: Job) -> Update:
 
 
 async def release(provider: Provider, job: Job) -> None:
-    """Tell a provider that its files are needed no more. What it says to that matters to nobody."""
+    """Tell a provider that its files may be deleted. Its response is ignored."""
     try:
         async with asyncio.timeout(CALL_S):
             await provider.release(job)
@@ -108,7 +108,7 @@ def _close(prediction: Prediction, last: Update | None) -> None:
 
 
 def _wait_for_its_name(prediction: Prediction) -> None:
-    """Canceled while it was being handed over: its worker notes the job when the answer comes."""
+    """Canceled during its start: the worker stores the job once the response arrives."""
     run = strays.run_of(prediction)
     if run is not None and run.outcome in strays.UNANSWERED:
         if UpstreamRun.objects.filter(pk=run.pk, sent_at__gt=after(-ANSWER_S)).exists():

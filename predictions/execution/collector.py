@@ -1,7 +1,7 @@
-"""Brings results home: fetches their files, stores them, ends the prediction. Several side by side, each by itself.
+"""Collects results: fetches their files, stores them and ends the predictions, several concurrently.
 
-A claim is renewed before its next files are fetched, and while somebody waits for them, so that no other worker takes
-it over. Where this worker is killed the lease ends, and another one begins anew.
+A claim is renewed before each further fetch, and during it, so that no other worker takes it over. If this worker is
+killed, the lease expires and another worker starts the fetch afresh.
 """
 
 from __future__ import annotations
@@ -34,19 +34,19 @@ from predictions.providers.registry import UnknownProvider
 log = structlog.get_logger(__name__)
 
 SIDE_BY_SIDE = 4
-"""Predictions whose files one worker fetches together."""
+"""The most predictions whose files one worker fetches concurrently."""
 FETCH_S = FIRST_FETCH
-"""Seconds for one output, and for those that are fetched beside it."""
+"""Seconds for one output, and for those that are fetched with it."""
 ROUND_S = 40.0
-"""Seconds for fetching all of a result; what has not come by then is looked for again."""
+"""Seconds for all files of a result in one round; the rest is retried later."""
 AT_ONCE = 8
 RENEW_S = 10.0
-"""Seconds of waiting after which claims are renewed."""
+"""Seconds between renewals of the claims."""
 
 
 @dataclass(eq=False)
 class _Way:
-    """One result on its way."""
+    """One result that is being fetched."""
 
     one: Claimed
     provider: Provider | None = None
@@ -54,9 +54,9 @@ class _Way:
     found: Found = field(default_factory=Found)
     until: float = field(default_factory=lambda: time.monotonic() + ROUND_S)
     asked: int = 0
-    """How many of its files were asked for so far, or stored before the end."""
+    """How many of its files have been requested so far, or were stored before the end."""
     is_delivered: bool = False
-    """Whether its prediction has ended with what was stored."""
+    """Whether its prediction has ended with the stored files."""
 
     @property
     def prediction(self) -> Prediction:
@@ -64,7 +64,7 @@ class _Way:
 
 
 class ResultCollector:
-    """The results of one round. `until`: by the monotonic clock; from then on there is no room for more."""
+    """The results of one round. `until`: monotonic time after which no more are accepted."""
 
     def __init__(self, calls: Calls, until: float) -> None:
         self.calls = calls
@@ -73,20 +73,20 @@ class ResultCollector:
         self._broken: Exception | None = None
 
     def has_room(self) -> bool:
-        """Whether this worker may take one more on itself; what is more is left to others."""
+        """Whether this worker may fetch one more result; the rest is left to others."""
         return len(self._ways) < SIDE_BY_SIDE and time.monotonic() < self._until
 
     def bring(self, one: Claimed) -> None:
-        """Begin to bring a claimed result home, which has `FIRST_FETCH` seconds before it must be renewed."""
+        """Begin the fetch of a claimed result, which must be renewed within `FIRST_FETCH` seconds."""
         way = _Way(one)
         self._ways.add(way)
         with request_ids.bound(one.prediction.request_id):
             self._guarded(way, self._begin)
 
     def until_done(self) -> None:
-        """Wait until nothing is under way, starts included: each result has ended, or is left to others.
+        """Wait until all calls are done, starts included: each result has ended, or is left to others.
 
-        Raises at the end what broke while one of them ended: its claim stays, and counts.
+        Errors while ending a prediction are raised at the end; its claim stays, and counts as an attempt.
         """
         self.calls.until_done(self._renew, RENEW_S)
         if self._broken is not None:
@@ -94,7 +94,7 @@ class ResultCollector:
 
     @contextlib.contextmanager
     def _noting(self) -> Iterator[None]:
-        """What breaks in the block is raised when all is done: it ends nothing that is under way."""
+        """Defer exceptions of the block until all calls are done, so that they interrupt none."""
         try:
             yield
         except Exception as error:
@@ -106,7 +106,7 @@ class ResultCollector:
                 retry.run(partial(lifecycle.renew, way.prediction, way.one.claim, FETCH_S))
 
     def _guarded(self, way: _Way, step: Callable[[_Way], bool]) -> None:
-        """Take a step, which says whether there is more to come; what breaks one stops no other."""
+        """Run a step, which returns whether more steps follow; its errors do not affect other results."""
         try:
             more = step(way)
         except Exception as error:
@@ -127,7 +127,7 @@ class ResultCollector:
         return self._go_on(way)
 
     def _go_on(self, way: _Way) -> bool:
-        """Ask for the next files, or end where there are none."""
+        """Request the next files, or end where there are none."""
         if way.provider is None or way.asked >= len(way.refs):
             self._end(way)
             return False
@@ -183,7 +183,7 @@ class ResultCollector:
 
 
 def _asked_again(way: _Way, again: Retries) -> bool:
-    """Leave it to a later round. False where it has waited for too long already."""
+    """Leave the rest to a later round. False where it has waited for too long already."""
     prediction = way.prediction
     result = {**(prediction.result or {}), retries.KEY: again.counted}
     later = partial(
@@ -198,7 +198,7 @@ def _asked_again(way: _Way, again: Retries) -> bool:
 
 
 def _ended(prediction: Prediction, claim: str, found: Found) -> bool:
-    """End it with what came and may pass; as failed where the house lets none of it through."""
+    """End the prediction with the files that passed the safety checks; as failed where none did."""
     hits = findings.for_outputs(prediction, found.judged.items())
     filtered = len(found.dropped)
     if not found.is_enough:
@@ -217,13 +217,13 @@ def _ended(prediction: Prediction, claim: str, found: Found) -> bool:
 
 
 def context_of(prediction: Prediction) -> dict[str, Any]:
-    """What classifiers are told of where a picture comes from. Not the prompt: that stays in the house."""
+    """Context for classifiers about the origin of an image. Without the prompt, which they never get."""
     ref = f"{prediction.model.owner}/{prediction.model.name}"
     return {"kind": "output", "prediction": prediction.public_id, "model": ref}
 
 
 def _give_up(way: _Way, error: Exception) -> bool:
-    """Nothing came of it: the end, or once more. False where nobody expected such an error."""
+    """Handle a failed fetch: end the prediction, or retry. False for an unexpected error."""
     prediction, claim, provider = way.prediction, way.one.claim, way.provider
     if isinstance(error, result_files.Gone):
         if provider is not None and provider.repeats_exactly and provider.start_is_idempotent:
@@ -234,7 +234,7 @@ def _give_up(way: _Way, error: Exception) -> bool:
         log.info("result_unusable", prediction=prediction.public_id, reason=error.detail or str(error))
         lifecycle.fail(prediction.pk, str(error), claim=claim)
     elif isinstance(error, ProviderError):
-        # The lease ends soon and the result is fetched again; the third time it is failed.
+        # The lease expires soon and the result is fetched again; the third time, the prediction fails.
         log.warning("collect_interrupted", prediction=prediction.public_id, reason=str(error))
     else:
         log.error("collect_broke", prediction=prediction.public_id, exc_info=error)

@@ -1,7 +1,7 @@
-"""Not every worker may wait for the same upstream: one that takes long to answer would hold them all.
+"""Limits how many workers may wait for one upstream at a time, so that a slow upstream cannot block all of them.
 
-A worker that starts something at an upstream holds a turn there until all its answers have come. A turn is a locked
-file, so a killed worker gives it back by dying. They are counted for the workers of one machine.
+A worker that sends starts to an upstream holds a turn there until all responses have arrived. A turn is a file lock, so
+a killed worker releases it. The limit counts the workers of one machine.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from django.conf import settings
 
 
 class UpstreamTurns:
-    """What one worker may have in one round of starts."""
+    """The turns of one worker in one round of starts."""
 
     def __init__(self) -> None:
         self._files: dict[str, int] = {}
         self.none_left: set[str] = set()
-        """Upstreams at which as many workers as may are waiting already."""
+        """Upstreams at which the limit is reached."""
 
     def seek(self, upstreams: Collection[str]) -> None:
-        """Take a turn at each of these upstreams, by name, where one is left."""
+        """Take a turn at each of these upstreams (names) that has one left."""
         for name in upstreams:
             file = _free_turn(name)
             if file is None:
@@ -34,14 +34,14 @@ class UpstreamTurns:
                 self._files[name] = file
 
     def keep(self, upstreams: Collection[str]) -> None:
-        """Give back the turns at all others."""
+        """Release the turns at all other upstreams."""
         for name in set(self._files) - set(upstreams):
             os.close(self._files.pop(name))
 
 
 @contextlib.contextmanager
 def turns(upstreams: Collection[str]) -> Iterator[UpstreamTurns]:
-    """Turns at these upstreams, given back at the end of the block."""
+    """Turns at these upstreams, released at the end of the block."""
     mine = UpstreamTurns()
     try:
         mine.seek(upstreams)
@@ -51,7 +51,7 @@ def turns(upstreams: Collection[str]) -> Iterator[UpstreamTurns]:
 
 
 def max_per_upstream() -> int:
-    """How many workers may wait for one upstream: half of them, or the only one."""
+    """How many workers may wait for one upstream: half of them, at least one."""
     return -(-int(settings.WORKERS) // 2)
 
 

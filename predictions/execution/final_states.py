@@ -1,4 +1,4 @@
-"""What is made of a final state that a provider tells, with what it says of the run's costs in the same transaction."""
+"""Handles final states reported by providers: ends the prediction and records the run's costs in one transaction."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ Outcome = UpstreamRun.Outcome
 LOST = "The service that ran this does not know it any more."
 CANCELED = "The provider canceled the run."
 KEPT = "kept:"
-"""Address of an output that stands in our own storage already: `kept:KEY`."""
+"""Scheme of an output that is in our own storage already: `kept:KEY`."""
 INLINE_BYTES = 32 * 1024
-"""Characters of a data URI from which on it is a file at once: rows stay small."""
+"""Data URIs with more characters than this are stored as files at once, to keep rows small."""
 _OPERATORS_ALONE = ("upstream_cost", "upstream_status")
 
 
 def finish(prediction: Prediction, update: Update) -> None:
-    """Report a final update of a running prediction. Who ended it meanwhile was first: then only the run is noted."""
+    """Apply a final update to a running prediction. If it has ended in the meantime, only the run is recorded."""
     update = with_files_kept(update)
     again = update.kind == "lost" and _honours_keys(prediction)
     with transaction.atomic():
@@ -38,7 +38,7 @@ def finish(prediction: Prediction, update: Update) -> None:
         if update.kind == "succeeded":
             ended = lifecycle.store_result(prediction, for_members(update))
         elif update.kind == "lost":
-            # Run again where our keys are honoured, so that nothing can run twice; else the end.
+            # Restarted where idempotency keys are honoured, so that nothing can run twice; else failed.
             ended = lifecycle.lost(prediction) if again else lifecycle.fail_running(prediction, LOST)
         else:
             words = CANCELED if update.kind == "canceled" else update.error
@@ -53,8 +53,8 @@ def finish(prediction: Prediction, update: Update) -> None:
 
 
 def drop(prediction: Prediction, run: UpstreamRun, update: Update) -> None:
-    """It ended there after it had ended here: only what it cost is kept."""
-    # Read again: the other writer may be another watcher, which has noted the very same end.
+    """Record a run that ended after its prediction: only its costs are kept."""
+    # Read again: the other writer may be another watcher that recorded the same final state.
     present = Prediction.objects.filter(pk=prediction.pk).values_list("status", "run").get()
     if present[0] in ("succeeded", "starting", "processing"):
         return
@@ -65,7 +65,7 @@ def drop(prediction: Prediction, run: UpstreamRun, update: Update) -> None:
 
 
 def note(run: UpstreamRun, update: Update, outcome: str, answered_ms: int | None = None) -> None:
-    """How the run ended there and what it cost; `answered_ms` where the start's answer said so."""
+    """Record the run's outcome and costs; `answered_ms` where the start's response was the result."""
     files = update.output if isinstance(update.output, list) else []
     delivered = sum(isinstance(one, OutputRef) for one in files)
     told = "\n".join(part for part in (update.error, update.answer) if part)
@@ -75,7 +75,7 @@ def note(run: UpstreamRun, update: Update, outcome: str, answered_ms: int | None
 
 
 def with_files_kept(update: Update) -> Update:
-    """The same with outputs that came as data URIs in the storage, as files that nobody owns yet. No transaction."""
+    """The update with outputs sent as data URIs moved to storage, as files without an owner yet. No transaction."""
     if not isinstance(update.output, list) or not any(map(_is_inline, update.output)):
         return update
     return dataclasses.replace(
@@ -91,7 +91,7 @@ def _kept(ref: OutputRef) -> OutputRef:
     try:
         kind, data = data_uri.parse(ref.address)
     except data_uri.NotADataUri:
-        # Left as short as it can be: the collector says that it cannot be read.
+        # Shortened to an empty data URI: the collector reports that it cannot be read.
         return dataclasses.replace(ref, address="data:,")
     with media.Writing(len(data)) as writing:
         writing.write(data)
@@ -101,7 +101,7 @@ def _kept(ref: OutputRef) -> OutputRef:
 
 
 def for_members(update: Update) -> Update:
-    """The same without what operators alone may see."""
+    """The update without metrics reserved for operators."""
     metrics = {name: value for name, value in update.metrics.items() if name not in _OPERATORS_ALONE}
     return dataclasses.replace(update, metrics=metrics)
 

@@ -1,4 +1,4 @@
-"""Shows what running predictions have ready of a list that grows: fetched and stored by a worker, before the end."""
+"""Incremental outputs in workers: fetches, stores and shows announced files of running predictions before the end."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from predictions.providers.registry import UnknownProvider
 log = structlog.get_logger(__name__)
 
 SIDE_BY_SIDE = 4
-"""Predictions whose growing lists are looked after in one round."""
+"""The most predictions whose files are fetched in one round."""
 
 
 def show_growing(calls: Calls) -> None:
-    """Store what running predictions have announced of their lists, and show it.
+    """Store and show the files that running predictions have announced.
 
-    Two that do this at once waste some work: whoever comes second shows nothing, and the sweep takes its files.
+    If two workers do so at once, the second shows nothing and the sweep removes its files.
     """
     mine = (one for one in lifecycle.due_to_show() if cache.add(_key(one), 1, FETCH_S))
     for prediction in islice(mine, SIDE_BY_SIDE):
@@ -41,7 +41,7 @@ def show_growing(calls: Calls) -> None:
 
 
 def fetch_announced(prediction: Prediction, provider: Provider, calls: Calls) -> None:
-    """Ask for the files that are announced and not shown; they are shown as they come."""
+    """Request the announced files that are not shown yet; each is shown as it arrives."""
     first = len(prediction.output or [])
     files = (prediction.result or {}).get("files") or []
     refs = [OutputRef(**ref) for ref in files[first:MAX_FILES]]
@@ -57,7 +57,7 @@ def _came(prediction: Prediction, basket: FetchedFiles) -> None:
         with basket:
             _show(prediction, basket)
     except Exception:
-        # Nothing is lost: what cannot be shown now comes with the whole result.
+        # Nothing is lost: files that cannot be shown now come with the final result.
         log.exception("show_broke", prediction=prediction.public_id)
     finally:
         cache.delete(_key(prediction))
@@ -66,7 +66,7 @@ def _came(prediction: Prediction, basket: FetchedFiles) -> None:
 def _show(prediction: Prediction, basket: FetchedFiles) -> None:
     brought: list[FetchedFile] = []
     for _place, one in sorted(basket.came.items()):
-        # Only without a gap: what is missing now comes with the whole result.
+        # Only up to the first gap: later files come with the final result.
         if not isinstance(one, FetchedFile):
             log.info("show_later", prediction=prediction.public_id, reason=str(one) or type(one).__name__)
             break

@@ -1,9 +1,8 @@
-"""A worker's calls to providers: one event loop, whose connections are kept from one call to the next.
+"""A worker's concurrent calls to providers, on one event loop with persistent connections.
 
-What is under way runs side by side on the loop; what is made of each answer runs while the loop stands, so that it may
-ask the database. Where that one is away for a moment the loop runs on: answers that come meanwhile are received, and
-handed on once the database is back. A process that was told to `keep` has one loop for all its life, any other one for
-each round.
+Calls run concurrently on the loop; the callback for each response runs while the loop is paused, so it may use the
+database. While the database is unavailable the loop continues: responses are received, and passed on once it is back.
+A process that has called `keep` uses one loop for its lifetime; any other uses one per round.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ from predictions.providers.http_sessions import Sessions
 T = TypeVar("T")
 
 ASIDE = 2
-"""Threads for what blocks, such as waiting for a process that looks at a picture."""
+"""Threads for blocking functions, such as waiting for a process that inspects an image."""
 
 
 @dataclass(frozen=True)
@@ -36,11 +35,11 @@ class _Call:
     then: Callable[[Any], None]
     provider: Provider | None
     request_id: str
-    """Of whoever asked for the call: it and what is made of its answer are logged as done for the same request."""
+    """The id of the request that caused the call; log lines of the call and its callback carry it."""
 
 
 class Calls:
-    """Calls under way, and what is to be made of each answer. Used by one thread."""
+    """Pending calls and the callbacks for their responses. Used by one thread."""
 
     def __init__(self) -> None:
         self._runner = asyncio.Runner()
@@ -52,14 +51,14 @@ class Calls:
     def add(
         self, coroutine: Coroutine[Any, Any, T], then: Callable[[T], None], provider: Provider | None = None
     ) -> None:
-        """Make a call from the next `until_done` on, and `then`, outside of the loop, something of its answer.
+        """Add a call that begins with the next `until_done`; `then` gets its result, outside the loop.
 
-        The coroutine must not raise. Connections to `provider` are kept.
+        The coroutine must not raise. Connections to `provider` are kept open.
         """
         self._new.append(_Call(coroutine, then, provider, request_ids.current()))
 
     def until_done(self, meanwhile: Callable[[], None], every_s: float) -> None:
-        """Wait until nothing is under way, also what `then` adds; call `meanwhile` every so many seconds."""
+        """Run until no call is pending, those that `then` adds included; call `meanwhile` every `every_s` seconds."""
         due = time.monotonic() + every_s
         while self._new or self._under_way:
             for task in self._runner.run(self._next(max(due - time.monotonic(), 0.0))):
@@ -71,16 +70,16 @@ class Calls:
                 due = time.monotonic() + every_s
 
     def wait(self, seconds: float) -> None:
-        """Let what was added go on for so long, and take no answer yet. Outside of the loop only."""
+        """Run the loop for `seconds` without invoking callbacks. Outside the loop only."""
         self._runner.run(self._go_on(seconds))
 
     def aside(self, function: Callable[..., T], *args: Any) -> asyncio.Future[T]:
-        """Run what blocks in a thread; awaited on the loop."""
+        """Run a blocking function in a thread; await the future on the loop."""
         context = contextvars.copy_context()
         return asyncio.get_running_loop().run_in_executor(self._aside, partial(context.run, function, *args))
 
     def close(self) -> None:
-        """End what is under way, and the connections."""
+        """Cancel pending calls and close the connections."""
         for call in self._new:
             call.coroutine.close()
         self._new.clear()
@@ -112,7 +111,7 @@ class Calls:
 
 
 async def _within_request(call: _Call) -> Any:
-    # In the context of the loop, where a provider finds the connections that `Sessions` keeps.
+    # In the loop's context, where a provider finds the connections that `Sessions` keeps.
     with request_ids.bound(call.request_id):
         return await call.coroutine
 
@@ -122,14 +121,14 @@ _of_thread = threading.local()
 
 
 def keep() -> None:
-    """From now on each thread of this process that makes calls keeps its loop and its connections."""
+    """Make each calling thread of this process keep its loop and connections from now on."""
     global _keeps
     _keeps = True
 
 
 @contextlib.contextmanager
 def calls() -> Iterator[Calls]:
-    """The calls of this thread. What breaks out of the block ends all that is under way, and the connections."""
+    """The calls of this thread. An exception out of the block cancels pending calls and closes the connections."""
     if not _keeps:
         with contextlib.closing(Calls()) as made, retry.waiting_by(made.wait):
             yield made

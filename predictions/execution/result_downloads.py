@@ -1,4 +1,4 @@
-"""Fetches the files of a result and looks at each, on the event loop and in its threads: without the database."""
+"""Downloads the files of a result, identifies and checks each, on the event loop and its threads; no database."""
 
 from __future__ import annotations
 
@@ -36,9 +36,9 @@ TOO_LARGE = f"{UNUSABLE} a file of it is larger than {MAX_OUTPUT // 1024**2} MiB
 
 
 class Unusable(Exception):
-    """The provider gave something that is not what the model promises. The text is a sentence for people.
+    """The provider returned something other than the model promises. The text is a sentence for users.
 
-    `detail`: what is not for them, for the log.
+    `detail`: for the log only.
     """
 
     def __init__(self, words: str, detail: str = "") -> None:
@@ -48,7 +48,7 @@ class Unusable(Exception):
 
 @dataclass(frozen=True)
 class FetchedFile:
-    """One output in a temporary place, known for what it is."""
+    """One output in a temporary file, with its detected type."""
 
     index: int
     ref: OutputRef
@@ -56,13 +56,13 @@ class FetchedFile:
     sha256: str
     look: ProbeResult
     thumbnails: tuple[media.FinishedFile, ...]
-    """The small one, then the medium one, as far as there are any."""
+    """The small one, then the medium one, as far as they exist."""
     judgement: Judgement = PASSED
-    """What the house says of it."""
+    """The verdict of the safety checks."""
 
     @property
     def extension(self) -> str:
-        """Of what the file really is."""
+        """The extension of the detected type."""
         return _EXTENSIONS.get(self.look.content_type, "bin")
 
     def files(self) -> list[media.FinishedFile]:
@@ -76,33 +76,33 @@ class FetchedFile:
 
 @dataclass(frozen=True)
 class FetchOrder:
-    """Files of one job that are fetched together, within so many seconds."""
+    """Files of one job that are fetched together, within `seconds`."""
 
     provider: Provider
     job: Job
     refs: Sequence[OutputRef]
     first: int
-    """The place of the first of them among the job's outputs."""
+    """Index of the first of them among the job's outputs."""
     seconds: float
     house: SafetyPipeline = field(default_factory=SafetyPipeline)
-    """Who judges what comes."""
+    """The safety checks for fetched files."""
     context: Mapping[str, Any] = field(default_factory=dict)
-    """What classifiers are told beside the picture."""
+    """Context for the classifiers beside the image."""
 
 
 class FetchedFiles(contextlib.ExitStack):
-    """Temporary files, which end with it."""
+    """Fetched temporary files; closing it deletes them."""
 
     def __init__(self) -> None:
         super().__init__()
         self.came: dict[int, FetchedFile | BaseException] = {}
-        """What came, or what kept it from coming, by the output's place."""
-        # An exception that it holds holds a frame that holds the basket.
+        """The file, or the exception that prevented it, by output index."""
+        # Breaks the reference cycle: exceptions in it have frames that hold this object.
         self.callback(self.came.clear)
 
 
 async def bring(errand: FetchOrder, calls: Calls) -> FetchedFiles:
-    """Fetch these side by side, and look at each as it comes. Does not raise; close the basket when it is emptied."""
+    """Fetch these files concurrently and check each on arrival. Does not raise; close the returned object after use."""
     basket = FetchedFiles()
     places = range(errand.first, errand.first + len(errand.refs))
     try:
@@ -134,10 +134,10 @@ async def _bring_one(
                 async for chunk in errand.provider.fetch(errand.job, ref):
                     _write(writing, chunk)
     except TimeoutError:
-        # Where we gave it less time than that, it is no fault of the file's.
+        # With less time than that, the file is not to blame.
         fault: FileFault = "slow" if errand.seconds >= FIRST_FETCH else "busy"
         raise FileError("It did not come within the time limit.", fault) from None
-    # Here: an exit stack knows nothing of threads.
+    # Here, not in the thread: an exit stack is not thread-safe.
     folder = basket.enter_context(_folder())
     brought = await calls.aside(_looked_at, index, ref, writing, folder)
     if not errand.house and not ref.sensitive:
@@ -174,7 +174,7 @@ def _looked_at(index: int, ref: OutputRef, writing: media.Writing, folder: Path)
 
 
 def safe_name(name: str, index: int, extension: str) -> str:
-    """The published file name, with the extension of what the file really is."""
+    """The published file name, with the extension of the detected type."""
     stem = name.rsplit(".", 1)[0] if _NAME.fullmatch(name) else f"out-{index}"
     return f"{stem}.{extension}"
 
@@ -193,7 +193,7 @@ def _folder() -> Iterator[Path]:
         yield path
     finally:
         try:
-            # Mostly empty by now: what was in it was moved away.
+            # Usually empty by now: its files were moved to storage.
             path.rmdir()
         except OSError:
             shutil.rmtree(path, ignore_errors=True)

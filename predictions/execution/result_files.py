@@ -1,4 +1,4 @@
-"""What a finished result is made of: which files it names, what could be had of them, and where they are stored."""
+"""Outputs of a finished result: the files to fetch, those found, missing or dropped, and their storage."""
 
 from __future__ import annotations
 
@@ -33,59 +33,59 @@ UNJUDGED = "What came could not be checked just now, and was not let through. Tr
 
 
 class Gone(Exception):
-    """The provider has the files no more."""
+    """The provider no longer has the files."""
 
 
 @dataclass(frozen=True)
 class Found:
-    """What could be had of a result."""
+    """What was obtained of a result."""
 
     outputs: list[PreparedOutput] = field(default_factory=list)
     value: Any = None
-    """The JSON of a model that gives no files."""
+    """The JSON output of a model without files."""
     missing: dict[int, str] = field(default_factory=dict)
-    """Outputs that will not come, with the sentence for people that says why, by place."""
+    """Outputs that will not come: a sentence for users that says why, by index."""
     awaited: dict[int, FileFault] = field(default_factory=dict)
-    """Outputs that may still come, with the present trouble of each, by place."""
+    """Outputs that may still come: the current fault of each, by index."""
     asked: int = 0
-    """How many there should be."""
+    """The expected number of outputs."""
     judged: dict[int, Judgement] = field(default_factory=dict)
-    """What the house said of those that came, by place."""
+    """Verdicts of the safety checks on fetched outputs, by index."""
 
     @property
     def dropped(self) -> list[int]:
-        """Places of those that the house does not let through for what they show."""
+        """Indices of outputs that the safety checks blocked for their content."""
         return sorted(place for place, one in self.judged.items() if one.dropped and not one.unjudged)
 
     @property
     def unjudged(self) -> list[int]:
-        """Places of those that it does not let through because nobody could say what they show: they cost nothing."""
+        """Indices of outputs blocked because the safety checks could not judge them: not charged."""
         return sorted(place for place, one in self.judged.items() if one.dropped and one.unjudged)
 
     @property
     def is_waited_for(self) -> bool:
-        """Whether it is worth looking again, later."""
+        """Whether a later retry is worthwhile."""
         return bool(self.awaited)
 
     @property
     def is_enough(self) -> bool:
-        """Whether there is anything to deliver."""
+        """Whether there is any output to deliver."""
         return bool(self.outputs) or not self.asked
 
     @property
     def reason(self) -> str:
-        """Why some are not there, for operators."""
+        """Why outputs are missing, for operators."""
         return "; ".join(sorted({*self.missing.values(), *self.awaited.values()}))
 
     def give_up_files(self) -> None:
-        """Nobody will own what was stored here: another round, or another worker, fetches it anew."""
+        """Abandon the files stored here: another round, or another worker, fetches them again."""
         files = [file for output in self.outputs if output.row is None for file in output.files()]
         if files:
             retry.run(partial(media.doom_pending, files))
 
     @property
     def note(self) -> str:
-        """The line for the log that says which outputs are missing; empty where none is."""
+        """The log line that names the missing outputs; empty where none is missing."""
         parts = [
             f"Of {self.asked} outputs {words} {', '.join(str(place + 1) for place in places)}."
             for words, places in (
@@ -98,12 +98,12 @@ class Found:
 
 
 def names_missing(logs: str) -> bool:
-    """Whether a success's log says that some of its outputs could not be had."""
+    """Whether the log of a success says that some outputs are missing."""
     return NOT_HAD in logs[-1000:]
 
 
 def plan(prediction: Prediction, provider: Provider | None) -> tuple[list[OutputRef], Found]:
-    """The files to be fetched, and what is found without. Raises Gone, or Unusable."""
+    """The files to fetch, and what is found without a fetch. Raises Gone or Unusable."""
     result = prediction.result or {}
     refs = [OutputRef(**ref) for ref in result.get("files") or []]
     if not prediction.version.gives_files:
@@ -120,7 +120,7 @@ def plan(prediction: Prediction, provider: Provider | None) -> tuple[list[Output
 
 
 def shown_before(prediction: Prediction) -> list[PreparedOutput]:
-    """The outputs of a growing list that readers see already, in order: they are stored, and stay as they are."""
+    """The incremental outputs shown already, in order: they are stored, and stay as they are."""
     if not prediction.output or not prediction.version.streams_files:
         return []
     rows = Output.objects.filter(prediction=prediction).select_related("file", "small", "medium")
@@ -143,7 +143,7 @@ def shown_before(prediction: Prediction) -> list[PreparedOutput]:
 
 
 def all_dropped(found: Found) -> str:
-    """Why nothing came of a result of which the house let nothing through."""
+    """The error for a result whose outputs were all blocked by the safety checks."""
     count = len(found.dropped)
     if not count:
         return UNJUDGED
@@ -152,9 +152,9 @@ def all_dropped(found: Found) -> str:
 
 
 def judge(found: Found, provider: Provider) -> None:
-    """Nothing of it can be had: raise why. Where a run repeats exactly, its result is whole or nothing.
+    """Raise why no output can be delivered. A result of an exactly repeatable run is delivered complete or not at all.
 
-    Raises Gone, Unusable, or, where it is whole or nothing, ProviderError where it may work later.
+    Raises Gone, Unusable, or for such a run ProviderError where a retry may succeed.
     """
     in_part = not provider.repeats_exactly
     if found.awaited and not in_part:
@@ -167,21 +167,21 @@ def judge(found: Found, provider: Provider) -> None:
 
 
 def give_up(found: Found, which: Mapping[int, str]) -> None:
-    """These are waited for no longer; each with the sentence that says so."""
+    """Move these outputs from awaited to missing, each with the sentence that says so."""
     for place, words in which.items():
         del found.awaited[place]
         found.missing[place] = words
 
 
 def why_nothing(found: Found) -> str:
-    """What is told of a result of which nothing came, however long it was asked for."""
+    """The error for a result none of whose files could be fetched in time."""
     return next((retries.PATIENCE[fault].end for fault in found.awaited.values()), GONE)
 
 
 def _fitting(prediction: Prediction, value: Any) -> Any:
-    """An output without files as the model's schema promises it, such as a text. Raises Unusable.
+    """An output without files, such as a text, in the form that the model's schema promises. Raises Unusable.
 
-    Upstreams differ in whether they give a text as one string or as its parts: either becomes what the schema says.
+    Upstreams return a text either as one string or as a list of parts; both are converted to the schema's form.
     """
     schema = Draft202012Validator(prediction.version.output_schema)
     tries = [value]
@@ -200,9 +200,9 @@ def _fitting(prediction: Prediction, value: Any) -> Any:
 def note_trouble(
     prediction: Prediction, found: Found, index: int, ref: OutputRef, trouble: BaseException
 ) -> None:
-    """Keep what became of an output that did not come: for people what happened, for the log all of it.
+    """Record why an output could not be fetched: a sentence for users, the details in the log.
 
-    Raises what is nobody's trouble but ours.
+    Re-raises exceptions that are errors of our own.
     """
     if isinstance(trouble, Unusable):
         found.missing[index], reason = str(trouble), trouble.detail or str(trouble)
@@ -218,15 +218,13 @@ def note_trouble(
 
 
 def store(found: Found, brought: Sequence[FetchedFile], account_id: int) -> None:
-    """Put what was fetched into an account's room, under pending rows that are made together, and add it to what is
-    found.
-
-    What the house does not let through is not stored.
+    """Store fetched files for an account, under pending rows inserted together, and add them to `found`.
+    Files blocked by the safety checks are not stored.
     """
     found.judged.update({one.index: one.judgement for one in brought})
     kept = [one for one in brought if not one.judgement.dropped]
     files = [file for one in kept for file in one.files()]
-    # Their rows come first, so nothing has been moved where these could not be written.
+    # Rows first, so that no file is moved where the rows cannot be written.
     rows = iter(retry.run(partial(media.store_all, files, account_id)) if kept else [])
     for one in kept:
         found.outputs.append(

@@ -1,6 +1,6 @@
-"""Which files of a result are asked for again, and for how long: by why they did not come.
+"""Retry policy for result files that could not be fetched: whether, when and how long, by kind of fault.
 
-How often each failed stands in the prediction's `result`, so that whichever worker asks next goes on counting.
+Failure counts are stored in the prediction's `result`, so that the next worker continues the count.
 """
 
 from __future__ import annotations
@@ -19,22 +19,22 @@ from predictions.providers.base import FileFault
 LONGEST_PAUSE_S = 60.0
 GONE = gettext_noop("The finished files were gone before they could be stored.")
 KEY = "fetches"
-"""Where in `result` the failures are counted."""
+"""The key in `result` with the failure counts."""
 
 
 @dataclass(frozen=True)
 class Patience:
-    """For how long a file is asked for again that does not come for one reason."""
+    """For how long and how often the fetch of a file is retried after one kind of fault."""
 
     seconds: float
     waiting: str
-    """What is said while it is tried."""
+    """The message while it is retried."""
     end: str
-    """What is said when it is given up: what happened, and what to do."""
+    """The error when it is given up: what happened, and what to do."""
     most: int = 0
-    """Failures of that kind in a row after which it is given up; 0 for any number."""
+    """Consecutive failures of that kind before it is given up; 0 for no limit."""
     pause_s: float = LONGEST_PAUSE_S
-    """The longest pause between two tries."""
+    """The longest pause between two attempts."""
 
 
 PATIENCE: Mapping[FileFault, Patience] = {
@@ -75,20 +75,20 @@ ENDS = tuple(one.end for one in PATIENCE.values())
 
 @dataclass(frozen=True)
 class Retries:
-    """What is asked for again, with all failures so far, and what of it is given up."""
+    """The next retry of a result's missing files, all failures so far, and the files given up."""
 
     seconds: float
-    """Until it is asked for again."""
+    """Seconds until the next attempt."""
     counted: dict[str, dict[str, Any]] = field(default_factory=dict)
-    """By the output's place, for the row: the fault, how often in a row, and how old the result was when it began."""
+    """By output index, for the row: the fault, consecutive failures, and the result's age at the first of them."""
     given_up: dict[int, str] = field(default_factory=dict)
-    """The sentence that says so, by the output's place."""
+    """The error for each file given up, by output index."""
     note: str = ""
-    """What is said meanwhile."""
+    """The message in the meantime."""
 
 
 def for_prediction(prediction: Prediction, awaited: Mapping[int, FileFault]) -> Retries:
-    """Go on counting these failures: what is asked for again, and what is not. Asks the database for the time."""
+    """Count these failures and decide which files are retried. Queries the database for the time."""
     age = lifecycle.result_age(prediction)
     before: Mapping[str, Mapping[str, Any]] = (prediction.result or {}).get(KEY) or {}
     counted: dict[str, dict[str, Any]] = {}
@@ -108,6 +108,6 @@ def for_prediction(prediction: Prediction, awaited: Mapping[int, FileFault]) -> 
 
 
 def log_message(logs: str) -> str:
-    """What a log's last line says of a file that is asked for again; empty where it says something else."""
+    """The retry message in a log's last line; empty where that line is something else."""
     line = logs[-1000:].rstrip("\n").rpartition("\n")[2].removeprefix("[").removesuffix("]")
     return next((one.waiting for one in PATIENCE.values() if line.startswith(one.waiting)), "")

@@ -1,8 +1,8 @@
-"""Handing work over: what is sent, and what is made of the answer.
+"""Starts claimed predictions at providers and handles the responses.
 
-A start at an upstream has a row of its own, written before anything is sent, so that whoever comes after a killed
-worker knows whether anything may be running there. What was plainly refused goes on to the next provider; what may have
-been taken is never sent anywhere else.
+Each start at an upstream has its own row (`UpstreamRun`), written before anything is sent, so that after a worker is
+killed it is known whether a job may be running there. A clearly refused start goes to the next provider; one that may
+have been accepted is never sent to another.
 """
 
 from __future__ import annotations
@@ -39,9 +39,9 @@ log = structlog.get_logger(__name__)
 BUSY_S = 1.0
 LONGEST_REST_S = 20.0
 LONGEST_START_S = 40.0
-"""Seconds of one start, whatever is configured: a task has its own limit."""
+"""The most seconds of one start, whatever is configured: a queue task has its own limit."""
 REPEATS_S = 120.0
-"""Seconds after the first sending within which a start whose answer was lost is sent again."""
+"""Seconds after the first attempt during which a start whose response was lost is repeated."""
 FIRST_REPEAT_S = 3.0
 
 NOT_ACCEPTED = "The provider did not accept this request."
@@ -49,14 +49,14 @@ UNKNOWN_THERE = "No service that this server may use knows this model."
 NO_ROOM = "The services that run this model have no room for it at present; try again later."
 NOBODY_S = 5.0
 CHANNEL_TRIES = 3
-"""How often one upstream may say of one prediction that it has nobody for its model, before that is believed."""
+"""Refusals for lack of a channel by one upstream for one prediction, after which that counts as permanent."""
 
 Outcome = Job | Update | BaseException
 
 
 @dataclass(frozen=True)
 class Ready:
-    """A claimed prediction with the input that goes out, and the files that go beside it."""
+    """A claimed prediction with the input to send, and the files to send with it."""
 
     one: Claimed
     input: dict[str, Any] = field(repr=False)
@@ -65,7 +65,7 @@ class Ready:
 
 @dataclass(frozen=True)
 class _Start:
-    """One start under way."""
+    """One pending start."""
 
     one: Claimed
     provider: Provider
@@ -73,7 +73,7 @@ class _Start:
     limit_s: float
     run: UpstreamRun | None = None
     repeated: bool = False
-    """Whether it was sent before and never answered: then a refusal proves nothing."""
+    """Whether it was sent before without a response: then a refusal does not prove that no job runs."""
 
     @property
     def prediction(self) -> Prediction:
@@ -81,9 +81,9 @@ class _Start:
 
 
 def hand_over(ready: Iterable[Ready], home: ResultCollector) -> None:
-    """Give work to its providers, all of it side by side; report each as soon as its answer is there.
+    """Send starts to their providers concurrently; handle each response as it arrives.
 
-    What had its result in its answer is brought home at once, as long as there is room. Wait with `home.until_done`.
+    Results contained in a response are collected at once, while there is room. Wait with `home.until_done`.
     """
     for one in ready:
         with request_ids.bound(one.one.prediction.request_id):
@@ -105,7 +105,7 @@ def _came_back(start: _Start, home: ResultCollector, answer: tuple[Outcome, int]
     try:
         mine = retry.run(partial(_report, start, outcome, took_ms, room))
     except Exception:
-        # The claim stays, and its lease ends: one that breaks its report stops no other.
+        # The claim stays until its lease expires: an error here must not stop the other starts.
         log.exception("start_report_broke", prediction=start.prediction.public_id)
         return
     if mine:
@@ -113,9 +113,9 @@ def _came_back(start: _Start, home: ResultCollector, answer: tuple[Outcome, int]
 
 
 def _report(start: _Start, outcome: Outcome, took_ms: int, room: bool) -> bool:
-    """Write what came of it; whether its result is now this worker's to be brought home, which takes `room`.
+    """Store the outcome. Returns whether this worker now has to collect the result, which takes `room`.
 
-    Done twice it changes nothing more: each write asks for the claim, or for the state of the run.
+    Idempotent: each write is conditional on the claim, or on the state of the run.
     """
     if start.run is None:
         return _report_engine(start, outcome, room)
@@ -123,7 +123,7 @@ def _report(start: _Start, outcome: Outcome, took_ms: int, room: bool) -> bool:
 
 
 async def _send(start: _Start) -> tuple[Outcome, int]:
-    """The answer and the milliseconds that it took. Never raises: what was raised is the answer."""
+    """The outcome and the milliseconds that it took. Never raises: an exception is returned as the outcome."""
     began = time.monotonic()
     outcome = await _outcome(start)
     return outcome, int((time.monotonic() - began) * 1000)
@@ -138,26 +138,26 @@ async def _outcome(start: _Start) -> Outcome:
     except ProviderError as error:
         return tracebacks.drop(error)
     except Exception as error:
-        # With its traceback, for the log. No name of this frame holds it, which would hold the order with its files.
+        # With its traceback, for the log. Not bound to a variable, which would keep the files alive.
         return error
 
 
-# -- before it is sent ---------------------------------------------------------------------------------------
+# -- before sending ------------------------------------------------------------------------------------------
 
 
 def _begun(ready: Ready) -> _Start | None:
-    """What is about to be sent, with its row where it goes to an upstream; None where it cannot go now."""
+    """The start to send, with its row where it goes to an upstream; None where it cannot be sent now."""
     try:
         start = retry.run(partial(_prepared, ready))
         if start is None or not start.provider.is_remote:
             return start
-        # Asked before the first try: a row that a try of ours left behind was never sent.
+        # Read before the first attempt: a row that an attempt of our own left behind was never sent.
         known = retry.run(partial(strays.run_of, start.prediction))
         start = replace(start, repeated=known is not None and known.outcome in strays.UNANSWERED)
         anew = partial(_reserved, start, anew=known is None)
         return retry.run(anew, again=partial(_reserved, start, anew=False))
     except Exception:
-        # The claim stays, and its lease ends: one that cannot begin stops no other, nor what is under way.
+        # The claim stays until its lease expires: an error here must stop neither other nor pending starts.
         log.exception("start_broke", prediction=ready.one.prediction.public_id)
         return None
 
@@ -186,7 +186,7 @@ def _limit_of(provider: Provider, order: Order) -> float:
 
 def _reserved(start: _Start, *, anew: bool) -> _Start | None:
     prediction, claim = start.prediction, start.one.claim
-    # Longer than the answer may take; and what was canceled meanwhile is not sent at all.
+    # Longer than the response may take; a prediction canceled in the meantime is not sent at all.
     mine = partial(lifecycle.renew_start, prediction, claim, start.limit_s)
     try:
         run = run_records.reserve(prediction, start.provider.name, mine, anew=anew)
@@ -206,16 +206,16 @@ def _reserved(start: _Start, *, anew: bool) -> _Start | None:
     return replace(start, run=run)
 
 
-# -- what came back ------------------------------------------------------------------------------------------
+# -- responses -----------------------------------------------------------------------------------------------
 
 
 def report(one: Claimed, outcome: BaseException) -> None:
-    """A start that came to nothing before anything was sent."""
+    """Handle a start that failed before anything was sent."""
     with request_ids.bound(one.prediction.request_id):
         if isinstance(outcome, ProviderError) and not outcome.permanent:
             lifecycle.release(one.prediction, one.claim, outcome.retry_after or BUSY_S)
         else:
-            # The claim stays and counts: what breaks its worker three times is set aside.
+            # The claim stays and counts: after three such attempts the prediction is failed.
             log.error("start_broke", prediction=one.prediction.public_id, exc_info=outcome)
 
 
@@ -227,7 +227,7 @@ def _report_engine(start: _Start, outcome: Outcome, room: bool) -> bool:
     elif isinstance(outcome, Update):
         return _begin_finished(start, outcome, room)
     elif isinstance(outcome, AnswerLost):
-        # The claim stays: when its lease ends, the same key is sent again to the same provider.
+        # The claim stays: when its lease expires, the start is repeated there with the same key.
         log.warning("start_answer_lost", prediction=prediction.public_id, provider=prediction.provider)
     elif isinstance(outcome, ProviderError) and outcome.permanent:
         log.warning("start_refused", prediction=prediction.public_id, reason=str(outcome))
@@ -238,7 +238,7 @@ def _report_engine(start: _Start, outcome: Outcome, room: bool) -> bool:
 
 
 def _begin_finished(start: _Start, update: Update, room: bool) -> bool:
-    """A provider that works while it answers: begin, then what the watcher would have done."""
+    """Handle a provider whose response is already final: begin, then do what the watcher would have done."""
     prediction, job = start.prediction, Job(id=start.prediction.provider_key)
     if update.kind == "succeeded":
         update = final_states.for_members(final_states.with_files_kept(update))
@@ -270,7 +270,7 @@ def _accepted(start: _Start, run: UpstreamRun, job: Job, took_ms: int) -> None:
     prediction = start.prediction
     with transaction.atomic():
         begun = lifecycle.begin(prediction, start.one.claim, job, work_limit(prediction))
-        # Where another worker has it by now, that one is answered about the same job and tells.
+        # If another worker holds the claim by now, its start gets the same job, and it reports.
         if begun or lifecycle.note_late_job(prediction, job):
             run_records.accepted(run, job.id, took_ms)
     if not begun:
@@ -278,7 +278,7 @@ def _accepted(start: _Start, run: UpstreamRun, job: Job, took_ms: int) -> None:
 
 
 def _finished(start: _Start, run: UpstreamRun, update: Update, took_ms: int, room: bool) -> bool:
-    """The answer was the result itself. Whether it is now this worker's to be brought home."""
+    """Handle a response that is the result itself. Returns whether this worker has to collect it."""
     prediction, claim, job = start.prediction, start.one.claim, Job(id=update.job_id)
     update = final_states.with_files_kept(update)
     if update.kind != "succeeded":
@@ -300,7 +300,7 @@ def _finished(start: _Start, run: UpstreamRun, update: Update, took_ms: int, roo
 
 
 def _count_and_fail(start: _Start, run: UpstreamRun, error: ProviderError, took_ms: int) -> None:
-    """Count it against the key in the transaction that moves the run: a report made again finds it moved."""
+    """Count the error against the upstream's key in the transaction that updates the run, so only once."""
     told = None
     with transaction.atomic():
         if run_records.is_sent(run):
@@ -315,7 +315,7 @@ def _failed(start: _Start, run: UpstreamRun, error: ProviderError, took_ms: int)
     if isinstance(error, AnswerLost) or not (error.refused or own_fault or error.permanent):
         _answer_lost(start, run, error)
     elif start.repeated and not (own_fault or error.kind == "permanent"):
-        # The first sending may be running all the same: nobody else may have it.
+        # The first attempt may be running after all: no other provider may get it.
         _answer_lost(start, run, error)
     elif own_fault:
         _decline(start, run, error, error.words or NOT_ACCEPTED, took_ms)
@@ -328,7 +328,7 @@ def _failed(start: _Start, run: UpstreamRun, error: ProviderError, took_ms: int)
 
 
 def _answer_lost(start: _Start, run: UpstreamRun, error: ProviderError) -> None:
-    """Sent, and whether it was taken nobody knows: the same again where that is harmless, else the end."""
+    """Handle a start that may or may not have been accepted: repeat it where that is safe, else fail."""
     prediction, claim = start.prediction, start.one.claim
     seconds = _next_repeat(run) if start.provider.start_is_idempotent else None
     fields = {"prediction": prediction.public_id, "provider": prediction.provider, "reason": str(error)}
@@ -345,7 +345,7 @@ def _answer_lost(start: _Start, run: UpstreamRun, error: ProviderError) -> None:
 
 
 def _next_repeat(run: UpstreamRun) -> float | None:
-    """Seconds until the same start is sent again: after 3, 9, 27 and 81 s; None where it was sent often enough."""
+    """Seconds until the same start is repeated: 3, 9, 27 and 81 s; None after the last attempt."""
     age = ExpressionWrapper(Now() - F("sent_at"), output_field=DurationField())
     gone = UpstreamRun.objects.filter(pk=run.pk).annotate(age=age).values_list("age", flat=True).get()
     passed = max(0.0, gone.total_seconds())
@@ -363,7 +363,7 @@ def _decline(start: _Start, run: UpstreamRun, error: ProviderError, words: str, 
 
 
 def _unknown_there(start: _Start, run: UpstreamRun, error: ProviderError, took_ms: int) -> None:
-    """It will never take this here: the route rests, and the next upstream is asked, where there is one."""
+    """Permanent refusal by this upstream: rest the route and try the next upstream, if any."""
     prediction = start.prediction
     log.warning(
         "start_refused", prediction=prediction.public_id, provider=start.provider.name, reason=str(error)
@@ -376,7 +376,7 @@ def _unknown_there(start: _Start, run: UpstreamRun, error: ProviderError, took_m
 
 
 def _nobody_there(start: _Start, run: UpstreamRun, error: ProviderError, took_ms: int) -> None:
-    """A gateway with nobody behind it for this model: the route rests for a minute, the next upstream is asked."""
+    """A gateway without a channel for this model: rest the route for a minute and try the next upstream."""
     prediction, name = start.prediction, start.provider.name
     log.warning("start_found_nobody", prediction=prediction.public_id, provider=name, reason=str(error))
     circuits.rest_route(name, prediction.model_id, str(error), error.retry_after or circuits.CHANNEL_REST_S)
@@ -387,9 +387,9 @@ def _nobody_there(start: _Start, run: UpstreamRun, error: ProviderError, took_ms
 
 
 def _asked_in_vain(start: _Start, kind: str = "permanent") -> bool:
-    """Whether every provider that could have it has said that it never will, or often enough that it has nobody for it.
+    """Whether every eligible provider refused permanently, or too often for lack of a channel.
 
-    The one that has just said so, with an error of that `kind`, included.
+    Includes the one that has just refused, with an error of that `kind`.
     """
     refused = UpstreamRun.objects.filter(prediction=start.prediction, outcome=UpstreamRun.Outcome.REFUSED)
     said = Counter([*refused.values_list("upstream__name", "error_kind"), (start.provider.group, kind)])
@@ -401,7 +401,7 @@ def _asked_in_vain(start: _Start, kind: str = "permanent") -> bool:
 
 
 def _go_on(start: _Start, run: UpstreamRun, error: ProviderError, took_ms: int) -> None:
-    """Its key, its quota, its pace or its trouble: each other provider is asked at once, then all with pauses."""
+    """Temporary refusal (key, quota, rate limit, outage): try each other provider at once, then all with pauses."""
     prediction = start.prediction
     pause = _pause(prediction, 0.5)
     log.info(
@@ -416,7 +416,7 @@ def _go_on(start: _Start, run: UpstreamRun, error: ProviderError, took_ms: int) 
 
 
 def _pause(prediction: Prediction, first_s: float) -> float:
-    """Seconds until it is asked for again: none while others have not been asked, then longer each time."""
+    """Seconds until the next attempt: 0 while other providers are untried, then longer each time."""
     refusals = prediction.upstream_runs.filter(outcome=UpstreamRun.Outcome.REFUSED).count() + 1
     beyond = refusals - len(_serving(prediction))
     return 0.0 if beyond < 0 else min(first_s * 2.0 ** min(beyond, 10), LONGEST_REST_S)

@@ -1,8 +1,8 @@
-"""The queue's table (django-q2's): who writes wake-ups into it, takes them and deletes them.
+"""Task queue (django-q2's table): enqueue, take and delete wake-ups.
 
-The queue carries wake-ups, not tickets: what is due stands in rows. A wake-up is written inside the transaction that
-makes the row due, so both are there or neither is. A lost one costs a second (the sweep wakes again), a doubled one
-nothing. `running/workers.py` runs what is taken.
+The queue carries wake-ups, not work items: the prediction rows say what is due. A wake-up is written in the transaction
+that makes a row due, so both exist or neither does. A lost one costs a second (the sweep wakes again), a duplicate
+nothing. `running/workers.py` runs the tasks taken.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ log = structlog.get_logger(__name__)
 Kind = Literal["start", "collect", "cancel"]
 
 SILENT_S = 100.0
-"""Seconds without a sign of life after which a worker is stuck: more than a task may take, less than `retry`."""
+"""Seconds without a heartbeat after which a worker counts as stuck: more than a task may take, less than `retry`."""
 _PATHS: dict[str, str] = {
     "start": "predictions.tasks.start",
     "collect": "predictions.tasks.collect",
@@ -38,7 +38,7 @@ _PATHS: dict[str, str] = {
 _CLUSTER = "work"
 _PACKAGE_LIFE_S = 1.0
 _SEEN = 4
-"""Wake-ups that are read at once: where another worker was quicker with the first there is a second one."""
+"""Wake-ups read at once, as fallbacks where another worker takes the first."""
 RETRY = timedelta(seconds=settings.Q_CLUSTER["retry"])
 _DUE = {"key": _CLUSTER, "lock__lte": Now()}
 _ENQUEUE = PreparedInsert(OrmQ, lock=Now)
@@ -51,19 +51,19 @@ _DELETE = PreparedWrite(lambda pk: (OrmQ.objects.filter(pk=pk), {}), pk=int)
 
 @dataclass(frozen=True)
 class Taken:
-    """What one look into the queue gave."""
+    """The result of one `take`."""
 
     task: dict[str, Any] | None
-    """django-q2's own form of a task, its row's key as `ack_id`. None where there was none to take."""
+    """A task in django-q2's format, with the row's primary key as `ack_id`. None where there was none to take."""
     more: bool
-    """Whether others were due besides."""
+    """Whether more were due."""
 
 
 NOTHING = Taken(None, more=False)
 
 
 def wake(kind: Kind) -> None:
-    """Tell the workers that something of that kind is due."""
+    """Enqueue a wake-up: something of that kind is due."""
     statement = wake_up(kind)
     with (
         transaction.mark_for_rollback_on_error(DEFAULT_DB_ALIAS),
@@ -75,28 +75,28 @@ def wake(kind: Kind) -> None:
 
 
 def hint() -> None:
-    """Have those on this machine look as soon as the transaction is committed, instead of at their next time."""
+    """Make workers on this machine check the queue right after commit, instead of at their next poll."""
     wakeups.send_on_commit(wakeups.WORK)
 
 
 def wake_up(kind: Kind) -> Statement:
-    """The same package as a statement, to be sent in a batch with what it tells of; `hint` inside the transaction."""
+    """The INSERT of a wake-up, for a batch with the rows that it is about; call `hint` inside the transaction."""
     return _ENQUEUE.statement(OrmQ(key=_CLUSTER, payload=package(kind)))
 
 
 def depth() -> int:
-    """Wake-ups that no worker took yet."""
+    """The number of wake-ups in the queue."""
     return OrmQ.objects.filter(key=_CLUSTER).count()
 
 
 def take() -> Taken:
-    """Take the oldest wake-up that is due. It is due again after `retry` seconds, unless it is deleted meanwhile.
+    """Take the oldest wake-up that is due. It is due again after `retry` seconds unless deleted before.
 
-    Nothing is locked while nothing is due. One that cannot be read is deleted.
+    Locks nothing while nothing is due. Unreadable wake-ups are deleted.
     """
     while found := _LOOK.all():
         for number, (pk, payload) in enumerate(found):
-            # Another worker may have taken it since. One row, changed once: whoever changes it has it.
+            # Another worker may have taken it since: the one whose conditional UPDATE matches has it.
             if _TAKE.run(pk=pk) and (task := _unpacked(pk, payload)) is not None:
                 return Taken(task, more=number + 1 < len(found))
         if len(found) < _SEEN:
@@ -113,7 +113,7 @@ def _unpacked(pk: int, payload: str) -> dict[str, Any] | None:
     try:
         task: dict[str, Any] = SignedPackage.loads(payload)
     except Exception as error:
-        # Signed with another secret, or by another version of this program: no worker will ever read it.
+        # Signed with another secret, or by another version of this program: no worker can ever read it.
         known = isinstance(error, (TypeError, BadSignature))
         log.error("wake_up_unreadable", row=pk, reason=type(error).__name__, exc_info=not known)
         delete(pk)
@@ -122,7 +122,7 @@ def _unpacked(pk: int, payload: str) -> dict[str, Any] | None:
 
 
 class _Catcher:
-    """Stands in for a broker: keeps the signed package that the library makes of a task."""
+    """A fake broker that captures the signed package that django-q2 makes of a task."""
 
     def __init__(self, list_key: str) -> None:
         self.list_key = list_key
@@ -134,7 +134,7 @@ class _Catcher:
 
 
 def package(kind: Kind) -> str:
-    """A signed wake-up of that kind. All of a kind say the same, so one is made a second."""
+    """A signed wake-up of that kind; cached for a second, since all of a kind are equal."""
     made, signed = _packages.get(kind, (-_PACKAGE_LIFE_S, ""))
     if time.monotonic() - made >= _PACKAGE_LIFE_S:
         catcher = _Catcher(_CLUSTER)

@@ -1,7 +1,7 @@
-"""One asyncio loop over everything in flight: looks, notes what changed, ends what ended. No worker waits for a job.
+"""Watcher: one asyncio loop that polls all running jobs, stores progress and ends predictions; no worker waits.
 
-When a look is due stands in the rows, so that any number of watchers may run and each goes on where another died. What
-this one saw last of each is kept in memory: a look that finds the same again costs no query of its own.
+Due times are in the rows, so any number of watchers may run and take over from one that dies. The last state seen of
+each job is kept in memory: a poll without changes costs no query of its own.
 """
 
 from __future__ import annotations
@@ -42,34 +42,34 @@ Ask = Callable[[Callable[[], Any]], "asyncio.Future[Any]"]
 TICK_S = 0.1
 """The shortest sleep between two claims."""
 BUSY_TICK_S = 0.02
-"""The same while much is due: what is left over waits no longer than it must."""
+"""The same while many polls are due."""
 MUCH = 32
 LOOK_S = 0.25
-"""The engine is beside us, and its progress is watched by people."""
-# Words that somebody reads while they come.
+"""Seconds between polls of the embedded engine: it is local, and users watch its progress."""
+# Seconds between polls of streamed text.
 STREAM_S = 0.1
 FIRST_S = 0.5
-"""An upstream is asked again after this, then after pauses that grow, back to this with each change."""
+"""Seconds until the second poll of an upstream; pauses then grow, and each change resets them to this."""
 LONGEST_S = 10.0
 GROWTH = 1.5
 ALREADY_WRITTEN_S = 2.0
-"""A next look at least so far away is written with the claim; a nearer one once the answer is there."""
+"""If the next poll is at least this far away, it is written with the claim; otherwise after the response."""
 TROUBLED_S = 0.5
 LONGEST_REST_S = 60.0
 AT_ONCE = 512
-"""Looks under way, of which one provider may have but a part: one that hangs delays no other's."""
+"""The most polls in flight; one provider may have only a part, so that a hanging one does not delay others."""
 OF_ONE = 96
-"""As many as a provider's connections carry at once."""
+"""The most polls in flight at one provider: what its connections carry at once."""
 LATENT_S = 2.0
 BATCH = 500
 NOTHING_SEEN = -1
-"""No update has this mark: no hash of Python's is it."""
+"""A mark that no update has: Python's `hash` never returns -1."""
 FORGOTTEN_S = 120.0
 
 
 @dataclass(slots=True)
 class _Seen:
-    """What was seen last of one run, and in how many seconds it is looked at again while that stays so."""
+    """The last state seen of one run, and the seconds until the next poll while it stays the same."""
 
     run: int
     mark: int
@@ -84,20 +84,20 @@ class _News:
 
 
 def run(stop: threading.Event, due: NextDue | None = None, signs: Heartbeats | None = None) -> None:
-    """Watch until `stop` is set. A tick that breaks is logged and the next one tries again.
+    """Run the watcher until `stop` is set. A failed tick is logged and the next one tries again.
 
-    `due` and `signs` are those of its process, where it shares it with others.
+    `due` and `signs` are the process's own where it runs other loops too.
     """
     asyncio.run(Watcher(due or NextDue(), signs or Heartbeats("watcher")).run(stop))
 
 
 def check(provider: Provider, look: Look) -> Any:
-    """The job's present state, as an awaitable."""
+    """The job's current state, as an awaitable."""
     return provider.check(Job(id=look.job_id, instance=look.job_instance))
 
 
 def report(prediction: Prediction, update: Update) -> bool:
-    """Write what a look saw. False where somebody else has written meanwhile."""
+    """Store the result of a poll. False where the row changed in the meantime."""
     if update.is_final:
         final_states.finish(prediction, update)
         return True
@@ -112,27 +112,27 @@ def _first_pause(prediction: Prediction) -> float:
 
 @dataclass
 class Watcher:
-    """The state of one watching loop."""
+    """The state of one watcher loop."""
 
     _due: NextDue = field(default_factory=NextDue)
     _signs: Heartbeats = field(default_factory=lambda: Heartbeats("watcher"))
     _seen: dict[int, _Seen] = field(default_factory=dict)
     _flying: dict[int, str] = field(default_factory=dict)
-    """Provider of each prediction whose look is under way, by key."""
+    """Provider of each prediction with a poll in flight, by primary key."""
     _flying_of: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     _providers: dict[str, Provider] = field(default_factory=dict)
     _news: list[_News] = field(default_factory=list)
     _same: dict[float, list[int]] = field(default_factory=lambda: defaultdict(list))
-    """Where nothing changed and the next look is near, by the pause."""
+    """Unchanged predictions whose next poll is near, by pause."""
     _told: asyncio.Event = field(default_factory=asyncio.Event)
     _sessions: Sessions = field(default_factory=Sessions)
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
     _changed: float = 0.0
-    """When this loop last wrote when a look is due."""
+    """When this loop last wrote a due time."""
 
     async def run(self, stop: threading.Event) -> None:
-        """Watch until `stop` is set; looks under way are finished and reported."""
-        # One thread with one connection for everything that asks the database.
+        """Watch until `stop` is set; polls in flight are completed and stored."""
+        # One thread with one connection for all database access.
         with ThreadPoolExecutor(1, thread_name_prefix="watcher-db") as database:
             loop = asyncio.get_running_loop()
 
@@ -149,7 +149,7 @@ class Watcher:
                 reporter.cancel()
                 alarm.close()
                 await self._sessions.close()
-                # The connection of that thread, which ends with it.
+                # Closes the connection of that thread.
                 await ask(connections.close_all)
 
     async def _tick_until(self, stop: threading.Event, ask: Ask, alarm: Alarm) -> None:
@@ -158,7 +158,7 @@ class Watcher:
         is_due = True
         while not stop.is_set():
             taken = 0
-            # Before anything is asked: what is hinted from now on may be too late for the answer.
+            # Before any query: hints from now on may come too late for its result.
             alarm.set(soonest=TICK_S)
             try:
                 if self._signs.note("watcher"):
@@ -172,11 +172,11 @@ class Watcher:
                 await ask(close_old_connections)
                 await asyncio.sleep(1.0)
                 alarm.sooner(TICK_S)
-            # Of many that were due more are left, in all likelihood.
+            # After a large batch more are probably due.
             is_due = await alarm.wait() or taken >= MUCH
 
     async def _take(self, ask: Ask, alarm: Alarm, *, is_due: bool) -> int:
-        """Begin the looks that are due, how many they are; where none is, the alarm is put to when one will be."""
+        """Launch the polls that are due and return how many; if none, set the alarm to the next due time."""
         if not is_due:
             seconds = await ask(partial(self._due.seconds, wakeups.LOOKS, self._changed, alarm.longest()))
             if seconds > 0:
@@ -189,7 +189,7 @@ class Watcher:
         alarm.sooner(BUSY_TICK_S if len(looks) >= MUCH else TICK_S)
         return len(looks)
 
-    # -- taking what is due; in the thread of the database -------------------------------------------------
+    # -- claiming due polls; in the database thread --------------------------------------------------------
 
     def _claim(self) -> list[Look]:
         taken: list[Look] = []
@@ -201,7 +201,7 @@ class Watcher:
 
         def lease(look: Look) -> float | None:
             if look.pk in self._flying:
-                # Its look takes longer than the pause was: it is not asked a second time beside.
+                # A poll that takes longer than the pause: not polled a second time concurrently.
                 return LOOK_LEASE
             if wanted.get(look.provider, 0) >= self._width(look.provider):
                 return None
@@ -222,14 +222,14 @@ class Watcher:
             self._providers.pop(name, None)
 
     def _width(self, name: str) -> int:
-        """How many looks of one provider may be under way: no more than its pace lets through in a moment."""
+        """The most polls in flight at one provider: what its rate limit lets through in a moment."""
         provider = self._providers.get(name)
         if provider is None:
             return OF_ONE
         return int(min(OF_ONE, max(2.0, provider.requests_per_second * LATENT_S)))
 
     def _pause_if_same(self, look: Look) -> float:
-        """In how many seconds it is due again, should this look find what the last one found."""
+        """Seconds until the next poll if this one finds no change."""
         seen = self._seen.get(look.pk)
         if seen is None or seen.run != look.run:
             return 0.0
@@ -237,7 +237,7 @@ class Watcher:
             return seen.pause
         return min(seen.pause * GROWTH, LONGEST_S)
 
-    # -- looking; on the loop ------------------------------------------------------------------------------
+    # -- polling; on the event loop ------------------------------------------------------------------------
 
     async def _launch(self, look: Look) -> None:
         provider = self._providers.get(look.provider)
@@ -263,7 +263,7 @@ class Watcher:
             pause = min(max(error.retry_after or 0.0, self._pause_if_same(look), TROUBLED_S), LONGEST_REST_S)
             self._put_off(look, pause)
         except Exception:
-            # The row was pushed ahead when it was claimed: one that breaks its look stops no other.
+            # The claim has already moved the row's due time: a failed poll does not stop the others.
             log.exception("look_broke", prediction=look.public_id)
         finally:
             del self._flying[look.pk]
@@ -284,13 +284,13 @@ class Watcher:
     def _put_off(self, look: Look, pause: float) -> None:
         seen = self._seen.get(look.pk)
         if seen is None or seen.run != look.run:
-            # Also where no look has been answered yet: one that cannot be asked is asked more and more seldom.
+            # Even without any response yet: an unreachable provider is polled less and less often.
             seen = self._seen[look.pk] = _Seen(look.run, NOTHING_SEEN, 0.0, 0.0)
         seen.pause, seen.at = min(pause, LONGEST_S), time.monotonic()
         self._same[pause].append(look.pk)
         self._told.set()
 
-    # -- writing what was seen -----------------------------------------------------------------------------
+    # -- storing results -----------------------------------------------------------------------------------
 
     async def _report_for_ever(self, ask: Ask, alarm: Alarm) -> None:
         while True:
@@ -305,14 +305,14 @@ class Watcher:
                 await ask(close_old_connections)
 
     def _writing(self) -> Callable[[], float]:
-        """What writes everything that was seen since the last time, in the thread of the database."""
-        # Taken here, on the loop, where nothing is added meanwhile.
+        """A function for the database thread that stores everything seen since the last call."""
+        # Swapped here, on the event loop, where nothing is added concurrently.
         news, self._news = self._news, []
         same, self._same = self._same, defaultdict(list)
         return partial(self._write, news, same)
 
     def _write(self, news: list[_News], same: dict[float, list[int]]) -> float:
-        """Write it; in how many seconds any of these is to be looked at again."""
+        """Store the results. Returns the seconds until the first of these is polled again."""
         pauses = [LONGEST_S, *same]
         for pause, pks in same.items():
             retry.run(partial(lifecycle.look_again_all, pks, pause))
@@ -337,12 +337,12 @@ class Watcher:
         return pause
 
     def _forget_old(self) -> None:
-        """What ended otherwise is never looked at again."""
+        """Drop cached states of predictions that ended by other means and are never polled again."""
         long_ago = time.monotonic() - FORGOTTEN_S
         for pk in [pk for pk, seen in self._seen.items() if seen.at < long_ago]:
             del self._seen[pk]
 
 
 def _mark(update: Update) -> int:
-    """Differs where two updates say different things."""
+    """A hash of the update's content, to detect changes."""
     return hash((update.kind, update.logs, update.progress, repr(update.output), update.preview))

@@ -182,7 +182,8 @@ def fail_waiting(prediction_id: int, error: str) -> bool:
 def fail_running(prediction: Prediction, error: str, *, logs: str = "", verbatim: bool = False) -> bool:
     """End as failed because the provider reports it: the provider has stopped, so the slot is freed at once.
 
-    `verbatim`: keep the error unchanged, because it is the published model's text, which callers compare.
+    `verbatim`: the error is the published model's own text, which callers compare: the suffix that nothing was charged
+    is left out, and shown separately.
     """
     told = one_line(error) if verbatim else free(error)
     values: dict[str, Any] = {"error": told, "charge": 0, "upstream_open": False}
