@@ -43,11 +43,15 @@ def served_models(conformance: bool) -> frozenset[str]:
     return refs() | (fixtures.NAMES if conformance else frozenset())
 
 
+def file_of(model: str) -> Path:
+    """The JSON of the shipped model `owner/name`."""
+    return FOLDER / f"{model.replace('/', '__')}.json"
+
+
 @cache
 def properties(model: str) -> dict[str, dict[str, Any]]:
     """The schema of each input of the shipped model `owner/name`, by its name, in published order."""
-    path = FOLDER / f"{model.replace('/', '__')}.json"
-    entry = json.loads(path.read_text(encoding="utf-8"))
+    entry = json.loads(file_of(model).read_text(encoding="utf-8"))
     found: dict[str, dict[str, Any]] = entry["input_schema"]["properties"]
     return found
 

@@ -19,8 +19,7 @@ from django.views.decorators.http import require_GET, require_http_methods
 from accounts import credits, ownership
 from accounts.auth import attempt_limits
 from accounts.billing import provider_registry, redeem_codes
-from accounts.credits import amounts, limit_usage, statement
-from accounts.credits import gifts as giving
+from accounts.credits import amounts, gifts, limit_usage, statement
 from accounts.models import Account, Gift, User
 from accounts.site import site_rules
 from accounts.views.credit_forms import GiftForm, LimitsForm, RedeemForm, StatementForm
@@ -142,7 +141,7 @@ def gift_page(request: HttpRequest) -> HttpResponse:
     context = {
         "form": form,
         "own": account,
-        "to_give": giving.to_give(account),
+        "to_give": gifts.to_give(account),
         "limit": site_rules.current().gift_limit_day,
         "gifts": [(gift, gift.giver_id == account.pk) for gift in recent.order_by("-id")[:_GIFTS_LISTED]],
     }
@@ -153,7 +152,7 @@ def gift_page(request: HttpRequest) -> HttpResponse:
 def _give(user: User, account: Account, form: GiftForm) -> Gift | None:
     data = form.cleaned_data
     try:
-        gift, _new = giving.give(
+        gift, _new = gifts.give(
             user,
             account,
             to=data["to"],
@@ -161,7 +160,7 @@ def _give(user: User, account: Account, form: GiftForm) -> Gift | None:
             words=data["words"],
             key=f"form {data['once']}",
         )
-    except giving.CannotGive as error:
+    except gifts.CannotGive as error:
         words = str(error)
         if error.left is not None:
             words += " " + _("%(amount)s are left today.") % {"amount": amounts.display_plain(error.left)}

@@ -13,7 +13,6 @@ from django.utils import timezone
 from core import timezones
 
 View = Callable[..., HttpResponse]
-ZONE_COOKIE = timezones.COOKIE
 reader_zone = timezones.for_reader
 THEMES = ("dark", "light")
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 
-from engine import painting as paint
+from engine import painting
 from engine.editing import brush_strokes, paper_border
 from engine.editing.colour_transfer import Recolouring, vary_colours
 from engine.editing.edit_request import EditRequest, read_request
@@ -48,7 +48,7 @@ def repaint(
 
 
 def _between(picture: Pixels, request: RepaintRequest, stays: Plane | None, report: Progress) -> Pixels:
-    meant = paint.understand(request.prompt, request.negative_prompt)
+    meant = painting.understand(request.prompt, request.negative_prompt)
     streams = Streams(meant.layout_key, request.seed).child("repaint")
     source = _floats(picture)
     strength = request.strength

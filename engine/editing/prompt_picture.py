@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from engine import painting as paint
+from engine import painting
 from engine.images.arrays import Pixels
 
 SLENDER = 4
@@ -26,7 +26,7 @@ def paint_prompt(
     """
     width, height = size
     whole = max(width, -(-height // SLENDER)), max(height, -(-width // SLENDER))
-    painted = paint.paint(
+    painted = painting.paint(
         request.prompt,
         negative_prompt=negative_prompt,
         width=whole[0],

@@ -5,12 +5,12 @@ from __future__ import annotations
 from django.urls import path
 
 from gallery import converters as _names  # noqa: F401  `<name:…>`
-from gallery.items import views as publishing
+from gallery.items import views as item_views
 from gallery.public import feeds, oembed, sitemaps, views
 
 urlpatterns = [
-    path("library/<slug:public_id>/publish/", publishing.publish, name="item_publish"),
-    path("library/<slug:public_id>/unpublish/", publishing.unpublish, name="item_unpublish"),
+    path("library/<slug:public_id>/publish/", item_views.publish, name="item_publish"),
+    path("library/<slug:public_id>/unpublish/", item_views.unpublish, name="item_unpublish"),
     path("gallery/", views.gallery, name="gallery"),
     path("gallery/feed.xml", feeds.Newest(), name="feed_newest"),
     path("gallery/week/", views.week, name="gallery_week"),

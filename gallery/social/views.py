@@ -17,8 +17,7 @@ from gallery.items import access
 from gallery.models import Comment, Item
 from gallery.permissions import Suspended
 from gallery.public.views import is_following, item_page, public_author
-from gallery.social import discussion, interaction_limits, item_panel, likes
-from gallery.social import follows as following
+from gallery.social import discussion, follows, interaction_limits, item_panel, likes
 from gallery.social.forms import CommentForm
 
 
@@ -50,12 +49,12 @@ def follow(request: HttpRequest, username: str) -> HttpResponse:
     home = reverse("gallery_author", args=[followed.username])
     now = False
     try:
-        now = following.toggle(user, followed)
-    except following.CannotFollowSelf:
+        now = follows.toggle(user, followed)
+    except follows.CannotFollowSelf:
         messages.error(request, _("You cannot follow yourself."))
         return _reload(request, home)
-    except following.TooManyFollowed:
-        words = _("You follow %(n)d members already. Leave one first.") % {"n": following.MAX_FOLLOWED}
+    except follows.TooManyFollowed:
+        words = _("You follow %(n)d members already. Leave one first.") % {"n": follows.MAX_FOLLOWED}
         messages.error(request, words)
         return _reload(request, home)
     except interaction_limits.TooMany as error:

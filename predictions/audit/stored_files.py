@@ -15,7 +15,6 @@ from django.utils import timezone
 
 from core.db.invariants import BATCH, Breach, in_batches
 from predictions.files import media, removal
-from predictions.files import removal as owners
 from predictions.models import Output, Prediction, Status, StoredFile, Upload
 
 GRACE = timedelta(hours=1)
@@ -101,7 +100,7 @@ def _unowned() -> Iterator[Breach]:
     kept = StoredFile.objects.filter(state=StoredFile.State.KEPT)
     owning = [Exists(Output.objects.filter(**{name: OuterRef("pk")})) for name in ("file", "small", "medium")]
     owning.append(Exists(Upload.objects.filter(file=OuterRef("pk"))))
-    unowned = kept.filter(*(~owner for owner in [*owning, *owners.registered_owners()]))
+    unowned = kept.filter(*(~owner for owner in [*owning, *removal.registered_owners()]))
     for file in in_batches(unowned):
         if unowned.filter(pk=file.pk).exists():
             yield Breach("file", file.key, "is kept, but nothing owns it")

@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from accounts.models import MICRO
+from engine import published_models
 
-DATA = Path(__file__).resolve().parent / "data" / "models"
+DATA = published_models.FOLDER
 CENTS_PER_DOLLAR = 100
 
 
@@ -108,11 +109,6 @@ def all_models() -> tuple[ShippedModel, ...]:
 def refs() -> tuple[str, ...]:
     """`owner/name` of every shipped model, in that order."""
     return tuple(_by_ref())
-
-
-def file_of(ref: str) -> Path:
-    """The JSON of the shipped model `owner/name`."""
-    return DATA / f"{ref.replace('/', '__')}.json"
 
 
 def translatable(entry: dict[str, Any]) -> Iterator[str]:

@@ -150,7 +150,8 @@ MUTANTS = [
     ),
     Mutant(
         GROWING,
-        "pk=prediction.pk, phase=Phase.RUNNING, run=prediction.run, status__in=LIVE\n        )\n        # This write locks",
+        "pk=prediction.pk, phase=Phase.RUNNING, run=prediction.run, status__in=LIVE\n        )\n"
+        "        # This write locks",
         "pk=prediction.pk\n        )\n        # This write locks",
         "A file of a growing list is shown after its prediction has ended.",
         ("tests/predictions/execution/test_partial_outputs.py",),

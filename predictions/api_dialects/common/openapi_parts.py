@@ -106,8 +106,3 @@ def reply(
 def json_reply(description: str, schema: Json, headers: Json | None = None, **more: Any) -> Json:
     """A JSON response."""
     return reply(description, {"application/json": schema}, headers, **more)
-
-
-def shared_replies(names: Mapping[int, str]) -> Json:
-    """References to shared responses of the document, by status."""
-    return {str(status): {"$ref": f"#/components/responses/{name}"} for status, name in names.items()}

@@ -114,7 +114,7 @@ def _wanted(refs: list[str]) -> list[ShippedModel]:
 
 def _write(model: ShippedModel, made: dict[str, Any]) -> None:
     """Put the sample into the model's JSON; everything else there stays as it is."""
-    file = shipped_models.file_of(model.ref)
+    file = published_models.file_of(model.ref)
     entry = json.loads(file.read_text(encoding="utf-8")) | {"sample": made}
     file.write_text(json.dumps(entry, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 

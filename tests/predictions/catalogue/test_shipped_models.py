@@ -75,7 +75,7 @@ def test_no_module_names_a_model_that_does_not_ship() -> None:
 
 def test_each_lies_in_the_file_of_its_name() -> None:
     files = {path.name for path in shipped_models.DATA.glob("*.json")}
-    assert files == {shipped_models.file_of(ref).name for ref in REFS}
+    assert files == {published_models.file_of(ref).name for ref in REFS}
 
 
 def test_order_and_versions_are_their_own() -> None:
@@ -114,7 +114,7 @@ def test_its_texts_are_translated(model: ShippedModel, language: str) -> None:
 @each_model
 def test_makemessages_extracts_its_texts(model: ShippedModel) -> None:
     assert model.studio is not None
-    path = shipped_models.file_of(model.ref)
+    path = published_models.file_of(model.ref)
     assert makemessages.is_model(TranslatableFile(str(path.parent), path.name, None))
     calls = [node for node in ast.walk(ast.parse(makemessages.as_python(path))) if isinstance(node, ast.Call)]
     extracted = [ast.literal_eval(call.args[0]) for call in calls]
