@@ -134,7 +134,7 @@ class Alarm:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(remaining):
                     await self._rung.wait()
-        woken, self._told = self._woken, False
+        woken, self._woken = self._woken, False
         return woken
 
     def close(self) -> None:

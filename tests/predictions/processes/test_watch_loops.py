@@ -12,12 +12,13 @@ import pytest
 from django.db import connections
 
 from accounts.models import User
-from predictions import lifecycle, tasks
+from predictions import lifecycle
 from predictions.execution import watcher
 from predictions.models import Beat, Delivery, Version
 from predictions.processes import watch_loops
 from predictions.processes.heartbeat import Heartbeats
 from predictions.webhooks import delivery_loop
+from tests import fakes
 from tests.predictions.dispatch.test_upstream_routing import FakeUpstreams, accept, fake_upstreams, fresh
 from tests.predictions.webhooks.delivery_fixtures import hooked
 from tests.servers.installations import eventually
@@ -65,7 +66,7 @@ def test_a_receiver_that_hangs_delays_no_look(
     with running():
         assert reached.wait(30)
         prediction = accept(alice, version)
-        tasks.start()
+        fakes.start_once()
         eventually(lambda: fresh(prediction).phase == "result", 30)
         let_go.set()
         eventually(lambda: Delivery.objects.get(prediction=told).state == "delivered", 30)
