@@ -1,18 +1,40 @@
-"""A page of the guide (source, values, HTML), and the search over all pages."""
+"""Pages of the guide: Markdown files in `docs/guide/` with live values filled in, as text, HTML and search results."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
 from dataclasses import dataclass
+from functools import lru_cache
 
-from studio.guide import markdown_html, sources, table_of_contents
+from django.conf import settings
+from django.template import Context, Engine, Template
+from django.utils import translation
+from django.utils.translation import gettext_lazy as _
+
+from studio.guide import markdown_html
+from studio.guide.live_values import Reader, values
 from studio.guide.markdown_html import Rendered
-from studio.guide.placeholders import Reader, values
+
+LANGUAGES = ("en", "zh-hans")
+FOLDER = settings.BASE_DIR / "docs" / "guide"
+GROUPS = (
+    (_("Start"), ("index", "replicate", "openai", "gateway")),
+    (_("How it works"), ("predictions", "models", "files", "streaming", "webhooks", "repeats", "api")),
+    (_("What to count on"), ("money", "limits", "errors")),
+)
+"""The table of contents: headings and the names of the pages below them, in reading order."""
+NAMES = tuple(name for _heading, names in GROUPS for name in names)
+MODEL = "_model"
+"""The page of a model, one source for all."""
 
 MOST_WORDS = 8
 MOST_FOUND = 20
 SNIPPET = 160
 """Characters shown of a text that matches."""
+_CODE = re.compile(r"(?:^```.*?^```\n*)+", re.MULTILINE | re.DOTALL)
+"""A run of code blocks."""
+# Markdown escapes for itself. The sign stands for values about a model where the catalogue is empty.
+_ENGINE = Engine(autoescape=False, string_if_invalid="…")
 
 
 @dataclass(frozen=True)
@@ -25,60 +47,76 @@ class Found:
     snippet: str
 
 
+def address(name: str) -> str:
+    """The path of a page."""
+    return "/docs/" if name == "index" else f"/docs/{name}"
+
+
+@lru_cache(maxsize=64)
+def source(name: str, language: str) -> str:
+    """The Markdown of a page. `::: code` in a translation stands for the next code blocks of the English page, so
+    that samples can't differ between languages.
+    """
+    text = str((FOLDER / language / f"{name}.md").read_text(encoding="utf-8"))
+    if language == "en":
+        return text
+    codes = iter(_CODE.findall(source(name, "en")))
+    return re.sub("^::: code$", lambda _match: next(codes).rstrip(), text, flags=re.MULTILINE)
+
+
+def title(name: str, language: str) -> str:
+    """The heading of a page."""
+    return source(name, language).partition("\n")[0].removeprefix("# ")
+
+
+@lru_cache(maxsize=64)
+def anchors(name: str) -> tuple[str, ...]:
+    """The anchors of a page's headings: made of the English ones, so that links work in every language."""
+    headings = re.findall(r"^#+ (.+)$", _CODE.sub("", source(name, "en")), re.MULTILINE)
+    return tuple(re.sub(r"[^a-z0-9_]+", "-", heading.lower()).strip("-") for heading in headings)
+
+
 def text(name: str, reader: Reader) -> str:
-    """A page as Markdown with all placeholders filled in."""
-    source = sources.markdown(name, reader.language)
-    return sources.fill(source, values(sources.placeholders(source), reader))
+    """A page as Markdown with all values filled in."""
+    with translation.override(reader.language):
+        return str(_template(name, reader.language).render(Context(values(reader), autoescape=False)))
 
 
 def html(name: str, reader: Reader) -> Rendered:
     """A page as HTML."""
-    return markdown_html.render(text(name, reader), reader.language, _anchors(name))
-
-
-def _anchors(name: str) -> tuple[str, ...]:
-    return markdown_html.anchors_of(sources.markdown(name, "en"))
-
-
-def address(slug: str) -> str:
-    """The path of a page."""
-    return f"/docs/{slug}"
+    return markdown_html.render(text(name, reader), reader.language, anchors(name))
 
 
 def search(query: str, reader: Reader) -> list[Found]:
     """Sections that contain every word of the query; those with it in the heading first."""
-    terms = query.casefold().split()[:MOST_WORDS]
-    if not terms:
-        return []
-    scored = sorted(_hits(terms, reader), key=lambda hit: hit[0])
-    return [found for _score, found in scored[:MOST_FOUND]]
+    words = query.casefold().split()[:MOST_WORDS]
+    found = [hit for name in NAMES for hit in _hits(name, words, html(name, reader))] if words else []
+    found.sort(key=lambda hit: -sum(word in hit.heading.casefold() for word in words))
+    return found[:MOST_FOUND]
 
 
-def _hits(terms: list[str], reader: Reader) -> Iterator[tuple[int, Found]]:
-    for entry in table_of_contents.ENTRIES:
-        page = html(entry.source, reader)
-        for section in page.sections:
-            head = f"{page.title} {section.heading.text}".casefold()
-            whole = f"{head} {section.text.casefold()}"
-            if not all(word in whole for word in terms):
-                continue
-            in_head = sum(word in section.heading.text.casefold() for word in terms)
-            anchor = "" if section.heading.level == 1 else f"#{section.heading.anchor}"
-            yield (
-                -in_head,
-                Found(
-                    address(entry.slug) + anchor,
-                    page.title,
-                    section.heading.text,
-                    _snippet(section.text, terms),
-                ),
-            )
+def _hits(name: str, words: list[str], page: Rendered) -> list[Found]:
+    return [
+        Found(
+            address(name) + (f"#{section.anchor}" if section.level > 1 else ""),
+            page.title,
+            section.heading,
+            _snippet(section.text, words),
+        )
+        for section in page.sections
+        if all(word in f"{page.title} {section.heading} {section.text}".casefold() for word in words)
+    ]
 
 
-def _snippet(text_: str, terms: list[str]) -> str:
-    """The part of a text around the first search term."""
-    flat = " ".join(text_.split())
-    places = [place for word in terms if (place := flat.casefold().find(word)) >= 0]
+def _snippet(text: str, words: list[str]) -> str:
+    """The part of a text around the first word that it contains."""
+    flat = " ".join(text.split())
+    places = [place for word in words if (place := flat.casefold().find(word)) >= 0]
     start = max(0, min(places, default=0) - SNIPPET // 3)
-    part = flat[start : start + SNIPPET]
-    return ("…" if start else "") + part + ("…" if start + SNIPPET < len(flat) else "")
+    end = start + SNIPPET
+    return ("…" if start else "") + flat[start:end] + ("…" if end < len(flat) else "")
+
+
+@lru_cache(maxsize=64)
+def _template(name: str, language: str) -> Template:
+    return Template(source(name, language), engine=_ENGINE)

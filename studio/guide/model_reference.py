@@ -1,4 +1,4 @@
-"""Model reference of the guide: tables of models and prices, and all values about one model."""
+"""What the guide says about a model: price, availability, inputs of its schema, and an example in three languages."""
 
 from __future__ import annotations
 
@@ -7,185 +7,144 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from django.utils.translation import get_language
+
 from accounts.credits import amounts
 from predictions import availability
 from predictions.catalogue import input_labels, lookup, samples
 from predictions.models import HostedModel, Price, Version
 from predictions.pricing import calculator
-from studio.guide import humanize
 
-NO_MODEL = "…"
-"""Placeholder for any value about a model where the catalogue is empty."""
-_QUOTE = "'\\''"
-
-
-def default_version() -> Version | None:
-    """The model of the samples for an unknown reader: the first available text-to-image model."""
-    served = availability.served_refs()
-    models = HostedModel.objects.filter(enabled=True, kind=HostedModel.Kind.TEXT_TO_IMAGE)
-    refs = [model.ref for model in models]
-    ref = next((ref for ref in refs if ref in served), refs[0] if refs else "")
-    return lookup.find_version(ref) if ref else None
-
-
-def rows() -> str:
-    """A table row for each enabled model: name, kind, price, availability."""
-    served = availability.served_refs()
-    return "\n".join(
-        f"| [`{model.ref}`](/docs/models/{model.ref}) | {model.get_kind_display()} | {price_words(model)} | "
-        f"{_yes(model.ref in served)} |"
-        for model in _enabled()
-    )
+_FILE = object()
+"""Stands in an example for a file of the reader's."""
 
 
 @dataclass(frozen=True)
-class Card:
-    """A model's card: sample, price and availability."""
+class Model:
+    """A model as pages name it. Inputs and examples are those of `version`, which lists of models leave out."""
 
-    model: HostedModel
-    sample: samples.Sample | None
-    price: str
-    served: bool
+    hosted: HostedModel
+    version: Version | None = None
+
+    def __str__(self) -> str:
+        return self.hosted.ref
+
+    @property
+    def price(self) -> str:
+        """`0.6 credits per output file`; a dash where there is no price."""
+        try:
+            price = calculator.current_price(self.hosted)
+        except calculator.NoPrice:
+            return "–"
+        space = " " if get_language() == "en" else "，"
+        return f"{amounts.with_unit(price.amount)}{space}{Price.Unit(price.unit).label}"
+
+    @property
+    def served(self) -> bool:
+        """Whether any provider serves the model at present."""
+        return availability.can_serve(self.hosted)
+
+    @property
+    def sample(self) -> samples.Sample | None:
+        """The published sample."""
+        return samples.for_model(self.hosted.ref)
+
+    @property
+    def inputs(self) -> list[dict[str, Any]]:
+        """The inputs in the schema's order, with texts escaped for a cell of a Markdown table."""
+        return [
+            {
+                "name": name,
+                "type": _types(rule),
+                "required": name in self._version.input_schema.get("required", []),
+                "default": _code(rule["default"]) if "default" in rule else "",
+                "label": input_labels.label(name) if name in input_labels.LABELS else "",
+                "description": _cell(str(rule.get("description", "")).rstrip(".")),
+            }
+            for name, rule in self._rules()
+        ]
+
+    @property
+    def curl(self) -> str:
+        """The example as a JSON body inside single quotes of a shell."""
+        example = {name: "$FILE_URL" if value is _FILE else value for name, value in self._example().items()}
+        text = json.dumps({"input": example}, ensure_ascii=False, indent=2).replace("'", "'\\''")
+        # The shell inserts the file's URL: the quotes are closed and reopened around it.
+        return text.replace("$FILE_URL", "'\"$FILE_URL\"'")
+
+    @property
+    def python(self) -> str:
+        """The example as items of a Python dictionary."""
+        return self._items('    "{}": {},', 'open("{}.png", "rb")', repr)
+
+    @property
+    def javascript(self) -> str:
+        """The example as properties of a JavaScript object."""
+        return self._items("    {}: {},", 'await readFile("{}.png")', json.dumps)
+
+    @property
+    def _version(self) -> Version:
+        assert self.version is not None
+        return self.version
+
+    def _rules(self) -> list[tuple[str, dict[str, Any]]]:
+        rules = self._version.properties
+        return [(name, rules[name]) for name in input_labels.in_order(self._version, rules)]
+
+    def _example(self) -> dict[str, Any]:
+        """The version's published example, files first."""
+        given = self._version.example_input
+        files = {name for name, rule in self._rules() if rule.get("format") == "uri"}
+        return {name: _FILE for name in given if name in files} | {
+            name: value for name, value in given.items() if name not in files
+        }
+
+    def _items(self, line: str, file: str, literal: Callable[[Any], str]) -> str:
+        def code(name: str, value: Any) -> str:
+            if value is _FILE:
+                return file.format(name)
+            return json.dumps(value, ensure_ascii=False) if isinstance(value, str) else literal(value)
+
+        return "\n".join(line.format(name, code(name, value)) for name, value in self._example().items())
 
 
-def cards() -> list[Card]:
-    """A card for each enabled model, in the operator's order."""
-    served = availability.served_refs()
+def all_models() -> list[Model]:
+    """Every enabled model, in the operator's order."""
     return [
-        Card(model, samples.for_model(model.ref), price_words(model), model.ref in served)
-        for model in _enabled()
+        Model(hosted)
+        for hosted in HostedModel.objects.filter(enabled=True, versions__enabled=True).distinct()
     ]
 
 
-def price_rows() -> str:
-    """A table row for each enabled model: name, price, unit."""
-    return "\n".join(
-        f"| [`{model.ref}`](/docs/models/{model.ref}) | {price_words(model)} |" for model in _enabled()
-    )
+def find(ref: str) -> Model | None:
+    """The enabled model `owner/name` with its newest version."""
+    version = lookup.find_version(ref)
+    return Model(version.model, version) if version else None
 
 
-def price_words(model: HostedModel) -> str:
-    """`0.6 credits per output file`; a dash where there is no price."""
-    try:
-        price = calculator.current_price(model)
-    except calculator.NoPrice:
-        return "–"
-    unit = Price.Unit(price.unit).label
-    return f"{amounts.with_unit(price.amount)}{'，' if humanize.in_chinese() else ' '}{unit}"
+def default() -> Model | None:
+    """The model of the samples for an unknown reader: the first available text-to-image model."""
+    models = HostedModel.objects.filter(enabled=True, kind=HostedModel.Kind.TEXT_TO_IMAGE)
+    refs = [model.ref for model in models]
+    served = availability.served_refs()
+    return next((find(ref) for ref in refs if ref in served), find(refs[0]) if refs else None)
 
 
-def _enabled() -> list[HostedModel]:
-    return list(HostedModel.objects.filter(enabled=True, versions__enabled=True).distinct())
-
-
-def _yes(served: bool) -> str:
-    if humanize.in_chinese():
-        return "可用" if served else "目前不可用"
-    return "yes" if served else "not at present"
-
-
-def _state(version: Version) -> str:
-    served = version.model.ref in availability.served_refs()
-    if humanize.in_chinese():
-        return "可用" if served else "目前没有可用的服务方：会返回 422 `Model not available`"
-    return "yes" if served else "not at present: nothing serves it, and it answers 422 `Model not available`"
-
-
-def _input_rows(version: Version) -> str:
-    required = set(version.input_schema.get("required", []))
-    found = []
-    for name in input_labels.in_order(version, version.properties):
-        rule = version.properties[name]
-        default = "" if "default" not in rule else f"`{json.dumps(rule['default'], ensure_ascii=False)}`"
-        value_ = _required() if name in required else default
-        found.append(
-            f"| `{name}` | {_type(rule)} | {humanize.cell(value_)} | {humanize.cell(_meaning(name, rule))} |"
-        )
-    return "\n".join(found)
-
-
-def _required() -> str:
-    return "**必填**" if humanize.in_chinese() else "**required**"
-
-
-def _type(rule: dict[str, Any]) -> str:
-    """`integer, 1 to 4`; for an enum its values."""
+def _types(rule: dict[str, Any]) -> list[str]:
+    """`integer, 1–4`; for an enum its values."""
     if rule.get("enum"):
-        return humanize.cell(
-            humanize.listed(f"`{json.dumps(choice, ensure_ascii=False)}`" for choice in rule["enum"])
-        )
+        return [_code(choice) for choice in rule["enum"]]
     kind = "file" if rule.get("format") == "uri" else str(rule.get("type", "any"))
     least, most = rule.get("minimum"), rule.get("maximum")
     if least is not None and most is not None:
-        return f"{kind}, {least}–{most}"
-    if least is not None or most is not None:
-        return f"{kind}, ≥ {least}" if least is not None else f"{kind}, ≤ {most}"
-    return kind
+        return [f"{kind}, {least}–{most}"]
+    bound = f", ≥ {least}" if least is not None else f", ≤ {most}" if most is not None else ""
+    return [kind + bound]
 
 
-def _meaning(name: str, rule: dict[str, Any]) -> str:
-    described = str(rule.get("description", "")).rstrip(".")
-    known = name in input_labels.LABELS
-    return f"{input_labels.label(name)}：{described}" if humanize.in_chinese() and known else described
+def _code(value: Any) -> str:
+    return _cell(f"`{json.dumps(value, ensure_ascii=False)}`")
 
 
-def _output(version: Version) -> str:
-    if not version.gives_files:
-        return "文本" if humanize.in_chinese() else "text"
-    if humanize.in_chinese():
-        return "文件地址的列表" if version.gives_list else "一个文件地址"
-    return "a list of addresses of files" if version.gives_list else "one address of a file"
-
-
-def _example(version: Version) -> dict[str, Any]:
-    """The published example with the required inputs; `FILE:` stands for a file of the reader's."""
-    files = {name for name, rule in version.properties.items() if rule.get("format") == "uri"}
-    values = {name: value for name, value in version.example_input.items() if name not in files}
-    required_files = [name for name in version.example_input if name in files]
-    return {**{name: f"FILE:{name}" for name in required_files}, **values}
-
-
-def _as_curl(version: Version) -> str:
-    values = {
-        name: "$FILE_URL" if str(value).startswith("FILE:") else value
-        for name, value in _example(version).items()
-    }
-    text = json.dumps({"input": values}, ensure_ascii=False, indent=2).replace("'", _QUOTE)
-    # The shell inserts the file's URL: the quotes are closed and reopened around it.
-    return text.replace("$FILE_URL", "'\"$FILE_URL\"'")
-
-
-def _as_python(version: Version) -> str:
-    return "\n".join(f'    "{name}": {_python(value)},' for name, value in _example(version).items())
-
-
-def _python(value: Any) -> str:
-    if isinstance(value, str) and value.startswith("FILE:"):
-        return f'open("{value.removeprefix("FILE:")}.png", "rb")'
-    return json.dumps(value, ensure_ascii=False) if isinstance(value, str) else repr(value)
-
-
-def _as_javascript(version: Version) -> str:
-    return "\n".join(f"    {name}: {_javascript(value)}," for name, value in _example(version).items())
-
-
-def _javascript(value: Any) -> str:
-    if isinstance(value, str) and value.startswith("FILE:"):
-        return f'await readFile("{value.removeprefix("FILE:")}.png")'
-    return json.dumps(value, ensure_ascii=False)
-
-
-MODEL_PLACEHOLDERS: dict[str, Callable[[Version], str]] = {
-    "model": lambda version: version.model.ref,
-    "model.description": lambda version: version.model.description,
-    "model.kind": lambda version: str(version.model.get_kind_display()),
-    "model.price": lambda version: price_words(version.model),
-    "model.version": lambda version: version.pk,
-    "model.state": _state,
-    "model.output": _output,
-    "model.inputs.rows": _input_rows,
-    "model.curl": _as_curl,
-    "model.python": _as_python,
-    "model.javascript": _as_javascript,
-}
-"""Placeholders about a model, by name."""
+def _cell(text: str) -> str:
+    return text.replace("\\", "\\\\").replace("|", "\\|").replace("\n", " ")
