@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from functools import lru_cache
 
 from django.conf import settings
@@ -35,16 +34,6 @@ _CODE = re.compile(r"(?:^```.*?^```\n*)+", re.MULTILINE | re.DOTALL)
 """A run of code blocks."""
 # Markdown escapes for itself. The sign stands for values about a model where the catalogue is empty.
 _ENGINE = Engine(autoescape=False, string_if_invalid="…")
-
-
-@dataclass(frozen=True)
-class Found:
-    """A search result."""
-
-    address: str
-    page: str
-    heading: str
-    snippet: str
 
 
 def address(name: str) -> str:
@@ -87,22 +76,22 @@ def html(name: str, reader: Reader) -> Rendered:
     return markdown_html.render(text(name, reader), reader.language, anchors(name))
 
 
-def search(query: str, reader: Reader) -> list[Found]:
-    """Sections that contain every word of the query; those with it in the heading first."""
+def search(query: str, reader: Reader) -> list[dict[str, str]]:
+    """Address, page, heading and snippet of sections that contain every word; those with it in the heading first."""
     words = query.casefold().split()[:MOST_WORDS]
     found = [hit for name in NAMES for hit in _hits(name, words, html(name, reader))] if words else []
-    found.sort(key=lambda hit: -sum(word in hit.heading.casefold() for word in words))
+    found.sort(key=lambda hit: -sum(word in hit["heading"].casefold() for word in words))
     return found[:MOST_FOUND]
 
 
-def _hits(name: str, words: list[str], page: Rendered) -> list[Found]:
+def _hits(name: str, words: list[str], page: Rendered) -> list[dict[str, str]]:
     return [
-        Found(
-            address(name) + (f"#{section.anchor}" if section.level > 1 else ""),
-            page.title,
-            section.heading,
-            _snippet(section.text, words),
-        )
+        {
+            "address": address(name) + (f"#{section.anchor}" if section.level > 1 else ""),
+            "page": page.title,
+            "heading": section.heading,
+            "snippet": _snippet(" ".join(section.text.split()), words),
+        }
         for section in page.sections
         if all(word in f"{page.title} {section.heading} {section.text}".casefold() for word in words)
     ]
@@ -110,11 +99,10 @@ def _hits(name: str, words: list[str], page: Rendered) -> list[Found]:
 
 def _snippet(text: str, words: list[str]) -> str:
     """The part of a text around the first word that it contains."""
-    flat = " ".join(text.split())
-    places = [place for word in words if (place := flat.casefold().find(word)) >= 0]
+    places = [place for word in words if (place := text.casefold().find(word)) >= 0]
     start = max(0, min(places, default=0) - SNIPPET // 3)
     end = start + SNIPPET
-    return ("…" if start else "") + flat[start:end] + ("…" if end < len(flat) else "")
+    return ("…" if start else "") + text[start:end] + ("…" if end < len(text) else "")
 
 
 @lru_cache(maxsize=64)

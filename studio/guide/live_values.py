@@ -1,4 +1,4 @@
-"""Live values of the guide, `{{ name }}` on its pages: the running settings and the constants that the code enforces."""
+"""Values that pages of the guide show as `{{ name }}`: running settings, and constants that the code enforces."""
 
 from __future__ import annotations
 

@@ -10,7 +10,6 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from html import escape
 
 from django.template.loader import render_to_string
 from django.utils import translation
@@ -22,11 +21,12 @@ from markdown_it.token import Token
 from pygments import highlight
 from pygments.formatters import HtmlFormatter
 from pygments.lexers import get_lexer_by_name
-from pygments.util import ClassNotFound
 
 CLIENTS = {"bash": "curl", "python": "Python", "javascript": "JavaScript"}
 """Languages of code blocks that are shown side by side as tabs, and the tabs' labels."""
 _MARKDOWN = MarkdownIt("commonmark", {"html": False}).enable("table")
+_LINK = ' <a class="anchor" href="#{}" aria-label="{}">#</a>'
+_TABLE = '<div class="scroll" tabindex="0" role="region" aria-label="{}"><table class="list">'
 _SPAN = re.compile(r'<span class="(\w+)">([^<]*)</span>')
 _COLOURED = re.compile("k[ndrc]?|ow|s[12abexih]?|dl|n[tav]|vi|m[if]?|c[1mh]?")
 """Token types that have a colour in guide.css; spans around all others would only bloat the page."""
@@ -46,19 +46,12 @@ class Section:
 class Rendered:
     """A page as HTML, in two parts: all before the first heading of level 2, and the rest."""
 
+    title: str
+    lead: str
+    """The first paragraph, without markup."""
     opening: SafeString
     rest: SafeString
     sections: tuple[Section, ...]
-
-    @property
-    def title(self) -> str:
-        """The heading of the page."""
-        return self.sections[0].heading
-
-    @property
-    def lead(self) -> str:
-        """Its first paragraph."""
-        return self.sections[0].text.partition("\n")[0]
 
 
 @lru_cache(maxsize=256)
@@ -67,9 +60,10 @@ def render(text: str, language: str, anchors: tuple[str, ...]) -> Rendered:
     tokens = _MARKDOWN.parse(text)
     sections = tuple(_sections(tokens, anchors))
     with translation.override(language):
-        html = _MARKDOWN.renderer.render(list(_blocks(tokens, iter(anchors))), _MARKDOWN.options, {})
+        html = _MARKDOWN.renderer.render(list(_blocks(tokens, iter(sections))), _MARKDOWN.options, {})
     opening, heading, rest = html.partition("<h2")
-    return Rendered(mark_safe(opening), mark_safe(heading + rest), sections)  # noqa: S308
+    title, lead = sections[0].heading, sections[0].text.partition("\n")[0]
+    return Rendered(title, lead, mark_safe(opening), mark_safe(heading + rest), sections)  # noqa: S308
 
 
 def _sections(tokens: Sequence[Token], anchors: Sequence[str]) -> Iterator[Section]:
@@ -83,27 +77,21 @@ def _plain(inline: Token) -> str:
     return "".join(child.content or (" " if "break" in child.type else "") for child in inline.children or [])
 
 
-def _blocks(tokens: Sequence[Token], anchors: Iterator[str]) -> Iterator[Token]:
+def _blocks(tokens: Sequence[Token], sections: Iterator[Section]) -> Iterator[Token]:
     """The tokens with anchors on headings, and tables and code as finished HTML."""
-    heading = ""
     for client, group in itertools.groupby(tokens, lambda token: _language(token) in CLIENTS):
         if client:
             yield _html(_code(list(group)))
             continue
         for token in group:
             if token.type == "heading_open":
-                token.attrSet("id", anchor := next(anchors))
-            elif token.type == "inline":
-                heading = _plain(token)
-            elif token.type == "heading_close" and token.tag != "h1":
-                label = _("Link to “%(heading)s”") % {"heading": heading}
-                link = ' <a class="anchor" href="#{}" aria-label="{}">#</a>'
-                yield _html(format_html(link, anchor, label))
+                section = next(sections)
+                token.attrSet("id", section.anchor)
+            elif token.type == "heading_close" and section.level > 1:
+                label = _("Link to “%(heading)s”") % {"heading": section.heading}
+                yield _html(format_html(_LINK, section.anchor, label))
             elif token.type == "table_open":
-                opening = (
-                    '<div class="scroll" tabindex="0" role="region" aria-label="{}"><table class="list">'
-                )
-                token = _html(format_html(opening, _("Table")))
+                token = _html(format_html(_TABLE, _("Table")))
             elif token.type == "table_close":
                 token = _html("</table></div>\n")
             elif token.type == "fence":
@@ -126,17 +114,14 @@ def _code(blocks: list[Token]) -> str:
             "language": _language(block),
             "label": CLIENTS.get(_language(block)),
             "line": str((block.map or [0])[0]),
+            "html": _coloured(block.content.rstrip(), _language(block)),
         }
-        | {"html": mark_safe(_coloured(block.content.rstrip(), _language(block)))}  # noqa: S308
         for block in blocks
     ]
     return render_to_string("guide/_code.html", {"blocks": shown, "tabs": len(shown) > 1})
 
 
-def _coloured(code: str, language: str) -> str:
-    try:
-        lexer = get_lexer_by_name(language, stripnl=False)
-    except ClassNotFound:
-        return escape(code)
-    coloured = str(highlight(code, lexer, HtmlFormatter(nowrap=True))).rstrip("\n")
-    return _SPAN.sub(lambda span: span.group(0 if _COLOURED.fullmatch(span.group(1)) else 2), coloured)
+def _coloured(code: str, language: str) -> SafeString:
+    coloured = highlight(code, get_lexer_by_name(language, stripnl=False), HtmlFormatter(nowrap=True))
+    html = _SPAN.sub(lambda span: span.group(0 if _COLOURED.fullmatch(span.group(1)) else 2), coloured)
+    return mark_safe(html.rstrip("\n"))  # noqa: S308

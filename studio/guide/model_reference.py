@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +13,7 @@ from django.utils.translation import get_language
 from accounts.credits import amounts
 from predictions import availability
 from predictions.catalogue import input_labels, lookup, samples
-from predictions.models import HostedModel, Price, Version
+from predictions.models import HostedModel, Price
 from predictions.pricing import calculator
 
 _FILE = object()
@@ -21,13 +22,18 @@ _FILE = object()
 
 @dataclass(frozen=True)
 class Model:
-    """A model as pages name it. Inputs and examples are those of `version`, which lists of models leave out."""
+    """A model as pages name it. `version` is its newest Version, for inputs and examples; lists leave it out."""
 
     hosted: HostedModel
-    version: Version | None = None
+    version: Any = None
 
     def __str__(self) -> str:
         return self.hosted.ref
+
+    @property
+    def description(self) -> str:
+        """The description on one line of Markdown that begins no heading, list or code."""
+        return re.sub(r"^(\d*)([!-/:-@[-`{-~])", r"\1\\\2", " ".join(self.hosted.description.split()))
 
     @property
     def price(self) -> str:
@@ -55,57 +61,44 @@ class Model:
         return [
             {
                 "name": name,
-                "type": _types(rule),
-                "required": name in self._version.input_schema.get("required", []),
-                "default": _code(rule["default"]) if "default" in rule else "",
+                "type": _types(rule := self.version.properties[name]),
+                "required": name in self.version.input_schema.get("required", []),
+                "default": _cell(f"`{_json(rule['default'])}`") if "default" in rule else "",
                 "label": input_labels.label(name) if name in input_labels.LABELS else "",
                 "description": _cell(str(rule.get("description", "")).rstrip(".")),
             }
-            for name, rule in self._rules()
+            for name in input_labels.in_order(self.version, self.version.properties)
         ]
 
     @property
     def curl(self) -> str:
         """The example as a JSON body inside single quotes of a shell."""
-        example = {name: "$FILE_URL" if value is _FILE else value for name, value in self._example().items()}
-        text = json.dumps({"input": example}, ensure_ascii=False, indent=2).replace("'", "'\\''")
+        given = {name: "$FILE_URL" if value is _FILE else value for name, value in self._example().items()}
+        text = json.dumps({"input": given}, ensure_ascii=False, indent=2).replace("'", "'\\''")
         # The shell inserts the file's URL: the quotes are closed and reopened around it.
         return text.replace("$FILE_URL", "'\"$FILE_URL\"'")
 
     @property
     def python(self) -> str:
         """The example as items of a Python dictionary."""
-        return self._items('    "{}": {},', 'open("{}.png", "rb")', repr)
+        return self._items('    "{}": {},', 'open("{}.png", "rb")', _python)
 
     @property
     def javascript(self) -> str:
         """The example as properties of a JavaScript object."""
-        return self._items("    {}: {},", 'await readFile("{}.png")', json.dumps)
+        return self._items("    {}: {},", 'await readFile("{}.png")', _json)
 
-    @property
-    def _version(self) -> Version:
-        assert self.version is not None
-        return self.version
-
-    def _rules(self) -> list[tuple[str, dict[str, Any]]]:
-        rules = self._version.properties
-        return [(name, rules[name]) for name in input_labels.in_order(self._version, rules)]
+    def _items(self, line: str, file: str, literal: Callable[[Any], str]) -> str:
+        return "\n".join(
+            line.format(name, file.format(name) if value is _FILE else literal(value))
+            for name, value in self._example().items()
+        )
 
     def _example(self) -> dict[str, Any]:
         """The version's published example, files first."""
-        given = self._version.example_input
-        files = {name for name, rule in self._rules() if rule.get("format") == "uri"}
-        return {name: _FILE for name in given if name in files} | {
-            name: value for name, value in given.items() if name not in files
-        }
-
-    def _items(self, line: str, file: str, literal: Callable[[Any], str]) -> str:
-        def code(name: str, value: Any) -> str:
-            if value is _FILE:
-                return file.format(name)
-            return json.dumps(value, ensure_ascii=False) if isinstance(value, str) else literal(value)
-
-        return "\n".join(line.format(name, code(name, value)) for name, value in self._example().items())
+        given, rules = self.version.example_input, self.version.properties
+        files = {name: _FILE for name in given if rules.get(name, {}).get("format") == "uri"}
+        return files | {name: value for name, value in given.items() if name not in files}
 
 
 def all_models() -> list[Model]:
@@ -133,7 +126,7 @@ def default() -> Model | None:
 def _types(rule: dict[str, Any]) -> list[str]:
     """`integer, 1–4`; for an enum its values."""
     if rule.get("enum"):
-        return [_code(choice) for choice in rule["enum"]]
+        return [_cell(f"`{_json(choice)}`") for choice in rule["enum"]]
     kind = "file" if rule.get("format") == "uri" else str(rule.get("type", "any"))
     least, most = rule.get("minimum"), rule.get("maximum")
     if least is not None and most is not None:
@@ -142,8 +135,12 @@ def _types(rule: dict[str, Any]) -> list[str]:
     return [kind + bound]
 
 
-def _code(value: Any) -> str:
-    return _cell(f"`{json.dumps(value, ensure_ascii=False)}`")
+def _python(value: Any) -> str:
+    return _json(value) if isinstance(value, str) else repr(value)
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False)
 
 
 def _cell(text: str) -> str:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from django.http import Http404, HttpRequest, HttpResponse
+from django.template.loader import render_to_string
 from django.utils import translation
+from django.utils.functional import Promise
 from django.utils.translation import get_language
 from django.views.decorators.http import require_safe
 
@@ -18,7 +20,6 @@ from studio.guide.live_values import Reader
 
 MOST_QUERY = 100
 """Characters of a search query that are used."""
-_DOCUMENTS = {"Darkroom": "/api/schema", "Replicate": "/v1/openapi.json", "OpenAI": "/openai/v1/openapi.json"}
 
 
 @require_safe
@@ -26,18 +27,15 @@ def guide(request: HttpRequest, name: str = "index", as_markdown: bool = False) 
     """A page."""
     if name not in NAMES:
         raise Http404
-    reader = _reader(request)
-    if as_markdown:
-        return _text(documents.text(name, reader), "text/markdown")
-    place = NAMES.index(name)
-    context = {
-        "rendered": documents.html(name, reader),
+    place, reader = NAMES.index(name), _reader(request)
+    context: dict[str, Any] = {
+        "here": name,
         "models": model_reference.all_models() if name == "models" else [],
         "before": _link(NAMES[place - 1], reader) if place else None,
         "after": _link(NAMES[place + 1], reader) if NAMES[place + 1 :] else None,
         "markdown": f"/docs/{name}.md",
     }
-    return _page(request, "guide/page.html", reader, name, context)
+    return _document(request, name, reader, as_markdown, context)
 
 
 @require_safe
@@ -47,16 +45,14 @@ def model(request: HttpRequest, owner: str, name: str, as_markdown: bool = False
     if found is None:
         raise Http404
     reader = _reader(request, found)
-    if as_markdown:
-        return _text(documents.text(documents.MODEL, reader), "text/markdown")
-    context = {
-        "rendered": documents.html(documents.MODEL, reader),
+    context: dict[str, Any] = {
+        "here": "models",
         "sample": found.sample,
         "before": _link("models", reader),
         "markdown": f"/docs/models/{found}.md",
         "studio": f"/studio/?model={found}",
     }
-    return _page(request, "guide/page.html", reader, "models", context)
+    return _document(request, documents.MODEL, reader, as_markdown, context)
 
 
 @require_safe
@@ -67,48 +63,48 @@ def search(request: HttpRequest) -> HttpResponse:
     context = {"query": query, "found": documents.search(query, reader)}
     if request.headers.get("HX-Request") == "true":
         return page(request, "guide/_found.html", context)
-    return _page(request, "guide/search.html", reader, "search", context)
+    return page(request, "guide/search.html", {**context, "groups": _groups(reader)})
 
 
 @require_safe
 def llms(request: HttpRequest) -> HttpResponse:
     """The table of contents for language models: every page as Markdown, with a sentence on each."""
     reader = _reader(request)
-    query = "" if reader.language == "en" else f"?lang={reader.language}"
-    lines = ["# Darkroom", "", f"> {documents.html('index', reader).lead}"]
-
-    def line(path: str, name: str, sentence: str) -> str:
-        return f"- [{name}]({reader.origin}/docs/{path}.md{query}): {sentence}"
-
+    context = {
+        "groups": [
+            (heading, [(name, documents.html(name, reader)) for name in names])
+            for heading, names in documents.GROUPS
+        ],
+        "models_title": documents.title("models", reader.language),
+        "models": model_reference.all_models(),
+        "origin": reader.origin,
+        "query": "" if reader.language == "en" else f"?lang={reader.language}",
+    }
     with translation.override(reader.language):
-        for heading, names in documents.GROUPS:
-            pages = [(name, documents.html(name, reader)) for name in names]
-            lines += ["", f"## {heading}", "", *(line(name, one.title, one.lead) for name, one in pages)]
-    lines += ["", f"## {documents.title('models', reader.language)}", ""]
-    lines += [line(f"models/{one}", str(one), one.hosted.description) for one in model_reference.all_models()]
-    lines += ["", "## OpenAPI", ""]
-    lines += [f"- [{name}]({reader.origin}{path})" for name, path in _DOCUMENTS.items()]
-    return _text("\n".join(lines) + "\n", "text/plain")
+        return _text(render_to_string("guide/llms.txt", context), "text/plain")
+
+
+def _document(
+    request: HttpRequest, name: str, reader: Reader, as_markdown: bool, context: dict[str, Any]
+) -> HttpResponse:
+    if as_markdown:
+        return _text(documents.text(name, reader), "text/markdown")
+    context |= {"rendered": documents.html(name, reader), "groups": _groups(reader)}
+    return page(request, "guide/page.html", context)
 
 
 def _text(text: str, kind: str) -> HttpResponse:
-    response = HttpResponse(text, content_type=f"{kind}; charset=utf-8")
-    response["Cache-Control"] = "private, no-cache"
-    return response
+    headers = {"Content-Type": f"{kind}; charset=utf-8", "Cache-Control": "private, no-cache"}
+    return HttpResponse(text, headers=headers)
 
 
-def _page(
-    request: HttpRequest, template: str, reader: Reader, name: str, context: dict[str, Any]
-) -> HttpResponse:
-    groups = [
-        {"name": heading, "links": [_link(name, reader) for name in names]}
-        for heading, names in documents.GROUPS
-    ]
-    return page(request, template, {**context, "groups": groups, "here": documents.address(name)})
+def _groups(reader: Reader) -> list[tuple[str | Promise, list[dict[str, str]]]]:
+    return [(heading, [_link(name, reader) for name in names]) for heading, names in documents.GROUPS]
 
 
 def _link(name: str, reader: Reader) -> dict[str, str]:
-    return {"address": documents.address(name), "title": documents.title(name, reader.language)}
+    title = documents.title(name, reader.language)
+    return {"name": name, "address": documents.address(name), "title": title}
 
 
 def _reader(request: HttpRequest, model: model_reference.Model | None = None) -> Reader:

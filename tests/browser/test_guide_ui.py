@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from studio.guide import documents, table_of_contents
+from studio.guide import documents
 from tests.browser.conftest import Window, until
 from tests.runner.sampling import one_in
 
@@ -59,7 +59,7 @@ def test_on_a_phone_the_contents_unfold_and_nothing_is_wider_than_the_window(win
     page.click(".guide-contents summary")
     page.click(".guide-contents nav a[href='/docs/errors']")
     page.wait_for_url("**/docs/errors")
-    addresses = [documents.address(entry.slug) for entry in table_of_contents.ENTRIES]
+    addresses = [documents.address(name) for name in documents.NAMES]
     for path in one_in(10, [*addresses, "/docs/models/stability-ai/sdxl"]):
         reader.open(path)
         assert reader.sideways() == 0, path

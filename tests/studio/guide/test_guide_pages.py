@@ -10,18 +10,18 @@ from django.core.management import call_command
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from django.utils.html import escape
 
 from accounts.models import User
 from predictions import models
 from predictions.catalogue import lookup
-from studio.guide import documents, markdown_html, placeholders, sources, table_of_contents
-from studio.guide.sources import BadSource
+from studio.guide import documents, live_values, markdown_html, model_reference
 from tests import factories
 from tests.config.test_page_basics import Page
 from tests.runner.sampling import one_in
 
-NAMES = [entry.source for entry in table_of_contents.ENTRIES] + [table_of_contents.MODEL_SOURCE]
-ADDRESSES = [documents.address(entry.slug) for entry in table_of_contents.ENTRIES] + [
+NAMES = [*documents.NAMES, documents.MODEL]
+ADDRESSES = [documents.address(name) for name in documents.NAMES] + [
     "/docs/models/lucataco/flux-schnell-lora",
     "/docs/search?q=webhook",
 ]
@@ -33,14 +33,14 @@ def shop(db: None) -> None:
     call_command("catalogue", verbosity=0)
 
 
-def reader(language: str = "en") -> placeholders.Reader:
-    version = lookup.find_version("lucataco/flux-schnell-lora")
-    return placeholders.Reader("https://studio.example.org", language, version)
+def reader(language: str = "en") -> live_values.Reader:
+    model = model_reference.find("lucataco/flux-schnell-lora")
+    return live_values.Reader("https://studio.example.org", language, model)
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_both_languages_have_the_same_headings_and_the_same_code(shop: None, name: str) -> None:
-    english, chinese = (documents.text(name, reader(language)) for language in sources.LANGUAGES)
+    english, chinese = (documents.text(name, reader(language)) for language in documents.LANGUAGES)
     heads = [
         re.findall(r"^(#+) ", re.sub(r"```.*?```", "", text, flags=re.S), re.M) for text in (english, chinese)
     ]
@@ -53,25 +53,24 @@ def test_both_languages_have_the_same_headings_and_the_same_code(shop: None, nam
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_chinese_page_is_written_in_chinese(name: str) -> None:
-    prose = re.sub(r"`[^`]*`|\{\{.*?\}\}|\(.*?\)", "", sources.markdown(name, "zh-hans").split("```")[0])
+    prose = re.sub(r"`[^`]*`|\{[{%].*?[%}]\}|\(.*?\)", "", documents.source(name, "zh-hans").split("```")[0])
     for paragraph in re.findall(r"^[^|#\n].{60,}$", prose, re.M):
         assert re.search(r"[\u4e00-\u9fff]", paragraph), paragraph
 
 
-@pytest.mark.parametrize("language", sources.LANGUAGES)
-def test_every_placeholder_has_a_value_and_every_value_a_place(shop: None, language: str) -> None:
-    named = set().union(*(sources.placeholders(sources.markdown(name, language)) for name in NAMES))
-    assert named - placeholders.all_names() == set()
-    assert placeholders.all_names() - named == set()
-    for name, text in placeholders.values(named, reader(language)).items():
-        assert text and "{{" not in text, name
-
-
-def test_an_unknown_placeholder_is_an_error() -> None:
-    with pytest.raises(BadSource, match=r"no\.such\.thing"):
-        placeholders.values({"no.such.thing"}, placeholders.Reader("http://h", "en"))
-    with pytest.raises(BadSource):
-        sources.fill("{{ no.such.thing }}", {})
+@pytest.mark.parametrize("language", documents.LANGUAGES)
+def test_every_placeholder_has_a_value_and_every_value_a_place(
+    shop: None, language: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(documents._ENGINE, "string_if_invalid", "NO VALUE %s")
+    for name in NAMES:
+        text = documents.text(name, reader(language))
+        assert not re.findall(r"NO VALUE.*|.*\{[{%].*", text), name
+        assert not re.findall(r"^\| --- .*\n(?!\|)", text, re.M), f"{name} has a table without rows"
+    sources = "".join(documents.source(name, language) for name in NAMES)
+    for name, value in live_values.values(reader(language)).items():
+        for part in value if isinstance(value, dict) else [""]:
+            assert f" {name}.{part}".rstrip(".") in sources
 
 
 def test_the_numbers_are_those_of_the_running_server(shop: None, client: Client, settings: Any) -> None:
@@ -91,17 +90,12 @@ def test_a_price_that_an_operator_changes_is_the_price_on_the_page(shop: None, c
     assert "12.5 credits per run" in client.get("/docs/models/stability-ai/sdxl").content.decode()
 
 
-def test_a_chinese_page_that_misses_a_sample_is_an_error() -> None:
-    with pytest.raises(BadSource, match="2 places"):
-        sources._with_code("page", "text\n::: code\n", ["```a```", "```b```"])
-
-
 # -- As pages -------------------------------------------------------------------------------------------------
 
 
 # Each page in one language at least.
 WELL_MADE = [
-    (path, language) for path in ADDRESSES for language in one_in(2, sources.LANGUAGES, str, of=path)
+    (path, language) for path in ADDRESSES for language in one_in(2, documents.LANGUAGES, str, of=path)
 ]
 
 
@@ -118,7 +112,7 @@ def test_a_page_is_well_made(shop: None, client: Client, path: str, language: st
     assert len(answer.content) < 60_000
 
 
-@pytest.mark.parametrize("language", one_in(2, sources.LANGUAGES))
+@pytest.mark.parametrize("language", one_in(2, documents.LANGUAGES))
 def test_no_link_within_the_documentation_is_dead(shop: None, client: Client, language: str) -> None:
     headers = {"Accept-Language": language}
     texts = {path: client.get(path, headers=headers).content.decode() for path in ADDRESSES}
@@ -138,8 +132,8 @@ def test_no_link_within_the_documentation_is_dead(shop: None, client: Client, la
 def test_anchors_are_the_same_in_every_language(shop: None, client: Client) -> None:
     for name in NAMES:
         anchors = [
-            [head.anchor for head in documents.html(name, reader(lang)).headings]
-            for lang in sources.LANGUAGES
+            [section.anchor for section in documents.html(name, reader(lang)).sections]
+            for lang in documents.LANGUAGES
         ]
         assert anchors[0] == anchors[1]
         assert len(anchors[0]) == len(set(anchors[0])), name
@@ -208,7 +202,7 @@ def test_programs_find_every_page_as_text(shop: None, client: Client) -> None:
     links = re.findall(r"\]\(http://testserver(/docs/[^)]+\.md)\)", text)
     for document in ("/api/schema", "/v1/openapi.json", "/openai/v1/openapi.json"):
         assert f"(http://testserver{document})" in text and client.get(document).status_code == 200
-    assert len(links) == len(table_of_contents.ENTRIES) + models.HostedModel.objects.count()
+    assert len(links) == len(documents.NAMES) + models.HostedModel.objects.count()
     for link in links:
         answer = client.get(link)
         assert answer["Content-Type"] == "text/markdown; charset=utf-8"
@@ -241,5 +235,17 @@ def test_what_is_searched_for_is_shown_as_text_only(shop: None, client: Client) 
 
 
 def test_html_in_a_text_stays_text() -> None:
-    rendered = markdown_html.render("# A\n\n<b onclick=x>b</b> [x](javascript:alert(1)) `<i>`\n", "en")
-    assert "<b" not in rendered.html.replace("<blockquote", "") and "href" not in rendered.html
+    text = "# A\n\n<b onclick=x>b</b> [x](javascript:alert(1)) `<i>`\n"
+    rendered = markdown_html.render(text, "en", ("a",))
+    assert "<b" not in rendered.opening.replace("<blockquote", "") and "href" not in rendered.opening
+
+
+@pytest.mark.parametrize(
+    "text", ["<script>alert(1)</script>", "# A\n## B\n```\n", "{{ host }} {% if %}", "1. # A"]
+)
+def test_the_description_of_an_imported_model_is_text(shop: None, client: Client, text: str) -> None:
+    models.HostedModel.objects.filter(name="sdxl").update(description=text)
+    answer = client.get("/docs/models/stability-ai/sdxl").content.decode()
+    lead = answer.partition("</h1>\n<p>")[2].partition("</p>")[0]
+    assert lead == escape(" ".join(text.split()))
+    assert client.get("/llms.txt").status_code == 200

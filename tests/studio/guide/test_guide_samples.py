@@ -18,7 +18,7 @@ from typing import Any
 import httpx
 import pytest
 
-from studio.guide import table_of_contents
+from studio.guide import documents
 from tests.runner.sampling import one_in, one_of
 from tests.servers.installations import eventually
 from tests.servers.server_process import ServerProcess
@@ -123,7 +123,7 @@ def to_run(name: str, language: str) -> Callable[[Reader], list[Sample]]:
 
 
 ABOUT_MODELS = [f"models/{ref}" for ref in MODELS]
-WRITTEN = [entry.source for entry in table_of_contents.ENTRIES]
+WRITTEN = list(documents.NAMES)
 PAGES = WRITTEN + ABOUT_MODELS
 
 
