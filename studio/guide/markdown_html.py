@@ -79,8 +79,8 @@ def _plain(inline: Token) -> str:
 
 def _blocks(tokens: Sequence[Token], sections: Iterator[Section]) -> Iterator[Token]:
     """The tokens with anchors on headings, and tables and code as finished HTML."""
-    for client, group in itertools.groupby(tokens, lambda token: _language(token) in CLIENTS):
-        if client:
+    for are_clients, group in itertools.groupby(tokens, lambda token: _language(token) in CLIENTS):
+        if are_clients:
             yield _html(_code(list(group)))
             continue
         for token in group:
@@ -109,19 +109,14 @@ def _language(token: Token) -> str:
 
 def _code(blocks: list[Token]) -> str:
     """One block of code, or the same request for several clients as tabs."""
-    shown = [
-        {
-            "language": _language(block),
-            "label": CLIENTS.get(_language(block)),
-            "line": str((block.map or [0])[0]),
-            "html": _coloured(block.content.rstrip(), _language(block)),
-        }
-        for block in blocks
-    ]
-    return render_to_string("guide/_code.html", {"blocks": shown, "tabs": len(shown) > 1})
+    shown = [(name := _language(block), CLIENTS.get(name), _coloured(block, name)) for block in blocks]
+    context = {"number": str((blocks[0].map or [0])[0]), "blocks": shown, "tabs": len(shown) > 1}
+    return render_to_string("guide/_code.html", context)
 
 
-def _coloured(code: str, language: str) -> SafeString:
-    coloured = highlight(code, get_lexer_by_name(language, stripnl=False), HtmlFormatter(nowrap=True))
-    html = _SPAN.sub(lambda span: span.group(0 if _COLOURED.fullmatch(span.group(1)) else 2), coloured)
-    return mark_safe(html.rstrip("\n"))  # noqa: S308
+def _coloured(token: Token, language: str) -> SafeString:
+    lexer = get_lexer_by_name(language, stripnl=False)
+    html = highlight(token.content.rstrip(), lexer, HtmlFormatter(nowrap=True)).rstrip("\n")
+    return mark_safe(  # noqa: S308
+        _SPAN.sub(lambda span: span.group(0 if _COLOURED.fullmatch(span.group(1)) else 2), html)
+    )

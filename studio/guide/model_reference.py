@@ -118,9 +118,8 @@ def find(ref: str) -> Model | None:
 def default() -> Model | None:
     """The model of the samples for an unknown reader: the first available text-to-image model."""
     models = HostedModel.objects.filter(enabled=True, kind=HostedModel.Kind.TEXT_TO_IMAGE)
-    refs = [model.ref for model in models]
-    served = availability.served_refs()
-    return next((find(ref) for ref in refs if ref in served), find(refs[0]) if refs else None)
+    refs, served = [model.ref for model in models], availability.served_refs()
+    return find(next((ref for ref in refs if ref in served), refs[0] if refs else ""))
 
 
 def _types(rule: dict[str, Any]) -> list[str]:
