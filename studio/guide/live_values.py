@@ -35,7 +35,7 @@ class Reader:
 
     origin: str
     language: str
-    model: model_reference.Model | None = None
+    model: model_reference.Reference | None = None
 
 
 def values(reader: Reader) -> dict[str, Any]:

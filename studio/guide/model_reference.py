@@ -13,7 +13,7 @@ from django.utils.translation import get_language
 from accounts.credits import amounts
 from predictions import availability
 from predictions.catalogue import input_labels, lookup, samples
-from predictions.models import HostedModel, Price
+from predictions.models import HostedModel, Price, Version
 from predictions.pricing import calculator
 
 _FILE = object()
@@ -22,10 +22,9 @@ _FILE = object()
 
 @dataclass(frozen=True)
 class Model:
-    """A model as pages name it. `version` is its newest Version, for inputs and examples; lists leave it out."""
+    """A model as lists show it."""
 
     hosted: HostedModel
-    version: Any = None
 
     def __str__(self) -> str:
         return self.hosted.ref
@@ -54,6 +53,13 @@ class Model:
     def sample(self) -> samples.Sample | None:
         """The published sample."""
         return samples.for_model(self.hosted.ref)
+
+
+@dataclass(frozen=True)
+class Reference(Model):
+    """A model with its newest version: inputs, and an example for each client."""
+
+    version: Version
 
     @property
     def inputs(self) -> list[dict[str, Any]]:
@@ -109,13 +115,13 @@ def all_models() -> list[Model]:
     ]
 
 
-def find(ref: str) -> Model | None:
-    """The enabled model `owner/name` with its newest version."""
+def find(ref: str) -> Reference | None:
+    """The enabled model `owner/name`; None where there is none."""
     version = lookup.find_version(ref)
-    return Model(version.model, version) if version else None
+    return Reference(version.model, version) if version else None
 
 
-def default() -> Model | None:
+def default() -> Reference | None:
     """The model of the samples for an unknown reader: the first available text-to-image model."""
     models = HostedModel.objects.filter(enabled=True, kind=HostedModel.Kind.TEXT_TO_IMAGE)
     refs, served = [model.ref for model in models], availability.served_refs()

@@ -107,14 +107,14 @@ def _link(name: str, reader: Reader) -> dict[str, str]:
     return {"name": name, "address": documents.address(name), "title": title}
 
 
-def _reader(request: HttpRequest, model: model_reference.Model | None = None) -> Reader:
+def _reader(request: HttpRequest, model: model_reference.Reference | None = None) -> Reader:
     """The reader: language (of the request, or `?lang=`), and the model of their samples."""
     asked = (request.GET.get("lang"), get_language())
     language = next((one for one in asked if one in documents.LANGUAGES), "en")
     return Reader(base_url(request), str(language), model or _last_used(request) or model_reference.default())
 
 
-def _last_used(request: HttpRequest) -> model_reference.Model | None:
+def _last_used(request: HttpRequest) -> model_reference.Reference | None:
     """The text-to-image model of the signed-in member's newest prediction, if it is still available."""
     if not isinstance(request.user, User) or request.user.account is None:
         return None
