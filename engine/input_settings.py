@@ -30,42 +30,42 @@ _LORA_REFUSED = (
 )
 
 
-def understand_input(model: Model, given: dict[str, Any], *, drawn_seed: int) -> Settings:
-    """The settings for `model` from the input `given`. `drawn_seed` is used where the caller gave none.
+def parse_input(model: Model, inputs: dict[str, Any], *, drawn_seed: int) -> Settings:
+    """The settings for `model` from the input `inputs`. `drawn_seed` is used where the caller gave none.
 
     Null counts as absent. Raises `Refusal` with the published model's text, or with one plain sentence of ours.
     """
-    given = {name: value for name, value in given.items() if value is not None}
-    from_picture = model.works_from_a_picture(given)
-    asked = TypedInput({**model.defaults, **given})
-    keeps_size = from_picture and not model.works_within_a_mask(given)
-    width, height = (0, 0) if keeps_size else _size(model, asked)
-    steps = asked.integer("num_inference_steps", 1, model.max_steps)
-    scale = asked.number("guidance_scale", 0, 50) if "guidance_scale" in model.defaults else None
+    inputs = {name: value for name, value in inputs.items() if value is not None}
+    from_picture = model.works_from_a_picture(inputs)
+    typed = TypedInput({**model.defaults, **inputs})
+    keeps_size = from_picture and not model.works_within_a_mask(inputs)
+    width, height = (0, 0) if keeps_size else _size(model, typed)
+    steps = typed.integer("num_inference_steps", 1, model.max_steps)
+    scale = typed.number("guidance_scale", 0, 50) if "guidance_scale" in model.defaults else None
     return Settings(
         model=model.name,
-        prompt=asked.text("prompt"),
-        negative_prompt=_negative_prompt(model, asked),
+        prompt=typed.text("prompt"),
+        negative_prompt=_negative_prompt(model, typed),
         width=width,
         height=height,
-        count=asked.integer("num_outputs", 1, model.max_outputs),
+        count=typed.integer("num_outputs", 1, model.max_outputs),
         steps=steps,
         quality=steps / model.defaults["num_inference_steps"],
         guidance=1.0 if scale is None else scale / model.defaults["guidance_scale"],
         guidance_scale=scale,
-        seed=asked.integer("seed") if "seed" in given else drawn_seed,
-        format=_format(model, asked),
-        encoder_quality=asked.integer("output_quality", 0, 100) if "output_quality" in model.defaults else 80,
-        strength=_strength(asked) if from_picture else None,
-        lora=lora_of(model, given),
-        notes=tuple(_notes(model, given, from_picture, keeps_size)),
+        seed=typed.integer("seed") if "seed" in inputs else drawn_seed,
+        format=_format(model, typed),
+        encoder_quality=typed.integer("output_quality", 0, 100) if "output_quality" in model.defaults else 80,
+        strength=_strength(typed) if from_picture else None,
+        lora=lora_of(model, inputs),
+        notes=tuple(_notes(model, inputs, from_picture, keeps_size)),
     )
 
 
-def _size(model: Model, asked: TypedInput) -> tuple[int, int]:
+def _size(model: Model, typed: TypedInput) -> tuple[int, int]:
     if model.shape == "ratio":
-        return RATIOS[asked.choice("aspect_ratio", tuple(RATIOS))]
-    width, height = asked.integer("width"), asked.integer("height")
+        return RATIOS[typed.choice("aspect_ratio", tuple(RATIOS))]
+    width, height = typed.integer("width"), typed.integer("height")
     if model.shape == "enum" and not {width, height} <= SD_SIZES:
         raise Refusal("Inputs width and height must be multiples of 64 between 64 and 1024.")
     if width % 8 or height % 8:
@@ -77,29 +77,29 @@ def _size(model: Model, asked: TypedInput) -> tuple[int, int]:
     return width, height
 
 
-def _negative_prompt(model: Model, asked: TypedInput) -> str:
+def _negative_prompt(model: Model, typed: TypedInput) -> str:
     """The negative prompt; empty where the model has no such input, or neither a value nor a default exists."""
-    there = "negative_prompt" in model.inputs and asked.has("negative_prompt")
-    return asked.text("negative_prompt") if there else ""
+    there = "negative_prompt" in model.inputs and typed.has("negative_prompt")
+    return typed.text("negative_prompt") if there else ""
 
 
-def _strength(asked: TypedInput) -> float:
+def _strength(typed: TypedInput) -> float:
     """The prompt strength. Its range is not in the schema: the published models refuse at run time, in these words."""
-    value = asked.number("prompt_strength")
+    value = typed.number("prompt_strength")
     if not 0 <= value <= 1:
         raise Refusal(f"The value of strength should in [0.0, 1.0] but is {value}")
     return value
 
 
-def _format(model: Model, asked: TypedInput) -> Any:
-    return asked.choice("output_format", FORMATS) if "output_format" in model.defaults else "png"
+def _format(model: Model, typed: TypedInput) -> Any:
+    return typed.choice("output_format", FORMATS) if "output_format" in model.defaults else "png"
 
 
-def lora_of(model: Model, given: dict[str, Any]) -> str | None:
+def lora_of(model: Model, inputs: dict[str, Any]) -> str | None:
     """The requested LoRA, checked against the published grammar where the model has one."""
-    if model.lora_input is None or model.lora_input not in given:
+    if model.lora_input is None or model.lora_input not in inputs:
         return None
-    value = given[model.lora_input]
+    value = inputs[model.lora_input]
     if not isinstance(value, str):
         raise Refusal(f"Input {model.lora_input} must be a text.")
     if value == "" and model.empty_lora_is_none:
@@ -109,17 +109,17 @@ def lora_of(model: Model, given: dict[str, Any]) -> str | None:
     return value
 
 
-def _notes(model: Model, given: dict[str, Any], from_picture: bool, keeps_size: bool) -> list[str]:
+def _notes(model: Model, inputs: dict[str, Any], from_picture: bool, keeps_size: bool) -> list[str]:
     """One log line for each input that was given but has no effect, in the order given."""
     notes = []
-    for name in given:
+    for name in inputs:
         if name in model.meaningless:
             notes.append(f"Input {name} has no meaning to this engine and was ignored.")
         elif keeps_size and name in SIZED and name in model.inputs:
             notes.append(f"Input {name} does nothing together with image and was ignored.")
         elif name in model.only_with_image and not from_picture:
             notes.append(f"Input {name} matters only together with image and was ignored.")
-        elif name == "output_quality" and given.get("output_format") == "png":
+        elif name == "output_quality" and inputs.get("output_format") == "png":
             notes.append("Input output_quality has no effect on png and was ignored.")
         elif name not in model.inputs:
             notes.append(f"Input {_printable(name)} is unknown to {model.name} and was ignored.")

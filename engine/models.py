@@ -61,13 +61,15 @@ class Model:
         pictures = (name for name, schema in self.inputs.items() if schema.get("format") == "uri")
         return tuple(name for name in pictures if name not in self.only_with_image)
 
-    def works_from_a_picture(self, given: dict[str, Any]) -> bool:
+    def works_from_a_picture(self, inputs: dict[str, Any]) -> bool:
         """Whether this request starts from a picture and not from words alone."""
-        return self.shape == "picture" or any(given.get(name) for name in self.image_inputs)
+        return self.shape == "picture" or any(inputs.get(name) for name in self.image_inputs)
 
-    def works_within_a_mask(self, given: dict[str, Any]) -> bool:
+    def works_within_a_mask(self, inputs: dict[str, Any]) -> bool:
         """Whether only a part of that picture is painted anew; its size is then asked for as without a picture."""
-        return self.works_from_a_picture(given) and "mask" in self.only_with_image and bool(given.get("mask"))
+        return (
+            self.works_from_a_picture(inputs) and "mask" in self.only_with_image and bool(inputs.get("mask"))
+        )
 
 
 @dataclass(frozen=True)

@@ -14,9 +14,9 @@ from engine.animation import animate_diff, stable_diffusion_animation
 from engine.background import background_removal
 from engine.editing import image_to_image
 from engine.inpainting import object_removal, stable_diffusion_inpainting
-from engine.input_settings import understand_input
+from engine.input_settings import parse_input
 from engine.models import MODELS, Model
-from engine.painting.text_to_image import perform as paint_words
+from engine.painting.text_to_image import perform as paint_text_to_image
 from engine.protocol.job_output import JobOutput, Refusal
 
 Perform = Callable[[dict[str, Any], JobOutput, int], None]
@@ -24,16 +24,16 @@ Perform = Callable[[dict[str, Any], JobOutput, int], None]
 
 
 def _painting(model: Model) -> Perform:
-    def perform(given: dict[str, Any], desk: JobOutput, drawn_seed: int) -> None:
-        settings = understand_input(model, given, drawn_seed=drawn_seed)
-        if model.works_within_a_mask(given):
+    def perform(inputs: dict[str, Any], output: JobOutput, drawn_seed: int) -> None:
+        settings = parse_input(model, inputs, drawn_seed=drawn_seed)
+        if model.works_within_a_mask(inputs):
             stable_diffusion_inpainting.paint_into(
-                model, settings, given, desk, strength=settings.strength or 0.0
+                model, settings, inputs, output, strength=settings.strength or 0.0
             )
-        elif model.works_from_a_picture(given):
-            image_to_image.perform(model, settings, given, desk)
+        elif model.works_from_a_picture(inputs):
+            image_to_image.perform(model, settings, inputs, output)
         else:
-            paint_words(model, settings, desk, painting)
+            paint_text_to_image(model, settings, output, painting)
 
     return perform
 

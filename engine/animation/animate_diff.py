@@ -25,7 +25,7 @@ SIDE: Final = 512
 DEFAULTS: Final = published_models.defaults(NAME)
 MODULES: Final = published_models.choices(NAME, "motion_module")
 CHECKPOINTS: Final = published_models.choices(NAME, "path")
-DOES: Final = "it draws every frame from a word list"
+DESCRIPTION: Final = "it draws every frame from a word list"
 _STILL: Final = 0.08
 """Share of the work of the first still."""
 _OUTPUT: Final = "out.mp4"
@@ -44,27 +44,27 @@ class Settings:
 
 def perform(inputs: dict[str, Any], output: JobOutput, drawn_seed: int) -> None:
     """Paint every frame and write the video. Raises `Refusal`, and whatever the painter raises."""
-    settings = understand_input(inputs, drawn_seed)
-    meant = _say(settings, inputs, output)
-    brush = FrameSettings(
+    settings = parse_input(inputs, drawn_seed)
+    prompt = _log_settings(settings, inputs, output)
+    frame_settings = FrameSettings(
         SIDE, SIDE, settings.seed,
         settings.steps / DEFAULTS["steps"], settings.guidance_scale / DEFAULTS["guidance_scale"],
     )  # fmt: skip
-    with SketchPreviews(output.preview) as shown:
-        showing = AnimationProgress(output, Bar(settings.steps, output.log), shown)
-        showing.part(_STILL)
-        clip = Clip(meant, brush, showing.at)
-        showing.part(1 - _STILL)
+    with SketchPreviews(output.preview) as previews:
+        progress = AnimationProgress(output, Bar(settings.steps, output.log), previews)
+        progress.part(_STILL)
+        clip = Clip(prompt, frame_settings, progress.at)
+        progress.part(1 - _STILL)
         with VideoWriter(output.scratch(_OUTPUT), SIDE, SIDE, FPS, _label(settings), FRAMES) as video:
             for index, frame in enumerate(clip.frames()):
                 video.add(frame)
-                showing.at((index + 1) / FRAMES, frame)
+                progress.at((index + 1) / FRAMES, frame)
         output.adopt(_OUTPUT, "video/mp4")
-        showing.finished()
+        progress.finished()
     output.log("saved to file")
 
 
-def understand_input(inputs: dict[str, Any], drawn_seed: int) -> Settings:
+def parse_input(inputs: dict[str, Any], drawn_seed: int) -> Settings:
     """The request with its defaults. Raises `Refusal` naming the invalid input."""
     typed = TypedInput({**DEFAULTS, **{name: value for name, value in inputs.items() if value is not None}})
     typed.choice("motion_module", MODULES)
@@ -83,19 +83,19 @@ def widen_seed(drawn_seed: int) -> int:
     return int.from_bytes(hashlib.sha256(f"four bytes {drawn_seed}".encode()).digest()[:4], "big")
 
 
-def _say(settings: Settings, inputs: dict[str, Any], output: JobOutput) -> painting.Understanding:
+def _log_settings(settings: Settings, inputs: dict[str, Any], output: JobOutput) -> painting.ParsedPrompt:
     """Write the log up to the first bar; returns the interpretation of the prompt."""
     output.log(f"Using seed: {settings.seed}")
-    log_engine(output, painting.VERSION, does=DOES)
-    meant = painting.understand(settings.prompt, settings.negative_prompt)
-    output.log(vocabulary_line(meant.known, meant.unknown))
-    for name, what in (("path", "Checkpoint"), ("motion_module", "Motion module")):
+    log_engine(output, painting.VERSION, description=DESCRIPTION)
+    prompt = painting.parse_prompt(settings.prompt, settings.negative_prompt)
+    output.log(vocabulary_line(prompt.known, prompt.unknown))
+    for name, title in (("path", "Checkpoint"), ("motion_module", "Motion module")):
         if inputs.get(name) is not None:
-            output.log(f"{what} {inputs[name]} not loaded: this engine has no weights.")
+            output.log(f"{title} {inputs[name]} not loaded: this engine has no weights.")
     for name in [name for name in inputs if name not in {*DEFAULTS, "seed"}][:12]:
         output.log(f"Input {name[:60]!a} is unknown to {NAME} and was ignored.")
     output.log(f"sampling: {settings.prompt} ...")
-    return meant
+    return prompt
 
 
 def _label(settings: Settings) -> Label:

@@ -13,8 +13,8 @@ from engine.protocol.progress_bar import Bar
 class AnimationProgress:
     """Progress from 0 to 1 over successive parts with their shares of the work, and previews."""
 
-    def __init__(self, output: JobOutput, bar: Bar, shown: SketchPreviews) -> None:
-        self._output, self._bar, self._shown = output, bar, shown
+    def __init__(self, output: JobOutput, bar: Bar, previews: SketchPreviews) -> None:
+        self._output, self._bar, self._previews = output, bar, previews
         self._done, self._share = 0.0, 0.0
 
     def part(self, share: float) -> None:
@@ -28,7 +28,7 @@ class AnimationProgress:
         self._bar.at(min(overall, 0.999))
         if picture is not None:
             step = max(1, max(picture.shape[:2]) // PREVIEW_SIDE)
-            self._shown.at(fraction, picture[::step, ::step])
+            self._previews.at(fraction, picture[::step, ::step])
 
     def finished(self) -> None:
         """Report that everything is saved."""

@@ -21,13 +21,18 @@ class Clip:
     """`FRAMES` frames of an interpreted prompt; shared work is done once."""
 
     def __init__(
-        self, meant: painting.Understanding, brush: FrameSettings, on_progress: ProgressCallback | None = None
+        self,
+        prompt: painting.ParsedPrompt,
+        settings: FrameSettings,
+        on_progress: ProgressCallback | None = None,
     ) -> None:
         """`on_progress` gets the progress of the first still: a fraction, and a preview."""
-        self._meant, self._brush = meant, brush
+        self._prompt, self._settings = prompt, settings
         self._memory: dict[Any, Any] = {}
         # At the camera position of a still: this fixes the places of trees and subjects.
-        self.still = brush.paint(meant, painting.Moment(grain=False, memory=self._memory), on_progress).pixels
+        self.still = settings.paint(
+            prompt, painting.Moment(grain=False, memory=self._memory), on_progress
+        ).pixels
 
     def frames(self) -> Iterator[Pixels]:
         """Every frame in order, uint8 H x W x 3."""
@@ -35,23 +40,23 @@ class Clip:
             moment = painting.Moment(
                 # Never at 0, where the painter paints a still.
                 clock=(index + 1) / FPS,
-                slide=self._way() * (index / (FRAMES - 1) - 0.5),
+                slide=self._travel() * (index / (FRAMES - 1) - 0.5),
                 grain=False,
                 memory=self._memory,
             )
-            yield self._brush.paint(self._meant, moment).pixels
+            yield self._settings.paint(self._prompt, moment).pixels
 
-    def _way(self) -> float:
+    def _travel(self) -> float:
         """Distance of the whole camera movement, in world units: less where something stands close to it."""
-        meant = self._meant
-        if meant.scene in _FAR_SCENES:
+        prompt = self._prompt
+        if prompt.scene in _FAR_SCENES:
             return 0.0
-        if meant.scene == "city":
+        if prompt.scene == "city":
             return 0.8
-        if meant.scene == "forest":
+        if prompt.scene == "forest":
             return 0.07  # a wall of leaves: a longer movement would make it flicker
-        near = 1.05 if meant.subjects else 2.4
-        if meant.scene in ("hills", "mountain", "lake") and "snow" not in meant.weather:
+        near = 1.05 if prompt.subjects else 2.4
+        if prompt.scene in ("hills", "mountain", "lake") and "snow" not in prompt.weather:
             # Grass and flowers at the camera's feet.
-            near = 0.6 if meant.subjects else 0.8 if meant.scene == "hills" else 1.5
+            near = 0.6 if prompt.subjects else 0.8 if prompt.scene == "hills" else 1.5
         return _ROOM * near / 0.95

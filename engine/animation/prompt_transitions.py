@@ -37,13 +37,13 @@ class FrameSettings:
 
     def paint(
         self,
-        meant: painting.Understanding,
+        prompt: painting.ParsedPrompt,
         moment: painting.Moment,
         on_progress: ProgressCallback | None = None,
     ) -> painting.Picture:
         """Paint one moment."""
         picture = painting.paint_moment(
-            meant, moment, width=self.width, height=self.height, seed=self.seed, quality=self.quality,
+            prompt, moment, width=self.width, height=self.height, seed=self.seed, quality=self.quality,
             guidance=self.guidance, progress=on_progress,
         )  # fmt: skip
         if picture.pixels.shape != (self.height, self.width, 3) or picture.pixels.dtype != np.uint8:
@@ -56,8 +56,8 @@ class PromptPath:
 
     def __init__(
         self,
-        meant: list[painting.Understanding],
-        brush: FrameSettings,
+        prompts: list[painting.ParsedPrompt],
+        settings: FrameSettings,
         per_stretch: int,
         on_progress: ProgressCallback | None = None,
     ) -> None:
@@ -65,46 +65,51 @@ class PromptPath:
 
         `on_progress` gets the progress of each image: a fraction, and a preview.
         """
-        self._meant, self._brush, self._on_progress = meant, brush, on_progress
+        self._prompts, self._settings, self._on_progress = prompts, settings, on_progress
         self._all = per_stretch <= MAX_PAINTED
         self._stretch: tuple[int, _Alike | _Unlike] | None = None
 
     def at(self, place: float) -> Pixels:
         """The image at this place; call in ascending order, since only one stretch is kept at a time."""
-        index = min(int(place), len(self._meant) - 2)
+        index = min(int(place), len(self._prompts) - 2)
         return self._on(index).at(place - index)
 
     def _on(self, index: int) -> _Alike | _Unlike:
         if self._stretch is None or self._stretch[0] != index:
-            first, last = self._meant[index], self._meant[index + 1]
+            first, last = self._prompts[index], self._prompts[index + 1]
             if first.layout_key == last.layout_key:
-                self._stretch = index, _Alike(first, last, self._brush, self._on_progress, each=self._all)
+                self._stretch = (
+                    index,
+                    _Alike(first, last, self._settings, self._on_progress, paint_all=self._all),
+                )
             else:
-                self._stretch = index, _Unlike(first, last, self._brush, self._on_progress)
+                self._stretch = index, _Unlike(first, last, self._settings, self._on_progress)
         return self._stretch[1]
 
 
 class _Alike:
-    """Transition between two prompts of one composition; with `each`, every place is painted in its own light."""
+    """Transition between two prompts of one composition; with `paint_all`, every place is painted in its own light."""
 
     def __init__(
         self,
-        first: painting.Understanding,
-        last: painting.Understanding,
-        brush: FrameSettings,
+        first: painting.ParsedPrompt,
+        last: painting.ParsedPrompt,
+        settings: FrameSettings,
         on_progress: ProgressCallback | None,
         *,
-        each: bool,
+        paint_all: bool,
     ) -> None:
         self._ends = first, last
-        self._brush, self._on_progress, self._each = brush, on_progress, each
-        self._colours = [painting.colours_of(meant, brush.seed, brush.guidance) for meant in self._ends]
+        self._settings, self._on_progress, self._paint_all = settings, on_progress, paint_all
+        self._colours = [
+            painting.colours_of(prompt, settings.seed, settings.guidance) for prompt in self._ends
+        ]
         self._memory: dict[Any, Any] = {}
         self._painted: dict[int, Pixels] = {}
         self._between: tuple[int, FlowInterpolation] | None = None
 
     def at(self, share: float) -> Pixels:
-        if self._each:
+        if self._paint_all:
             return self._paint(share)
         step = share * MAX_PAINTED
         before = int(step)
@@ -135,9 +140,9 @@ class _Alike:
         one, two = self._side(first, light), self._side(last, light)
         return np.asarray(cv2.addWeighted(one, 1 - weight, two, weight, 0), np.uint8)
 
-    def _side(self, meant: painting.Understanding, light: painting.Palette | None) -> Pixels:
+    def _side(self, prompt: painting.ParsedPrompt, light: painting.Palette | None) -> Pixels:
         moment = painting.Moment(palette=light, grain=False, memory=self._memory)
-        return self._brush.paint(meant, moment, self._on_progress).pixels
+        return self._settings.paint(prompt, moment, self._on_progress).pixels
 
 
 class _Unlike:
@@ -145,13 +150,13 @@ class _Unlike:
 
     def __init__(
         self,
-        first: painting.Understanding,
-        last: painting.Understanding,
-        brush: FrameSettings,
+        first: painting.ParsedPrompt,
+        last: painting.ParsedPrompt,
+        settings: FrameSettings,
         on_progress: ProgressCallback | None,
     ) -> None:
-        scenes = [_scene(meant, brush, on_progress) for meant in (first, last)]
-        front = Streams(f"{first.layout_key}>{last.layout_key}", brush.seed)
+        scenes = [_scene(prompt, settings, on_progress) for prompt in (first, last)]
+        front = Streams(f"{first.layout_key}>{last.layout_key}", settings.seed)
         self._morph = Morph(scenes[0], scenes[1], front)
 
     def at(self, share: float) -> Pixels:
@@ -159,13 +164,13 @@ class _Unlike:
 
 
 def _scene(
-    meant: painting.Understanding, brush: FrameSettings, on_progress: ProgressCallback | None
+    prompt: painting.ParsedPrompt, settings: FrameSettings, on_progress: ProgressCallback | None
 ) -> Scene:
     memory: dict[Any, Any] = {}
-    whole = brush.paint(meant, painting.Moment(grain=False, memory=memory), on_progress)
+    whole = settings.paint(prompt, painting.Moment(grain=False, memory=memory), on_progress)
     if whole.subject_mask is None:
         return Scene(whole.pixels, whole.pixels, None)
-    empty = brush.paint(meant, painting.Moment(grain=False, subjects=False, memory=memory), on_progress)
+    empty = settings.paint(prompt, painting.Moment(grain=False, subjects=False, memory=memory), on_progress)
     return Scene(whole.pixels, empty.pixels, whole.subject_mask)
 
 

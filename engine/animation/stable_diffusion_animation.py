@@ -41,7 +41,7 @@ MAX_INTERMEDIATE: Final = 60
 """Maximum of drawn images published as intermediate output; of more, every n-th."""
 DRAWING: Final = 0.75
 """Share of the work that is drawing; the rest is interpolation and writing."""
-DOES: Final = "it draws pictures from a word list and lets one turn into the next"
+DESCRIPTION: Final = "it draws pictures from a word list and lets one turn into the next"
 _SAMPLES = 9
 _DRAWN: Final = "output-{}.png"
 
@@ -82,27 +82,27 @@ class Settings:
 
 def perform(inputs: dict[str, Any], output: JobOutput, drawn_seed: int) -> None:
     """Draw, interpolate, write. Raises `Refusal`, and whatever the painter raises."""
-    settings = understand_input(inputs, drawn_seed)
+    settings = parse_input(inputs, drawn_seed)
     timeline = settings.timeline
-    meant = _say(settings, output)
+    prompts = _log_settings(settings, output)
     for name in [name for name in inputs if name not in {*DEFAULTS, "prompt_start", "prompt_end", "seed"}][
         :12
     ]:
         output.log(f"Input {name[:60]!a} is unknown to {NAME} and was ignored.")
-    with SketchPreviews(output.preview) as shown:
-        showing = AnimationProgress(output, Bar(len(timeline.frames), output.log), shown)
-        drawn = _drawn(settings, timeline, meant, output, showing)
-        showing.part(1 - DRAWING)
+    with SketchPreviews(output.preview) as previews:
+        progress = AnimationProgress(output, Bar(len(timeline.frames), output.log), previews)
+        drawn = _drawn(settings, timeline, prompts, output, progress)
+        progress.part(1 - DRAWING)
         output.log(
             "Interpolating images by optical flow, in place of FILM"
             if settings.flowing
             else "Interpolating images by fading, in place of latents"
         )
-        _write(settings, timeline, drawn, output, showing)
-        showing.finished()
+        _write(settings, timeline, drawn, output, progress)
+        progress.finished()
 
 
-def understand_input(inputs: dict[str, Any], drawn_seed: int) -> Settings:
+def parse_input(inputs: dict[str, Any], drawn_seed: int) -> Settings:
     """The request with its defaults. Raises `Refusal` naming the invalid input."""
     typed = TypedInput({**DEFAULTS, **{name: value for name, value in inputs.items() if value is not None}})
     width, height = typed.integer("width"), typed.integer("height")
@@ -129,45 +129,47 @@ def understand_input(inputs: dict[str, Any], drawn_seed: int) -> Settings:
     )
 
 
-def _say(settings: Settings, output: JobOutput) -> list[painting.Understanding]:
+def _log_settings(settings: Settings, output: JobOutput) -> list[painting.ParsedPrompt]:
     """Write the log up to the first bar; returns the interpretation of each prompt."""
     output.log(f"Using seed: {settings.seed}")
-    log_engine(output, painting.VERSION, does=DOES)
-    meant = [painting.understand(prompt) for prompt in settings.prompts]
-    for one in dict.fromkeys(meant):
-        output.log(vocabulary_line(one.known, one.unknown))
-    return meant
+    log_engine(output, painting.VERSION, description=DESCRIPTION)
+    prompts = [painting.parse_prompt(text) for text in settings.prompts]
+    for prompt in dict.fromkeys(prompts):
+        output.log(vocabulary_line(prompt.known, prompt.unknown))
+    return prompts
 
 
 def _drawn(
     settings: Settings,
     timeline: Timeline,
-    meant: list[painting.Understanding],
+    prompts: list[painting.ParsedPrompt],
     output: JobOutput,
-    showing: AnimationProgress,
+    progress: AnimationProgress,
 ) -> list[bytes]:
     """The drawn images, each as a PNG without metadata: decoded they may not fit in memory together."""
-    output.log("Generating first and last keyframes" if len(meant) == 2 else "Generating keyframes")
-    stretches, total = len(meant) - 1, len(timeline.drawn)
-    brush = FrameSettings(
+    output.log("Generating first and last keyframes" if len(prompts) == 2 else "Generating keyframes")
+    stretches, total = len(prompts) - 1, len(timeline.drawn)
+    frame_settings = FrameSettings(
         settings.width, settings.height, settings.seed,
         settings.steps / DEFAULTS["num_inference_steps"], settings.guidance_scale / DEFAULTS["guidance_scale"],
     )  # fmt: skip
-    way = PromptPath(meant, brush, settings.per_stretch, lambda fraction, canvas: showing.at(0.0, canvas))
+    path = PromptPath(
+        prompts, frame_settings, settings.per_stretch, lambda fraction, canvas: progress.at(0.0, canvas)
+    )
     every = -(-total // MAX_INTERMEDIATE)
     if settings.intermediate and every > 1:
         output.log(f"Of {total} drawn pictures every {every}th is given out.")
     found = []
     for index, place in enumerate(timeline.drawn):
-        showing.part(DRAWING / total)
+        progress.part(DRAWING / total)
         keyframe = min(int(place), stretches - 1)
         output.log(f"Generating frame {index - keyframe * settings.per_stretch} of keyframe {keyframe}")
-        picture = way.at(adjust_to_strength(place, stretches, settings.strength))
+        picture = path.at(adjust_to_strength(place, stretches, settings.strength))
         found.append(_packed(picture))
         if settings.intermediate and index % every == 0:
             data = encode(picture, "png", 0, _label(settings))
             output.save(_DRAWN.format(index), CONTENT_TYPES["png"], data)
-        showing.at(1.0, picture)
+        progress.at(1.0, picture)
     return found
 
 
@@ -186,7 +188,7 @@ def _frames(timeline: Timeline, drawn: list[bytes], *, flowing: bool) -> Iterato
 
 
 def _write(
-    settings: Settings, timeline: Timeline, drawn: list[bytes], output: JobOutput, showing: AnimationProgress
+    settings: Settings, timeline: Timeline, drawn: list[bytes], output: JobOutput, progress: AnimationProgress
 ) -> None:
     gif = settings.format == "gif"
     name, kind = ("video.gif", "image/gif") if gif else ("output.mp4", "video/mp4")
@@ -195,7 +197,7 @@ def _write(
     with _writer(settings, drawn, count, output.scratch(name)) as add:
         for index, frame in enumerate(_frames(timeline, drawn, flowing=settings.flowing)):
             add(frame)
-            showing.at((index + 1) / count, frame)
+            progress.at((index + 1) / count, frame)
     output.adopt(name, kind)
 
 

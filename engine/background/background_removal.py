@@ -27,7 +27,7 @@ from engine.protocol.progress_bar import Bar
 NAME: Final = "cjwbw/rembg"
 VERSION: Final = "1.0"
 TOOL: Final = "background remover"
-DOES: Final = "it parts colours and contours and does not know what things are"
+DESCRIPTION: Final = "it parts colours and contours and does not know what things are"
 NO_ADDRESS: Final = "'' is not a valid URL scheme. 'data', 'http', or 'https' is supported."
 """The published model's error for a missing image."""
 NOTHING_FOUND: Final = "No clear foreground found; picture returned opaque."
@@ -47,7 +47,7 @@ def perform(inputs: dict[str, Any], output: JobOutput, drawn_seed: int) -> None:
     """
     if inputs.get("image") in (None, ""):
         raise Refusal(NO_ADDRESS)
-    helpers.log_engine(output, VERSION, name=TOOL, does=DOES)
+    helpers.log_engine(output, VERSION, name=TOOL, description=DESCRIPTION)
     # Never reduced: the output has the input's size, and the limit on its pixels bounds every side.
     image = helpers.picture(inputs, "image", output, max_side=MAX_PIXELS).image
     for name in inputs:

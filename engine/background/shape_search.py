@@ -70,8 +70,8 @@ def _best(rgb: Pixels, small: Pixels, seen: ProgressCallback) -> Mask:
     work = fitted(rgb, CARVED)
     voices = ideas[np.argsort(-score(scene, ideas), kind="stable")[:VOTERS]]
     carved: list[tuple[float, Mask]] = []
-    meant: list[Mask | None] = [*ideas[_different(scene, ideas)], None]
-    for done, idea in enumerate(meant, 1):
+    candidates: list[Mask | None] = [*ideas[_different(scene, ideas)], None]
+    for done, idea in enumerate(candidates, 1):
         mask = (
             _framed(work) if idea is None else carve_shape(work, _resized(idea[scene.patches.labels], work))
         )
@@ -80,7 +80,7 @@ def _best(rgb: Pixels, small: Pixels, seen: ProgressCallback) -> Mask:
         agreed = _likeness(scene, voices, shares) if len(voices) else 0.0
         worth = float(score(scene, shares[None])[0]) + AGREED * agreed + KEPT * kept
         carved.append((worth, mask))
-        seen(done / (len(meant) + 1), max(carved, key=_worth)[1])
+        seen(done / (len(candidates) + 1), max(carved, key=_worth)[1])
     best = max(carved, key=_worth)[1]
     return max(((worth + body_bonus(mask, best), mask) for worth, mask in carved), key=_worth)[1]
 

@@ -28,11 +28,11 @@ class EditRequest:
 
 def read_request(prompt: str, negative_prompt: str) -> EditRequest:
     """Interpret a prompt for image to image."""
-    meant = painting.understand(prompt, negative_prompt)
+    parsed = painting.parse_prompt(prompt, negative_prompt)
     kinds: set[str] = set()
-    left_out = [negative_prompt, meant.style]
+    left_out = [negative_prompt, parsed.style]
     for word in read(prompt):
-        if word.text not in meant.known:
+        if word.text not in parsed.known:
             continue
         if _PEOPLE & set(word.meanings):
             left_out.append(word.text)
@@ -41,8 +41,8 @@ def read_request(prompt: str, negative_prompt: str) -> EditRequest:
     shows = bool(kinds & _THINGS)
     return EditRequest(
         negative_prompt=", ".join(text for text in left_out if text),
-        style=meant.style,
+        style=parsed.style,
         recolours=shows or "colour" in kinds,
         shows=shows,
-        known=bool(meant.known),
+        known=bool(parsed.known),
     )

@@ -27,56 +27,66 @@ _UNPAINTED = frozenset({"sketch", "pixel", "flat", "poster", "mono", "neon", "in
 """Styles without brush strokes: strokes under them would look like dirt."""
 _BRUSHED = frozenset({"oil", "pastel"})
 """Styles with strokes of their own: strokes applied twice would make faces unrecognisable."""
-_PREVIEW = 256
+_PREVIEW_SIDE = 256
 
 
 def repaint(
-    picture: Pixels, request: RepaintRequest, *, stays: Plane | None = None, progress: Progress | None = None
+    picture: Pixels,
+    request: RepaintRequest,
+    *,
+    persistence_map: Plane | None = None,
+    progress: Progress | None = None,
 ) -> Pixels:
     """Repaint `picture` (uint8 H x W x 3, sRGB) into a new array of the same size. Deterministic.
 
-    `stays` is the persistence map (float32 H x W, 0..1). `progress` gets a share 0..1 and a preview or None.
+    `persistence_map` is the persistence map (float32 H x W, 0..1). `progress` gets a share 0..1 and a preview or None.
     """
-    report = progress or _silent
+    report = progress or _ignore_progress
     if request.strength <= 0:
         report(1.0, picture)
         return picture.copy()
     if request.strength >= 1:
         size = (picture.shape[1], picture.shape[0])
         return paint_prompt(request, request.negative_prompt, size, report)[0]
-    return _between(picture, request, stays, report)
+    return _between(picture, request, persistence_map, report)
 
 
-def _between(picture: Pixels, request: RepaintRequest, stays: Plane | None, report: Progress) -> Pixels:
-    meant = painting.understand(request.prompt, request.negative_prompt)
-    streams = Streams(meant.layout_key, request.seed).child("repaint")
+def _between(
+    picture: Pixels, request: RepaintRequest, persistence_map: Plane | None, report: Progress
+) -> Pixels:
+    prompt = painting.parse_prompt(request.prompt, request.negative_prompt)
+    streams = Streams(prompt.layout_key, request.seed).child("repaint")
     source = _floats(picture)
     strength = request.strength
-    report(0.02, _look(source))
+    report(0.02, _thumbnail(source))
     edit = read_request(request.prompt, request.negative_prompt)
     image = source if edit.known else vary_colours(source, streams, strength)
     if edit.recolours:
-        image = _with_model(request, edit, source, stays, report)
-    if meant.style not in _UNPAINTED:
-        firmness = 0.4 if meant.style in _BRUSHED else 1.0
+        image = _with_model(request, edit, source, persistence_map, report)
+    if prompt.style not in _UNPAINTED:
+        firmness = 0.4 if prompt.style in _BRUSHED else 1.0
         image = _in_strokes(image, streams, firmness * _ramp(strength, 0.15, 0.45), request.quality, report)
-    if meant.style in styles.STYLES:
-        image = _in_style(meant.style, image, source, streams, strength, request.quality)
+    if prompt.style in styles.STYLES:
+        image = _in_style(prompt.style, image, source, streams, strength, request.quality)
     pixels = (np.clip(image, 0, 1) * 255 + 0.5).astype(np.uint8)
-    report(1.0, _look(image))
+    report(1.0, _thumbnail(image))
     return pixels
 
 
 def _with_model(
-    request: RepaintRequest, edit: EditRequest, source: Picture, stays: Plane | None, report: Progress
+    request: RepaintRequest,
+    edit: EditRequest,
+    source: Picture,
+    persistence_map: Plane | None,
+    report: Progress,
 ) -> Picture:
     """The image in the colours of the prompt's painting; at high strength also with its scenery."""
     model, figure = _model(request, edit.negative_prompt, source, report)
     image = Recolouring(source, model).apply(source, min(1.0, 1.25 * request.strength))
-    report(0.55, _look(image))
+    report(0.55, _thumbnail(image))
     if edit.shows and request.strength > COLOUR_ONLY_BELOW:
-        image = _with_scenery(image, model, stays, figure, request.strength)
-        report(0.62, _look(image))
+        image = _with_scenery(image, model, persistence_map, figure, request.strength)
+        report(0.62, _thumbnail(image))
     return image
 
 
@@ -88,7 +98,7 @@ def _model(
     Small where it provides colours only.
     """
     height, width = source.shape[:2]
-    before = _look(source)
+    before = _thumbnail(source)
 
     def show(share: float, canvas: Pixels | None) -> None:
         report(0.02 + 0.43 * share, None if canvas is None else _over(before, canvas, request.strength))
@@ -100,12 +110,12 @@ def _model(
 
 
 def _with_scenery(
-    image: Picture, model: Picture, stays: Plane | None, figure: Plane | None, strength: float
+    image: Picture, model: Picture, persistence_map: Plane | None, figure: Plane | None, strength: float
 ) -> Picture:
     """Blend in the painting: its large forms first, then everything; around the subject before the subject itself."""
     height, width = image.shape[:2]
     unit = float(np.sqrt(height * width))
-    taken = _taken(stays, figure, strength, (height, width), unit)[..., None]
+    taken = _taken(persistence_map, figure, strength, (height, width), unit)[..., None]
     wide = 0.035 * unit
     mixed = image + smoothstep(taken, 0.0, 0.8) * (blur(model, wide) - blur(image, wide))
     fine = smoothstep(taken, 0.35, 1.0)
@@ -113,13 +123,13 @@ def _with_scenery(
 
 
 def _taken(
-    stays: Plane | None, figure: Plane | None, strength: float, size: tuple[int, int], unit: float
+    persistence_map: Plane | None, figure: Plane | None, strength: float, size: tuple[int, int], unit: float
 ) -> Plane:
     """Weight of the painting at each pixel, 0..1; 1 everywhere at strength 1."""
     over = (strength - COLOUR_ONLY_BELOW) / (1 - COLOUR_ONLY_BELOW)
-    if stays is None:
+    if persistence_map is None:
         return np.full(size, over, np.float32)
-    kept = np.clip(stays, 0, 1)
+    kept = np.clip(persistence_map, 0, 1)
     if figure is not None:
         # Figures of the prompt cover what was in the image.
         kept = kept * (1 - figure * np.float32(min(1.0, 2 * over)))
@@ -132,7 +142,7 @@ def _in_strokes(image: Picture, streams: Streams, share: float, quality: float, 
     if share == 0:
         return image
     strokes = brush_strokes.paint_strokes(
-        image, streams, quality, lambda done, canvas: report(0.62 + 0.23 * done, _look(canvas))
+        image, streams, quality, lambda done, canvas: report(0.62 + 0.23 * done, _thumbnail(canvas))
     )
     # Faces depend on dense detail: the strokes leave some of it.
     weight = np.float32(share) * (1 - np.float32(0.45) * busy(image))
@@ -157,9 +167,9 @@ def _ramp(value: float, low: float, high: float) -> float:
     return t * t * (3 - 2 * t)
 
 
-def _look(image: Picture) -> Pixels:
+def _thumbnail(image: Picture) -> Pixels:
     height, width = image.shape[:2]
-    scale = min(1.0, _PREVIEW / max(height, width))
+    scale = min(1.0, _PREVIEW_SIDE / max(height, width))
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
     small = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
     return np.asarray(np.clip(small, 0, 1) * 255 + 0.5, np.uint8)
@@ -172,7 +182,7 @@ def _over(before: Pixels, canvas: Pixels, strength: float) -> Pixels:
     return np.asarray(cv2.addWeighted(before, 1 - 0.6 * strength, there, 0.6 * strength, 0), np.uint8)
 
 
-def _silent(_share: float, _look: Pixels | None) -> None:
+def _ignore_progress(_share: float, _preview: Pixels | None) -> None:
     return None
 
 

@@ -24,7 +24,7 @@ from engine.painting.text_to_image import PAINTING, SKETCHED, label_of, log_sett
 from engine.protocol.job_output import JobOutput
 from engine.protocol.progress_bar import Bar
 
-DOES = "it recolours and repaints the given picture after a word list"
+DESCRIPTION = "it recolours and repaints the given picture after a word list"
 FLUX_SIDE = 1440
 """Longest side in pixels that the published flux models work at."""
 MULTIPLE = {"picture": 8, "ratio": 16}
@@ -36,19 +36,19 @@ class _Start:
     """The input image at the size of the result, and its persistence map."""
 
     pixels: Pixels
-    stays: NDArray[np.float32] | None
+    persistence_map: NDArray[np.float32] | None
 
 
-def perform(model: Model, settings: Settings, given: dict[str, Any], output: JobOutput) -> None:
+def perform(model: Model, settings: Settings, inputs: dict[str, Any], output: JobOutput) -> None:
     """Paint, encode and save all requested images; image k uses seed + k and is `out-k`.
 
     Raises `Refusal` where the input `image` is not an image.
     """
-    log_settings(settings, output, painting, does=DOES)
+    log_settings(settings, output, painting, description=DESCRIPTION)
     if model.extra_logs:
         output.log(f"Prompt: {settings.prompt}")
         output.log("img2img mode")
-    start, settings = _start(model, settings, picture(given, "image", output), output)
+    start, settings = _start(model, settings, picture(inputs, "image", output), output)
     strength = settings.strength or 0.0
     # The published bar counts the remaining steps from the input image; with none left this one has one.
     bar = Bar(max(1, int(settings.steps * strength)), output.log)
@@ -76,21 +76,21 @@ def _start(model: Model, settings: Settings, found: Decoded, output: JobOutput) 
 
 def _size(model: Model, found: Decoded, output: JobOutput) -> tuple[int, int]:
     """Width and height of the result in pixels, as the published model derives them, and the log lines about it."""
-    given, size = found.original_size, found.image.size
+    original_size, size = found.original_size, found.image.size
     if model.shape == "ratio":
-        return _flux_size(given, output)
+        return _flux_size(original_size, output)
     step = MULTIPLE.get(model.shape, 1)
     size = (max(step, size[0] // step * step), max(step, size[1] // step * step))
-    if size != given:
+    if size != original_size:
         why = f", multiples of {step}" if step > 1 else ""
         output.log(
-            f"The picture of {given[0]} x {given[1]} pixels was brought to {size[0]} x {size[1]}{why}."
+            f"The picture of {original_size[0]} x {original_size[1]} pixels was brought to {size[0]} x {size[1]}{why}."
         )
     return size
 
 
-def _flux_size(given: tuple[int, int], output: JobOutput) -> tuple[int, int]:
-    width, height = given
+def _flux_size(original_size: tuple[int, int], output: JobOutput) -> tuple[int, int]:
+    width, height = original_size
     output.log(f"Input image size: {width}x{height}")
     scale = min(FLUX_SIDE / width, FLUX_SIDE / height, 1)
     if scale < 1:
@@ -115,7 +115,7 @@ def _developed(
     settings: Settings, start: _Start, output: JobOutput, report: Callable[[float], None]
 ) -> Pixels:
     """The finished image; sends previews meanwhile."""
-    wish = RepaintRequest(
+    request = RepaintRequest(
         settings.prompt,
         settings.negative_prompt,
         settings.seed,
@@ -127,12 +127,12 @@ def _developed(
     size = sketch_size(settings.width, settings.height)
     if size is not None:
         small = Image.fromarray(start.pixels).resize(size, Image.Resampling.BOX)
-        sketch = repaint(np.array(small, np.uint8), wish)
+        sketch = repaint(np.array(small, np.uint8), request)
         report(SKETCHED)
-    with SketchPreviews(output.preview, sketch) as shown:
+    with SketchPreviews(output.preview, sketch) as previews:
 
         def progress(fraction: float, canvas: Pixels | None) -> None:
             report(fraction * PAINTING)
-            shown.at(fraction, canvas)
+            previews.at(fraction, canvas)
 
-        return repaint(start.pixels, wish, stays=start.stays, progress=progress)
+        return repaint(start.pixels, request, persistence_map=start.persistence_map, progress=progress)

@@ -31,13 +31,17 @@ def picture(inputs: dict[str, Any], name: str, output: JobOutput, max_side: int 
 
 
 def log_engine(
-    output: JobOutput, version: str, *, name: str = "procedural painter", does: str = PAINTER_DESCRIPTION
+    output: JobOutput,
+    version: str,
+    *,
+    name: str = "procedural painter",
+    description: str = PAINTER_DESCRIPTION,
 ) -> None:
     """Log and record in the metrics which engine runs; the line follows the seed and precedes the first bar.
 
-    `does` is what this model does, as the end of a sentence.
+    `description` is what this model does, as the end of a sentence.
     """
-    output.log(f"Embedded engine: {name} {version}. No neural network, no weights; {does}.")
+    output.log(f"Embedded engine: {name} {version}. No neural network, no weights; {description}.")
     output.metric("engine", "procedural")
     output.metric("painter", version)
 

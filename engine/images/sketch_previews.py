@@ -58,11 +58,11 @@ class SketchPreviews:
     With a sketch, a thread keeps sharpening it, however long one step of the painter takes.
     """
 
-    def __init__(self, show: Callable[[bytes], None], sketch: Pixels | None = None) -> None:
-        """`show` gets each preview as a JPEG; it may be called from another thread."""
-        self._show = show
+    def __init__(self, send: Callable[[bytes], None], sketch: Pixels | None = None) -> None:
+        """`send` gets each preview as a JPEG; it may be called from another thread."""
+        self._deliver = send
         self._sketch = sketch
-        self._told = 0.0
+        self._reported = 0.0
         self._shown = 0.0
         self._last = -INTERVAL_S
         self._stop = threading.Event()
@@ -71,7 +71,7 @@ class SketchPreviews:
 
     def __enter__(self) -> SketchPreviews:
         if self._sketch is not None:
-            self._look()
+            self._send_sketch()
             # Where no thread can be started (memory is short), the painter's own steps send the previews.
             with contextlib.suppress(RuntimeError, MemoryError):
                 self._thread = threading.Thread(target=self._tick, name="developing", daemon=True)
@@ -87,7 +87,7 @@ class SketchPreviews:
 
     def at(self, fraction: float, canvas: Pixels | None) -> None:
         """Report the painter's progress (0 to 1); `canvas` is a small copy of the unfinished image, or None."""
-        self._told = max(self._told, fraction)
+        self._reported = max(self._reported, fraction)
         if self._sketch is not None and fraction < FINISHED:
             return
         if canvas is not None:
@@ -97,17 +97,17 @@ class SketchPreviews:
     def _tick(self) -> None:
         try:
             while not self._stop.wait(INTERVAL_S):
-                self._look()
+                self._send_sketch()
         except (MemoryError, cv2.error, OSError):
             # The image itself may still fit in memory; and if the pipe is closed, the painter's own steps will notice.
             return
 
-    def _look(self) -> None:
+    def _send_sketch(self) -> None:
         sketch = self._sketch
         if sketch is None:
             return
-        goal = min(FINISHED, self._told + _AHEAD)
-        self._shown = max(self._told, self._shown + 0.15 * (goal - self._shown))
+        goal = min(FINISHED, self._reported + _AHEAD)
+        self._shown = max(self._reported, self._shown + 0.15 * (goal - self._shown))
         self._send(in_focus(sketch, self._shown))
 
     def _send(self, pixels: Pixels) -> None:
@@ -117,4 +117,4 @@ class SketchPreviews:
             if now - self._last < 0.8 * INTERVAL_S:
                 return
             self._last = now
-            self._show(encode_preview(pixels))
+            self._deliver(encode_preview(pixels))

@@ -20,7 +20,7 @@ from engine.inpainting.masks import box_of, depth_inside
 from engine.painting import post_processing
 from engine.painting.noise import fbm
 from engine.painting.palette import pull_strength, tint_image
-from engine.painting.prompt.interpretation import Understanding, understand
+from engine.painting.prompt.interpretation import ParsedPrompt, parse_prompt
 from engine.painting.prompt.lexicon import COLOURS
 from engine.painting.prompt.tokenizer import read
 from engine.painting.random_streams import Streams
@@ -59,22 +59,22 @@ class InpaintRequest:
 
 
 def repaint(
-    picture: Pixels, hole: Mask, request: InpaintRequest, tell: ProgressCallback | None = None
+    picture: Pixels, hole: Mask, request: InpaintRequest, on_progress: ProgressCallback | None = None
 ) -> Pixels:
     """`picture` (uint8 RGB) with the hole repainted; every pixel outside the hole is returned unchanged.
 
-    `tell` gets a non-decreasing fraction 0..1 and the unfinished image, or None.
+    `on_progress` gets a non-decreasing fraction 0..1 and the unfinished image, or None.
     """
-    report = tell or (lambda fraction, shown: None)
+    report = on_progress or (lambda fraction, preview: None)
     if not hole.any() or request.strength <= 0:
         return picture.copy()
-    meant = understand(request.prompt, request.negative_prompt)
+    prompt = parse_prompt(request.prompt, request.negative_prompt)
     guidance = float(np.clip(request.guidance, 0, 2))
     if request.strength <= MAX_EDIT_STRENGTH:
         new = _edited(picture, hole, request, report)
     else:
-        new = _held_back(
-            picture, _Canvas(picture, hole, request, meant, guidance, report).painted(), request.strength
+        new = _with_original_tones(
+            picture, _Canvas(picture, hole, request, prompt, guidance, report).painted(), request.strength
         )
     out = picture.copy()
     out[hole] = (np.clip(new[hole], 0, 1) * 255 + 0.5).astype(np.uint8)
@@ -82,12 +82,10 @@ def repaint(
     return out
 
 
-def _kinds(prompt: str, meant: Understanding) -> frozenset[str]:
+def _kinds(text: str, prompt: ParsedPrompt) -> frozenset[str]:
     """The kinds of the prompt's known words: subject, scene, colour and so on."""
-    known = set(meant.known)
-    return frozenset(
-        m.partition(":")[0] for word in read(prompt) if word.text in known for m in word.meanings
-    )
+    known = set(prompt.known)
+    return frozenset(m.partition(":")[0] for word in read(text) if word.text in known for m in word.meanings)
 
 
 @dataclass
@@ -97,12 +95,12 @@ class _Canvas:
     picture: Pixels
     hole: Mask
     request: InpaintRequest
-    meant: Understanding
+    prompt: ParsedPrompt
     guidance: float
-    tell: ProgressCallback
+    on_progress: ProgressCallback
 
     def __post_init__(self) -> None:
-        self.streams = Streams(f"repaint|{self.meant.layout_key}", self.request.seed)
+        self.streams = Streams(f"repaint|{self.prompt.layout_key}", self.request.seed)
         self.depth = depth_inside(self.hole)
         top, bottom, left, right = box_of(self.hole)
         self.size = min(bottom - top, right - left)
@@ -110,14 +108,14 @@ class _Canvas:
 
     def painted(self) -> Picture:
         """The new image, float32 0..1; only the hole's pixels of it are used."""
-        kinds = _kinds(self.request.prompt, self.meant)
+        kinds = _kinds(self.request.prompt, self.prompt)
         share = float(self.hole.mean())
         if share > (MOST_FILLED if kinds else MOST_CONTINUED):
             return self._scenery(self._soft_ground(), 0.05)
         drawing = bool(kinds & (_SCENERY | {"subject"}))
         ground = self._continued(0.5 if drawing else 0.9)
-        if self.meant.subjects:
-            return self._styled(self._peopled(ground))
+        if self.prompt.subjects:
+            return self._styled(self._with_subjects(ground))
         if kinds & _SCENERY:
             return self._scenery(ground, 0.5)
         return self._styled(self._tinted(ground))
@@ -128,24 +126,27 @@ class _Canvas:
     def _continued(self, share: float) -> Picture:
         """The hole filled from its surroundings; this takes `share` of the work."""
         filled = fill(
-            self.picture, self.hole, seed=self.request.seed, tell=lambda f, shown: self.tell(share * f, shown)
+            self.picture,
+            self.hole,
+            seed=self.request.seed,
+            on_progress=lambda f, preview: self.on_progress(share * f, preview),
         )
-        self.tell(share, filled)
+        self.on_progress(share, filled)
         return _floats(filled)
 
-    def _peopled(self, ground: Picture) -> Picture:
+    def _with_subjects(self, ground: Picture) -> Picture:
         """The subjects composited into `ground`, in the light around the hole and with the photograph's grain."""
         light, dark = light_around(_floats(self.picture), self.hole)
         shape = (self.room[1].stop - self.room[1].start) / (self.room[0].stop - self.room[0].start)
-        outline = subject_cutouts.outline(self.meant, self.streams, light, shape)
-        stands = subject_cutouts.stands_on_ground(self.meant)
-        close = any(name == "bust" or name.endswith(":face") for name in self.meant.subjects)
+        outline = subject_cutouts.outline(self.prompt, self.streams, light, shape)
+        stands = subject_cutouts.stands_on_ground(self.prompt)
+        close = any(name == "bust" or name.endswith(":face") for name in self.prompt.subjects)
         where = subject_cutouts.fit(outline[..., 3], self.hole, low=stands or close, cut=close)
         light = subject_cutouts.contrasting_light(
             light, outline, ground[where.top : where.top + where.height, where.left :]
         )
         rgba = subject_cutouts.group(
-            self.meant, self.streams, where.height, light, dark=dark, guidance=self.guidance, shape=shape
+            self.prompt, self.streams, where.height, light, dark=dark, guidance=self.guidance, shape=shape
         )
         tall, wide = rgba.shape[:2]
         base = (wide / 2, 0.985 * tall)
@@ -158,7 +159,7 @@ class _Canvas:
                 self.streams, np.clip(canvas, 0, 1), self.request.quality, 0.30
             )
         canvas += (alpha * self._grain())[..., None]
-        self.tell(0.85, _bytes(canvas))
+        self.on_progress(0.85, _bytes(canvas))
         weight = np.maximum(
             alpha * np.clip(self.depth / 1.5, 0, 1), smooth(0, max(2.0, 0.12 * self.size), self.depth)
         )
@@ -176,11 +177,13 @@ class _Canvas:
     def _scenery(self, ground: Picture, reach: float) -> Picture:
         """The prompt's scene in the hole, blended into `ground` within `reach` of its half width from the rim."""
         height, width = self.hole.shape
-        room = self.room if self.meant.subjects else (slice(0, height), slice(0, width))
+        room = self.room if self.prompt.subjects else (slice(0, height), slice(0, width))
         size = room[1].stop - room[1].start, room[0].stop - room[0].start
 
-        def report(fraction: float, shown: Pixels | None) -> None:
-            self.tell(0.5 + 0.45 * fraction, None if shown is None else self._glance(ground, room, shown))
+        def report(fraction: float, preview: Pixels | None) -> None:
+            self.on_progress(
+                0.5 + 0.45 * fraction, None if preview is None else self._preview(ground, room, preview)
+            )
 
         made = painting.paint(
             self.request.prompt, negative_prompt=self.request.negative_prompt, width=size[0], height=size[1],
@@ -198,16 +201,16 @@ class _Canvas:
         )
         return _between(ground, scene, np.where(self.depth > 0, weight, 0).astype(np.float32))
 
-    def _glance(self, ground: Picture, room: tuple[slice, slice], shown: Pixels) -> Pixels:
+    def _preview(self, ground: Picture, room: tuple[slice, slice], part: Pixels) -> Pixels:
         """A preview of the unfinished scene at its place in the image."""
-        scale = shown.shape[0] / (room[0].stop - room[0].start)
+        scale = part.shape[0] / (room[0].stop - room[0].start)
         size = max(1, round(self.hole.shape[1] * scale)), max(1, round(self.hole.shape[0] * scale))
         small = cv2.resize(_bytes(ground), size, interpolation=cv2.INTER_AREA)
         free = cv2.resize(self.hole.astype(np.uint8), size, interpolation=cv2.INTER_AREA) > 0
         top, left = (min(round(s.start * scale), n - 1) for s, n in zip(room, small.shape[:2], strict=True))
-        into = small[top : top + shown.shape[0], left : left + shown.shape[1]]
+        into = small[top : top + part.shape[0], left : left + part.shape[1]]
         inside = free[top : top + into.shape[0], left : left + into.shape[1]]
-        into[inside] = shown[: into.shape[0], : into.shape[1]][inside]
+        into[inside] = part[: into.shape[0], : into.shape[1]][inside]
         return np.asarray(small, np.uint8)
 
     def _toward_ring(self, scene: Picture) -> Picture:
@@ -222,7 +225,7 @@ class _Canvas:
 
     def _tinted(self, ground: Picture) -> Picture:
         """The ground tinted by the prompt's colour words."""
-        wanted = [c for c in self.meant.colours_of("*") if c in COLOURS]
+        wanted = [c for c in self.prompt.colours_of("*") if c in COLOURS]
         if not wanted:
             return ground
         k = min(1.0, 1.5 * pull_strength(self.guidance)) * smooth(0, max(1.5, 0.08 * self.size), self.depth)
@@ -230,15 +233,15 @@ class _Canvas:
 
     def _styled(self, image: Picture) -> Picture:
         """The prompt's style applied to the repainted part, fading in from its rim."""
-        if self.meant.style not in STYLES:
+        if self.prompt.style not in STYLES:
             return image
-        made = apply(self.meant.style, image, streams=self.streams, quality=self.request.quality)
+        made = apply(self.prompt.style, image, streams=self.streams, quality=self.request.quality)
         return _between(
             image, np.asarray(made, np.float32), smooth(0, max(2.0, 0.10 * self.size), self.depth)
         )
 
 
-def _edited(picture: Pixels, hole: Mask, request: InpaintRequest, tell: ProgressCallback) -> Picture:
+def _edited(picture: Pixels, hole: Mask, request: InpaintRequest, on_progress: ProgressCallback) -> Picture:
     """The masked part edited by the prompt instead of replaced, fading in from the mask's rim."""
     edit = Edit(
         request.prompt,
@@ -248,14 +251,16 @@ def _edited(picture: Pixels, hole: Mask, request: InpaintRequest, tell: Progress
         request.quality,
         request.guidance,
     )
-    new = _floats(paint_over(picture, edit, progress=lambda fraction, shown: tell(0.95 * fraction, shown)))
+    new = _floats(
+        paint_over(picture, edit, progress=lambda fraction, preview: on_progress(0.95 * fraction, preview))
+    )
     depth = depth_inside(hole)
     soft = max(1.5, 0.05 * min(float(depth.max()), max(hole.shape)))
     return _between(_floats(picture), new, np.clip(depth / np.float32(soft), 0, 1))
 
 
-def _held_back(picture: Pixels, new: Picture, strength: float) -> Picture:
-    """The new image with some of the original tones, at strengths below `USUAL`."""
+def _with_original_tones(picture: Pixels, new: Picture, strength: float) -> Picture:
+    """The new image with some of the original tones, at strengths below `FULL_STRENGTH`."""
     held = 1 - float(np.clip((strength - MAX_EDIT_STRENGTH) / (FULL_STRENGTH - MAX_EDIT_STRENGTH), 0, 1))
     if held == 0:
         return new

@@ -27,7 +27,7 @@ NAME: Final = "sujaykhandekar/object-removal"
 SIDE: Final = 256
 """Side of every output in pixels; the image is stretched to a square, as published."""
 DEFAULTS: Final = published_models.defaults(NAME)
-DOES: Final = "it takes out the most prominent object and continues what surrounds it"
+DESCRIPTION: Final = "it takes out the most prominent object and continues what surrounds it"
 NUMBERS: Final[dict[str, int]] = {
     "Background": 0, "Aeroplane": 1, "bicycle": 2, "bird": 3, "boat": 4, "bottle": 5, "bus": 6, "car": 7,
     "cat": 8, "chair": 9, "cow": 10, "dining table": 11, "dog": 12, "horse": 13, "motorbike": 14, "person": 15,
@@ -49,7 +49,7 @@ def perform(inputs: dict[str, Any], output: JobOutput, drawn_seed: int) -> None:
     typed = TypedInput({**DEFAULTS, **{k: v for k, v in inputs.items() if v is not None}})
     names = typed.text("objects_to_remove").split(",")
     numbers = [number_of(name) for name in names]
-    helpers.log_engine(output, painting.VERSION, does=DOES)
+    helpers.log_engine(output, painting.VERSION, description=DESCRIPTION)
     picture = fitted(helpers.picture(inputs, "image_path", output), (SIDE, SIDE))
     for name in inputs:
         if name not in ("image_path", "objects_to_remove"):
@@ -101,8 +101,8 @@ def _without_object(picture: Pixels, names: list[str], output: JobOutput, bar: B
         output.progress(fraction)
         bar.at(fraction)
 
-    with SketchPreviews(output.preview) as shown:
-        shown.at(0.0, picture)
+    with SketchPreviews(output.preview) as previews:
+        previews.at(0.0, picture)
         hole = object_mask(picture)
         report(0.5)
         if hole is None:
@@ -110,11 +110,11 @@ def _without_object(picture: Pixels, names: list[str], output: JobOutput, bar: B
             return picture
         output.log(_recognised(names))
 
-        def tell(fraction: float, canvas: Pixels | None) -> None:
+        def on_progress(fraction: float, canvas: Pixels | None) -> None:
             report(0.5 + 0.4 * fraction)
-            shown.at(0.5 + 0.4 * fraction, canvas)
+            previews.at(0.5 + 0.4 * fraction, canvas)
 
-        return fill(picture, hole, seed=0, tell=tell)
+        return fill(picture, hole, seed=0, on_progress=on_progress)
 
 
 def _recognised(names: list[str]) -> str:

@@ -20,17 +20,17 @@ from engine.images.decoder import Decoded
 from engine.images.encoder import CONTENT_TYPES, encode
 from engine.images.sketch_previews import SketchPreviews
 from engine.inpainting import InpaintRequest, mask_from, repaint
-from engine.input_settings import understand_input
+from engine.input_settings import parse_input
 from engine.models import Model, Settings
 from engine.painting.text_to_image import label_of, progress_callback, vocabulary_line, without_query
 from engine.protocol.job_output import JobOutput
 from engine.protocol.progress_bar import Bar
 
-DOES: Final = "it continues what surrounds the mask and draws from a word list"
+DESCRIPTION: Final = "it continues what surrounds the mask and draws from a word list"
 EMPTY: Final = "The mask is empty: nothing to repaint."
 _PAINTED = 0.92
 """Share of one image's work that is painting; the rest is encoding and writing."""
-_LOOK = 256
+_PREVIEW_SIDE = 256
 
 MODEL: Final = Model(
     name="stability-ai/stable-diffusion-inpainting",
@@ -42,8 +42,8 @@ MODEL: Final = Model(
 
 def perform(inputs: dict[str, Any], output: JobOutput, drawn_seed: int) -> None:
     """Repaint the masked part of `image`, once per requested output. Raises `Refusal`."""
-    words = {name: value for name, value in inputs.items() if name not in ("image", "mask")}
-    settings = understand_input(MODEL, words, drawn_seed=drawn_seed)
+    values = {name: value for name, value in inputs.items() if name not in ("image", "mask")}
+    settings = parse_input(MODEL, values, drawn_seed=drawn_seed)
     paint_into(MODEL, settings, inputs, output)
 
 
@@ -56,11 +56,11 @@ def paint_into(
     masked part, 0 leaves it. Image k uses seed + k and is `out-k`. Raises `Refusal` naming `image` or `mask`.
     """
     output.log(f"Using seed: {settings.seed}")
-    helpers.log_engine(output, painting.VERSION, does=DOES)
+    helpers.log_engine(output, painting.VERSION, description=DESCRIPTION)
     size = settings.width, settings.height
     picture = fitted(helpers.picture(inputs, "image", output), size)
     hole = mask_from(helpers.picture(inputs, "mask", output).image, size)
-    _say(model, settings, output, strength)
+    _log_settings(model, settings, output, strength)
     if not hole.any():
         output.log(EMPTY)
     # The published pipeline skips the first steps at a lower strength.
@@ -103,28 +103,28 @@ def _repainted(
         guidance=settings.guidance,
         strength=strength,
     )
-    with SketchPreviews(output.preview) as shown:
+    with SketchPreviews(output.preview) as previews:
 
-        def tell(fraction: float, canvas: Pixels | None) -> None:
+        def on_progress(fraction: float, canvas: Pixels | None) -> None:
             report(fraction * _PAINTED)
-            shown.at(fraction, None if canvas is None else _look(canvas))
+            previews.at(fraction, None if canvas is None else _preview(canvas))
 
-        pixels = repaint(picture, hole, request, tell)
+        pixels = repaint(picture, hole, request, on_progress)
     if pixels.shape != (settings.height, settings.width, 3) or pixels.dtype != np.uint8:
         raise ValueError(f"the painter returned {pixels.shape} {pixels.dtype}")
     return pixels
 
 
-def _look(canvas: Pixels) -> Pixels:
+def _preview(canvas: Pixels) -> Pixels:
     image = Image.fromarray(canvas)
-    image.thumbnail((_LOOK, _LOOK), Image.Resampling.BOX)
+    image.thumbnail((_PREVIEW_SIDE, _PREVIEW_SIDE), Image.Resampling.BOX)
     return np.asarray(image, np.uint8)
 
 
-def _say(model: Model, settings: Settings, output: JobOutput, strength: float) -> None:
+def _log_settings(model: Model, settings: Settings, output: JobOutput, strength: float) -> None:
     """Write the log between the engine's line and the first bar."""
-    understanding = painting.understand(settings.prompt, settings.negative_prompt)
-    output.log(vocabulary_line(understanding.known, understanding.unknown))
+    prompt = painting.parse_prompt(settings.prompt, settings.negative_prompt)
+    output.log(vocabulary_line(prompt.known, prompt.unknown))
     if settings.lora is not None:
         output.log(f"LoRA {without_query(settings.lora)} not loaded: this engine has no weights.")
     for note in settings.notes:

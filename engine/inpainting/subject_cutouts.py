@@ -13,7 +13,7 @@ from engine.images.arrays import Mask, Picture
 from engine.inpainting.masks import box_of
 from engine.painting.palette import palette_for
 from engine.painting.post_processing import saturate
-from engine.painting.prompt.interpretation import Understanding
+from engine.painting.prompt.interpretation import ParsedPrompt
 from engine.painting.random_streams import Streams
 from engine.painting.stage import Frame, Stage
 from engine.painting.subject_placement import paint_subjects
@@ -42,17 +42,17 @@ class Fit:
     top: int
 
 
-def stands_on_ground(meant: Understanding) -> bool:
+def stands_on_ground(prompt: ParsedPrompt) -> bool:
     """Whether the group stands on ground that receives its shadow."""
     return any(
         SIZES[name.partition(":")[0]][1] in ("ground", "far", "top") and not name.endswith(":face")
-        for name in meant.subjects
+        for name in prompt.subjects
         if name.partition(":")[0] in SIZES
     )
 
 
 def group(
-    meant: Understanding,
+    prompt: ParsedPrompt,
     streams: Streams,
     height: int,
     light: Light,
@@ -65,16 +65,16 @@ def group(
 
     `shape` is the aspect ratio (width over height) of the available space. Every size shows the same figures.
     """
-    trial = _drawn(meant, streams, _TRIAL, light, dark, shape)
+    trial = _drawn(prompt, streams, _TRIAL, light, dark, shape)
     side = min(_LARGEST, math.ceil(_TRIAL * height / trial.shape[0]))
-    drawn = _drawn(meant, streams, side, light, dark, shape)
+    drawn = _drawn(prompt, streams, side, light, dark, shape)
     drawn[..., :3] = np.clip(saturate(drawn[..., :3], 0.70 + 0.30 * guidance), 0, 1)
     return drawn
 
 
-def outline(meant: Understanding, streams: Streams, light: Light, shape: float) -> Picture:
+def outline(prompt: ParsedPrompt, streams: Streams, light: Light, shape: float) -> Picture:
     """The group at a small size, for `fit`."""
-    return _drawn(meant, streams, _TRIAL, light, False, shape)
+    return _drawn(prompt, streams, _TRIAL, light, False, shape)
 
 
 def contrasting_light(light: Light, figures: Picture, ground: Picture) -> Light:
@@ -102,10 +102,10 @@ def _times(rgb: tuple[float, float, float], factor: float) -> tuple[float, float
 
 
 def _drawn(
-    meant: Understanding, streams: Streams, side: int, light: Light, dark: bool, shape: float
+    prompt: ParsedPrompt, streams: Streams, side: int, light: Light, dark: bool, shape: float
 ) -> Picture:
     # In outer space a group floats in the middle and casts no shadow, as a cut-out requires.
-    alone = replace(meant, scene="space", features=frozenset(), weather=frozenset(), sky=frozenset())
+    alone = replace(prompt, scene="space", features=frozenset(), weather=frozenset(), sky=frozenset())
     root = math.sqrt(float(np.clip(shape, 0.5, 2.0)))
     width, height = max(32, round(side * root)), max(32, round(side / root))
     time = "night" if dark else "day"
@@ -148,8 +148,8 @@ def fit(alpha: Picture, hole: Mask, *, low: bool, cut: bool = False) -> Fit:
             alpha, (min(size[0], max(1, round(tall * aspect))), tall), interpolation=cv2.INTER_AREA
         )
         leak = cv2.matchTemplate(taken, shape, cv2.TM_CCORR) / max(float(shape.sum()), 1e-6)
-        wish = leak + _away(leak.shape, low)
-        row, column = np.unravel_index(int(np.argmin(wish)), wish.shape)
+        cost = leak + _away(leak.shape, low)
+        row, column = np.unravel_index(int(np.argmin(cost)), cost.shape)
         # A smaller group must be worth it: it must leak clearly less.
         score = max(0.0, float(leak[row, column]) - (_CUT if cut else _LEAK)) + 0.15 * (1 - float(share))
         if score < best[0]:

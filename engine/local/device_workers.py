@@ -80,7 +80,7 @@ class DeviceWorker(WorkerPool):
             unless_started.pop_all()
         return ours
 
-    async def _gone(self) -> None:
+    async def _wait_until_gone(self) -> None:
         if self._process is not None:
             self._process.wait()
             self._process = None

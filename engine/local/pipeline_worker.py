@@ -139,7 +139,7 @@ class Worker:
             return 1
         if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
             if self._store is not None:
-                self._store.forget_all()
+                self._store.evict_all()
             output.fail("The device has too little memory for this; ask for a smaller picture.")
             return 1
         output.fail("The local weights could not finish this picture.")

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from engine.painting.composition import VERSION, Moment, Picture, colours_of, paint, paint_moment
 from engine.painting.palette import Palette
-from engine.painting.prompt.interpretation import Understanding, understand
+from engine.painting.prompt.interpretation import ParsedPrompt, parse_prompt
 
 __all__ = [
     "VERSION",
     "Moment",
     "Palette",
+    "ParsedPrompt",
     "Picture",
-    "Understanding",
     "colours_of",
     "paint",
     "paint_moment",
-    "understand",
+    "parse_prompt",
 ]

@@ -34,9 +34,9 @@ def paint_studio(stage: Stage) -> None:
     cloth = _dabs(stage)
     kinds = (_cloth, _drapes, _window, _lamps)
     kind = kinds[int(rng.integers(len(kinds)))]
-    if "window" in stage.meant.features:
+    if "window" in stage.prompt.features:
         kind = _at_window
-    if stage.meant.style in ("ink", "sketch"):
+    if stage.prompt.style in ("ink", "sketch"):
         # Drawn on bare paper, not before a dark wall.
         kind, tone = _cloth, np.full(3, 0.80, np.float32)
     wall = kind(stage, tone, pool, cloth)
@@ -45,7 +45,7 @@ def paint_studio(stage: Stage) -> None:
     ground = tone * (0.62 + 0.42 * np.exp(-(dx * dx * 1.2)) + 0.24 * cloth)[..., None]
     seam = np.exp(-(((frame.rows() - frame.horizon) / (0.05 * frame.height)) ** 2)) * 0.13
     stage.canvas[:] = mix(wall, ground, floor[..., None]) * (1 - seam)[..., None]
-    for name in stage.meant.colours_of("*")[:1]:
+    for name in stage.prompt.colours_of("*")[:1]:
         if name in COLOURS:
             stage.canvas[:] = tint_image(stage.canvas, name, 0.75)
 

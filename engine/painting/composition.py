@@ -22,7 +22,7 @@ from engine.painting.landscape.walls import paint_wall
 from engine.painting.landscape.water import paint_water
 from engine.painting.landscape.waterfalls import paint_waterfall
 from engine.painting.palette import Palette, palette_for, time_of
-from engine.painting.prompt.interpretation import GROUNDED, Understanding, understand
+from engine.painting.prompt.interpretation import GROUNDED, ParsedPrompt, parse_prompt
 from engine.painting.prompt.lexicon import COLOURS
 from engine.painting.random_streams import Streams
 from engine.painting.sky.atmosphere import paint_sky
@@ -113,9 +113,8 @@ def paint(
     """
     if width < 1 or height < 1:
         raise ValueError(f"A picture needs at least one pixel, not {width} x {height}.")
-    meant = understand(prompt, negative_prompt)
     return paint_moment(
-        meant,
+        parse_prompt(prompt, negative_prompt),
         STILL,
         width=width,
         height=height,
@@ -127,7 +126,7 @@ def paint(
 
 
 def paint_moment(
-    meant: Understanding,
+    prompt: ParsedPrompt,
     moment: Moment,
     *,
     width: int,
@@ -141,19 +140,19 @@ def paint_moment(
     # A view of a few pixels has no slopes and no corners: paint it larger, then reduce it.
     grow = -(-_SMALLEST // min(width, height))
     picture = _paint(
-        meant, moment, (width * grow, height * grow), seed, quality, float(np.clip(guidance, 0, 2)), progress
+        prompt, moment, (width * grow, height * grow), seed, quality, float(np.clip(guidance, 0, 2)), progress
     )
     return picture if grow == 1 else _reduced(picture, width, height)
 
 
-def colours_of(meant: Understanding, seed: int, guidance: float = 1.0) -> Palette:
+def colours_of(prompt: ParsedPrompt, seed: int, guidance: float = 1.0) -> Palette:
     """The palette of its still; `Moment.palette` takes one interpolated between two of these."""
-    streams = Streams(meant.layout_key, seed)
-    return palette_for(meant, time_of(meant, streams), float(np.clip(guidance, 0, 2)))
+    streams = Streams(prompt.layout_key, seed)
+    return palette_for(prompt, time_of(prompt, streams), float(np.clip(guidance, 0, 2)))
 
 
 def _paint(
-    meant: Understanding,
+    prompt: ParsedPrompt,
     moment: Moment,
     size: tuple[int, int],
     seed: int,
@@ -162,13 +161,13 @@ def _paint(
     progress: Progress | None,
 ) -> Picture:
     width, height = size
-    streams = Streams(meant.layout_key, seed, moment.memory)
+    streams = Streams(prompt.layout_key, seed, moment.memory)
     report = _ProgressReporter(progress)
     report(0.0)
-    if meant.scene == "abstract" and not meant.subjects:
-        image, mask = _abstract(meant, moment, streams, (width, height), quality, guidance, report), None
+    if prompt.scene == "abstract" and not prompt.subjects:
+        image, mask = _abstract(prompt, moment, streams, (width, height), quality, guidance, report), None
     else:
-        stage = _set_stage(meant, moment, streams, (width, height), quality, guidance)
+        stage = _set_stage(prompt, moment, streams, (width, height), quality, guidance)
         image = _scene(stage, moment, quality, guidance, report)
         mask = None if stage.mask is None else (np.clip(stage.mask, 0, 1) * 255 + 0.5).astype(np.uint8)
     pixels = (np.clip(image, 0, 1) * 255 + 0.5).astype(np.uint8)
@@ -190,7 +189,7 @@ def octaves_of(quality: float) -> int:
 
 
 def _set_stage(
-    meant: Understanding,
+    prompt: ParsedPrompt,
     moment: Moment,
     streams: Streams,
     size: tuple[int, int],
@@ -198,12 +197,12 @@ def _set_stage(
     guidance: float,
 ) -> Stage:
     width, height = size
-    time = time_of(meant, streams)
-    palette = moment.palette or palette_for(meant, time, guidance)
+    time = time_of(prompt, streams)
+    palette = moment.palette or palette_for(prompt, time, guidance)
     # The horizon varies with the seed.
-    lift = 0.0 if meant.scene in ("studio", "space") else float(streams.rng("horizon").uniform(-1.0, 0.8))
-    horizon = (_HORIZONS.get(meant.scene, 0.58) + _reach(meant) * lift) * height
-    eye = _eye(meant, streams)
+    lift = 0.0 if prompt.scene in ("studio", "space") else float(streams.rng("horizon").uniform(-1.0, 0.8))
+    horizon = (_HORIZONS.get(prompt.scene, 0.58) + _reach(prompt) * lift) * height
+    eye = _eye(prompt, streams)
     frame = Frame(width, height, horizon, 0.95 * math.sqrt(width * height), eye, moment.slide)
     sun_x = float(streams.rng("sun").uniform(0.2, 0.8)) * width
     sun_y = horizon * (1 - (palette.elevation * 0.86 + 0.02))
@@ -211,23 +210,23 @@ def _set_stage(
     depth = np.full((height, width), np.inf, np.float32)
     sun = (sun_x, sun_y)
     return Stage(
-        meant, time, palette, streams, frame, octaves_of(quality), sun, canvas, depth, clock=moment.clock
+        prompt, time, palette, streams, frame, octaves_of(quality), sun, canvas, depth, clock=moment.clock
     )
 
 
-def _reach(meant: Understanding) -> float:
+def _reach(prompt: ParsedPrompt) -> float:
     """Maximum shift of the horizon, as a share of the height: large where little else can vary."""
-    if meant.scene == "sea":
-        empty = 0.19 if "clear" in meant.weather else 0.15
-        return 0.05 if "cliff" in meant.features else 0.07 if GROUNDED & set(meant.subjects) else empty
-    return 0.11 if meant.scene == "desert" else 0.05
+    if prompt.scene == "sea":
+        empty = 0.19 if "clear" in prompt.weather else 0.15
+        return 0.05 if "cliff" in prompt.features else 0.07 if GROUNDED & set(prompt.subjects) else empty
+    return 0.11 if prompt.scene == "desert" else 0.05
 
 
-def _eye(meant: Understanding, streams: Streams) -> float:
+def _eye(prompt: ParsedPrompt, streams: Streams) -> float:
     """The camera's height: among the dunes or, with nobody standing before it, up on one of them."""
-    if meant.scene == "desert" and not meant.subjects and "lunar" not in meant.features:
+    if prompt.scene == "desert" and not prompt.subjects and "lunar" not in prompt.features:
         return float(streams.rng("eye").uniform(0.35, 1.25))
-    return 0.5 if meant.scene == "forest" else 0.35
+    return 0.5 if prompt.scene == "forest" else 0.35
 
 
 def _scene(stage: Stage, moment: Moment, quality: float, guidance: float, report: _ProgressReporter) -> Plane:
@@ -247,20 +246,20 @@ def _scene(stage: Stage, moment: Moment, quality: float, guidance: float, report
     report(0.84, stage.canvas)
     image = post_processing.tone(stage.canvas, guidance, stage.dark)
     report(0.90, image)
-    return _styled(stage.meant, moment, stage.streams, image, quality, report)
+    return _styled(stage.prompt, moment, stage.streams, image, quality, report)
 
 
 def _backdrop(stage: Stage, report: _ProgressReporter) -> None:
     """Everything behind the subjects."""
     simple = {"studio": paint_studio, "space": paint_space, "underwater": paint_underwater}
-    if stage.meant.scene in simple:
-        simple[stage.meant.scene](stage)
+    if stage.prompt.scene in simple:
+        simple[stage.prompt.scene](stage)
         report(0.5, stage.canvas)
         return
     report(0.04)
     paint_sky(stage)
     report(0.18, stage.canvas)
-    if stage.meant.scene == "city":
+    if stage.prompt.scene == "city":
         paint_city(stage)
         report(0.40, stage.canvas)
         paint_water(stage)
@@ -270,15 +269,15 @@ def _backdrop(stage: Stage, report: _ProgressReporter) -> None:
         ground = paint_land(stage)
         stage.ground["h"] = ground.h
         report(0.38, stage.canvas)
-        if "fall" in stage.meant.features:
+        if "fall" in stage.prompt.features:
             paint_waterfall(stage, ground)
         paint_trees(stage, ground)
-        if "village" in stage.meant.features:
+        if "village" in stage.prompt.features:
             dry = ground.h > 0.01
             paint_village(
                 stage, np.where(dry & (ground.view.cover > 0.9), ground.z, np.inf).astype(np.float32)
             )
-        if "wall" in stage.meant.features:
+        if "wall" in stage.prompt.features:
             paint_wall(stage, ground)
         report(0.48, stage.canvas)
         paint_water(stage)
@@ -288,7 +287,7 @@ def _backdrop(stage: Stage, report: _ProgressReporter) -> None:
 
 
 def _styled(
-    meant: Understanding,
+    prompt: ParsedPrompt,
     moment: Moment,
     streams: Streams,
     image: Plane,
@@ -296,18 +295,18 @@ def _styled(
     report: _ProgressReporter,
 ) -> Plane:
     # A neon city is painted with its own tubes and signs; drawing neon outlines over them would hide it.
-    if not meant.style or (meant.style == "neon" and meant.scene == "city"):
+    if not prompt.style or (prompt.style == "neon" and prompt.scene == "city"):
         return post_processing.grain(streams, image) if moment.grain else image
     from engine.painting.styles import STYLES, apply
 
-    if meant.style in STYLES:
-        image = np.asarray(apply(meant.style, image, streams=streams, quality=quality), np.float32)
+    if prompt.style in STYLES:
+        image = np.asarray(apply(prompt.style, image, streams=streams, quality=quality), np.float32)
     report(0.98, image)
     return image
 
 
 def _abstract(
-    meant: Understanding,
+    prompt: ParsedPrompt,
     moment: Moment,
     streams: Streams,
     size: tuple[int, int],
@@ -317,8 +316,8 @@ def _abstract(
 ) -> Plane:
     from engine.painting.abstract import paint_abstract
 
-    colours = [COLOURS[c] for c, _ in meant.colours if c in COLOURS]
-    many = any(c in ("rainbow", "vivid") for c, _ in meant.colours)
+    colours = [COLOURS[c] for c, _ in prompt.colours if c in COLOURS]
+    many = any(c in ("rainbow", "vivid") for c, _ in prompt.colours)
     report(0.1)
     # Its relief folds noise into noise, where leaving octaves out would move shapes: the brush alone simplifies.
     octaves = max(7, octaves_of(quality))
@@ -329,7 +328,7 @@ def _abstract(
     image = np.clip(post_processing.saturate(image, 0.86 + 0.14 * guidance), 0, 1)
     image = post_processing.brushwork(streams, image, quality, 0.55)
     report(0.9, image)
-    return _styled(meant, moment, streams, image, quality, report)
+    return _styled(prompt, moment, streams, image, quality, report)
 
 
 def _own_palette(streams: Streams, many: bool) -> list[tuple[float, float, float]]:

@@ -25,7 +25,7 @@ def wind_of(stage: Stage) -> tuple[float, float]:
     """Displacement of the clouds by the wind, across and toward the viewer, in cells of the cloud map."""
     if stage.clock == 0.0:
         return 0.0, 0.0
-    speed = 16.0 * (1.7 if "storm" in stage.meant.weather else 1.0)
+    speed = 16.0 * (1.7 if "storm" in stage.prompt.weather else 1.0)
     side = 1.0 if stage.streams.rng("wind aloft").random() < 0.5 else -1.0
     return side * speed * stage.clock, 0.45 * speed * stage.clock
 
@@ -44,11 +44,11 @@ def pose(stage: Stage, name: str, where: str, facing: int, figure: Figure) -> tu
     turn, lean, stretch, down = 0.0, 0.0, 0.0, 0.0
     if where == "water":
         turn, down = 2.2 * two, 0.020 * tall * one
-    elif where == "air" or stage.meant.scene in ("space", "underwater"):
+    elif where == "air" or stage.prompt.scene in ("space", "underwater"):
         turn, down, right = 3.0 * two, 0.045 * tall * one, right + 0.02 * tall * two
     elif plain in ("car", "train"):
         down = 0.004 * tall * math.sin(stage.clock * 19)
-    elif stage.meant.riding:
+    elif stage.prompt.riding:
         down = -0.02 * tall * abs(math.sin(stage.clock * 4.4))
     else:
         lean, stretch = 0.022 * two, 0.010 * one
@@ -117,8 +117,8 @@ def flash(stage: Stage) -> float:
 
 def paint_falling(stage: Stage) -> None:
     """Petals of blossoming trees, leaves of autumn ones, on their way down; in films only."""
-    kind = next((f for f in ("blossom", "autumn") if f in stage.meant.features), None)
-    if stage.clock == 0.0 or kind is None or stage.meant.weather & {"storm", "rain"}:
+    kind = next((f for f in ("blossom", "autumn") if f in stage.prompt.features), None)
+    if stage.clock == 0.0 or kind is None or stage.prompt.weather & {"storm", "rain"}:
         return
     tones = _TONES[kind]
     h, w = stage.frame.height, stage.frame.width

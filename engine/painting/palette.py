@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from engine.images.arrays import Plane
-from engine.painting.prompt.interpretation import Understanding
+from engine.painting.prompt.interpretation import ParsedPrompt
 from engine.painting.prompt.lexicon import COLOURS
 from engine.painting.random_streams import Streams
 
@@ -99,13 +99,13 @@ _CHANCES = (("day", 0.40), ("golden", 0.25), ("sunset", 0.18), ("dawn", 0.17))
 _COLOUR_FIELDS = tuple(f.name for f in fields(Palette) if f.name not in ("elevation", "stars", "glow"))
 
 
-def time_of(meant: Understanding, streams: Streams) -> str:
+def time_of(prompt: ParsedPrompt, streams: Streams) -> str:
     """The named time of day, else a bright one chosen by the seed."""
-    if meant.time:
-        return meant.time
-    if meant.weather & {"storm", "rain", "fog"}:
+    if prompt.time:
+        return prompt.time
+    if prompt.weather & {"storm", "rain", "fog"}:
         return "day"
-    if meant.style == "ink":
+    if prompt.style == "ink":
         return "day"
     draw = float(streams.rng("time").random())
     for name, chance in _CHANCES:
@@ -115,20 +115,20 @@ def time_of(meant: Understanding, streams: Streams) -> str:
     return "day"
 
 
-def palette_for(meant: Understanding, time: str, guidance: float) -> Palette:
+def palette_for(prompt: ParsedPrompt, time: str, guidance: float) -> Palette:
     """The palette of `time` after weather and the colour words that have no noun of their own."""
     palette = TIMES[time]
-    if "mars" in meant.features:
+    if "mars" in prompt.features:
         palette = _martian(palette, time)
-    if meant.scene == "city" and time in ("night", "dusk"):
-        neon = "neon" in meant.features or meant.style == "neon"
+    if prompt.scene == "city" and time in ("night", "dusk"):
+        neon = "neon" in prompt.features or prompt.style == "neon"
         palette = palette.with_colours(_ELECTRIC if neon else _TOWN_GLOW)
-    if "lunar" in meant.features:
+    if "lunar" in prompt.features:
         palette = _airless(palette)
-    if meant.style == "ink" and time not in ("night", "dusk"):
+    if prompt.style == "ink" and time not in ("night", "dusk"):
         palette = palette.with_colours(_PAPER)
-    palette = _weathered(palette, meant.weather)
-    wanted = [c for c in meant.colours_of("*") if c in COLOURS]
+    palette = _weathered(palette, prompt.weather)
+    wanted = [c for c in prompt.colours_of("*") if c in COLOURS]
     if not wanted:
         return palette
     return palette.with_colours(_pulled(palette, wanted, guidance))

@@ -56,9 +56,9 @@ def vignette(image: Plane, strength: float) -> Plane:
 
 def pull_colours(stage: Stage, guidance: float) -> None:
     """Grade the scene toward the colour words that have no noun of their own."""
-    wanted = [c for c in stage.meant.colours_of("*") if c in COLOURS]
+    wanted = [c for c in stage.prompt.colours_of("*") if c in COLOURS]
     if not wanted:
-        if {"rainbow", "vivid"} & set(stage.meant.colours_of("*")):
+        if {"rainbow", "vivid"} & set(stage.prompt.colours_of("*")):
             stage.canvas[:] = saturate(stage.canvas, 1.0 + 0.45 * guidance)
         return
     k = pull_strength(guidance)

@@ -11,7 +11,7 @@ import numpy as np
 from engine.images.arrays import Plane
 from engine.painting.landscape.plant_sprites import Sprite
 from engine.painting.palette import Palette, Rgb
-from engine.painting.prompt.interpretation import Understanding
+from engine.painting.prompt.interpretation import ParsedPrompt
 from engine.painting.random_streams import Streams
 
 
@@ -61,7 +61,7 @@ class Frame:
 class Stage:
     """The unfinished image: float32 sRGB `canvas`, `depth` in world units (sky = inf), `wet` 0..1."""
 
-    meant: Understanding
+    prompt: ParsedPrompt
     time: str
     palette: Palette
     streams: Streams
@@ -83,14 +83,14 @@ class Stage:
     @property
     def dark(self) -> bool:
         """Whether lamps and windows are lit."""
-        return self.time in ("night", "dusk") or "storm" in self.meant.weather
+        return self.time in ("night", "dusk") or "storm" in self.prompt.weather
 
     @property
     def sun_visible(self) -> bool:
         """Whether the sun or the moon may be drawn as a disc."""
-        if self.meant.weather & {"storm", "rain", "fog"}:
-            return self.time == "night" and "moon" in self.meant.sky and "storm" not in self.meant.weather
-        sky = self.meant.sky
+        if self.prompt.weather & {"storm", "rain", "fog"}:
+            return self.time == "night" and "moon" in self.prompt.sky and "storm" not in self.prompt.weather
+        sky = self.prompt.sky
         if self.time == "night" and sky & {"stars", "milkyway"} and "moon" not in sky:
             return False  # a full moon would drown the stars that were asked for
         return self.time != "dusk" or "moon" in sky
@@ -104,7 +104,7 @@ class Stage:
         x = (self.sun[0] / self.frame.width - 0.5) * 2.4
         y = 0.30 + 0.85 * max(0.0, self.palette.elevation)
         z = 0.55
-        if self.meant.scene == "desert":
+        if self.prompt.scene == "desert":
             # A high sun flattens dunes: their shape lives from raking light.
             x, y, z = (1.1 if x > 0 else -1.1), 0.30 + 0.3 * y, 0.25
         length = math.sqrt(x * x + y * y + z * z)

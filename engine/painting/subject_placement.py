@@ -43,9 +43,9 @@ class PlacedSubject:
 def scene_light(stage: Stage) -> Light:
     """The stage's light for rendering figures; never so dark that a subject is invisible."""
     p = stage.palette
-    if stage.meant.scene in ("studio", "space"):
-        dim = {"night": 0.6, "dusk": 0.75}.get(stage.time, 1.0) if stage.meant.scene == "studio" else 1.0
-        side = -1.0 if stage.meant.scene == "space" or stage.streams.rng("lamp").random() < 0.6 else 1.0
+    if stage.prompt.scene in ("studio", "space"):
+        dim = {"night": 0.6, "dusk": 0.75}.get(stage.time, 1.0) if stage.prompt.scene == "studio" else 1.0
+        side = -1.0 if stage.prompt.scene == "space" or stage.streams.rng("lamp").random() < 0.6 else 1.0
         return Light(
             (0.50 * side, 0.58, 0.64),
             _times((1.0, 0.95, 0.88), dim),
@@ -69,18 +69,20 @@ def _times(rgb: Rgb, factor: float) -> Rgb:
 
 def paint_subjects(stage: Stage, light: Light | None = None) -> None:
     """Draw every subject of the stage, in `light` or else in the stage's own, and leave their joint mask on it."""
-    names = [n for n in stage.meant.subjects if n.partition(":")[0] in SIZES and n.partition(":")[0] in NAMES]
+    names = [
+        n for n in stage.prompt.subjects if n.partition(":")[0] in SIZES and n.partition(":")[0] in NAMES
+    ]
     if not names:
         return
     light = light or scene_light(stage)
-    riding = stage.meant.riding
+    riding = stage.prompt.riding
     held = "umbrella" in names and bool({"person", "astronaut", "robot"} & set(names))
     main = [n for n in names if not (riding and n == riding[0]) and not (held and n == "umbrella")]
-    key = ("actors", stage.meant, stage.frame.width, stage.frame.height, stage.octaves, light)
+    key = ("actors", stage.prompt, stage.frame.width, stage.frame.height, stage.octaves, light)
     actors = stage.streams.kept(
         key, lambda: _apart(stage, [_cast(stage, main, k, light) for k in range(len(main))])
     )
-    if stage.meant.scene == "studio":
+    if stage.prompt.scene == "studio":
         floor = max(actor.y for actor in actors)
         for actor in actors:
             actor.y = floor if actor.where not in ("air", "frame") else actor.y
@@ -103,7 +105,7 @@ def _now(stage: Stage, actor: PlacedSubject) -> PlacedSubject:
     if away is None:
         away = frame.focal * frame.eye / max(actor.y - frame.horizon, 0.05 * frame.height)
     figure, right, down = pose(stage, actor.name, actor.where, actor.facing, actor.figure)
-    drift = 0.0 if stage.meant.scene in ("space", "underwater") else frame.drift(away)
+    drift = 0.0 if stage.prompt.scene in ("space", "underwater") else frame.drift(away)
     return replace(actor, figure=figure, x=actor.x + drift + right, y=actor.y + down)
 
 
@@ -111,8 +113,8 @@ def _draw(
     stage: Stage, name: str, height: float, light: Light, facing: int, family: Streams | None = None
 ) -> Figure:
     """Render a subject with the colour bound to it; `rainbow` runs all hues over its main parts."""
-    colours = stage.meant.colours_of(name.removesuffix(":riding"))
-    if name == "person" and "dress" in stage.meant.features:
+    colours = stage.prompt.colours_of(name.removesuffix(":riding"))
+    if name == "person" and "dress" in stage.prompt.features:
         name = "person:dressed"
     plain = next((COLOURS[c] for c in colours if c in COLOURS), None)
     size = max(8, round(height))
@@ -168,7 +170,7 @@ def _height(stage: Stage, name: str, others: list[str], light: Light) -> float:
     share = SIZES[plain][0]
     if name.endswith(":face"):
         share = 0.82
-    elif stage.meant.scene in ("studio", "space", "underwater") and SIZES[plain][1] != "frame":
+    elif stage.prompt.scene in ("studio", "space", "underwater") and SIZES[plain][1] != "frame":
         share = min(0.74, share * 1.6)
     elif not others and SIZES[plain][1] == "ground":
         share *= 1.15
@@ -178,13 +180,13 @@ def _height(stage: Stage, name: str, others: list[str], light: Light) -> float:
         share *= 0.66
     trial = render(name, streams=stage.streams, height_px=48, light=light)
     aspect = trial.rgba.shape[1] / trial.rgba.shape[0]
-    riding = stage.meant.riding
+    riding = stage.prompt.riding
     if riding and name == riding[1] and trial.seat and trial.seat[1] < 0.1 * trial.rgba.shape[0]:
         share *= 0.70  # its rider sits on its head and needs room above
     room = (
         0.92 * _width_share(name) / (_width_share(name) + sum(map(_width_share, others))) if others else 0.86
     )
-    if stage.meant.scene in ("studio", "space", "underwater") and not others:
+    if stage.prompt.scene in ("studio", "space", "underwater") and not others:
         room = 1.0 if name == "bust" or name.endswith(":face") else 0.74
     height = min(share * frame.height, room * frame.width / aspect)
     # In a tall picture a subject may fill more of the width than its share of the height says.
@@ -229,7 +231,7 @@ def _inside(stage: Stage, figure: Figure, x: float) -> float:
 
 def _stand(stage: Stage, figure: Figure, where: str, u: float, draw: float) -> tuple[float, float]:
     """Pixel place for the base of a figure that belongs `where`."""
-    frame, scene = stage.frame, stage.meant.scene
+    frame, scene = stage.frame, stage.prompt.scene
     height, width = figure.rgba.shape[:2]
     middle = frame.width * u + figure.base[0] - width / 2
     above = figure.base[1]
@@ -311,7 +313,7 @@ def _apart(stage: Stage, actors: list[PlacedSubject]) -> list[PlacedSubject]:
 
 
 def _set_down(stage: Stage, actor: PlacedSubject, light: Light) -> Plane:
-    floating = stage.meant.scene in ("space", "underwater") or actor.where in ("air", "frame", "water")
+    floating = stage.prompt.scene in ("space", "underwater") or actor.where in ("air", "frame", "water")
     if actor.where == "water" and stage.wet is not None:
         _reflect(stage, actor)
     shadow = 0.0 if floating else 1.0
@@ -324,14 +326,14 @@ def _set_down(stage: Stage, actor: PlacedSubject, light: Light) -> Plane:
         air = (np.isinf(stage.depth) | (stage.wet > 0.5 if stage.wet is not None else False)) & (mask == 0)
         stage.canvas[air] = before[air]
     glow(stage.canvas, actor.figure, actor.x, actor.y, 1.0 if stage.dark else 0.25)
-    if shadow and stage.meant.scene in ("hills", "mountain", "lake", "forest"):
+    if shadow and stage.prompt.scene in ("hills", "mountain", "lake", "forest"):
         _root(stage, actor)
     return mask
 
 
 def _root(stage: Stage, actor: PlacedSubject) -> None:
     """Grass in front of the feet, so that the subject stands in the meadow and not on it."""
-    if "snow" in stage.meant.weather or "road" in stage.meant.features:
+    if "snow" in stage.prompt.weather or "road" in stage.prompt.features:
         return
     grove = Grove(stage, ("tuft",), 3)
     rng = stage.streams.rng("feet " + actor.name)

@@ -31,7 +31,7 @@ class Painter(Protocol):
 
     VERSION: str
 
-    def understand(self, prompt: str, negative_prompt: str = "") -> Any:
+    def parse_prompt(self, prompt: str, negative_prompt: str = "") -> Any:
         """Interpret a prompt; the result has `known` and `unknown` words."""
         ...
 
@@ -81,11 +81,11 @@ def _developed(
         small = replace(settings, width=size[0], height=size[1])
         sketch = _paint(small, painter, lambda fraction, canvas: None)
         report(SKETCHED)
-    with SketchPreviews(output.preview, sketch) as shown:
+    with SketchPreviews(output.preview, sketch) as previews:
 
         def progress(fraction: float, canvas: Preview) -> None:
             report(fraction * PAINTING)
-            shown.at(fraction, canvas)
+            previews.at(fraction, canvas)
 
         return _paint(settings, painter, progress)
 
@@ -122,13 +122,17 @@ def progress_callback(output: JobOutput, bar: Bar, index: int, count: int) -> Ca
 
 
 def log_settings(
-    settings: Settings, output: JobOutput, painter: Painter, *, does: str = input_images.PAINTER_DESCRIPTION
+    settings: Settings,
+    output: JobOutput,
+    painter: Painter,
+    *,
+    description: str = input_images.PAINTER_DESCRIPTION,
 ) -> None:
     """Write the log up to what the published model adds. The seed comes first: clients parse it."""
     output.log(f"Using seed: {settings.seed}")
-    input_images.log_engine(output, painter.VERSION, does=does)
-    understanding = painter.understand(settings.prompt, settings.negative_prompt)
-    output.log(vocabulary_line(understanding.known, understanding.unknown))
+    input_images.log_engine(output, painter.VERSION, description=description)
+    prompt = painter.parse_prompt(settings.prompt, settings.negative_prompt)
+    output.log(vocabulary_line(prompt.known, prompt.unknown))
     if settings.lora is not None:
         output.log(f"LoRA {without_query(settings.lora)} not loaded: this engine has no weights.")
     for note in settings.notes:

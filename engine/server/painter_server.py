@@ -148,7 +148,7 @@ def _warm_up() -> None:
             importlib.import_module(module.name)
     importlib.import_module("numpy.random")
     Image.init()
-    painting.understand("a word")
+    painting.parse_prompt("a word")
 
 
 def _signal_group(pid: int, number: int) -> None:

@@ -43,7 +43,7 @@ class WorkItem:
 class WorkerPool:
     """Keeps the process at the other end of a socket alive and turns its messages into futures of exit codes.
 
-    Subclasses define the process: `_start`, `restart` and `_gone`.
+    Subclasses define the process: `_start`, `restart` and `_wait_until_gone`.
     """
 
     def __init__(self) -> None:
@@ -67,7 +67,7 @@ class WorkerPool:
         """Kill the process and everything that it started; a new one follows at once."""
         raise NotImplementedError
 
-    async def _gone(self) -> None:
+    async def _wait_until_gone(self) -> None:
         """Return once the process that `restart` killed, and all its children, are gone."""
 
     # -- shared ----------------------------------------------------------------------------------------------
@@ -207,7 +207,7 @@ class WorkerPool:
         self._ready.clear()
         if self._control is not None:
             self.restart()
-            await self._gone()
+            await self._wait_until_gone()
             self._control.close()
             self._control = None
         self._pids.clear()
@@ -290,7 +290,7 @@ class PainterPool(WorkerPool):
             with contextlib.suppress(OSError):
                 self._control.shutdown(socket.SHUT_RDWR)
 
-    async def _gone(self) -> None:
+    async def _wait_until_gone(self) -> None:
         """Return at the end of its socket, when the process is dead; the kernel then kills the children it forked."""
         assert self._control is not None
         loop = asyncio.get_running_loop()

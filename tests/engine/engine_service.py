@@ -95,15 +95,15 @@ class Service:
             "conformance": conformance,
         }
         inherited = {"DARKROOM_LEASH_FD": leash, client.VARIABLE: fork_server}
-        given = {name: str(fd) for name, fd in inherited.items() if fd is not None}
+        variables = {name: str(fd) for name, fd in inherited.items() if fd is not None}
         others = {name: value for name, value in os.environ.items() if name not in inherited}
         with self.errors.open("ab") as errors:
             self.process = subprocess.Popen(
                 [sys.executable, "-c", _PROGRAM, json.dumps(options)],
                 cwd=ROOT,
-                env={**others, **given},
+                env={**others, **variables},
                 stderr=errors,
-                pass_fds=[int(fd) for fd in given.values()],
+                pass_fds=[int(fd) for fd in variables.values()],
             )
         self.client = httpx.Client(
             transport=httpx.HTTPTransport(uds=str(self.socket)),

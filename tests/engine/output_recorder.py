@@ -20,20 +20,20 @@ class OutputRecorder(JobOutput):
         folder.mkdir(parents=True, exist_ok=True)
         super().__init__(os.open(os.devnull, os.O_WRONLY), folder)
         self.folder = folder
-        self.told: list[dict[str, Any]] = []
+        self.events: list[dict[str, Any]] = []
 
     def _send(self, event: dict[str, Any]) -> None:
-        self.told.append(event)
+        self.events.append(event)
 
     @property
     def logs(self) -> list[str]:
         """The lines of the log."""
-        return [event["log"] for event in self.told if "log" in event]
+        return [event["log"] for event in self.events if "log" in event]
 
     @property
     def outputs(self) -> list[str]:
         """Names of the announced files, in order."""
-        return [event["output"]["name"] for event in self.told if "output" in event]
+        return [event["output"]["name"] for event in self.events if "output" in event]
 
 
 _refusing: list[bool] = []
@@ -61,20 +61,20 @@ def no_network() -> Iterator[None]:
         _refusing[0] = False
 
 
-def says_truly_what_it_is(desk: OutputRecorder) -> None:
+def says_truly_what_it_is(recorder: OutputRecorder) -> None:
     """What holds for the work of each model: it says that it is no neural network, in its log and in its files."""
-    assert desk.outputs
-    assert desk.outputs[0].startswith(
+    assert recorder.outputs
+    assert recorder.outputs[0].startswith(
         ("out-0.", "out.png", "output.png", "out.mp4", "output.mp4", "video.gif")
     )
-    text = "\n".join(desk.logs)
-    assert "No neural network, no weights" in "\n".join(desk.logs[:2])
+    text = "\n".join(recorder.logs)
+    assert "No neural network, no weights" in "\n".join(recorder.logs[:2])
     assert "diffusion" not in text.lower().replace("stable-diffusion", "")
-    metrics = dict(event["metric"] for event in desk.told if "metric" in event)
+    metrics = dict(event["metric"] for event in recorder.events if "metric" in event)
     assert metrics["engine"] == "procedural" and metrics["painter"]
-    for name in desk.outputs:
-        content = (desk.folder / name).read_bytes()
+    for name in recorder.outputs:
+        content = (recorder.folder / name).read_bytes()
         assert b"procedural" in content and b"no neural network" in content.lower()
         assert b"algorithmicMedia" in content or b"algorithmicallyEnhanced" in content
-    shares = [event["progress"] for event in desk.told if "progress" in event]
+    shares = [event["progress"] for event in recorder.events if "progress" in event]
     assert shares == sorted(shares) and shares[-1] == 1.0

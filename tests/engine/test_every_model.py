@@ -57,10 +57,10 @@ IN_A_FILE_OF_ITS_OWN = {"lucataco/animate-diff", "sujaykhandekar/object-removal"
 
 @pytest.mark.parametrize("name", sorted(GIVEN))
 def test_it_works_without_a_network_and_says_truly_what_it_is(name: str, tmp_path: Path) -> None:
-    desk = OutputRecorder(tmp_path)
+    recorder = OutputRecorder(tmp_path)
     with no_network():
-        performer(name)(GIVEN[name], desk, 77)
-    says_truly_what_it_is(desk)
+        performer(name)(GIVEN[name], recorder, 77)
+    says_truly_what_it_is(recorder)
 
 
 def test_those_are_all_models_that_are_served() -> None:

@@ -84,8 +84,8 @@ def test_items_are_neither_lost_nor_repeated_when_the_painters_process_dies(serv
 def test_the_pictures_have_the_size_the_format_and_the_number_asked_for(
     service: Service, form: str, name: str
 ) -> None:
-    given = {"prompt": "a", "width": 40, "height": 24, "num_outputs": 3, "output_format": form}
-    state = service.run(f"image-{form}", given, IMAGE)
+    inputs = {"prompt": "a", "width": 40, "height": 24, "num_outputs": 3, "output_format": form}
+    state = service.run(f"image-{form}", inputs, IMAGE)
     files = [service.file(f"image-{form}", output["name"]) for output in state["output"]]
     pictures = [Image.open(io.BytesIO(file)) for file in files]
     assert [(picture.size, picture.format) for picture in pictures] == [((40, 24), name)] * 3
@@ -128,7 +128,7 @@ def test_the_failing_one_fails_with_the_very_message(service: Service) -> None:
 
 
 @pytest.mark.parametrize(
-    ("model", "given"),
+    ("model", "inputs"),
     [
         (TEXT, {"prompt": "a red cat"}),
         (ITERATOR, {"prompt": "cat"}),
@@ -137,8 +137,8 @@ def test_the_failing_one_fails_with_the_very_message(service: Service) -> None:
         (SLOW, {"seconds": 0.1}),
     ],
 )
-def test_the_same_input_gives_the_same_output(service: Service, model: str, given: dict[str, Any]) -> None:
-    first, second = (service.run(f"same-{n}-{abs(hash(str(given)))}", given, model) for n in "ab")
+def test_the_same_input_gives_the_same_output(service: Service, model: str, inputs: dict[str, Any]) -> None:
+    first, second = (service.run(f"same-{n}-{abs(hash(str(inputs)))}", inputs, model) for n in "ab")
     assert first["status"] == "succeeded"
     assert (first["value"], first["output"], first["logs"]) == (
         second["value"],
@@ -148,13 +148,13 @@ def test_the_same_input_gives_the_same_output(service: Service, model: str, give
 
 
 def test_another_seed_or_prompt_gives_another_picture(service: Service) -> None:
-    inputs = [{"prompt": "a"}, {"prompt": "b"}, {"prompt": "a", "seed": 1}]
-    states = [service.run(f"other-{n}", given, IMAGE) for n, given in enumerate(inputs)]
+    variants = [{"prompt": "a"}, {"prompt": "b"}, {"prompt": "a", "seed": 1}]
+    states = [service.run(f"other-{n}", inputs, IMAGE) for n, inputs in enumerate(variants)]
     assert len({state["output"][0]["sha256"] for state in states}) == 3
 
 
 @pytest.mark.parametrize(
-    ("model", "given"),
+    ("model", "inputs"),
     [
         (TEXT, {}),
         (IMAGE, {"prompt": "a", "width": 8}),
@@ -169,9 +169,9 @@ def test_another_seed_or_prompt_gives_another_picture(service: Service) -> None:
     ],
 )
 def test_it_refuses_what_its_caller_should_have_refused(
-    service: Service, model: str, given: dict[str, Any]
+    service: Service, model: str, inputs: dict[str, Any]
 ) -> None:
-    state = service.run(f"bad-{abs(hash(str(given)))}", given, model)
+    state = service.run(f"bad-{abs(hash(str(inputs)))}", inputs, model)
     assert state["status"] == "failed" and state["error"].startswith("Input ")
 
 

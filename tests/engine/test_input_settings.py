@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from engine.input_settings import understand_input
+from engine.input_settings import parse_input
 from engine.models import MODELS, Settings
 from engine.performers import PERFORMERS, performer
 from engine.protocol.job_output import Refusal
@@ -19,8 +19,8 @@ IMG2IMG = "stability-ai/stable-diffusion-img2img"
 CATALOGUE = sorted(Path(__file__).parents[2].glob("predictions/**/*__*.json"))
 
 
-def understood(model: str, **given: Any) -> Settings:
-    return understand_input(MODELS[model], given, drawn_seed=77)
+def parse(model: str, **inputs: Any) -> Settings:
+    return parse_input(MODELS[model], inputs, drawn_seed=77)
 
 
 def published(model: str) -> dict[str, Any]:
@@ -33,7 +33,7 @@ UNDERSTOOD = {
     "prompt", "negative_prompt", "width", "height", "aspect_ratio", "num_outputs", "num_inference_steps",
     "guidance_scale", "prompt_strength", "output_format", "output_quality", "seed",
 }  # fmt: skip
-"""What `understand_input` reads of every model that has it."""
+"""What `parse_input` reads of every model that has it."""
 
 
 @pytest.mark.parametrize("model", sorted(MODELS))
@@ -45,7 +45,7 @@ def test_every_published_input_means_something_or_is_said_to_mean_nothing(model:
 
 @pytest.mark.parametrize("model", [SD, SDXL])
 def test_it_paints_the_published_default_where_nothing_is_given(model: str) -> None:
-    settings = understood(model)
+    settings = parse(model)
     assert settings.prompt == published(model)["prompt"]["default"]
     assert (settings.quality, settings.guidance, settings.count, settings.seed) == (1.0, 1.0, 1, 77)
 
@@ -64,42 +64,42 @@ def test_an_input_that_is_published_as_a_file_is_a_picture() -> None:
 
 
 def test_a_picture_brings_its_own_size_and_a_strength() -> None:
-    settings = understood(SDXL, image="data:,x", width=500, prompt_strength=0.3)
+    settings = parse(SDXL, image="data:,x", width=500, prompt_strength=0.3)
     assert (settings.width, settings.height, settings.strength) == (0, 0, 0.3)
     assert settings.notes == ("Input width does nothing together with image and was ignored.",)
-    assert understood(DEV, prompt="x", image="data:,x").strength == 0.8
-    assert understood(SDXL).strength is None
-    masked = understood(SDXL, image="data:,x", mask="data:,x", width=512, height=640)
+    assert parse(DEV, prompt="x", image="data:,x").strength == 0.8
+    assert parse(SDXL).strength is None
+    masked = parse(SDXL, image="data:,x", mask="data:,x", width=512, height=640)
     assert (masked.width, masked.height, masked.notes) == (512, 640, ())
     with pytest.raises(Refusal, match="divisible by 8 but are 512 and 500"):
-        understood(SDXL, image="data:,x", mask="data:,x", width=500, height=512)
+        parse(SDXL, image="data:,x", mask="data:,x", width=500, height=512)
 
 
 def test_img2img_gives_up_to_eight_pictures() -> None:
-    assert understood(IMG2IMG, num_outputs=8).count == 8
+    assert parse(IMG2IMG, num_outputs=8).count == 8
     with pytest.raises(Refusal, match="between 1 and 8"):
-        understood(IMG2IMG, num_outputs=9)
+        parse(IMG2IMG, num_outputs=9)
     with pytest.raises(Refusal, match="finite"):
-        understood(IMG2IMG, prompt_strength=float("nan"))
+        parse(IMG2IMG, prompt_strength=float("nan"))
 
 
 @pytest.mark.parametrize("ratio", sorted(RATIOS))
 def test_it_gives_each_ratio_its_published_pixels(ratio: str) -> None:
-    settings = understood(SCHNELL, prompt="x", aspect_ratio=ratio)
+    settings = parse(SCHNELL, prompt="x", aspect_ratio=ratio)
     assert (settings.width, settings.height) == RATIOS[ratio]
     wide, high = map(int, ratio.split(":"))
     assert settings.width / settings.height == pytest.approx(wide / high, rel=0.04)
 
 
 def test_it_takes_steps_and_guidance_relative_to_the_models_defaults() -> None:
-    assert understood(SD, num_inference_steps=25).quality == 0.5
-    assert understood(SCHNELL, prompt="x", num_inference_steps=8).quality == 2.0
-    assert understood(DEV, prompt="x", guidance_scale=7).guidance == 2.0
-    assert understood(SDXL, guidance_scale=15).guidance == 2.0
+    assert parse(SD, num_inference_steps=25).quality == 0.5
+    assert parse(SCHNELL, prompt="x", num_inference_steps=8).quality == 2.0
+    assert parse(DEV, prompt="x", guidance_scale=7).guidance == 2.0
+    assert parse(SDXL, guidance_scale=15).guidance == 2.0
 
 
 def test_it_ignores_guidance_for_the_model_that_has_none() -> None:
-    settings = understood(SCHNELL, prompt="x", guidance_scale=10)
+    settings = parse(SCHNELL, prompt="x", guidance_scale=10)
     assert settings.guidance == 1.0
     assert settings.notes == (
         "Input guidance_scale is unknown to lucataco/flux-schnell-lora and was ignored.",
@@ -107,11 +107,11 @@ def test_it_ignores_guidance_for_the_model_that_has_none() -> None:
 
 
 def test_it_takes_null_for_left_out() -> None:
-    assert understood(SDXL, seed=None, width=None, image=None) == understood(SDXL)
+    assert parse(SDXL, seed=None, width=None, image=None) == parse(SDXL)
 
 
 def test_it_lets_a_mask_without_an_image_do_nothing_and_says_so() -> None:
-    settings = understood(SDXL, mask="https://files.example.test/m.png", prompt_strength=0.5)
+    settings = parse(SDXL, mask="https://files.example.test/m.png", prompt_strength=0.5)
     assert settings.notes == (
         "Input mask matters only together with image and was ignored.",
         "Input prompt_strength matters only together with image and was ignored.",
@@ -119,9 +119,9 @@ def test_it_lets_a_mask_without_an_image_do_nothing_and_says_so() -> None:
 
 
 def test_it_writes_webp_unless_asked_otherwise() -> None:
-    assert understood(DEV, prompt="x").format == "webp"
-    assert understood(DEV, prompt="x").encoder_quality == 80
-    settings = understood(DEV, prompt="x", output_format="png", output_quality=20)
+    assert parse(DEV, prompt="x").format == "webp"
+    assert parse(DEV, prompt="x").encoder_quality == 80
+    settings = parse(DEV, prompt="x", output_format="png", output_quality=20)
     assert settings.format == "png"
     assert settings.notes == ("Input output_quality has no effect on png and was ignored.",)
 
@@ -137,7 +137,7 @@ def test_it_writes_webp_unless_asked_otherwise() -> None:
     ],
 )
 def test_it_accepts_every_published_form_of_a_lora(lora: str) -> None:
-    assert understood(SCHNELL, prompt="x", hf_lora=lora).lora == lora
+    assert parse(SCHNELL, prompt="x", hf_lora=lora).lora == lora
 
 
 @pytest.mark.parametrize(
@@ -145,19 +145,19 @@ def test_it_accepts_every_published_form_of_a_lora(lora: str) -> None:
 )
 def test_it_refuses_any_other_lora_with_the_published_text(lora: str) -> None:
     with pytest.raises(Refusal) as caught:
-        understood(DEV, prompt="x", hf_lora=lora)
+        parse(DEV, prompt="x", hf_lora=lora)
     assert str(caught.value).startswith("Invalid lora, must be either a: HuggingFace path")
     assert str(caught.value).endswith(f": {lora}")
 
 
 def test_it_takes_an_empty_lora_as_none_only_where_that_is_published() -> None:
-    assert understood(DEV, prompt="x", hf_lora="").lora is None
+    assert parse(DEV, prompt="x", hf_lora="").lora is None
     with pytest.raises(Refusal):
-        understood(SCHNELL, prompt="x", hf_lora="")
+        parse(SCHNELL, prompt="x", hf_lora="")
 
 
 @pytest.mark.parametrize(
-    ("model", "given", "sentence"),
+    ("model", "inputs", "sentence"),
     [
         (SD, {"width": 500}, "Inputs width and height must be multiples of 64 between 64 and 1024."),
         (SD, {"width": "768"}, "Input width must be a whole number."),
@@ -184,15 +184,15 @@ def test_it_takes_an_empty_lora_as_none_only_where_that_is_published() -> None:
     ],
 )
 def test_it_refuses_what_it_cannot_do_in_one_sentence(
-    model: str, given: dict[str, Any], sentence: str | None
+    model: str, inputs: dict[str, Any], sentence: str | None
 ) -> None:
     with pytest.raises(Refusal) as caught:
-        understood(model, **given)
+        parse(model, **inputs)
     assert str(caught.value) == (sentence or f"Input aspect_ratio must be one of {', '.join(RATIOS)}.")
 
 
 def test_it_lists_a_bounded_number_of_unknown_inputs() -> None:
-    settings = understood(SD, **{f"x{n}\n": n for n in range(1000)})
+    settings = parse(SD, **{f"x{n}\n": n for n in range(1000)})
     assert len(settings.notes) == 13
     assert settings.notes[0] == r"Input x0\n is unknown to stability-ai/stable-diffusion and was ignored."
     assert settings.notes[-1] == "988 more inputs were ignored."

@@ -38,8 +38,8 @@ class Film:
 
 def mp4(path: Path) -> Film:
     """Every frame of an MP4, decoded by ffmpeg."""
-    told = subprocess.run([ffmpeg(), "-hide_banner", "-i", str(path)], capture_output=True, check=False)
-    facts = told.stderr.decode("utf-8", "replace")
+    probe = subprocess.run([ffmpeg(), "-hide_banner", "-i", str(path)], capture_output=True, check=False)
+    facts = probe.stderr.decode("utf-8", "replace")
     width, height = (int(side) for side in re.findall(r"Video: .*?, (\d+)x(\d+)", facts)[0])
     done = subprocess.run(
         [ffmpeg(), "-v", "error", "-i", str(path), "-f", "rawvideo", "-pix_fmt", "rgb24", "-"],

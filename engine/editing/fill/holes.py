@@ -25,11 +25,13 @@ _MARGIN = 24
 _MOST_PARTS = 8
 
 
-def fill(picture: Pixels, hole: Mask, *, seed: int = 0, tell: ProgressCallback | None = None) -> Pixels:
+def fill(
+    picture: Pixels, hole: Mask, *, seed: int = 0, on_progress: ProgressCallback | None = None
+) -> Pixels:
     """Fill `hole` (bool) of `picture` (uint8 RGB, same size) from its surroundings.
 
-    Pixels outside the hole are returned unchanged. Holes far apart are filled one by one. `tell` gets a non-decreasing
-    fraction 0..1 and the unfinished image, or None.
+    Pixels outside the hole are returned unchanged. Holes far apart are filled one by one. `on_progress` gets a
+    non-decreasing fraction 0..1 and the unfinished image, or None.
     """
     if picture.shape[:2] != hole.shape:
         raise ValueError(f"the hole is {hole.shape}, the picture {picture.shape}")
@@ -38,23 +40,23 @@ def fill(picture: Pixels, hole: Mask, *, seed: int = 0, tell: ProgressCallback |
         return out
     streams = Streams("fill", seed)
     boxes = _parts(hole)
-    for number, (rows, columns, own) in enumerate(boxes):
+    for number, (rows, columns, mask) in enumerate(boxes):
 
-        def told(
+        def report(
             fraction: float, part: Pixels | None, at: int = number, box: tuple[slice, slice] = (rows, columns)
         ) -> None:
-            if tell is None:
+            if on_progress is None:
                 return
-            shown = None
+            preview = None
             if part is not None:
-                shown = out.copy()
-                shown[box] = part
-            tell((at + fraction) / len(boxes), shown)
+                preview = out.copy()
+                preview[box] = part
+            on_progress((at + fraction) / len(boxes), preview)
 
         # Nothing is copied from the hole of another part, filled or not.
-        done = _fill_part(out[rows, columns], hole[rows, columns], streams.child(str(number)), told)
-        out[rows, columns][own] = done[own]
-        told(1.0, None)
+        done = _fill_part(out[rows, columns], hole[rows, columns], streams.child(str(number)), report)
+        out[rows, columns][mask] = done[mask]
+        report(1.0, None)
     return out
 
 
@@ -97,7 +99,7 @@ def _box(hole: Mask) -> Box:
 
 
 def _around(hole: Mask, box: Box) -> Box:
-    """The box with a margin of its own size, clipped to the image."""
+    """The box with a margin of its mask size, clipped to the image."""
     top, bottom, left, right = box
     margin = max(bottom - top, right - left, _MARGIN)
     return (
@@ -122,20 +124,20 @@ def _union(first: Box, second: Box) -> Box:
     )
 
 
-def _fill_part(picture: Pixels, hole: Mask, streams: Streams, tell: ProgressCallback) -> Pixels:
+def _fill_part(picture: Pixels, hole: Mask, streams: Streams, on_progress: ProgressCallback) -> Pixels:
     if hole.all():
         return picture
     side = WORK_SIDE_LARGE_HOLE if hole.mean() > LARGE_HOLE else WORK_SIDE
     levels = pyramid(picture, hole, side)
 
-    def told(fraction: float, layers: NDArray[np.float32]) -> None:
+    def report(fraction: float, layers: NDArray[np.float32]) -> None:
         lab = np.clip(layers[..., :3], 0, 255).astype(np.uint8)
-        tell(
+        on_progress(
             0.9 * fraction,
             np.asarray(cv2.resize(cv2.cvtColor(lab, cv2.COLOR_Lab2RGB), picture.shape[1::-1]), np.uint8),
         )
 
-    field = complete(levels, streams.rng("matches"), told)
+    field = complete(levels, streams.rng("matches"), report)
     if field is None:
         return smooth(picture, hole)
     return paste(picture, hole, field)

@@ -129,7 +129,7 @@ def targets_and_sources(hole: Mask) -> tuple[Index, Mask]:
     return np.flatnonzero(touched), sources
 
 
-def complete(levels: list[Level], rng: np.random.Generator, tell: LevelCallback) -> Field | None:
+def complete(levels: list[Level], rng: np.random.Generator, on_progress: LevelCallback) -> Field | None:
     """The matches at the finest level; None where too little is known to find any. Modifies the levels' layers."""
     field: Field | None = None
     coarsest = levels[-1]
@@ -153,7 +153,7 @@ def complete(levels: list[Level], rng: np.random.Generator, tell: LevelCallback)
             vote(field, level, _weights(field, level, even=True))
         turns = min(_MOST_TURNS, max(1, _WORK // max(1, len(targets))))
         for turn, _ in enumerate(_settled(field, level, turns, rng), 1):
-            tell((number + turn / turns) / len(levels), level.layers)
+            on_progress((number + turn / turns) / len(levels), level.layers)
     return field
 
 

@@ -167,8 +167,8 @@ def _note(
 ) -> str | None:
     """The log line for an input that has no effect, or None where it has one."""
     if name not in published_models.properties(settings.name):
-        shown = name[:60].encode("unicode_escape").decode("ascii")
-        return f"Input {shown} is unknown to {settings.name} and was ignored."
+        printable = name[:60].encode("unicode_escape").decode("ascii")
+        return f"Input {printable} is unknown to {settings.name} and was ignored."
     if name == "disable_safety_checker" and inputs[name] and not settings.may_disable_safety:
         return "Input disable_safety_checker is not honoured on this server."
     if name == "scheduler" and settings.scheduler and inputs[name] != settings.scheduler:

@@ -18,7 +18,7 @@ import torch
 from engine.animation.gif_writer import GifWriter, palette_of
 from engine.animation.mp4_writer import VideoWriter
 from engine.animation.optical_flow import FlowInterpolation
-from engine.animation.stable_diffusion_animation import NAME, Settings, understand_input
+from engine.animation.stable_diffusion_animation import NAME, Settings, parse_input
 from engine.animation.timeline import Timeline
 from engine.images.arrays import Pixels
 from engine.images.encoder import CONTENT_TYPES, Label, encode
@@ -45,16 +45,21 @@ class _Artist:
     """Draws keyframes and the images between them. Latents are in the scale in which they are denoised."""
 
     def __init__(
-        self, model: ModelSettings, settings: Settings, loaded: Loaded, steps: StepCallbacks, look: Any
+        self,
+        model: ModelSettings,
+        settings: Settings,
+        loaded: Loaded,
+        steps: StepCallbacks,
+        make_preview: Any,
     ) -> None:
         try:
             self._text, self._image = loaded.mode("text"), loaded.mode("image")
         except Unloadable as error:
             raise refusal(model, error) from None
-        self._loaded, self._settings, self._steps, self._look = loaded, settings, steps, look
+        self._loaded, self._settings, self._steps, self._make_preview = loaded, settings, steps, make_preview
         self._scheduler = model.scheduler
         with torch.no_grad():
-            self._words = [
+            self._embeddings = [
                 self._text.encode_prompt(prompt, loaded.device, 1, True, negative_prompt="")
                 for prompt in settings.prompts
             ]
@@ -70,18 +75,18 @@ class _Artist:
         start = slerp(self.keyframe(before), self.keyframe(before + 1), share)
         if int(self._settings.steps * self._settings.strength) < 1:
             return start
-        words = [
+        embeddings = [
             slerp(first, last, share)
-            for first, last in zip(self._words[before], self._words[before + 1], strict=True)
+            for first, last in zip(self._embeddings[before], self._embeddings[before + 1], strict=True)
         ]
-        return self._draw(self._image, words, image=start, strength=self._settings.strength)
+        return self._draw(self._image, embeddings, image=start, strength=self._settings.strength)
 
     def keyframe(self, number: int) -> Any:
         """The latents of one prompt's keyframe; only the last two are kept."""
         if number not in self._keyframes:
             self._keyframes = {key: value for key, value in self._keyframes.items() if key == number - 1}
             size = {"width": self._settings.width, "height": self._settings.height}
-            self._keyframes[number] = self._draw(self._text, self._words[number], **size)
+            self._keyframes[number] = self._draw(self._text, self._embeddings[number], **size)
         return self._keyframes[number]
 
     def picture(self, latents: Any) -> Pixels:
@@ -92,17 +97,17 @@ class _Artist:
         found = self._text.image_processor.postprocess(decoded, output_type="np")[0]
         return np.asarray(np.clip(found * 255 + 0.5, 0, 255), np.uint8)
 
-    def _draw(self, pipe: Any, words: Any, **more: Any) -> Any:
+    def _draw(self, pipe: Any, embeddings: Any, **arguments: Any) -> Any:
         pipe.scheduler = schedulers.make(self._scheduler, self._loaded.own_scheduler)
         return pipe(
-            prompt_embeds=words[0],
-            negative_prompt_embeds=words[1],
+            prompt_embeds=embeddings[0],
+            negative_prompt_embeds=embeddings[1],
             num_inference_steps=self._settings.steps,
             guidance_scale=self._settings.guidance_scale,
             generator=generator(self._settings.seed),
             output_type="latent",
-            callback_on_step_end=self._steps.callback(self._look),
-            **more,
+            callback_on_step_end=self._steps.callback(self._make_preview),
+            **arguments,
         ).images
 
 
@@ -115,7 +120,7 @@ def perform(
     stop: Callable[[], bool],
 ) -> None:
     """Draw, interpolate, write. Raises `Refusal`, `Stopped`, and torch's exceptions."""
-    settings = understand_input(inputs, drawn_seed)
+    settings = parse_input(inputs, drawn_seed)
     timeline = settings.timeline
     log_settings(output, model, store, settings.seed)
     loaded = store.loaded(model, output)
@@ -126,7 +131,7 @@ def perform(
     steps = StepCallbacks(
         output, stop, [settings.steps], len(timeline.drawn), total=len(timeline.frames), share=DRAWING
     )
-    artist = _Artist(model, settings, loaded, steps, store.look(loaded))
+    artist = _Artist(model, settings, loaded, steps, store.latent_preview(loaded))
     label = _label(model, settings, store.version)
     drawn = _drawn(artist, settings, timeline, output, steps, label, checker)
     between = "with optical flow, in place of FILM" if settings.flowing else "from latents"

@@ -79,7 +79,7 @@ class Loaded:
         self.own_scheduler = root.scheduler
         self.checker: Checker | None = None
         """The safety checker that came with the weights."""
-        self.look: Any = None
+        self.latent_preview: Any = None
         """The latent preview of its decoder, once made."""
         self.more: dict[str, Any] = {}
         """Pipelines derived from this one with other weights, such as motion modules."""

@@ -76,31 +76,31 @@ class PipelineStore:
 
     def checker(self, model: ModelSettings, loaded: Loaded) -> Checker | None:
         """The model's safety checker: the configured one, else the one that came with the weights."""
-        place = model.safety_checker
-        if place == "off":
+        weights = model.safety_checker
+        if weights == "off":
             return None
-        if place == "auto":
+        if weights == "auto":
             return loaded.checker
-        key = (place, str(loaded.device))
+        key = (weights, str(loaded.device))
         if key not in self._checkers:
             try:
                 self._checkers[key] = safety_checker.load(
-                    place, loaded.device, loaded.dtype, local_files_only=not self.settings.downloads
+                    weights, loaded.device, loaded.dtype, local_files_only=not self.settings.downloads
                 )
             except (OSError, ValueError) as error:
                 raise pipeline_loader.refusal(
-                    model, Unloadable(f"the safety checker {place}: {error}")
+                    model, Unloadable(f"the safety checker {weights}: {error}")
                 ) from None
         return self._checkers[key]
 
-    def look(self, loaded: Loaded) -> LatentPreview | None:
+    def latent_preview(self, loaded: Loaded) -> LatentPreview | None:
         """The latent preview of this pipeline; None where previews are disabled."""
         if not self.settings.previews or loaded.source.offload != "none":
             return None
-        if loaded.look is None:
-            loaded.look = LatentPreview(loaded.root.vae)
-        look: LatentPreview = loaded.look
-        return look
+        if loaded.latent_preview is None:
+            loaded.latent_preview = LatentPreview(loaded.root.vae)
+        preview: LatentPreview = loaded.latent_preview
+        return preview
 
     @contextlib.contextmanager
     def lora(self, loaded: Loaded, name: str | None, scale: float, output: JobOutput) -> Iterator[None]:
@@ -108,41 +108,43 @@ class PipelineStore:
         if name is None:
             yield
             return
-        place, arguments = loras.as_arguments(loras.find(self.settings.loras, name))
+        weights, arguments = loras.as_arguments(loras.find(self.settings.loras, name))
         output.log(f"Loading LoRA weights: {loras.display(name)}")
         began = time.monotonic()
         try:
-            self._put_on(loaded, place, arguments, name, scale)
+            self._load_lora(loaded, weights, arguments, name, scale)
             output.log(f"Loading LoRA took: {time.monotonic() - began:.2f} seconds")
             yield
         finally:
-            self._take_off(loaded)
+            self._unload_lora(loaded)
 
-    def forget_all(self) -> None:
+    def evict_all(self) -> None:
         """Evict every pipeline: the device is out of memory."""
         self._checkers.clear()
         self._cache.clear()
 
-    def _put_on(self, loaded: Loaded, place: str, arguments: dict[str, str], name: str, scale: float) -> None:
+    def _load_lora(
+        self, loaded: Loaded, weights: str, arguments: dict[str, str], name: str, scale: float
+    ) -> None:
         bases = loaded.source.base_loras
         refused = f"LoRA {loras.display(name)} cannot be used with the weights of this model."
         try:
             loaded.root.load_lora_weights(
-                place,
+                weights,
                 adapter_name=REQUEST_ADAPTER,
                 use_safetensors=True,
                 local_files_only=not self.settings.downloads,
                 **arguments,
             )
-            held = {one for names in loaded.root.get_list_adapters().values() for one in names}
-            if REQUEST_ADAPTER not in held:
+            adapters = {one for names in loaded.root.get_list_adapters().values() for one in names}
+            if REQUEST_ADAPTER not in adapters:
                 raise Refusal(refused)
             names = [*(f"base{index}" for index in range(len(bases))), REQUEST_ADAPTER]
             loaded.root.set_adapters(names, [*(one.scale for one in bases), scale])
         except (OSError, ValueError, KeyError, RuntimeError, IndexError) as error:
             raise Refusal(refused) from error
 
-    def _take_off(self, loaded: Loaded) -> None:
+    def _unload_lora(self, loaded: Loaded) -> None:
         """Restore the operator's own LoRAs; a pipeline where that fails is evicted."""
         try:
             if loaded.source.base_loras:

@@ -44,7 +44,7 @@ class StepCallbacks:
         self._count = count
         self._picture = 0
         self._pass = 0
-        self._last_look = -PREVIEW_INTERVAL_S
+        self._last_preview = -PREVIEW_INTERVAL_S
         self._share = share
         self._bar = Bar(total or sum(self._passes), output.log)
 
@@ -58,41 +58,41 @@ class StepCallbacks:
         self.check()
         self._picture, self._pass = picture, number
 
-    def callback(self, look: Callable[[Any], bytes | None] | None) -> Callable[..., dict[str, Any]]:
-        """A function for `callback_on_step_end`; `look` makes a preview JPEG of latents, or None."""
+    def callback(self, make_preview: Callable[[Any], bytes | None] | None) -> Callable[..., dict[str, Any]]:
+        """A function for `callback_on_step_end`; `make_preview` turns latents into a preview JPEG, or returns None."""
 
         def at_step(pipe: Any, index: int, _moment: Any, tensors: dict[str, Any]) -> dict[str, Any]:
             self.check()
             total = max(1, int(getattr(pipe, "num_timesteps", 0) or self._passes[self._pass]))
-            self._tell((index + 1) / total)
-            if look is not None and index + 1 < total:
-                self._show(look, tensors.get("latents"))
+            self._report_step((index + 1) / total)
+            if make_preview is not None and index + 1 < total:
+                self._send_preview(make_preview, tensors.get("latents"))
             return tensors
 
         return at_step
 
     def finished(self, picture: int) -> None:
         """Report that the file of this image is saved."""
-        self._say(self._share * (picture + 1) / self._count)
+        self._report(self._share * (picture + 1) / self._count)
 
     def rest(self, fraction: float) -> None:
         """Report the share (0 to 1) of the work after the last image. Raises `Stopped`."""
         self.check()
-        self._say(self._share + (1 - self._share) * fraction)
+        self._report(self._share + (1 - self._share) * fraction)
 
-    def _tell(self, share: float) -> None:
+    def _report_step(self, share: float) -> None:
         done = sum(self._passes[: self._pass]) + min(1.0, share) * self._passes[self._pass]
-        self._say(self._share * (self._picture + DENOISING * done / sum(self._passes)) / self._count)
+        self._report(self._share * (self._picture + DENOISING * done / sum(self._passes)) / self._count)
 
-    def _say(self, overall: float) -> None:
+    def _report(self, overall: float) -> None:
         self._output.progress(overall)
         self._bar.at(overall)
 
-    def _show(self, look: Callable[[Any], bytes | None], latents: Any) -> None:
+    def _send_preview(self, make_preview: Callable[[Any], bytes | None], latents: Any) -> None:
         now = time.monotonic()
-        if latents is None or now - self._last_look < PREVIEW_INTERVAL_S:
+        if latents is None or now - self._last_preview < PREVIEW_INTERVAL_S:
             return
-        self._last_look = now
-        jpeg = look(latents)
+        self._last_preview = now
+        jpeg = make_preview(latents)
         if jpeg is not None:
             self._output.preview(jpeg)

@@ -51,7 +51,7 @@ class _Run:
     loaded: Loaded
     refiner: Loaded | None
     steps: StepCallbacks
-    look: Callable[[Any], bytes | None] | None
+    make_preview: Callable[[Any], bytes | None] | None
 
 
 def perform(
@@ -85,7 +85,7 @@ def perform(
     refiner = _refiner(model, parameters, store, output)
     with store.lora(loaded, parameters.lora, parameters.lora_scale, output):
         steps = StepCallbacks(output, stop, _passes(parameters, refiner), parameters.count)
-        run = _Run(model, parameters, pictures, loaded, refiner, steps, store.look(loaded))
+        run = _Run(model, parameters, pictures, loaded, refiner, steps, store.latent_preview(loaded))
         _make_all(run, checker, output, store.version)
 
 
@@ -97,11 +97,11 @@ def log_settings(output: JobOutput, model: ModelSettings, store: PipelineStore, 
     output.metric("weights", model.title)
 
 
-def label_of(model: ModelSettings, studio_version: str, seed: int, source: Source, **chosen: Any) -> Label:
+def label_of(model: ModelSettings, engine_version: str, seed: int, source: Source, **chosen: Any) -> Label:
     """Provenance metadata of a file; the prompt is not in it."""
     return Label(
         model=model.name,
-        painter=studio_version,
+        painter=engine_version,
         seed=seed,
         settings={"weights": model.title, **chosen},
         source=source,
@@ -114,7 +114,7 @@ def label_of(model: ModelSettings, studio_version: str, seed: int, source: Sourc
 def _make_all(run: _Run, checker: safety_checker.Checker | None, output: JobOutput, version: str) -> None:
     kept = 0
     for index in range(run.parameters.count):
-        pixels = _one(run, index)
+        pixels = _make_one(run, index)
         run.steps.check()
         if checker is not None and checker.flags(pixels):
             output.log(f"NSFW content detected in image {index}")
@@ -154,7 +154,7 @@ def _file(run: _Run, index: int, pixels: Pixels, version: str) -> tuple[str, str
     )
 
 
-def _one(run: _Run, index: int) -> Pixels:
+def _make_one(run: _Run, index: int) -> Pixels:
     parameters = run.parameters
     if parameters.mode != "text" and _steps_of(parameters) < 1:
         # No steps are left; the diffusers pipelines would fail here.
@@ -186,7 +186,7 @@ def _denoise(run: _Run, noise: Any, latents_only: bool) -> Any:
         "guidance_scale": parameters.guidance,
         "generator": noise,
         "output_type": "latent" if latents_only else "pil",
-        "callback_on_step_end": run.steps.callback(_looking(run, pipe, width, height)),
+        "callback_on_step_end": run.steps.callback(_preview_callback(run, pipe, width, height)),
     }
     if family == "flux":
         arguments["max_sequence_length"] = 256 if parameters.model == SCHNELL else 512
@@ -215,7 +215,7 @@ def _refine(run: _Run, latents: Any, noise: Any) -> Any:
         "guidance_scale": parameters.guidance,
         "generator": noise,
         "num_inference_steps": parameters.steps,
-        "callback_on_step_end": run.steps.callback(run.look),
+        "callback_on_step_end": run.steps.callback(run.make_preview),
     }
     if parameters.refine == "expert_ensemble_refiner":
         arguments["denoising_start"] = _handover(parameters)
@@ -235,11 +235,11 @@ def _composed(run: _Run, pixels: Pixels) -> Pixels:
     return np.where(run.images.hole[..., None], pixels, kept)
 
 
-def _looking(run: _Run, pipe: Any, width: Any, height: Any) -> Callable[[Any], bytes | None] | None:
-    look = run.look
-    if look is None or run.model.family != "flux":
-        return look
-    return lambda latents: look(latent_previews.unpacked(pipe, width, height, latents))
+def _preview_callback(run: _Run, pipe: Any, width: Any, height: Any) -> Callable[[Any], bytes | None] | None:
+    make_preview = run.make_preview
+    if make_preview is None or run.model.family != "flux":
+        return make_preview
+    return lambda latents: make_preview(latent_previews.unpacked(pipe, width, height, latents))
 
 
 def _refiner(

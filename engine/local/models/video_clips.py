@@ -10,7 +10,7 @@ from typing import Any
 import diffusers
 import numpy as np
 
-from engine.animation.animate_diff import DEFAULTS, SIDE, understand_input
+from engine.animation.animate_diff import DEFAULTS, SIDE, parse_input
 from engine.animation.clip import FPS, FRAMES
 from engine.animation.mp4_writer import VideoWriter
 from engine.local.config.settings_file import LocalSettings, ModelSettings, is_path
@@ -36,7 +36,7 @@ def perform(
     stop: Callable[[], bool],
 ) -> None:
     """Draw all frames together and write the video. Raises `Refusal`, `Stopped`, and torch's exceptions."""
-    settings = understand_input(inputs, drawn_seed)
+    settings = parse_input(inputs, drawn_seed)
     weights = _named(inputs, "path", model.checkpoints) or model.weights
     module = _named(inputs, "motion_module", model.motion_modules) or next(
         iter(model.motion_modules.values())
@@ -44,7 +44,7 @@ def perform(
     if weights != model.weights:
         model = replace(model, title=Path(weights).name)
     log_settings(output, model, store, settings.seed)
-    _say_what_is_not_here(model, inputs, output)
+    _log_missing_weights(model, inputs, output)
     for name in [name for name in inputs if name not in {*DEFAULTS, "seed"}][:12]:
         output.log(f"Input {name[:60]!a} is unknown to {model.name} and was ignored.")
     loaded = store.loaded(model, output, weights)
@@ -63,7 +63,7 @@ def perform(
         guidance_scale=settings.guidance_scale,
         generator=generator(settings.seed),
         output_type="pil",
-        callback_on_step_end=steps.callback(store.look(loaded)),
+        callback_on_step_end=steps.callback(store.latent_preview(loaded)),
     ).frames[0]
     pictures = [np.asarray(frame.convert("RGB"), np.uint8) for frame in frames]
     if checker is not None and any(checker.flags(picture) for picture in pictures[:: FRAMES // 4]):
@@ -87,14 +87,14 @@ def perform(
     output.log("saved to file")
 
 
-def _named(inputs: dict[str, Any], name: str, there: dict[str, str]) -> str | None:
+def _named(inputs: dict[str, Any], name: str, available: dict[str, str]) -> str | None:
     """The weights named by an input or its default, where this server has them."""
-    return there.get(inputs.get(name) or DEFAULTS[name])
+    return available.get(inputs.get(name) or DEFAULTS[name])
 
 
-def _say_what_is_not_here(model: ModelSettings, inputs: dict[str, Any], output: JobOutput) -> None:
-    for name, there in (("path", model.checkpoints), ("motion_module", model.motion_modules)):
-        if _named(inputs, name, there) is None:
+def _log_missing_weights(model: ModelSettings, inputs: dict[str, Any], output: JobOutput) -> None:
+    for name, available in (("path", model.checkpoints), ("motion_module", model.motion_modules)):
+        if _named(inputs, name, available) is None:
             output.log(
                 f"{inputs.get(name) or DEFAULTS[name]} is not on this server: another is used in its place."
             )

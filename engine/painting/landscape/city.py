@@ -77,7 +77,7 @@ def _paint_tower(stage: Stage, tower: _Tower, layer: int, base: int, air: Plane)
     left, right = tower.x * frame.width + drift, (tower.x + tower.width) * frame.width + drift
     top = base - tower.height * frame.height
     haze = (0.70, 0.48, 0.25, 0.06)[layer] * (0.6 if stage.time == "night" else 1.0)
-    if "fog" in stage.meant.weather:
+    if "fog" in stage.prompt.weather:
         haze = min(0.93, haze + 0.32)
     shape = int(rng.integers(5))
     boxes = [(left, right, top)]
@@ -102,7 +102,7 @@ def _paint_tower(stage: Stage, tower: _Tower, layer: int, base: int, air: Plane)
 
 
 def _is_neon(stage: Stage) -> bool:
-    return stage.dark and ("neon" in stage.meant.features or stage.meant.style == "neon")
+    return stage.dark and ("neon" in stage.prompt.features or stage.prompt.style == "neon")
 
 
 def _sign(stage: Stage, rng: np.random.Generator, box: tuple[int, int, int], base: int, haze: float) -> None:
@@ -167,7 +167,7 @@ def _facade(stage: Stage, tower: _Tower, u: Plane, v: Plane, wide: float, layer:
     front = (u < corner) if lx < 0 else (u >= corner)
     lit = np.where(front, 0.78, 0.24) * np.ones_like(v)
     wall = np.array(tower.wall, np.float32)
-    for name in stage.meant.colours_of("city")[:1]:
+    for name in stage.prompt.colours_of("city")[:1]:
         wall = np.array(COLOURS.get(name, tower.wall), np.float32)
     light = np.array(p.ambient, np.float32) * 0.95 + np.array(p.light, np.float32) * lit[..., None] * 0.8
     colour: Plane = wall * light
@@ -190,7 +190,7 @@ def _windows(
     )
     # Whole floors and stairwells are often lit together.
     on |= (rng.random((rows, 1)) < 0.05) | (rng.random((1, columns)) < 0.04)
-    neon = "neon" in stage.meant.features or stage.meant.style == "neon"
+    neon = "neon" in stage.prompt.features or stage.prompt.style == "neon"
     hues = _NEON if neon and rng.random() < 0.75 else _WARM
     hue = np.array(hues, np.float32)[
         rng.integers(0, len(hues)) if neon else rng.integers(0, len(hues), (rows, columns))
@@ -259,7 +259,7 @@ def paint_promenade(stage: Stage) -> None:
     # Damp stone keeps a little of what stands behind it.
     mirror = stage.canvas[top - 1 : 2 * top - frame.height - 1 : -1] if 2 * top > frame.height + 1 else None
     if mirror is not None and mirror.shape[0] == paving.shape[0]:
-        wet = 0.30 if stage.meant.weather & {"rain", "storm"} or stage.dark else 0.08
+        wet = 0.30 if stage.prompt.weather & {"rain", "storm"} or stage.dark else 0.08
         paving = mix(paving, cv2.GaussianBlur(mirror, (0, 0), max(0.5, 0.006 * frame.height)), wet)
     stage.canvas[top:] = paving
     stage.depth[top:] = z

@@ -50,7 +50,7 @@ def mountain(stage: Stage, tile: Tile, s: Slices) -> Plane:
         "plain", s.x, s.z, cell=2.6, octaves=max(2, octaves - 2), gain=0.42, spacing=s.spacing
     )
     plain += 0.035 * np.clip(s.z - 2.0, 0, 6)
-    if "volcano" in stage.meant.features:
+    if "volcano" in stage.prompt.features:
         range_height = 0.35 * range_height + _cone(stage, s, crest)
     return np.asarray(plain + range_height, np.float32)
 
@@ -112,7 +112,7 @@ def desert(stage: Stage, tile: Tile, s: Slices) -> Plane:
         )
     )
     land += 0.5 * smooth(2, 12, s.z) * tile.fbm("swell", s.x, s.z, cell=13.0, octaves=2, spacing=s.spacing)
-    if {"mesa", "mars"} & stage.meant.features:
+    if {"mesa", "mars"} & stage.prompt.features:
         rock = tile.fbm(
             "mesa", s.x, s.z, cell=11.0, octaves=max(3, stage.octaves - 2), gain=0.5, spacing=s.spacing
         )
@@ -140,7 +140,7 @@ def lunar(stage: Stage, tile: Tile, s: Slices) -> Plane:
 
 def sea(stage: Stage, tile: Tile, s: Slices) -> Plane:
     """Water to the horizon with what the words put into it: islands, a cliff, a beach in front."""
-    features, rng = stage.meant.features, stage.streams.rng("sea shape")
+    features, rng = stage.prompt.features, stage.streams.rng("sea shape")
     rough = tile.fbm("rough", s.x, s.z, cell=2.4, octaves=stage.octaves, gain=0.5, spacing=s.spacing)
     crag = tile.ridges("crag", s.x, s.z, cell=2.6, octaves=stage.octaves, gain=0.45, spacing=s.spacing)
     land = np.full(s.x.shape, -1.0, np.float32)
@@ -157,7 +157,7 @@ def sea(stage: Stage, tile: Tile, s: Slices) -> Plane:
     elif not features & {"cliff"}:
         for z, place, wide, high in _islets(rng, side):
             # Through fog only what is near can be seen.
-            z = 0.32 * z if "fog" in stage.meant.weather else z
+            z = 0.32 * z if "fog" in stage.prompt.weather else z
             d = np.sqrt(((s.x - place * z) / wide) ** 2 + ((s.z - z) / 2.2) ** 2)
             rise = (1 - d) * high + (0.8 * rough + 0.3 * crag) * np.clip(1.05 - d, 0, 1) - 0.10
             land = np.maximum(land, rise)
@@ -195,7 +195,7 @@ def _islets(rng: np.random.Generator, side: float) -> list[tuple[float, float, f
 
 def flood(stage: Stage, tile: Tile, s: Slices, land: Plane) -> Plane:
     """Sink a lake or a river into the land, with a bank on one side of the foreground."""
-    features = stage.meant.features
+    features = stage.prompt.features
     footing = smooth(2.0, 1.5, s.z) if needs_ground(stage) else np.float32(0)
     shape = tile.fbm("shore", s.x, s.z, cell=2.8, octaves=5, gain=0.5, spacing=s.spacing)
     if "lake" in features:
@@ -232,7 +232,7 @@ def swell(stage: Stage, tile: Tile, s: Slices) -> Plane:
 
 def needs_ground(stage: Stage) -> bool:
     """Whether a subject stands in the foreground and wants dry land under its feet."""
-    return any(name in GROUNDED for name in stage.meant.subjects)
+    return any(name in GROUNDED for name in stage.prompt.subjects)
 
 
 def road_at(stage: Stage, z: Plane) -> tuple[Plane, Plane]:
@@ -253,16 +253,16 @@ def height_of(stage: Stage, tile: Tile, s: Slices) -> Plane:
         "lake": _lakeside,
         "forest": hills,
     }
-    features = stage.meant.features
-    land = (lunar if "lunar" in features else makers.get(stage.meant.scene, hills))(stage, tile, s)
+    features = stage.prompt.features
+    land = (lunar if "lunar" in features else makers.get(stage.prompt.scene, hills))(stage, tile, s)
     if "road" in features:
         middle, half = road_at(stage, s.z)
         level = np.take_along_axis(land, np.argmin(np.abs(s.x - middle), axis=1)[:, None], 1)
         near = np.exp(-(((s.x - middle) / (half * 2.2)) ** 4))
         land = np.asarray(land + (level - land) * near, np.float32)
-    if has_water(stage) and stage.meant.scene != "sea":
+    if has_water(stage) and stage.prompt.scene != "sea":
         land = flood(stage, tile, s, land)
-    elif stage.meant.scene != "sea":
+    elif stage.prompt.scene != "sea":
         land = np.maximum(land, 0.02)
     return land
 
@@ -273,4 +273,4 @@ def _lakeside(stage: Stage, tile: Tile, s: Slices) -> Plane:
 
 def has_water(stage: Stage) -> bool:
     """Whether anything of the scene lies under water."""
-    return stage.meant.scene in ("sea", "lake") or bool(stage.meant.features & {"lake", "river"})
+    return stage.prompt.scene in ("sea", "lake") or bool(stage.prompt.features & {"lake", "river"})

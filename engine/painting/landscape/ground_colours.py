@@ -40,7 +40,7 @@ def soil_colour(stage: Stage, tile: Tile, x: Plane, z: Plane, h: Plane, flat: Pl
 
     The second answer, around 0, is added to the light on the land: bumps too small for the height field.
     """
-    scene, features = stage.meant.scene, stage.meant.features
+    scene, features = stage.prompt.scene, stage.prompt.features
     x0, z0 = x, z
     # On a steep face x and z hardly change: leaning the texture along the height keeps it from smearing.
     x, z = x + 0.5 * h, z + (1.7 * h if scene != "desert" else 0.3 * h)
@@ -60,23 +60,23 @@ def soil_colour(stage: Stage, tile: Tile, x: Plane, z: Plane, h: Plane, flat: Pl
     if "road" in features:
         colour = _road(stage, x0, z0, grain, colour)
     colour = _covered(stage, colour, h, flat, grain, patch)
-    if "snow" in stage.meant.weather or scene == "desert":
+    if "snow" in stage.prompt.weather or scene == "desert":
         bump = bump * (0.30 if scene == "desert" and not features & {"mars", "lunar", "mesa"} else 0.55)
     return np.asarray(colour, np.float32), bump
 
 
 def _covered(stage: Stage, colour: Plane, h: Plane, flat: Plane, grain: Plane, patch: Plane) -> Plane:
     """What lies on any ground: snow where it holds, mud along a shore, and the colour of a colour word."""
-    steep = stage.meant.scene == "mountain"
-    if "snow" in stage.meant.weather:
+    steep = stage.prompt.scene == "mountain"
+    if "snow" in stage.prompt.weather:
         white = np.array((0.93, 0.95, 1.0), np.float32) * (0.97 + 0.16 * grain)[..., None]
         low, high = (0.42, 0.72) if steep else (0.2, 0.6)
         hold = smooth(low, high, flat + 0.30 * grain + (0.2 * patch if steep else 0))
         colour = mix(colour, white, (0.97 * hold)[..., None])
-    if has_water(stage) and stage.meant.scene != "sea":
+    if has_water(stage) and stage.prompt.scene != "sea":
         shore = smooth(0.05, 0.0, h + 0.02 * grain)
         colour = mix(colour, (0.42, 0.37, 0.28), (0.75 * shore)[..., None])
-    for name in stage.meant.colours_of("ground")[:1]:
+    for name in stage.prompt.colours_of("ground")[:1]:
         if name in COLOURS:
             colour = tint_image(np.clip(colour, 0, 1), name, 0.55)
     return colour
@@ -95,7 +95,7 @@ def _bump(stage: Stage, tile: Tile, x: Plane, z: Plane, grain: Plane) -> Plane:
 
 def _grass(stage: Stage, tone: Plane) -> Plane:
     """From dark to light grass for the season."""
-    features = stage.meant.features
+    features = stage.prompt.features
     dark, light = (0.16, 0.28, 0.08), (0.50, 0.58, 0.22)
     if "autumn" in features:
         dark, light = (0.30, 0.21, 0.07), (0.68, 0.50, 0.19)
@@ -118,30 +118,30 @@ def _meadow(
     )
     far = smooth(18, 30, z)
     colour = mix(colour, (0.23, 0.31, 0.26), (0.6 * far)[..., None])
-    if stage.meant.scene == "forest":
+    if stage.prompt.scene == "forest":
         litter = np.clip(0.35 + patch * 1.2 + grain, 0, 1)
         fallen = mix(
             (0.20, 0.14, 0.07),
-            (0.62, 0.34, 0.10) if "autumn" in stage.meant.features else (0.30, 0.30, 0.11),
+            (0.62, 0.34, 0.10) if "autumn" in stage.prompt.features else (0.30, 0.30, 0.11),
             litter[..., None],
         )
         colour = mix(colour, fallen, 0.55)
         # Sun falls through the crowns in patches.
         dapple = smooth(0.50, 0.72, tile.sample("dapple", x, z, 0.34)) * smooth(7.0, 2.0, z)
         colour = colour * (0.92 + 0.95 * dapple)[..., None]
-    if "wheat" in stage.meant.features:
+    if "wheat" in stage.prompt.features:
         rows = 0.5 + 0.5 * np.sin(x * 9.0 + 1.4 * patch)
         colour = colour * (0.82 + 0.18 * rows * smooth(9, 3, z))[..., None]
-    if "flowers" in stage.meant.features:
+    if "flowers" in stage.prompt.features:
         colour = _flowers(stage, tile, x, z, colour)
     return colour
 
 
 def _flowers(stage: Stage, tile: Tile, x: Plane, z: Plane, grass: Plane) -> Plane:
     """Bands and specks of blossom; far away they melt into one colour."""
-    names = [c for c in stage.meant.colours_of("ground") if c in COLOURS]
+    names = [c for c in stage.prompt.colours_of("ground") if c in COLOURS]
     petals = [COLOURS[c] for c in names] or next(
-        (list(p) for feature, p in PETALS.items() if feature in stage.meant.features), list(PETALS["mixed"])
+        (list(p) for feature, p in PETALS.items() if feature in stage.prompt.features), list(PETALS["mixed"])
     )
     for k, petal in enumerate(petals[:4]):
         field = tile.sample(f"petal field {k}", x, z, 2.4)
@@ -158,8 +158,8 @@ def _road(stage: Stage, x: Plane, z: Plane, grain: Plane, colour: Plane) -> Plan
     middle, half = road_at(stage, z)
     across = np.abs(x - middle) / half
     pixel = np.maximum(z / np.float32(stage.frame.focal) / half, 1e-3)
-    end = smooth(9.5, 7.0, z) if stage.meant.scene == "mountain" else smooth(20, 13, z)
-    if "trail" in stage.meant.features:
+    end = smooth(9.5, 7.0, z) if stage.prompt.scene == "mountain" else smooth(20, 13, z)
+    if "trail" in stage.prompt.features:
         # Trodden earth with soft rims, and grass left standing between the two ruts.
         rut = smooth(1.0, 0.62, across + 0.5 * grain) * (1 - 0.55 * smooth(0.22, 0.06, across + 0.3 * grain))
         earth = mix((0.36, 0.27, 0.17), (0.66, 0.53, 0.36), np.clip(0.5 + 1.2 * grain, 0, 1)[..., None])
@@ -182,7 +182,7 @@ def _alpine(stage: Stage, h: Plane, z: Plane, flat: Plane, grain: Plane, patch: 
     tone = np.clip(0.42 + 0.9 * grain + 0.25 * (layer - 0.5) + 0.5 * patch, 0, 1)[..., None]
     rock = mix((0.25, 0.235, 0.235), (0.56, 0.52, 0.48), tone)
     wood = mix((0.055, 0.115, 0.065), (0.14, 0.24, 0.11), np.clip(0.4 + 1.6 * grain, 0, 1)[..., None])
-    if "autumn" in stage.meant.features:
+    if "autumn" in stage.prompt.features:
         wood = mix(
             (0.30, 0.15, 0.04), (0.78, 0.44, 0.10), np.clip(0.45 + 1.8 * grain + patch, 0, 1)[..., None]
         )
@@ -195,13 +195,13 @@ def _alpine(stage: Stage, h: Plane, z: Plane, flat: Plane, grain: Plane, patch: 
         rock,
         np.maximum(steep * smooth(0.5, 1.0, h), smooth(1.4, 2.2, h + 1.2 * patch + 0.5 * grain))[..., None],
     )
-    line = 1.5 if "snowcap" in stage.meant.features else 2.5
+    line = 1.5 if "snowcap" in stage.prompt.features else 2.5
     snow = smooth(line - 0.35, line + 0.55, h + 1.3 * patch + 0.9 * grain) * smooth(
         0.44, 0.66, flat + 0.35 * grain
     )
-    if "volcano" in stage.meant.features and "snowcap" not in stage.meant.features:
+    if "volcano" in stage.prompt.features and "snowcap" not in stage.prompt.features:
         snow *= 0.25
-    if stage.meant.style == "ink":
+    if stage.prompt.style == "ink":
         snow *= 0.2  # rock is what the brush has to say
     return mix(colour, (0.95, 0.97, 1.0), (0.96 * snow)[..., None])
 
@@ -209,7 +209,7 @@ def _alpine(stage: Stage, h: Plane, z: Plane, flat: Plane, grain: Plane, patch: 
 def _sand(
     stage: Stage, tile: Tile, x: Plane, z: Plane, h: Plane, flat: Plane, grain: Plane, patch: Plane
 ) -> Plane:
-    red = bool({"mars", "mesa"} & stage.meant.features)
+    red = bool({"mars", "mesa"} & stage.prompt.features)
     dark, light = (
         ((0.46, 0.20, 0.10), (0.86, 0.46, 0.25)) if red else ((0.58, 0.40, 0.22), (0.86, 0.67, 0.42))
     )
@@ -234,7 +234,7 @@ def _coast(stage: Stage, z: Plane, h: Plane, flat: Plane, grain: Plane, patch: P
     sand = sand * (1 - 0.38 * wet)[..., None]
     rock = mix((0.20, 0.18, 0.17), (0.52, 0.47, 0.42), tone)
     green = mix((0.12, 0.22, 0.07), (0.42, 0.50, 0.18), tone)
-    if "beach" in stage.meant.features or "island" in stage.meant.features:
+    if "beach" in stage.prompt.features or "island" in stage.prompt.features:
         low = smooth(0.34, 0.12, h + 0.2 * grain)
     else:
         low = 0.0 * h

@@ -32,10 +32,10 @@ class Ground:
 def paint_land(stage: Stage) -> Ground:
     """Paint the land over the sky and leave depth and wetness on the stage."""
     tile = Tile.make(stage.streams)
-    slices = slices_for(stage.meant.scene, stage.frame, stage.octaves)
+    slices = slices_for(stage.prompt.scene, stage.frame, stage.octaves)
     land = height_of(stage, tile, slices)
     surface = np.maximum(land, 0.0) if has_water(stage) else land
-    heaving = stage.meant.scene == "sea" and "storm" in stage.meant.weather
+    heaving = stage.prompt.scene == "sea" and "storm" in stage.prompt.weather
     if heaving:
         surface = np.where(land < 0, swell(stage, tile, slices), land)
     view = project(stage.frame, slices, surface)
@@ -46,7 +46,7 @@ def paint_land(stage: Stage) -> Ground:
     cover = view.cover[..., None]
     stage.canvas[:] = mix(stage.canvas, shaded, cover)
     _soften_rims(stage, view)
-    if "volcano" in stage.meant.features and "snowcap" not in stage.meant.features:
+    if "volcano" in stage.prompt.features and "snowcap" not in stage.prompt.features:
         _eruption(stage, ground)
     stage.depth = np.where(view.cover > 0.5, ground.z, np.inf).astype(np.float32)
     if has_water(stage):
@@ -97,7 +97,7 @@ def _cast(s: Slices, surface: Plane, lx: float, ly: float) -> Plane:
 def _lit(stage: Stage, ground: Ground, colour: Plane, bump: Plane) -> Plane:
     p = stage.palette
     # Sand under a moon is bright: it is what lights the night of a desert.
-    moon = {"night": 1.7, "dusk": 1.35}.get(stage.time, 1.0) if stage.meant.scene == "desert" else 1.0
+    moon = {"night": 1.7, "dusk": 1.35}.get(stage.time, 1.0) if stage.prompt.scene == "desert" else 1.0
     sky = np.array(p.ambient, np.float32) * (0.62 + 0.38 * ground.flat)[..., None] * ground.open[..., None]
     sun = (
         np.array(p.light, np.float32)
@@ -110,13 +110,13 @@ def haze_at(stage: Stage, z: Plane) -> Plane:
     """Opacity of the haze at a distance, 0..0.94."""
     reach = 34.0
     for name, far in (("fog", 6.5), ("rain", 15.0), ("snow", 24.0), ("storm", 18.0)):
-        if name in stage.meant.weather:
+        if name in stage.prompt.weather:
             reach = min(reach, far)
-    if "lunar" in stage.meant.features:
+    if "lunar" in stage.prompt.features:
         reach = 4000.0
-    elif stage.meant.scene == "sea":
+    elif stage.prompt.scene == "sea":
         reach *= 1.6
-    elif stage.meant.scene == "desert":
+    elif stage.prompt.scene == "desert":
         reach *= 1.25
     return np.asarray(0.94 * (1.0 - np.exp(-((z / reach) ** 1.25))), np.float32)
 

@@ -59,7 +59,7 @@ def _coloured(stage: Stage, kind: str, plate: Plane, tones: Tones) -> Plane:
     p = stage.palette
     ambient, sun = np.array(p.ambient, np.float32), np.array(p.light, np.float32)
     colour = albedo * (ambient * 0.55 + (ambient * 0.6 + sun * 1.15) * lit)
-    if "snow" in stage.meant.weather:
+    if "snow" in stage.prompt.weather:
         frost = np.clip((lit - 0.42) * 3.2, 0, 0.92) * (wood < 0.5)
         colour += (ambient * 0.7 + sun * 0.55 - colour) * frost
     return np.concatenate([colour * cover, cover], axis=2)
@@ -84,7 +84,7 @@ def _painted_plates(stage: Stage) -> dict[tuple[Any, ...], Plane]:
     lights: dict[tuple[Any, ...], dict[tuple[Any, ...], Plane]] = stage.streams.kept(
         ("painted plants",), dict
     )
-    light = (stage.palette.ambient, stage.palette.light, "snow" in stage.meant.weather)
+    light = (stage.palette.ambient, stage.palette.light, "snow" in stage.prompt.weather)
     if light not in lights:
         lights.clear()  # keep those of one light only: they are large
     return lights.setdefault(light, {})
@@ -101,22 +101,22 @@ class Grove:
         self.painted = _painted_plates(stage)
 
     def _tones(self, kind: str) -> list[Tones]:
-        named = [COLOURS[c] for c in self.stage.meant.colours_of("trees") if c in COLOURS]
+        named = [COLOURS[c] for c in self.stage.prompt.colours_of("trees") if c in COLOURS]
         if kind == "bloom":
-            wild = next((p for f, p in PETALS.items() if f in self.stage.meant.features), None)
+            wild = next((p for f, p in PETALS.items() if f in self.stage.prompt.features), None)
             return [(_shade(c, 0.6), _shade(c, 1.1)) for c in wild] if wild else LEAVES["bloom"]
         if named and kind != "tuft":
             return [(_shade(c, 0.35), _shade(c, 1.1)) for c in named]
         if kind == "tuft":
-            named = [COLOURS[c] for c in self.stage.meant.colours_of("ground") if c in COLOURS]
+            named = [COLOURS[c] for c in self.stage.prompt.colours_of("ground") if c in COLOURS]
             if named:
                 return [(_shade(named[0], 0.3), _shade(named[0], 0.85))]
-        season = next((s for s in ("autumn", "blossom") if s in self.stage.meant.features), "")
+        season = next((s for s in ("autumn", "blossom") if s in self.stage.prompt.features), "")
         if season and kind in ("leafy", "birch", "bush") and not (kind == "bush" and season == "blossom"):
             return LEAVES[season]
-        if kind == "tuft" and "autumn" in self.stage.meant.features:
+        if kind == "tuft" and "autumn" in self.stage.prompt.features:
             return [((0.34, 0.22, 0.07), (0.78, 0.58, 0.22))]
-        if kind == "tuft" and "wheat" in self.stage.meant.features:
+        if kind == "tuft" and "wheat" in self.stage.prompt.features:
             return [((0.56, 0.38, 0.10), (1.0, 0.82, 0.40))]
         return LEAVES[kind]
 
@@ -164,13 +164,13 @@ def _shade(rgb: tuple[float, float, float], factor: float) -> tuple[float, float
 
 def kinds_for(stage: Stage) -> tuple[str, ...]:
     """Which trees grow in the stage's scene."""
-    features, scene = stage.meant.features, stage.meant.scene
+    features, scene = stage.prompt.features, stage.prompt.scene
     for feature in ("conifer", "birch", "bamboo", "palms"):
         if feature in features:
             return ("palm",) if feature == "palms" else (feature,)
     if features & {"leafy", "autumn", "blossom"}:
         return ("leafy",)
-    if scene == "mountain" or "snow" in stage.meant.weather:
+    if scene == "mountain" or "snow" in stage.prompt.weather:
         return ("conifer",)
     return ("leafy", "conifer") if scene == "forest" else ("leafy",)
 
@@ -230,7 +230,7 @@ def _places(
 
 def _rootable(stage: Stage, ground: Ground, row: int, column: int, z: float) -> bool:
     """Whether a plant can stand at this pixel: dry, fairly level, beside any road."""
-    if "road" in stage.meant.features:
+    if "road" in stage.prompt.features:
         middle, half = road_at(stage, np.array([[z]], np.float32))
         if abs(float(ground.x[row, column]) - float(middle[0, 0])) < 1.35 * float(half[0, 0]):
             return False
@@ -260,7 +260,7 @@ def paint_forest(stage: Stage, ground: Ground) -> None:
     """Rows of trees from far to near with more air between the far ones, and a clearing in front."""
     grove = Grove(stage, kinds_for(stage), 3)
     rng = stage.streams.rng("forest")
-    foggy = "fog" in stage.meant.weather
+    foggy = "fog" in stage.prompt.weather
     for k, (z, count) in enumerate(
         ((11.0, 34), (8.0, 24), (5.8, 17), (4.2, 12), (3.0, 8), (2.1, 5), (1.5, 3))
     ):
@@ -284,10 +284,10 @@ def paint_forest(stage: Stage, ground: Ground) -> None:
 
 def paint_grass(stage: Stage, ground: Ground, *, count: int, far: float, near: float = 0.2) -> None:
     """Tufts between two distances of a green scene."""
-    if "snow" in stage.meant.weather:
+    if "snow" in stage.prompt.weather:
         return
     grove = Grove(stage, ("tuft",), 4)
-    tall = (0.035, 0.085) if "wheat" not in stage.meant.features else (0.09, 0.16)
+    tall = (0.035, 0.085) if "wheat" not in stage.prompt.features else (0.09, 0.16)
     scatter(
         stage,
         ground,
@@ -302,7 +302,7 @@ def paint_grass(stage: Stage, ground: Ground, *, count: int, far: float, near: f
 
 def paint_blossoms(stage: Stage, ground: Ground, *, count: int) -> None:
     """Wild flowers strewn over the foreground of a warm green scene."""
-    if stage.meant.weather & {"snow", "storm"} or stage.meant.features & {"autumn", "wheat"}:
+    if stage.prompt.weather & {"snow", "storm"} or stage.prompt.features & {"autumn", "wheat"}:
         return
     grove = Grove(stage, ("bloom",), 4)
     scatter(stage, ground, grove, "blossoms", count=count, near=0.2, far=2.6, size=(0.045, 0.085))
@@ -310,7 +310,7 @@ def paint_blossoms(stage: Stage, ground: Ground, *, count: int) -> None:
 
 def paint_trees(stage: Stage, ground: Ground) -> None:
     """The trees of the stage's scene that stand beyond any water and are mirrored in it."""
-    scene, features = stage.meant.scene, stage.meant.features
+    scene, features = stage.prompt.scene, stage.prompt.features
     if scene == "forest":
         paint_forest(stage, ground)
     elif _grows(stage):
@@ -334,7 +334,7 @@ def paint_trees(stage: Stage, ground: Ground) -> None:
 
 def paint_near_plants(stage: Stage, ground: Ground) -> None:
     """Trees and grass of the foreground, in front of any water."""
-    scene, features = stage.meant.scene, stage.meant.features
+    scene, features = stage.prompt.scene, stage.prompt.features
     if scene == "forest":
         paint_grass(stage, ground, count=150, far=1.5)
     elif _grows(stage):
@@ -358,7 +358,7 @@ def paint_near_plants(stage: Stage, ground: Ground) -> None:
 
 
 def _grows(stage: Stage) -> bool:
-    return stage.meant.scene in ("mountain", "hills", "lake")
+    return stage.prompt.scene in ("mountain", "hills", "lake")
 
 
 def _tall(stage: Stage) -> tuple[float, float]:
@@ -367,7 +367,7 @@ def _tall(stage: Stage) -> tuple[float, float]:
 
 def _palms(stage: Stage, ground: Ground) -> None:
     """Palms leaning over a beach or an oasis from its drier side."""
-    if "beach" not in stage.meant.features and stage.meant.scene != "desert":
+    if "beach" not in stage.prompt.features and stage.prompt.scene != "desert":
         return
     grove = Grove(stage, ("palm",), 3)
     rng = stage.streams.rng("palms")

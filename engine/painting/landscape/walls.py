@@ -100,10 +100,12 @@ class _Mason:
         p = stage.palette
         ambient, sun = np.array(p.ambient, np.float32), np.array(p.light, np.float32)
         right = stage.toward_sun()[0] > 0
-        stone = _STONE if "snow" not in stage.meant.weather else _STONE * 0.85
+        stone = _STONE if "snow" not in stage.prompt.weather else _STONE * 0.85
         lit, dim = stone * (ambient * 0.75 + sun * 0.80), stone * (ambient * 0.80 + sun * 0.18)
         self.left, self.right = (dim, lit) if right else (lit, dim)
-        cap = _STONE * 1.12 if "snow" not in stage.meant.weather else np.array((0.92, 0.94, 0.98), np.float32)
+        cap = (
+            _STONE * 1.12 if "snow" not in stage.prompt.weather else np.array((0.92, 0.94, 0.98), np.float32)
+        )
         self.top = cap * (ambient * 0.75 + sun * 0.62)
         self.front = stone * (ambient * 0.85 + sun * 0.45)
         self.air = haze_colour(stage).reshape(-1, 3).mean(axis=0)

@@ -28,7 +28,7 @@ def paint_water(stage: Stage) -> None:
     below = (frame.rows()[start:] - frame.horizon) / max(1.0, frame.height - frame.horizon)
     look = np.clip(1.0 - below, 0, 1) ** 1.5
     heavy = max(0.0, rough(stage) - 1.0)
-    open_sea = 0.75 if stage.meant.scene == "sea" else 0.35
+    open_sea = 0.75 if stage.prompt.scene == "sea" else 0.35
     fresnel = np.clip(0.34 + 0.58 * look + (open_sea + 1.1 * heavy) * tilt + 0.35 * heavy * wave, 0.06, 0.97)[
         ..., None
     ]
@@ -51,10 +51,10 @@ def _hold(stage: Stage, start: int) -> None:
 def rough(stage: Stage) -> float:
     """How high the waves go: 0.25 on a lake, 1 at sea, more in a storm."""
     calm = 0.30
-    if stage.meant.scene == "sea":
+    if stage.prompt.scene == "sea":
         calm = 0.95 * float(stage.streams.rng("breeze").uniform(0.75, 1.6))
     for name, factor in (("storm", 2.4), ("rain", 1.5), ("fog", 0.7), ("clear", 1.35)):
-        if name in stage.meant.weather:
+        if name in stage.prompt.weather:
             calm *= factor
     return calm
 
@@ -72,7 +72,7 @@ def _waves(stage: Stage, x: Plane, z: Plane) -> tuple[Plane, Plane]:
     tile = Tile.make(stage.streams.child("water"))
     pixel = z * z / np.float32(stage.frame.focal * stage.frame.eye)
     height = np.zeros(np.broadcast_shapes(x.shape, z.shape), np.float32)
-    cell = 0.62 if stage.meant.scene == "sea" else 0.40
+    cell = 0.62 if stage.prompt.scene == "sea" else 0.40
     for k in range(max(2, min(6, stage.octaves - 1))):
         size = cell / 1.9**k
         weight = np.clip(size / pixel * 0.9 - 0.25, 0, 1)
@@ -137,12 +137,12 @@ def _body(stage: Stage, wave: Plane, start: int) -> Plane:
     """The water's own colour, lighter and greener where it is shallow and warm."""
     p = stage.palette
     deep = np.array((0.05, 0.20, 0.29), np.float32)
-    if {"beach", "island", "palms"} & stage.meant.features:
+    if {"beach", "island", "palms"} & stage.prompt.features:
         deep = np.array((0.03, 0.44, 0.50), np.float32)
     light = 0.75 * np.array(p.ambient, np.float32) + 0.30 * np.array(p.light, np.float32)
     colour = np.broadcast_to(deep * light * 1.5, (*wave.shape, 3))
-    colour = colour * (1 + (0.85 if stage.meant.scene == "sea" else 0.55) * wave[..., None])
-    for name in stage.meant.colours_of("water")[:1]:
+    colour = colour * (1 + (0.85 if stage.prompt.scene == "sea" else 0.55) * wave[..., None])
+    for name in stage.prompt.colours_of("water")[:1]:
         if name in COLOURS:
             colour = tint_image(np.clip(colour + 0.06, 0, 1).astype(np.float32), name, 0.8)
     return np.asarray(colour, np.float32)
@@ -185,14 +185,14 @@ def _foam(stage: Stage, colour: Plane, wave: Plane, tilt: Plane, start: int) -> 
     amount = np.zeros(wave.shape, np.float32)
     ground = stage.ground.get("h")
     # A cliff falls through the waterline between two slices: only flat shores have a lace to show.
-    if ground is not None and {"beach", "island"} & stage.meant.features:
+    if ground is not None and {"beach", "island"} & stage.prompt.features:
         shallow = ground[start:]
         lace = smooth(-0.075, -0.004, shallow + 0.05 * wave) * smooth(
             -0.10, 0.12, wave + 0.9 * (shallow + 0.03)
         )
         line = np.exp(-(((shallow + 0.012 + 0.018 * wave) / 0.008) ** 2))
         amount += np.clip(0.55 * lace + 0.8 * line, 0, 0.9)
-        clear = smooth(-0.16, 0.0, shallow)[..., None] * (0.45 if "beach" in stage.meant.features else 0.0)
+        clear = smooth(-0.16, 0.0, shallow)[..., None] * (0.45 if "beach" in stage.prompt.features else 0.0)
         light = np.array(stage.palette.ambient, np.float32) * 0.6 + 0.45 * np.array(
             stage.palette.light, np.float32
         )

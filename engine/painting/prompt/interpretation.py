@@ -61,7 +61,7 @@ _MOUNTS = frozenset({"horse", "unicorn", "elephant", "dragon", "bear", "fish", "
 
 
 @dataclass(frozen=True)
-class Understanding:
+class ParsedPrompt:
     """The interpretation of a prompt: what to paint.
 
     `scene` is the kind of place; `features` refine it (lake, palms, autumn, …). `subjects` are figure names in
@@ -119,7 +119,7 @@ class _Found:
 
 
 @lru_cache(maxsize=4)
-def understand(prompt: str, negative_prompt: str = "") -> Understanding:
+def parse_prompt(prompt: str, negative_prompt: str = "") -> ParsedPrompt:
     """Interpret `prompt` without whatever `negative_prompt` names.
 
     Never fails: an empty prompt, or one of unknown words only, becomes an abstract image of its own. The last few
@@ -144,7 +144,7 @@ def understand(prompt: str, negative_prompt: str = "") -> Understanding:
     features |= _footing(scene, features, subjects)
     known = tuple(dict.fromkeys(w.text for w in words if _means(w) and w.text not in idle))
     unknown = tuple(dict.fromkeys(w.text for w in words if not w.meanings or w.text in idle))
-    return Understanding(
+    return ParsedPrompt(
         scene=scene,
         features=features,
         subjects=subjects,

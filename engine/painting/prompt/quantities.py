@@ -40,7 +40,7 @@ def count(words: Sequence[Word]) -> dict[str, int]:
         if subjects or word.of("scene") or word.of("part"):
             waiting = 0
         elif own:
-            # The larger of two numbers in a row is meant (a pair, 一群), but "35 mm of a cat" is one cat.
+            # The larger of two numbers in a row counts (a pair, 一群), but "35 mm of a cat" is one cat.
             waiting = own if own == 1 and word.text.isascii() else max(waiting, own)
     return counts
 

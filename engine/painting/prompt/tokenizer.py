@@ -43,8 +43,8 @@ def _beginnings() -> frozenset[str]:
 
 @cache
 def _chinese() -> dict[str, tuple[str, ...]]:
-    meant = {word: tuple(key.split()) for key, words in CHINESE.items() for word in words.split()}
-    return {**dict.fromkeys(CHINESE_IDLE.split(), ()), **meant}
+    meanings = {word: tuple(key.split()) for key, words in CHINESE.items() for word in words.split()}
+    return {**dict.fromkeys(CHINESE_IDLE.split(), ()), **meanings}
 
 
 def read(text: str) -> list[Word]:

@@ -22,33 +22,33 @@ _CLOUD_MAP = 960  # side of the square cloud texture, the same for every picture
 def paint_sky(stage: Stage) -> None:
     """Fill the canvas down to the horizon and below it (what lies below is painted over)."""
     stage.canvas[:] = _gradient(stage)
-    for colour in stage.meant.colours_of("sky")[:1]:
+    for colour in stage.prompt.colours_of("sky")[:1]:
         if colour in COLOURS:
             stage.canvas[:] = tint_image(stage.canvas, colour, 0.8)
-    if stage.palette.stars > 0.05 and not stage.meant.weather & {"rain", "storm"}:
+    if stage.palette.stars > 0.05 and not stage.prompt.weather & {"rain", "storm"}:
         from engine.painting.sky.night import paint_stars
 
         paint_stars(stage)
-    if stage.sun_visible and "eclipse" not in stage.meant.features:
+    if stage.sun_visible and "eclipse" not in stage.prompt.features:
         _disc(stage)
-    if stage.time == "night" or "moon" in stage.meant.sky:
+    if stage.time == "night" or "moon" in stage.prompt.sky:
         from engine.painting.sky.night import paint_moon
 
         if stage.sun_visible:
             paint_moon(stage)
-    if "aurora" in stage.meant.sky:
+    if "aurora" in stage.prompt.sky:
         from engine.painting.sky.night import paint_aurora
 
         paint_aurora(stage)
-    if stage.meant.scene in ("sea", "desert") and not stage.meant.weather - {"clear"}:
+    if stage.prompt.scene in ("sea", "desert") and not stage.prompt.weather - {"clear"}:
         _paint_cirrus(stage)
     amount = cloud_amount(stage)
     if amount > 0:
         _paint_clouds(stage, amount)
     paint_heaps(stage)
-    if "rainbow" in stage.meant.sky:
+    if "rainbow" in stage.prompt.sky:
         _rainbow(stage)
-    if "fireworks" in stage.meant.sky:
+    if "fireworks" in stage.prompt.sky:
         from engine.painting.sky.fireworks import paint_fireworks
 
         paint_fireworks(stage)
@@ -86,7 +86,7 @@ def _from_sun(stage: Stage) -> tuple[Plane, Plane]:
 
 def _disc(stage: Stage) -> None:
     """The sun itself with a soft rim; its light spills in the finishing bloom."""
-    if stage.time == "night" or "moon" in stage.meant.sky:
+    if stage.time == "night" or "moon" in stage.prompt.sky:
         return
     dx, dy = _from_sun(stage)
     distance = np.sqrt(dx * dx + dy * dy)
@@ -99,13 +99,13 @@ def _disc(stage: Stage) -> None:
 
 def cloud_amount(stage: Stage) -> float:
     """How much of the sky clouds cover, 0..1."""
-    meant = stage.meant
-    if "clear" in meant.weather or "lunar" in meant.features:
+    prompt = stage.prompt
+    if "clear" in prompt.weather or "lunar" in prompt.features:
         return 0.0
     for name, amount in (("storm", 0.92), ("rain", 0.86), ("clouds", 0.74), ("snow", 0.56), ("fog", 0.30)):
-        if name in meant.weather:
+        if name in prompt.weather:
             return amount
-    if meant.scene == "desert":
+    if prompt.scene == "desert":
         return 0.16 + 0.36 * float(stage.streams.rng("cloud amount").random())
     if stage.time == "night":
         return 0.26 if stage.sun_visible else 0.08
@@ -173,7 +173,7 @@ def _paint_cirrus(stage: Stage) -> None:
     frame, rng = stage.frame, stage.streams.rng("cirrus")
     turn, length = float(rng.uniform(-0.7, 0.7)), float(rng.uniform(2.5, 5.0))
     amount = float(rng.uniform(0.25, 0.55)) * (0.45 if stage.dark else 1.0)
-    if "clear" in stage.meant.weather:
+    if "clear" in stage.prompt.weather:
         amount = max(0.38, amount)  # thin ice clouds: nobody calls the sky under them cloudy
     n = 512
     wisps = fbm(stage.streams, "cirrus", n, n, cells=7, octaves=max(3, min(6, stage.octaves - 1)), gain=0.66)

@@ -39,16 +39,16 @@ def paint_heaps(stage: Stage) -> None:
 
 
 def _how_many(stage: Stage) -> int:
-    meant = stage.meant
-    if stage.time == "night" or meant.weather & {"clear", "storm", "rain", "fog", "snow"}:
+    prompt = stage.prompt
+    if stage.time == "night" or prompt.weather & {"clear", "storm", "rain", "fog", "snow"}:
         return 0
-    if meant.features & {"mars", "lunar"} or "aurora" in meant.sky:
+    if prompt.features & {"mars", "lunar"} or "aurora" in prompt.sky:
         return 0
-    if "clouds" in meant.weather:
+    if "clouds" in prompt.weather:
         return 16
     draw = stage.streams.rng("heaps").random()
-    most = 5 if meant.scene in ("desert", "city", "forest") else 8
-    return int(draw * most) + (1 if meant.scene in ("hills", "sea") else 0)
+    most = 5 if prompt.scene in ("desert", "city", "forest") else 8
+    return int(draw * most) + (1 if prompt.scene in ("hills", "sea") else 0)
 
 
 def _piles(stage: Stage, count: int) -> tuple[Plane, Plane]:

@@ -53,7 +53,7 @@ def _dot(light: Plane, x: float, y: float, radius: float, colour: Plane) -> None
 def paint_stars(stage: Stage) -> None:
     """Stars above the horizon, fading toward it; with a milky way when one is asked for."""
     frame = stage.frame
-    asked = bool(stage.meant.sky & {"stars", "milkyway"})
+    asked = bool(stage.prompt.sky & {"stars", "milkyway"})
     low = min(1.0, max(0.05, frame.horizon / frame.height))
     light = scatter_stars(stage, "stars", int(_STARS * (1.9 if asked else 1.0)), low=low)
     if stage.clock:
@@ -61,7 +61,7 @@ def paint_stars(stage: Stage) -> None:
         light = light * (0.45 + 1.1 * rolled(sparkle, 0.13 * stage.clock, 0.09 * stage.clock))[..., None]
     fade = smooth(0.0, 0.22, (frame.horizon - frame.rows()) / max(frame.horizon, 1.0)) * stage.palette.stars
     stage.canvas += light * fade[..., None]
-    if "milkyway" in stage.meant.sky or (asked and stage.time == "night"):
+    if "milkyway" in stage.prompt.sky or (asked and stage.time == "night"):
         stage.canvas += milky_way(stage) * fade[..., None]
 
 
@@ -84,7 +84,7 @@ def paint_moon(stage: Stage) -> None:
     """A full or waxing moon with seas, lit from the side when a crescent."""
     frame = stage.frame
     unit = frame.unit
-    radius = unit * (0.062 if "moon" in stage.meant.sky else 0.045)
+    radius = unit * (0.062 if "moon" in stage.prompt.sky else 0.045)
     dx = (frame.columns() - stage.sun[0]) / radius
     dy = (frame.rows() - stage.sun[1]) / radius
     distance = np.sqrt(dx * dx + dy * dy)
@@ -100,7 +100,7 @@ def paint_moon(stage: Stage) -> None:
     limb = np.sqrt(np.clip(1 - distance * distance, 0, 1))
     face = (0.99 - 0.30 * smooth(0.48, 0.70, mark)) * (0.80 + 0.20 * limb)
     colour = face[..., None] * np.array((1.0, 0.985, 0.93), np.float32)
-    for name in stage.meant.colours_of("moon")[:1]:
+    for name in stage.prompt.colours_of("moon")[:1]:
         if name in COLOURS:
             colour = tint_image(colour.astype(np.float32), name, 0.8)
     inside = np.clip((1 - distance) * radius + 0.5, 0, 1)[..., None]
@@ -132,7 +132,7 @@ def paint_aurora(stage: Stage) -> None:
         tone = mix((0.16, 1.0, 0.56), (0.56, 0.22, 0.86), np.clip(above * 0.62 - 0.10, 0, 1)[..., None])
         light += (strength[..., None] * tone * (0.95 - 0.18 * k)).astype(np.float32)
     light = 0.7 * light + 0.5 * cv2.GaussianBlur(light, (0, 0), max(0.8, 0.018 * h))
-    for name in stage.meant.colours_of("aurora")[:1]:
+    for name in stage.prompt.colours_of("aurora")[:1]:
         if name in COLOURS:
             light = tint_image(np.clip(light, 0, 1), name, 0.85)
     stage.canvas += light * (1.0 - 0.6 * np.clip(stage.canvas, 0, 1))

@@ -33,18 +33,20 @@ def paint_space(stage: Stage) -> None:
     stage.canvas += rolled(scatter_stars(stage, "stars", 1300), 0.012 * stage.clock, 0.0)
     _nebula(stage)
     stage.canvas += rolled(scatter_stars(stage, "near stars", 160), 0.05 * stage.clock, 0.0) * 0.9
-    if "galaxy" in stage.meant.features:
+    if "galaxy" in stage.prompt.features:
         _spiral(stage)
     _bright_stars(stage)
-    wants = "planet" in stage.meant.features
-    if wants or (stage.streams.rng("planet chance").random() < 0.35 and "galaxy" not in stage.meant.features):
+    wants = "planet" in stage.prompt.features
+    if wants or (
+        stage.streams.rng("planet chance").random() < 0.35 and "galaxy" not in stage.prompt.features
+    ):
         _planet(stage)
 
 
 def _gases(stage: Stage) -> tuple[tuple[float, float, float], ...]:
-    named = [COLOURS[c] for c in stage.meant.colours_of("*") if c in COLOURS]
+    named = [COLOURS[c] for c in stage.prompt.colours_of("*") if c in COLOURS]
     pick = _GASES[int(stage.streams.rng("gas").integers(len(_GASES)))]
-    if {"rainbow", "vivid"} & set(stage.meant.colours_of("*")):
+    if {"rainbow", "vivid"} & set(stage.prompt.colours_of("*")):
         return ((0.95, 0.25, 0.45), (0.98, 0.80, 0.25), (0.20, 0.65, 0.98))
     return tuple((named * 3)[:3]) if named else pick
 
@@ -69,7 +71,7 @@ def _nebula(stage: Stage) -> None:
     dust = fbm(streams, "dust", h, w, cells=3.4, octaves=octaves, gain=0.6, ridged=True)
     dust = cv2.remap(dust, column - wy, row + wx, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
     light *= (1.0 - 0.78 * smooth(0.62, 0.98, dust))[..., None]
-    if "galaxy" in stage.meant.features and "nebula" not in stage.meant.features:
+    if "galaxy" in stage.prompt.features and "nebula" not in stage.prompt.features:
         light *= 0.4
     veil = np.clip(light.max(axis=-1, keepdims=True), 0, 1)
     stage.canvas[:] = stage.canvas * (1 - 0.65 * veil) + light
@@ -80,8 +82,8 @@ def _spiral(stage: Stage) -> None:
     frame, rng = stage.frame, stage.streams.rng("spiral")
     h, w = frame.height, frame.width
     size = 0.46 * frame.unit
-    side = -1.0 if "planet" not in stage.meant.features else float(rng.choice((-1.0, 1.0)))
-    offset = 0.0 if not stage.meant.subjects and "planet" not in stage.meant.features else 0.24 * side
+    side = -1.0 if "planet" not in stage.prompt.features else float(rng.choice((-1.0, 1.0)))
+    offset = 0.0 if not stage.prompt.subjects and "planet" not in stage.prompt.features else 0.24 * side
     dx = (frame.columns() - w * (0.5 + offset)) / size
     dy = (frame.rows() - h * float(rng.uniform(0.30, 0.44))) / size
     turn, squeeze = float(rng.uniform(-0.7, 0.7)), float(rng.uniform(0.38, 0.6))
@@ -130,7 +132,7 @@ def _planet(stage: Stage) -> None:
     """A shaded sphere with bands or continents, an atmosphere on the lit rim, often rings."""
     frame, rng = stage.frame, stage.streams.rng("planet")
     unit = min(frame.width, frame.height)
-    busy = bool(stage.meant.subjects)
+    busy = bool(stage.prompt.subjects)
     radius = unit * float(rng.uniform(0.20, 0.28))
     side = float(rng.choice((-1.0, 1.0)))
     cx = frame.width * (0.5 + side * float(rng.uniform(0.16, 0.24) if not busy else rng.uniform(0.28, 0.36)))
@@ -154,7 +156,7 @@ def _sphere(
     r2 = dx * dx + dy * dy
     z = np.sqrt(np.clip(1 - r2, 0, 1))
     world = _WORLDS[int(rng.integers(len(_WORLDS)))]
-    named = [COLOURS[c] for c in stage.meant.colours_of("planet") if c in COLOURS]
+    named = [COLOURS[c] for c in stage.prompt.colours_of("planet") if c in COLOURS]
     skin = fbm(stage.streams, "planet skin", 256, 512, cells=4, octaves=7, gain=0.58)
     lon = (np.arctan2(x, np.maximum(z, 1e-3)) / np.pi + 0.5).astype(np.float32)
     lat = (np.arcsin(np.clip(y, -1, 1)) / np.pi + 0.5).astype(np.float32)

@@ -16,26 +16,26 @@ from engine.painting.stage import Stage, mix, smooth
 
 def paint_far_weather(stage: Stage) -> None:
     """Mist between the land and what stands in front, and light breaking through it."""
-    if "fog" in stage.meant.weather:
+    if "fog" in stage.prompt.weather:
         _mist(stage, 0.50, low=0.16)
-        if stage.meant.scene in ("sea", "desert", "lake"):
+        if stage.prompt.scene in ("sea", "desert", "lake"):
             _fog_banks(stage)
     if _has_shafts(stage):
         _shafts(stage)
-    if "storm" in stage.meant.weather and stage.meant.scene not in ("forest", "underwater"):
+    if "storm" in stage.prompt.weather and stage.prompt.scene not in ("forest", "underwater"):
         _lightning(stage)
-    if "birds" in stage.meant.sky:
+    if "birds" in stage.prompt.sky:
         _birds(stage)
 
 
 def paint_near_weather(stage: Stage, detail: float) -> None:
     """Rain and snow in front of everything; `detail` 0..1 thins them out for a picture of few steps."""
     paint_falling(stage)
-    if stage.meant.weather & {"rain", "storm"}:
+    if stage.prompt.weather & {"rain", "storm"}:
         _rain(stage, detail)
-    if "snow" in stage.meant.weather and stage.meant.scene not in ("space", "underwater"):
+    if "snow" in stage.prompt.weather and stage.prompt.scene not in ("space", "underwater"):
         _snow(stage, detail)
-    if "fog" in stage.meant.weather:
+    if "fog" in stage.prompt.weather:
         _mist(stage, 0.20, low=0.30)
 
 
@@ -82,7 +82,7 @@ def _drawn_out(stage: Stage, name: str, cells: float) -> Plane:
 
 def _pale_sun(stage: Stage, sky: Plane) -> None:
     """The sun as fog shows it by day: a dull disc with a wide halo, wherever there is `sky` 0..1."""
-    if stage.time == "night" or stage.meant.weather & {"storm", "rain"}:
+    if stage.time == "night" or stage.prompt.weather & {"storm", "rain"}:
         return
     frame = stage.frame
     dx, dy = (frame.columns() - stage.sun[0]) / frame.unit, (frame.rows() - stage.sun[1]) / frame.unit
@@ -93,12 +93,12 @@ def _pale_sun(stage: Stage, sky: Plane) -> None:
 
 
 def _has_shafts(stage: Stage) -> bool:
-    low_sun = stage.time in ("dawn", "golden", "sunset") or "fog" in stage.meant.weather
+    low_sun = stage.time in ("dawn", "golden", "sunset") or "fog" in stage.prompt.weather
     return (
-        stage.meant.scene == "forest"
+        stage.prompt.scene == "forest"
         and low_sun
         and stage.time != "night"
-        and "storm" not in stage.meant.weather
+        and "storm" not in stage.prompt.weather
     )
 
 
@@ -157,7 +157,7 @@ def _rain(stage: Stage, detail: float) -> None:
     """Slanted streaks in three depths: far ones fine and many, near ones long and few."""
     h, w = stage.frame.height, stage.frame.width
     slant = float(stage.streams.rng("rain slant").uniform(-0.30, 0.30)) - (
-        0.18 if "storm" in stage.meant.weather else 0.0
+        0.18 if "storm" in stage.prompt.weather else 0.0
     )
     sheet = np.zeros((h, w), np.float32)
     for k, (count, length, strength) in enumerate(

@@ -77,7 +77,7 @@ def files() -> dict[str, bytes]:
 
 
 @pytest.fixture(scope="module")
-def told(files: dict[str, bytes], tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
+def results(files: dict[str, bytes], tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
     """What one process with limits says of every file, in order; at last how much it has grown.
 
     Files of which a test knows the sentence are given for every input, each of the others for one of them in turn.
@@ -103,19 +103,19 @@ def test_there_are_two_hundred_of_them(files: dict[str, bytes]) -> None:
 
 
 def test_no_file_ends_the_process_and_none_takes_much_memory(
-    files: dict[str, bytes], told: list[dict[str, Any]]
+    files: dict[str, bytes], results: list[dict[str, Any]]
 ) -> None:
-    *each, last = told
+    *each, last = results
     assert [one["file"] for one in each] == tried(files)
     assert last["grown"] < MEMORY
 
 
 def test_each_is_refused_in_a_sentence_that_names_the_input_or_is_read_as_a_picture(
-    files: dict[str, bytes], told: list[dict[str, Any]]
+    files: dict[str, bytes], results: list[dict[str, Any]]
 ) -> None:
     refused = asked = 0
     names = [*files]
-    for one in told[:-1]:
+    for one in results[:-1]:
         name = names[one["file"]]
         for field, outcome in one["outcomes"].items():
             asked += 1
@@ -126,17 +126,17 @@ def test_each_is_refused_in_a_sentence_that_names_the_input_or_is_read_as_a_pict
                 mode, width, height, *claimed = outcome
                 assert mode in ("RGB", "RGBA") and 0 < width <= 2048 and 0 < height <= 2048, name
                 assert claimed[0] * claimed[1] <= image_header.MAX_PIXELS, name
-    assert told[0]["outcomes"][FIELDS[0]] == ["RGB", 40, 30, 40, 30]
-    assert asked > len(told) and (refused > 0.6 * asked or not is_whole())
+    assert results[0]["outcomes"][FIELDS[0]] == ["RGB", 40, 30, 40, 30]
+    assert asked > len(results) and (refused > 0.6 * asked or not is_whole())
 
 
 @pytest.mark.parametrize(("name", "sentence"), REFUSED_SOONER.items())
 def test_what_can_be_known_from_its_first_bytes_is_said_by_name(
-    files: dict[str, bytes], told: list[dict[str, Any]], name: str, sentence: str
+    files: dict[str, bytes], results: list[dict[str, Any]], name: str, sentence: str
 ) -> None:
     number = tried(files).index(list(files).index(name))
     for field in FIELDS:
-        assert told[number]["outcomes"][field].startswith(f"Input {field}: {sentence}")
+        assert results[number]["outcomes"][field].startswith(f"Input {field}: {sentence}")
 
 
 def test_first_bytes_never_refuse_what_the_decoder_takes(files: dict[str, bytes]) -> None:
@@ -189,9 +189,9 @@ def test_the_engine_refuses_them_for_every_model_and_lives_on(
     for number, (model, names) in enumerate(PICTURE_INPUTS.items()):
         for field in one_of(names, str, of=model):
             bad = SENT[(number + len(waiting)) % len(SENT)]
-            given = dict.fromkeys(names, sound) | {field: data_uri.build("image/png", files[bad])}
+            inputs = dict.fromkeys(names, sound) | {field: data_uri.build("image/png", files[bad])}
             id = f"hostile-{len(waiting)}"
-            service.put(id, {"prompt": "a lake", "seed": 3, **TINY, **given}, model)
+            service.put(id, {"prompt": "a lake", "seed": 3, **TINY, **inputs}, model)
             waiting[id] = field
     for id, field in waiting.items():
         state = service.ended(id)

@@ -14,7 +14,7 @@ from PIL import Image
 from engine import painting
 from engine.images import sketch_previews
 from engine.images.sketch_previews import INTERVAL_S, SKETCH_FROM, SketchPreviews, in_focus, sketch_size
-from engine.input_settings import understand_input
+from engine.input_settings import parse_input
 from engine.models import MODELS
 from engine.painting import text_to_image
 from engine.painting.text_to_image import perform
@@ -25,7 +25,7 @@ class Noted:
     """A desk that remembers."""
 
     def __init__(self) -> None:
-        self.looks: list[tuple[float, bytes]] = []
+        self.previews: list[tuple[float, bytes]] = []
         self.files: list[bytes] = []
         self.done = 0.0
 
@@ -38,18 +38,18 @@ class Noted:
         self.done = max(self.done, fraction)
 
     def preview(self, jpeg: bytes) -> None:
-        self.looks.append((self.done, jpeg))
+        self.previews.append((self.done, jpeg))
 
     def save(self, name: str, content_type: str, data: bytes) -> None:
         self.files.append(data)
 
 
-def performed(**given: Any) -> Noted:
+def performed(**inputs: Any) -> Noted:
     model = MODELS["stability-ai/sdxl"]
-    desk = Noted()
-    wish = {"prompt": "a lighthouse on a cliff", "seed": 3, **given}
-    perform(model, understand_input(model, wish, drawn_seed=1), desk, painting)  # type: ignore[arg-type]
-    return desk
+    recorder = Noted()
+    request = {"prompt": "a lighthouse on a cliff", "seed": 3, **inputs}
+    perform(model, parse_input(model, request, drawn_seed=1), recorder, painting)  # type: ignore[arg-type]
+    return recorder
 
 
 def picture(data: bytes) -> Image.Image:
@@ -67,11 +67,11 @@ def test_a_large_picture_comes_into_focus_from_its_first_look_on(monkeypatch: py
     monkeypatch.setattr(sketch_previews, "SKETCH_FROM", min(SKETCH_FROM, side * side))
     # A fast machine has finished so small a picture before the second look would be due.
     monkeypatch.setattr(sketch_previews, "INTERVAL_S", 0.02)
-    desk = performed(width=side, height=side)
-    assert sketch_size(side, side) and len(desk.looks) >= 2
-    first, last = desk.looks[0], desk.looks[-1]
+    recorder = performed(width=side, height=side)
+    assert sketch_size(side, side) and len(recorder.previews) >= 2
+    first, last = recorder.previews[0], recorder.previews[-1]
     assert first[0] <= 0.05 < last[0]
-    shown, final = picture(first[1]), picture(desk.files[0])
+    shown, final = picture(first[1]), picture(recorder.files[0])
     assert sharpness(shown) < sharpness(picture(last[1]))
     # It is this picture, not some haze: its colours lie where they will lie.
     apart = np.asarray(shown.resize((4, 4), Image.Resampling.BOX), np.float64)
@@ -83,13 +83,13 @@ def test_a_sketch_changes_no_pixel_of_the_picture(monkeypatch: pytest.MonkeyPatc
     plain = performed(width=192, height=160)
     monkeypatch.setattr(text_to_image, "sketch_size", lambda width, height: (96, 80))
     sketched = performed(width=192, height=160)
-    assert sketched.files == plain.files and sketched.looks
+    assert sketched.files == plain.files and sketched.previews
 
 
 def test_several_pictures_are_shown_one_after_the_other() -> None:
-    desk = performed(width=128, height=128, num_outputs=3)
-    thirds = {int(done * 3) for done, _ in desk.looks}
-    assert len(desk.files) == 3 and thirds >= {0, 1, 2}
+    recorder = performed(width=128, height=128, num_outputs=3)
+    thirds = {int(done * 3) for done, _ in recorder.previews}
+    assert len(recorder.files) == 3 and thirds >= {0, 1, 2}
 
 
 def test_small_pictures_are_not_sketched() -> None:
@@ -101,35 +101,35 @@ def test_small_pictures_are_not_sketched() -> None:
 
 def test_the_look_grows_and_sharpens_with_the_share_that_is_done() -> None:
     noise = np.random.default_rng(1).integers(0, 255, (256, 128, 3)).astype(np.uint8)
-    looks = [in_focus(noise, share) for share in (-1.0, 0.0, 0.3, 0.6, 1.0, 2.0)]
-    heights = [look.shape[0] for look in looks]
+    previews = [in_focus(noise, share) for share in (-1.0, 0.0, 0.3, 0.6, 1.0, 2.0)]
+    heights = [look.shape[0] for look in previews]
     assert heights == sorted(heights) and (heights[0], heights[-1]) == (64, 256)
-    spread = [float(look.std()) for look in looks]
-    assert spread == sorted(spread) and (looks[-1] == noise).all()
+    spread = [float(look.std()) for look in previews]
+    assert spread == sorted(spread) and (previews[-1] == noise).all()
 
 
 def test_it_goes_on_developing_while_one_step_takes_long_and_stops_with_it() -> None:
-    looks: list[bytes] = []
+    previews: list[bytes] = []
     enough = threading.Event()
 
     def show(jpeg: bytes) -> None:
-        looks.append(jpeg)
-        if len(looks) == 3:
+        previews.append(jpeg)
+        if len(previews) == 3:
             enough.set()
 
     sketch = np.random.default_rng(1).integers(0, 255, (256, 256, 3)).astype(np.uint8)
     with SketchPreviews(show, sketch):
         assert enough.wait(60)
-    count = len(looks)
-    assert len(set(looks)) == count
+    count = len(previews)
+    assert len(set(previews)) == count
     threading.Event().wait(2 * INTERVAL_S)
-    assert len(looks) == count
+    assert len(previews) == count
 
 
 def test_a_burst_of_steps_is_one_look() -> None:
-    looks: list[bytes] = []
-    with SketchPreviews(looks.append) as shown:
+    previews: list[bytes] = []
+    with SketchPreviews(previews.append) as shown:
         for _ in range(5):
             shown.at(0.5, np.zeros((64, 64, 3), np.uint8))
         shown.at(0.6, None)
-    assert len(looks) == 1
+    assert len(previews) == 1

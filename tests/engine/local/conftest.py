@@ -1,4 +1,4 @@
-"""What the tests with real pipelines share: weights made once, and a studio that keeps them warm."""
+"""What the tests with real pipelines share: weights made once, and a store that keeps the pipelines warm."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from engine.local.config.settings_file import LocalSettings, parse
 from tests.engine.local import tiny_weights
-from tests.engine.local.output_events import Told, desk, never
+from tests.engine.local.output_events import RecordedRun, never, recorded_output
 
 if TYPE_CHECKING:
     from engine.local.models.pipelines import PipelineStore
@@ -69,32 +69,32 @@ def settings(weights: Path) -> LocalSettings:
 
 
 @pytest.fixture(scope="session")
-def studio(settings: LocalSettings) -> PipelineStore:
+def store(settings: LocalSettings) -> PipelineStore:
     """Pipelines that stay warm for all tests."""
     from engine.local.models.pipelines import PipelineStore
 
     return PipelineStore(settings, "cpu", workers=64)  # one thread: tiny networks gain nothing from more
 
 
-Make = Callable[..., Told]
+Make = Callable[..., RecordedRun]
 
 
 @pytest.fixture
-def make(studio: PipelineStore, tmp_path: Path) -> Make:
-    """Runs a model on the shared studio, or on another one, and gives what it told."""
+def make(store: PipelineStore, tmp_path: Path) -> Make:
+    """Runs a model on the shared pipelines, or on other ones, and returns what it sent."""
     from engine.local.models.model_table import perform
 
     numbers = itertools.count()
 
-    def run(
-        model: str, *, at: PipelineStore | None = None, stop: Callable[[], bool] = never, **given: Any
-    ) -> Told:
-        room = at or studio
-        with desk(tmp_path / str(next(numbers))) as (one, told):
-            perform(room.settings.models[model], given, one, 77, room, stop)
-        return told
+    def perform_model(
+        model: str, *, at: PipelineStore | None = None, stop: Callable[[], bool] = never, **inputs: Any
+    ) -> RecordedRun:
+        pipelines = at or store
+        with recorded_output(tmp_path / str(next(numbers))) as (output, run):
+            perform(pipelines.settings.models[model], inputs, output, 77, pipelines, stop)
+        return run
 
-    return run
+    return perform_model
 
 
 @pytest.fixture(scope="session")

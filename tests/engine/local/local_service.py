@@ -69,9 +69,9 @@ class LocalService:
         found: dict[str, Any] = self._client.get("/health").json()
         return found
 
-    def put(self, key: str, model: str, given: dict[str, Any], deadline_s: float = 150.0) -> httpx.Response:
+    def put(self, key: str, model: str, inputs: dict[str, Any], deadline_s: float = 150.0) -> httpx.Response:
         """Hand an order over."""
-        body = {"model": model, "version": "", "input": given, "deadline_s": deadline_s}
+        body = {"model": model, "version": "", "input": inputs, "deadline_s": deadline_s}
         return self._client.put(f"/predictions/{key}", json=body)
 
     def state(self, key: str) -> dict[str, Any]:
@@ -92,9 +92,9 @@ class LocalService:
         )
         return found
 
-    def run(self, key: str, model: str, given: dict[str, Any]) -> dict[str, Any]:
+    def run(self, key: str, model: str, inputs: dict[str, Any]) -> dict[str, Any]:
         """Hand an order over and wait for its end."""
-        answer = self.put(key, model, given)
+        answer = self.put(key, model, inputs)
         assert answer.status_code == 202, answer.text
         return self.ended(key)
 

@@ -18,7 +18,7 @@ from PIL import Image
 from engine.protocol.job_output import JobOutput
 
 
-class Told:
+class RecordedRun:
     """The events of one run, in their order, and its folder."""
 
     def __init__(self, folder: Path) -> None:
@@ -44,17 +44,17 @@ class Told:
 
 
 @contextmanager
-def desk(folder: Path) -> Iterator[tuple[JobOutput, Told]]:
+def recorded_output(folder: Path) -> Iterator[tuple[JobOutput, RecordedRun]]:
     """A real desk in a folder, and what it was told, complete after the block."""
     folder.mkdir(parents=True, exist_ok=True)
-    told, path = Told(folder), folder / "events"
+    run, path = RecordedRun(folder), folder / "events"
     # A file in place of the pipe: nobody reads while the work goes on, and a pipe would fill.
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
     try:
-        yield JobOutput(descriptor, folder), told
+        yield JobOutput(descriptor, folder), run
     finally:
         os.close(descriptor)
-        told.events.extend(json.loads(line) for line in path.read_text().splitlines())
+        run.events.extend(json.loads(line) for line in path.read_text().splitlines())
 
 
 def data_uri(pixels: NDArray[np.uint8]) -> str:
@@ -71,5 +71,5 @@ def never() -> bool:
 
 def after(count: int) -> Callable[[], bool]:
     """Canceled when it has been asked so many times."""
-    asked = iter(range(10**9))
-    return lambda: next(asked) >= count
+    calls = iter(range(10**9))
+    return lambda: next(calls) >= count

@@ -41,13 +41,13 @@ def test_every_published_scheduler_works_and_most_matter(model: str, make: Make)
 
 
 def test_the_log_begins_with_the_seed_and_names_the_weights(make: Make) -> None:
-    told = make(DEV, prompt="a cat", image=data_uri(np.zeros((64, 64, 3), np.uint8)), num_inference_steps=2)
-    lines = told.all("log")
+    run = make(DEV, prompt="a cat", image=data_uri(np.zeros((64, 64, 3), np.uint8)), num_inference_steps=2)
+    lines = run.all("log")
     assert lines[0] == "Using seed: 77"
     assert lines[1].startswith("Local weights: Tiny Flux, on cpu (diffusers ")
     assert "Prompt: a cat" in lines and "img2img mode" in lines
     assert "No safety checker is configured for this model: pictures are not judged." in lines
-    assert dict(told.all("metric")) == {"engine": "local", "weights": "Tiny Flux"}
+    assert dict(run.all("metric")) == {"engine": "local", "weights": "Tiny Flux"}
 
 
 def test_a_file_says_that_trained_weights_made_it(make: Make, photo: NDArray[np.uint8]) -> None:
@@ -64,18 +64,18 @@ def test_a_file_says_that_trained_weights_made_it(make: Make, photo: NDArray[np.
 def test_looks_are_small_jpegs(make: Make) -> None:
     import base64
 
-    looks = make(SD, prompt="a cat", **SMALL).all("preview")
-    assert looks and base64.b64decode(looks[0])[:3] == b"\xff\xd8\xff"
+    previews = make(SD, prompt="a cat", **SMALL).all("preview")
+    assert previews and base64.b64decode(previews[0])[:3] == b"\xff\xd8\xff"
 
 
 def test_image_to_image_keeps_the_shape_and_strength_zero_the_picture(
     make: Make, photo: NDArray[np.uint8]
 ) -> None:
-    model, given = f"{SD}-img2img", {"prompt": "a cat", "image": data_uri(photo), "num_inference_steps": 6}
-    told = make(model, prompt_strength=0.5, **given)
-    assert told.pixels().shape == (96, 136, 3)
-    assert "| 3/3 [" in told.log
-    kept = make(model, prompt_strength=0, **given)
+    model, inputs = f"{SD}-img2img", {"prompt": "a cat", "image": data_uri(photo), "num_inference_steps": 6}
+    run = make(model, prompt_strength=0.5, **inputs)
+    assert run.pixels().shape == (96, 136, 3)
+    assert "| 3/3 [" in run.log
+    kept = make(model, prompt_strength=0, **inputs)
     assert np.array_equal(kept.pixels(), photo)
     assert "prompt_strength leaves no step to take" in kept.log
 
@@ -85,12 +85,12 @@ def test_inpainting_keeps_what_is_black_to_the_byte(model: str, make: Make, phot
     hole = np.zeros((96, 136), np.uint8)
     hole[20:60, 40:90] = 255
     size = {"width": 128, "height": 64} if model != SDXL else {"width": 136, "height": 96}
-    given = {"image": data_uri(photo), "mask": data_uri(hole), "num_inference_steps": 4, **size}
-    told = make(model, prompt="a cat", **given)
-    made = told.pixels()
+    inputs = {"image": data_uri(photo), "mask": data_uri(hole), "num_inference_steps": 4, **size}
+    run = make(model, prompt="a cat", **inputs)
+    made = run.pixels()
     assert made.shape == (size["height"], size["width"], 3)
     if model == SDXL:
-        assert "inpainting mode" in told.log
+        assert "inpainting mode" in run.log
         assert np.array_equal(made[hole == 0], photo[hole == 0])
         change = np.abs(made[hole == 255].astype(int) - photo[hole == 255].astype(int))
         assert change.mean() > 5
@@ -98,31 +98,31 @@ def test_inpainting_keeps_what_is_black_to_the_byte(model: str, make: Make, phot
 
 @pytest.mark.parametrize("refine", ["expert_ensemble_refiner", "base_image_refiner"])
 def test_the_refiner_works_on_what_the_base_left(refine: str, make: Make) -> None:
-    given = {"prompt": "a cat", **SMALL, "num_inference_steps": 10}
-    plain = make(SDXL, **given).pixels()
-    refined = make(SDXL, refine=refine, **given)
+    inputs = {"prompt": "a cat", **SMALL, "num_inference_steps": 10}
+    plain = make(SDXL, **inputs).pixels()
+    refined = make(SDXL, refine=refine, **inputs)
     assert not np.array_equal(refined.pixels(), plain)
     assert "100%|" in refined.log
 
 
 def test_flux_fits_a_given_picture_to_sixteens(make: Make) -> None:
     picture = data_uri(np.full((70, 100, 3), 90, np.uint8))
-    told = make(SCHNELL, prompt="a cat", image=picture, num_inference_steps=2, output_format="png")
-    assert told.pixels().shape == (80, 112, 3)
-    assert "Input image size: 100x70" in told.log and "Input image size set to: 112x80" in told.log
+    run = make(SCHNELL, prompt="a cat", image=picture, num_inference_steps=2, output_format="png")
+    assert run.pixels().shape == (80, 112, 3)
+    assert "Input image size: 100x70" in run.log and "Input image size set to: 112x80" in run.log
 
 
 def test_a_lora_changes_its_run_and_nothing_after_it(make: Make, photo: NDArray[np.uint8]) -> None:
-    given = {
+    inputs = {
         "prompt": "a red cat", "image": data_uri(photo), "num_inference_steps": 3, "output_format": "png",
     }  # fmt: skip
-    plain = make(DEV, **given).pixels()
-    told = make(DEV, hf_lora="me/painted", lora_scale=1.0, **given)
-    nothing = make(DEV, hf_lora="me/painted", lora_scale=0.0, **given)
-    assert "Loading LoRA weights: me/painted" in told.log and "Loading LoRA took: " in told.log
-    assert np.abs(told.pixels().astype(int) - plain).mean() > 1
+    plain = make(DEV, **inputs).pixels()
+    run = make(DEV, hf_lora="me/painted", lora_scale=1.0, **inputs)
+    nothing = make(DEV, hf_lora="me/painted", lora_scale=0.0, **inputs)
+    assert "Loading LoRA weights: me/painted" in run.log and "Loading LoRA took: " in run.log
+    assert np.abs(run.pixels().astype(int) - plain).mean() > 1
     assert np.array_equal(nothing.pixels(), plain)
-    assert np.array_equal(make(DEV, **given).pixels(), plain)
+    assert np.array_equal(make(DEV, **inputs).pixels(), plain)
 
 
 @pytest.mark.parametrize(
@@ -135,15 +135,15 @@ def test_a_lora_changes_its_run_and_nothing_after_it(make: Make, photo: NDArray[
 def test_a_lora_that_cannot_be_used_is_refused_and_leaves_no_trace(
     name: str, words: str, make: Make, photo: NDArray[np.uint8]
 ) -> None:
-    given = {"prompt": "a cat", "image": data_uri(photo), "num_inference_steps": 2, "output_format": "png"}
-    plain = make(DEV, **given).file("out-0.png")
+    inputs = {"prompt": "a cat", "image": data_uri(photo), "num_inference_steps": 2, "output_format": "png"}
+    plain = make(DEV, **inputs).file("out-0.png")
     with pytest.raises(Refusal) as caught:
-        make(DEV, hf_lora=name, **given)
+        make(DEV, hf_lora=name, **inputs)
     assert words in str(caught.value)
-    assert make(DEV, **given).file("out-0.png") == plain
+    assert make(DEV, **inputs).file("out-0.png") == plain
 
 
-def test_a_cancel_ends_a_run_between_two_steps(make: Make, studio: Any) -> None:
+def test_a_cancel_ends_a_run_between_two_steps(make: Make, store: Any) -> None:
     from engine.local.models.step_callbacks import Stopped
 
     with pytest.raises(Stopped):

@@ -58,9 +58,9 @@ def ask(server: ServerProcess, path: str, body: Any = None) -> Any:
         return json.loads(answer.read())
 
 
-def create(server: ServerProcess, model: str, **given: Any) -> str:
+def create(server: ServerProcess, model: str, **inputs: Any) -> str:
     version = ask(server, f"/v1/models/{model}")["latest_version"]["id"]
-    made = ask(server, "/v1/predictions", {"version": version, "input": given})
+    made = ask(server, "/v1/predictions", {"version": version, "input": inputs})
     return str(made["id"])
 
 
@@ -89,14 +89,14 @@ def test_a_request_to_the_api_is_answered_by_the_weights(server: ServerProcess) 
 
 
 def test_pictures_loras_and_refusals_pass_through_the_api(server: ServerProcess) -> None:
-    given = {
+    inputs = {
         "prompt": "a cat", "image": data_uri(np.full((64, 80, 3), 99, np.uint8)), "num_inference_steps": 2,
     }  # fmt: skip
     ids = [
-        create(server, DEV, hf_lora="me/painted", **given),
-        create(server, SDXL, **given),
-        create(server, f"{SD}-img2img", **given),
-        create(server, DEV, hf_lora="me/unknown", **given),
+        create(server, DEV, hf_lora="me/painted", **inputs),
+        create(server, SDXL, **inputs),
+        create(server, f"{SD}-img2img", **inputs),
+        create(server, DEV, hf_lora="me/unknown", **inputs),
     ]
     flux, sdxl, image, refused = (ended(server, id) for id in ids)
     assert [one["status"] for one in (flux, sdxl, image)] == ["succeeded"] * 3

@@ -18,23 +18,23 @@ DEV, SCHNELL = "lucataco/flux-dev-lora", "lucataco/flux-schnell-lora"
 PICTURE = "data:image/png;base64,AA=="
 
 
-def wish(model: str, settings: dict[str, Any] | None = None, **given: Any) -> Parameters:
+def parse(model: str, settings: dict[str, Any] | None = None, **inputs: Any) -> Parameters:
     made = ModelSettings(model, FAMILIES[model], "org/name", "name", **(settings or {}))
-    return parse_input(made, given, drawn_seed=77)
+    return parse_input(made, inputs, drawn_seed=77)
 
 
 def test_defaults_are_the_published_ones() -> None:
-    found = wish(SD)
+    found = parse(SD)
     assert (found.prompt, found.width, found.height) == ("a vision of paradise. unreal engine", 768, 768)
     assert (found.steps, found.guidance, found.scheduler, found.seed) == (50, 7.5, "DPMSolverMultistep", 77)
     assert (found.negative_prompt, found.format) == (None, "png")
-    assert wish(DEV, prompt="a").format == "webp"
-    assert wish(SCHNELL, prompt="a").guidance == 0
-    assert wish(IMG2IMG, image=PICTURE).steps == 25
+    assert parse(DEV, prompt="a").format == "webp"
+    assert parse(SCHNELL, prompt="a").guidance == 0
+    assert parse(IMG2IMG, image=PICTURE).steps == 25
 
 
 @pytest.mark.parametrize(
-    ("model", "given", "mode"),
+    ("model", "inputs", "mode"),
     [
         (SD, {}, "text"),
         (IMG2IMG, {"image": PICTURE}, "image"),
@@ -46,12 +46,12 @@ def test_defaults_are_the_published_ones() -> None:
         (DEV, {"prompt": "a", "image": PICTURE}, "image"),
     ],
 )
-def test_the_pictures_given_decide_what_is_done(model: str, given: dict[str, Any], mode: str) -> None:
-    assert wish(model, **given).mode == mode
+def test_the_pictures_given_decide_what_is_done(model: str, inputs: dict[str, Any], mode: str) -> None:
+    assert parse(model, **inputs).mode == mode
 
 
 @pytest.mark.parametrize(
-    ("model", "given", "words"),
+    ("model", "inputs", "words"),
     [
         (SD, {"width": 100}, "multiples of 64"),
         (SDXL, {"width": 100}, "have to be divisible by 8 but are 1024 and 100."),
@@ -65,14 +65,14 @@ def test_the_pictures_given_decide_what_is_done(model: str, given: dict[str, Any
         (DEV, {"prompt": 5}, "prompt must be a text"),
     ],
 )
-def test_what_cannot_be_is_refused(model: str, given: dict[str, Any], words: str) -> None:
+def test_what_cannot_be_is_refused(model: str, inputs: dict[str, Any], words: str) -> None:
     with pytest.raises(Refusal) as caught:
-        wish(model, **given)
+        parse(model, **inputs)
     assert words in str(caught.value)
 
 
 @pytest.mark.parametrize(
-    ("model", "settings", "given", "note"),
+    ("model", "settings", "inputs", "note"),
     [
         (SD, {}, {"strength": 0.5}, f"Input strength is unknown to {SD} and was ignored."),
         (SDXL, {}, {"apply_watermark": True}, "Input apply_watermark has no effect"),
@@ -89,21 +89,21 @@ def test_what_cannot_be_is_refused(model: str, given: dict[str, Any], words: str
     ],
 )
 def test_what_does_nothing_is_told(
-    model: str, settings: dict[str, Any], given: dict[str, Any], note: str
+    model: str, settings: dict[str, Any], inputs: dict[str, Any], note: str
 ) -> None:
-    (found,) = wish(model, settings, **given).notes
+    (found,) = parse(model, settings, **inputs).notes
     assert note in found
 
 
 def test_pictures_are_judged_as_the_published_models_do() -> None:
-    assert wish(SD).check_safety
-    assert not wish(IMG2IMG, image=PICTURE).check_safety
-    assert wish(IMG2IMG, {"safety_checker": "/a"}, image=PICTURE).check_safety
-    assert not wish(SD, {"safety_checker": "off"}).check_safety
-    assert not wish(SDXL, disable_safety_checker=True).check_safety
-    assert wish(SDXL, {"may_disable_safety": False}, disable_safety_checker=True).check_safety
+    assert parse(SD).check_safety
+    assert not parse(IMG2IMG, image=PICTURE).check_safety
+    assert parse(IMG2IMG, {"safety_checker": "/a"}, image=PICTURE).check_safety
+    assert not parse(SD, {"safety_checker": "off"}).check_safety
+    assert not parse(SDXL, disable_safety_checker=True).check_safety
+    assert parse(SDXL, {"may_disable_safety": False}, disable_safety_checker=True).check_safety
 
 
 def test_the_operators_scheduler_goes_before_the_members() -> None:
-    assert wish(SD, {"scheduler": "DDIM"}, scheduler="K_EULER").scheduler == "DDIM"
-    assert wish(DEV, prompt="a").scheduler == ""
+    assert parse(SD, {"scheduler": "DDIM"}, scheduler="K_EULER").scheduler == "DDIM"
+    assert parse(DEV, prompt="a").scheduler == ""

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import pytest
 
 from engine.local.models.step_callbacks import StepCallbacks, Stopped
-from tests.engine.local.output_events import after, desk, never
+from tests.engine.local.output_events import after, never, recorded_output
 
 
 def walk(steps: StepCallbacks, pictures: int, passes: list[int]) -> None:
@@ -24,21 +24,21 @@ def walk(steps: StepCallbacks, pictures: int, passes: list[int]) -> None:
 
 @pytest.mark.parametrize(("pictures", "passes"), [(1, [4]), (3, [5]), (2, [8, 2]), (1, [1])])
 def test_the_bar_never_falls_and_ends_at_a_hundred(pictures: int, passes: list[int], tmp_path: Path) -> None:
-    with desk(tmp_path) as (one, told):
+    with recorded_output(tmp_path) as (one, run):
         walk(StepCallbacks(one, never, passes, pictures), pictures, passes)
-    shown = [int(found) for found in re.findall(r"(\d+)%\|", told.log)]
+    shown = [int(found) for found in re.findall(r"(\d+)%\|", run.log)]
     assert shown == sorted(shown) and shown[0] == 0 and shown[-1] == 100
-    assert told.all("progress") == sorted(told.all("progress")) and told.all("progress")[-1] == 1.0
+    assert run.all("progress") == sorted(run.all("progress")) and run.all("progress")[-1] == 1.0
 
 
 def test_what_follows_the_pictures_has_its_share(tmp_path: Path) -> None:
-    with desk(tmp_path) as (one, told):
+    with recorded_output(tmp_path) as (one, run):
         steps = StepCallbacks(one, never, [4], 2, total=10, share=0.5)
         walk(steps, 2, [4])
         assert max(event["progress"] for event in _so_far(tmp_path)) == 0.5
         steps.rest(1.0)
-    assert told.all("progress")[-1] == 1.0
-    assert "| 10/10 [" in told.log
+    assert run.all("progress")[-1] == 1.0
+    assert "| 10/10 [" in run.log
 
 
 def _so_far(folder: Path) -> list[dict[str, float]]:
@@ -49,12 +49,12 @@ def _so_far(folder: Path) -> list[dict[str, float]]:
 
 
 def test_a_cancel_ends_it_at_the_next_step(tmp_path: Path) -> None:
-    with desk(tmp_path) as (one, told), pytest.raises(Stopped):
+    with recorded_output(tmp_path) as (one, run), pytest.raises(Stopped):
         walk(StepCallbacks(one, after(3), [9], 1), 1, [9])
-    assert 0 < told.all("progress")[-1] < 0.5
+    assert 0 < run.all("progress")[-1] < 0.5
 
 
 def test_the_last_step_needs_no_look(tmp_path: Path) -> None:
-    with desk(tmp_path) as (one, told):
+    with recorded_output(tmp_path) as (one, run):
         walk(StepCallbacks(one, never, [1], 1), 1, [1])
-    assert told.all("preview") == []
+    assert run.all("preview") == []

@@ -24,28 +24,28 @@ GIVEN = {
 
 
 def test_an_animation_shows_its_drawn_pictures_and_what_lies_between(make: Make) -> None:
-    told = make(ANIMATION, intermediate_output=True, num_interpolation_steps=2, **GIVEN)
-    names = [one["name"] for one in told.all("output")]
+    run = make(ANIMATION, intermediate_output=True, num_interpolation_steps=2, **GIVEN)
+    names = [one["name"] for one in run.all("output")]
     assert names == ["output-0.png", "output-1.png", "output-2.png", "video.gif"]
-    film = Image.open(io.BytesIO(told.file("video.gif")))
+    film = Image.open(io.BytesIO(run.file("video.gif")))
     assert (film.size, film.n_frames) == ((128, 128), 5)
     first = np.asarray(film.convert("RGB"), int)
-    assert np.abs(first - told.pixels("output-0.png").astype(int)).mean() < 12
+    assert np.abs(first - run.pixels("output-0.png").astype(int)).mean() < 12
     for words in ("Generating frame 1 of keyframe 0", "in place of FILM", "Saving GIF", "100%|"):
-        assert words in told.log
+        assert words in run.log
 
 
 def test_the_middle_is_neither_end(make: Make) -> None:
-    told = make(ANIMATION, intermediate_output=True, num_interpolation_steps=1, **GIVEN)
-    first, middle, last = (told.pixels(f"output-{index}.png").astype(int) for index in range(3))
+    run = make(ANIMATION, intermediate_output=True, num_interpolation_steps=1, **GIVEN)
+    first, middle, last = (run.pixels(f"output-{index}.png").astype(int) for index in range(3))
     assert min(np.abs(middle - first).mean(), np.abs(middle - last).mean()) > 0.5
 
 
 def test_latents_are_interpolated_where_film_is_not_wanted(make: Make) -> None:
-    told = make(ANIMATION, film_interpolation=False, num_interpolation_steps=2, output_format="mp4", **GIVEN)
-    assert [one["name"] for one in told.all("output")] == ["output.mp4"]
-    assert "Interpolating images from latents" in told.log
-    data = told.file("output.mp4")
+    run = make(ANIMATION, film_interpolation=False, num_interpolation_steps=2, output_format="mp4", **GIVEN)
+    assert [one["name"] for one in run.all("output")] == ["output.mp4"]
+    assert "Interpolating images from latents" in run.log
+    data = run.file("output.mp4")
     assert data[4:8] == b"ftyp" and b"trainedAlgorithmicMedia" in data and b"no neural network" not in data
 
 
@@ -59,13 +59,13 @@ def test_a_flagged_keyframe_ends_an_animation(weights: Path, make: Make) -> None
 
 
 def test_a_clip_is_sixteen_frames_of_the_chosen_checkpoint(make: Make) -> None:
-    told = make(
+    run = make(
         CLIP, prompt="a cat", steps=1, seed=3, path="lyriel_v16.safetensors", motion_module="mm_sd_v15"
     )
-    assert [one["name"] for one in told.all("output")] == ["out.mp4"]
-    assert told.all("log")[1].startswith("Local weights: lenient, on cpu")
-    assert "in its place" not in told.log and "saved to file" in told.log
-    assert _frames(told.folder / "out.mp4") == 16
+    assert [one["name"] for one in run.all("output")] == ["out.mp4"]
+    assert run.all("log")[1].startswith("Local weights: lenient, on cpu")
+    assert "in its place" not in run.log and "saved to file" in run.log
+    assert _frames(run.folder / "out.mp4") == 16
 
 
 def _frames(path: Path) -> int:

@@ -23,7 +23,7 @@ SMALL: dict[str, Any] = {"prompt": "a cat", "width": 64, "height": 64, "num_infe
 FLAGGED = "NSFW content detected. Try running it again, or try a different prompt."
 
 
-def studio_of(folder: Path, keep: int = 2, **model: Any) -> PipelineStore:
+def store_of(folder: Path, keep: int = 2, **model: Any) -> PipelineStore:
     from engine.local.models.pipelines import PipelineStore
 
     return PipelineStore(parse({"keep": keep, "models": {SD: model}}, folder), "cpu", 64)
@@ -36,7 +36,7 @@ def test_weights_that_are_not_there_fail_in_a_sentence_without_their_place(
     place: str, reason: str, weights: Path, make: Make, capfd: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(Refusal) as caught:
-        make(SD, at=studio_of(weights, weights=place), **SMALL)
+        make(SD, at=store_of(weights, weights=place), **SMALL)
     assert str(caught.value) == f"The weights of {SD} are not on this server, or cannot be read."
     assert reason in capfd.readouterr().err
 
@@ -51,7 +51,7 @@ def test_pickled_weights_are_not_read(
     (folder / "unet" / "diffusion_pytorch_model.safetensors").unlink()
     torch.save({}, folder / "unet" / "diffusion_pytorch_model.bin")
     with pytest.raises(Refusal, match="cannot be read"):
-        make(SD, at=studio_of(weights, weights=str(folder)), **SMALL)
+        make(SD, at=store_of(weights, weights=str(folder)), **SMALL)
     assert "safetensors" in capfd.readouterr().err
 
 
@@ -74,33 +74,33 @@ def test_code_that_comes_with_weights_is_never_run(
     index = json.loads((folder / "model_index.json").read_text())
     (folder / "model_index.json").write_text(json.dumps({**index, **change}))
     with pytest.raises(Refusal, match="cannot be read"):
-        make(SD, at=studio_of(weights, weights=str(folder)), **SMALL)
+        make(SD, at=store_of(weights, weights=str(folder)), **SMALL)
     assert not (tmp_path / "sprung").exists()
 
 
 def test_a_flagged_picture_is_left_out_and_all_flagged_fail(weights: Path, make: Make) -> None:
     with pytest.raises(Refusal) as caught:
-        make(SD, at=studio_of(weights, weights="./strict"), **SMALL)
+        make(SD, at=store_of(weights, weights="./strict"), **SMALL)
     assert str(caught.value) == FLAGGED
-    assert make(SD, at=studio_of(weights, weights="./lenient"), **SMALL).all("output")
+    assert make(SD, at=store_of(weights, weights="./lenient"), **SMALL).all("output")
 
 
 def test_the_operator_may_name_a_checker_or_none(weights: Path, make: Make) -> None:
     with pytest.raises(Refusal, match="NSFW content detected"):
-        make(SD, at=studio_of(weights, weights="./sd", safety_checker="./strict"), **SMALL)
-    told = make(SD, at=studio_of(weights, weights="./strict", safety_checker="off"), **SMALL)
-    assert told.all("output") and "not judged" not in told.log
+        make(SD, at=store_of(weights, weights="./sd", safety_checker="./strict"), **SMALL)
+    run = make(SD, at=store_of(weights, weights="./strict", safety_checker="off"), **SMALL)
+    assert run.all("output") and "not judged" not in run.log
 
 
 def test_a_checker_sees_the_picture_and_does_not_change_it(weights: Path, make: Make) -> None:
-    plain = make(SD, at=studio_of(weights, weights="./sd"), **SMALL).pixels()
-    judged = make(SD, at=studio_of(weights, weights="./sd", safety_checker="./lenient"), **SMALL).pixels()
+    plain = make(SD, at=store_of(weights, weights="./sd"), **SMALL).pixels()
+    judged = make(SD, at=store_of(weights, weights="./sd", safety_checker="./lenient"), **SMALL).pixels()
     assert np.array_equal(plain, judged)
 
 
 def test_a_base_lora_always_counts(weights: Path, make: Make) -> None:
-    plain = make(SD, at=studio_of(weights, weights="./sd"), **SMALL).pixels()
-    room = studio_of(weights, weights="./sd", base_loras=[{"weights": "./sd_lora", "scale": 1.0}])
+    plain = make(SD, at=store_of(weights, weights="./sd"), **SMALL).pixels()
+    room = store_of(weights, weights="./sd", base_loras=[{"weights": "./sd_lora", "scale": 1.0}])
     with_it = make(SD, at=room, **SMALL).pixels()
     assert np.abs(with_it.astype(int) - plain).mean() > 1
     assert np.array_equal(make(SD, at=room, **SMALL).pixels(), with_it)
@@ -118,16 +118,16 @@ def test_a_pipeline_is_loaded_once_and_let_go_for_another(weights: Path, make: M
     assert cold == [True, False, True, True]
 
 
-def test_models_with_the_same_weights_share_them(studio: PipelineStore, make: Make) -> None:
+def test_models_with_the_same_weights_share_them(store: PipelineStore, make: Make) -> None:
     make(SD, **SMALL)
-    told = make(f"{SD}-img2img", prompt="a", image=_blank(), num_inference_steps=4)
-    assert "Loading the weights took" not in told.log
+    run = make(f"{SD}-img2img", prompt="a", image=_blank(), num_inference_steps=4)
+    assert "Loading the weights took" not in run.log
 
 
 def test_the_operators_numbers_are_used(weights: Path, make: Make) -> None:
     import torch
 
-    room = studio_of(weights, weights="./sd", dtype="bfloat16")
+    room = store_of(weights, weights="./sd", dtype="bfloat16")
     assert make(SD, at=room, **SMALL).all("output")
     loaded = room.loaded(room.settings.models[SD], None)  # type: ignore[arg-type]
     assert loaded.root.unet.dtype == torch.bfloat16 == loaded.mode("image").unet.dtype

@@ -28,10 +28,10 @@ def bare(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_sentence_names_the_extra_and_what_to_do(bare: None) -> None:
-    said = settings_file.install_hint(settings_file.missing_packages())
-    assert "darkroom[local]" in said
-    assert "no_such_torch, no_such_diffusers are not installed" in said
-    assert "pip install --require-hashes -r requirements/local.txt" in said
+    hint = settings_file.install_hint(settings_file.missing_packages())
+    assert "darkroom[local]" in hint
+    assert "no_such_torch, no_such_diffusers are not installed" in hint
+    assert "pip install --require-hashes -r requirements/local.txt" in hint
 
 
 def test_a_worker_fails_each_prediction_with_that_sentence(bare: None, tmp_path: Path) -> None:

@@ -50,13 +50,13 @@ SHOWN = 10
 def default(tmp_path_factory: pytest.TempPathFactory) -> OutputRecorder:
     """What the published defaults give."""
     assert animate_diff.SIDE == PUBLISHED
-    desk = OutputRecorder(tmp_path_factory.mktemp("default"))
+    recorder = OutputRecorder(tmp_path_factory.mktemp("default"))
     with no_network(), pytest.MonkeyPatch.context() as patch:
         patch.setattr(animate_diff, "SIDE", SIDE)
         performer(animate_diff.NAME)(
-            {"seed": 3, "path": "lyriel_v16.safetensors", "num_frames": 24}, desk, 77
+            {"seed": 3, "path": "lyriel_v16.safetensors", "num_frames": 24}, recorder, 77
         )
-    return desk
+    return recorder
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +69,7 @@ def clip(
 ) -> video_files.Film:
     """The first `count` frames of a clip, before they are written."""
     brush = FrameSettings(side, side, seed, options.get("quality", 1.0), options.get("guidance", 1.0))
-    frames = Clip(painting.understand(prompt), brush).frames()
+    frames = Clip(painting.parse_prompt(prompt), brush).frames()
     return video_files.Film(np.stack(list(itertools.islice(frames, count))), "")
 
 
@@ -152,12 +152,12 @@ def test_a_clip_is_the_same_every_time_and_another_for_another_seed() -> None:
 def test_a_still_knows_nothing_of_films() -> None:
     """A film's memory and its clock at zero change no pixel of the picture that the words name."""
     for prompt in one_in(3, ("a village by a lake, autumn", "a lighthouse in a night storm", "a volcano")):
-        meant, memory = painting.understand(prompt), {"shared": True}
+        parsed, memory = painting.parse_prompt(prompt), {"shared": True}
         options = {"width": 96, "height": 96, "seed": 3}
         still = painting.paint(prompt, **options).pixels
         for _ in range(2):
             moment = painting.Moment(memory=memory)  # type: ignore[arg-type]
-            again = painting.paint_moment(meant, moment, **options).pixels
+            again = painting.paint_moment(parsed, moment, **options).pixels
             assert np.array_equal(again, still)
         assert len(memory) > 3
 
@@ -166,13 +166,13 @@ def test_a_still_knows_nothing_of_films() -> None:
 def test_what_a_film_keeps_of_one_light_is_not_seen_in_another() -> None:
     words, memory = "a pine forest", {"shared": True}
     noon, night = (
-        painting.colours_of(painting.understand(f"{words} at {t}"), 3, 1.0) for t in ("noon", "night")
+        painting.colours_of(painting.parse_prompt(f"{words} at {t}"), 3, 1.0) for t in ("noon", "night")
     )
     dim = replace(noon, ambient=night.ambient, light=night.light)  # from where the sun of noon stands
     for light in (noon, dim, night, noon):
         kept, anew = (
             painting.paint_moment(
-                painting.understand(words),
+                painting.parse_prompt(words),
                 painting.Moment(palette=light, memory=one),
                 width=64,
                 height=64,
@@ -203,15 +203,15 @@ def test_the_log_says_what_it_is_and_what_it_cannot_do(default: OutputRecorder) 
     assert logs[-2].startswith("100%|") and logs[-1] == "saved to file"
     assert not any("diffusion" in line.lower() for line in logs)
     # Looks come while it works, one for about every frame here.
-    assert sum("preview" in event for event in default.told) >= 3
+    assert sum("preview" in event for event in default.events) >= 3
 
 
 def test_what_the_negative_prompt_names_is_left_out(tmp_path: Path) -> None:
-    desk = OutputRecorder(tmp_path)
-    meant = animate_diff._say(
-        animate_diff.understand_input({"prompt": "a cat in the snow", "n_prompt": "snow"}, 1), {}, desk
+    recorder = OutputRecorder(tmp_path)
+    prompt = animate_diff._log_settings(
+        animate_diff.parse_input({"prompt": "a cat in the snow", "n_prompt": "snow"}, 1), {}, recorder
     )
-    assert "snow" not in meant.weather and "cat" in meant.subjects
+    assert "snow" not in prompt.weather and "cat" in prompt.subjects
 
 
 @pytest.mark.in_turn(2)
@@ -228,15 +228,15 @@ def test_steps_and_guidance_are_seen() -> None:
 
 
 def test_seeds_are_taken_as_they_are_and_drawn_from_four_bytes() -> None:
-    assert animate_diff.understand_input({"seed": 0}, 9).seed == 0
-    assert animate_diff.understand_input({"seed": 4294967295}, 9).seed == 4294967295
-    drawn = {animate_diff.understand_input({}, seed).seed for seed in range(50)}
+    assert animate_diff.parse_input({"seed": 0}, 9).seed == 0
+    assert animate_diff.parse_input({"seed": 4294967295}, 9).seed == 4294967295
+    drawn = {animate_diff.parse_input({}, seed).seed for seed in range(50)}
     assert len(drawn) == 50 and max(drawn) > 65535 and max(drawn) < 2**32
-    assert animate_diff.understand_input({}, 5).seed == animate_diff.understand_input({}, 5).seed
+    assert animate_diff.parse_input({}, 5).seed == animate_diff.parse_input({}, 5).seed
 
 
 @pytest.mark.parametrize(
-    ("given", "words"),
+    ("inputs", "words"),
     [
         ({"steps": 101}, "Input steps must lie between 1 and 100."),
         ({"guidance_scale": 11}, "Input guidance_scale must lie between 1 and 10."),
@@ -245,6 +245,6 @@ def test_seeds_are_taken_as_they_are_and_drawn_from_four_bytes() -> None:
         ({"prompt": ["a cat"]}, "Input prompt must be a text."),
     ],
 )
-def test_it_refuses_in_one_sentence(given: dict[str, Any], words: str) -> None:
+def test_it_refuses_in_one_sentence(inputs: dict[str, Any], words: str) -> None:
     with pytest.raises(Refusal, match=re.escape(words)):
-        animate_diff.understand_input(given, 1)
+        animate_diff.parse_input(inputs, 1)

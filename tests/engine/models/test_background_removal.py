@@ -67,13 +67,13 @@ def painted(words: str, seed: int) -> float:
 
 def remove(picture: Image.Image | bytes, folder: Path) -> tuple[Image.Image, list[str]]:
     """What the model answers to this picture, and its log."""
-    desk = OutputRecorder(folder)
+    recorder = OutputRecorder(folder)
     data = picture if isinstance(picture, bytes) else png(picture)
-    background_removal.perform({"image": data_uri.build("image/png", data)}, desk, 1)
-    assert desk.outputs == ["out.png"]
+    background_removal.perform({"image": data_uri.build("image/png", data)}, recorder, 1)
+    assert recorder.outputs == ["out.png"]
     answer = Image.open(folder / "out.png")
     assert (answer.format, answer.mode) == ("PNG", "RGBA")
-    return answer, desk.logs
+    return answer, recorder.logs
 
 
 def png(picture: Image.Image) -> bytes:
@@ -186,9 +186,9 @@ def test_a_picture_larger_than_the_painter_works_with_keeps_its_size(tmp_path: P
 
 def test_a_picture_that_is_cut_out_already_is_left_alone(tmp_path: Path) -> None:
     pixels, alpha = figure("cat")
-    given = Image.fromarray(np.dstack([pixels, (alpha * 255).astype(np.uint8)]))
-    answer, log = remove(given, tmp_path)
-    assert answer.tobytes() == given.tobytes()
+    transparent = Image.fromarray(np.dstack([pixels, (alpha * 255).astype(np.uint8)]))
+    answer, log = remove(transparent, tmp_path)
+    assert answer.tobytes() == transparent.tobytes()
     assert ALREADY_CUT in log
 
 
@@ -238,23 +238,23 @@ def test_the_same_picture_gives_the_same_mask_with_one_thread_and_with_two() -> 
         cv2.setNumThreads(before)
 
 
-@pytest.mark.parametrize("given", [{}, {"image": ""}, {"image": None}])
-def test_a_missing_picture_is_refused_in_the_published_words(given: dict[str, str], tmp_path: Path) -> None:
+@pytest.mark.parametrize("inputs", [{}, {"image": ""}, {"image": None}])
+def test_a_missing_picture_is_refused_in_the_published_words(inputs: dict[str, str], tmp_path: Path) -> None:
     with pytest.raises(Refusal) as refused:
-        background_removal.perform(given, OutputRecorder(tmp_path), 1)
+        background_removal.perform(inputs, OutputRecorder(tmp_path), 1)
     assert str(refused.value) == NO_ADDRESS
 
 
 def test_what_is_no_picture_is_refused_by_the_input_s_name(tmp_path: Path) -> None:
-    given = {"image": data_uri.build("image/png", b"<html>")}
+    inputs = {"image": data_uri.build("image/png", b"<html>")}
     with pytest.raises(Refusal, match=r"^Input image: "):
-        background_removal.perform(given, OutputRecorder(tmp_path), 1)
+        background_removal.perform(inputs, OutputRecorder(tmp_path), 1)
 
 
 def test_the_service_serves_it_and_says_how_it_works(service: Service) -> None:
     pixels, _ = figure("red car")
-    given = {"image": data_uri.build("image/png", png(Image.fromarray(pixels))), "alpha_matting": True}
-    state = service.run("cut", given, NAME)
+    inputs = {"image": data_uri.build("image/png", png(Image.fromarray(pixels))), "alpha_matting": True}
+    state = service.run("cut", inputs, NAME)
     answer = Image.open(io.BytesIO(service.file("cut", "out.png")))
     assert state["status"] == "succeeded", state["error"]
     first, *rest = state["logs"].splitlines()

@@ -38,13 +38,13 @@ STRENGTHS = (0.2, 0.45, 0.7, 1.0)
 SIDE = 96
 
 
-class Desk:
+class RecordedOutput:
     """A desk that remembers."""
 
     def __init__(self) -> None:
         self.lines: list[str] = []
         self.files: dict[str, bytes] = {}
-        self.looks: list[bytes] = []
+        self.previews: list[bytes] = []
         self.metrics: dict[str, Any] = {}
 
     def log(self, text: str) -> None:
@@ -54,7 +54,7 @@ class Desk:
         assert 0 <= fraction <= 1
 
     def preview(self, jpeg: bytes) -> None:
-        self.looks.append(jpeg)
+        self.previews.append(jpeg)
 
     def metric(self, name: str, value: Any) -> None:
         self.metrics[name] = value
@@ -68,10 +68,10 @@ class Desk:
         return [line for line in self.lines if "%|" not in line]
 
 
-def performed(model: str, picture: Image.Image, **given: Any) -> Desk:
-    desk = Desk()
-    performer(model)({"image": uri(picture), "seed": 3, **given}, desk, 77)  # type: ignore[arg-type]
-    return desk
+def performed(model: str, picture: Image.Image, **inputs: Any) -> RecordedOutput:
+    recorder = RecordedOutput()
+    performer(model)({"image": uri(picture), "seed": 3, **inputs}, recorder, 77)  # type: ignore[arg-type]
+    return recorder
 
 
 def uri(picture: Image.Image) -> str:
@@ -108,7 +108,7 @@ LITTLE = (44, 36)
 
 
 @cache
-def stays_of(name: str) -> NDArray[np.float32] | None:
+def persistence_map_of(name: str) -> NDArray[np.float32] | None:
     """What stays of a photograph, found once for all tests that paint it anew."""
     found = persistence(PHOTOGRAPHS[name])
     if found is not None:
@@ -116,9 +116,9 @@ def stays_of(name: str) -> NDArray[np.float32] | None:
     return found
 
 
-def repainted(name: str, wish: RepaintRequest) -> Pixels:
+def repainted(name: str, request: RepaintRequest) -> Pixels:
     """A photograph painted anew."""
-    return repaint(PHOTOGRAPHS[name], wish, stays=stays_of(name))
+    return repaint(PHOTOGRAPHS[name], request, persistence_map=persistence_map_of(name))
 
 
 @pytest.fixture(scope="module")
@@ -154,9 +154,9 @@ def test_its_colours_become_those_that_the_words_paint(
 
 def test_with_no_strength_every_pixel_stays() -> None:
     picture = Image.fromarray(PHOTOGRAPHS["a man with a camera"])
-    desk = performed(IMG2IMG, picture, prompt_strength=0)
-    assert np.array_equal(pixels(desk.files["out-0.png"]), np.asarray(picture))
-    assert desk.lines[-1].startswith("100%|██████████| 1/1 [")
+    recorder = performed(IMG2IMG, picture, prompt_strength=0)
+    assert np.array_equal(pixels(recorder.files["out-0.png"]), np.asarray(picture))
+    assert recorder.lines[-1].startswith("100%|██████████| 1/1 [")
 
 
 def test_with_full_strength_nothing_of_it_is_left(turned: dict[tuple[str, float], Pixels]) -> None:
@@ -170,11 +170,15 @@ def test_the_thing_in_the_picture_stays_longer_than_what_is_around_it() -> None:
     picture = np.clip(rng.normal(150, 4, (side, side, 3)), 0, 255).astype(np.uint8)
     cv2.circle(picture, (80, 80), 34, (220, 40, 30), -1)
     cv2.circle(picture, (70, 70), 10, (250, 220, 60), -1)
-    stays = persistence(picture)
-    assert stays is not None and stays[80, 80] > 0.8 and stays[8:32, 8:32].max() < 0.2
-    wish = RepaintRequest("a mountain lake", "", 3, 0.8)
-    own = lab(painting.paint(wish.prompt, width=side, height=side, seed=3).pixels)
-    away = np.linalg.norm(lab(repaint(picture, wish, stays=stays)) - own, axis=2)
+    persistence_map = persistence(picture)
+    assert (
+        persistence_map is not None
+        and persistence_map[80, 80] > 0.8
+        and persistence_map[8:32, 8:32].max() < 0.2
+    )
+    request = RepaintRequest("a mountain lake", "", 3, 0.8)
+    own = lab(painting.paint(request.prompt, width=side, height=side, seed=3).pixels)
+    away = np.linalg.norm(lab(repaint(picture, request, persistence_map=persistence_map)) - own, axis=2)
     assert away[58:102, 58:102].mean() > 2 * away[:32].mean()
 
 
@@ -257,22 +261,25 @@ def test_a_paper_border_gets_no_second_one() -> None:
     def painted(picture: Pixels) -> float:
         return float((picture.min(axis=2) < 232).mean())
 
-    given = PHOTOGRAPHS["tissue"]
-    once = repaint(given, RepaintRequest("watercolor", "", 3, 0.7))
-    assert not has_border(floats(given)) and has_border(floats(once))
+    photograph = PHOTOGRAPHS["tissue"]
+    once = repaint(photograph, RepaintRequest("watercolor", "", 3, 0.7))
+    assert not has_border(floats(photograph)) and has_border(floats(once))
     again = repaint(once, RepaintRequest("watercolor", "", 5, 0.7))
     stacked = styles.apply("watercolor", floats(once), streams=Streams("stacked", 5), quality=1.0)
     assert painted(np.asarray(stacked * 255, np.uint8)) < painted(once) - 0.01 < painted(again)
 
 
 def test_the_same_wish_gives_the_same_pixels() -> None:
-    wish, small = (
+    request, small = (
         RepaintRequest("a lake at dawn, watercolor", "", 9, 0.7),
         square(data.immunohistochemistry(), 64),
     )
-    stays, again = persistence(small), persistence(small)
-    assert stays is not None and again is not None and np.array_equal(stays, again)
-    assert np.array_equal(repaint(small, wish, stays=stays), repaint(small, wish, stays=again))
+    persistence_map, again = persistence(small), persistence(small)
+    assert persistence_map is not None and again is not None and np.array_equal(persistence_map, again)
+    assert np.array_equal(
+        repaint(small, request, persistence_map=persistence_map),
+        repaint(small, request, persistence_map=again),
+    )
 
 
 # -- what the model prints and gives ---------------------------------------------------------------------------
@@ -288,8 +295,8 @@ def test_picture_k_takes_seed_plus_k() -> None:
 
 def test_it_says_what_it_is_and_counts_the_steps_that_are_left() -> None:
     picture = Image.fromarray(PHOTOGRAPHS["tissue"]).resize(LITTLE)
-    desk = performed(IMG2IMG, picture, prompt="a lake, zxqv", scheduler="DDIM", width=512)
-    assert desk.notes == [
+    recorder = performed(IMG2IMG, picture, prompt="a lake, zxqv", scheduler="DDIM", width=512)
+    assert recorder.notes == [
         "Using seed: 3",
         f"Embedded engine: procedural painter {painting.VERSION}. No neural network, no weights; "
         "it recolours and repaints the given picture after a word list.",
@@ -298,10 +305,10 @@ def test_it_says_what_it_is_and_counts_the_steps_that_are_left() -> None:
         "Input width is unknown to stability-ai/stable-diffusion-img2img and was ignored.",
         "The picture of 44 x 36 pixels was brought to 40 x 32, multiples of 8.",
     ]
-    assert desk.lines[-1].startswith("100%|██████████| 20/20 [")
-    assert desk.metrics == {"engine": "procedural", "painter": painting.VERSION}
-    assert "diffusion model" not in "".join(desk.lines)
-    assert desk.looks
+    assert recorder.lines[-1].startswith("100%|██████████| 20/20 [")
+    assert recorder.metrics == {"engine": "procedural", "painter": painting.VERSION}
+    assert "diffusion model" not in "".join(recorder.lines)
+    assert recorder.previews
 
 
 def test_its_file_says_that_a_picture_was_changed_and_how_far() -> None:
@@ -317,9 +324,9 @@ def test_its_file_says_that_a_picture_was_changed_and_how_far() -> None:
 
 def test_sdxl_keeps_the_pictures_own_size_and_says_that_sizes_do_nothing() -> None:
     picture = Image.fromarray(PHOTOGRAPHS["tissue"]).resize((45, 37))
-    desk = performed(SDXL, picture, prompt="a lake", width=500, height=512, prompt_strength=0.5)
-    assert Image.open(io.BytesIO(desk.files["out-0.png"])).size == (45, 37)
-    assert desk.notes[3:] == [
+    recorder = performed(SDXL, picture, prompt="a lake", width=500, height=512, prompt_strength=0.5)
+    assert Image.open(io.BytesIO(recorder.files["out-0.png"])).size == (45, 37)
+    assert recorder.notes[3:] == [
         "Input width does nothing together with image and was ignored.",
         "Input height does nothing together with image and was ignored.",
         "Prompt: a lake",
@@ -346,12 +353,12 @@ def test_flux_takes_the_pictures_shape_in_multiples_of_sixteen(
     size: tuple[int, int], result: tuple[int, int], lines: list[str]
 ) -> None:
     picture = Image.fromarray(PHOTOGRAPHS["tissue"]).resize(size)
-    desk = performed(
+    recorder = performed(
         DEV, picture, prompt="a lake", aspect_ratio="16:9", output_format="jpg", prompt_strength=0.3
     )
-    assert Image.open(io.BytesIO(desk.files["out-0.jpg"])).size == result
-    assert desk.notes[-3:] == ["img2img mode", *lines][-3:]
-    assert "Input aspect_ratio does nothing together with image and was ignored." in desk.notes
+    assert Image.open(io.BytesIO(recorder.files["out-0.jpg"])).size == result
+    assert recorder.notes[-3:] == ["img2img mode", *lines][-3:]
+    assert "Input aspect_ratio does nothing together with image and was ignored." in recorder.notes
 
 
 @pytest.mark.parametrize("value", [1.5, -0.1, 2])
@@ -364,16 +371,16 @@ def test_a_strength_beyond_its_limits_fails_in_the_published_words(model: str, v
 
 def test_a_missing_picture_is_named() -> None:
     with pytest.raises(Refusal, match=r"^Input image: a picture is required\.$"):
-        performer(IMG2IMG)({"prompt": "a lake"}, Desk(), 7)  # type: ignore[arg-type]
+        performer(IMG2IMG)({"prompt": "a lake"}, RecordedOutput(), 7)  # type: ignore[arg-type]
 
 
 def test_what_is_transparent_is_white() -> None:
     picture = Image.new("RGBA", (64, 64), (10, 20, 30, 255))
     picture.paste((0, 0, 0, 0), (0, 0, 32, 64))
-    desk = performed(IMG2IMG, picture, prompt_strength=0)
-    result = pixels(desk.files["out-0.png"])
+    recorder = performed(IMG2IMG, picture, prompt_strength=0)
+    result = pixels(recorder.files["out-0.png"])
     assert result[30, 5].tolist() == [255, 255, 255] and result[30, 50].tolist() == [10, 20, 30]
-    assert "Transparent places of the picture were filled with white." in desk.notes
+    assert "Transparent places of the picture were filled with white." in recorder.notes
 
 
 ODD = [(size, strength) for size in ((1, 1), (9, 900), (300, 2)) for strength in (0.5, 0.8)]
@@ -382,14 +389,14 @@ ODD = [(size, strength) for size in ((1, 1), (9, 900), (300, 2)) for strength in
 @pytest.mark.parametrize(("size", "strength"), one_in(3, ODD))
 def test_pictures_of_odd_shapes_are_painted(size: tuple[int, int], strength: float) -> None:
     picture = Image.fromarray(reduced(PHOTOGRAPHS["tissue"], 64)).resize(size)
-    desk = performed(SDXL, picture, prompt="a lake, watercolor", prompt_strength=strength)
-    assert Image.open(io.BytesIO(desk.files["out-0.png"])).size == size
+    recorder = performed(SDXL, picture, prompt="a lake, watercolor", prompt_strength=strength)
+    assert Image.open(io.BytesIO(recorder.files["out-0.png"])).size == size
 
 
 @pytest.mark.parametrize("colour", one_in(4, ["white", "black", "#808080", "#ff0000"]))
 def test_a_picture_of_one_colour_is_painted(colour: str) -> None:
-    desk = performed(IMG2IMG, Image.new("RGB", (96, 96), colour), prompt="a mountain lake")
-    result = pixels(desk.files["out-0.png"])
+    recorder = performed(IMG2IMG, Image.new("RGB", (96, 96), colour), prompt="a mountain lake")
+    result = pixels(recorder.files["out-0.png"])
     assert result.shape == (96, 96, 3) and float(result.std()) > 5
 
 
@@ -399,10 +406,10 @@ def test_a_picture_of_one_colour_is_painted(colour: str) -> None:
 def test_a_cancel_in_the_middle_leaves_nothing_and_the_memory_stays_within_its_limit() -> None:
     side = short_or_whole(256, 512)
     picture = uri(Image.fromarray(PHOTOGRAPHS["tissue"]).resize((side, side)))
-    given = {"image": picture, "prompt": "a snowy forest, oil painting", "seed": 3, "num_outputs": 8}
+    inputs = {"image": picture, "prompt": "a snowy forest, oil painting", "seed": 3, "num_outputs": 8}
     # What is measured of a 512 square, 375 MiB, is far below this; the engine's own limit is three times as high.
     with running(memory_bytes=640 * 1024**2) as service:
-        service.put("canceled-1", given, IMG2IMG)
+        service.put("canceled-1", inputs, IMG2IMG)
         child = service.painting("canceled-1")
         wait_for(lambda: service.get("canceled-1")["output"], "the first of eight")
         state = service.client.post("/predictions/canceled-1/cancel").json()

@@ -67,11 +67,11 @@ def png(pixels: Pixels | Mask) -> str:
     return data_uri.build("image/png", out.getvalue())
 
 
-def run(folder: Path, model: str = INPAINTING, **given: Any) -> tuple[list[Pixels], OutputRecorder]:
+def run(folder: Path, model: str = INPAINTING, **inputs: Any) -> tuple[list[Pixels], OutputRecorder]:
     """The pictures that the model answers with, and what it told."""
-    desk = OutputRecorder(folder)
-    performer(model)({"seed": 3, "width": SIDE, "height": SIDE, **given}, desk, 77)
-    return [np.asarray(Image.open(folder / name)) for name in desk.outputs], desk
+    recorder = OutputRecorder(folder)
+    performer(model)({"seed": 3, "width": SIDE, "height": SIDE, **inputs}, recorder, 77)
+    return [np.asarray(Image.open(folder / name)) for name in recorder.outputs], recorder
 
 
 def changed(before: Pixels, after: Pixels, hole: Mask) -> float:
@@ -86,10 +86,10 @@ def ground_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     Only for tests of what the words do: those of the ground itself, and of its sameness, have it made anew.
     """
 
-    def kept(picture: Pixels, hole: Mask, *, seed: int = 0, tell: Any = None) -> Pixels:
+    def kept(picture: Pixels, hole: Mask, *, seed: int = 0, on_progress: Any = None) -> Pixels:
         key = (picture.tobytes(), hole.tobytes(), picture.shape, seed)
         if key not in GROUNDS:
-            GROUNDS[key] = fill(picture, hole, seed=seed, tell=tell)
+            GROUNDS[key] = fill(picture, hole, seed=seed, on_progress=on_progress)
         return GROUNDS[key].copy()
 
     monkeypatch.setattr(masked_repaint, "fill", kept)
@@ -154,9 +154,11 @@ def test_light_places_of_a_mask_are_repainted_dark_and_transparent_ones_are_kept
 
 
 def test_an_empty_mask_gives_the_picture_back_and_says_so(tmp_path: Path) -> None:
-    (answer,), desk = run(tmp_path, prompt="a cat", image=png(COINS), mask=png(np.zeros((SIDE, SIDE), bool)))
+    (answer,), recorder = run(
+        tmp_path, prompt="a cat", image=png(COINS), mask=png(np.zeros((SIDE, SIDE), bool))
+    )
     assert np.array_equal(answer, COINS)
-    assert desk.logs.count(EMPTY) == 1
+    assert recorder.logs.count(EMPTY) == 1
 
 
 MASKS = ("full", "a pixel", "border", "all but a corner", "specks")
@@ -333,8 +335,8 @@ def test_words_without_a_meaning_only_continue_the_surroundings() -> None:
 @pytest.mark.usefixtures("ground_kept")
 def test_steps_and_guidance_are_seen() -> None:
     usual, rough, pale = (
-        repaint(COINS, ROOM, wish)
-        for wish in (
+        repaint(COINS, ROOM, request)
+        for request in (
             InpaintRequest("a red car", seed=1, guidance=2.0),
             InpaintRequest("a red car", seed=1, guidance=2.0, quality=0.1),
             InpaintRequest("a red car", seed=1, guidance=0.0),
@@ -350,20 +352,20 @@ def test_steps_and_guidance_are_seen() -> None:
 
 def test_output_k_is_the_picture_of_seed_plus_k_and_comes_again_to_the_byte(tmp_path: Path) -> None:
     small = {"width": 64, "height": 64}
-    given = {"prompt": "a cat", "image": png(square(COINS, 64)), "mask": png(disc(64, 12)), **small}
-    run(tmp_path / "two", **given, num_outputs=2)
-    run(tmp_path / "one", **given, seed=4)
+    inputs = {"prompt": "a cat", "image": png(square(COINS, 64)), "mask": png(disc(64, 12)), **small}
+    run(tmp_path / "two", **inputs, num_outputs=2)
+    run(tmp_path / "one", **inputs, seed=4)
     again = (tmp_path / "one" / "out-0.png").read_bytes()
     assert (tmp_path / "two" / "out-1.png").read_bytes() == again
     assert (tmp_path / "two" / "out-0.png").read_bytes() != again
 
 
 def test_the_log_says_what_works_here_and_the_file_says_the_same(tmp_path: Path) -> None:
-    _, desk = run(
+    _, recorder = run(
         tmp_path, prompt="a red cat, zxqv", image=png(COINS), mask=png(disc(SIDE, 16)), scheduler="DDIM",
         num_inference_steps=7,
     )  # fmt: skip
-    assert desk.logs[:5] == [
+    assert recorder.logs[:5] == [
         "Using seed: 3",
         f"Embedded engine: procedural painter {paint.VERSION}. No neural network, no weights; "
         "it continues what surrounds the mask and draws from a word list.",
@@ -371,29 +373,29 @@ def test_the_log_says_what_works_here_and_the_file_says_the_same(tmp_path: Path)
         "Input scheduler has no meaning to this engine and was ignored.",
         "  0%|          | 0/7 [00:00<?, ?it/s]",
     ]
-    assert "100%|" in desk.logs[-1] and "diffusion" not in "".join(desk.logs)
-    said = metadata((tmp_path / "out-0.png").read_bytes())
-    assert said[f"{EXTENSION}DigitalSourceType"].endswith("/algorithmicallyEnhanced")
-    assert said[f"{{{NAMESPACE}}}model"] == INPAINTING and said[f"{{{NAMESPACE}}}seed"] == "3"
-    progress = [event["progress"] for event in desk.told if "progress" in event]
+    assert "100%|" in recorder.logs[-1] and "diffusion" not in "".join(recorder.logs)
+    fields = metadata((tmp_path / "out-0.png").read_bytes())
+    assert fields[f"{EXTENSION}DigitalSourceType"].endswith("/algorithmicallyEnhanced")
+    assert fields[f"{{{NAMESPACE}}}model"] == INPAINTING and fields[f"{{{NAMESPACE}}}seed"] == "3"
+    progress = [event["progress"] for event in recorder.events if "progress" in event]
     assert progress == sorted(progress) and progress[-1] == 1.0
-    assert any("preview" in event for event in desk.told)
+    assert any("preview" in event for event in recorder.events)
 
 
 @pytest.mark.usefixtures("ground_kept")
 def test_sdxl_repaints_within_a_mask_as_far_as_its_strength_goes(tmp_path: Path) -> None:
-    given = {"prompt": "a red car", "image": png(COINS), "mask": png(ROOM)}
+    inputs = {"prompt": "a red car", "image": png(COINS), "mask": png(ROOM)}
     made = {}
     for strength in (0.0, 0.3, 0.8):
-        (answer,), desk = run(tmp_path / str(strength), SDXL, **given, prompt_strength=strength)
+        (answer,), recorder = run(tmp_path / str(strength), SDXL, **inputs, prompt_strength=strength)
         assert np.array_equal(answer[~ROOM], COINS[~ROOM])
         made[strength] = changed(COINS, answer, ROOM)
-        assert "inpainting mode" in desk.logs and "Prompt: a red car" in desk.logs
+        assert "inpainting mode" in recorder.logs and "Prompt: a red car" in recorder.logs
     assert made[0.0] == 0 < made[0.3] < made[0.8]
 
 
 @pytest.mark.parametrize(
-    ("given", "error"),
+    ("inputs", "error"),
     [
         ({"mask": None}, "Input mask: a picture is required."),
         ({"image": ""}, "Input image: a picture is required."),
@@ -404,16 +406,16 @@ def test_sdxl_repaints_within_a_mask_as_far_as_its_strength_goes(tmp_path: Path)
     ],
 )
 def test_what_cannot_be_repainted_is_refused_with_the_name_of_the_input(
-    given: dict[str, Any], error: str, tmp_path: Path
+    inputs: dict[str, Any], error: str, tmp_path: Path
 ) -> None:
     with pytest.raises(Refusal) as refusal:
-        run(tmp_path, **{"prompt": "", "image": png(COINS), "mask": png(ROOM), **given})
+        run(tmp_path, **{"prompt": "", "image": png(COINS), "mask": png(ROOM), **inputs})
     assert str(refusal.value).startswith(error)
     assert not list(tmp_path.iterdir())
 
 
 def test_the_engine_serves_it_from_a_process_of_its_own(service: Service, tmp_path: Path) -> None:
-    given = {
+    inputs = {
         "prompt": "a cat",
         "image": png(COINS),
         "mask": png(disc(SIDE, 16)),
@@ -421,8 +423,8 @@ def test_the_engine_serves_it_from_a_process_of_its_own(service: Service, tmp_pa
         "width": SIDE,
         "height": SIDE,
     }
-    state = service.run("inpaint-1", given, INPAINTING)
+    state = service.run("inpaint-1", inputs, INPAINTING)
     assert (state["status"], state["error"]) == ("succeeded", None)
     content = service.file("inpaint-1")
-    run(tmp_path, **{k: v for k, v in given.items() if k != "seed"})
+    run(tmp_path, **{k: v for k, v in inputs.items() if k != "seed"})
     assert content == (tmp_path / "out-0.png").read_bytes()

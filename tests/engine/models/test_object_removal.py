@@ -67,16 +67,16 @@ FIRST, *OTHERS = one_of(SCENES, lambda one: one[0])
 """Only the first is given to the model itself."""
 
 
-def run(folder: Path, picture: Pixels | str, **given: Any) -> tuple[Pixels, OutputRecorder]:
+def run(folder: Path, picture: Pixels | str, **inputs: Any) -> tuple[Pixels, OutputRecorder]:
     """What the model answers, and what it told."""
-    desk = OutputRecorder(folder)
+    recorder = OutputRecorder(folder)
     uri = picture
     if not isinstance(picture, str):
         out = io.BytesIO()
         Image.fromarray(picture).save(out, "PNG")
         uri = data_uri.build("image/png", out.getvalue())
-    performer(NAME)({"image_path": uri, **given}, desk, 77)
-    return np.asarray(Image.open(folder / "output.png")), desk
+    performer(NAME)({"image_path": uri, **inputs}, recorder, 77)
+    return np.asarray(Image.open(folder / "output.png")), recorder
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ class Answered:
     hole: Mask
     filled: Pixels
     answer: Pixels
-    desk: OutputRecorder
+    recorder: OutputRecorder
 
 
 @pytest.fixture(scope="module")
@@ -100,19 +100,19 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Answered:
             holes.append(hole)
         return hole
 
-    def noted_too(picture: Pixels, hole: Mask, *, seed: int, tell: Any) -> Pixels:
+    def noted_too(picture: Pixels, hole: Mask, *, seed: int, on_progress: Any) -> Pixels:
         assert seed == 0, "equal pictures give equal answers"
-        filled.append(fill(picture, hole, seed=seed, tell=tell))
+        filled.append(fill(picture, hole, seed=seed, on_progress=on_progress))
         return filled[-1]
 
     one = scene(*FIRST)
     with no_network(), pytest.MonkeyPatch.context() as patch:
         patch.setattr(object_removal, "object_mask", noted)
         patch.setattr(object_removal, "fill", noted_too)
-        answer, desk = run(
+        answer, recorder = run(
             tmp_path_factory.mktemp("model"), one.picture, objects_to_remove="person,dining table", seed=5
         )
-    return Answered(one, *holes, *filled, answer, desk)
+    return Answered(one, *holes, *filled, answer, recorder)
 
 
 @pytest.fixture(scope="module")
@@ -166,13 +166,13 @@ def test_a_thin_tail_goes_with_its_body_and_the_ground_does_not() -> None:
 
 
 def test_it_works_without_a_network_and_says_truly_what_it_is(model: Answered) -> None:
-    says_truly_what_it_is(model.desk)
+    says_truly_what_it_is(model.recorder)
 
 
 def test_it_answers_in_the_published_size_and_says_what_it_cannot_do(model: Answered) -> None:
-    desk = model.desk
+    recorder = model.recorder
     assert np.array_equal(model.answer, model.filled)
-    assert desk.logs[:4] == [
+    assert recorder.logs[:4] == [
         f"Embedded engine: procedural painter {painting.VERSION}. No neural network, no weights; "
         "it takes out the most prominent object and continues what surrounds it.",
         f"Input seed is unknown to {NAME} and was ignored.",
@@ -181,17 +181,17 @@ def test_it_answers_in_the_published_size_and_says_what_it_cannot_do(model: Answ
     ]
     names = '"person", "dining table" were not recognised as such.'
     sentence = f"No detector here: removed the most prominent object; {names}"
-    assert desk.logs.count(sentence) == 1 and "100%|" in desk.logs[-1]
-    said = metadata((desk.folder / "output.png").read_bytes())
-    assert said[f"{EXTENSION}DigitalSourceType"].endswith("/algorithmicallyEnhanced")
-    assert said[f"{{{NAMESPACE}}}model"] == NAME
+    assert recorder.logs.count(sentence) == 1 and "100%|" in recorder.logs[-1]
+    fields = metadata((recorder.folder / "output.png").read_bytes())
+    assert fields[f"{EXTENSION}DigitalSourceType"].endswith("/algorithmicallyEnhanced")
+    assert fields[f"{{{NAMESPACE}}}model"] == NAME
 
 
 def test_a_picture_in_which_nothing_stands_out_comes_back_smaller_and_says_so(tmp_path: Path) -> None:
-    answer, desk = run(tmp_path, np.full((300, 500, 3), 90, np.uint8))
+    answer, recorder = run(tmp_path, np.full((300, 500, 3), 90, np.uint8))
     assert answer.shape == (SIDE, SIDE, 3) and int(np.ptp(answer)) == 0
-    assert any(line.startswith("No object stands out here") for line in desk.logs)
-    assert not any("removed" in line for line in desk.logs)
+    assert any(line.startswith("No object stands out here") for line in recorder.logs)
+    assert not any("removed" in line for line in recorder.logs)
 
 
 @pytest.mark.parametrize(

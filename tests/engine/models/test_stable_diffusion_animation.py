@@ -25,18 +25,18 @@ NIGHT = "a lighthouse on a cliff in a night storm, matte painting"
 SMALL: dict[str, Any] = {"width": 128, "height": 128, "seed": 5, "num_inference_steps": 25}
 
 
-def made(folder: Path, **given: Any) -> OutputRecorder:
+def made(folder: Path, **inputs: Any) -> OutputRecorder:
     """The desk after an animation has been made on it."""
-    desk = OutputRecorder(folder)
-    stable_diffusion_animation.perform({**SMALL, **given}, desk, 77)
-    return desk
+    recorder = OutputRecorder(folder)
+    stable_diffusion_animation.perform({**SMALL, **inputs}, recorder, 77)
+    return recorder
 
 
 def still(prompt: str, side: int = 128, **options: Any) -> video_files.Pixels:
     """What a prompt's own picture is, without the grain that no film has."""
     moment = painting.Moment(grain=False)
     return painting.paint_moment(
-        painting.understand(prompt), moment, width=side, height=side, seed=5, **{"quality": 0.5, **options}
+        painting.parse_prompt(prompt), moment, width=side, height=side, seed=5, **{"quality": 0.5, **options}
     ).pixels
 
 
@@ -185,12 +185,12 @@ def test_between_two_subjects_there_is_one_figure_and_not_two_half_ones(loop: Ou
     """In the middle of a cat and a robot the figure is in one piece, about as large as either."""
     film, _ = video_files.gif(loop.folder / "video.gif")
     empty = painting.Moment(grain=False, subjects=False)
-    meant = [painting.understand(prompt) for prompt in ("an orange cat", "a robot")]
+    prompts = [painting.parse_prompt(text) for text in ("an orange cat", "a robot")]
     options = {"width": 128, "height": 128, "seed": 5, "quality": 0.5}
     masks = [
-        painting.paint_moment(one, painting.Moment(grain=False), **options).subject_mask for one in meant
+        painting.paint_moment(one, painting.Moment(grain=False), **options).subject_mask for one in prompts
     ]
-    backs = [painting.paint_moment(one, empty, **options).pixels.astype(np.float32) for one in meant]
+    backs = [painting.paint_moment(one, empty, **options).pixels.astype(np.float32) for one in prompts]
     middle = film.frames[8].astype(np.float32)
     # The figure is what neither backdrop explains.
     apart = np.minimum(*(np.abs(middle - back).max(axis=-1) for back in backs))
@@ -205,12 +205,12 @@ def test_between_two_subjects_there_is_one_figure_and_not_two_half_ones(loop: Ou
 @pytest.mark.in_turn(3)
 def test_the_default_gif_is_below_ten_megabytes(tmp_path: Path) -> None:
     """The bound is for 512 pixels a side: the same share of it at 128, where a picture has as much detail."""
-    desk = made(
+    recorder = made(
         tmp_path, prompt_start="a dog on the beach", prompt_end="a horse in a snowy forest",
         num_inference_steps=50,
     )  # fmt: skip
     film, delays = video_files.gif(tmp_path / "video.gif")
-    assert desk.outputs == ["video.gif"] and len(film.frames) == 73 and set(delays) == {50}
+    assert recorder.outputs == ["video.gif"] and len(film.frames) == 73 and set(delays) == {50}
     assert (tmp_path / "video.gif").stat().st_size < 10_000_000 / 16
 
 
@@ -221,7 +221,7 @@ def test_drawn_pictures_come_as_they_are_drawn_and_the_film_last(there: OutputRe
     assert there.outputs == [*(f"output-{index}.png" for index in range(6)), "output.mp4"]
     order = [
         ("log", e["log"]) if "log" in e else ("output", e["output"]["name"])
-        for e in there.told
+        for e in there.events
         if {"log", "output"} & set(e)
     ]
     assert order.index(("output", "output-0.png")) < order.index(("log", "Generating frame 1 of keyframe 0"))
@@ -252,9 +252,9 @@ def test_its_progress_can_be_parsed_never_falls_and_ends_at_the_end(there: Outpu
         int(found) for line in there.logs if (found := next(iter(re.findall(r"^ *(\d+)%\|", line)), None))
     ]
     assert shares[0] == 0 and shares[-1] == 100 and shares == sorted(shares) and len(shares) <= 20
-    told = [event["progress"] for event in there.told if "progress" in event]
-    assert told == sorted(told) and told[-1] == 1.0
-    assert any("preview" in event for event in there.told)
+    shares = [event["progress"] for event in there.events if "progress" in event]
+    assert shares == sorted(shares) and shares[-1] == 1.0
+    assert any("preview" in event for event in there.events)
 
 
 @pytest.mark.in_turn(3)
@@ -265,12 +265,12 @@ def test_the_same_request_gives_the_same_bytes(there: OutputRecorder, tmp_path: 
 
 @pytest.mark.in_turn(3)
 def test_several_endings_are_passed_one_after_the_other(tmp_path: Path) -> None:
-    desk = made(
+    recorder = made(
         tmp_path, prompt_start="an orange cat", prompt_end="a robot|a red apple", num_animation_frames=2,
         num_interpolation_steps=2, intermediate_output=True, film_interpolation=False,
     )  # fmt: skip
-    assert desk.outputs[:-1] == [f"output-{index}.png" for index in range(4)]
-    assert "Generating frame 1 of keyframe 1" in desk.logs
+    assert recorder.outputs[:-1] == [f"output-{index}.png" for index in range(4)]
+    assert "Generating frame 1 of keyframe 1" in recorder.logs
     pictures = [np.asarray(Image.open(tmp_path / f"output-{index}.png")) for index in range(4)]
     for index, prompt in ((0, "an orange cat"), (2, "a robot"), (3, "a red apple")):
         assert np.array_equal(pictures[index], still(prompt))
@@ -280,8 +280,8 @@ def test_several_endings_are_passed_one_after_the_other(tmp_path: Path) -> None:
 
 @pytest.mark.in_turn(3)
 def test_without_film_interpolation_what_lies_between_is_a_fade(tmp_path: Path) -> None:
-    given = {"prompt_start": "a red apple", "prompt_end": "a duck on a lake", "num_animation_frames": 2}
-    made(tmp_path / "fade", **given, num_interpolation_steps=5, film_interpolation=False)
+    inputs = {"prompt_start": "a red apple", "prompt_end": "a duck on a lake", "num_animation_frames": 2}
+    made(tmp_path / "fade", **inputs, num_interpolation_steps=5, film_interpolation=False)
     faded = video_files.gif(tmp_path / "fade" / "video.gif")[0].frames
     ends = [frame.astype(np.float32) for frame in (faded[0], faded[-1])]
     mixed = ends[0] + (ends[1] - ends[0]) * 0.5
@@ -290,7 +290,7 @@ def test_without_film_interpolation_what_lies_between_is_a_fade(tmp_path: Path) 
 
 @pytest.mark.in_turn(3)
 def test_strength_steps_and_guidance_are_seen(tmp_path: Path) -> None:
-    given = {
+    inputs = {
         "prompt_start": "a red sunset over the sea", "prompt_end": "a blue sunset over the sea",
         "num_animation_frames": 2, "num_interpolation_steps": 1, "intermediate_output": True,
     }  # fmt: skip
@@ -300,7 +300,7 @@ def test_strength_steps_and_guidance_are_seen(tmp_path: Path) -> None:
     }  # fmt: skip
     ends = {}
     for name, more in kinds.items():
-        folder = made(tmp_path / name, **{**given, **more}).folder
+        folder = made(tmp_path / name, **{**inputs, **more}).folder
         ends[name] = [np.asarray(Image.open(folder / f"output-{k}.png")).astype(np.int16) for k in (0, 1)]
     apart = {name: float(np.abs(a - b).mean()) for name, (a, b) in ends.items()}
     assert apart["none"] == 0 < apart["weak"] < 0.6 * apart["plain"]
@@ -312,7 +312,7 @@ def test_strength_steps_and_guidance_are_seen(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "words"),
+    ("inputs", "words"),
     [
         ({"prompt_strength": 1.2}, "Input prompt_strength must lie between 0 and 1."),
         ({"width": 384}, "The size must be one of"),
@@ -324,18 +324,18 @@ def test_strength_steps_and_guidance_are_seen(tmp_path: Path) -> None:
         ({"output_format": "webm"}, "Input output_format must be one of gif, mp4."),
     ],
 )
-def test_it_refuses_in_one_sentence(given: dict[str, Any], words: str, tmp_path: Path) -> None:
+def test_it_refuses_in_one_sentence(inputs: dict[str, Any], words: str, tmp_path: Path) -> None:
     with pytest.raises(Refusal, match=re.escape(words)):
-        made(tmp_path, **{"prompt_start": "a cat", "prompt_end": "a dog", **given})
+        made(tmp_path, **{"prompt_start": "a cat", "prompt_end": "a dog", **inputs})
     assert not list(tmp_path.iterdir())
 
 
 def test_the_longest_that_two_prompts_can_ask_for_is_served() -> None:
-    given = {
+    inputs = {
         "prompt_start": "a",
         "prompt_end": "b",
         "num_animation_frames": 50,
         "num_interpolation_steps": 50,
     }
-    settings = stable_diffusion_animation.understand_input({**given, "gif_ping_pong": True}, 1)
+    settings = stable_diffusion_animation.parse_input({**inputs, "gif_ping_pong": True}, 1)
     assert len(settings.timeline.frames) == stable_diffusion_animation.MAX_FRAMES

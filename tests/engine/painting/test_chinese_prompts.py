@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from engine.painting import Understanding, paint, understand
+from engine.painting import ParsedPrompt, paint, parse_prompt
 from tests.engine.image_metrics import Pixels, lab, mean_lab
 
 
@@ -58,28 +58,28 @@ def picture(prompt: str, side: int = 192) -> tuple[Pixels, Pixels | None]:
 
 @pytest.mark.parametrize("case", CASES, ids=IDS)
 def test_a_chinese_prompt_names_its_scene_its_subject_and_its_mood(case: Case) -> None:
-    meant = understand(case.chinese)
-    assert (meant.scene, meant.subjects, meant.time, meant.style) == (
+    prompt = parse_prompt(case.chinese)
+    assert (prompt.scene, prompt.subjects, prompt.time, prompt.style) == (
         case.scene,
         case.subjects,
         case.time,
         case.style,
     )
-    assert meant.features >= case.features
-    assert meant.weather == case.weather
+    assert prompt.features >= case.features
+    assert prompt.weather == case.weather
 
 
 @pytest.mark.parametrize("case", CASES, ids=IDS)
 def test_nothing_but_a_verb_is_lost_on_the_way(case: Case) -> None:
-    assert set(understand(case.chinese).unknown) <= {"坐"}
+    assert set(parse_prompt(case.chinese).unknown) <= {"坐"}
 
 
 @pytest.mark.parametrize("case", CASES, ids=IDS)
 def test_a_chinese_prompt_and_its_translation_have_one_layout(case: Case) -> None:
-    def drawn(meant: Understanding) -> tuple[object, ...]:
-        return meant.layout_key, meant.time, meant.weather, meant.sky, meant.style, meant.colours
+    def drawn(prompt: ParsedPrompt) -> tuple[object, ...]:
+        return prompt.layout_key, prompt.time, prompt.weather, prompt.sky, prompt.style, prompt.colours
 
-    assert drawn(understand(case.chinese)) == drawn(understand(case.english))
+    assert drawn(parse_prompt(case.chinese)) == drawn(parse_prompt(case.english))
 
 
 @pytest.mark.parametrize("case", [CASES[0], CASES[5], CASES[8]], ids=[IDS[0], IDS[5], IDS[8]])
@@ -126,7 +126,7 @@ def test_cherry_trees_are_pink_over_the_girl() -> None:
 @pytest.mark.in_turn(3)
 def test_the_wall_stands_in_the_hills_and_nowhere_else() -> None:
     with_wall, without = (picture(prompt)[0].astype(np.float32) for prompt in ("长城", "山丘"))
-    assert understand("山丘").scene == understand("长城").scene
+    assert parse_prompt("山丘").scene == parse_prompt("长城").scene
     stone = lab(with_wall.astype(np.uint8))[96:]
     grass = lab(without.astype(np.uint8))[96:]
     assert (np.hypot(stone[..., 1], stone[..., 2]) < 20).mean() > (
@@ -158,7 +158,7 @@ def test_the_city_shines_at_night_and_the_lake_glows_at_sunset() -> None:
     ],
 )
 def test_traditional_characters_mean_what_simplified_ones_do(traditional: str, simplified: str) -> None:
-    one, other = understand(traditional), understand(simplified)
+    one, other = parse_prompt(traditional), parse_prompt(simplified)
     assert (one.layout_key, one.time, one.weather, one.style, one.colours) == (
         other.layout_key,
         other.time,
@@ -170,7 +170,7 @@ def test_traditional_characters_mean_what_simplified_ones_do(traditional: str, s
 
 
 def test_words_are_told_back_as_they_were_written() -> None:
-    assert understand("紅色的貓").known == ("紅色", "貓")
+    assert parse_prompt("紅色的貓").known == ("紅色", "貓")
 
 
 @pytest.mark.parametrize(
@@ -185,26 +185,26 @@ def test_words_are_told_back_as_they_were_written() -> None:
     ],
 )
 def test_measure_words_count_and_are_never_unknown(prompt: str, subjects: tuple[str, ...]) -> None:
-    meant = understand(prompt)
-    assert meant.subjects == subjects
-    assert meant.unknown == ()
+    parsed = parse_prompt(prompt)
+    assert parsed.subjects == subjects
+    assert parsed.unknown == ()
 
 
 def test_a_word_that_holds_another_word_is_not_taken_for_it() -> None:
     for prompt in ("想象", "马上", "画家", "山羊"):
-        assert understand(prompt).subjects == ()
-        assert understand(prompt).unknown == (prompt,)
-    assert understand("火车").subjects == ("train",)
-    assert understand("风车").subjects == ("windmill",)
+        assert parse_prompt(prompt).subjects == ()
+        assert parse_prompt(prompt).unknown == (prompt,)
+    assert parse_prompt("火车").subjects == ("train",)
+    assert parse_prompt("风车").subjects == ("windmill",)
 
 
 def test_a_white_horse_and_a_red_lantern_bring_their_colour_along() -> None:
-    assert understand("草原上的白马").colours == (("white", "horse"),)
-    assert understand("红灯笼").colours == (("red", "lantern"),)
-    assert understand("穿红裙的女孩在海边").colours == (("red", "person"),)
+    assert parse_prompt("草原上的白马").colours == (("white", "horse"),)
+    assert parse_prompt("红灯笼").colours == (("red", "lantern"),)
+    assert parse_prompt("穿红裙的女孩在海边").colours == (("red", "person"),)
 
 
 def test_a_colour_after_its_noun_paints_that_noun() -> None:
-    assert understand("一辆汽车，红色，在海边").colours == (("red", "car"),)
-    assert understand("汽车是红色的").colours == (("red", "car"),)
-    assert understand("红色的汽车和蓝色的房子").colours == (("red", "car"), ("blue", "house"))
+    assert parse_prompt("一辆汽车，红色，在海边").colours == (("red", "car"),)
+    assert parse_prompt("汽车是红色的").colours == (("red", "car"),)
+    assert parse_prompt("红色的汽车和蓝色的房子").colours == (("red", "car"), ("blue", "house"))

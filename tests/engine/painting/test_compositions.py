@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 import pytest
 
-from engine.painting import Picture, paint, understand
+from engine.painting import Picture, paint, parse_prompt
 from tests.engine.image_metrics import Pixels, blurred, lab, mean_lab, overlap, reduced, sharpness, ssim
 from tests.runner.sampling import one_in
 
@@ -300,8 +300,8 @@ def test_a_person_in_a_place_stands_on_the_ground_with_room_around() -> None:
 
 @pytest.mark.in_turn(3)
 def test_a_fish_leaps_from_a_pond_and_never_flies_over_it() -> None:
-    meant, picture = understand("a koi pond"), painted("a koi pond")
-    assert (meant.scene, meant.subjects) == ("lake", ("fish",))
+    prompt, picture = parse_prompt("a koi pond"), painted("a koi pond")
+    assert (prompt.scene, prompt.subjects) == ("lake", ("fish",))
     rows = np.flatnonzero((mask_of(picture) > 127).any(axis=1))
     assert rows[-1] > 150
     below = lab(picture.pixels)[rows[-1] + 3 :]
@@ -355,20 +355,20 @@ def test_a_subject_keeps_its_own_colour_under_a_coloured_scene() -> None:
 
 
 def test_progress_never_falls_and_ends_at_one() -> None:
-    told: list[tuple[float, Pixels | None]] = []
-    paint("a cat by a lake", width=300, height=200, seed=1, progress=lambda f, p: told.append((f, p)))
-    fractions = [fraction for fraction, _ in told]
-    previews = [preview for _, preview in told if preview is not None]
+    reports: list[tuple[float, Pixels | None]] = []
+    paint("a cat by a lake", width=300, height=200, seed=1, progress=lambda f, p: reports.append((f, p)))
+    fractions = [fraction for fraction, _ in reports]
+    previews = [preview for _, preview in reports if preview is not None]
     assert fractions == sorted(fractions)
     assert fractions[-1] == 1.0
-    assert 8 <= len(told) <= 20
+    assert 8 <= len(reports) <= 20
     assert all(max(p.shape[:2]) <= 256 and p.dtype == np.uint8 for p in previews)
     assert len(previews) >= 5
 
 
 @pytest.mark.parametrize("prompt", one_in(3, ["abstract", "studio cat", "space", "city", "forest"]))
 def test_progress_is_told_for_every_kind_of_picture(prompt: str) -> None:
-    told: list[float] = []
-    paint(prompt, width=64, height=64, seed=1, progress=lambda f, _: told.append(f))
-    assert told[-1] == 1.0
-    assert 5 <= len(told) <= 20
+    reports: list[float] = []
+    paint(prompt, width=64, height=64, seed=1, progress=lambda f, _: reports.append(f))
+    assert reports[-1] == 1.0
+    assert 5 <= len(reports) <= 20

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from engine.painting import understand
+from engine.painting import parse_prompt
 from engine.painting.prompt.chinese import CHINESE
 from engine.painting.prompt.english import ENGLISH
 from engine.painting.prompt.lexicon import COLOURS
@@ -32,65 +32,65 @@ from engine.painting.prompt.lexicon import COLOURS
     ],
 )
 def test_it_finds_the_scene(prompt: str, scene: str) -> None:
-    assert understand(prompt).scene == scene
+    assert parse_prompt(prompt).scene == scene
 
 
 def test_it_binds_a_colour_to_the_next_noun() -> None:
-    meant = understand("a red balloon over green hills under a purple sky")
-    assert set(meant.colours) == {("red", "balloon"), ("green", "ground"), ("purple", "sky")}
+    prompt = parse_prompt("a red balloon over green hills under a purple sky")
+    assert set(prompt.colours) == {("red", "balloon"), ("green", "ground"), ("purple", "sky")}
 
 
 def test_it_gives_a_colour_without_a_noun_to_the_whole_palette() -> None:
-    assert understand("a red sunset over the sea").colours == (("red", "*"),)
-    assert understand("abstract blue and gold").colours == (("blue", "*"), ("gold", "*"))
+    assert parse_prompt("a red sunset over the sea").colours == (("red", "*"),)
+    assert parse_prompt("abstract blue and gold").colours == (("blue", "*"), ("gold", "*"))
 
 
 def test_it_keeps_a_colour_inside_its_clause() -> None:
-    assert understand("a beautiful scene in blue, a car").colours_of("car") == ()
+    assert parse_prompt("a beautiful scene in blue, a car").colours_of("car") == ()
 
 
 def test_it_lets_a_colour_look_back_over_is() -> None:
-    assert understand("the car is red").colours == (("red", "car"),)
+    assert parse_prompt("the car is red").colours == (("red", "car"),)
 
 
 def test_it_skips_words_between_a_colour_and_its_noun() -> None:
-    assert understand("a red vintage zxqv car").colours == (("red", "car"),)
+    assert parse_prompt("a red vintage zxqv car").colours == (("red", "car"),)
 
 
 def test_it_does_not_paint_the_world_in_the_colour_of_eyes() -> None:
-    meant = understand("a cat with blue eyes")
-    assert meant.colours == ()
-    assert "blue" in meant.unknown
+    prompt = parse_prompt("a cat with blue eyes")
+    assert prompt.colours == ()
+    assert "blue" in prompt.unknown
 
 
 def test_it_dresses_a_person_in_the_colour_of_the_dress() -> None:
-    assert understand("a woman in a red dress").colours == (("red", "bust"),)
+    assert parse_prompt("a woman in a red dress").colours == (("red", "bust"),)
 
 
 def test_it_knows_who_rides_whom() -> None:
-    assert understand("an astronaut riding a white horse").riding == ("astronaut", "horse")
-    assert understand("a cat on a horse").riding == ("cat", "horse")
-    assert understand("一个宇航员骑着马").riding == ("astronaut", "horse")
-    assert understand("a cat and a horse").riding is None
+    assert parse_prompt("an astronaut riding a white horse").riding == ("astronaut", "horse")
+    assert parse_prompt("a cat on a horse").riding == ("cat", "horse")
+    assert parse_prompt("一个宇航员骑着马").riding == ("astronaut", "horse")
+    assert parse_prompt("a cat and a horse").riding is None
 
 
 def test_a_face_of_an_animal_is_that_animal_and_nobody_else() -> None:
-    assert understand("Face of a yellow cat, high resolution").subjects == ("cat:face",)
-    assert understand("Face of a yellow cat").colours_of("cat:face") == ("yellow",)
+    assert parse_prompt("Face of a yellow cat, high resolution").subjects == ("cat:face",)
+    assert parse_prompt("Face of a yellow cat").colours_of("cat:face") == ("yellow",)
 
 
 def test_a_portrait_of_nobody_is_a_person() -> None:
-    assert understand("a portrait").subjects == ("bust",)
-    assert understand("portrait of a woman").subjects == ("bust",)
+    assert parse_prompt("a portrait").subjects == ("bust",)
+    assert parse_prompt("portrait of a woman").subjects == ("bust",)
 
 
 def test_a_person_in_a_place_is_a_whole_one() -> None:
     for prompt in ("a woman in a forest", "1girl, cherry blossoms", "a boy and his dog", "海边的男人"):
-        assert "person" in understand(prompt).subjects
-    assert understand("a woman in a red dress on the beach").colours_of("person") == ("red",)
+        assert "person" in parse_prompt(prompt).subjects
+    assert parse_prompt("a woman in a red dress on the beach").colours_of("person") == ("red",)
     for prompt in ("a woman", "portrait of a man in the mountains", "a bust of a child in a park"):
-        assert understand(prompt).subjects == ("bust",)
-    assert understand("a girl riding a horse in the desert").riding == ("person", "horse")
+        assert parse_prompt(prompt).subjects == ("bust",)
+    assert parse_prompt("a girl riding a horse in the desert").riding == ("person", "horse")
 
 
 @pytest.mark.parametrize(
@@ -111,17 +111,17 @@ def test_a_person_in_a_place_is_a_whole_one() -> None:
     ],
 )
 def test_it_counts_what_is_asked_for(prompt: str, subjects: tuple[str, ...]) -> None:
-    assert understand(prompt).subjects == subjects
+    assert parse_prompt(prompt).subjects == subjects
 
 
 def test_counting_leaves_no_other_subject_out() -> None:
-    assert understand("five dogs, a cat and a car").subjects == ("dog", "cat", "car")
+    assert parse_prompt("five dogs, a cat and a car").subjects == ("dog", "cat", "car")
 
 
 def test_an_aurora_over_a_forest_has_an_open_sky() -> None:
-    meant = understand("aurora over a forest")
-    assert meant.scene == "mountain"
-    assert "forest" in meant.features
+    prompt = parse_prompt("aurora over a forest")
+    assert prompt.scene == "mountain"
+    assert "forest" in prompt.features
 
 
 @pytest.mark.parametrize(
@@ -133,55 +133,55 @@ def test_an_aurora_over_a_forest_has_an_open_sky() -> None:
     ],
 )
 def test_a_road_leads_through_the_place_that_is_named(prompt: str, scene: str, trail: bool) -> None:
-    meant = understand(prompt)
-    assert meant.scene == scene
-    assert "road" in meant.features
-    assert ("trail" in meant.features) is trail
+    parsed = parse_prompt(prompt)
+    assert parsed.scene == scene
+    assert "road" in parsed.features
+    assert ("trail" in parsed.features) is trail
 
 
 def test_a_landscape_in_ink_needs_no_other_word() -> None:
-    assert understand("水墨山水").scene == "mountain"
-    assert understand("an ink painting").scene == "mountain"
+    assert parse_prompt("水墨山水").scene == "mountain"
+    assert parse_prompt("an ink painting").scene == "mountain"
 
 
 def test_it_takes_out_what_the_negative_prompt_names() -> None:
-    assert "lake" in understand("mountain lake").features
-    assert "lake" not in understand("mountain lake", "lake").features
-    assert understand("a cat and a dog", "dogs, blurry").subjects == ("cat",)
-    assert understand("a red car", "red").colours == ()
+    assert "lake" in parse_prompt("mountain lake").features
+    assert "lake" not in parse_prompt("mountain lake", "lake").features
+    assert parse_prompt("a cat and a dog", "dogs, blurry").subjects == ("cat",)
+    assert parse_prompt("a red car", "red").colours == ()
 
 
 def test_it_sorts_words_into_known_and_unknown() -> None:
-    meant = understand("mountain lake at sunset, zxqv, artstation")
-    assert meant.known == ("mountain", "lake", "sunset")
-    assert meant.unknown == ("zxqv", "artstation")
+    prompt = parse_prompt("mountain lake at sunset, zxqv, artstation")
+    assert prompt.known == ("mountain", "lake", "sunset")
+    assert prompt.unknown == ("zxqv", "artstation")
 
 
 def test_it_reads_chinese_as_the_same_picture() -> None:
-    assert understand("一只猫").layout_key == understand("a cat").layout_key
-    meant = understand("日落时分的雪山和湖，一辆红色的汽车")
-    assert (meant.time, meant.scene) == ("sunset", "mountain")
-    assert ("red", "car") in meant.colours
+    assert parse_prompt("一只猫").layout_key == parse_prompt("a cat").layout_key
+    prompt = parse_prompt("日落时分的雪山和湖，一辆红色的汽车")
+    assert (prompt.time, prompt.scene) == ("sunset", "mountain")
+    assert ("red", "car") in prompt.colours
 
 
 def test_the_layout_key_ignores_colour_time_weather_and_style() -> None:
-    plain = understand("a car in the hills").layout_key
+    plain = parse_prompt("a car in the hills").layout_key
     for prompt in (
         "a blue car in the hills at night",
         "a car in foggy hills, oil painting",
         "a car in the hills, snow",
     ):
-        assert understand(prompt).layout_key == plain
-    assert understand("a dog in the hills").layout_key != plain
+        assert parse_prompt(prompt).layout_key == plain
+    assert parse_prompt("a dog in the hills").layout_key != plain
 
 
 def test_unknown_prompts_have_layouts_of_their_own() -> None:
-    assert understand("zxqv").layout_key != understand("blorp").layout_key
+    assert parse_prompt("zxqv").layout_key != parse_prompt("blorp").layout_key
 
 
 def test_it_gives_subjects_something_to_stand_on() -> None:
-    assert "beach" in understand("a dog by the sea").features
-    assert "lake" in understand("a boat in the mountains").features
+    assert "beach" in parse_prompt("a dog by the sea").features
+    assert "lake" in parse_prompt("a boat in the mountains").features
 
 
 def test_it_survives_odd_prompts() -> None:
@@ -194,7 +194,7 @@ def test_it_survives_odd_prompts() -> None:
         "\ud83d",
         "CAFÉ à la carte",
     ):
-        understand(prompt)
+        parse_prompt(prompt)
 
 
 def test_every_meaning_in_the_word_list_is_one_the_painter_handles() -> None:
@@ -252,14 +252,14 @@ def test_every_style_of_the_word_list_can_be_applied() -> None:
 
 
 def test_a_rainbow_that_colours_nothing_stands_in_the_sky() -> None:
-    assert "rainbow" in understand("green hills and a rainbow").sky
-    assert understand("a rainbow unicorn").colours == (("rainbow", "unicorn"),)
-    assert "rainbow" not in understand("a rainbow unicorn").sky
+    assert "rainbow" in parse_prompt("green hills and a rainbow").sky
+    assert parse_prompt("a rainbow unicorn").colours == (("rainbow", "unicorn"),)
+    assert "rainbow" not in parse_prompt("a rainbow unicorn").sky
 
 
 def test_the_moon_brings_the_night_unless_another_time_is_named() -> None:
-    assert understand("the moon over the sea").time == "night"
-    assert understand("the moon over the sea at dawn").time == "dawn"
+    assert parse_prompt("the moon over the sea").time == "night"
+    assert parse_prompt("the moon over the sea at dawn").time == "dawn"
 
 
 @pytest.mark.parametrize(
@@ -280,5 +280,5 @@ def test_the_moon_brings_the_night_unless_another_time_is_named() -> None:
     ],
 )
 def test_popular_prompts_show_what_they_name(prompt: str, scene: str, subjects: tuple[str, ...]) -> None:
-    meant = understand(prompt)
-    assert (meant.scene, meant.subjects) == (scene, subjects)
+    parsed = parse_prompt(prompt)
+    assert (parsed.scene, parsed.subjects) == (scene, subjects)

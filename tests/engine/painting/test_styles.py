@@ -46,10 +46,10 @@ def picture():
 @cache
 def result_of(style):
     """What a style makes of the scene, painted once for all who look at it; nobody may change it."""
-    given = usual_scene().copy()
-    before = given.copy()
-    made = styled(style, given)
-    assert np.array_equal(given, before), "the input is left alone"
+    original = usual_scene().copy()
+    before = original.copy()
+    made = styled(style, original)
+    assert np.array_equal(original, before), "the input is left alone"
     made.flags.writeable = False
     return made
 

@@ -142,8 +142,8 @@ def test_the_number_of_threads_does_not_change_a_byte():
 
 
 def test_another_seed_gives_another_cat():
-    looks = {figure("cat", seed=seed, height=60).rgba.tobytes() for seed in range(6)}
-    assert len(looks) == 6
+    renders = {figure("cat", seed=seed, height=60).rgba.tobytes() for seed in range(6)}
+    assert len(renders) == 6
 
 
 @pytest.mark.parametrize(

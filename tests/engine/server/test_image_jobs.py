@@ -91,8 +91,8 @@ def test_it_draws_a_seed_of_two_bytes_and_draws_it_again_for_the_same_order(serv
 
 
 def test_it_says_once_what_each_meaningless_input_does(service: Service) -> None:
-    given = {"scheduler": "DDIM", "refine": "no_refiner", "apply_watermark": False, "strength": 0.5}
-    state = service.run("notes-1", {**SMALL, **given, "replicate_weights": "https://h.test/w.tar?token=abc"})
+    inputs = {"scheduler": "DDIM", "refine": "no_refiner", "apply_watermark": False, "strength": 0.5}
+    state = service.run("notes-1", {**SMALL, **inputs, "replicate_weights": "https://h.test/w.tar?token=abc"})
     for name in ("scheduler", "refine", "apply_watermark"):
         assert lines(state).count(f"Input {name} has no meaning to this engine and was ignored.") == 1
     assert lines(state).count("Input strength is unknown to stability-ai/sdxl and was ignored.") == 1

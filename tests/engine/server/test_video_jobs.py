@@ -49,8 +49,8 @@ def test_an_animation_gives_its_pictures_as_they_come_and_the_film_last(
 ) -> None:
     state = service.run("film-1", {**QUICK, "intermediate_output": True, "output_format": "mp4"}, ANIMATION)
     assert (state["status"], state["error"]) == ("succeeded", None)
-    told = [(output["name"], output["content_type"]) for output in state["output"]]
-    assert told == [*((f"output-{k}.png", "image/png") for k in range(3)), ("output.mp4", "video/mp4")]
+    outputs = [(output["name"], output["content_type"]) for output in state["output"]]
+    assert outputs == [*((f"output-{k}.png", "image/png") for k in range(3)), ("output.mp4", "video/mp4")]
     path = tmp_path / "output.mp4"
     path.write_bytes(service.file("film-1", "output.mp4"))
     assert video_files.mp4(path).frames.shape == (17, 128, 128, 3)
@@ -105,8 +105,8 @@ def prediction(
         model, input_schema=published["input_schema"], output_schema=published["output_schema"], unit="run"
     )
 
-    def make(given: dict[str, Any]) -> Prediction:
-        request = work_request.Request(account=alice.account, user=alice, version=version, input=given)
+    def make(inputs: dict[str, Any]) -> Prediction:
+        request = work_request.Request(account=alice.account, user=alice, version=version, input=inputs)
         found = acceptance.accept(request)
         tasks.start()
         return found
