@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 from engine.background.array_math import dilated, eroded, fitted
 from engine.images.arrays import Mask, Pixels, Plane
 
-REACH = 0.008
+RIM_WIDTH = 0.008
 """Maximum width of the soft rim, as a share of the longer side."""
 SMOOTHNESS = 1e-4
 """Variance of colour (0..1 squared) below which the guided filter smooths rather than follows."""
-MOST = 2048
+MAX_SIDE = 2048
 """Longest side at which soft rims are computed; for a larger image they are enlarged."""
-FAINT, FULL = 0.08, 0.92
+TRANSPARENT_BELOW, OPAQUE_ABOVE = 0.08, 0.92
 """Alpha at or below the first becomes 0, at or above the second 1."""
 
 Rgba: TypeAlias = NDArray[np.uint8]
@@ -28,7 +28,7 @@ def cut_out(rgb: Pixels, mask: Mask) -> Rgba:
 
     Everything else is transparent black, so that nothing of the background stays in the file.
     """
-    work = fitted(rgb, MOST)
+    work = fitted(rgb, MAX_SIDE)
     soft = soften(work, mask)
     colours = own_colours(work, soft)
     if work.shape != rgb.shape:
@@ -45,7 +45,7 @@ def cut_out(rgb: Pixels, mask: Mask) -> Rgba:
 def soften(rgb: Pixels, mask: Mask) -> Plane:
     """Alpha 0..1 of the size of `rgb`: the mask with a soft rim that follows the image's edges."""
     height, width = rgb.shape[:2]
-    radius = max(2, round(REACH * max(height, width)))
+    radius = max(2, round(RIM_WIDTH * max(height, width)))
     hard = cv2.resize(mask.astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR)
     sure, none = eroded(hard > 0.5, 2 * radius), ~dilated(hard > 0.5, 2 * radius)
     box = _box(~(sure | none), 4 * radius)
@@ -54,7 +54,9 @@ def soften(rgb: Pixels, mask: Mask) -> Plane:
     guide = np.asarray(rgb[box].astype(np.float32) / 255, np.float32)
     near = np.asarray((hard[box] > 0.5), np.float32)
     alpha = hard.copy()
-    alpha[box] = np.clip((guided(guide, near, radius) - FAINT) / (FULL - FAINT), 0, 1)
+    alpha[box] = np.clip(
+        (guided(guide, near, radius) - TRANSPARENT_BELOW) / (OPAQUE_ABOVE - TRANSPARENT_BELOW), 0, 1
+    )
     alpha[sure], alpha[none] = 1, 0
     return np.asarray(alpha, np.float32)
 

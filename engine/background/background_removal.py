@@ -28,14 +28,14 @@ NAME: Final = "cjwbw/rembg"
 VERSION: Final = "1.0"
 TOOL: Final = "background remover"
 DESCRIPTION: Final = "it parts colours and contours and does not know what things are"
-NO_ADDRESS: Final = "'' is not a valid URL scheme. 'data', 'http', or 'https' is supported."
+MISSING_IMAGE: Final = "'' is not a valid URL scheme. 'data', 'http', or 'https' is supported."
 """The published model's error for a missing image."""
 NOTHING_FOUND: Final = "No clear foreground found; picture returned opaque."
 ALREADY_CUT: Final = "The picture has a transparent background already; its own alpha was kept."
 CUT_SHARE: Final = 0.05
 """Share of transparent pixels from which on an image counts as already cut out."""
 _STEPS: Final = 10
-_FOUND: Final = 0.6
+_SEARCH_SHARE: Final = 0.6
 
 ProgressCallback = Callable[[float], None]
 
@@ -46,7 +46,7 @@ def perform(inputs: dict[str, Any], output: JobOutput, drawn_seed: int) -> None:
     Deterministic: there is no seed.
     """
     if inputs.get("image") in (None, ""):
-        raise Refusal(NO_ADDRESS)
+        raise Refusal(MISSING_IMAGE)
     helpers.log_engine(output, VERSION, name=TOOL, description=DESCRIPTION)
     # Never reduced: the output has the input's size, and the limit on its pixels bounds every side.
     image = helpers.picture(inputs, "image", output, max_side=MAX_PIXELS).image
@@ -77,12 +77,12 @@ def remove_background(image: Image.Image, output: JobOutput, report: ProgressCal
         output.log(ALREADY_CUT)
         return np.asarray(image)
 
-    def seen(fraction: float, mask: Mask) -> None:
-        report(_FOUND * fraction)
-        output.preview(encode_preview(_look(pixels, mask)))
+    def on_progress(fraction: float, mask: Mask) -> None:
+        report(_SEARCH_SHARE * fraction)
+        output.preview(encode_preview(_preview(pixels, mask)))
 
-    mask = find_shape(pixels, seen)
-    report(_FOUND)
+    mask = find_shape(pixels, on_progress)
+    report(_SEARCH_SHARE)
     if mask is None:
         output.log(NOTHING_FOUND)
         return np.asarray(image.convert("RGBA"))
@@ -94,7 +94,7 @@ def remove_background(image: Image.Image, output: JobOutput, report: ProgressCal
     return cut
 
 
-def _look(pixels: Pixels, mask: Mask) -> Pixels:
+def _preview(pixels: Pixels, mask: Mask) -> Pixels:
     """A preview in which the background found so far is faded."""
     small = fitted(pixels, PREVIEW_SIDE)
     size = (small.shape[1], small.shape[0])

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from engine.background.patch_graph import Matrix, Scene
 from engine.images.arrays import Plane
 
-USUAL = 0.15
+USUAL_SHARE = 0.15
 """Usual share of an object in the image."""
 
 
@@ -48,33 +48,33 @@ WEIGHTS = Measures(2.2, 10.0, 3.2, -3.1, 7.5, -17.0, -1.1, -0.3, -0.5, 4.0, -1.3
 """Fitted on 85 pictures (painted scenes, figures pasted on photographs, six photographs), then rounded."""
 
 
-def score(scene: Scene, ideas: NDArray[np.generic]) -> Matrix:
-    """Score of each candidate as the object; `ideas` is k x n, the share of each patch that belongs to it, 0..1."""
-    return np.asarray(measure(scene, ideas) @ np.array(astuple(WEIGHTS)))
+def score(scene: Scene, candidates: NDArray[np.generic]) -> Matrix:
+    """Score of each candidate as the object; `candidates` is k x n, each patch's share in it, 0..1."""
+    return np.asarray(measure(scene, candidates) @ np.array(astuple(WEIGHTS)))
 
 
-def measure(scene: Scene, ideas: NDArray[np.generic]) -> Matrix:
+def measure(scene: Scene, candidates: NDArray[np.generic]) -> Matrix:
     """The `Measures` of each candidate, k x 12."""
-    inside = ideas.astype(np.float32)
+    inside = candidates.astype(np.float32)
     outside = 1 - inside
     share = scene.patches.share
     height, width = scene.patches.labels.shape
     area = inside @ share + np.float32(1e-9)
     own = inside * share
     # One matrix product for all pairwise features: many small ones cost more than the arithmetic.
-    reach, steps, firm, kin = np.split(inside @ scene.judged_between, 4, axis=1)
-    outline = _over(outside, reach) + np.float32(1e-9)
+    reach, steps, firm, alike = np.split(inside @ scene.pairwise_features, 4, axis=1)
+    outline = _weighted_sums(outside, reach) + np.float32(1e-9)
     x, y = scene.patches.centre.T
     middle_x, middle_y = own @ x / area, own @ y / area
     spread_x = np.sqrt(np.maximum(own @ x**2 / area - middle_x**2, 0))
     spread_y = np.sqrt(np.maximum(own @ y**2 / area - middle_y**2, 0))
-    size = np.log(area / USUAL)
+    size = np.log(area / USUAL_SHARE)
     columns = (
-        _over(outside, steps) / outline / 20,
-        _over(outside, firm) / outline,
-        _over(own, kin / scene.all_kin) / area,
+        _weighted_sums(outside, steps) / outline / 20,
+        _weighted_sums(outside, firm) / outline,
+        _weighted_sums(own, alike / scene.colour_frequency) / area,
         own @ scene.background.astype(np.float32) / area,
-        _over(outside * scene.background.astype(np.float32), reach) / outline,
+        _weighted_sums(outside * scene.background.astype(np.float32), reach) / outline,
         inside @ scene.rim[:, :3].sum(axis=1).astype(np.float32) / (width + 2 * height),
         np.minimum(size, 0) ** 2,
         np.maximum(size, 0) ** 2,
@@ -86,6 +86,6 @@ def measure(scene: Scene, ideas: NDArray[np.generic]) -> Matrix:
     return np.stack(columns, axis=1).astype(np.float64)
 
 
-def _over(weights: Plane, values: Plane) -> Plane:
+def _weighted_sums(weights: Plane, values: Plane) -> Plane:
     """The values of each candidate, weighted and summed over all patches."""
     return np.asarray(np.einsum("ij,ij->i", weights, values), np.float32)

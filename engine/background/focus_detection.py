@@ -12,63 +12,68 @@ from engine.background.array_math import dilated, eroded, to_lab
 from engine.background.graph_cut import largest_piece, piece_sizes, refit, tidied
 from engine.images.arrays import Mask, Pixels, Plane
 
-RIM = 0.06
+BORDER_WIDTH = 0.06
 """Width of the border in which background detail is measured, as a share of the longer side."""
-USUAL, STEADY = 99.0, 1.3
+BORDER_PERCENTILE, THRESHOLD_FACTOR = 99.0, 1.3
 """In focus is detail above this percentile of the border's, times the second value."""
-FADING = 0.6
+HYSTERESIS = 0.6
 """An outline is followed down to this share of that threshold (hysteresis)."""
-LEAST = 3.0
+MIN_DETAIL = 3.0
 """Detail in levels (0..255) below which it counts as grain."""
-CLEAR = 7.0
+MIN_FOCUS_DETAIL = 7.0
 """Minimum detail in levels at the strongest edges of an object in focus."""
-GAP = 0.012
+MAX_GAP = 0.012
 """Widest gap in an outline that is closed, as a share of the longer side."""
-PIECE = 0.02
+MIN_PIECE = 0.02
 """Pieces below this share of the largest one are specks."""
-BESIDE = 0.3
+MIN_SECOND_OBJECT = 0.3
 """Minimum size of a second, separate object, as a share of the first one."""
-LITTLE, MUCH = 0.02, 0.7
+MIN_SHARE, MAX_SHARE = 0.02, 0.7
 """Minimum and maximum share of the image for an object in focus."""
-NEARBY = 0.06
+GROUND_RADIUS = 0.06
 """Radius in which the ground's colours are averaged, as a share of the longer side (standard deviation)."""
-GROUND, LIKE, STRANGE = 2.0, 5.0, 0.1
+GROUND_SPREAD, GROUND_DISTANCE, MAX_UNLIKE = 2.0, 5.0, 0.1
 """Similar to the ground is what differs from its mean colour by at most the first times its own spread, plus the second
 in Lab units; a place with less than the third, as a share, of other pixels is ground."""
-POCKETS = 12
+MAX_POCKETS = 12
 """Maximum of such places examined."""
-WHOLE = 0.85
+MIN_DETAIL_INSIDE = 0.85
 """Minimum share of all sharp detail that lies within the object."""
 
 
 def in_focus(rgb: Pixels) -> Mask | None:
     """The mask of the single object in focus, H x W; None where the background is as sharp, or nothing is."""
-    detail = details(rgb)
-    threshold = max(LEAST, STEADY * float(np.percentile(detail[_frame(detail)], USUAL)))
-    sharp = _traced(detail, threshold)
-    if float(np.percentile(detail, 99)) < max(CLEAR, 2 * threshold):
+    detail = detail_map(rgb)
+    threshold = max(
+        MIN_DETAIL, THRESHOLD_FACTOR * float(np.percentile(detail[_frame(detail)], BORDER_PERCENTILE))
+    )
+    sharp = _hysteresis(detail, threshold)
+    if float(np.percentile(detail, 99)) < max(MIN_FOCUS_DETAIL, 2 * threshold):
         return None
-    radius = max(2, round(GAP * max(sharp.shape)))
+    radius = max(2, round(MAX_GAP * max(sharp.shape)))
     mask = _enclosed(sharp, radius)
     mask &= ~_pockets(rgb, mask, _enclosed(sharp, 1), radius)
-    mask = _together(tidied(_opened(mask, radius), smallest=PIECE, holes=0.0), 4 * radius)
-    if not LITTLE < mask.mean() < MUCH or sharp[dilated(mask, radius)].sum() < WHOLE * sharp.sum():
+    mask = _near_pieces(tidied(_opened(mask, radius), smallest=MIN_PIECE, holes=0.0), 4 * radius)
+    if (
+        not MIN_SHARE < mask.mean() < MAX_SHARE
+        or sharp[dilated(mask, radius)].sum() < MIN_DETAIL_INSIDE * sharp.sum()
+    ):
         return None
     if 3 * largest_piece(mask) < 2 * mask.sum():
         return None
-    return _settled(rgb, mask, radius)
+    return _refined(rgb, mask, radius)
 
 
-def details(rgb: Pixels) -> Plane:
+def detail_map(rgb: Pixels) -> Plane:
     """Strength of the finest detail around each pixel, in levels, H x W."""
     picture = rgb.astype(np.float32)
     fine = cv2.GaussianBlur(picture, (0, 0), 0.6) - cv2.GaussianBlur(picture, (0, 0), 1.2)
     return np.asarray(np.abs(fine).max(axis=2), np.float32)
 
 
-def _traced(detail: Plane, threshold: float) -> Mask:
+def _hysteresis(detail: Plane, threshold: float) -> Mask:
     """Detail above the threshold, and weaker detail connected with it."""
-    weak = detail > max(LEAST, FADING * threshold)
+    weak = detail > max(MIN_DETAIL, HYSTERESIS * threshold)
     _, labels = cv2.connectedComponents(weak.astype(np.uint8), connectivity=8)
     kept = np.zeros(int(labels.max()) + 1, bool)
     kept[labels[detail > threshold]] = True
@@ -79,7 +84,7 @@ def _traced(detail: Plane, threshold: float) -> Mask:
 def _frame(plane: Plane) -> Mask:
     """The upper edge and the sides; an object may stand on the lower edge."""
     height, width = plane.shape
-    wide = max(1, round(RIM * max(height, width)))
+    wide = max(1, round(BORDER_WIDTH * max(height, width)))
     frame = np.zeros((height, width), bool)
     frame[:wide] = True
     frame[: round(0.92 * height), :wide] = frame[: round(0.92 * height), -wide:] = True
@@ -98,24 +103,24 @@ def _enclosed(sharp: Mask, radius: int) -> Mask:
 def _pockets(rgb: Pixels, mask: Mask, narrow: Mask, radius: int) -> Mask:
     """Background enclosed by the object, as between an arm and a body, if it looks like the ground around."""
     behind = ~dilated(mask, radius)
-    near = max(8.0, NEARBY * max(mask.shape))
+    near = max(8.0, GROUND_RADIUS * max(mask.shape))
     weight = cv2.GaussianBlur(behind.astype(np.float32), (0, 0), near) + 1e-4
     lab = to_lab(rgb)
-    usual = cv2.GaussianBlur(lab * behind[..., None], (0, 0), near) / weight[..., None]
-    away = np.linalg.norm(lab - usual, axis=2)
-    unrest = cv2.GaussianBlur(away * behind, (0, 0), near) / weight
-    unlike = away > LIKE + GROUND * unrest
+    mean = cv2.GaussianBlur(lab * behind[..., None], (0, 0), near) / weight[..., None]
+    away = np.linalg.norm(lab - mean, axis=2)
+    spread = cv2.GaussianBlur(away * behind, (0, 0), near) / weight
+    unlike = away > GROUND_DISTANCE + GROUND_SPREAD * spread
     _, labels, stats, _ = cv2.connectedComponentsWithStats((mask & ~narrow).astype(np.uint8), connectivity=4)
     area = stats[:, cv2.CC_STAT_AREA]
-    strange = np.bincount(labels.ravel(), unlike.ravel(), len(area)) / area
-    ground = (strange < STRANGE) & (area >= radius * radius)
+    unlike_share = np.bincount(labels.ravel(), unlike.ravel(), len(area)) / area
+    ground = (unlike_share < MAX_UNLIKE) & (area >= radius * radius)
     ground[0] = False
-    distance = np.bincount(labels.ravel(), (away / (unrest + LIKE)).ravel(), len(area)) / area
-    likeliest = np.flatnonzero(ground)[np.argsort(distance[ground], kind="stable")][:POCKETS]
-    return _not_holding(mask, [labels == number for number in likeliest], radius)
+    distance = np.bincount(labels.ravel(), (away / (spread + GROUND_DISTANCE)).ravel(), len(area)) / area
+    likeliest = np.flatnonzero(ground)[np.argsort(distance[ground], kind="stable")][:MAX_POCKETS]
+    return _removable(mask, [labels == number for number in likeliest], radius)
 
 
-def _not_holding(mask: Mask, pockets: list[Mask], radius: int) -> Mask:
+def _removable(mask: Mask, pockets: list[Mask], radius: int) -> Mask:
     """The pockets whose removal leaves the object connected: a grey leg before grey stones looks like ground, but the
     foot is attached to it."""
     removed = np.zeros(mask.shape, bool)
@@ -131,21 +136,21 @@ def _not_holding(mask: Mask, pockets: list[Mask], radius: int) -> Mask:
 def _parts(mask: Mask, radius: int) -> int:
     """Number of larger pieces of a mask after thin bridges are cut."""
     sizes = piece_sizes(_opened(mask, radius))
-    return sum(size >= PIECE * max(sizes) for size in sizes)
+    return sum(size >= MIN_PIECE * max(sizes) for size in sizes)
 
 
 def _opened(mask: Mask, radius: int) -> Mask:
     return dilated(eroded(mask, radius), radius) & mask
 
 
-def _together(mask: Mask, reach: int) -> Mask:
+def _near_pieces(mask: Mask, reach: int) -> Mask:
     """The pieces close to one another: a foot belongs to its body, a distant spark does not."""
     _, groups = cv2.connectedComponents(dilated(mask, reach).astype(np.uint8), connectivity=8)
     sizes = np.bincount(groups[mask], minlength=int(groups.max()) + 1)
-    return mask & (sizes >= BESIDE * sizes.max())[groups]
+    return mask & (sizes >= MIN_SECOND_OBJECT * sizes.max())[groups]
 
 
-def _settled(rgb: Pixels, mask: Mask, radius: int) -> Mask:
+def _refined(rgb: Pixels, mask: Mask, radius: int) -> Mask:
     """The contour moved to the steepest step nearby (watershed), then to the best separation of both sides' colours:
     each method alone makes errors that the other avoids."""
     markers = np.zeros(mask.shape, np.int32)
@@ -154,5 +159,5 @@ def _settled(rgb: Pixels, mask: Mask, radius: int) -> Mask:
     cv2.watershed(np.ascontiguousarray(rgb), markers)
     mask = np.asarray(markers == 2)
     for _ in range(2):
-        mask = tidied(refit(rgb, mask, radius + 2, rounds=2), smallest=PIECE, holes=0.0)
+        mask = tidied(refit(rgb, mask, radius + 2, rounds=2), smallest=MIN_PIECE, holes=0.0)
     return mask

@@ -17,15 +17,15 @@ from engine.images.arrays import Mask, Pixels, Plane
 
 Matrix: TypeAlias = NDArray[np.float64]
 
-ONE_REGION = 7.0
+REGION_DISTANCE = 7.0
 """Lab units along a path within which patches count as one region."""
-SAME = 12.0
+SAME_COLOUR = 12.0
 """Lab units between patches of about the same colour."""
-SHARP, FIRM = 40.0, 14.0
+MAX_STEP, FIRM_STEP = 40.0, 14.0
 """Lab units across an outline at which its sharpness saturates, and from which on it is a certain one."""
-LIKE_A_SIDE = 9.0
+SIDE_DISTANCE = 9.0
 """Lab units within which a patch at the lower edge counts as the background of the other edges."""
-LOW = 0.62
+SHOULDER_HEIGHT = 0.62
 """Share of the height below which a person's shoulders may reach the sides."""
 
 
@@ -54,29 +54,29 @@ class Scene:
         sides only what looks like one of those or like the other side, and at the lower edge only what looks like any
         of them, because people and things on tables are cut there."""
         left, top, right, bottom = self.patches.edges.T
-        high = self.patches.centre[:, 1] < LOW
+        high = self.patches.centre[:, 1] < SHOULDER_HEIGHT
         sure = top | (high & (left | right))
         for low, others in ((left & ~high, sure | right), (right & ~high, sure | left)):
             sure = sure | (low & self._looks_like(others & ~low))
         return np.asarray(sure | (bottom & self._looks_like(sure)))
 
     def _looks_like(self, others: Mask) -> Mask:
-        return np.asarray(self.colour[:, others].min(axis=1, initial=np.inf) < LIKE_A_SIDE)
+        return np.asarray(self.colour[:, others].min(axis=1, initial=np.inf) < SIDE_DISTANCE)
 
     @cached_property
-    def judged_between(self) -> Plane:
+    def pairwise_features(self) -> Plane:
         """The pairwise features side by side, n x 4n: pixels of shared outline; the same weighted by the step across
         it, and by whether there is a step at all; the share of the image with the colour of both."""
-        kin = np.exp(-(self.colour**2) / (2 * SAME**2)) * self.patches.share[:, None]
-        steps = self.length * np.minimum(self.step, SHARP)
-        firm = self.length * np.minimum(self.step, FIRM) / FIRM
-        return np.asarray(np.hstack([self.length, steps, firm, kin]), np.float32)
+        alike = np.exp(-(self.colour**2) / (2 * SAME_COLOUR**2)) * self.patches.share[:, None]
+        steps = self.length * np.minimum(self.step, MAX_STEP)
+        firm = self.length * np.minimum(self.step, FIRM_STEP) / FIRM_STEP
+        return np.asarray(np.hstack([self.length, steps, firm, alike]), np.float32)
 
     @cached_property
-    def all_kin(self) -> Plane:
+    def colour_frequency(self) -> Plane:
         """Share of the image with each patch's colour."""
         count = len(self.patches.share)
-        return np.asarray(self.judged_between[:, -count:].sum(axis=0) + 1e-9, np.float32)
+        return np.asarray(self.pairwise_features[:, -count:].sum(axis=0) + 1e-9, np.float32)
 
     @cached_property
     def texture(self) -> float:
@@ -99,7 +99,7 @@ class Scene:
     def background(self) -> Matrix:
         """Background likelihood of each patch, 0..1: the share of its like-coloured region's outline that is image
         border."""
-        region = np.exp(-(self._paths**2) / (2 * ONE_REGION**2))
+        region = np.exp(-(self._paths**2) / (2 * REGION_DISTANCE**2))
         connected = region[:, self.edge].sum(axis=1) / np.sqrt(region.sum(axis=1))
         return np.asarray(1 - np.exp(-(connected**2) / 2))
 

@@ -12,13 +12,13 @@ from engine.background.salience import barrier_map, contrast_map, distance_map
 from engine.background.superpixels import Patches
 from engine.images.arrays import Mask, Plane
 
-SHARES = (0.4, 0.65, 0.9, 1.2, 1.5)
+OTSU_FACTORS = (0.4, 0.65, 0.9, 1.2, 1.5)
 """Multiples of Otsu's threshold at which a salience map is cut."""
-LEAST, MOST = 0.012, 0.75
+MIN_SHARE, MAX_SHARE = 0.012, 0.75
 """Minimum and maximum share of the image for a proposal."""
-GROWN, BRICK = 12, 0.004
+MAX_GROWN, MIN_ADDITION = 12, 0.004
 """Number of best proposals that are grown, and the minimum share of the image of the regions added."""
-JOINED = 40
+MAX_PAIRED = 40
 """Number of best proposals tried in pairs: objects often have two colours."""
 
 
@@ -28,56 +28,56 @@ def proposals(scene: Scene) -> Mask:
     found = merged(parts, scene.colour)
     for values in (contrast_map(scene), distance_map(scene), barrier_map(scene)):
         found.extend(_levels(values, parts))
-    ideas = _worthy(found, parts)
-    if not len(ideas):
-        return ideas
-    best = ideas[np.argsort(-score(scene, ideas), kind="stable")]
-    ideas = _worthy([*ideas, *_pairs(best[:JOINED], parts)], parts)
-    best = ideas[np.argsort(-score(scene, ideas), kind="stable")]
-    bricks = _worthy(merged(parts, scene.colour), parts, BRICK)
-    return _worthy([*ideas, *(_grown(scene, idea, bricks) for idea in best[:GROWN])], parts)
+    candidates = _valid(found, parts)
+    if not len(candidates):
+        return candidates
+    best = candidates[np.argsort(-score(scene, candidates), kind="stable")]
+    candidates = _valid([*candidates, *_pairs(best[:MAX_PAIRED], parts)], parts)
+    best = candidates[np.argsort(-score(scene, candidates), kind="stable")]
+    additions = _valid(merged(parts, scene.colour), parts, MIN_ADDITION)
+    return _valid([*candidates, *(_grow(scene, region, additions) for region in best[:MAX_GROWN])], parts)
 
 
-def _grown(scene: Scene, idea: Mask, bricks: Mask) -> Mask:
+def _grow(scene: Scene, region: Mask, additions: Mask) -> Mask:
     """The proposal grown greedily by adjacent regions that raise its score."""
-    worth = float(score(scene, idea[None])[0])
+    value = float(score(scene, region[None])[0])
     while True:
-        near = scene.patches.beside[idea].any(axis=0)
-        useful = (bricks & near & ~idea).any(axis=1)
-        larger = bricks[useful] | idea
-        larger = larger[(larger @ scene.patches.share) < MOST]
+        near = scene.patches.beside[region].any(axis=0)
+        useful = (additions & near & ~region).any(axis=1)
+        larger = additions[useful] | region
+        larger = larger[(larger @ scene.patches.share) < MAX_SHARE]
         if not len(larger):
-            return idea
-        worths = score(scene, larger)
-        best = int(np.argmax(worths))
-        if worths[best] <= worth + 1e-9:
-            return idea
-        idea, worth = larger[best], float(worths[best])
+            return region
+        values = score(scene, larger)
+        best = int(np.argmax(values))
+        if values[best] <= value + 1e-9:
+            return region
+        region, value = larger[best], float(values[best])
 
 
-def _worthy(found: list[Mask], parts: Patches, least: float = LEAST) -> Mask:
-    ideas = np.unique(np.array([filled(idea, parts) for idea in found]), axis=0)
-    area = ideas @ parts.share
-    return np.asarray(ideas[(area > least) & (area < MOST)], bool)
+def _valid(found: list[Mask], parts: Patches, least: float = MIN_SHARE) -> Mask:
+    candidates = np.unique(np.array([filled(region, parts) for region in found]), axis=0)
+    area = candidates @ parts.share
+    return np.asarray(candidates[(area > least) & (area < MAX_SHARE)], bool)
 
 
 def _levels(values: Plane, parts: Patches) -> list[Mask]:
     found = []
-    for share in SHARES:
+    for share in OTSU_FACTORS:
         above = values > share * otsu(values)
         found.append(above)
         found.extend(pieces(above, parts.beside))
     return found
 
 
-def _pairs(ideas: Mask, parts: Patches) -> list[Mask]:
+def _pairs(candidates: Mask, parts: Patches) -> list[Mask]:
     """Unions of two proposals that touch and do not overlap."""
-    near = (ideas.astype(np.float32) @ parts.beside) > 0
+    near = (candidates.astype(np.float32) @ parts.beside) > 0
     found = []
-    for one in range(len(ideas)):
+    for one in range(len(candidates)):
         for other in range(one):
-            if not (ideas[one] & ideas[other]).any() and (near[one] & ideas[other]).any():
-                found.append(ideas[one] | ideas[other])
+            if not (candidates[one] & candidates[other]).any() and (near[one] & candidates[other]).any():
+                found.append(candidates[one] | candidates[other])
     return found
 
 
@@ -116,18 +116,18 @@ def pieces(chosen: Mask, beside: NDArray[np.bool_]) -> list[Mask]:
     while left.any():
         first = np.zeros_like(left)
         first[int(np.argmax(left))] = True
-        piece = _spread(first, left, beside)
+        piece = _flood(first, left, beside)
         found.append(piece)
         left &= ~piece
     return found
 
 
-def filled(idea: Mask, parts: Patches) -> Mask:
+def filled(region: Mask, parts: Patches) -> Mask:
     """The set of patches with its holes filled."""
-    return ~_spread(~idea & parts.edges.any(axis=1), ~idea, parts.beside)
+    return ~_flood(~region & parts.edges.any(axis=1), ~region, parts.beside)
 
 
-def _spread(start: Mask, within: Mask, beside: NDArray[np.bool_]) -> Mask:
+def _flood(start: Mask, within: Mask, beside: NDArray[np.bool_]) -> Mask:
     """All patches of `within` that can be reached from `start` without leaving it."""
     reached = start
     while True:

@@ -13,17 +13,17 @@ from engine.background.array_math import otsu, stretched
 from engine.background.patch_graph import Matrix, Scene, shortest
 from engine.images.arrays import Plane
 
-REACH = 0.5
+COMPARISON_RADIUS = 0.5
 """How far patches are compared, in picture widths."""
-ALIKE = 10.0
+SIMILAR_DISTANCE = 10.0
 """Lab units within which neighbours should get similar values."""
-FAR = 60.0
+MAX_DISTANCE = 60.0
 """Path length in Lab units at which distance saturates."""
 
 
 def contrast_map(scene: Scene) -> Plane:
     """Contrast of each patch with the background around it."""
-    near = np.exp(-(scene.apart**2) / (2 * REACH**2))
+    near = np.exp(-(scene.apart**2) / (2 * COMPARISON_RADIUS**2))
     weight = scene.background * scene.patches.share
     contrast = stretched((scene.colour * near * weight[None, :]).sum(axis=1).astype(np.float32))
     contrast[contrast < 0.5 * otsu(contrast)] = 0
@@ -32,18 +32,20 @@ def contrast_map(scene: Scene) -> Plane:
 
 def distance_map(scene: Scene) -> Plane:
     """Geodesic colour distance of each patch from the image border."""
-    return stretched(np.minimum(scene.to_edge, FAR).astype(np.float32))
+    return stretched(np.minimum(scene.to_edge, MAX_DISTANCE).astype(np.float32))
 
 
 def barrier_map(scene: Scene) -> Plane:
     """Minimum barrier: the highest colour step on the best path from each patch to the image border."""
     steps = scene.between(0.5 * (scene.colour + scene.step))
-    return stretched(shortest(steps, np.maximum)[:, scene.edge].min(axis=1, initial=FAR).astype(np.float32))
+    return stretched(
+        shortest(steps, np.maximum)[:, scene.edge].min(axis=1, initial=MAX_DISTANCE).astype(np.float32)
+    )
 
 
 def _smoothed(scene: Scene, foreground: Matrix) -> Matrix:
     """Least-squares values that agree with foreground and background estimates and with neighbours of like colour."""
-    alike = np.where(scene.patches.beside, np.exp(-(scene.colour**2) / (2 * ALIKE**2)) + 0.1, 0.0)
+    alike = np.where(scene.patches.beside, np.exp(-(scene.colour**2) / (2 * SIMILAR_DISTANCE**2)) + 0.1, 0.0)
     laplacian = np.diag(alike.sum(axis=1)) - alike
     system = laplacian + np.diag(scene.background + foreground + 1e-6)
     return np.asarray(np.linalg.solve(system, foreground))

@@ -16,91 +16,93 @@ from engine.background.portraits import body_bonus
 from engine.background.region_proposals import proposals
 from engine.images.arrays import Mask, Pixels
 
-SIDE = 320
+PROPOSAL_SIDE = 320
 """Longest side in pixels of the image from which regions are proposed."""
-CARVED = 240
+CARVING_SIDE = 240
 """Longest side of the image in which the best proposals are carved, for comparison."""
-FINE = 448
+FINE_SIDE = 448
 """Longest side of the image in which the chosen shape is refined."""
-SMALLEST = 16
+MIN_SIDE = 16
 """Minimum shorter side in pixels; smaller images have no result."""
-PLAIN = 1.5
+MIN_DEVIATION = 1.5
 """Standard deviation in Lab below which an image is flat."""
 MAX_CARVED = 5
 """Number of proposals that are carved."""
-DIFFERENT = 0.75
+DUPLICATE_OVERLAP = 0.75
 """Overlap (intersection over union) above which two proposals count as the same."""
-VOTERS = 25
+MAX_VOTERS = 25
 """Number of best proposals that vote on the carved shapes."""
-AGREED, KEPT = 6.0, 2.0
+AGREEMENT_SCORE, ORIGIN_SCORE = 6.0, 2.0
 """Score of full agreement with those proposals, and with the proposal that a shape was carved from."""
-USUALLY_KEPT = 0.7
+DEFAULT_ORIGIN_OVERLAP = 0.7
 """The latter agreement for the shape that was carved from no proposal."""
-TOO_LITTLE, TOO_MUCH, TOO_MANY = 0.02, 0.97, 3
+MIN_SHARE, MAX_SHARE, MAX_PIECES = 0.02, 0.97, 3
 """Minimum and maximum share of the image, and maximum number of similar pieces, of a valid mask."""
 
 ProgressCallback = Callable[[float, Mask], None]
 """Callback with the finished share of the work, 0 to 1, and the best mask so far."""
 
 
-def find_shape(rgb: Pixels, seen: ProgressCallback | None = None) -> Mask | None:
-    """The mask of the most prominent object, at most `FINE` pixels a side; None where there is none."""
-    small = fitted(rgb, SIDE)
-    if min(small.shape[:2]) < SMALLEST or float(to_lab(small).std(axis=(0, 1)).max()) < PLAIN:
+def find_shape(rgb: Pixels, on_progress: ProgressCallback | None = None) -> Mask | None:
+    """The mask of the most prominent object, at most `FINE_SIDE` pixels a side; None where there is none."""
+    small = fitted(rgb, PROPOSAL_SIDE)
+    if min(small.shape[:2]) < MIN_SIDE or float(to_lab(small).std(axis=(0, 1)).max()) < MIN_DEVIATION:
         return None
-    fine = fitted(rgb, FINE)
-    clear = in_focus(fine)
-    if clear is not None:
-        return clear
-    best = _best(rgb, small, seen or _unseen)
+    fine = fitted(rgb, FINE_SIDE)
+    focused = in_focus(fine)
+    if focused is not None:
+        return focused
+    best = _best(rgb, small, on_progress or _ignore_progress)
     if not is_object(best):
         return None
     return tidied(refit(fine, _resized(best, fine), _band(fine)))
 
 
-def _unseen(fraction: float, mask: Mask) -> None:
+def _ignore_progress(fraction: float, mask: Mask) -> None:
     """The default callback: does nothing."""
 
 
-def _best(rgb: Pixels, small: Pixels, seen: ProgressCallback) -> Mask:
+def _best(rgb: Pixels, small: Pixels, on_progress: ProgressCallback) -> Mask:
     """The best of the carved proposals: scores are reliable only once the outline is accurate. Shapes on which many
     proposals agree, and which stayed close to their own proposal, are preferred."""
     scene = analyse(small)
-    ideas = proposals(scene)
-    work = fitted(rgb, CARVED)
-    voices = ideas[np.argsort(-score(scene, ideas), kind="stable")[:VOTERS]]
+    regions = proposals(scene)
+    work = fitted(rgb, CARVING_SIDE)
+    voters = regions[np.argsort(-score(scene, regions), kind="stable")[:MAX_VOTERS]]
     carved: list[tuple[float, Mask]] = []
-    candidates: list[Mask | None] = [*ideas[_different(scene, ideas)], None]
-    for done, idea in enumerate(candidates, 1):
+    origins: list[Mask | None] = [*regions[_without_duplicates(scene, regions)], None]
+    for done, region in enumerate(origins, 1):
         mask = (
-            _framed(work) if idea is None else carve_shape(work, _resized(idea[scene.patches.labels], work))
+            _framed(work)
+            if region is None
+            else carve_shape(work, _resized(region[scene.patches.labels], work))
         )
         shares = _shares(scene, mask)
-        kept = USUALLY_KEPT if idea is None else _likeness(scene, idea[None], shares)
-        agreed = _likeness(scene, voices, shares) if len(voices) else 0.0
-        worth = float(score(scene, shares[None])[0]) + AGREED * agreed + KEPT * kept
-        carved.append((worth, mask))
-        seen(done / (len(candidates) + 1), max(carved, key=_worth)[1])
-    best = max(carved, key=_worth)[1]
-    return max(((worth + body_bonus(mask, best), mask) for worth, mask in carved), key=_worth)[1]
+        kept = DEFAULT_ORIGIN_OVERLAP if region is None else _mean_overlap(scene, region[None], shares)
+        agreed = _mean_overlap(scene, voters, shares) if len(voters) else 0.0
+        value = float(score(scene, shares[None])[0]) + AGREEMENT_SCORE * agreed + ORIGIN_SCORE * kept
+        carved.append((value, mask))
+        on_progress(done / (len(origins) + 1), max(carved, key=_value)[1])
+    best = max(carved, key=_value)[1]
+    return max(((value + body_bonus(mask, best), mask) for value, mask in carved), key=_value)[1]
 
 
-def _worth(carved: tuple[float, Mask]) -> float:
+def _value(carved: tuple[float, Mask]) -> float:
     return carved[0]
 
 
-def _likeness(scene: Scene, ideas: Mask, shares: Matrix) -> float:
+def _mean_overlap(scene: Scene, regions: Mask, shares: Matrix) -> float:
     """Mean overlap of the proposals with a shape that covers these shares of the patches, 0..1."""
-    both = np.minimum(ideas, shares) @ scene.patches.share
-    return float((both / (np.maximum(ideas, shares) @ scene.patches.share + 1e-9)).mean())
+    both = np.minimum(regions, shares) @ scene.patches.share
+    return float((both / (np.maximum(regions, shares) @ scene.patches.share + 1e-9)).mean())
 
 
-def _different(scene: Scene, ideas: Mask) -> list[int]:
+def _without_duplicates(scene: Scene, regions: Mask) -> list[int]:
     """Indices of the best proposals without near duplicates, best first."""
     share = scene.patches.share
     found: list[int] = []
-    for index in np.argsort(-score(scene, ideas), kind="stable"):
-        if all(_overlap(ideas[index], ideas[other], share) < DIFFERENT for other in found):
+    for index in np.argsort(-score(scene, regions), kind="stable"):
+        if all(_overlap(regions[index], regions[other], share) < DUPLICATE_OVERLAP for other in found):
             found.append(int(index))
         if len(found) == MAX_CARVED:
             break
@@ -130,11 +132,11 @@ def _band(rgb: Pixels) -> int:
     return max(2, round(0.03 * max(rgb.shape[:2])))
 
 
-def carve_shape(rgb: Pixels, idea: Mask) -> Mask:
+def carve_shape(rgb: Pixels, region: Mask) -> Mask:
     """A shape carved from a proposal within its neighbourhood, and refitted twice to its outline."""
-    mask = tidied(carve(rgb, idea, ~dilated(idea, round(0.12 * max(rgb.shape[:2]))), rounds=3))
-    if np.count_nonzero(mask) < 0.3 * np.count_nonzero(idea):
-        mask = idea
+    mask = tidied(carve(rgb, region, ~dilated(region, round(0.12 * max(rgb.shape[:2]))), rounds=3))
+    if np.count_nonzero(mask) < 0.3 * np.count_nonzero(region):
+        mask = region
     for _ in range(2):
         mask = tidied(refit(rgb, mask, _band(rgb), rounds=2))
     return mask
@@ -144,7 +146,7 @@ def is_object(mask: Mask) -> bool:
     """Whether a mask is large enough, and of few enough pieces, to be an object."""
     largest = largest_piece(mask)
     similar = sum(size > 0.3 * largest for size in piece_sizes(mask))
-    return TOO_LITTLE <= float(mask.mean()) <= TOO_MUCH and similar <= TOO_MANY
+    return MIN_SHARE <= float(mask.mean()) <= MAX_SHARE and similar <= MAX_PIECES
 
 
 def _framed(rgb: Pixels) -> Mask:

@@ -15,11 +15,11 @@ from engine.painting.styles.brush import busy, luma, relief, streaks, tangents
 
 RADII = (0.055, 0.031, 0.0175, 0.0098, 0.0055, 0.0031)
 """Half width of the strokes of each layer, as a share of the image's unit (the mean of its sides)."""
-MISSED = 0.035
+MAX_ERROR = 0.035
 """Colour difference, 0..1, from which on the next layer paints over a place."""
 JOINTS = 5
 """Joints of a broad stroke on each side of its middle; fine ones have fewer, since their bends are invisible."""
-FINE = 4.0
+FINE_RADIUS = 4.0
 """Half width in pixels below which a stroke is fine."""
 _FIXED = 4
 """Fractional bits of OpenCV's sub-pixel coordinates."""
@@ -54,7 +54,7 @@ def paint_strokes(
         radius = share * unit
         if radius < 0.7:
             break
-        _lay(canvas, picture, guidance, radius, streams.rng(f"dabs/{number}"), first=number == 0)
+        _paint_layer(canvas, picture, guidance, radius, streams.rng(f"dabs/{number}"), first=number == 0)
         on_progress((number + 1) / len(layers), _floats(canvas))
     return _with_bristles(_floats(canvas), guidance, streams, unit)
 
@@ -63,7 +63,7 @@ def _layers(quality: float) -> tuple[float, ...]:
     return RADII[: 3 + round(3 * min(1.0, max(0.0, quality) ** 0.5))]
 
 
-def _lay(
+def _paint_layer(
     canvas: NDArray[np.uint8],
     picture: Picture,
     guidance: _Field,
@@ -73,20 +73,20 @@ def _lay(
     first: bool,
 ) -> None:
     """Paint one layer of strokes of half width `radius` pixels onto the canvas."""
-    goal = blur(picture, 0.55 * radius)
-    missing = np.abs(canvas.astype(np.float32) / 255 - goal).mean(axis=2)
+    target = blur(picture, 0.55 * radius)
+    missing = np.abs(canvas.astype(np.float32) / 255 - target).mean(axis=2)
     missing = blur(missing, 0.8 * radius)
     places = _places(missing.shape, radius, rng)
     rows, columns = places[:, 1].astype(int), places[:, 0].astype(int)
     if not first:
         # Errors show most where detail is dense; the finest strokes are for such places alone.
-        limit = MISSED * ((1.6 if radius < FINE / 2 else 1.0) - guidance.busy[rows, columns] * 0.5)
+        limit = MAX_ERROR * ((1.6 if radius < FINE_RADIUS / 2 else 1.0) - guidance.busy[rows, columns] * 0.5)
         places = places[missing[rows, columns] > limit]
     if len(places) == 0:
         return
     rng.shuffle(places)
-    paths, kept = _paths(places, goal, guidance, radius)
-    colours = _colours(goal, places, rng)
+    paths, kept = _paths(places, target, guidance, radius)
+    colours = _colours(target, places, rng)
     _draw(canvas, paths, kept, colours, radius)
 
 
@@ -100,15 +100,15 @@ def _places(shape: tuple[int, ...], radius: float, rng: np.random.Generator) -> 
 
 
 def _paths(
-    places: NDArray[np.float32], goal: Picture, guidance: _Field, radius: float
+    places: NDArray[np.float32], target: Picture, guidance: _Field, radius: float
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
     """Each stroke's joints, N x joints x 2, and which of them match the stroke's colour."""
-    count, steps = len(places), JOINTS if radius >= FINE else 2
+    count, steps = len(places), JOINTS if radius >= FINE_RADIUS else 2
     joints = np.empty((count, 2 * steps + 1, 2), np.float32)
     kept = np.zeros((count, 2 * steps + 1), bool)
     joints[:, steps], kept[:, steps] = places, True
-    own = _at(goal, places)
-    size = np.array([goal.shape[1] - 1, goal.shape[0] - 1], np.float32)
+    own = _at(target, places)
+    size = np.array([target.shape[1] - 1, target.shape[0] - 1], np.float32)
     for way in (-1, 1):
         here, heading, going = places.copy(), None, np.ones(count, bool)
         for step in range(1, steps + 1):
@@ -119,7 +119,7 @@ def _paths(
                 along *= np.where((along * heading).sum(axis=1) < 0, -1, 1)[:, None].astype(np.float32)
             heading = along
             here = np.clip(here + along * np.float32(3.6 / steps * radius), 0, size)
-            going &= np.abs(_at(goal, here) - own).mean(axis=1) < 0.055
+            going &= np.abs(_at(target, here) - own).mean(axis=1) < 0.055
             joints[:, steps + way * step], kept[:, steps + way * step] = here, going
     return joints, kept
 
@@ -129,9 +129,9 @@ def _at(plane: NDArray[np.float32], places: NDArray[np.float32]) -> NDArray[np.f
     return found
 
 
-def _colours(goal: Picture, places: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.uint8]:
+def _colours(target: Picture, places: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.uint8]:
     """The colour of each stroke: the image's at its midpoint, with slight random variation."""
-    found = _at(goal, places) * (1 + rng.normal(0, 0.022, (len(places), 1)))
+    found = _at(target, places) * (1 + rng.normal(0, 0.022, (len(places), 1)))
     found = found + rng.normal(0, 0.008, (len(places), 3))
     return (np.clip(found, 0, 1) * 255 + 0.5).astype(np.uint8)
 

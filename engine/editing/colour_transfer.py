@@ -37,7 +37,7 @@ class Recolouring:
     def apply(self, picture: Picture, share: float) -> Picture:
         """`picture` moved by `share` (0 to 1) of the way; a new picture of the same size."""
         space = lab(picture)
-        moved = space + np.float32(share) * _looked_up(self._table, space)
+        moved = space + np.float32(share) * _lookup(self._table, space)
         return rgb(moved)
 
 
@@ -65,8 +65,8 @@ def lab(picture: Picture) -> Picture:
 
 def rgb(space: Picture) -> Picture:
     """The float32 sRGB picture of Lab values, held to 0..1."""
-    held = np.dstack([np.clip(space[..., 0], 0, 100), space[..., 1], space[..., 2]]).astype(np.float32)
-    return np.clip(cv2.cvtColor(held, cv2.COLOR_Lab2RGB), 0, 1)
+    clipped = np.dstack([np.clip(space[..., 0], 0, 100), space[..., 1], space[..., 2]]).astype(np.float32)
+    return np.clip(cv2.cvtColor(clipped, cv2.COLOR_Lab2RGB), 0, 1)
 
 
 def _cloud(picture: Picture) -> NDArray[np.float32]:
@@ -77,7 +77,7 @@ def _cloud(picture: Picture) -> NDArray[np.float32]:
     return lab(cv2.resize(picture, size, interpolation=cv2.INTER_AREA)).reshape(-1, 3)
 
 
-def _displacement(source: NDArray[np.float32], goal: NDArray[np.float32]) -> NDArray[np.float32]:
+def _displacement(source: NDArray[np.float32], target: NDArray[np.float32]) -> NDArray[np.float32]:
     """Displacement of each node of the colour grid: NODES x NODES x NODES x 3, indexed by L, a, b."""
     axes = [np.linspace(low, high, NODES, dtype=np.float32) for low, high in zip(_LOW, _HIGH, strict=True)]
     grid = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 3)
@@ -87,19 +87,19 @@ def _displacement(source: NDArray[np.float32], goal: NDArray[np.float32]) -> NDA
     rng = np.random.Generator(np.random.PCG64(20070612))
     for _ in range(ROUNDS):
         turn, _upper = np.linalg.qr(rng.normal(size=(3, 3)))
-        points, nodes, there = points @ turn, nodes @ turn, goal @ turn
+        points, nodes, rotated_target = points @ turn, nodes @ turn, target @ turn
         for axis in range(3):
-            have, want = np.quantile(points[:, axis], steps), np.quantile(there[:, axis], steps)
+            have, want = np.quantile(points[:, axis], steps), np.quantile(rotated_target[:, axis], steps)
             shift = want - have
             # Outside the range of existing colours the last shift continues.
             points[:, axis] += np.interp(points[:, axis], have, shift)
             nodes[:, axis] += np.interp(nodes[:, axis], have, shift)
         points, nodes = points @ turn.T, nodes @ turn.T
     moved = (nodes - grid).astype(np.float32).reshape(NODES, NODES, NODES, 3)
-    return _softened(moved)
+    return _blurred(moved)
 
 
-def _softened(table: NDArray[np.float32]) -> NDArray[np.float32]:
+def _blurred(table: NDArray[np.float32]) -> NDArray[np.float32]:
     """The table after a Gaussian blur along its three axes."""
     radius = 4
     taps = np.exp(-0.5 * (np.arange(-radius, radius + 1) / _SOFT) ** 2)
@@ -111,7 +111,7 @@ def _softened(table: NDArray[np.float32]) -> NDArray[np.float32]:
     return table
 
 
-def _looked_up(table: NDArray[np.float32], space: Picture) -> Picture:
+def _lookup(table: NDArray[np.float32], space: Picture) -> Picture:
     """The table's value at every pixel, by trilinear interpolation.
 
     The table is flattened, its L slices side by side, so that OpenCV's own interpolation does two of the three axes.

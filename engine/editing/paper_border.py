@@ -9,13 +9,13 @@ from engine.painting import styles
 from engine.painting.random_streams import Streams
 from engine.painting.styles.brush import luma
 
-PAPER = 0.86
+PAPER_BRIGHTNESS = 0.86
 """Brightness from which on a pixel counts as bare paper."""
-RIM = 0.012
+RIM_WIDTH = 0.012
 """Width of the examined rim, as a share of the shorter side; torn edges reach nearly as far out."""
-BARE = 0.75
+MIN_BARE = 0.75
 """Share of each side of the rim that must be bare."""
-DARKER = 0.04
+MIN_CONTRAST = 0.04
 """How much darker the whole image must be than its rim: an image that is bright throughout has no border."""
 
 
@@ -38,8 +38,8 @@ def _without_edge(style: str, image: Picture, streams: Streams, quality: float) 
 def has_border(picture: Picture) -> bool:
     """Whether bare paper runs around the picture."""
     level = luma(picture)
-    rim = max(1, round(RIM * min(level.shape)))
+    rim = max(1, round(RIM_WIDTH * min(level.shape)))
     sides = (level[:rim], level[-rim:], level[:, :rim], level[:, -rim:])
     paper = float(np.mean([side.mean() for side in sides]))
-    bare = all(float((side > PAPER).mean()) >= BARE for side in sides)
-    return bare and float(level.mean()) < paper - DARKER
+    bare = all(float((side > PAPER_BRIGHTNESS).mean()) >= MIN_BARE for side in sides)
+    return bare and float(level.mean()) < paper - MIN_CONTRAST

@@ -11,17 +11,17 @@ from engine.painting.styles.brush import luma, smoothstep
 
 SIDE = 112
 """Longest side in pixels of the analysed copy; enough for a soft map."""
-SMALLEST = 48
+MIN_SIDE = 48
 """Shorter side in pixels below which there is no map."""
-LITTLE, MUCH = 0.015, 0.7
+MIN_SHARE, MAX_SHARE = 0.015, 0.7
 """Minimum and maximum share of the image for an object."""
-SOLID = 0.4
+MIN_SOLIDITY = 0.4
 """Share of its convex hull that a compact object fills; scattered pieces fill less."""
 
-MAIN = 0.65
+MIN_LARGEST_PIECE = 0.65
 """Share of the mask that its largest piece must have."""
 
-HELD = 0.48
+MIN_DETAIL_INSIDE = 0.48
 """Share of the image's detail that must lie in the object: an eye is not the face."""
 
 
@@ -31,19 +31,19 @@ def persistence(picture: Pixels) -> Plane | None:
     `picture` is uint8 H x W x 3, sRGB. Deterministic.
     """
     height, width = picture.shape[:2]
-    if min(height, width) < SMALLEST:
+    if min(height, width) < MIN_SIDE:
         return None
     scale = min(1.0, SIDE / max(height, width))
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
     small = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
-    found = _whole_thing(small)
+    found = _main_object(small)
     found = _busy_middle(small) if found is None else found
     if found is None:
         return None
     return np.clip(cv2.resize(found, (width, height), interpolation=cv2.INTER_CUBIC), 0, 1)
 
 
-def _whole_thing(small: Pixels) -> Plane | None:
+def _main_object(small: Pixels) -> Plane | None:
     """The most prominent object, gaps closed, if it is one compact piece."""
     mask = salient_mask(small)
     if mask is None:
@@ -60,20 +60,20 @@ def _whole_thing(small: Pixels) -> Plane | None:
     cv2.drawContours(whole, [largest], -1, 1, cv2.FILLED)
     cv2.fillConvexPoly(hull, cv2.convexHull(largest), 1)
     area = int(whole.sum())
-    if not LITTLE * mask.size < area < MUCH * mask.size:
+    if not MIN_SHARE * mask.size < area < MAX_SHARE * mask.size:
         return None
-    if area < SOLID * int(hull.sum()) or area < MAIN * int(solid.sum()):
+    if area < MIN_SOLIDITY * int(hull.sum()) or area < MIN_LARGEST_PIECE * int(solid.sum()):
         return None
-    stir = _stir(small)
+    activity = _activity(small)
     around = cv2.dilate(whole, np.ones((2 * round(0.025 * unit) + 1,) * 2, np.uint8)) > 0
-    if float(stir[around].sum()) < HELD * float(stir.sum()):
+    if float(activity[around].sum()) < MIN_DETAIL_INSIDE * float(activity.sum()):
         return None
     return blur(whole.astype(np.float32), 0.003 * unit)
 
 
 def _busy_middle(small: Pixels) -> Plane | None:
     """An ellipse around the densest detail, such as the eyes and mouth of a close-up; None without detail."""
-    weight = _stir(small)
+    weight = _activity(small)
     height, width = weight.shape
     y = np.linspace(-1, 1, height, dtype=np.float32)[:, None]
     x = np.linspace(-1, 1, width, dtype=np.float32)[None]
@@ -87,11 +87,11 @@ def _busy_middle(small: Pixels) -> Plane | None:
     return smoothstep(np.sqrt(away), 1.25, 0.55)
 
 
-def _stir(small: Pixels) -> Plane:
+def _activity(small: Pixels) -> Plane:
     """Local detail density at each pixel, weighted toward the middle."""
     level = luma(np.multiply(small, np.float32(1 / 255), dtype=np.float32))
     height, width = level.shape
-    stir = np.abs(level - blur(level, 0.03 * float(np.sqrt(level.size))))
+    activity = np.abs(level - blur(level, 0.03 * float(np.sqrt(level.size))))
     y = np.linspace(-1, 1, height, dtype=np.float32)[:, None]
     x = np.linspace(-1, 1, width, dtype=np.float32)[None]
-    return (stir * stir * np.exp(-0.7 * (x * x + y * y))).astype(np.float32)
+    return (activity * activity * np.exp(-0.7 * (x * x + y * y))).astype(np.float32)

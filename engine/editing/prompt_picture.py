@@ -10,7 +10,7 @@ import numpy as np
 from engine import painting
 from engine.images.arrays import Pixels
 
-SLENDER = 4
+MAX_ASPECT = 4
 """Maximum aspect ratio of a painting; a more extreme one is cropped from one of this ratio."""
 
 
@@ -25,7 +25,7 @@ def paint_prompt(
     The painter works in perspective; a narrow strip would show one thing only, at a thousand times the cost.
     """
     width, height = size
-    whole = max(width, -(-height // SLENDER)), max(height, -(-width // SLENDER))
+    whole = max(width, -(-height // MAX_ASPECT)), max(height, -(-width // MAX_ASPECT))
     painted = painting.paint(
         request.prompt,
         negative_prompt=negative_prompt,

@@ -13,7 +13,7 @@ import numpy as np
 
 from engine import painting, published_models
 from engine.background import salient_mask
-from engine.editing.fill import fill, with_its_parts
+from engine.editing.fill import fill, include_parts
 from engine.images import input_images as helpers
 from engine.images.arrays import Mask, Pixels
 from engine.images.encoder import Label, encode
@@ -79,7 +79,7 @@ def object_mask(picture: Pixels) -> Mask | None:
     mask = salient_mask(picture)
     if mask is None:
         return None
-    whole = with_its_parts(picture, _main_pieces(mask > 0.5))
+    whole = include_parts(picture, _main_pieces(mask > 0.5))
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * REACH + 1, 2 * REACH + 1))
     grown = cv2.dilate(whole.astype(np.uint8), disc) > 0
     # With no surroundings left there is nothing to fill it from.

@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from engine.editing.fill.holes import fill
-from engine.editing.fill.object_parts import with_its_parts
+from engine.editing.fill.object_parts import include_parts
 
-__all__ = ["fill", "with_its_parts"]
+__all__ = ["fill", "include_parts"]

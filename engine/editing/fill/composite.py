@@ -6,21 +6,21 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.editing.fill.multiscale import inherited, over, targets_and_sources
+from engine.editing.fill.multiscale import inherit_matches, overlapping_patches, targets_and_sources
 from engine.editing.fill.patch_match import RADIUS, Bytes, Field, Index, new_field
 from engine.editing.fill.smooth_fill import membrane
 from engine.images.arrays import Mask
 
-_SHARP = 0.35
+_SOFTNESS = 0.35
 """Softness of the weighting of proposals, in usual costs; the smaller, the more the best one dominates."""
-_MANY = 150_000
+_LARGE_HOLE = 150_000
 """Pixels from which on only every third place of a patch is used, in both directions."""
-_AT_ONCE = 200_000
+_CHUNK = 200_000
 _RIM = 2
 """Width in pixels of the rim where pasted and known pixels are compared; every patch must reach that far."""
-_SLIGHT = 14.0
+_LIGHT_DIFFERENCE = 14.0
 """Difference in levels that still counts as different light."""
-_ALONG = 5.0
+_RIM_BLUR = 5.0
 """Pixels along the rim over which differences are averaged."""
 
 
@@ -36,13 +36,13 @@ def paste(picture: Bytes, hole: Mask, field: Field) -> Bytes:
             return smooth(picture, hole)
         field = larger
     cost = field.cost.astype(np.float32)
-    soft = np.float32(_SHARP * max(float(np.median(cost[cost < np.iinfo(np.int32).max])), 1.0))
+    soft = np.float32(_SOFTNESS * max(float(np.median(cost[cost < np.iinfo(np.int32).max])), 1.0))
     inside = np.flatnonzero(hole)
-    stride = RADIUS if len(inside) > _MANY else 1
+    stride = RADIUS if len(inside) > _LARGE_HOLE else 1
     out = picture.reshape(-1, 3).copy()
-    for start in range(0, len(inside), _AT_ONCE):
-        some = inside[start : start + _AT_ONCE]
-        out[some] = _mixed(picture.reshape(-1, 3), field, some, cost, soft, stride)
+    for start in range(0, len(inside), _CHUNK):
+        chunk = inside[start : start + _CHUNK]
+        out[chunk] = _mixed(picture.reshape(-1, 3), field, chunk, cost, soft, stride)
     return _toned(out.reshape(picture.shape), picture, hole, field, cost, soft, stride)
 
 
@@ -68,16 +68,16 @@ def _toned(
     wrong = picture.reshape(-1, 3)[places].astype(np.float32)
     wrong -= _mixed(picture.reshape(-1, 3), field, places, cost, soft, stride)
     error = np.zeros((*hole.shape, 4), np.float32)
-    slight = np.exp(-0.5 * (np.abs(wrong).max(axis=1) / _SLIGHT) ** 2)
+    slight = np.exp(-0.5 * (np.abs(wrong).max(axis=1) / _LIGHT_DIFFERENCE) ** 2)
     error.reshape(-1, 4)[places] = (
         np.concatenate([wrong, np.ones((len(wrong), 1), np.float32)], axis=1) * slight[:, None]
     )
-    blurred = cv2.GaussianBlur(error, (0, 0), _ALONG)
-    seen = rim & (blurred[..., 3] > 1e-3)
+    blurred = cv2.GaussianBlur(error, (0, 0), _RIM_BLUR)
+    valid = rim & (blurred[..., 3] > 1e-3)
     correction = np.zeros((*hole.shape, 3), np.float32)
-    correction[seen] = blurred[seen, :3] / blurred[seen, 3:]
+    correction[valid] = blurred[valid, :3] / blurred[valid, 3:]
     box = _box(grown)
-    spread = membrane(correction[box], ~seen[box])
+    spread = membrane(correction[box], ~valid[box])
     whole = out[box].astype(np.float32) + spread
     out[box][hole[box]] = np.clip(whole + 0.5, 0, 255).astype(np.uint8)[hole[box]]
     return out
@@ -92,10 +92,10 @@ def _mixed(
     known: Bytes, field: Field, inside: Index, cost: NDArray[np.float32], soft: np.float32, stride: int
 ) -> Bytes:
     best = np.full(len(inside), np.inf, np.float32)
-    for which, chosen, _ in over(field, inside, stride):
+    for which, chosen, _ in overlapping_patches(field, inside, stride):
         best[which] = np.minimum(best[which], cost[chosen])
     total = np.zeros((len(inside), 4), np.float32)
-    for which, chosen, offset in over(field, inside, stride):
+    for which, chosen, offset in overlapping_patches(field, inside, stride):
         share = np.exp((best[which] - cost[chosen]) / soft)
         colours = np.take(known, field.matches[chosen] + offset, axis=0).astype(np.float32)
         total[which, :3] += colours * share[:, None]
@@ -115,7 +115,7 @@ def _enlarged(field: Field, hole: Mask) -> Field | None:
     """
     targets, sources = targets_and_sources(hole)
     shape = (hole.shape[0], hole.shape[1])
-    flat, whose = inherited(field, targets, shape)
+    flat, whose = inherit_matches(field, targets, shape)
     good = (flat >= 0) & sources.reshape(-1)[np.maximum(flat, 0)]
     if not sources.any():
         return None

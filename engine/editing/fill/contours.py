@@ -19,23 +19,23 @@ from engine.images.arrays import Mask, Picture
 
 Point = tuple[float, float]
 
-AWAY = 4
+PATH_DISTANCE = 4
 """Distance in pixels between the hole and the path that is walked around it."""
 _REACH = 5
 """Pixels of the path that represent the area on either side of an edge."""
-_STEP = 16.0
+_MIN_STEP = 16.0
 """Minimum difference in Lab bytes of an edge between two areas,"""
-_ABOVE_TEXTURE = 2.6
+_MIN_STEP_RATIO = 2.6
 """and its minimum multiple of the usual difference along the path."""
-_BESIDE_STRONGEST = 0.14
+_MIN_STRONGEST_RATIO = 0.14
 """Minimum of the other edges' difference, as a share of the strongest edge's."""
-_STRAIGHT = 0.42
+_MIN_COHERENCE = 0.42
 """Minimum coherence of the structure tensor at an edge; 1 is a ruled line."""
-_HOLDS = 0.45
+_MIN_CONTINUATION = 0.45
 """Share of its difference that an edge must still have some pixels farther out."""
-_APART = 7
-_MOST = 18
-_LOOSE = 0.92
+_MIN_SPACING = 7
+_MAX_ENDS = 18
+_UNPAIRED_COST = 0.92
 """Cost of an unpaired contour; the maximum cost of a curve is twice that."""
 
 
@@ -53,10 +53,10 @@ Curve = list[Point]
 
 
 def curves(plain: Picture, hole: Mask) -> list[Curve]:
-    """The contours through the hole, each as pixel places from rim to rim; `plain` is the image after `calm`."""
+    """The contours through the hole, each as pixel places from rim to rim; `plain` comes from `without_texture`."""
     found: list[Curve] = []
     tensor = _tensor(plain, (~hole).astype(np.float32))
-    grown = cv2.dilate(hole.astype(np.uint8), _disc(AWAY))
+    grown = cv2.dilate(hole.astype(np.uint8), _disc(PATH_DISTANCE))
     paths, _ = cv2.findContours(grown, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     for path in paths:
         ends = _ends(path[:, 0, :], plain, tensor, hole)
@@ -69,7 +69,7 @@ def _disc(radius: int) -> NDArray[np.uint8]:
     return np.asarray(cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size)), np.uint8)
 
 
-def calm(lab: Picture, known: Picture) -> Picture:
+def without_texture(lab: Picture, known: Picture) -> Picture:
     """The known part of an image (Lab in bytes, float32; `known` 0 or 1) without texture, but with its large edges."""
     whole = np.clip(np.where(known[..., None] > 0, lab, 0), 0, 255).astype(np.uint8)
     for _ in range(2):
@@ -105,26 +105,28 @@ def _ends(path: NDArray[np.int32], plain: Picture, tensor: Picture, hole: Mask) 
     if not (step > 0).any():
         return []
     least = max(
-        _STEP, _ABOVE_TEXTURE * float(np.median(step[step > 0])), _BESIDE_STRONGEST * float(step.max())
+        _MIN_STEP,
+        _MIN_STEP_RATIO * float(np.median(step[step > 0])),
+        _MIN_STRONGEST_RATIO * float(step.max()),
     )
     distance = cv2.distanceTransform((~hole).astype(np.uint8), cv2.DIST_L2, 5)
     ends: list[tuple[int, End]] = []
     for index in np.argsort(-step, kind="stable"):
-        if step[index] < least or len(ends) >= _MOST:
+        if step[index] < least or len(ends) >= _MAX_ENDS:
             break
-        if any(min((index - i) % count, (i - index) % count) < _APART for i, _ in ends):
+        if any(min((index - i) % count, (i - index) % count) < _MIN_SPACING for i, _ in ends):
             continue
         into = _direction(tensor, distance, int(x[index]), int(y[index]))
         if into is not None:
             at = float(x[index]), float(y[index])
             end = End(at, into, before[index], after[index])
             forward = path[ahead[index]].mean(axis=0) - path[behind[index]].mean(axis=0)
-            if _comes_from_afar(end, forward, plain, hole):
+            if _continues_outward(end, forward, plain, hole):
                 ends.append((int(index), end))
     return [end for _, end in sorted(ends, key=lambda pair: pair[0])]
 
 
-def _comes_from_afar(end: End, forward: NDArray[np.float64], plain: Picture, hole: Mask) -> bool:
+def _continues_outward(end: End, forward: NDArray[np.float64], plain: Picture, hole: Mask) -> bool:
     """Whether the edge continues farther out: a blade of grass ends there, a table's edge does not."""
     height, width = hole.shape
     across = np.array((-end.into[1], end.into[0]))
@@ -140,7 +142,7 @@ def _comes_from_afar(end: End, forward: NDArray[np.float64], plain: Picture, hol
                 return away > 5
             (bx, by), (ax, ay) = places
             best = max(best, float((plain[ay, ax] - plain[by, bx]) @ change) / size)
-        if best < _HOLDS * size:
+        if best < _MIN_CONTINUATION * size:
             return False
     return True
 
@@ -149,7 +151,7 @@ def _direction(tensor: Picture, distance: Picture, x: int, y: int) -> Point | No
     """The direction of the edge at (x, y), pointing into the hole; None where there is no clear edge."""
     xx, xy, yy = (float(v) for v in tensor[y, x])
     root = math.hypot(xx - yy, 2 * xy)
-    if root < _STRAIGHT * max(xx + yy, 1e-6):
+    if root < _MIN_COHERENCE * max(xx + yy, 1e-6):
         return None
     across = 0.5 * math.atan2(2 * xy, xx - yy)
     along = (-math.sin(across), math.cos(across))
@@ -163,28 +165,28 @@ def _direction(tensor: Picture, distance: Picture, x: int, y: int) -> Point | No
 
 def _pairs(ends: list[End]) -> list[tuple[int, int]]:
     """The cheapest non-crossing pairing."""
-    price = {(i, j): _price(ends[i], ends[j]) for i in range(len(ends)) for j in range(i + 1, len(ends))}
+    costs = {(i, j): _pair_cost(ends[i], ends[j]) for i in range(len(ends)) for j in range(i + 1, len(ends))}
 
     @cache
     def best(first: int, last: int) -> tuple[float, tuple[tuple[int, int], ...]]:
         """For the ends first..last, the last one excluded."""
         if last - first < 2:
-            return _LOOSE * max(0, last - first), ()
+            return _UNPAIRED_COST * max(0, last - first), ()
         cost, chosen = best(first + 1, last)
-        cost += _LOOSE
+        cost += _UNPAIRED_COST
         for j in range(first + 1, last):
-            if price[first, j] >= 2 * _LOOSE:
+            if costs[first, j] >= 2 * _UNPAIRED_COST:
                 continue
             inner, outer = best(first + 1, j), best(j + 1, last)
-            if price[first, j] + inner[0] + outer[0] < cost:
-                cost = price[first, j] + inner[0] + outer[0]
+            if costs[first, j] + inner[0] + outer[0] < cost:
+                cost = costs[first, j] + inner[0] + outer[0]
                 chosen = ((first, j), *inner[1], *outer[1])
         return cost, chosen
 
     return list(best(0, len(ends))[1])
 
 
-def _price(one: End, other: End) -> float:
+def _pair_cost(one: End, other: End) -> float:
     """Cost of joining two ends to one contour: unlike colours on either side, and bends."""
     one_side = float(np.linalg.norm(one.after - other.before))
     other_side = float(np.linalg.norm(one.before - other.after))

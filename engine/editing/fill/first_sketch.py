@@ -5,20 +5,20 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from engine.editing.fill.contours import AWAY, Curve, calm, curves
+from engine.editing.fill.contours import PATH_DISTANCE, Curve, curves, without_texture
 from engine.editing.fill.smooth_fill import membrane
 from engine.images.arrays import Mask, Picture
 
-_MOST_AREAS = 24
-MOST_GUESSED = 0.25
+_MAX_AREAS = 24
+MAX_HOLE_SHARE = 0.25
 """Maximum share of a hole in the image for contours: across a larger one they are mere guesses."""
 
 
 def sketch(lab: Picture, hole: Mask) -> Picture | None:
     """`lab` (bytes as float32) without texture, the hole filled by areas; None where no contour crosses it."""
-    if hole.mean() > MOST_GUESSED:
+    if hole.mean() > MAX_HOLE_SHARE:
         return None
-    plain = calm(lab, (~hole).astype(np.float32))
+    plain = without_texture(lab, (~hole).astype(np.float32))
     found = curves(plain, hole)
     return guided(np.where(hole[..., None], lab, plain).astype(np.float32), hole, found) if found else None
 
@@ -26,7 +26,7 @@ def sketch(lab: Picture, hole: Mask) -> Picture | None:
 def guided(image: Picture, hole: Mask, curves: list[Curve]) -> Picture:
     """`image` (h x w x c) with its hole filled smoothly from the rim, no colour crossing a curve."""
     plain = membrane(image, hole)
-    size = 2 * AWAY + 1
+    size = 2 * PATH_DISTANCE + 1
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size))
     grown = cv2.dilate(hole.astype(np.uint8), disc)
     lines = np.zeros(hole.shape, np.uint8)
@@ -36,10 +36,10 @@ def guided(image: Picture, hole: Mask, curves: list[Curve]) -> Picture:
     areas, labels = cv2.connectedComponents(np.where(lines > 0, 0, grown).astype(np.uint8), connectivity=4)
     out = plain.copy()
     done = np.zeros(hole.shape, bool)
-    for area in range(1, min(areas, _MOST_AREAS + 1)):
+    for area in range(1, min(areas, _MAX_AREAS + 1)):
         inside = labels == area
         rim = inside & ~hole
-        if np.count_nonzero(rim) < 2 * AWAY or not (inside & hole).any():
+        if np.count_nonzero(rim) < 2 * PATH_DISTANCE or not (inside & hole).any():
             continue
         smooth = membrane(image, ~rim)
         out[inside & hole] = smooth[inside & hole]

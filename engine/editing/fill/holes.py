@@ -22,7 +22,7 @@ WORK_SIDE_LARGE_HOLE = 256
 LARGE_HOLE = 0.4
 _MARGIN = 24
 """Minimum margin of surroundings around a hole, in pixels."""
-_MOST_PARTS = 8
+_MAX_PARTS = 8
 
 
 def fill(
@@ -88,7 +88,7 @@ def _groups(hole: Mask) -> list[tuple[Box, Mask]]:
             groups.remove(other)
             merged = _union(other[0], merged[0]), other[1] | merged[1]
         groups.append(merged)
-    if len(groups) > _MOST_PARTS:
+    if len(groups) > _MAX_PARTS:
         return [(_around(hole, _box(hole)), hole)]
     return [(_around(hole, box), np.isin(labels, list(members))) for box, members in groups]
 

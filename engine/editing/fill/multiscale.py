@@ -31,12 +31,12 @@ SMALLEST = 20
 """No side is reduced below this."""
 _FADE = 1.25
 """Factor by which a patch's weight falls per pixel of depth in the hole."""
-_DEEPEST = 40.0
+_MAX_DEPTH = 40.0
 _ROUGHNESS = 2.0
 """Weight of roughness beside colour."""
 _WORK = 150_000
 """Patch look-ups per level: coarse levels get many iterations, a large hole at its finest level one."""
-_MOST_TURNS = 12
+_MAX_ITERATIONS = 12
 
 
 @dataclass
@@ -60,7 +60,7 @@ LevelCallback = Callable[[float, Layers], None]
 
 def pyramid(picture: Bytes, hole: Mask, side: int) -> list[Level]:
     """Levels of the image (uint8 RGB) and its hole, from its own size, at most `side` pixels long, to the coarsest."""
-    picture, hole = _at_most(picture, hole, side)
+    picture, hole = _limit_size(picture, hole, side)
     lab = np.asarray(cv2.cvtColor(picture, cv2.COLOR_RGB2Lab), np.float32)
     known = ~hole
     grey = np.where(known, lab[..., 0], 0).astype(np.float32)
@@ -75,7 +75,7 @@ def pyramid(picture: Bytes, hole: Mask, side: int) -> list[Level]:
     return levels
 
 
-def _at_most(picture: Bytes, hole: Mask, side: int) -> tuple[Bytes, Mask]:
+def _limit_size(picture: Bytes, hole: Mask, side: int) -> tuple[Bytes, Mask]:
     """Both reduced to `side` pixels where they are longer; pixels of the hole do not blend into others."""
     longest = max(hole.shape)
     if longest <= side:
@@ -151,20 +151,20 @@ def complete(levels: list[Level], rng: np.random.Generator, on_progress: LevelCa
         field = new_field(targets, matches, sources, level.shape)
         if known_before:
             vote(field, level, _weights(field, level, even=True))
-        turns = min(_MOST_TURNS, max(1, _WORK // max(1, len(targets))))
-        for turn, _ in enumerate(_settled(field, level, turns, rng), 1):
-            on_progress((number + turn / turns) / len(levels), level.layers)
+        iterations = min(_MAX_ITERATIONS, max(1, _WORK // max(1, len(targets))))
+        for iteration, _ in enumerate(_iterate(field, level, iterations, rng), 1):
+            on_progress((number + iteration / iterations) / len(levels), level.layers)
     return field
 
 
 def _inherit(field: Field, level: Level, targets: Index, sources: Mask, matches: Index) -> None:
     """Use the coarser level's matches; random ones remain where those are not valid sources."""
-    flat, _ = inherited(field, targets, level.shape)
+    flat, _ = inherit_matches(field, targets, level.shape)
     good = (flat >= 0) & sources.reshape(-1)[np.maximum(flat, 0)]
     matches[good] = flat[good]
 
 
-def inherited(field: Field, targets: Index, shape: tuple[int, int]) -> tuple[Index, Index]:
+def inherit_matches(field: Field, targets: Index, shape: tuple[int, int]) -> tuple[Index, Index]:
     """Matches of `targets` (flat) in a larger image of `shape`, and the index in `field` they derive from; or -1."""
     height, width = shape
     ratio_y, ratio_x = height / field.height, width / field.width
@@ -180,11 +180,11 @@ def inherited(field: Field, targets: Index, shape: tuple[int, int]) -> tuple[Ind
     return np.where(inside, there_y * width + there_x, -1), position
 
 
-def _settled(field: Field, level: Level, turns: int, rng: np.random.Generator) -> Iterator[None]:
+def _iterate(field: Field, level: Level, iterations: int, rng: np.random.Generator) -> Iterator[None]:
     """Alternate between matching every patch and setting every pixel to what the patches over it propose."""
     everywhere, there = _guides(level, None), _guides(level, field.targets)
     known: Bytes | None = None
-    for _ in range(turns):
+    for _ in range(iterations):
         image = _bytes(level.layers)
         if known is None:
             known = _joined(patches(image), everywhere)
@@ -222,7 +222,7 @@ def _weights(field: Field, level: Level, *, even: bool = False) -> NDArray[np.fl
     """Weight of each target's proposal: higher near the rim than deep inside, and for better matches."""
     padded = cv2.copyMakeBorder(level.hole.astype(np.uint8), 1, 1, 1, 1, cv2.BORDER_REPLICATE)
     depth = cv2.distanceTransform(padded, cv2.DIST_L2, 3)[1:-1, 1:-1].reshape(-1)[field.targets]
-    sure = np.float32(_FADE) ** -np.minimum(depth, np.float32(_DEEPEST))
+    sure = np.float32(_FADE) ** -np.minimum(depth, np.float32(_MAX_DEPTH))
     if even:
         return np.asarray(sure, np.float32)
     cost = field.cost.astype(np.float32)
@@ -243,14 +243,16 @@ def proposals(field: Field, hole: Mask, known: Layers, weights: NDArray[np.float
     inside: Index = np.flatnonzero(hole)
     total = np.zeros((len(inside), known.shape[1]), np.float32)
     weight = np.zeros(len(inside), np.float32)
-    for which, chosen, offset in over(field, inside):
+    for which, chosen, offset in overlapping_patches(field, inside):
         share = weights[chosen]
         total[which] += np.take(known, field.matches[chosen] + offset, axis=0) * share[:, None]
         weight[which] += share
     return inside, np.asarray(total / np.maximum(weight, 1e-30)[:, None], np.float32)
 
 
-def over(field: Field, inside: Index, stride: int = 1) -> Iterator[tuple[Index | slice, Index, int]]:
+def overlapping_patches(
+    field: Field, inside: Index, stride: int = 1
+) -> Iterator[tuple[Index | slice, Index, int]]:
     """For each place in a patch: which pixels of `inside` lie there, the index of the patch, and its flat offset.
 
     With a `stride` only every n-th place, in both directions.

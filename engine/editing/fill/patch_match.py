@@ -20,7 +20,7 @@ RADIUS = 3
 SIDE = 2 * RADIUS + 1
 _STEPS = (1, 4, 2, 1)
 """Distances in pixels of the neighbours whose matches are tried, in order, in each round."""
-_WAYS = ((0, 1), (0, -1), (1, 0), (-1, 0))
+_DIRECTIONS = ((0, 1), (0, -1), (1, 0), (-1, 0))
 _NEAREST = 2
 """Radius in pixels below which random search stops; nearer places are covered by the neighbours."""
 
@@ -77,19 +77,19 @@ def distances(known: Bytes, wanted: Bytes, places: Index) -> NDArray[np.int32]:
 def search(field: Field, known: Bytes, wanted: Bytes, rounds: int, rng: np.random.Generator) -> None:
     """Improve the matches of `field` in place. `known` has a patch for every pixel, `wanted` one for every target."""
     field.cost = distances(known, wanted, field.matches)
-    ways = [_neighbours(field, step) for step in _STEPS]
+    neighbour_lists = [_neighbours(field, step) for step in _STEPS]
     for _ in range(rounds):
-        for step, neighbours in zip(_STEPS, ways, strict=True):
-            for (down, right), neighbour in zip(_WAYS, neighbours, strict=True):
-                _adopt(field, known, wanted, neighbour, (step * down, step * right))
-        _wander(field, known, wanted, rng)
+        for step, neighbours in zip(_STEPS, neighbour_lists, strict=True):
+            for (down, right), neighbour in zip(_DIRECTIONS, neighbours, strict=True):
+                _propagate(field, known, wanted, neighbour, (step * down, step * right))
+        _random_search(field, known, wanted, rng)
 
 
 def _neighbours(field: Field, step: int) -> list[Index]:
     """For each direction, the index among the targets of each target's neighbour `step` pixels away, or -1."""
     rows, columns = np.divmod(field.targets, field.width)
     found = []
-    for down, right in _WAYS:
+    for down, right in _DIRECTIONS:
         y, x = rows + step * down, columns + step * right
         inside = (y >= 0) & (y < field.height) & (x >= 0) & (x < field.width)
         flat = np.where(inside, y * field.width + x, 0)
@@ -97,23 +97,23 @@ def _neighbours(field: Field, step: int) -> list[Index]:
     return found
 
 
-def _adopt(field: Field, known: Bytes, wanted: Bytes, neighbour: Index, offset: tuple[int, int]) -> None:
+def _propagate(field: Field, known: Bytes, wanted: Bytes, neighbour: Index, offset: tuple[int, int]) -> None:
     """Propagation: try the match implied by the neighbour's for each target."""
     which = np.flatnonzero(neighbour >= 0)
     rows, columns = np.divmod(field.matches[neighbour[which]], field.width)
     _try(field, known, wanted, which, rows - offset[0], columns - offset[1])
 
 
-def _wander(field: Field, known: Bytes, wanted: Bytes, rng: np.random.Generator) -> None:
+def _random_search(field: Field, known: Bytes, wanted: Bytes, rng: np.random.Generator) -> None:
     """Random search: try random places around each match, in ever smaller radii."""
     reach = float(max(field.width, field.height))
-    everyone = np.arange(len(field.targets))
+    every_target = np.arange(len(field.targets))
     while reach > _NEAREST:
         rows, columns = np.divmod(field.matches, field.width)
-        draw = rng.uniform(-reach, reach, (2, len(everyone)))
+        draw = rng.uniform(-reach, reach, (2, len(every_target)))
         y = np.clip(rows + draw[0], 0, field.height - 1).astype(np.int64)
         x = np.clip(columns + draw[1], 0, field.width - 1).astype(np.int64)
-        _try(field, known, wanted, everyone, y, x)
+        _try(field, known, wanted, every_target, y, x)
         reach *= 0.4
 
 

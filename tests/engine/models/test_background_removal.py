@@ -17,7 +17,7 @@ from PIL import Image
 from core import data_uri
 from engine.background import background_removal, salient_mask
 from engine.background.alpha_matte import cut_out
-from engine.background.background_removal import ALREADY_CUT, NAME, NO_ADDRESS, NOTHING_FOUND
+from engine.background.background_removal import ALREADY_CUT, MISSING_IMAGE, NAME, NOTHING_FOUND
 from engine.background.focus_detection import in_focus
 from engine.background.portraits import body_bonus
 from engine.painting import paint
@@ -242,7 +242,7 @@ def test_the_same_picture_gives_the_same_mask_with_one_thread_and_with_two() -> 
 def test_a_missing_picture_is_refused_in_the_published_words(inputs: dict[str, str], tmp_path: Path) -> None:
     with pytest.raises(Refusal) as refused:
         background_removal.perform(inputs, OutputRecorder(tmp_path), 1)
-    assert str(refused.value) == NO_ADDRESS
+    assert str(refused.value) == MISSING_IMAGE
 
 
 def test_what_is_no_picture_is_refused_by_the_input_s_name(tmp_path: Path) -> None:

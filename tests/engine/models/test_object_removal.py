@@ -16,7 +16,7 @@ from skimage import data
 
 from core import data_uri
 from engine import painting
-from engine.editing.fill import fill, with_its_parts
+from engine.editing.fill import fill, include_parts
 from engine.images.encoder import NAMESPACE
 from engine.inpainting import object_removal
 from engine.inpainting.object_removal import NAME, NUMBERS, SIDE, object_mask
@@ -119,7 +119,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Answered:
 def removed(model: Answered) -> list[tuple[Scene, Mask, Pixels]]:
     """Each scene that is tried, what is taken out of it, and what is left."""
     found = []
-    for one in (scene(*asked) for asked in OTHERS):
+    for one in (scene(*queries) for queries in OTHERS):
         hole = object_mask(one.picture)
         assert hole is not None
         found.append((one, hole, fill(one.picture, hole)))
@@ -156,10 +156,10 @@ def test_a_thin_tail_goes_with_its_body_and_the_ground_does_not() -> None:
     cv2.ellipse(tail, (165, 130), (20, 22), 0, 170, 350, 1, 9)
     picture = ground.copy()
     picture[(body | tail) > 0] = (200, 120, 40)
-    grown = with_its_parts(picture, body > 0)
+    grown = include_parts(picture, body > 0)
     assert grown[tail > 0].mean() > 0.9
     assert (grown & (body == 0) & (tail == 0)).mean() < 0.05
-    assert not with_its_parts(ground, body > 0)[body == 0].mean() > 0.02
+    assert not include_parts(ground, body > 0)[body == 0].mean() > 0.02
 
 
 # -- the model -------------------------------------------------------------------------------------------------
