@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from engine import painting
-from engine.painting.prompt.tokenizer import read
+from engine.painting.prompt.tokenizer import tokenize
 
 _THINGS = frozenset({"scene", "feature", "subject", "time", "weather", "sky"})
 _PEOPLE = frozenset({"subject:bust", "subject:person"})
@@ -31,7 +31,7 @@ def read_request(prompt: str, negative_prompt: str) -> EditRequest:
     parsed = painting.parse_prompt(prompt, negative_prompt)
     kinds: set[str] = set()
     left_out = [negative_prompt, parsed.style]
-    for word in read(prompt):
+    for word in tokenize(prompt):
         if word.text not in parsed.known:
             continue
         if _PEOPLE & set(word.meanings):

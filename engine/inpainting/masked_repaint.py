@@ -22,7 +22,7 @@ from engine.painting.noise import fbm
 from engine.painting.palette import pull_strength, tint_image
 from engine.painting.prompt.interpretation import ParsedPrompt, parse_prompt
 from engine.painting.prompt.lexicon import COLOURS
-from engine.painting.prompt.tokenizer import read
+from engine.painting.prompt.tokenizer import tokenize
 from engine.painting.random_streams import Streams
 from engine.painting.stage import smooth
 from engine.painting.styles import STYLES, apply
@@ -85,7 +85,9 @@ def repaint(
 def _kinds(text: str, prompt: ParsedPrompt) -> frozenset[str]:
     """The kinds of the prompt's known words: subject, scene, colour and so on."""
     known = set(prompt.known)
-    return frozenset(m.partition(":")[0] for word in read(text) if word.text in known for m in word.meanings)
+    return frozenset(
+        m.partition(":")[0] for word in tokenize(text) if word.text in known for m in word.meanings
+    )
 
 
 @dataclass

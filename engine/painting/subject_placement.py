@@ -48,8 +48,8 @@ def scene_light(stage: Stage) -> Light:
         side = -1.0 if stage.prompt.scene == "space" or stage.streams.rng("lamp").random() < 0.6 else 1.0
         return Light(
             (0.50 * side, 0.58, 0.64),
-            _times((1.0, 0.95, 0.88), dim),
-            _times((0.46, 0.48, 0.54), dim),
+            _scaled((1.0, 0.95, 0.88), dim),
+            _scaled((0.46, 0.48, 0.54), dim),
             (0.60, 0.64, 0.74),
         )
     ambient = tuple(min(1.0, 0.10 + 0.95 * c) for c in p.ambient)
@@ -63,7 +63,7 @@ def _rgb(values: tuple[float, ...]) -> Rgb:
     return r, g, b
 
 
-def _times(rgb: Rgb, factor: float) -> Rgb:
+def _scaled(rgb: Rgb, factor: float) -> Rgb:
     return rgb[0] * factor, rgb[1] * factor, rgb[2] * factor
 
 
@@ -79,37 +79,37 @@ def paint_subjects(stage: Stage, light: Light | None = None) -> None:
     held = "umbrella" in names and bool({"person", "astronaut", "robot"} & set(names))
     main = [n for n in names if not (riding and n == riding[0]) and not (held and n == "umbrella")]
     key = ("actors", stage.prompt, stage.frame.width, stage.frame.height, stage.octaves, light)
-    actors = stage.streams.kept(
-        key, lambda: _apart(stage, [_cast(stage, main, k, light) for k in range(len(main))])
+    subjects = stage.streams.kept(
+        key, lambda: _push_apart(stage, [_place(stage, main, k, light) for k in range(len(main))])
     )
     if stage.prompt.scene == "studio":
-        floor = max(actor.y for actor in actors)
-        for actor in actors:
-            actor.y = floor if actor.where not in ("air", "frame") else actor.y
+        floor = max(subject.y for subject in subjects)
+        for subject in subjects:
+            subject.y = floor if subject.where not in ("air", "frame") else subject.y
     mask = np.zeros(stage.canvas.shape[:2], np.float32)
-    for actor in sorted((_now(stage, actor) for actor in actors), key=lambda a: a.y):
-        if held and actor.name in ("person", "astronaut", "robot"):
-            mask, held = np.maximum(mask, _hold_up(stage, actor, light)), False
-        mask = np.maximum(mask, _set_down(stage, actor, light))
-        if riding and actor.name == riding[1]:
-            mask = np.maximum(mask, _mount(stage, riding[0], actor, light))
+    for subject in sorted((_at_moment(stage, subject) for subject in subjects), key=lambda a: a.y):
+        if held and subject.name in ("person", "astronaut", "robot"):
+            mask, held = np.maximum(mask, _paint_umbrella(stage, subject, light)), False
+        mask = np.maximum(mask, _paint_subject(stage, subject, light))
+        if riding and subject.name == riding[1]:
+            mask = np.maximum(mask, _paint_rider(stage, riding[0], subject, light))
     stage.mask = mask
 
 
-def _now(stage: Stage, actor: PlacedSubject) -> PlacedSubject:
+def _at_moment(stage: Stage, subject: PlacedSubject) -> PlacedSubject:
     """The actor at the film's current clock and camera position; unchanged in a still."""
     frame = stage.frame
     if stage.clock == 0.0 and frame.slide == 0.0:
-        return actor
-    away = {"frame": 1.8, "air": 3.0, "top": 9.0}.get(actor.where)
-    if away is None:
-        away = frame.focal * frame.eye / max(actor.y - frame.horizon, 0.05 * frame.height)
-    figure, right, down = pose(stage, actor.name, actor.where, actor.facing, actor.figure)
-    drift = 0.0 if stage.prompt.scene in ("space", "underwater") else frame.drift(away)
-    return replace(actor, figure=figure, x=actor.x + drift + right, y=actor.y + down)
+        return subject
+    distance = {"frame": 1.8, "air": 3.0, "top": 9.0}.get(subject.where)
+    if distance is None:
+        distance = frame.focal * frame.eye / max(subject.y - frame.horizon, 0.05 * frame.height)
+    figure, right, down = pose(stage, subject.name, subject.where, subject.facing, subject.figure)
+    drift = 0.0 if stage.prompt.scene in ("space", "underwater") else frame.drift(distance)
+    return replace(subject, figure=figure, x=subject.x + drift + right, y=subject.y + down)
 
 
-def _draw(
+def _render(
     stage: Stage, name: str, height: float, light: Light, facing: int, family: Streams | None = None
 ) -> Figure:
     """Render a subject with the colour bound to it; `rainbow` runs all hues over its main parts."""
@@ -120,10 +120,10 @@ def _draw(
     size = max(8, round(height))
     family = family or stage.streams
     key = ("figure", name, size, light, facing, colours)
-    return family.kept(key, lambda: _drawn(family, name, size, light, facing, plain, colours))
+    return family.kept(key, lambda: _render_uncached(family, name, size, light, facing, plain, colours))
 
 
-def _drawn(
+def _render_uncached(
     family: Streams,
     name: str,
     size: int,
@@ -193,7 +193,7 @@ def _height(stage: Stage, name: str, others: list[str], light: Light) -> float:
     return float(min(height, 1.25 * share * frame.unit))
 
 
-def _cast(stage: Stage, names: list[str], index: int, light: Light) -> PlacedSubject:
+def _place(stage: Stage, names: list[str], index: int, light: Light) -> PlacedSubject:
     name, others = names[index], names[:index] + names[index + 1 :]
     rng = stage.streams.rng(f"actor {index} {name}")
     facing = 1 if rng.random() < 0.5 else -1
@@ -212,13 +212,13 @@ def _cast(stage: Stage, names: list[str], index: int, light: Light) -> PlacedSub
         facing = facing if twin else -1
     elif others:
         facing = 1 if index == 0 else -1
-    figure = _draw(stage, name, height, light, facing, family)
+    figure = _render(stage, name, height, light, facing, family)
     jitter = float(rng.uniform(-reach, reach))
     widths = [_width_share(n) for n in names]
     u = (sum(widths[:index]) + widths[index] / 2) / sum(widths) + (0.3 if others else 1.0) * jitter
     if where == "water" and stage.wet is not None:
         figure = afloat(figure, DRAUGHTS.get(name, 0.0))
-    x, y = _stand(stage, figure, where, u, float(rng.uniform(0, 1)) - 5 * (1 - behind))
+    x, y = _base_position(stage, figure, where, u, float(rng.uniform(0, 1)) - 5 * (1 - behind))
     x = _inside(stage, figure, x)
     return PlacedSubject(name, figure, x, y, where, facing)
 
@@ -229,7 +229,7 @@ def _inside(stage: Stage, figure: Figure, x: float) -> float:
     return float(np.clip(x, left, right)) if left < right else x
 
 
-def _stand(stage: Stage, figure: Figure, where: str, u: float, draw: float) -> tuple[float, float]:
+def _base_position(stage: Stage, figure: Figure, where: str, u: float, draw: float) -> tuple[float, float]:
     """Pixel place for the base of a figure that belongs `where`."""
     frame, scene = stage.frame, stage.prompt.scene
     height, width = figure.rgba.shape[:2]
@@ -261,9 +261,9 @@ def _stand(stage: Stage, figure: Figure, where: str, u: float, draw: float) -> t
 def _free_place(stage: Stage, u: float, v: float, *, wet: bool, spread: float) -> tuple[float, float]:
     """The place nearest to (u, v), shares of the image, that is dry, or wet, across the whole footing."""
     frame = stage.frame
-    wish = (frame.width * u, frame.height * v)
+    target = (frame.width * u, frame.height * v)
     if stage.wet is None:
-        return wish
+        return target
     good = (stage.wet > 0.5) if wet else ((stage.wet < 0.5) & (frame.rows() > frame.horizon))
     reach = max(1, int(spread))
     good = cv2.erode(good.astype(np.uint8), np.ones((1, 2 * reach + 1), np.uint8), borderValue=1)
@@ -271,9 +271,9 @@ def _free_place(stage: Stage, u: float, v: float, *, wet: bool, spread: float) -
     good[int(0.97 * frame.height) :] = 0
     rows, columns = np.nonzero(good[::2, ::2])
     if len(rows) == 0:
-        return wish
-    away = ((columns * 2 - wish[0]) / 1.5) ** 2 + (rows * 2 - wish[1]) ** 2
-    best = int(np.argmin(away))
+        return target
+    distance = ((columns * 2 - target[0]) / 1.5) ** 2 + (rows * 2 - target[1]) ** 2
+    best = int(np.argmin(distance))
     return float(columns[best] * 2), float(rows[best] * 2)
 
 
@@ -295,13 +295,13 @@ def _on_top(stage: Stage, u: float, height: float) -> tuple[float, float]:
     return float(best), float(min(row + 0.035 * frame.height, frame.height * 0.93))
 
 
-def _apart(stage: Stage, actors: list[PlacedSubject]) -> list[PlacedSubject]:
+def _push_apart(stage: Stage, subjects: list[PlacedSubject]) -> list[PlacedSubject]:
     """Push overlapping actors apart until no two share more than a quarter of the smaller one's width."""
     for _ in range(12):
         moved = False
-        for a in range(len(actors)):
-            for b in range(a + 1, len(actors)):
-                left, right = sorted((actors[a], actors[b]), key=lambda k: k.box()[0] + k.box()[1])
+        for a in range(len(subjects)):
+            for b in range(a + 1, len(subjects)):
+                left, right = sorted((subjects[a], subjects[b]), key=lambda k: k.box()[0] + k.box()[1])
                 shared = left.box()[1] - right.box()[0]
                 small = min(left.figure.rgba.shape[1], right.figure.rgba.shape[1])
                 if shared > _MOST_OVERLAP * small:
@@ -309,66 +309,66 @@ def _apart(stage: Stage, actors: list[PlacedSubject]) -> list[PlacedSubject]:
                     left.x, right.x, moved = left.x - push, right.x + push, True
         if not moved:
             break
-    return actors
+    return subjects
 
 
-def _set_down(stage: Stage, actor: PlacedSubject, light: Light) -> Plane:
-    floating = stage.prompt.scene in ("space", "underwater") or actor.where in ("air", "frame", "water")
-    if actor.where == "water" and stage.wet is not None:
-        _reflect(stage, actor)
+def _paint_subject(stage: Stage, subject: PlacedSubject, light: Light) -> Plane:
+    floating = stage.prompt.scene in ("space", "underwater") or subject.where in ("air", "frame", "water")
+    if subject.where == "water" and stage.wet is not None:
+        _reflect(stage, subject)
     shadow = 0.0 if floating else 1.0
-    if actor.name == "lighthouse":
-        paint_beam(stage, actor.figure, actor.x, actor.y)
+    if subject.name == "lighthouse":
+        paint_beam(stage, subject.figure, subject.x, subject.y)
     before = stage.canvas.copy() if shadow else stage.canvas
-    mask = place(stage.canvas, actor.figure, actor.x, actor.y, light=light, shadow=shadow)
+    mask = place(stage.canvas, subject.figure, subject.x, subject.y, light=light, shadow=shadow)
     if shadow and np.isfinite(stage.depth).any():
         # A long shadow ends where the land ends.
         air = (np.isinf(stage.depth) | (stage.wet > 0.5 if stage.wet is not None else False)) & (mask == 0)
         stage.canvas[air] = before[air]
-    glow(stage.canvas, actor.figure, actor.x, actor.y, 1.0 if stage.dark else 0.25)
+    glow(stage.canvas, subject.figure, subject.x, subject.y, 1.0 if stage.dark else 0.25)
     if shadow and stage.prompt.scene in ("hills", "mountain", "lake", "forest"):
-        _root(stage, actor)
+        _paint_grass(stage, subject)
     return mask
 
 
-def _root(stage: Stage, actor: PlacedSubject) -> None:
+def _paint_grass(stage: Stage, subject: PlacedSubject) -> None:
     """Grass in front of the feet, so that the subject stands in the meadow and not on it."""
     if "snow" in stage.prompt.weather or "road" in stage.prompt.features:
         return
     grove = Grove(stage, ("tuft",), 3)
-    rng = stage.streams.rng("feet " + actor.name)
-    left, right = actor.box()
+    rng = stage.streams.rng("feet " + subject.name)
+    left, right = subject.box()
     tall = 0.040 * stage.frame.height
     for u, down, size in rng.random((int(10 * (right - left) / tall / 8) + 4, 3)):
         x = left + (right - left) * (0.08 + 0.84 * u)
-        grove.set(x, actor.y + tall * (0.20 + 0.35 * down), tall * (0.7 + 0.6 * size), 1.0, rng)
+        grove.set(x, subject.y + tall * (0.20 + 0.35 * down), tall * (0.7 + 0.6 * size), 1.0, rng)
 
 
-def _hold_up(stage: Stage, bearer: PlacedSubject, light: Light) -> Plane:
+def _paint_umbrella(stage: Stage, bearer: PlacedSubject, light: Light) -> Plane:
     """An umbrella in the bearer's outer hand, its canopy behind the head."""
     tall = bearer.figure.rgba.shape[0]
-    figure = _draw(stage, "umbrella", 0.80 * tall, light, bearer.facing)
+    figure = _render(stage, "umbrella", 0.80 * tall, light, bearer.facing)
     x = bearer.x + bearer.facing * 0.185 * tall
     return place(stage.canvas, figure, x, bearer.y - 0.40 * tall, light=light, shadow=0.0)
 
 
-def _mount(stage: Stage, rider: str, mount: PlacedSubject, light: Light) -> Plane:
+def _paint_rider(stage: Stage, rider: str, mount: PlacedSubject, light: Light) -> Plane:
     """The rider, smaller, with its hips on the mount's back and its legs in front of the flank."""
     tall = mount.figure.rgba.shape[0] * 0.66
     facing = 1 if mount.figure.seat is None or mount.figure.seat[0] < mount.figure.rgba.shape[1] / 2 else -1
-    figure = _draw(stage, f"{rider}:riding", tall, light, facing)
+    figure = _render(stage, f"{rider}:riding", tall, light, facing)
     seat = mount.figure.seat or (mount.figure.rgba.shape[1] / 2, mount.figure.rgba.shape[0] * 0.4)
     x = mount.x - mount.figure.base[0] + seat[0]
     y = mount.y - mount.figure.base[1] + seat[1] + 0.30 * figure.rgba.shape[0]
     return place(stage.canvas, figure, x, y, light=light, shadow=0.0)
 
 
-def _reflect(stage: Stage, actor: PlacedSubject) -> None:
+def _reflect(stage: Stage, subject: PlacedSubject) -> None:
     """Lay the figure mirrored and broken by ripples on the water below it."""
     assert stage.wet is not None
-    rgba = actor.figure.rgba[: max(1, int(actor.figure.base[1]))][::-1]
+    rgba = subject.figure.rgba[: max(1, int(subject.figure.base[1]))][::-1]
     h, w = rgba.shape[:2]
-    ripple = strip(stage.streams, "ripple of " + actor.name, 256, cells=26, octaves=3) - 0.5
+    ripple = strip(stage.streams, "ripple of " + subject.name, 256, cells=26, octaves=3) - 0.5
     row = np.arange(h, dtype=np.float32)
     shake = np.interp(row / h * 255, np.arange(256), ripple) * (0.02 + 0.10 * row / h) * h
     if stage.clock:
@@ -376,7 +376,7 @@ def _reflect(stage: Stage, actor: PlacedSubject) -> None:
     map_x = (np.arange(w, dtype=np.float32)[None, :] + shake[:, None]).astype(np.float32)
     map_y = np.broadcast_to(row[:, None] + 0.3 * shake[:, None], map_x.shape).astype(np.float32)
     broken = cv2.remap(rgba, map_x, map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
-    left, top = round(actor.x - actor.figure.base[0]), round(actor.y)
+    left, top = round(subject.x - subject.figure.base[0]), round(subject.y)
     x0, y0 = max(0, left), max(0, top)
     x1, y1 = min(stage.frame.width, left + w), min(stage.frame.height, top + h)
     if x0 >= x1 or y0 >= y1:

@@ -1,6 +1,6 @@
 """The painter's Chinese word list, as data; `lexicon` describes the format.
 
-Words are in simplified characters; `SIMPLER` maps traditional ones to them, character by character.
+Words are in simplified characters; `SIMPLIFIED` maps traditional ones to them, character by character.
 """
 
 from __future__ import annotations
@@ -226,5 +226,5 @@ _TRADITIONAL = (
 )
 """Characters in pairs: the simplified one, then a traditional one that stands for it."""
 
-SIMPLER = {ord(old): new for new, old in zip(_TRADITIONAL[::2], _TRADITIONAL[1::2], strict=True)}
+SIMPLIFIED = {ord(old): new for new, old in zip(_TRADITIONAL[::2], _TRADITIONAL[1::2], strict=True)}
 """For `str.translate`: from each traditional character of the word list to the simplified one."""

@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 from engine.painting.prompt.lexicon import LINKS
-from engine.painting.prompt.quantities import MOST, count, repeated
-from engine.painting.prompt.tokenizer import Word, read
+from engine.painting.prompt.quantities import MAX_FIGURES, count, repeated
+from engine.painting.prompt.tokenizer import Word, tokenize
 
-BUILDS_A_SCENE = {
+DEFAULT_SCENES = {
     "lighthouse": ("sea", ("cliff",)),
     "boat": ("sea", ()),
     "sailboat": ("sea", ()),
@@ -35,7 +35,7 @@ BUILDS_A_SCENE = {
 }
 """Default scene of a subject when the prompt names no place; all other subjects get a studio backdrop."""
 
-MOODS = {
+WEATHER_SCENES = {
     "storm": "sea",
     "rain": "city",
     "snow": "mountain",
@@ -125,9 +125,9 @@ def parse_prompt(prompt: str, negative_prompt: str = "") -> ParsedPrompt:
     Never fails: an empty prompt, or one of unknown words only, becomes an abstract image of its own. The last few
     results are cached: log, sketch and each image of a request need the same one, and a long prompt takes seconds.
     """
-    unwanted = {m for word in read(negative_prompt) for m in word.meanings if not m.startswith("stop:")}
-    words = [_without(word, unwanted) for word in read(prompt)]
-    found = _gather(words)
+    unwanted = {m for word in tokenize(negative_prompt) for m in word.meanings if not m.startswith("stop:")}
+    words = [_without(word, unwanted) for word in tokenize(prompt)]
+    found = _collect(words)
     found.colours, idle = _bind_colours(words)
     found.riding = _riding(words)
     _close_up(found)
@@ -138,11 +138,11 @@ def parse_prompt(prompt: str, negative_prompt: str = "") -> ParsedPrompt:
         found.add("sky", "rainbow")
     counts = count(words)
     if scene not in ("studio", "abstract") or len(found.subjects) > 1:
-        _stand_up(found, counts)
+        _make_full_length(found, counts)
     alone = found.close or found.riding
-    subjects = tuple(found.subjects[:MOST]) if alone else repeated(found.subjects, counts)
-    features |= _footing(scene, features, subjects)
-    known = tuple(dict.fromkeys(w.text for w in words if _means(w) and w.text not in idle))
+    subjects = tuple(found.subjects[:MAX_FIGURES]) if alone else repeated(found.subjects, counts)
+    features |= _ground_features(scene, features, subjects)
+    known = tuple(dict.fromkeys(w.text for w in words if _has_meaning(w) and w.text not in idle))
     unknown = tuple(dict.fromkeys(w.text for w in words if not w.meanings or w.text in idle))
     return ParsedPrompt(
         scene=scene,
@@ -165,11 +165,11 @@ def _without(word: Word, unwanted: set[str]) -> Word:
     return word if kept == word.meanings else Word(word.text, kept or ("removed:",), word.clause)
 
 
-def _means(word: Word) -> bool:
+def _has_meaning(word: Word) -> bool:
     return any(not m.startswith(("stop:", "removed:", "part:detail")) for m in word.meanings)
 
 
-def _gather(words: list[Word]) -> _Found:
+def _collect(words: list[Word]) -> _Found:
     found = _Found()
     for word in words:
         for meaning in word.meanings:
@@ -211,7 +211,9 @@ def _bind_colours(words: list[Word]) -> tuple[list[tuple[str, str]], set[str]]:
     clause, before, linked, named = -1, "*", False, "*"
     for word in [*words, Word("", ("end:",), -2)]:
         if word.clause != clause:
-            pairs += [(colour, before if linked else _looks_back(text, named)) for colour, text in waiting]
+            pairs += [
+                (colour, before if linked else _previous_target(text, named)) for colour, text in waiting
+            ]
             named = before if before != "*" else named
             waiting, clause, before, linked = [], word.clause, "*", False
         target = _target(word)
@@ -227,7 +229,7 @@ def _bind_colours(words: list[Word]) -> tuple[list[tuple[str, str]], set[str]]:
     return list(dict.fromkeys(pairs)), idle
 
 
-def _looks_back(text: str, named: str) -> str:
+def _previous_target(text: str, named: str) -> str:
     """The target of a colour without a noun after it: in 一辆汽车，红色 the car of the clause before, else all."""
     return named if not text.isascii() and named in GROUNDED | _AFLOAT | ANIMALS else "*"
 
@@ -235,17 +237,17 @@ def _looks_back(text: str, named: str) -> str:
 def _riding(words: list[Word]) -> tuple[str, str] | None:
     """(rider, mount) of "A riding B"; "A on a B" counts when B is a mount: "a cat on a horse"."""
     rider: str | None = None
-    asked = on = False
+    rides = on = False
     for word in words:
         if word.of("ride"):
-            asked = True
+            rides = True
         elif word.text in ("on", "在"):
             on = True
         for subject in word.of("subject"):
-            if rider and subject != rider and (asked or (on and subject in _MOUNTS)):
+            if rider and subject != rider and (rides or (on and subject in _MOUNTS)):
                 return rider, subject
-            rider = rider if asked else subject
-        if _target(word) is not None and not asked:
+            rider = rider if rides else subject
+        if _target(word) is not None and not rides:
             on = False
     return None
 
@@ -269,7 +271,7 @@ def _close_up(found: _Found) -> None:
         found.riding = None
 
 
-def _stand_up(found: _Found, counts: dict[str, int]) -> None:
+def _make_full_length(found: _Found, counts: dict[str, int]) -> None:
     """Replace the bust by a full-length person in a scene or beside another subject; only a portrait stays a bust."""
     if found.close or "bust" not in found.subjects:
         return
@@ -285,7 +287,7 @@ def _scene(found: _Found) -> tuple[str, frozenset[str]]:
     """The main scene, and the other named places as features of it."""
     scenes, features = list(found.scenes), set(found.features)
     if not scenes:
-        scene, extra = _implied(found)
+        scene, extra = _default_scene(found)
         return scene, frozenset(features | set(extra))
     if "mars" in features or "lunar" in features:
         scenes = ["desert", *[s for s in scenes if s not in ("space", "desert")]]
@@ -309,7 +311,7 @@ def _scene(found: _Found) -> tuple[str, frozenset[str]]:
     return scene, frozenset(features | (others - {"lake"} if "river" in features else others))
 
 
-def _footing(scene: str, features: frozenset[str], subjects: tuple[str, ...]) -> set[str]:
+def _ground_features(scene: str, features: frozenset[str], subjects: tuple[str, ...]) -> set[str]:
     """Features that the scene needs so that its subjects have something to stand or float on."""
     if scene == "sea" and GROUNDED & set(subjects) and not features & {"beach", "cliff", "island"}:
         return {"beach"}
@@ -322,16 +324,16 @@ def _footing(scene: str, features: frozenset[str], subjects: tuple[str, ...]) ->
     return set()
 
 
-def _implied(found: _Found) -> tuple[str, tuple[str, ...]]:
+def _default_scene(found: _Found) -> tuple[str, tuple[str, ...]]:
     """A scene for a prompt that names no place."""
-    moody = found.times or found.sky or [w for w in found.weather if w != "clear"]
+    has_mood = found.times or found.sky or [w for w in found.weather if w != "clear"]
     for subject in found.subjects:
-        if subject in BUILDS_A_SCENE and not (subject == "tree" and len(found.subjects) > 1):
-            return BUILDS_A_SCENE[subject]
+        if subject in DEFAULT_SCENES and not (subject == "tree" and len(found.subjects) > 1):
+            return DEFAULT_SCENES[subject]
     if found.subjects:
         if "window" in found.features:
             return "studio", ()
-        return ("hills", ()) if moody or set(found.features) - {"dress"} else ("studio", ())
+        return ("hills", ()) if has_mood or set(found.features) - {"dress"} else ("studio", ())
     if "window" in found.features:
         return "studio", ()
     if "fireworks" in found.sky:
@@ -341,7 +343,7 @@ def _implied(found: _Found) -> tuple[str, tuple[str, ...]]:
     if "palms" in found.features:
         return "sea", ("beach",)
     for weather in found.weather:
-        return MOODS[weather], ()
+        return WEATHER_SCENES[weather], ()
     if "aurora" in found.sky:
         return "mountain", ("lake", "forest")
     if found.times and found.times[0] in ("sunset", "dawn", "golden"):

@@ -8,10 +8,19 @@ and is not painted by it).
 
 from __future__ import annotations
 
-from engine.painting.prompt.chinese import CHINESE, CHINESE_IDLE, SIMPLER
+from engine.painting.prompt.chinese import CHINESE, CHINESE_IDLE, SIMPLIFIED
 from engine.painting.prompt.english import ENGLISH
 
-__all__ = ["CHINESE", "CHINESE_IDLE", "CHINESE_STOP", "COLOURS", "ENGLISH", "LINKS", "SIMPLER", "STOPWORDS"]
+__all__ = [
+    "CHINESE",
+    "CHINESE_IDLE",
+    "CHINESE_STOP",
+    "COLOURS",
+    "ENGLISH",
+    "LINKS",
+    "SIMPLIFIED",
+    "STOPWORDS",
+]
 
 # Words without visual meaning that are never reported as unknown.
 STOPWORDS = frozenset(

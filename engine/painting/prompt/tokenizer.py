@@ -7,7 +7,7 @@ import unicodedata
 from dataclasses import dataclass
 from functools import cache
 
-from engine.painting.prompt.chinese import CHINESE, CHINESE_IDLE, SIMPLER
+from engine.painting.prompt.chinese import CHINESE, CHINESE_IDLE, SIMPLIFIED
 from engine.painting.prompt.english import ENGLISH
 from engine.painting.prompt.lexicon import CHINESE_STOP, STOPWORDS
 
@@ -35,7 +35,7 @@ def _english() -> dict[str, tuple[str, ...]]:
 
 
 @cache
-def _beginnings() -> frozenset[str]:
+def _phrase_starts() -> frozenset[str]:
     """The words with which a phrase of several words can begin."""
     phrases = (word.partition("_") for word in (*_english(), *STOPWORDS))
     return frozenset(first for first, more, _ in phrases if more)
@@ -47,7 +47,7 @@ def _chinese() -> dict[str, tuple[str, ...]]:
     return {**dict.fromkeys(CHINESE_IDLE.split(), ()), **meanings}
 
 
-def read(text: str) -> list[Word]:
+def tokenize(text: str) -> list[Word]:
     """All words of `text` in order, known or not; stop words have the meaning `stop:`."""
     folded = unicodedata.normalize("NFKC", text).lower()
     plain = "".join(c for c in unicodedata.normalize("NFD", folded) if not unicodedata.combining(c))
@@ -71,7 +71,7 @@ def _match_english(run: list[str], clause: int) -> list[Word]:
     words: list[Word] = []
     at = 0
     while at < len(run):
-        longest = min(_LONGEST_PHRASE, len(run) - at) if run[at] in _beginnings() else 1
+        longest = min(_LONGEST_PHRASE, len(run) - at) if run[at] in _phrase_starts() else 1
         for length in range(longest, 0, -1):
             part = run[at : at + length]
             meanings = _look_up(part)
@@ -89,9 +89,9 @@ def _look_up(part: list[str]) -> tuple[str, ...]:
         return table[phrase]
     if phrase in STOPWORDS:
         return ("stop:" + phrase,)
-    for ending, instead in (("ies", "y"), ("ves", "f"), ("es", ""), ("s", "")):
+    for ending, replacement in (("ies", "y"), ("ves", "f"), ("es", ""), ("s", "")):
         if len(phrase) > len(ending) + 2 and phrase.endswith(ending):
-            singular = table.get(phrase[: -len(ending)] + instead)
+            singular = table.get(phrase[: -len(ending)] + replacement)
             if singular:
                 return singular
     return ()
@@ -102,20 +102,20 @@ def _match_chinese(run: str, clause: int) -> list[Word]:
 
     Traditional characters are looked up as simplified ones; the words keep their spelling.
     """
-    table, plain = _chinese(), run.translate(SIMPLER)
+    table, plain = _chinese(), run.translate(SIMPLIFIED)
     words: list[Word] = []
-    lost = ""
+    unknown = ""
     at = 0
     while at < len(run):
         size = next((n for n in range(min(6, len(run) - at), 0, -1) if plain[at : at + n] in table), 0)
         if size or plain[at] in CHINESE_STOP:
-            if lost:
-                words.append(Word(lost, (), clause))
-                lost = ""
+            if unknown:
+                words.append(Word(unknown, (), clause))
+                unknown = ""
             end = at + max(size, 1)
             meanings = table[plain[at:end]] if size else ("stop:" + plain[at],)
             words.append(Word(run[at:end], meanings, clause))
         else:
-            lost += run[at]
+            unknown += run[at]
         at += max(size, 1)
-    return [*words, Word(lost, (), clause)] if lost else words
+    return [*words, Word(unknown, (), clause)] if unknown else words

@@ -6,18 +6,26 @@ import numpy as np
 
 from engine.images.arrays import Plane
 from engine.painting.random_streams import Streams
-from engine.painting.subjects.design import Rgb, Whim, hex_rgb
+from engine.painting.subjects.design import Rgb, Variation, hex_rgb
 from engine.painting.subjects.placement import Figure, afloat, corner, glow, place
 from engine.painting.subjects.renderer import Light, finish, new_canvas, paint
-from engine.painting.subjects.subject_index import ALIASES, DRAUGHTS, DRESSED, NATURAL, PLACES, RIDING, TABLES
+from engine.painting.subjects.subject_index import (
+    ALIASES,
+    BUILDERS,
+    DRAUGHTS,
+    DRESSED,
+    NATURAL_HEIGHTS,
+    PLACES,
+    RIDING,
+)
 
-NAMES = frozenset(TABLES)
+NAMES = frozenset(BUILDERS)
 
 __all__ = [
     "ALIASES",
     "DRAUGHTS",
     "NAMES",
-    "NATURAL",
+    "NATURAL_HEIGHTS",
     "PLACES",
     "Figure",
     "Light",
@@ -49,8 +57,8 @@ def render(
     """
     plain, _, view = name.partition(":")
     plain = ALIASES.get(plain, plain)
-    table = {"riding": RIDING, "dressed": DRESSED}.get(view, TABLES).get(plain, TABLES[plain])
-    design = table(Whim(streams, plain))
+    table = {"riding": RIDING, "dressed": DRESSED}.get(view, BUILDERS).get(plain, BUILDERS[plain])
+    design = table(Variation(streams, plain))
     palette = {key: hex_rgb(value) for key, value in design.palette.items()}
     if colour is not None:
         palette["main"] = colour

@@ -94,7 +94,7 @@ class Design:
         return left, top, right, bottom if self.floor is None else min(bottom, self.floor)
 
 
-class Whim:
+class Variation:
     """Random variation of a figure by seed: each draw has a name, hence a stream of its own."""
 
     def __init__(self, streams: Streams, name: str) -> None:
@@ -102,20 +102,20 @@ class Whim:
         self._streams = streams
         self._name = name
 
-    def between(self, what: str, low: float, high: float) -> float:
+    def between(self, key: str, low: float, high: float) -> float:
         """A number from `low` to `high`."""
-        return float(self._streams.rng(f"figure/{self._name}/{what}").uniform(low, high))
+        return float(self._streams.rng(f"figure/{self._name}/{key}").uniform(low, high))
 
-    def choose(self, what: str, options: Sequence[dict[str, str]]) -> dict[str, str]:
+    def choose(self, key: str, options: Sequence[dict[str, str]]) -> dict[str, str]:
         """One of `options`."""
-        return options[int(self._streams.rng(f"figure/{self._name}/{what}").integers(len(options)))]
+        return options[int(self._streams.rng(f"figure/{self._name}/{key}").integers(len(options)))]
 
-    def pick(self, what: str, options: Sequence[str]) -> str:
+    def pick(self, key: str, options: Sequence[str]) -> str:
         """One of the words in `options`."""
-        return options[int(self._streams.rng(f"figure/{self._name}/{what}").integers(len(options)))]
+        return options[int(self._streams.rng(f"figure/{self._name}/{key}").integers(len(options)))]
 
 
-Table = Callable[[Whim], Design]
+DesignBuilder = Callable[[Variation], Design]
 
 
 def hex_rgb(text: str) -> Rgb:

@@ -15,7 +15,7 @@ from engine.painting.subjects.animals import (
     wildlife,
     woodland,
 )
-from engine.painting.subjects.design import Table
+from engine.painting.subjects.design import DesignBuilder
 from engine.painting.subjects.objects import (
     bicycles,
     boats,
@@ -30,7 +30,7 @@ from engine.painting.subjects.objects import (
 )
 from engine.painting.subjects.people import astronauts, full_figures, portrait_bust
 
-TABLES: dict[str, Table] = {
+BUILDERS: dict[str, DesignBuilder] = {
     "cat": pets.cat,
     "dog": pets.dog,
     "rabbit": woodland.rabbit,
@@ -89,14 +89,14 @@ TABLES: dict[str, Table] = {
 }
 
 # What sits astride when it rides another subject; all others sit as they are.
-RIDING: dict[str, Table] = {
+RIDING: dict[str, DesignBuilder] = {
     "astronaut": astronauts.riding_astronaut,
     "person": full_figures.riding_person,
     "bust": full_figures.riding_person,
 }
 
 # What wears a dress when one is named.
-DRESSED: dict[str, Table] = {"person": full_figures.dressed_person}
+DRESSED: dict[str, DesignBuilder] = {"person": full_figures.dressed_person}
 
 ALIASES: dict[str, str] = {"face": "bust"}
 
@@ -110,7 +110,7 @@ PLACES: dict[str, str] = {
 DRAUGHTS: dict[str, float] = {"boat": 0.07, "sailboat": 0.035, "duck": 0.12, "fish": 0.30, "whale": 0.26}
 
 # Heights, as shares of the picture's height, at which a subject standing alone looks right.
-NATURAL: dict[str, float] = {
+NATURAL_HEIGHTS: dict[str, float] = {
     "cat": 0.62,
     "dog": 0.62,
     "rabbit": 0.60,

@@ -66,9 +66,9 @@ def on_grey(picture):
 
 def test_it_knows_every_promised_subject_and_says_how_large_each_looks_right():
     assert subjects.NAMES >= WANTED
-    assert set(subjects.NATURAL) == set(subjects.NAMES)
+    assert set(subjects.NATURAL_HEIGHTS) == set(subjects.NAMES)
     assert set(subjects.PLACES) < subjects.NAMES and set(subjects.PLACES.values()) == {"air", "water"}
-    assert all(0.2 < share < 0.95 for share in subjects.NATURAL.values())
+    assert all(0.2 < share < 0.95 for share in subjects.NATURAL_HEIGHTS.values())
 
 
 @pytest.mark.parametrize("name", DRAWN)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from engine.painting.subjects.body_parts import eye
-from engine.painting.subjects.design import Design, Layer, Mark, Pattern, Whim
+from engine.painting.subjects.design import Design, Layer, Mark, Pattern, Variation
 from engine.painting.subjects.primitives import Ellipse, Polygon, outline, pair, stroke
 
 
-def bird(whim: Whim) -> Design:
+def bird(variation: Variation) -> Design:
     """A songbird standing, facing right."""
-    coat = whim.choose(
+    coat = variation.choose(
         "coat",
         (
             {"main": "#3d7fc4", "breast": "#e08a4a", "belly": "#f7efe2"},
@@ -19,7 +19,7 @@ def bird(whim: Whim) -> Design:
             {"main": "#4f8f6a", "breast": "#e8d27a", "belly": "#f7f0d8"},
         ),
     )
-    flick = whim.between("tail", -0.05, 0.05)
+    flick = variation.between("tail", -0.05, 0.05)
     tail = Layer(
         (
             stroke(
@@ -122,9 +122,9 @@ def bird(whim: Whim) -> Design:
     )
 
 
-def owl(whim: Whim) -> Design:
+def owl(variation: Variation) -> Design:
     """An owl looking straight at you."""
-    coat = whim.choose(
+    coat = variation.choose(
         "coat",
         (
             {"main": "#8a623c", "soft": "#ecd9b4", "disc": "#f3e6ca"},
@@ -133,7 +133,7 @@ def owl(whim: Whim) -> Design:
             {"main": "#efe9e2", "soft": "#ffffff", "disc": "#ffffff"},
         ),
     )
-    iris = whim.pick("iris", ("#f0a92a", "#e8c53a", "#e07f2a"))
+    iris = variation.pick("iris", ("#f0a92a", "#e8c53a", "#e07f2a"))
     feet = Layer(
         pair(
             *(stroke((0.11 + 0.045 * k, 0.93, 0.026), (0.11 + 0.052 * k, 0.975, 0.020)) for k in (-1, 0, 1))

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from engine.painting.subjects.body_parts import blush, eye, line
-from engine.painting.subjects.design import Design, Layer, Mark, Whim
+from engine.painting.subjects.design import Design, Layer, Mark, Variation
 from engine.painting.subjects.primitives import Ellipse, Polygon, outline, stroke
 
 
-def pig(whim: Whim) -> Design:
+def pig(variation: Variation) -> Design:
     """A pig standing, facing right with its snout toward the viewer."""
     far = Layer(
         (stroke((-0.30, 0.72, 0.10), (-0.29, 0.94, 0.065)), stroke((0.22, 0.72, 0.10), (0.24, 0.94, 0.065))),
@@ -86,16 +86,16 @@ def pig(whim: Whim) -> Design:
     )
     return Design(
         (far, tail, body, near, ears, head, snout, holes, smile, *eyes),
-        {"main": whim.pick("skin", ("#f0a8a0", "#eab0a4", "#f4bcb4"))},
+        {"main": variation.pick("skin", ("#f0a8a0", "#eab0a4", "#f4bcb4"))},
         seat=(-0.16, 0.24),
         close=(0.02, 0.0, 0.72, 0.70),
         ground=0.985,
     )
 
 
-def duck(whim: Whim) -> Design:
+def duck(variation: Variation) -> Design:
     """A duck facing right, as if afloat."""
-    coat = whim.choose(
+    coat = variation.choose(
         "coat",
         (
             {"main": "#f2c62e", "head": "#f5cf40"},

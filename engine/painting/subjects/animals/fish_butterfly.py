@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from engine.painting.subjects.body_parts import bead, eye, line
-from engine.painting.subjects.design import Design, Layer, Mark, Pattern, Whim
+from engine.painting.subjects.design import Design, Layer, Mark, Pattern, Variation
 from engine.painting.subjects.primitives import Ellipse, Shape, outline, pair, stroke
 
 
-def fish(whim: Whim) -> Design:
+def fish(variation: Variation) -> Design:
     """A reef fish swimming to the right."""
-    coat = whim.choose(
+    coat = variation.choose(
         "coat",
         (
             {"main": "#ef7a24", "band": "#fff8ec", "fin": "#f0902f"},
@@ -18,7 +18,7 @@ def fish(whim: Whim) -> Design:
             {"main": "#d94a5a", "band": "#ffe3d2", "fin": "#e8737c"},
         ),
     )
-    sway = whim.between("tail", -0.05, 0.05)
+    sway = variation.between("tail", -0.05, 0.05)
     tail = Layer(
         (
             outline(
@@ -123,9 +123,9 @@ def fish(whim: Whim) -> Design:
     return Design((tail, fins, body, side, smile, *eyes), coat, stands=-0.1)
 
 
-def butterfly(whim: Whim) -> Design:
+def butterfly(variation: Variation) -> Design:
     """A butterfly with open wings, seen from above."""
-    coat = whim.choose(
+    coat = variation.choose(
         "coat",
         (
             {"main": "#e8862a", "inner": "#f7c94a", "edge": "#1e1717"},
@@ -135,7 +135,7 @@ def butterfly(whim: Whim) -> Design:
             {"main": "#e5b92f", "inner": "#fff0a8", "edge": "#2a2010"},
         ),
     )
-    lift = whim.between("lift", -0.04, 0.02)
+    lift = variation.between("lift", -0.04, 0.02)
     lower = outline(
         (0.03, 0.52),
         (0.20, 0.50),

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from engine.painting.subjects.body_parts import eye, line
-from engine.painting.subjects.design import Design, Layer, Mark, Pattern, Whim
+from engine.painting.subjects.design import Design, Layer, Mark, Pattern, Variation
 from engine.painting.subjects.primitives import Ellipse, Limb, Polygon, outline, pair, stroke
 
 
-def elephant(whim: Whim) -> Design:
+def elephant(variation: Variation) -> Design:
     """An elephant walking to the right, trunk raised at its tip."""
-    lift = whim.between("trunk", -0.03, 0.05)
-    skin = whim.pick("skin", ("#8d8f96", "#9a938d", "#7f858f"))
+    lift = variation.between("trunk", -0.03, 0.05)
+    skin = variation.pick("skin", ("#8d8f96", "#9a938d", "#7f858f"))
     far = Layer(
         (
             stroke((-0.20, 0.60, 0.12), (-0.19, 0.80, 0.095), (-0.19, 0.90, 0.10)),
@@ -128,9 +128,9 @@ def _wrinkle(k: int) -> Limb:
     )
 
 
-def dragon(whim: Whim) -> Design:
+def dragon(variation: Variation) -> Design:
     """A young dragon sitting, wings spread, tail curled to the right."""
-    coat = whim.choose(
+    coat = variation.choose(
         "coat",
         (
             {"main": "#3f8f55", "belly": "#ecd98e", "wing": "#d9793a"},
@@ -139,7 +139,7 @@ def dragon(whim: Whim) -> Design:
             {"main": "#7a4f9c", "belly": "#f0cfa8", "wing": "#4fa0a8"},
         ),
     )
-    spread = whim.between("wings", -0.03, 0.02)
+    spread = variation.between("wings", -0.03, 0.02)
     return Design(
         (*_dragon_wings(spread), *_dragon_body(), *_dragon_head()),
         {**coat, "horn": "#efe3c6"},

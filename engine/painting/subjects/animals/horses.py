@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from engine.painting.subjects.body_parts import eye, line
-from engine.painting.subjects.design import Design, Layer, Mark, Whim
+from engine.painting.subjects.design import Design, Layer, Mark, Variation
 from engine.painting.subjects.primitives import Ellipse, Knot, block, outline, stroke
 
 HORSE_COATS = (
@@ -15,20 +15,20 @@ HORSE_COATS = (
 )
 
 
-def horse(whim: Whim) -> Design:
+def horse(variation: Variation) -> Design:
     """A horse walking to the right, one foreleg lifted."""
-    coat = whim.choose("coat", HORSE_COATS)
+    coat = variation.choose("coat", HORSE_COATS)
     palette = {**coat, "hoof": "#2a2220"}
-    layers = _horse(whim, ("mane",) * 6)
+    layers = _horse(variation, ("mane",) * 6)
     return Design(layers, palette, seat=(-0.045, 0.375), close=(-0.06, -0.03, 0.62, 0.47), stands=-0.05)
 
 
-def unicorn(whim: Whim) -> Design:
+def unicorn(variation: Variation) -> Design:
     """A white horse with a spiral horn and a mane of many hues."""
     hues = ("#e8537f", "#f0923c", "#f2d04a", "#5cc07a", "#4aa3e0", "#9067d6")
     names = tuple(f"hue{i}" for i in range(6))
     palette = {
-        "main": whim.pick("coat", ("#f4f0ee", "#efe6f2", "#f7efe2")),
+        "main": variation.pick("coat", ("#f4f0ee", "#efe6f2", "#f7efe2")),
         "sock": "#e9dff0",
         "hoof": "#c9a24a",
         "mane": hues[0],
@@ -52,7 +52,7 @@ def unicorn(whim: Whim) -> Design:
             for k in range(4)
         ),
     )
-    body = _horse(whim, names)
+    body = _horse(variation, names)
     return Design(
         (*body[:-1], horn, body[-1]),
         palette,
@@ -62,7 +62,7 @@ def unicorn(whim: Whim) -> Design:
     )
 
 
-def _horse(whim: Whim, hair: tuple[str, ...]) -> tuple[Layer, ...]:
+def _horse(variation: Variation, hair: tuple[str, ...]) -> tuple[Layer, ...]:
     far = (
         _leg(
             (
@@ -126,7 +126,7 @@ def _horse(whim: Whim, hair: tuple[str, ...]) -> tuple[Layer, ...]:
         ),
         _hoof(0.166, 0.966, 0, 1.0),
     )
-    return (_tail(whim, hair), *far, body, *near, *_horse_head(), *_mane(whim, hair))
+    return (_tail(variation, hair), *far, body, *near, *_horse_head(), *_mane(variation, hair))
 
 
 def _leg(knots: tuple[Knot, ...], colour: str, joint: Knot | None = None) -> Layer:
@@ -148,8 +148,8 @@ def _hoof(x: float, y: float, turn: float, light: float) -> Layer:
     )
 
 
-def _tail(whim: Whim, hair: tuple[str, ...]) -> Layer:
-    swing = whim.between("tail", -0.02, 0.03)
+def _tail(variation: Variation, hair: tuple[str, ...]) -> Layer:
+    swing = variation.between("tail", -0.02, 0.03)
     strands = tuple(
         stroke(
             (-0.345, 0.375, 0.022),
@@ -205,8 +205,8 @@ def _horse_head() -> tuple[Layer, ...]:
     return (far_ear, head, nostril, mouth, ear, *eyes)
 
 
-def _mane(whim: Whim, hair: tuple[str, ...]) -> tuple[Layer, ...]:
-    wave = whim.between("mane", -0.012, 0.012)
+def _mane(variation: Variation, hair: tuple[str, ...]) -> tuple[Layer, ...]:
+    wave = variation.between("mane", -0.012, 0.012)
     locks = []
     for k in range(6):
         t = k / 5

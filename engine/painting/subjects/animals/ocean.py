@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from engine.painting.subjects.body_parts import eye, line
-from engine.painting.subjects.design import Design, Layer, Mark, Whim
+from engine.painting.subjects.design import Design, Layer, Mark, Variation
 from engine.painting.subjects.primitives import Ellipse, outline, pair, stroke
 
 
-def penguin(whim: Whim) -> Design:
+def penguin(variation: Variation) -> Design:
     """A penguin standing upright; the main material is its back."""
     feet = Layer(
         pair(
@@ -23,7 +23,7 @@ def penguin(whim: Whim) -> Design:
             stroke(
                 (0.215, 0.46, 0.045),
                 (0.295, 0.60, 0.050),
-                (0.315 + whim.between("wave", 0, 0.05), 0.74, 0.018),
+                (0.315 + variation.between("wave", 0, 0.05), 0.74, 0.018),
             )
         ),
         "main:0.9",
@@ -63,13 +63,13 @@ def penguin(whim: Whim) -> Design:
     )
     return Design(
         (feet, flippers, body, beak, gap, *eyes),
-        {"main": whim.pick("coat", ("#2a2f3a", "#343a4a", "#26262c")), "white": "#fbf9f4"},
+        {"main": variation.pick("coat", ("#2a2f3a", "#343a4a", "#26262c")), "white": "#fbf9f4"},
         seat=(0.0, 0.0),
         close=(-0.36, -0.02, 0.36, 0.58),
     )
 
 
-def whale(whim: Whim) -> Design:
+def whale(variation: Variation) -> Design:
     """A whale swimming to the right, blowing."""
     spout = Layer(
         (
@@ -123,7 +123,7 @@ def whale(whim: Whim) -> Design:
     eyes = eye(0.545, 0.625, 0.042, "#20242c", white="#f6f4ee", pupil=0.75, look=0.3)
     return Design(
         (spout, tail, body, fin, smile, *eyes),
-        {"main": whim.pick("coat", ("#3f6f9f", "#4a5f7a", "#5f8fb0")), "belly": "#e6eef0"},
+        {"main": variation.pick("coat", ("#3f6f9f", "#4a5f7a", "#5f8fb0")), "belly": "#e6eef0"},
         seat=(0.05, 0.34),
         ground=0.98,
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from engine.painting.subjects.body_parts import eye, fur, line, toes, whiskers
-from engine.painting.subjects.design import Design, Layer, Mark, Pattern, Whim
+from engine.painting.subjects.design import Design, Layer, Mark, Pattern, Variation
 from engine.painting.subjects.primitives import Ellipse, Polygon, outline, pair, stroke
 
 CAT_COATS = (
@@ -15,21 +15,25 @@ CAT_COATS = (
 )
 
 
-def cat(whim: Whim) -> Design:
+def cat(variation: Variation) -> Design:
     """A cat sitting, its tail curled round to the right."""
-    coat = whim.choose("coat", CAT_COATS)
-    iris = whim.pick("iris", ("#7fbf3f", "#e0a82e", "#59b7a8", "#8fc65a"))
+    coat = variation.choose("coat", CAT_COATS)
+    iris = variation.pick("iris", ("#7fbf3f", "#e0a82e", "#59b7a8", "#8fc65a"))
     stripes = Pattern("tabby", "main:0.62", 11, 0.75) if coat["kind"] else None
-    head = cat_head(iris, stripes, whim.between("ears", -0.012, 0.012))
+    head = cat_head(iris, stripes, variation.between("ears", -0.012, 0.012))
     palette = {"main": coat["main"], "soft": coat["soft"]}
-    return sitting_cat(whim, (*head, *whiskers(0, 0.36, 0.24)), palette, stripes)
+    return sitting_cat(variation, (*head, *whiskers(0, 0.36, 0.24)), palette, stripes)
 
 
 def sitting_cat(
-    whim: Whim, head: tuple[Layer, ...], palette: dict[str, str], stripes: Pattern | None, tip: str = "soft"
+    variation: Variation,
+    head: tuple[Layer, ...],
+    palette: dict[str, str],
+    stripes: Pattern | None,
+    tip: str = "soft",
 ) -> Design:
     """The body of a sitting cat of any size under `head`; `tip` colours the end of its tail."""
-    sweep = whim.between("tail", -0.03, 0.03)
+    sweep = variation.between("tail", -0.03, 0.03)
     tail = Layer(
         (
             stroke(
@@ -169,11 +173,11 @@ DOG_COATS = (
 )
 
 
-def dog(whim: Whim) -> Design:
+def dog(variation: Variation) -> Design:
     """A dog sitting, tongue out, with hanging ears and a collar."""
-    coat = whim.choose("coat", DOG_COATS)
-    wag = whim.between("tail", -0.03, 0.04)
-    collar = whim.pick("collar", ("#c23b34", "#2f6fb5", "#2f8f63"))
+    coat = variation.choose("coat", DOG_COATS)
+    wag = variation.between("tail", -0.03, 0.04)
+    collar = variation.pick("collar", ("#c23b34", "#2f6fb5", "#2f8f63"))
     tail = fur(
         stroke((0.15, 0.90, 0.045), (0.28, 0.86, 0.042), (0.35 + wag, 0.74, 0.035), (0.36 + wag, 0.62, 0.02))
     )

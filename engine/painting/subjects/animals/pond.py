@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from engine.painting.subjects.body_parts import blush, eye, line
-from engine.painting.subjects.design import Design, Layer, Mark, Pattern, Whim
+from engine.painting.subjects.design import Design, Layer, Mark, Pattern, Variation
 from engine.painting.subjects.primitives import Ellipse, outline, pair, stroke
 
 
-def frog(whim: Whim) -> Design:
+def frog(variation: Variation) -> Design:
     """A frog squatting, smiling; the main material is its back."""
     hind = Layer(
         pair(
@@ -67,15 +67,15 @@ def frog(whim: Whim) -> Design:
     )
     return Design(
         (hind, body, arms, bulges, smile, nostrils, *eyes),
-        {"main": whim.pick("coat", ("#6aa83a", "#4f9a4a", "#8ab03a", "#3f8f6a")), "belly": "#eef0c4"},
+        {"main": variation.pick("coat", ("#6aa83a", "#4f9a4a", "#8ab03a", "#3f8f6a")), "belly": "#eef0c4"},
         seat=(0.0, 0.06),
         close=(-0.50, 0.05, 0.50, 0.70),
     )
 
 
-def turtle(whim: Whim) -> Design:
+def turtle(variation: Variation) -> Design:
     """A turtle walking to the right; the main material is its shell."""
-    skin = whim.pick("skin", ("#7fa05a", "#8f9a5a", "#6a9a78"))
+    skin = variation.pick("skin", ("#7fa05a", "#8f9a5a", "#6a9a78"))
     far = Layer(
         (stroke((-0.34, 0.72, 0.10), (-0.36, 0.90, 0.085)), stroke((0.42, 0.72, 0.10), (0.47, 0.90, 0.085))),
         f"{skin}:0.7",
@@ -140,7 +140,7 @@ def turtle(whim: Whim) -> Design:
     eyes = eye(0.855, 0.315, 0.045, "#3a2a18", white="#fbf8ee", pupil=0.72, look=0.3)
     return Design(
         (far, tail, neck, near, shell, rim, mouth, *eyes),
-        {"main": whim.pick("shell", ("#8a6a3a", "#6f7a3a", "#7a5a44", "#4f7a5a"))},
+        {"main": variation.pick("shell", ("#8a6a3a", "#6f7a3a", "#7a5a44", "#4f7a5a"))},
         seat=(-0.10, 0.14),
         close=(0.30, 0.10, 1.02, 0.80),
         ground=0.975,

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from engine.painting.subjects.body_parts import eye, line
-from engine.painting.subjects.design import Design, Layer, Mark, Whim
+from engine.painting.subjects.design import Design, Layer, Mark, Variation
 from engine.painting.subjects.primitives import Ellipse, Knot, Limb, block, outline, stroke
 
 
-def deer(whim: Whim) -> Design:
+def deer(variation: Variation) -> Design:
     """A stag with antlers, standing; the main material is its coat."""
-    coat = whim.choose(
+    coat = variation.choose(
         "coat",
         (
             {"main": "#a8683a", "pale": "#efe0c4"},
@@ -46,7 +46,7 @@ def deer(whim: Whim) -> Design:
         _slim(0.095, 0.01, "main", (0.12, 0.52, 0.14)),
     )
     return Design(
-        (*_antlers(whim, 0.72), *far, tail, body, *near, *_deer_head(), *_antlers(whim, 1.0)),
+        (*_antlers(variation, 0.72), *far, tail, body, *near, *_deer_head(), *_antlers(variation, 1.0)),
         coat,
         seat=(-0.04, 0.46),
         close=(0.0, -0.02, 0.60, 0.56),
@@ -114,9 +114,9 @@ def _deer_head() -> tuple[Layer, ...]:
     return (far_ear, head, nose, mouth, ear, *eyes)
 
 
-def _antlers(whim: Whim, light: float) -> tuple[Layer, ...]:
+def _antlers(variation: Variation, light: float) -> tuple[Layer, ...]:
     """One antler; the far one, darker, leans the other way."""
-    wide = whim.between("antlers", 0.9, 1.1) * (1.0 if light == 1.0 else -0.55)
+    wide = variation.between("antlers", 0.9, 1.1) * (1.0 if light == 1.0 else -0.55)
     x = 0.285 if light == 1.0 else 0.300
 
     def beam(*knots: Knot) -> Limb:
@@ -131,9 +131,9 @@ def _antlers(whim: Whim, light: float) -> tuple[Layer, ...]:
     return (Layer(tines, f"#d9c29a:{light}", "wood", blend=0.008),)
 
 
-def camel(whim: Whim) -> Design:
+def camel(variation: Variation) -> Design:
     """A camel with two humps; the main material is its coat."""
-    coat = whim.pick("coat", ("#c2955a", "#b5854e", "#a87a4a", "#cfa871"))
+    coat = variation.pick("coat", ("#c2955a", "#b5854e", "#a87a4a", "#cfa871"))
     far = (_long(-0.205, 0.02, "main:0.68"), _long(0.205, -0.01, "main:0.68"))
     tail = Layer(
         (stroke((-0.37, 0.455, 0.020), (-0.415, 0.53, 0.013), (-0.410, 0.64, 0.012)),), "main:0.8", "coat"
@@ -218,7 +218,7 @@ def camel(whim: Whim) -> Design:
     )
     return Design(
         (*far, tail, humps, body, beard, rug, *near, head, tuft, ear, nostril, mouth, *eyes),
-        {"main": coat, "rug": whim.pick("rug", ("#a8322c", "#2f5f8f", "#7a3f6a", "#2f7a5f"))},
+        {"main": coat, "rug": variation.pick("rug", ("#a8322c", "#2f5f8f", "#7a3f6a", "#2f7a5f"))},
         seat=(-0.055, 0.37),
         close=(0.20, -0.01, 0.78, 0.52),
         stands=-0.06,

@@ -7,11 +7,11 @@ import math
 from engine.painting.subjects.animals.pets import cat_head, sitting_cat
 from engine.painting.subjects.animals.woodland import sitting_bear, sitting_fox
 from engine.painting.subjects.body_parts import whiskers
-from engine.painting.subjects.design import Design, Layer, Mark, Pattern, Whim
+from engine.painting.subjects.design import Design, Layer, Mark, Pattern, Variation
 from engine.painting.subjects.primitives import Ellipse, Limb, pair, stroke
 
 
-def tiger(whim: Whim) -> Design:
+def tiger(variation: Variation) -> Design:
     """A tiger sitting; the main material is the fur between its stripes."""
     stripes = Pattern("tabby", "#1d1512", 12, 0.95)
     head = cat_head("#d9a52e", stripes, -0.03)
@@ -27,13 +27,15 @@ def tiger(whim: Whim) -> Design:
         blend=0,
         shade=0,
     )
-    palette = {"main": whim.pick("coat", ("#e07a22", "#d96c1c", "#e88a34")), "soft": "#fdf3e2"}
-    return sitting_cat(whim, (*head, cheeks, *whiskers(0, 0.36, 0.22)), palette, stripes, tip="main:0.25")
+    palette = {"main": variation.pick("coat", ("#e07a22", "#d96c1c", "#e88a34")), "soft": "#fdf3e2"}
+    return sitting_cat(
+        variation, (*head, cheeks, *whiskers(0, 0.36, 0.22)), palette, stripes, tip="main:0.25"
+    )
 
 
-def lion(whim: Whim) -> Design:
+def lion(variation: Variation) -> Design:
     """A lion sitting, its mane around its face."""
-    coat = whim.choose(
+    coat = variation.choose(
         "coat",
         (
             {"main": "#d9a85a", "soft": "#f6e6c4", "mane": "#8a4f22"},
@@ -61,7 +63,7 @@ def lion(whim: Whim) -> Design:
     )
     # The cat's face without its pointed ears, a little smaller within the mane.
     face = cat_head("#c9862e", None, 0.0)[1:]
-    return sitting_cat(whim, (mane, ruff, ears, *face, *whiskers(0, 0.36, 0.20)), coat, None, tip="mane")
+    return sitting_cat(variation, (mane, ruff, ears, *face, *whiskers(0, 0.36, 0.20)), coat, None, tip="mane")
 
 
 def _ring(radius: float, size: float, count: int, drop: float = 0.0) -> tuple[Limb, ...]:
@@ -81,9 +83,9 @@ def _ring(radius: float, size: float, count: int, drop: float = 0.0) -> tuple[Li
     return tuple(locks)
 
 
-def wolf(whim: Whim) -> Design:
+def wolf(variation: Variation) -> Design:
     """A wolf sitting."""
-    coat = whim.choose(
+    coat = variation.choose(
         "coat",
         (
             {"main": "#7f8288", "soft": "#ece9e4", "dark": "#4a4b50"},
@@ -92,13 +94,18 @@ def wolf(whim: Whim) -> Design:
             {"main": "#8f7a64", "soft": "#efe4d4", "dark": "#54463a"},
         ),
     )
-    return sitting_fox(whim, coat, whim.pick("iris", ("#d9a32e", "#8fb3c9", "#c9b25a")))
+    return sitting_fox(variation, coat, variation.pick("iris", ("#d9a32e", "#8fb3c9", "#c9b25a")))
 
 
-def panda(whim: Whim) -> Design:
+def panda(variation: Variation) -> Design:
     """A panda sitting; the main material is its white."""
     patches = (
         Mark(pair(Ellipse(0.100, 0.250, 0.074, 0.058, 38)), "black", soft=0.02),
-        Mark((Ellipse(0, 0.47, 0.25, 0.05),), "black", soft=0.04, strength=whim.between("collar", 0.0, 0.5)),
+        Mark(
+            (Ellipse(0, 0.47, 0.25, 0.05),),
+            "black",
+            soft=0.04,
+            strength=variation.between("collar", 0.0, 0.5),
+        ),
     )
     return sitting_bear({"main": "#f3f0ea", "soft": "#ffffff", "black": "#262324"}, "black", patches)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from engine.painting.subjects.body_parts import blush, eye, fur, line, whiskers
-from engine.painting.subjects.design import Design, Layer, Mark, Whim
+from engine.painting.subjects.design import Design, Layer, Mark, Variation
 from engine.painting.subjects.primitives import Ellipse, Polygon, block, outline, pair, stroke
 
 
-def rabbit(whim: Whim) -> Design:
+def rabbit(variation: Variation) -> Design:
     """A rabbit sitting up, ears high."""
-    coat = whim.choose(
+    coat = variation.choose(
         "coat",
         (
             {"main": "#cbb296", "soft": "#fbf4e8"},
@@ -18,7 +18,7 @@ def rabbit(whim: Whim) -> Design:
             {"main": "#9a6b45", "soft": "#f2e2cc"},
         ),
     )
-    lean = whim.between("ears", -0.04, 0.03)
+    lean = variation.between("ears", -0.04, 0.03)
     tail = Layer((Ellipse(0.20, 0.885, 0.065, 0.06),), "soft", "fur", flow=(0.15, 0.89))
     body = Layer(
         (
@@ -116,15 +116,15 @@ def rabbit_head(lean: float) -> tuple[Layer, ...]:
     return (ears, skull, teeth, muzzle, *mouth, nose, *eyes, *whiskers(0, 0.505, 0.19))
 
 
-def fox(whim: Whim) -> Design:
+def fox(variation: Variation) -> Design:
     """A fox sitting with its brush around its feet."""
-    coat = whim.pick("coat", ("#d96a24", "#c9571d", "#e07f35"))
-    return sitting_fox(whim, {"main": coat, "soft": "#fbf1e2", "dark": "#2f211c"}, "#c07a1e")
+    coat = variation.pick("coat", ("#d96a24", "#c9571d", "#e07f35"))
+    return sitting_fox(variation, {"main": coat, "soft": "#fbf1e2", "dark": "#2f211c"}, "#c07a1e")
 
 
-def sitting_fox(whim: Whim, palette: dict[str, str], iris: str) -> Design:
+def sitting_fox(variation: Variation, palette: dict[str, str], iris: str) -> Design:
     """A fox, or a wolf in its own colours."""
-    sweep = whim.between("tail", -0.02, 0.03)
+    sweep = variation.between("tail", -0.02, 0.03)
     tail = Layer(
         (
             stroke(
@@ -232,9 +232,9 @@ def fox_head(iris: str) -> tuple[Layer, ...]:
     return (ears, skull, *mouth, nose, *eyes)
 
 
-def bear(whim: Whim) -> Design:
+def bear(variation: Variation) -> Design:
     """A bear sitting like a toy, soles toward the viewer."""
-    coat = whim.choose(
+    coat = variation.choose(
         "coat",
         (
             {"main": "#7a4a2a", "soft": "#c9986a"},

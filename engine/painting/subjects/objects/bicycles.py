@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 
-from engine.painting.subjects.design import Design, Layer, Whim
+from engine.painting.subjects.design import Design, Layer, Variation
 from engine.painting.subjects.primitives import Ellipse, Limb, block, stroke
 
 
-def bicycle(whim: Whim) -> Design:
+def bicycle(variation: Variation) -> Design:
     """A bicycle standing, facing right; the main material is its frame."""
     back, front, y, radius = -0.50, 0.56, 0.66, 0.315
     hub, seat, head = (-0.04, 0.66), (-0.17, 0.20), (0.40, 0.24)
@@ -57,7 +57,7 @@ def bicycle(whim: Whim) -> Design:
     pedal = Layer((block(0.05, 0.815, 0.055, 0.016),), "#26262a", "rubber")
     return Design(
         (*wheels, arms, tubes, crank, pedal, bars, grip, saddle),
-        {"main": whim.pick("frame", ("#c8322b", "#2f6fb5", "#3f8f6a", "#e0a52e", "#6fb5b0"))},
+        {"main": variation.pick("frame", ("#c8322b", "#2f6fb5", "#3f8f6a", "#e0a52e", "#6fb5b0"))},
         seat=(seat[0], 0.14),
         ground=0.985,
     )

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from engine.painting.subjects.design import Design, Layer, Mark, Pattern, Whim
+from engine.painting.subjects.design import Design, Layer, Mark, Pattern, Variation
 from engine.painting.subjects.primitives import Ellipse, Limb, Polygon, block, outline, stroke
 
 
-def boat(whim: Whim) -> Design:
+def boat(variation: Variation) -> Design:
     """A fishing boat with a wheelhouse; the main material is its hull."""
-    coat = whim.pick("coat", ("#2f6a8f", "#b8402f", "#3f7d5f", "#d9a43c"))
+    coat = variation.pick("coat", ("#2f6a8f", "#b8402f", "#3f7d5f", "#d9a43c"))
     mast = Layer(
         (
             stroke((-0.33, 0.66, 0.014), (-0.33, 0.02, 0.009)),
@@ -119,10 +119,10 @@ def boat(whim: Whim) -> Design:
     )
 
 
-def sailboat(whim: Whim) -> Design:
+def sailboat(variation: Variation) -> Design:
     """A sailing boat; the main material is its sails."""
-    hull_colour = whim.pick("hull", ("#a8442f", "#2c4f74", "#7a4a28", "#e8e2d6"))
-    belly = whim.between("wind", -0.02, 0.03)
+    hull_colour = variation.pick("hull", ("#a8442f", "#2c4f74", "#7a4a28", "#e8e2d6"))
+    belly = variation.between("wind", -0.02, 0.03)
     mast = Layer((stroke((-0.02, 0.84, 0.012), (-0.02, 0.01, 0.007)),), "#7a5a3a", "wood")
     main = Layer(
         (

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from engine.painting.subjects.design import Design, Layer, Mark, Pattern, Whim
+from engine.painting.subjects.design import Design, Layer, Mark, Pattern, Variation
 from engine.painting.subjects.primitives import Ellipse, Polygon, Shape, block, outline, stroke
 
 
-def house(whim: Whim) -> Design:
+def house(variation: Variation) -> Design:
     """A cottage with a garden door; the main material is its walls."""
-    coat = whim.choose(
+    coat = variation.choose(
         "coat",
         (
             {"main": "#efe0c2", "roof": "#a8452f", "door": "#2f6a6f"},
@@ -169,7 +169,7 @@ def _bushes() -> tuple[Layer, ...]:
     return (green, blooms)
 
 
-def lighthouse(whim: Whim) -> Design:
+def lighthouse(variation: Variation) -> Design:
     """A lighthouse on its rock, lamp lit; the main material is its bands."""
     rock = Layer(
         (
@@ -267,7 +267,7 @@ def lighthouse(whim: Whim) -> Design:
     ball = Layer((Ellipse(0, 0.016, 0.013, 0.013),), "#d9b04a", "metal")
     return Design(
         (rock, tower, foot, door, panes, room, lamp, bars, corbel, gallery, rail, dome, ball),
-        {"main": whim.pick("bands", ("#cf3530", "#2f5f9a", "#c2402f", "#2e2f36"))},
+        {"main": variation.pick("bands", ("#cf3530", "#2f5f9a", "#c2402f", "#2e2f36"))},
         seat=(0.0, 0.03),
         ground=0.985,
         floor=1.01,

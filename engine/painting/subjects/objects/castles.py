@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from engine.painting.subjects.design import Design, Layer, Mark, Pattern, Whim
+from engine.painting.subjects.design import Design, Layer, Mark, Pattern, Variation
 from engine.painting.subjects.primitives import Ellipse, Polygon, Shape, block, outline, pair, stroke
 
 
-def castle(whim: Whim) -> Design:
+def castle(variation: Variation) -> Design:
     """A castle with four towers and banners; the main material is its stone."""
-    coat = whim.choose(
+    coat = variation.choose(
         "coat",
         (
             {"main": "#c9bda8", "roof": "#4f6fb0", "flag": "#d9483c"},

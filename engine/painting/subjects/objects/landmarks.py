@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 
-from engine.painting.subjects.design import Design, Layer, Mark, Pattern, Whim
+from engine.painting.subjects.design import Design, Layer, Mark, Pattern, Variation
 from engine.painting.subjects.primitives import Ellipse, Polygon, Shape, block, outline, pair, stroke
 
 
-def pagoda(whim: Whim) -> Design:
+def pagoda(variation: Variation) -> Design:
     """A pagoda of five storeys with upturned eaves; the main material is its walls."""
-    coat = whim.choose(
+    coat = variation.choose(
         "coat",
         (
             {"main": "#b5382c", "roof": "#4a5a52"},
@@ -81,9 +81,9 @@ def _storey(top: float, half: float) -> list[Layer]:
     return [wall, panes, roof]
 
 
-def pyramid(whim: Whim) -> Design:
+def pyramid(variation: Variation) -> Design:
     """A great pyramid with a lit and a shaded side; the main material is its stone."""
-    edge = whim.between("edge", 0.12, 0.26)
+    edge = variation.between("edge", 0.12, 0.26)
     lit = Polygon(((-0.86, 0.97), (0.0, 0.02), (edge, 0.985)), 0.003, 0.05, 0.05)
     dim = Polygon(((edge, 0.985), (0.0, 0.02), (0.86, 0.955)), 0.003, 0.05, 0.05)
     courses = Pattern("brick", "main:0.74", 26, 0.5)
@@ -92,15 +92,15 @@ def pyramid(whim: Whim) -> Design:
             Layer((dim,), "main:0.60", "stone", pattern=Pattern("brick", "main:0.44", 26, 0.5)),
             Layer((lit,), "main", "stone", pattern=courses, shade=0.2),
         ),
-        {"main": whim.pick("stone", ("#d9b478", "#cfa76a", "#e0c08a"))},
+        {"main": variation.pick("stone", ("#d9b478", "#cfa76a", "#e0c08a"))},
         seat=(0.0, 0.05),
         ground=0.965,
     )
 
 
-def windmill(whim: Whim) -> Design:
+def windmill(variation: Variation) -> Design:
     """A tower mill with four sails; the main material is its tower."""
-    turn = whim.between("sails", 12.0, 60.0)
+    turn = variation.between("sails", 12.0, 60.0)
     tower = Layer(
         (Polygon(((-0.115, 0.40), (0.115, 0.40), (0.205, 0.985), (-0.205, 0.985)), 0.006, 0.16, 0.13),),
         "main",
@@ -141,8 +141,8 @@ def windmill(whim: Whim) -> Design:
     return Design(
         (tower, gallery, door, panes, cap, *sails, hub),
         {
-            "main": whim.pick("tower", ("#efe6d4", "#d9c3a4", "#b9785a")),
-            "roof": whim.pick("roof", ("#7a4632", "#4a5a5e", "#8a5a3a")),
+            "main": variation.pick("tower", ("#efe6d4", "#d9c3a4", "#b9785a")),
+            "roof": variation.pick("roof", ("#7a4632", "#4a5a5e", "#8a5a3a")),
         },
         seat=(0.0, 0.25),
         ground=0.98,
@@ -168,7 +168,7 @@ def _sail(turn: float) -> tuple[Layer, ...]:
     )
 
 
-def tower(whim: Whim) -> Design:
+def tower(variation: Variation) -> Design:
     """A lattice tower of iron on four arched feet; the main material is its iron."""
     legs = pair(
         stroke(
@@ -224,7 +224,7 @@ def tower(whim: Whim) -> Design:
     )
     return Design(
         (feet, arch, iron, lattice, decks, spire, lamp),
-        {"main": whim.pick("iron", ("#7d6650", "#6f5f52", "#86705a"))},
+        {"main": variation.pick("iron", ("#7d6650", "#6f5f52", "#86705a"))},
         seat=(0.0, 0.0),
         ground=0.99,
     )

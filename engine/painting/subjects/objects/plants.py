@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import math
 
-from engine.painting.subjects.design import Design, Layer, Mark, Whim, shift
+from engine.painting.subjects.design import Design, Layer, Mark, Variation, shift
 from engine.painting.subjects.primitives import Ellipse, Shape, outline, stroke
 
 
-def flower(whim: Whim) -> Design:
+def flower(variation: Variation) -> Design:
     """One flower on its stem; the main material is its petals."""
-    count = 8 + int(whim.between("petals", 0, 5.99))
-    turn = whim.between("turn", 0, 40)
-    lean = whim.between("lean", -0.05, 0.05)
+    count = 8 + int(variation.between("petals", 0, 5.99))
+    turn = variation.between("turn", 0, 40)
+    lean = variation.between("lean", -0.05, 0.05)
     x, y = lean, 0.265
     stem = Layer(
         (stroke((0, 1.0, 0.020), (-0.02, 0.80, 0.019), (0.02 + lean * 0.5, 0.55, 0.017), (x, y, 0.015)),),
@@ -79,7 +79,7 @@ def flower(whim: Whim) -> Design:
     return Design(
         (stem, *leaves, *rows, heart, seeds),
         {
-            "main": whim.pick(
+            "main": variation.pick(
                 "petal colour", ("#e0568f", "#e8e2f2", "#d9453a", "#8a62c9", "#f0a03a", "#f3d5e0")
             )
         },
@@ -123,7 +123,7 @@ def _petals(
     return tuple(out)
 
 
-def tree(whim: Whim) -> Design:
+def tree(variation: Variation) -> Design:
     """A broad-leaved tree; the main material is its leaves."""
     trunk = Layer(
         (
@@ -147,23 +147,23 @@ def tree(whim: Whim) -> Design:
         for k in range(count):
             angle = k * 2.39996 + shell
             radius = spread * math.sqrt((k + 0.5) / count)
-            x = 0.275 * radius * math.cos(angle) + whim.between(f"x{shell}.{k}", -0.03, 0.03)
+            x = 0.275 * radius * math.cos(angle) + variation.between(f"x{shell}.{k}", -0.03, 0.03)
             y = (
                 0.315
                 + 0.225 * radius * math.sin(angle)
-                + whim.between(f"y{shell}.{k}", -0.03, 0.03)
+                + variation.between(f"y{shell}.{k}", -0.03, 0.03)
                 - 0.018 * shell
             )
-            r = size * whim.between(f"r{shell}.{k}", 0.8, 1.2)
+            r = size * variation.between(f"r{shell}.{k}", 0.8, 1.2)
             clumps.append(Ellipse(x - 0.012 * shell, y, r, r * 0.86))
         layers.append(Layer(tuple(clumps), f"main:{shade}", "foliage", blend=0.012, soft=1.0, shade=0.8))
-    colour = whim.pick("leaves", ("#4f8f3a", "#5f9a3c", "#3f7d42", "#74a344"))
+    colour = variation.pick("leaves", ("#4f8f3a", "#5f9a3c", "#3f7d42", "#74a344"))
     return Design((layers[0], trunk, *layers[1:]), {"main": colour}, seat=(0.0, 0.12), ground=1.02)
 
 
-def mushroom(whim: Whim) -> Design:
+def mushroom(variation: Variation) -> Design:
     """A toadstool with a smaller one beside it; the main material is the cap."""
-    side = whim.between("small", 0.30, 0.36)
+    side = variation.between("small", 0.30, 0.36)
     dots = [
         (-0.24, 0.27, 0.050),
         (-0.10, 0.14, 0.062),
@@ -199,7 +199,7 @@ def mushroom(whim: Whim) -> Design:
     )
     return Design(
         (*_toadstool(side, 0.585, 0.40, dots[:6]), *_toadstool(0.0, 0.0, 1.0, dots), grass),
-        {"main": whim.pick("cap", ("#c9302a", "#d9622b", "#b5382f", "#8a4f9a"))},
+        {"main": variation.pick("cap", ("#c9302a", "#d9622b", "#b5382f", "#8a4f9a"))},
         seat=(0.0, 0.06),
         ground=0.985,
     )

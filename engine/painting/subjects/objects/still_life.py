@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from engine.painting.subjects.body_parts import bead
-from engine.painting.subjects.design import Design, Layer, Mark, Pattern, Whim
+from engine.painting.subjects.design import Design, Layer, Mark, Pattern, Variation
 from engine.painting.subjects.primitives import Ellipse, Limb, Polygon, block, outline, pair, stroke
 
 
-def snowman(whim: Whim) -> Design:
+def snowman(variation: Variation) -> Design:
     """A snowman in hat and scarf; the main material is hat and scarf."""
-    sway = whim.between("arms", -0.04, 0.04)
+    sway = variation.between("arms", -0.04, 0.04)
     arms = Layer(
         pair(
             stroke((0.14, 0.50, 0.013), (0.28, 0.42 + sway, 0.011), (0.38, 0.36 + sway, 0.007)),
@@ -73,12 +73,12 @@ def snowman(whim: Whim) -> Design:
     brim = Layer((Ellipse(0, 0.178, 0.155, 0.026, depth=0.02),), "main:0.8", "cloth")
     return Design(
         (arms, *balls, head, *coal, mouth, carrot, scarf, brim, hat),
-        {"main": whim.pick("scarf", ("#c23b34", "#2f6fb5", "#2f8f63", "#7d4fa8"))},
+        {"main": variation.pick("scarf", ("#c23b34", "#2f6fb5", "#2f8f63", "#7d4fa8"))},
         seat=(0.0, 0.0),
     )
 
 
-def apple(whim: Whim) -> Design:
+def apple(variation: Variation) -> Design:
     """An apple with a leaf."""
     fruit = Layer(
         (
@@ -136,13 +136,13 @@ def apple(whim: Whim) -> Design:
     )
     return Design(
         (fruit, stem, leaf),
-        {"main": whim.pick("skin", ("#c9262a", "#b8302c", "#7fb03a", "#d9b63c"))},
+        {"main": variation.pick("skin", ("#c9262a", "#b8302c", "#7fb03a", "#d9b63c"))},
         seat=(0.0, 0.18),
         ground=0.97,
     )
 
 
-def pumpkin(whim: Whim) -> Design:
+def pumpkin(variation: Variation) -> Design:
     """A carved pumpkin with a candle inside."""
     ribs = tuple(
         Layer(
@@ -189,15 +189,15 @@ def pumpkin(whim: Whim) -> Design:
     )
     return Design(
         (*ribs, stem, rim, inside),
-        {"main": whim.pick("skin", ("#e8801f", "#d96c1a", "#ee9530"))},
+        {"main": variation.pick("skin", ("#e8801f", "#d96c1a", "#ee9530"))},
         seat=(0.0, 0.24),
         ground=0.965,
     )
 
 
-def cactus(whim: Whim) -> Design:
+def cactus(variation: Variation) -> Design:
     """A cactus with two arms and a flower; the main material is its flesh."""
-    lift = whim.between("arms", -0.04, 0.04)
+    lift = variation.between("arms", -0.04, 0.04)
     arms = (
         Layer(
             (
@@ -269,7 +269,7 @@ def cactus(whim: Whim) -> Design:
     )
     return Design(
         (*arms, trunk, thorns, flower, stones),
-        {"main": whim.pick("flesh", ("#4f8f4a", "#5f9a4a", "#3f8060"))},
+        {"main": variation.pick("flesh", ("#4f8f4a", "#5f9a4a", "#3f8060"))},
         seat=(0.0, 0.06),
         floor=1.0,
         ground=0.985,

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from engine.painting.subjects.design import Design, Layer, Mark, Whim
+from engine.painting.subjects.design import Design, Layer, Mark, Variation
 from engine.painting.subjects.primitives import Ellipse, Polygon, Shape, block, outline, stroke
 
 
-def cup(whim: Whim) -> Design:
+def cup(variation: Variation) -> Design:
     """A cup on its saucer, steaming; the main material is the glaze of both."""
-    sway = whim.between("steam", -0.03, 0.03)
+    sway = variation.between("steam", -0.03, 0.03)
     steam = Layer(
         tuple(
             stroke(
@@ -66,7 +66,7 @@ def cup(whim: Whim) -> Design:
     inside = Layer((Ellipse(0, 0.372, 0.395, 0.064),), "main:0.66", "clay", blend=0, shade=0.2, bulge=0.1)
     drink = Layer(
         (Ellipse(0, 0.383, 0.365, 0.050),),
-        whim.pick("drink", ("#4a2a16", "#7c4a1c", "#8a5a1e")),
+        variation.pick("drink", ("#4a2a16", "#7c4a1c", "#8a5a1e")),
         "glass",
         shade=0.2,
         bulge=0.05,
@@ -75,8 +75,8 @@ def cup(whim: Whim) -> Design:
     return Design(
         (saucer, handle, body, rim, inside, drink, steam),
         {
-            "main": whim.pick("glaze", ("#f1ece2", "#dfe8ec", "#e9ddc8", "#c9dcd2")),
-            "trim": whim.pick("trim", ("#2f5f9f", "#b5483f", "#c9a24a", "#3f7d5a")),
+            "main": variation.pick("glaze", ("#f1ece2", "#dfe8ec", "#e9ddc8", "#c9dcd2")),
+            "trim": variation.pick("trim", ("#2f5f9f", "#b5483f", "#c9a24a", "#3f7d5a")),
         },
         seat=(0.0, 0.33),
         ground=0.965,
@@ -92,7 +92,7 @@ def _ring(y: float, rx: float, drop: float) -> Shape:
     return stroke(*knots)
 
 
-def bowl(whim: Whim) -> Design:
+def bowl(variation: Variation) -> Design:
     """A bowl of noodles with an egg, greens and chopsticks; the main material is its glaze."""
     body = Layer(
         (
@@ -120,7 +120,7 @@ def bowl(whim: Whim) -> Design:
     foot = Layer((block(0, 0.945, 0.27, 0.045, rounding=0.012, bevel=0.05),), "main:0.85", "gloss")
     rim = Layer((Ellipse(0, 0.40, 0.785, 0.165, depth=0.04),), "main:1.05", "gloss", shade=0.3)
     soup = Layer((Ellipse(0, 0.412, 0.725, 0.135),), "#a8642a", "glass", shade=0.3, bulge=0.05)
-    curl = whim.between("noodles", -0.02, 0.02)
+    curl = variation.between("noodles", -0.02, 0.02)
     noodles = Layer(
         tuple(
             stroke(
@@ -165,17 +165,17 @@ def bowl(whim: Whim) -> Design:
     return Design(
         (foot, body, rim, soup, noodles, greens, egg, yolk, sticks),
         {
-            "main": whim.pick("glaze", ("#33506e", "#f1ece2", "#7a2f2a", "#2f4a44")),
-            "trim": whim.pick("trim", ("#e6c36a", "#e9ddc8", "#c23b34")),
+            "main": variation.pick("glaze", ("#33506e", "#f1ece2", "#7a2f2a", "#2f4a44")),
+            "trim": variation.pick("trim", ("#e6c36a", "#e9ddc8", "#c23b34")),
         },
         seat=(0.0, 0.30),
         ground=0.985,
     )
 
 
-def lantern(whim: Whim) -> Design:
+def lantern(variation: Variation) -> Design:
     """A paper lantern with golden caps and a tassel, lit from within; the main material is its paper."""
-    swing = whim.between("tassel", -0.03, 0.03)
+    swing = variation.between("tassel", -0.03, 0.03)
     cord = Layer((stroke((0, 0.0, 0.008), (0, 0.10, 0.008)),), "#6a4526", "cloth")
     ribs = tuple(x * 0.094 for x in range(-3, 4))
     paper = Layer(
@@ -204,7 +204,7 @@ def lantern(whim: Whim) -> Design:
     )
     return Design(
         (cord, paper, *caps, knot, tassel),
-        {"main": whim.pick("paper", ("#d8261c", "#d93a22", "#c9201e", "#e0552a"))},
+        {"main": variation.pick("paper", ("#d8261c", "#d93a22", "#c9201e", "#e0552a"))},
         seat=(0.0, 0.08),
     )
 
@@ -220,7 +220,7 @@ def _rib(x: float) -> Shape:
     )
 
 
-def umbrella(whim: Whim) -> Design:
+def umbrella(variation: Variation) -> Design:
     """An open paper umbrella; the main material is its canopy."""
     canopy = Layer(
         (
@@ -283,7 +283,7 @@ def umbrella(whim: Whim) -> Design:
     return Design(
         (pole, hook, canopy, tip),
         {
-            "main": whim.pick("canopy", ("#c9302a", "#2f6fb5", "#e0a52e", "#3f8f6a", "#b0508f")),
+            "main": variation.pick("canopy", ("#c9302a", "#2f6fb5", "#e0a52e", "#3f8f6a", "#b0508f")),
             "trim": "#f3e6c8",
         },
         seat=(0.0, 0.03),

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from engine.painting.subjects.design import Design, Layer, Mark, Whim
+from engine.painting.subjects.design import Design, Layer, Mark, Variation
 from engine.painting.subjects.primitives import Ellipse, Polygon, block, outline, stroke
 
 
-def airplane(whim: Whim) -> Design:
+def airplane(variation: Variation) -> Design:
     """A propeller aeroplane flying to the right; the main material is its fuselage."""
-    coat = whim.pick("coat", ("#cf3a2f", "#2f6fb5", "#e0a52e", "#3f8f6a", "#e6e8ec"))
+    coat = variation.pick("coat", ("#cf3a2f", "#2f6fb5", "#e0a52e", "#3f8f6a", "#e6e8ec"))
     far_wing = Layer(
         (outline((0.02, 0.42), (0.26, 0.40), (0.36, 0.16), (0.22, 0.12), bevel=0.03),), "main:0.7", "gloss"
     )
@@ -91,9 +91,9 @@ def airplane(whim: Whim) -> Design:
     )
 
 
-def train(whim: Whim) -> Design:
+def train(variation: Variation) -> Design:
     """A steam locomotive running to the right; the main material is its boiler."""
-    coat = whim.pick("coat", ("#b5382f", "#2f6a4f", "#2f5f9a", "#33363c"))
+    coat = variation.pick("coat", ("#b5382f", "#2f6a4f", "#2f5f9a", "#33363c"))
     puffs = Layer(
         (
             Ellipse(0.56, 0.13, 0.075, 0.065),

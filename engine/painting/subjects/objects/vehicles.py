@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from engine.painting.subjects.design import Design, Layer, Mark, Pattern, Whim
+from engine.painting.subjects.design import Design, Layer, Mark, Pattern, Variation
 from engine.painting.subjects.primitives import Ellipse, Limb, Polygon, block, outline, pair, stroke
 
 
-def car(whim: Whim) -> Design:
+def car(variation: Variation) -> Design:
     """A small rounded car driving to the right; the main material is its body."""
-    coat = whim.pick("coat", ("#c8322b", "#2f6fb5", "#e0b02e", "#3f8f6a", "#e6e2da", "#7a4f9c"))
+    coat = variation.pick("coat", ("#c8322b", "#2f6fb5", "#e0b02e", "#3f8f6a", "#e6e2da", "#7a4f9c"))
     wells = (Ellipse(-0.62, 0.79, 0.24, 0.24, depth=0.02), Ellipse(0.63, 0.79, 0.24, 0.24, depth=0.02))
     shadow = Layer(
         (block(0.0, 0.86, 0.92, 0.06, rounding=0.04), *wells),
@@ -133,9 +133,9 @@ def _wheel(x: float, y: float, radius: float) -> tuple[Layer, ...]:
     return (tyre, rim, holes, hub)
 
 
-def balloon(whim: Whim) -> Design:
+def balloon(variation: Variation) -> Design:
     """A hot-air balloon; the main material is the envelope's odd gores."""
-    coat = whim.pick("coat", ("#cf3a2f", "#2f78c4", "#e6a42e", "#7d4fa8", "#3a9a7a"))
+    coat = variation.pick("coat", ("#cf3a2f", "#2f78c4", "#e6a42e", "#7d4fa8", "#3a9a7a"))
     shapes = (Ellipse(0, 0.30, 0.32, 0.30, depth=0.30), stroke((0, 0.40, 0.27), (0, 0.66, 0.075)))
     gores = []
     for width, colour in ((0.80, "pale"), (0.56, "main"), (0.28, "pale")):
@@ -183,9 +183,9 @@ def balloon(whim: Whim) -> Design:
     )
 
 
-def rocket(whim: Whim) -> Design:
+def rocket(variation: Variation) -> Design:
     """A rocket standing on its fins; the main material is nose and fins."""
-    coat = whim.pick("coat", ("#cf3a2f", "#2f6fb5", "#e08a2a", "#3f8f6a"))
+    coat = variation.pick("coat", ("#cf3a2f", "#2f6fb5", "#e08a2a", "#3f8f6a"))
     fins = Layer(
         pair(
             outline(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engine.painting.subjects.design import Design, Layer, Mark, Whim
+from engine.painting.subjects.design import Design, Layer, Mark, Variation
 from engine.painting.subjects.primitives import (
     Ellipse,
     Polygon,
@@ -17,10 +17,10 @@ from engine.painting.subjects.primitives import (
 TRIMS = ("#d9622b", "#2f6fb5", "#c23b34")
 
 
-def astronaut(whim: Whim) -> Design:
+def astronaut(variation: Variation) -> Design:
     """An astronaut standing, one hand raised; the main material is the suit."""
-    wave = whim.between("wave", -0.03, 0.03)
-    trim = whim.pick("trim", TRIMS)
+    wave = variation.between("wave", -0.03, 0.03)
+    trim = variation.pick("trim", TRIMS)
     arms = Layer(
         (
             stroke((-0.15, 0.45, 0.074), (-0.245, 0.555, 0.066), (-0.235, 0.665, 0.060)),
@@ -46,13 +46,13 @@ def astronaut(whim: Whim) -> Design:
             for shape in pair(stroke((0.02, y, 0.004), (0.11, y + 0.012, 0.004), (0.20, y, 0.004)))
         ),
     )
-    return _suited(whim, trim, (_pack(), *legs, _suit_torso(trim), arms, gloves))
+    return _suited(variation, trim, (_pack(), *legs, _suit_torso(trim), arms, gloves))
 
 
-def riding_astronaut(whim: Whim) -> Design:
+def riding_astronaut(variation: Variation) -> Design:
     """An astronaut astride, facing right, the near leg before the mount's flank, one hand raised."""
-    wave = whim.between("wave", -0.03, 0.03)
-    trim = whim.pick("trim", TRIMS)
+    wave = variation.between("wave", -0.03, 0.03)
+    trim = variation.pick("trim", TRIMS)
     far = Layer(
         (stroke((0.12, 0.46, 0.070), (0.24, 0.55, 0.060), (0.33, 0.565, 0.054)),), "main:0.85", "cloth"
     )
@@ -74,11 +74,11 @@ def riding_astronaut(whim: Whim) -> Design:
         (Ellipse(0.185, 0.945, 0.092, 0.048, 4), block(0.150, 0.910, 0.074, 0.036, rounding=0.02)),
         (stroke((0.075, 0.80, 0.004), (0.17, 0.835, 0.004), (0.26, 0.80, 0.004)),),
     )
-    return _suited(whim, trim, (_pack(), far, far_hand, _suit_torso(trim), *leg, arms, gloves))
+    return _suited(variation, trim, (_pack(), far, far_hand, _suit_torso(trim), *leg, arms, gloves))
 
 
-def _suited(whim: Whim, trim: str, body: tuple[Layer, ...]) -> Design:
-    visor = whim.pick("visor", ("#1d2a4a", "#5a3d12", "#22303a"))
+def _suited(variation: Variation, trim: str, body: tuple[Layer, ...]) -> Design:
+    visor = variation.pick("visor", ("#1d2a4a", "#5a3d12", "#22303a"))
     return Design(
         (*body, *_chest(), *_helmet(trim)),
         {"main": "#eceef1", "visor": visor},
@@ -164,12 +164,12 @@ def _helmet(trim: str) -> tuple[Layer, ...]:
     return (ring, pods, dome, frame, visor, shine, spark)
 
 
-def robot(whim: Whim) -> Design:
+def robot(variation: Variation) -> Design:
     """A friendly robot of painted metal with glowing eyes."""
-    lamp = whim.pick("lamp", ("#5fe0ff", "#ffd35a", "#7dff9a"))
-    tilt = whim.between("arm", -0.04, 0.04)
+    lamp = variation.pick("lamp", ("#5fe0ff", "#ffd35a", "#7dff9a"))
+    tilt = variation.between("arm", -0.04, 0.04)
     palette = {
-        "main": whim.pick("coat", ("#4f9a9c", "#c9683a", "#8a96a6", "#d1a63c", "#6b7fb8")),
+        "main": variation.pick("coat", ("#4f9a9c", "#c9683a", "#8a96a6", "#d1a63c", "#6b7fb8")),
         "steel": "#9aa3ad",
     }
     antenna = Layer((stroke((0, 0.10, 0.010), (0, 0.035, 0.008)),), "steel", "metal")

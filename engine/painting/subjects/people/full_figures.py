@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from engine.painting.subjects.design import Design, Layer, Mark, Whim, shift
+from engine.painting.subjects.design import Design, Layer, Mark, Variation, shift
 from engine.painting.subjects.people.portrait_bust import head_of, looks
 from engine.painting.subjects.primitives import Ellipse, Point, Shape, mirrored, outline, pair, stroke
 
@@ -19,9 +19,9 @@ _POSES: dict[str, tuple[Point, Point, Point]] = {
 """Elbow, wrist and palm of the left arm; the right one hangs, where it may hold something."""
 
 
-def person(whim: Whim) -> Design:
+def person(variation: Variation) -> Design:
     """A person standing, the left arm at ease, akimbo or waving; the main material is the shirt."""
-    elbow, wrist, palm = _POSES[whim.pick("pose", ("ease", "ease", "akimbo", "wave"))]
+    elbow, wrist, palm = _POSES[variation.pick("pose", ("ease", "ease", "akimbo", "wave"))]
     arms = _sleeves(
         (
             stroke((0.122, 0.345, 0.040), (0.178, 0.450, 0.035), (0.180, 0.545, 0.030)),
@@ -34,12 +34,12 @@ def person(whim: Whim) -> Design:
         pair(stroke((0.056, 0.585, 0.064), (0.064, 0.770, 0.050), (0.066, 0.925, 0.041))),
         pair(Ellipse(0.082, 0.967, 0.064, 0.031), Ellipse(0.070, 0.945, 0.042, 0.034)),
     )
-    return _clothed(whim, (), legs, arms)
+    return _clothed(variation, (), legs, arms)
 
 
-def dressed_person(whim: Whim) -> Design:
+def dressed_person(variation: Variation) -> Design:
     """The same person in a dress that falls in folds to the shins; the main material is the dress."""
-    plain = person(whim)
+    plain = person(variation)
     shins = Layer(pair(stroke((0.060, 0.80, 0.040), (0.066, 0.925, 0.030))), "skin", "skin", blend=0)
     folds = tuple(
         stroke((0.5 * x, 0.56, 0.003), (0.8 * x, 0.70, 0.007), (1.05 * x, 0.89, 0.010))
@@ -73,7 +73,7 @@ def dressed_person(whim: Whim) -> Design:
     return replace(plain, layers=layers)
 
 
-def riding_person(whim: Whim) -> Design:
+def riding_person(variation: Variation) -> Design:
     """A person astride, facing right, hands at the reins."""
     far = _sleeves(
         (stroke((0.090, 0.350, 0.036), (0.175, 0.435, 0.032), (0.270, 0.425, 0.027)),),
@@ -93,18 +93,18 @@ def riding_person(whim: Whim) -> Design:
         (stroke((0.015, 0.585, 0.082), (0.140, 0.665, 0.064), (0.112, 0.820, 0.043)),),
         (Ellipse(0.150, 0.878, 0.066, 0.030, 6), Ellipse(0.118, 0.855, 0.044, 0.036)),
     )
-    return _clothed(whim, far, leg, near, ground=0.873)
+    return _clothed(variation, far, leg, near, ground=0.873)
 
 
 def _clothed(
-    whim: Whim,
+    variation: Variation,
     behind: tuple[Layer, ...],
     legs: tuple[Layer, ...],
     arms: tuple[Layer, ...],
     ground: float | None = None,
 ) -> Design:
-    back, front = head_of(whim)
-    palette = {**looks(whim), "trousers": whim.pick("trousers", TROUSERS)}
+    back, front = head_of(variation)
+    palette = {**looks(variation), "trousers": variation.pick("trousers", TROUSERS)}
     return Design(
         (*shift(back, 0, 0, _HEAD), *behind, *legs, _shirt(), *arms, *shift(front, 0, 0, _HEAD)),
         palette,

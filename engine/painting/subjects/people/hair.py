@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from engine.painting.subjects.design import Layer, Whim
+from engine.painting.subjects.design import Layer, Variation
 from engine.painting.subjects.primitives import Ellipse, Shape, outline, pair, stroke
 
 Hair = tuple[tuple[Layer, ...], tuple[Layer, ...]]
 
 
-def hair_of(whim: Whim) -> Hair:
+def hair_of(variation: Variation) -> Hair:
     """The layers behind and in front of the bust's head, cut by the seed; their colour is `hair`."""
-    cut = whim.pick("hair style", tuple(_CUTS))
-    return _CUTS[cut](_fringe(whim.between("parting", -0.07, 0.07)))
+    cut = variation.pick("hair style", tuple(_CUTS))
+    return _CUTS[cut](_fringe(variation.between("parting", -0.07, 0.07)))
 
 
 def _fringe(part: float) -> Layer:

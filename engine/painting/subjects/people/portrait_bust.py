@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from engine.painting.subjects.body_parts import blush, line
-from engine.painting.subjects.design import Design, Layer, Mark, Whim
+from engine.painting.subjects.design import Design, Layer, Mark, Variation
 from engine.painting.subjects.people.hair import hair_of
 from engine.painting.subjects.primitives import Ellipse, Polygon, outline, pair, stroke
 
@@ -23,27 +23,27 @@ DARK_EYES = ("#5a3a20", "#3a2a1e", "#7a5a2c", "#4a3018")
 CLOTHES = ("#b5483f", "#3c6a9a", "#4c7d5a", "#8a5a8c", "#c4913e", "#41566b")
 
 
-def bust(whim: Whim) -> Design:
+def bust(variation: Variation) -> Design:
     """Head and shoulders of a person; the main material is the clothing."""
-    behind, above = head_of(whim)
-    return Design((*behind, _shoulders(), *above), looks(whim), ground=1.0, floor=1.0)
+    behind, above = head_of(variation)
+    return Design((*behind, _shoulders(), *above), looks(variation), ground=1.0, floor=1.0)
 
 
-def looks(whim: Whim) -> dict[str, str]:
+def looks(variation: Variation) -> dict[str, str]:
     """The colours of a person, by the seed."""
-    skin = whim.choose("skin", SKINS)
+    skin = variation.choose("skin", SKINS)
     fair = skin in SKINS[:2]
     return {
         **skin,
-        "hair": whim.pick("hair", FAIR_HAIRS if fair else DARK_HAIRS),
-        "main": whim.pick("clothes", CLOTHES),
-        "iris": whim.pick("iris", FAIR_EYES if fair else DARK_EYES),
+        "hair": variation.pick("hair", FAIR_HAIRS if fair else DARK_HAIRS),
+        "main": variation.pick("clothes", CLOTHES),
+        "iris": variation.pick("iris", FAIR_EYES if fair else DARK_EYES),
     }
 
 
-def head_of(whim: Whim) -> tuple[tuple[Layer, ...], tuple[Layer, ...]]:
+def head_of(variation: Variation) -> tuple[tuple[Layer, ...], tuple[Layer, ...]]:
     """The hair behind the body, and the head with neck, face and front hair before it."""
-    behind, above = hair_of(whim)
+    behind, above = hair_of(variation)
     return behind, (*_neck_and_head(), *_features(), *above)
 
 
