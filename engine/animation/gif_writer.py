@@ -1,6 +1,6 @@
-"""GIF writer, frame by frame: one palette for the whole film, and of each frame only the pixels that changed.
+"""GIF writer, frame by frame: one palette for the whole animation, and of each frame only the pixels that changed.
 
-Only the previous frame is kept, so a film of thousands of frames takes no more memory than one image.
+Only the previous frame is kept, so an animation of thousands of frames takes no more memory than one image.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def hundredths(fps: int) -> int:
 
 
 def palette_of(samples: list[Pixels]) -> Image.Image:
-    """A palette image for a film, from sample frames (uint8 H x W x 3)."""
+    """A palette image for an animation, from sample frames (uint8 H x W x 3)."""
     small = [
         np.asarray(Image.fromarray(frame).resize((128, 128), Image.Resampling.BILINEAR)) for frame in samples
     ]
@@ -36,7 +36,7 @@ def palette_of(samples: list[Pixels]) -> Image.Image:
 
 
 class GifWriter:
-    """Context manager that writes one endlessly looping film to `path`.
+    """Context manager that writes one endlessly looping animation to `path`.
 
     It removes the file where an exception leaves the block.
     """

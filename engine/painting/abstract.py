@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.images.arrays import Picture, Plane
-from engine.painting.noise import fbm, rolled
+from engine.painting.noise import fbm, roll
 from engine.painting.random_streams import Streams
 
 Rgb = tuple[float, float, float]
@@ -37,15 +37,21 @@ def _marble(streams: Streams, height: int, width: int, octaves: int, clock: floa
     coarse = min(octaves, 4)
     qx = fbm(streams, "abstract/qx", height, width, cells=1.6, octaves=coarse) - 0.5
     qy = fbm(streams, "abstract/qy", height, width, cells=1.6, octaves=coarse) - 0.5
-    qx, qy = rolled(qx, 0.03 * clock, 0.0), rolled(qy, 0.0, 0.03 * clock)
+    qx, qy = roll(qx, 0.03 * clock, 0.0), roll(qy, 0.0, 0.03 * clock)
     reach = 0.42 * (1 + 0.10 * math.sin(0.8 * clock))
-    rx = _bent(fbm(streams, "abstract/rx", height, width, cells=2.2, octaves=coarse), qx, qy, reach) - 0.5
-    ry = _bent(fbm(streams, "abstract/ry", height, width, cells=2.2, octaves=coarse), qx, qy, reach) - 0.5
+    rx = (
+        _transformed(fbm(streams, "abstract/rx", height, width, cells=2.2, octaves=coarse), qx, qy, reach)
+        - 0.5
+    )
+    ry = (
+        _transformed(fbm(streams, "abstract/ry", height, width, cells=2.2, octaves=coarse), qx, qy, reach)
+        - 0.5
+    )
     base = fbm(streams, "abstract/base", height, width, cells=2.0, octaves=octaves, gain=0.46)
-    return _bent(base, rx, ry, 0.62), np.sqrt(rx * rx + ry * ry)
+    return _transformed(base, rx, ry, 0.62), np.sqrt(rx * rx + ry * ry)
 
 
-def _bent(plane: Plane, dx: Plane, dy: Plane, reach: float) -> Plane:
+def _transformed(plane: Plane, dx: Plane, dy: Plane, reach: float) -> Plane:
     """`plane` looked up `reach` picture heights along (dx, dy), mirrored at the frame."""
     height, width = plane.shape
     ys, xs = np.mgrid[0:height, 0:width].astype(np.float32)

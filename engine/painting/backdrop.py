@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from engine.images.arrays import Plane
-from engine.painting.noise import fbm, rolled, strip
+from engine.painting.noise import fbm, roll, strip
 from engine.painting.palette import tint_image
 from engine.painting.prompt.lexicon import COLOURS
 from engine.painting.stage import Stage, mix, smooth
@@ -26,7 +26,7 @@ def paint_studio(stage: Stage) -> None:
     tone = np.array(_BACKDROPS[int(rng.integers(len(_BACKDROPS)))], np.float32)
     tone = tone * np.float32(_AT_NIGHT.get(stage.time, 1.0) * rng.uniform(0.92, 1.32))
     centre, middle = float(rng.uniform(0.22, 0.78)), float(rng.uniform(0.26, 0.52))
-    # In a film somebody carries the lamp slowly past, and the camera with it.
+    # In a video somebody carries the lamp slowly past, and the camera with it.
     centre += (0.13 if centre < 0.5 else -0.13) * stage.clock
     dx = (frame.columns() - centre * frame.width) / frame.unit
     dy = (frame.rows() - middle * frame.height) / frame.unit
@@ -57,7 +57,7 @@ def _dabs(stage: Stage) -> Plane:
     octaves = max(3, stage.octaves - 3)
     clouds = fbm(stage.streams, "cloth", h, w, cells=2.5, octaves=2, gain=0.5) - 0.5
     dabs = fbm(stage.streams, "dabs", h, w, cells=14, octaves=min(3, octaves), gain=0.7) - 0.5
-    return rolled(np.asarray(0.8 * clouds + 0.32 * dabs, np.float32), -0.065 * stage.clock, 0.0)
+    return roll(np.asarray(0.8 * clouds + 0.32 * dabs, np.float32), -0.065 * stage.clock, 0.0)
 
 
 def _cloth(stage: Stage, tone: Plane, pool: Plane, cloth: Plane) -> Plane:

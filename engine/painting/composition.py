@@ -45,10 +45,10 @@ _SMALLEST = 24
 
 @dataclass(frozen=True)
 class Moment:
-    """One frame of a film; the one of a still by default."""
+    """One frame of a video; the one of a still by default."""
 
     clock: float = 0.0
-    """Seconds since the film began: clouds, water, weather and figures move on with it."""
+    """Seconds since the video began: clouds, water, weather and figures move on with it."""
     slide: float = 0.0
     """How far the camera has moved to the right, in world units (a person is about one tall)."""
     palette: Palette | None = None
@@ -56,9 +56,9 @@ class Moment:
     subjects: bool = True
     """Whether the subjects are drawn; their places stay free otherwise."""
     grain: bool = True
-    """Whether a trace of film grain hides the banding of soft skies; it would boil in a film."""
+    """Whether a trace of film grain hides the banding of soft skies; it would flicker in a video."""
     memory: dict[Any, Any] | None = field(default=None, compare=False, repr=False)
-    """Cache shared by the frames of one film; see `Streams.kept`. The first frame must have an unmoved camera."""
+    """Cache shared by the frames of one video; see `Streams.cached`. The first frame must have an unmoved camera."""
 
 
 STILL = Moment()
@@ -136,7 +136,7 @@ def paint_moment(
     guidance: float = 1.0,
     progress: Progress | None = None,
 ) -> Picture:
-    """Paint one frame of a film, `width` x `height` pixels (both at least one); else as `paint`."""
+    """Paint one frame of a video, `width` x `height` pixels (both at least one); else as `paint`."""
     # A view of a few pixels has no slopes and no corners: paint it larger, then reduce it.
     grow = -(-_SMALLEST // min(width, height))
     picture = _paint(

@@ -1,6 +1,6 @@
-"""Motion in films: wind aloft, figures that breathe and bob, lamps that turn, leaves that fall.
+"""Motion in videos: wind aloft, figures that breathe and bob, lamps that turn, leaves that fall.
 
-Everything here is a smooth function of the film's clock, in seconds, and zero at 0: a still shows none of it.
+Everything here is a smooth function of the video's clock, in seconds, and zero at 0: a still shows none of it.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from engine.images.arrays import Plane
 from engine.painting.stage import Stage, mix
 from engine.painting.subjects import Figure
 
-_STIFF = frozenset({"house", "castle", "lighthouse", "snowman", "apple", "pumpkin", "mushroom", "cactus"})
-_GOING = {"car": 0.10, "train": 0.12, "airplane": 0.16, "fish": 0.12, "horse": 0.02, "boat": 0.035, "sailboat": 0.05,
+_RIGID = frozenset({"house", "castle", "lighthouse", "snowman", "apple", "pumpkin", "mushroom", "cactus"})
+_SPEEDS = {"car": 0.10, "train": 0.12, "airplane": 0.16, "fish": 0.12, "horse": 0.02, "boat": 0.035, "sailboat": 0.05,
           "duck": 0.05, "whale": 0.05, "turtle": 0.01}  # fmt: skip
 """Forward speed of some subjects, in their own lengths per second."""
 _PAD = 0.08
@@ -36,8 +36,8 @@ def pose(stage: Stage, name: str, where: str, facing: int, figure: Figure) -> tu
     if stage.clock == 0.0:
         return figure, 0.0, 0.0
     wide, tall = figure.rgba.shape[1], figure.rgba.shape[0]
-    right = facing * _GOING.get(plain, 0.0) * wide * stage.clock
-    if plain in _STIFF:
+    right = facing * _SPEEDS.get(plain, 0.0) * wide * stage.clock
+    if plain in _RIGID:
         return figure, right, 0.0
     rng = stage.streams.rng("idle " + name)
     one, two = (math.sin(stage.clock * float(rng.uniform(low, low + 0.8))) for low in (2.2, 1.5))
@@ -52,10 +52,10 @@ def pose(stage: Stage, name: str, where: str, facing: int, figure: Figure) -> tu
         down = -0.02 * tall * abs(math.sin(stage.clock * 4.4))
     else:
         lean, stretch = 0.022 * two, 0.010 * one
-    return _bent(figure, turn, lean, stretch), right, down
+    return _transformed(figure, turn, lean, stretch), right, down
 
 
-def _bent(figure: Figure, turn: float, lean: float, stretch: float) -> Figure:
+def _transformed(figure: Figure, turn: float, lean: float, stretch: float) -> Figure:
     """The figure turned by degrees about its base, leaning by a share of its height, stretched upward by a share."""
     if turn == lean == stretch == 0.0:
         return figure
@@ -82,7 +82,7 @@ def _bent(figure: Figure, turn: float, lean: float, stretch: float) -> Figure:
     return Figure(np.asarray(moved, np.float32), (x + pad, y + pad), seat, lit)
 
 
-def room_to_sway(stage: Stage, height: int) -> int:
+def sway_margin(stage: Stage, height: int) -> int:
     """Margin in pixels that a plant of this height needs at each side to sway in the wind; 0 in a still."""
     return 0 if stage.clock == 0.0 or height < 24 else math.ceil(0.016 * height) + 1
 
@@ -93,7 +93,7 @@ def sway(stage: Stage, plate: Plane, x: float, z: float, part: float) -> Plane:
     `part` is the sub-pixel offset of its position to the right, so that it glides past without jumping.
     """
     h, w = plate.shape[:2]
-    room = room_to_sway(stage, h)
+    room = sway_margin(stage, h)
     if room == 0:
         return plate
     lean = 0.012 * math.sin(1.9 * stage.clock + 0.011 * x + 1.7 * z) + 0.004 * math.sin(3.7 * stage.clock + x)
@@ -116,7 +116,7 @@ def flash(stage: Stage) -> float:
 
 
 def paint_falling(stage: Stage) -> None:
-    """Petals of blossoming trees, leaves of autumn ones, on their way down; in films only."""
+    """Petals of blossoming trees, leaves of autumn ones, on their way down; in videos only."""
     kind = next((f for f in ("blossom", "autumn") if f in stage.prompt.features), None)
     if stage.clock == 0.0 or kind is None or stage.prompt.weather & {"storm", "rain"}:
         return

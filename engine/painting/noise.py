@@ -44,7 +44,7 @@ def fbm(
     folds each octave into crests.
     """
     key = ("fbm", name, height, width, cells, octaves, gain, ridged)
-    return streams.kept(key, lambda: _fbm(streams, name, (height, width), cells, octaves, gain, ridged))
+    return streams.cached(key, lambda: _fbm(streams, name, (height, width), cells, octaves, gain, ridged))
 
 
 def _fbm(
@@ -63,10 +63,10 @@ def _fbm(
         if ridged:
             layer = 1.0 - np.abs(2.0 * layer - 1.0)
         total += (layer - 0.5) * np.float32(scale * gain**octave)
-    return _still(total)
+    return _read_only(total)
 
 
-def rolled(plane: Plane, right: float, down: float) -> Plane:
+def roll(plane: Plane, right: float, down: float) -> Plane:
     """The plane moved by shares of its height, mirrored where it ends; itself where it does not move."""
     if right == 0.0 and down == 0.0:
         return plane
@@ -75,7 +75,7 @@ def rolled(plane: Plane, right: float, down: float) -> Plane:
     return cv2.warpAffine(plane, shift, (width, height), borderMode=cv2.BORDER_REFLECT_101)
 
 
-def slid(line: Plane, share: float) -> Plane:
+def shift_line(line: Plane, share: float) -> Plane:
     """One-dimensional noise moved right by a share of its length, mirrored where it ends."""
     if share == 0.0:
         return line
@@ -84,7 +84,7 @@ def slid(line: Plane, share: float) -> Plane:
     return np.interp(place, np.arange(line.size), line).astype(np.float32)
 
 
-def _still(plane: Plane) -> Plane:
+def _read_only(plane: Plane) -> Plane:
     # It may be cached for later frames: callers must copy it before modifying it.
     plane.flags.writeable = False
     return plane

@@ -21,7 +21,7 @@ class Streams:
     def __init__(self, layout_key: str, seed: int, memory: dict[Any, Any] | None = None) -> None:
         """`layout_key` is the content of the image as words, `seed` an integer.
 
-        `memory` is shared by the frames of one film: what does not move is computed once (`kept`).
+        `memory` is shared by the frames of one video: what does not move is computed once (`cached`).
         """
         self.layout_key = layout_key
         self.seed = int(seed)
@@ -36,8 +36,8 @@ class Streams:
         """An independent family of streams below `name`, for a part that appears more than once."""
         return Streams(f"{self.layout_key}|{self.seed}|{name}", 0, self.memory)
 
-    def kept(self, key: tuple[Any, ...], make: Callable[[], T]) -> T:
-        """The result of `make`, cached for all frames of a film; computed on each call for a still.
+    def cached(self, key: tuple[Any, ...], make: Callable[[], T]) -> T:
+        """The result of `make`, cached for all frames of a video; computed on each call for a still.
 
         The result must not be modified. `key` holds everything that determines it, beside this family.
         """

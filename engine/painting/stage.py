@@ -78,7 +78,7 @@ class Stage:
     painted: dict[tuple[Any, ...], Plane] = field(default_factory=dict)
     """Plates of these plants in the stage's colours and light, by kind, plant, height and tones."""
     clock: float = 0.0
-    """Seconds since the film began; 0 in a still."""
+    """Seconds since the video began; 0 in a still."""
 
     @property
     def dark(self) -> bool:

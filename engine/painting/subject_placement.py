@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from engine.images.arrays import Plane
-from engine.painting.landscape.trees import Grove
+from engine.painting.landscape.trees import SpriteSet
 from engine.painting.movement import pose
 from engine.painting.noise import strip
 from engine.painting.palette import Rgb
@@ -79,7 +79,7 @@ def paint_subjects(stage: Stage, light: Light | None = None) -> None:
     held = "umbrella" in names and bool({"person", "astronaut", "robot"} & set(names))
     main = [n for n in names if not (riding and n == riding[0]) and not (held and n == "umbrella")]
     key = ("actors", stage.prompt, stage.frame.width, stage.frame.height, stage.octaves, light)
-    subjects = stage.streams.kept(
+    subjects = stage.streams.cached(
         key, lambda: _push_apart(stage, [_place(stage, main, k, light) for k in range(len(main))])
     )
     if stage.prompt.scene == "studio":
@@ -97,7 +97,7 @@ def paint_subjects(stage: Stage, light: Light | None = None) -> None:
 
 
 def _at_moment(stage: Stage, subject: PlacedSubject) -> PlacedSubject:
-    """The actor at the film's current clock and camera position; unchanged in a still."""
+    """The subject at the video's current clock and camera position; unchanged in a still."""
     frame = stage.frame
     if stage.clock == 0.0 and frame.slide == 0.0:
         return subject
@@ -120,7 +120,7 @@ def _render(
     size = max(8, round(height))
     family = family or stage.streams
     key = ("figure", name, size, light, facing, colours)
-    return family.kept(key, lambda: _render_uncached(family, name, size, light, facing, plain, colours))
+    return family.cached(key, lambda: _render_uncached(family, name, size, light, facing, plain, colours))
 
 
 def _render_uncached(
@@ -335,13 +335,13 @@ def _paint_grass(stage: Stage, subject: PlacedSubject) -> None:
     """Grass in front of the feet, so that the subject stands in the meadow and not on it."""
     if "snow" in stage.prompt.weather or "road" in stage.prompt.features:
         return
-    grove = Grove(stage, ("tuft",), 3)
+    sprites = SpriteSet(stage, ("tuft",), 3)
     rng = stage.streams.rng("feet " + subject.name)
     left, right = subject.box()
     tall = 0.040 * stage.frame.height
     for u, down, size in rng.random((int(10 * (right - left) / tall / 8) + 4, 3)):
         x = left + (right - left) * (0.08 + 0.84 * u)
-        grove.set(x, subject.y + tall * (0.20 + 0.35 * down), tall * (0.7 + 0.6 * size), 1.0, rng)
+        sprites.set(x, subject.y + tall * (0.20 + 0.35 * down), tall * (0.7 + 0.6 * size), 1.0, rng)
 
 
 def _paint_umbrella(stage: Stage, bearer: PlacedSubject, light: Light) -> Plane:

@@ -9,7 +9,7 @@ import numpy as np
 
 from engine.images.arrays import Plane
 from engine.painting.landscape.terrain import haze_colour
-from engine.painting.landscape.trees import Grove
+from engine.painting.landscape.trees import SpriteSet
 from engine.painting.noise import fbm
 from engine.painting.prompt.lexicon import COLOURS
 from engine.painting.stage import Stage, mix
@@ -228,11 +228,11 @@ def _quay(stage: Stage, base: int) -> None:
 def _avenue(stage: Stage, base: int) -> None:
     """A row of trees along the quay."""
     rng, frame = stage.streams.rng("avenue"), stage.frame
-    grove = Grove(stage, ("leafy", "bush"), 2)
+    sprites = SpriteSet(stage, ("leafy", "bush"), 2)
     x = float(rng.uniform(0, 0.03))
     while x < 1.02:
         height = frame.height * float(rng.uniform(0.030, 0.062))
-        grove.set(x * frame.width + frame.drift(7.0), base + 0.006 * frame.height, height, 7.0, rng)
+        sprites.set(x * frame.width + frame.drift(7.0), base + 0.006 * frame.height, height, 7.0, rng)
         x += (
             float(rng.uniform(0.014, 0.050))
             * (1.0 if rng.random() < 0.86 else 3.5)

@@ -8,7 +8,7 @@ import numpy as np
 
 from engine.images.arrays import Plane
 from engine.painting.landscape.noise_tiles import Tile
-from engine.painting.landscape.perspective import Slices, cut
+from engine.painting.landscape.perspective import Slices, geometric_slices
 from engine.painting.prompt.interpretation import GROUNDED
 from engine.painting.stage import Frame, Stage, smooth
 
@@ -26,7 +26,9 @@ def slices_for(scene: str, frame: Frame, octaves: int) -> Slices:
         "city": [(near, 60.0, 90), (60.0, 600.0, 10)],
         "sea": [(near, 5.0, 160), (5.0, 40.0, 160), (40.0, 900.0, 40)],
     }
-    return cut(frame, [(a, b, max(8, int(n * fine))) for a, b, n in spans.get(scene, spans["hills"])])
+    return geometric_slices(
+        frame, [(a, b, max(8, int(n * fine))) for a, b, n in spans.get(scene, spans["hills"])]
+    )
 
 
 def mountain(stage: Stage, tile: Tile, s: Slices) -> Plane:

@@ -25,7 +25,9 @@ class Tile:
     @classmethod
     def make(cls, streams: Streams) -> Tile:
         """Draw the tile once for a picture."""
-        texture = streams.kept(("tile",), lambda: lattice(streams.rng("tile"), _CELLS, _CELLS, _SIDE, _SIDE))
+        texture = streams.cached(
+            ("tile",), lambda: lattice(streams.rng("tile"), _CELLS, _CELLS, _SIDE, _SIDE)
+        )
         return cls(streams, texture)
 
     def sample(self, name: str, x: Plane, z: Plane, cell: float) -> Plane:

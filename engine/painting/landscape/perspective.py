@@ -36,14 +36,14 @@ class View:
     cover: Plane
     crest: NDArray[np.bool_]
 
-    def see(self, plane: Plane) -> Plane:
+    def to_image(self, plane: Plane) -> Plane:
         """Project a plane (S x W or S x W x C) of the slices into the image."""
         return cv2.remap(
             plane, self.column_map, self.slice_map, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT
         )
 
 
-def cut(frame: Frame, spans: list[tuple[float, float, int]]) -> Slices:
+def geometric_slices(frame: Frame, spans: list[tuple[float, float, int]]) -> Slices:
     """Slices geometrically spaced in each span (from, to, count)."""
     parts = [np.geomspace(a, b, n, endpoint=False) for a, b, n in spans]
     z = np.append(np.concatenate(parts), spans[-1][1]).astype(np.float32)[:, None]
@@ -91,7 +91,7 @@ def reflection_rows(frame: Frame, slices: Slices, land: Plane, surface: Plane) -
     view = project(below, slices, np.where(beyond, surface, np.float32(-1e3)))
     ours = np.float32(frame.horizon) - np.float32(frame.focal) * (surface - np.float32(frame.eye)) / slices.z
     rows = frame.rows() - 0.5
-    found = np.where(view.cover > 0.5, view.see(ours.astype(np.float32)), rows)
+    found = np.where(view.cover > 0.5, view.to_image(ours.astype(np.float32)), rows)
     flipped = np.clip(2 * frame.horizon - 1 - np.arange(frame.height), 0, frame.height - 1)
     return np.asarray(np.clip(found[np.round(flipped).astype(np.int32)], 0, frame.height - 1), np.float32)
 

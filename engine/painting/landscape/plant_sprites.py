@@ -39,7 +39,7 @@ class Sprite:
 
 
 @dataclass
-class _Pad:
+class _SpriteCanvas:
     """A drawing surface in tree units: x -0.5..0.5 (0 is the stem), y 0 (root) .. 1 (top)."""
 
     image: NDArray[np.uint8]
@@ -84,10 +84,10 @@ def sprite(
     rng = streams.rng(f"tree {kind} {number}")
     most = 160 if kind in ("tuft", "bloom") else SIDE
     side = int(min(most, max(most / 4, height))) * 2
-    pad = _Pad(np.zeros((side, side, 4), np.uint8), rng)
-    _DRAW[kind](pad, light)
+    canvas = _SpriteCanvas(np.zeros((side, side, 4), np.uint8), rng)
+    _DRAW[kind](canvas, light)
     # What was never drawn is zero in every channel, so the surface is premultiplied already.
-    whole = cv2.resize(pad.image, (side // 2, side // 2), interpolation=cv2.INTER_AREA).astype(np.float32)
+    whole = cv2.resize(canvas.image, (side // 2, side // 2), interpolation=cv2.INTER_AREA).astype(np.float32)
     whole *= np.float32(1 / 255)
     used = np.flatnonzero(whole[..., 3].max(axis=0) > 0.004)
     first, last = int(used[0]), int(used[-1]) + 1
@@ -98,11 +98,11 @@ def sprite(
     return Sprite(tuple(plates), first / (side // 2) - 0.5, last / (side // 2) - 0.5)
 
 
-def _conifer(pad: _Pad, light: tuple[float, float, float]) -> None:
+def _conifer(canvas: _SpriteCanvas, light: tuple[float, float, float]) -> None:
     """Whorls of drooping branches, each a fan of needle strokes, shorter toward the top."""
-    rng = pad.rng
-    pad.line((0, 0), (0, 0.97), 0.009, (0.3, 0.4, 1.0))
-    pad.line((0, 0), (0, 0.35), 0.017, (0.3, 0.45, 1.0))
+    rng = canvas.rng
+    canvas.line((0, 0), (0, 0.97), 0.009, (0.3, 0.4, 1.0))
+    canvas.line((0, 0), (0, 0.35), 0.017, (0.3, 0.45, 1.0))
     wide = float(rng.uniform(0.17, 0.23))
     levels = 26
     for k in range(levels):
@@ -112,49 +112,63 @@ def _conifer(pad: _Pad, light: tuple[float, float, float]) -> None:
         turns = rng.uniform(-1, 1, count)
         # The middle of a whorl points at the viewer: short, drawn last, lightest on its upper side.
         for turn in turns[np.argsort(-np.abs(turns))]:
-            _branch(pad, float(turn), y, reach, light)
+            _branch(canvas, float(turn), y, reach, light)
 
 
-def _branch(pad: _Pad, turn: float, y: float, reach: float, light: tuple[float, float, float]) -> None:
+def _branch(
+    canvas: _SpriteCanvas, turn: float, y: float, reach: float, light: tuple[float, float, float]
+) -> None:
     """One drooping branch of a conifer with its twigs; `turn` -1..1 is where it points across the view."""
-    rng = pad.rng
+    rng = canvas.rng
     noise = rng.uniform(-1, 1, 4)
     x1 = reach * turn * (0.9 + 0.1 * float(noise[0]))
     droop = reach * (0.42 + 0.14 * float(noise[1])) * (0.35 + 0.65 * abs(turn))
     lit = 0.34 + 0.55 * turn * light[0] + 0.22 * light[1] + 0.20 * float(noise[2])
     tone = 0.20 + 0.45 * abs(turn) + 0.25 * float(noise[3])
     start = (x1 * 0.12, y + 0.012)
-    pad.line(start, (x1, y - droop), 0.0034, (tone, lit - 0.12, 0))
+    canvas.line(start, (x1, y - droop), 0.0034, (tone, lit - 0.12, 0))
     for k in range(1, 6):
         t = k / 5
         px, py = start[0] + (x1 - start[0]) * t, start[1] + (y - droop - start[1]) * t
         hang = (0.010 + 0.018 * (1 - y)) * (1 - 0.6 * t)
-        pad.line((px, py), (px + 0.008 * turn, py - hang), 0.0026, (tone + 0.12 * t, lit + 0.04, 0))
-        pad.line(
+        canvas.line((px, py), (px + 0.008 * turn, py - hang), 0.0026, (tone + 0.12 * t, lit + 0.04, 0))
+        canvas.line(
             (px, py), (px + 0.012 * turn * (1.3 - t), py + 0.001), 0.0022, (tone + 0.25 * t, lit + 0.20, 0)
         )
 
 
 def _limbs(
-    pad: _Pad, x: float, y: float, angle: float, length: float, width: float, tips: list[tuple[float, float]]
+    canvas: _SpriteCanvas,
+    x: float,
+    y: float,
+    angle: float,
+    length: float,
+    width: float,
+    tips: list[tuple[float, float]],
 ) -> None:
     """Branches that fork until they are thin; their ends are gathered in `tips`."""
-    rng = pad.rng
+    rng = canvas.rng
     x1, y1 = x + math.sin(angle) * length, y + math.cos(angle) * length
-    pad.line((x, y), (x1, y1), width, (0.35, 0.5 + 0.2 * float(rng.uniform(-1, 1)), 1.0))
+    canvas.line((x, y), (x1, y1), width, (0.35, 0.5 + 0.2 * float(rng.uniform(-1, 1)), 1.0))
     if width < 0.007:
         tips.append((x1, y1))
         return
     for side in (-1, 1):
         spread = float(rng.uniform(0.22, 0.62)) * side
-        _limbs(pad, x1, y1, angle * 0.8 + spread, length * float(rng.uniform(0.66, 0.84)), width * 0.62, tips)
+        _limbs(
+            canvas, x1, y1, angle * 0.8 + spread, length * float(rng.uniform(0.66, 0.84)), width * 0.62, tips
+        )
 
 
 def _crown(
-    pad: _Pad, tips: list[tuple[float, float]], light: tuple[float, float, float], size: float, dab: float
+    canvas: _SpriteCanvas,
+    tips: list[tuple[float, float]],
+    light: tuple[float, float, float],
+    size: float,
+    dab: float,
 ) -> None:
     """Clumps of leaves around the branch ends, lit where they face the light, dark underneath."""
-    rng = pad.rng
+    rng = canvas.rng
     centre_x = float(np.mean([t[0] for t in tips]))
     centre_y = float(np.mean([t[1] for t in tips]))
     clumps = [(x + float(rng.normal(0, 0.022)), y + float(rng.normal(0, 0.018))) for x, y in [*tips, *tips]]
@@ -171,40 +185,40 @@ def _crown(
         lit = 0.44 + 0.36 * (dx * light[0] + dy * max(light[1], 0.4)) + 0.30 * place + 0.14 * e0
         tone = 0.45 + 0.25 * dy + 0.28 * e1
         ry = dab * (0.7 + 0.2 * e2)
-        pad.leaves(cx + dx * radius, cy + dy * radius * 0.85, dab, ry, 90 * (e0 + e1), (tone, lit))
+        canvas.leaves(cx + dx * radius, cy + dy * radius * 0.85, dab, ry, 90 * (e0 + e1), (tone, lit))
 
 
-def _leafy(pad: _Pad, light: tuple[float, float, float]) -> None:
+def _leafy(canvas: _SpriteCanvas, light: tuple[float, float, float]) -> None:
     """A forked stem under a round crown."""
-    rng = pad.rng
+    rng = canvas.rng
     tips: list[tuple[float, float]] = []
     lean = float(rng.uniform(-0.08, 0.08))
-    _limbs(pad, 0, 0, lean, 0.20, 0.036, tips)
-    pad.line((-0.004, 0.0), (np.sin(lean) * 0.16, 0.16), 0.028, (0.3, 0.4, 1.0))
+    _limbs(canvas, 0, 0, lean, 0.20, 0.036, tips)
+    canvas.line((-0.004, 0.0), (np.sin(lean) * 0.16, 0.16), 0.028, (0.3, 0.4, 1.0))
     # The limbs end in a flat umbrella; ends of their own fill it up to a dome.
     wide, tall = float(rng.uniform(0.26, 0.34)), float(rng.uniform(0.24, 0.30))
     for angle, reach in zip(rng.uniform(0, 6.283, 20), np.sqrt(rng.random(20)), strict=True):
         tips.append((np.sin(lean) * 0.4 + np.cos(angle) * reach * wide, 0.63 + np.sin(angle) * reach * tall))
-    _crown(pad, tips, light, 0.088, 0.0085)
+    _crown(canvas, tips, light, 0.088, 0.0085)
 
 
-def _birch(pad: _Pad, light: tuple[float, float, float]) -> None:
-    rng = pad.rng
+def _birch(canvas: _SpriteCanvas, light: tuple[float, float, float]) -> None:
+    rng = canvas.rng
     bend = float(rng.uniform(-0.04, 0.04))
     for k in range(20):
         y = k / 20 * 0.92
         width = 0.024 * (1 - 0.75 * y)
-        pad.line((bend * y, y), (bend * (y + 0.05), y + 0.05), width, (1.0, 0.85 + 0.1 * light[0], 0.55))
+        canvas.line((bend * y, y), (bend * (y + 0.05), y + 0.05), width, (1.0, 0.85 + 0.1 * light[0], 0.55))
         if rng.random() < 0.6:
             side = width * float(rng.uniform(-0.5, 0.2))
-            pad.line((bend * y + side, y), (bend * y + side + 0.010, y), 0.004, (0.1, 0.2, 1.0))
+            canvas.line((bend * y + side, y), (bend * y + side + 0.010, y), 0.004, (0.1, 0.2, 1.0))
     tips = [(bend + float(rng.normal(0, 0.085)) * (1.25 - y), y) for y in rng.uniform(0.36, 0.93, 36)]
-    _crown(pad, tips, light, 0.046, 0.0075)
+    _crown(canvas, tips, light, 0.046, 0.0075)
 
 
-def _bamboo(pad: _Pad, light: tuple[float, float, float]) -> None:
+def _bamboo(canvas: _SpriteCanvas, light: tuple[float, float, float]) -> None:
     """A stand of jointed culms, bowed at their tips, with pointed leaves from half their height on."""
-    rng = pad.rng
+    rng = canvas.rng
     for x in sorted(rng.uniform(-0.15, 0.15, 5), key=abs, reverse=True):
         bow = float(rng.uniform(-0.10, 0.10))
         tall, thick = float(rng.uniform(0.80, 0.98)), float(rng.uniform(0.011, 0.017))
@@ -212,19 +226,21 @@ def _bamboo(pad: _Pad, light: tuple[float, float, float]) -> None:
         joints = [(float(x) + bow * t**3, tall * t) for t in np.linspace(0, 1, 16)]
         for k, (a, b) in enumerate(itertools.pairwise(joints)):
             wide = thick * (1 - 0.65 * a[1])
-            pad.line(a, b, wide, (0.55 + 0.2 * float(rng.random()), shine, 1.0))
-            pad.line((a[0] - 0.55 * wide, a[1]), (a[0] + 0.55 * wide, a[1]), 0.0045, (0.05, 0.2, 1.0))
+            canvas.line(a, b, wide, (0.55 + 0.2 * float(rng.random()), shine, 1.0))
+            canvas.line((a[0] - 0.55 * wide, a[1]), (a[0] + 0.55 * wide, a[1]), 0.0045, (0.05, 0.2, 1.0))
             if k >= 6:
-                _spray(pad, a, k / 16, light)
+                _spray(canvas, a, k / 16, light)
 
 
-def _spray(pad: _Pad, at: tuple[float, float], up: float, light: tuple[float, float, float]) -> None:
+def _spray(
+    canvas: _SpriteCanvas, at: tuple[float, float], up: float, light: tuple[float, float, float]
+) -> None:
     """A twig of bamboo to either side with its hanging leaves; `up` 0..1 is how high it grows."""
-    rng = pad.rng
+    rng = canvas.rng
     for side in (-1, 1):
         reach = side * float(rng.uniform(0.04, 0.11)) * (1.2 - 0.5 * up)
         tip = (at[0] + reach, at[1] + float(rng.uniform(0.0, 0.04)))
-        pad.line(at, tip, 0.0028, (0.3, 0.4, 0.6))
+        canvas.line(at, tip, 0.0028, (0.3, 0.4, 0.6))
         for t, turn, gloss in rng.random((9, 3)):
             x, y = at[0] + reach * float(t), at[1] + (tip[1] - at[1]) * float(t)
             lean = side * (0.3 + 0.9 * float(turn))
@@ -232,28 +248,30 @@ def _spray(pad: _Pad, at: tuple[float, float], up: float, light: tuple[float, fl
             lit = 0.45 + 0.35 * lean * light[0] + 0.30 * (float(gloss) - 0.3)
             end = (x + long * math.sin(lean), y - long * math.cos(lean) * 0.8)
             middle = ((x + end[0]) / 2, (y + end[1]) / 2)
-            pad.line((x, y), middle, 0.0085, (0.3 + 0.6 * float(turn), lit, 0))
-            pad.line(middle, end, 0.0045, (0.4 + 0.6 * float(turn), lit + 0.1, 0))
+            canvas.line((x, y), middle, 0.0085, (0.3 + 0.6 * float(turn), lit, 0))
+            canvas.line(middle, end, 0.0045, (0.4 + 0.6 * float(turn), lit + 0.1, 0))
 
 
-def _palm(pad: _Pad, light: tuple[float, float, float]) -> None:
+def _palm(canvas: _SpriteCanvas, light: tuple[float, float, float]) -> None:
     """A bowed stem and a rosette of feathered fronds."""
-    rng = pad.rng
+    rng = canvas.rng
     bend = float(rng.choice((-1, 1)) * rng.uniform(0.10, 0.22))
     stem = [(bend * t * t - 0.35 * bend, 0.80 * t) for t in np.linspace(0, 1, 22)]
     for k, (a, b) in enumerate(itertools.pairwise(stem)):
         lit = 0.45 + 0.25 * np.sign(light[0]) * (k % 2) + 0.1
-        pad.line(a, b, 0.021 - 0.0004 * k, (0.40 + 0.15 * (k % 2), lit, 1.0))
+        canvas.line(a, b, 0.021 - 0.0004 * k, (0.40 + 0.15 * (k % 2), lit, 1.0))
     top = stem[-1]
     spread = np.linspace(-1, 1, 19)
-    pad.rng.shuffle(spread)
+    canvas.rng.shuffle(spread)
     for across in spread:
-        _frond(pad, top, float(across), light)
+        _frond(canvas, top, float(across), light)
 
 
-def _frond(pad: _Pad, top: tuple[float, float], across: float, light: tuple[float, float, float]) -> None:
+def _frond(
+    canvas: _SpriteCanvas, top: tuple[float, float], across: float, light: tuple[float, float, float]
+) -> None:
     """One feathered leaf: it rises, bends over and hangs; `across` -1..1 is how far it reaches to the side."""
-    rng = pad.rng
+    rng = canvas.rng
     reach = 0.27 * across * float(rng.uniform(0.85, 1.1))
     rise = 0.13 + 0.20 * (1 - abs(across)) * float(rng.uniform(0.4, 1.0))
     fall = rise + 0.05 + 0.15 * float(rng.uniform(0.3, 1.0)) * (0.4 + abs(across))
@@ -262,25 +280,25 @@ def _frond(pad: _Pad, top: tuple[float, float], across: float, light: tuple[floa
     for t in np.linspace(0.06, 1, 22):
         here = (top[0] + reach * t, top[1] + rise * t - fall * t * t)
         slope = rise - 2 * fall * t
-        pad.line(before, here, 0.0042, (0.5, lit + 0.1, 0.1))
+        canvas.line(before, here, 0.0042, (0.5, lit + 0.1, 0.1))
         leaf = 0.088 * (1 - 0.72 * t) * min(1.0, 0.3 + 4 * t)
         run = math.copysign(0.45, across)
         for side, gloss in ((1.0, 0.18), (-1.0, -0.10)):
             drop = leaf * (0.72 - 0.20 * side - 0.3 * slope)
             tip = (here[0] + leaf * (run + 0.35 * side), here[1] - drop)
-            pad.line(here, tip, 0.0030, (0.42 + gloss, lit + gloss, 0))
+            canvas.line(here, tip, 0.0030, (0.42 + gloss, lit + gloss, 0))
         before = here
 
 
-def _bush(pad: _Pad, light: tuple[float, float, float]) -> None:
-    rng = pad.rng
+def _bush(canvas: _SpriteCanvas, light: tuple[float, float, float]) -> None:
+    rng = canvas.rng
     tips = [(float(rng.normal(0, 0.15)), 0.08 + abs(float(rng.normal(0, 0.14)))) for _ in range(16)]
-    _crown(pad, tips, light, 0.10, 0.013)
+    _crown(canvas, tips, light, 0.10, 0.013)
 
 
-def _tuft(pad: _Pad, light: tuple[float, float, float]) -> None:
+def _tuft(canvas: _SpriteCanvas, light: tuple[float, float, float]) -> None:
     """A fan of grass blades, bent outward."""
-    rng = pad.rng
+    rng = canvas.rng
     for _ in range(46):
         x, lean = float(rng.normal(0, 0.15)), float(rng.normal(0, 0.20))
         tall = float(rng.uniform(0.35, 0.95)) * (1 - min(0.6, abs(x)))
@@ -291,25 +309,25 @@ def _tuft(pad: _Pad, light: tuple[float, float, float]) -> None:
         )
         for t in (0.35, 0.7, 1.0):
             here = (x + lean * t * t, tall * t)
-            pad.line(before, here, 0.022 * (1.15 - t), (tone, lit + 0.25 * (t - 0.5), 0))
+            canvas.line(before, here, 0.022 * (1.15 - t), (tone, lit + 0.25 * (t - 0.5), 0))
             before = here
 
 
-def _bloom(pad: _Pad, light: tuple[float, float, float]) -> None:
+def _bloom(canvas: _SpriteCanvas, light: tuple[float, float, float]) -> None:
     """A few stems with blossoms; the blossoms take the light tone, the stems the wood's place."""
-    rng = pad.rng
+    rng = canvas.rng
     for _ in range(7):
         x, lean, tall = float(rng.normal(0, 0.16)), float(rng.normal(0, 0.10)), float(rng.uniform(0.45, 0.92))
         tip = (x + lean, tall)
-        pad.line((x * 0.4, 0), tip, 0.020, (0.5, 0.45, 1.0))
+        canvas.line((x * 0.4, 0), tip, 0.020, (0.5, 0.45, 1.0))
         for k in range(6):
             a = k * 1.047
             petal = (tip[0] + 0.050 * math.cos(a), tip[1] + 0.036 * math.sin(a))
-            pad.dab(*petal, 0.040, 0.030, 0, (0.75 + 0.2 * math.sin(a), 0.62 + 0.2 * math.sin(a), 0))
-        pad.dab(*tip, 0.026, 0.020, 0, (0.25, 0.6, 0))
+            canvas.dab(*petal, 0.040, 0.030, 0, (0.75 + 0.2 * math.sin(a), 0.62 + 0.2 * math.sin(a), 0))
+        canvas.dab(*tip, 0.026, 0.020, 0, (0.25, 0.6, 0))
 
 
-_DRAW: dict[str, Callable[[_Pad, tuple[float, float, float]], None]] = {
+_DRAW: dict[str, Callable[[_SpriteCanvas, tuple[float, float, float]], None]] = {
     "conifer": _conifer,
     "leafy": _leafy,
     "birch": _birch,

@@ -12,7 +12,7 @@ from engine.painting.landscape.elevation import has_water, height_of, slices_for
 from engine.painting.landscape.ground_colours import soil_colour
 from engine.painting.landscape.noise_tiles import Tile
 from engine.painting.landscape.perspective import Slices, View, project, reflection_rows
-from engine.painting.noise import fbm, rolled
+from engine.painting.noise import fbm, roll
 from engine.painting.stage import Stage, mix, smooth
 
 
@@ -39,7 +39,7 @@ def paint_land(stage: Stage) -> Ground:
     if heaving:
         surface = np.where(land < 0, swell(stage, tile, slices), land)
     view = project(stage.frame, slices, surface)
-    ground = _seen(stage, slices, land, surface, view)
+    ground = _visible_ground(stage, slices, land, surface, view)
     colour, bump = soil_colour(stage, tile, ground.x, ground.z, ground.h, ground.flat)
     shaded = _lit(stage, ground, colour, bump)
     shaded = _hazed(stage, ground, shaded)
@@ -52,7 +52,7 @@ def paint_land(stage: Stage) -> Ground:
     if has_water(stage):
         stage.ground["mirror"] = reflection_rows(stage.frame, slices, land, surface)
         if heaving:
-            stage.ground["crest"] = view.see(surface.astype(np.float32))
+            stage.ground["crest"] = view.to_image(surface.astype(np.float32))
             stage.ground["lit"] = ground.lit
         wet = smooth(0.004, -0.004, ground.h) * (view.cover > 0.5)
         wet[stage.frame.rows()[:, 0] < stage.frame.horizon - 1] = 0
@@ -60,7 +60,7 @@ def paint_land(stage: Stage) -> Ground:
     return ground
 
 
-def _seen(stage: Stage, s: Slices, land: Plane, surface: Plane, view: View) -> Ground:
+def _visible_ground(stage: Stage, s: Slices, land: Plane, surface: Plane, view: View) -> Ground:
     dx = s.z / np.float32(stage.frame.focal)
     slope_x = np.empty_like(surface)
     slope_x[:, 1:-1] = (surface[:, 2:] - surface[:, :-2]) / (2 * dx)
@@ -68,20 +68,20 @@ def _seen(stage: Stage, s: Slices, land: Plane, surface: Plane, view: View) -> G
     slope_z = np.gradient(surface, s.z[:, 0], axis=0).astype(np.float32)
     flat = 1.0 / np.sqrt(1.0 + slope_x * slope_x + slope_z * slope_z)
     lx, ly, lz = stage.toward_sun()
-    lit = np.clip((ly - slope_x * lx + slope_z * lz) * flat, 0, 1) * _cast(s, surface, lx, ly)
+    lit = np.clip((ly - slope_x * lx + slope_z * lz) * flat, 0, 1) * _cast_shadow(s, surface, lx, ly)
     width = max(3, int(stage.frame.width * 0.06)) | 1
     hollow = cv2.blur(surface, (width, 9)) - surface
     opened = np.clip(1.0 - hollow * 1.3 / np.sqrt(s.z * 0.5 + 0.2), 0.35, 1.1)
     depth = np.broadcast_to(s.z, land.shape)
-    first = view.see(np.dstack([land, depth, flat, lit]).astype(np.float32))
+    first = view.to_image(np.dstack([land, depth, flat, lit]).astype(np.float32))
     z = np.maximum(first[..., 1], 1e-3)
     x = (stage.frame.columns() - stage.frame.width / 2) / np.float32(stage.frame.focal) * z
     x = x + np.float32(stage.frame.slide)
     h, up, light = first[..., 0], first[..., 2], first[..., 3]
-    return Ground(x.astype(np.float32), z, h, up, light, view.see(opened.astype(np.float32)), view)
+    return Ground(x.astype(np.float32), z, h, up, light, view.to_image(opened.astype(np.float32)), view)
 
 
-def _cast(s: Slices, surface: Plane, lx: float, ly: float) -> Plane:
+def _cast_shadow(s: Slices, surface: Plane, lx: float, ly: float) -> Plane:
     """Cast shadow along the picture, 0 dark..1 lit, by one running maximum per slice."""
     if abs(lx) < 0.08:
         return np.ones_like(surface)
@@ -145,13 +145,11 @@ def _soften_rims(stage: Stage, view: View) -> None:
 def _eruption(stage: Stage, ground: Ground) -> None:
     """Embers in the crater of a volcano and a plume of smoke lit from below."""
     frame = stage.frame
-    row, home, away = stage.streams.kept(("crater", ground.z.shape), lambda: _crater(ground))
+    row, home, away = stage.streams.cached(("crater", ground.z.shape), lambda: _crater(ground))
     column = home + frame.drift(away)
     dx, dy = (frame.columns() - column) / frame.height, (frame.rows() - row) / frame.height
     h, w = frame.height, frame.width
-    billow = rolled(
-        fbm(stage.streams, "plume", h, w, cells=7, octaves=6, gain=0.55), 0.0, -0.05 * stage.clock
-    )
+    billow = roll(fbm(stage.streams, "plume", h, w, cells=7, octaves=6, gain=0.55), 0.0, -0.05 * stage.clock)
     bend = 0.35 * (fbm(stage.streams, "plume bend", h, w, cells=2, octaves=2) - 0.5)
     up = np.clip(-dy, 0, 1)
     width = 0.020 + 0.34 * up

@@ -12,7 +12,7 @@ from engine.painting.landscape.elevation import road_at
 from engine.painting.landscape.ground_colours import PETALS
 from engine.painting.landscape.plant_sprites import Sprite, sprite
 from engine.painting.landscape.terrain import Ground, haze_at, haze_colour
-from engine.painting.movement import room_to_sway, sway
+from engine.painting.movement import sway, sway_margin
 from engine.painting.prompt.lexicon import COLOURS
 from engine.painting.stage import Stage
 
@@ -71,17 +71,17 @@ def _drawn(stage: Stage, kind: str, number: int) -> Sprite:
     if key not in stage.plants:
         tall = 1.15 * stage.frame.unit * (0.55 + 0.45 * min(1.0, stage.octaves / 8))
         light, height = stage.toward_sun(), tall * (0.3 if kind in _LOW else 1)
-        stage.plants[key] = stage.streams.kept(
+        stage.plants[key] = stage.streams.cached(
             ("plant", kind, number, light, height), lambda: sprite(stage.streams, kind, number, light, height)
         )
     return stage.plants[key]
 
 
 def _painted_plates(stage: Stage) -> dict[tuple[Any, ...], Plane]:
-    """The cache of coloured plates: a still's stage, or for a film as long as the light is the same."""
+    """The cache of coloured plates: a still's stage, or for a video as long as the light is the same."""
     if stage.streams.memory is None:
         return stage.painted
-    lights: dict[tuple[Any, ...], dict[tuple[Any, ...], Plane]] = stage.streams.kept(
+    lights: dict[tuple[Any, ...], dict[tuple[Any, ...], Plane]] = stage.streams.cached(
         ("painted plants",), dict
     )
     light = (stage.palette.ambient, stage.palette.light, "snow" in stage.prompt.weather)
@@ -90,7 +90,7 @@ def _painted_plates(stage: Stage) -> dict[tuple[Any, ...], Plane]:
     return lights.setdefault(light, {})
 
 
-class Grove:
+class SpriteSet:
     """A few sprites of each kind, placed many times."""
 
     def __init__(self, stage: Stage, kinds: tuple[str, ...], each: int) -> None:
@@ -133,7 +133,7 @@ class Grove:
         plate = self._painted(kind, plant, plant.plate_for(n), tone)
         wide = max(1, round((plant.right - plant.left) * n))
         left, top = round(x + plant.left * n), round(y - 0.985 * n)
-        part_right, room = x + plant.left * n - left, room_to_sway(self.stage, n)
+        part_right, room = x + plant.left * n - left, sway_margin(self.stage, n)
         left -= room
         x0, y0 = max(0, left), max(0, top)
         x1, y1 = min(canvas.shape[1], left + wide + 2 * room), min(canvas.shape[0], top + n)
@@ -178,7 +178,7 @@ def kinds_for(stage: Stage) -> tuple[str, ...]:
 def scatter(
     stage: Stage,
     ground: Ground,
-    grove: Grove,
+    sprites: SpriteSet,
     name: str,
     *,
     count: int,
@@ -192,13 +192,13 @@ def scatter(
     Places are drawn as shares of the picture, so every size of it has the same ones.
     """
     key = ("places", name, count, near, far, ground.z.shape)
-    places = stage.streams.kept(key, lambda: _places(stage, ground, name, count, (near, far), size, clear))
+    places = stage.streams.cached(key, lambda: _places(stage, ground, name, count, (near, far), size, clear))
     for z, x, y, tall, pick in places:
         height = tall * stage.frame.focal / z
         if height >= 2:
             x += stage.frame.drift(z)
             _shadow(stage, x, y, height)
-            grove.set(x, y, height, z, np.random.default_rng(int(pick * 2**32)))
+            sprites.set(x, y, height, z, np.random.default_rng(int(pick * 2**32)))
 
 
 def _places(
@@ -212,7 +212,7 @@ def _places(
 ) -> list[tuple[float, float, float, float, float]]:
     """Distance, pixel column and row, height in world units and looks (0..1) of each plant, the farthest first.
 
-    A film looks for them once, from where its camera stands at first.
+    Computed once for a video, from the first position of its camera.
     """
     rng = stage.streams.rng(name)
     h, w = ground.z.shape
@@ -223,12 +223,12 @@ def _places(
         row = min(h - 1, row - int(0.06 * h * (1 - v)))
         z = float(ground.z[row, column])
         roomy = abs(u - 0.5) >= clear * (1 - 0.5 * (z / far))
-        if near < z < far and roomy and _rootable(stage, ground, row, column, z):
+        if near < z < far and roomy and _is_plantable(stage, ground, row, column, z):
             found.append((z, column + 0.5, row + 0.5, size[0] + (size[1] - size[0]) * tall, pick))
     return sorted(found, reverse=True)
 
 
-def _rootable(stage: Stage, ground: Ground, row: int, column: int, z: float) -> bool:
+def _is_plantable(stage: Stage, ground: Ground, row: int, column: int, z: float) -> bool:
     """Whether a plant can stand at this pixel: dry, fairly level, beside any road."""
     if "road" in stage.prompt.features:
         middle, half = road_at(stage, np.array([[z]], np.float32))
@@ -258,7 +258,7 @@ def _shadow(stage: Stage, x: float, y: float, height: float) -> None:
 
 def paint_forest(stage: Stage, ground: Ground) -> None:
     """Rows of trees from far to near with more air between the far ones, and a clearing in front."""
-    grove = Grove(stage, kinds_for(stage), 3)
+    sprites = SpriteSet(stage, kinds_for(stage), 3)
     rng = stage.streams.rng("forest")
     foggy = "fog" in stage.prompt.weather
     for k, (z, count) in enumerate(
@@ -279,19 +279,19 @@ def paint_forest(stage: Stage, ground: Ground) -> None:
             extra = (0.045 if foggy else 0.02) * (6 - k)
             if z < 5:
                 _shadow(stage, x, y, tall * stage.frame.focal / away)
-            grove.set(x, y, tall * stage.frame.focal / away, away, rng, extra)
+            sprites.set(x, y, tall * stage.frame.focal / away, away, rng, extra)
 
 
 def paint_grass(stage: Stage, ground: Ground, *, count: int, far: float, near: float = 0.2) -> None:
     """Tufts between two distances of a green scene."""
     if "snow" in stage.prompt.weather:
         return
-    grove = Grove(stage, ("tuft",), 4)
+    sprites = SpriteSet(stage, ("tuft",), 4)
     tall = (0.035, 0.085) if "wheat" not in stage.prompt.features else (0.09, 0.16)
     scatter(
         stage,
         ground,
-        grove,
+        sprites,
         "grass",
         count=int(count * (0.4 + 0.075 * stage.octaves)),
         near=near,
@@ -304,8 +304,8 @@ def paint_blossoms(stage: Stage, ground: Ground, *, count: int) -> None:
     """Wild flowers strewn over the foreground of a warm green scene."""
     if stage.prompt.weather & {"snow", "storm"} or stage.prompt.features & {"autumn", "wheat"}:
         return
-    grove = Grove(stage, ("bloom",), 4)
-    scatter(stage, ground, grove, "blossoms", count=count, near=0.2, far=2.6, size=(0.045, 0.085))
+    sprites = SpriteSet(stage, ("bloom",), 4)
+    scatter(stage, ground, sprites, "blossoms", count=count, near=0.2, far=2.6, size=(0.045, 0.085))
 
 
 def paint_trees(stage: Stage, ground: Ground) -> None:
@@ -315,11 +315,11 @@ def paint_trees(stage: Stage, ground: Ground) -> None:
         paint_forest(stage, ground)
     elif _grows(stage):
         many = 5.0 if "forest" in features else 1.0
-        grove = Grove(stage, kinds_for(stage), 2)
+        sprites = SpriteSet(stage, kinds_for(stage), 2)
         scatter(
             stage,
             ground,
-            grove,
+            sprites,
             "trees",
             count=int(70 * many),
             near=2.6,
@@ -328,8 +328,8 @@ def paint_trees(stage: Stage, ground: Ground) -> None:
             clear=0.05,
         )
     elif "palms" in features:
-        grove = Grove(stage, ("palm",), 2)
-        scatter(stage, ground, grove, "island palms", count=160, near=4.0, far=24.0, size=(0.7, 1.1))
+        sprites = SpriteSet(stage, ("palm",), 2)
+        scatter(stage, ground, sprites, "island palms", count=160, near=4.0, far=24.0, size=(0.7, 1.1))
 
 
 def paint_near_plants(stage: Stage, ground: Ground) -> None:
@@ -339,11 +339,11 @@ def paint_near_plants(stage: Stage, ground: Ground) -> None:
         paint_grass(stage, ground, count=150, far=1.5)
     elif _grows(stage):
         many = 3.0 if "forest" in features else 1.0
-        grove = Grove(stage, kinds_for(stage), 2)
+        sprites = SpriteSet(stage, kinds_for(stage), 2)
         scatter(
             stage,
             ground,
-            grove,
+            sprites,
             "near trees",
             count=int(18 * many),
             near=1.3,
@@ -369,7 +369,7 @@ def _palms(stage: Stage, ground: Ground) -> None:
     """Palms leaning over a beach or an oasis from its drier side."""
     if "beach" not in stage.prompt.features and stage.prompt.scene != "desert":
         return
-    grove = Grove(stage, ("palm",), 3)
+    sprites = SpriteSet(stage, ("palm",), 3)
     rng = stage.streams.rng("palms")
     h, w = ground.h.shape
     dry = ground.h[int(0.9 * h) :] > 0
@@ -383,4 +383,4 @@ def _palms(stage: Stage, ground: Ground) -> None:
         if ground.h[min(h - 1, int(v * h)), int(np.clip(u, 0, 0.999) * w)] <= 0:
             v = 1.02
         tall = stage.frame.height * float(rng.uniform(0.62, 0.80))
-        grove.set(u * w + stage.frame.drift(1.6), v * h, tall, 1.0, rng)
+        sprites.set(u * w + stage.frame.drift(1.6), v * h, tall, 1.0, rng)

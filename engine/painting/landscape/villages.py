@@ -12,7 +12,7 @@ def paint_village(stage: Stage, dry: Plane) -> None:
     """A few houses among the fields, smaller with distance; `dry` is the depth of dry ground, else inf."""
     light = scene_light(stage)
     walls = [(0.93, 0.88, 0.78), (0.86, 0.72, 0.56), (0.80, 0.80, 0.82), (0.90, 0.78, 0.70)]
-    places = stage.streams.kept(("village", dry.shape), lambda: _places(stage, dry))
+    places = stage.streams.cached(("village", dry.shape), lambda: _places(stage, dry))
     for k, (z, _, x, y) in enumerate(sorted(places, reverse=True)):
         height = max(8, round(0.62 * stage.frame.focal / z))
         house = render(
@@ -28,7 +28,7 @@ def paint_village(stage: Stage, dry: Plane) -> None:
 
 
 def _places(stage: Stage, dry: Plane) -> list[tuple[float, float, int, int]]:
-    """Distance, share across, pixel column and row of each house; a film looks for them once."""
+    """Distance, share across, pixel column and row of each house; computed once for a video."""
     rng = stage.streams.rng("village")
     places: list[tuple[float, float, int, int]] = []
     for u, v, _ in rng.random((60, 3)):

@@ -35,22 +35,22 @@ class _Post:
 
 def paint_wall(stage: Stage, ground: Ground) -> None:
     """Paint the wall where the land it stands on is seen, the farthest piece first."""
-    posts = stage.streams.kept(("wall", ground.z.shape), lambda: _way(stage, ground))
+    posts = stage.streams.cached(("wall", ground.z.shape), lambda: _way(stage, ground))
     if len(posts) < 2:
         return
     h, w = ground.z.shape
     plate = np.zeros((2 * h, 2 * w, 4), np.uint8)
-    mason = _Mason(stage, plate)
+    stones = _StonePlate(stage, plate)
     tower = merlon = 0
     for far, near in zip(posts[:0:-1], posts[-2::-1], strict=True):
         if far.z < 1.3 * near.z:
-            mason.piece(far, near)
+            stones.piece(far, near)
             if int(near.way / _BETWEEN_MERLONS) != merlon:
                 merlon = int(near.way / _BETWEEN_MERLONS)
-                mason.merlons(near)
+                stones.merlons(near)
         if int(near.way / _BETWEEN_TOWERS) != tower:
             tower = int(near.way / _BETWEEN_TOWERS)
-            mason.tower(near)
+            stones.tower(near)
     small = cv2.resize(plate, (w, h), interpolation=cv2.INTER_AREA).astype(np.float32) / np.float32(255)
     stage.ground["built"] = small[..., 3]
     small[..., :3] *= (0.80 + 0.40 * fbm(stage.streams, "stones", h, w, cells=70, octaves=3))[..., None]
@@ -91,7 +91,7 @@ def _way(stage: Stage, ground: Ground) -> list[_Post]:
     return posts
 
 
-class _Mason:
+class _StonePlate:
     """Draws stones into a plate of twice the picture's size, premultiplied, in the stage's light."""
 
     def __init__(self, stage: Stage, plate: NDArray[np.uint8]) -> None:

@@ -21,7 +21,7 @@ def paint_water(stage: Stage) -> None:
     frame = stage.frame
     start = int(np.argmax((stage.wet > 0).any(axis=1)))
     land = stage.canvas[start:].copy()
-    _hold(stage, start)
+    _extend_shores(stage, start)
     x, z = _plane(stage, start)
     wave, tilt = _waves(stage, x, z)
     image = _mirror(stage, start, wave)
@@ -32,15 +32,15 @@ def paint_water(stage: Stage) -> None:
     fresnel = np.clip(0.34 + 0.58 * look + (open_sea + 1.1 * heavy) * tilt + 0.35 * heavy * wave, 0.06, 0.97)[
         ..., None
     ]
-    colour = mix(_body(stage, wave, start), image, fresnel)
+    colour = mix(_water_colour(stage, wave, start), image, fresnel)
     colour = _glitter(stage, colour, wave, tilt, start)
     if "crest" in stage.ground:
-        colour = _heave(stage, colour, wave, start)
+        colour = _wave_crests(stage, colour, wave, start)
     colour = _foam(stage, colour, wave, tilt, start)
     stage.canvas[start:] = mix(land, colour, stage.wet[start:, :, None])
 
 
-def _hold(stage: Stage, start: int) -> None:
+def _extend_shores(stage: Stage, start: int) -> None:
     """Continue the colour of every shore down over the wet pixels, so that no mirror finds the bed or the sky there."""
     assert stage.wet is not None
     row = np.arange(stage.frame.height - start, dtype=np.int32)[:, None]
@@ -133,7 +133,7 @@ def _without_disc(stage: Stage, image: Plane, start: int) -> Plane:
     return mix(image, cv2.resize(soft, (w, h), interpolation=cv2.INTER_LINEAR), (0.9 * ghost)[..., None])
 
 
-def _body(stage: Stage, wave: Plane, start: int) -> Plane:
+def _water_colour(stage: Stage, wave: Plane, start: int) -> Plane:
     """The water's own colour, lighter and greener where it is shallow and warm."""
     p = stage.palette
     deep = np.array((0.05, 0.20, 0.29), np.float32)
@@ -165,7 +165,7 @@ def _glitter(stage: Stage, colour: Plane, wave: Plane, tilt: Plane, start: int) 
     return colour + (strength * 0.85)[..., None] * np.array(stage.palette.sun, np.float32)
 
 
-def _heave(stage: Stage, colour: Plane, wave: Plane, start: int) -> Plane:
+def _wave_crests(stage: Stage, colour: Plane, wave: Plane, start: int) -> Plane:
     """Light and foam on the flanks and crests of high waves."""
     crest, lit = stage.ground["crest"][start:], stage.ground["lit"][start:]
     p = stage.palette

@@ -7,18 +7,18 @@ import numpy as np
 
 from engine.images.arrays import Plane
 from engine.painting.landscape.terrain import Ground
-from engine.painting.noise import fbm, rolled
+from engine.painting.noise import fbm, roll
 from engine.painting.stage import Stage, mix, smooth
 
 
 def paint_waterfall(stage: Stage, ground: Ground) -> None:
     """Let water fall in the column of the far end of the river, with spray at its foot."""
-    spot = stage.streams.kept(("fall", ground.z.shape), lambda: _spot(stage, ground))
+    spot = stage.streams.cached(("fall", ground.z.shape), lambda: _fall_position(stage, ground))
     if spot is None:
         return
     column, top, foot = spot
     row = min(int(foot), ground.z.shape[0] - 1)
-    away = stage.streams.kept(("fall away", ground.z.shape), lambda: float(ground.z[row, int(column)]))
+    away = stage.streams.cached(("fall away", ground.z.shape), lambda: float(ground.z[row, int(column)]))
     column += stage.frame.drift(max(away, 4.0))
     frame = stage.frame
     h, w = frame.height, frame.width
@@ -28,7 +28,7 @@ def paint_waterfall(stage: Stage, ground: Ground) -> None:
     half = h * (0.008 + 0.011 * np.clip(t, 0, 1))
     across = np.abs(frame.columns() - middle) / half
     threads = cv2.resize(
-        rolled(
+        roll(
             fbm(stage.streams, "fall threads", 24, 256, cells=6, octaves=4, gain=0.7), 0.0, 0.9 * stage.clock
         ),
         (w, h),
@@ -40,7 +40,7 @@ def paint_waterfall(stage: Stage, ground: Ground) -> None:
     white = _white(stage)
     stage.canvas[:] = mix(stage.canvas, white * (0.78 + 0.35 * threads)[..., None], (0.95 * body)[..., None])
     dx, dy = (frame.columns() - column) / h, (frame.rows() - foot) / h
-    billow = rolled(fbm(stage.streams, "spray", h, w, cells=14, octaves=4), 0.0, -0.03 * stage.clock)
+    billow = roll(fbm(stage.streams, "spray", h, w, cells=14, octaves=4), 0.0, -0.03 * stage.clock)
     spray = np.exp(
         -((dx / 0.055) ** 2) - (np.minimum(dy + 0.012, 0) / 0.045) ** 2 - (np.maximum(dy, 0) / 0.012) ** 2
     )
@@ -52,7 +52,7 @@ def _white(stage: Stage) -> Plane:
     return np.clip(0.62 * np.array(p.ambient, np.float32) + 0.62 * np.array(p.light, np.float32), 0, 1)
 
 
-def _spot(stage: Stage, ground: Ground) -> tuple[float, float, float] | None:
+def _fall_position(stage: Stage, ground: Ground) -> tuple[float, float, float] | None:
     """Column, top row and foot row: above the farthest water, from a third below the skyline."""
     if stage.wet is None or not (stage.wet > 0.5).any():
         return None

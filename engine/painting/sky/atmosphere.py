@@ -13,7 +13,7 @@ from engine.painting.noise import fbm
 from engine.painting.palette import tint_image
 from engine.painting.post_processing import luma
 from engine.painting.prompt.lexicon import COLOURS
-from engine.painting.sky.cumulus import paint_heaps
+from engine.painting.sky.cumulus import paint_cumulus
 from engine.painting.stage import Stage, mix, smooth
 
 _CLOUD_MAP = 960  # side of the square cloud texture, the same for every picture size
@@ -45,7 +45,7 @@ def paint_sky(stage: Stage) -> None:
     amount = cloud_amount(stage)
     if amount > 0:
         _paint_clouds(stage, amount)
-    paint_heaps(stage)
+    paint_cumulus(stage)
     if "rainbow" in stage.prompt.sky:
         _rainbow(stage)
     if "fireworks" in stage.prompt.sky:
@@ -139,7 +139,7 @@ def _paint_clouds(stage: Stage, amount: float) -> None:
     if bottom < 2:
         return
     side = stage.sun[0] < stage.frame.width / 2
-    density, light = stage.streams.kept(("cloud map", stage.octaves, side), lambda: _cloud_map(stage))
+    density, light = stage.streams.cached(("cloud map", stage.octaves, side), lambda: _cloud_map(stage))
     up = np.maximum((frame.horizon - frame.rows()[:bottom]) / frame.height, 0.0)
     z = 1.0 / (up + 0.055)
     x = (frame.columns() - frame.width / 2) / frame.unit

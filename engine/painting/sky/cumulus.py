@@ -9,25 +9,25 @@ import numpy as np
 
 from engine.images.arrays import Plane
 from engine.painting.movement import wind_of
-from engine.painting.noise import fbm, rolled
+from engine.painting.noise import fbm, roll
 from engine.painting.stage import Stage, mix, smooth
 
 _GRID = 240  # rows of the grid on which piles are shaped, the same for every picture size
 
 
-def paint_heaps(stage: Stage) -> None:
+def paint_cumulus(stage: Stage) -> None:
     """Set the stage's heap clouds into its sky, the far and small ones first."""
-    count = _how_many(stage)
+    count = _pile_count(stage)
     bottom = int(stage.frame.horizon)
     if count == 0 or bottom < 8:
         return
     w = stage.frame.width
-    solid, rise = stage.streams.kept(("heaps", count, w, bottom), lambda: _piles(stage, count))
+    solid, rise = stage.streams.cached(("heaps", count, w, bottom), lambda: _piles(stage, count))
     solid, rise = (cv2.resize(p, (w, bottom), interpolation=cv2.INTER_CUBIC) for p in (solid, rise))
     fray = fbm(stage.streams, "heap fray", bottom, w, cells=15, octaves=stage.octaves, gain=0.58) - 0.5
     if stage.clock:
         gone = wind_of(stage)[0] * 0.0011 * stage.frame.unit / bottom
-        solid, rise, fray = rolled(solid, gone, 0.0), rolled(rise, gone, 0.0), rolled(fray, 1.15 * gone, 0.0)
+        solid, rise, fray = roll(solid, gone, 0.0), roll(rise, gone, 0.0), roll(fray, 1.15 * gone, 0.0)
     body = solid + 0.46 * fray * smooth(0.0, 0.22, solid)
     cover = smooth(0.10, 0.30, body)
     colour = _colours(stage, body, rise, bottom)
@@ -38,7 +38,7 @@ def paint_heaps(stage: Stage) -> None:
     stage.canvas[:bottom] = mix(stage.canvas[:bottom], colour, (0.95 * cover)[..., None])
 
 
-def _how_many(stage: Stage) -> int:
+def _pile_count(stage: Stage) -> int:
     prompt = stage.prompt
     if stage.time == "night" or prompt.weather & {"clear", "storm", "rain", "fog", "snow"}:
         return 0

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from engine.images.arrays import Plane
-from engine.painting.noise import fbm, rolled, slid, strip
+from engine.painting.noise import fbm, roll, shift_line, strip
 from engine.painting.palette import tint_image
 from engine.painting.prompt.lexicon import COLOURS
 from engine.painting.stage import Stage, mix, smooth
@@ -17,7 +17,7 @@ _STARS = 900
 def scatter_stars(stage: Stage, name: str, count: int, *, low: float = 1.0) -> Plane:
     """H x W x 3 of starlight: many faint, few bright (power law), down to the share `low` of the height."""
     key = ("starlight", name, count, low, stage.frame.width, stage.frame.height)
-    return stage.streams.kept(key, lambda: _scattered(stage, name, count, low))
+    return stage.streams.cached(key, lambda: _scattered(stage, name, count, low))
 
 
 def _scattered(stage: Stage, name: str, count: int, low: float) -> Plane:
@@ -58,7 +58,7 @@ def paint_stars(stage: Stage) -> None:
     light = scatter_stars(stage, "stars", int(_STARS * (1.9 if asked else 1.0)), low=low)
     if stage.clock:
         sparkle = fbm(stage.streams, "twinkle", frame.height, frame.width, cells=64, octaves=1)
-        light = light * (0.45 + 1.1 * rolled(sparkle, 0.13 * stage.clock, 0.09 * stage.clock))[..., None]
+        light = light * (0.45 + 1.1 * roll(sparkle, 0.13 * stage.clock, 0.09 * stage.clock))[..., None]
     fade = smooth(0.0, 0.22, (frame.horizon - frame.rows()) / max(frame.horizon, 1.0)) * stage.palette.stars
     stage.canvas += light * fade[..., None]
     if "milkyway" in stage.prompt.sky or (asked and stage.time == "night"):
@@ -118,8 +118,11 @@ def paint_aurora(stage: Stage) -> None:
         rays = strip(stage.streams, name + " rays", w, cells=26, octaves=max(3, stage.octaves - 2), gain=0.72)
         veil = strip(stage.streams, name + " veil", w, cells=4, octaves=3)
         # The folds wander slowly, the rays run along them.
-        bend, rays = slid(bend, 0.05 * (k - 1.4) * stage.clock), slid(rays, 0.045 * (1.5 - k) * stage.clock)
-        veil = slid(veil, 0.11 * stage.clock)
+        bend, rays = (
+            shift_line(bend, 0.05 * (k - 1.4) * stage.clock),
+            shift_line(rays, 0.045 * (1.5 - k) * stage.clock),
+        )
+        veil = shift_line(veil, 0.11 * stage.clock)
         rim = 0.80 - 0.17 * k + 0.42 * bend
         height = 0.20 + 0.38 * np.clip(rays, 0, 1.2)
         above = (rim[None, :] - rows) / height[None, :]

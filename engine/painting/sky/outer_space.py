@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from engine.images.arrays import Plane
-from engine.painting.noise import fbm, rolled
+from engine.painting.noise import fbm, roll
 from engine.painting.prompt.lexicon import COLOURS
 from engine.painting.sky.night import scatter_stars
 from engine.painting.stage import Stage, mix, smooth
@@ -30,9 +30,9 @@ _WORLDS = (
 def paint_space(stage: Stage) -> None:
     """Fill the whole canvas with space."""
     stage.canvas[:] = (0.006, 0.008, 0.018)
-    stage.canvas += rolled(scatter_stars(stage, "stars", 1300), 0.012 * stage.clock, 0.0)
+    stage.canvas += roll(scatter_stars(stage, "stars", 1300), 0.012 * stage.clock, 0.0)
     _nebula(stage)
-    stage.canvas += rolled(scatter_stars(stage, "near stars", 160), 0.05 * stage.clock, 0.0) * 0.9
+    stage.canvas += roll(scatter_stars(stage, "near stars", 160), 0.05 * stage.clock, 0.0) * 0.9
     if "galaxy" in stage.prompt.features:
         _spiral(stage)
     _bright_stars(stage)

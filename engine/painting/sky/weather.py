@@ -9,7 +9,7 @@ import numpy as np
 
 from engine.images.arrays import Plane
 from engine.painting.movement import falling_position, flash, paint_falling
-from engine.painting.noise import fbm, rolled, slid, strip
+from engine.painting.noise import fbm, roll, shift_line, strip
 from engine.painting.post_processing import luma
 from engine.painting.stage import Stage, mix, smooth
 
@@ -42,7 +42,7 @@ def paint_near_weather(stage: Stage, detail: float) -> None:
 def _mist(stage: Stage, amount: float, *, low: float) -> None:
     """A bank of mist around the horizon, torn by noise."""
     h, w = stage.frame.height, stage.frame.width
-    torn = rolled(
+    torn = roll(
         fbm(stage.streams, f"mist {low}", h, w, cells=2.4, octaves=5, gain=0.55), 0.09 * stage.clock, 0.0
     )
     away = np.abs(stage.frame.rows() - stage.frame.horizon * (1.02 + low * 0.5)) / h
@@ -62,8 +62,11 @@ def _fog_banks(stage: Stage) -> None:
     step = max(1, round(0.02 * h)) * (1 if stage.sun[0] < w / 2 else -1)
     for k, (place, amount) in enumerate(((-0.30, 0.50), (-0.12, 0.68), (0.05, 0.74), (0.22, 0.70))):
         gone = 0.03 * (k + 1) * stage.clock
-        billow = rolled(_drawn_out(stage, f"fog bank {k}", 4.4 - 0.6 * k), gone, 0.0)
-        top = slid(strip(stage.streams, f"fog top {k}", w, cells=3, octaves=4), gone * h / w)[None, :] - 0.5
+        billow = roll(_stretched_noise(stage, f"fog bank {k}", 4.4 - 0.6 * k), gone, 0.0)
+        top = (
+            shift_line(strip(stage.streams, f"fog top {k}", w, cells=3, octaves=4), gone * h / w)[None, :]
+            - 0.5
+        )
         crown = frame.horizon / h + place + float(rng.uniform(-0.10, 0.10)) + 0.24 * top
         below = frame.rows() / h - crown + 0.26 * (billow - 0.5)
         cover = smooth(0.0, 0.07, below) * np.exp(-np.maximum(below, 0) / 0.15) * amount
@@ -73,7 +76,7 @@ def _fog_banks(stage: Stage) -> None:
         stage.canvas[:] = mix(stage.canvas, haze * light[..., None], cover[..., None])
 
 
-def _drawn_out(stage: Stage, name: str, cells: float) -> Plane:
+def _stretched_noise(stage: Stage, name: str, cells: float) -> Plane:
     """Noise 0..1 over the picture, twice as long as high: the wind combs fog that lies on a plain."""
     h, w = stage.frame.height, stage.frame.width
     half = fbm(stage.streams, name, h, max(1, w // 2), cells=cells, octaves=6, gain=0.68)
@@ -274,7 +277,7 @@ def _floor(stage: Stage) -> None:
         * (0.75 + 0.5 * ripple)[..., None]
     )
     caustic = fbm(stage.streams, "caustics", h, w, cells=13, octaves=3, ridged=True)
-    caustic = rolled(caustic, 0.035 * stage.clock, 0.02 * stage.clock)
+    caustic = roll(caustic, 0.035 * stage.clock, 0.02 * stage.clock)
     sand = sand + (smooth(0.80, 1.05, caustic) * 0.30 * smooth(0.0, 0.1, depth))[..., None]
     stage.canvas[:] = mix(stage.canvas, sand, smooth(-0.012, 0.03, depth)[..., None])
 

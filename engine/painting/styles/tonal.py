@@ -19,7 +19,7 @@ def _vignette(height: int, width: int, strength: float) -> Plane:
 
 
 def mono(rgb: Picture, streams: Streams, quality: float) -> Picture:
-    """Black and white film behind an orange filter: dark skies, full contrast."""
+    """Black-and-white film behind an orange filter: dark skies, full contrast."""
     height, width = rgb.shape[:2]
     level = rgb @ np.array([0.45, 0.45, 0.10], np.float32)
     low, high = np.percentile(level, (1, 99))

@@ -86,13 +86,13 @@ def ground_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     Only for tests of what the words do: those of the ground itself, and of its sameness, have it made anew.
     """
 
-    def kept(picture: Pixels, hole: Mask, *, seed: int = 0, on_progress: Any = None) -> Pixels:
+    def cached_fill(picture: Pixels, hole: Mask, *, seed: int = 0, on_progress: Any = None) -> Pixels:
         key = (picture.tobytes(), hole.tobytes(), picture.shape, seed)
         if key not in GROUNDS:
             GROUNDS[key] = fill(picture, hole, seed=seed, on_progress=on_progress)
         return GROUNDS[key].copy()
 
-    monkeypatch.setattr(masked_repaint, "fill", kept)
+    monkeypatch.setattr(masked_repaint, "fill", cached_fill)
 
 
 GROUNDS: dict[tuple[Any, ...], Pixels] = {}
