@@ -36,9 +36,9 @@ def parse_input(model: Model, inputs: dict[str, Any], *, drawn_seed: int) -> Set
     Null counts as absent. Raises `Refusal` with the published model's text, or with one plain sentence of ours.
     """
     inputs = {name: value for name, value in inputs.items() if value is not None}
-    from_picture = model.works_from_a_picture(inputs)
+    from_picture = model.is_image_to_image(inputs)
     typed = TypedInput({**model.defaults, **inputs})
-    keeps_size = from_picture and not model.works_within_a_mask(inputs)
+    keeps_size = from_picture and not model.is_inpainting(inputs)
     width, height = (0, 0) if keeps_size else _size(model, typed)
     steps = typed.integer("num_inference_steps", 1, model.max_steps)
     scale = typed.number("guidance_scale", 0, 50) if "guidance_scale" in model.defaults else None
@@ -113,7 +113,7 @@ def _notes(model: Model, inputs: dict[str, Any], from_picture: bool, keeps_size:
     """One log line for each input that was given but has no effect, in the order given."""
     notes = []
     for name in inputs:
-        if name in model.meaningless:
+        if name in model.ignored_inputs:
             notes.append(f"Input {name} has no meaning to this engine and was ignored.")
         elif keeps_size and name in SIZED and name in model.inputs:
             notes.append(f"Input {name} does nothing together with image and was ignored.")

@@ -1,7 +1,7 @@
-"""The models that paint from words, or from words and a picture, and what one request asks of them.
+"""Models that paint from a prompt, or from a prompt and a picture, and the settings of one request.
 
-What is published of a model (inputs, defaults, limits) comes from its JSON; here stands how the engine treats it.
-No imaging, but only the engine's processes need it: names for the web processes are in `published_models`.
+A model's published inputs, defaults and limits come from its JSON; this module defines how the engine treats them.
+No imaging libraries, but only the engine's processes need it: web processes read names from `published_models`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ Shape = Literal["enum", "free", "ratio", "picture"]
 
 @dataclass(frozen=True)
 class Model:
-    """A published model as the engine sees it: how its size is given, and which inputs it can do nothing with."""
+    """A published model as the engine treats it: how its size is given, and which inputs have no effect."""
 
     name: str
     """`owner/name` of a model whose JSON ships with the catalogue."""
@@ -27,7 +27,7 @@ class Model:
     """How the size is given: an enum of multiples of 64, free multiples of 8, an aspect ratio, or a picture."""
     extra_logs: bool
     """Whether the published model logs `Prompt: …` and its mode after the seed."""
-    meaningless: tuple[str, ...] = ()
+    ignored_inputs: tuple[str, ...] = ()
     """Inputs of the published schema without meaning to this engine; each is named in the log when given."""
     only_with_image: tuple[str, ...] = ()
     """Inputs that matter only together with `image`."""
@@ -47,41 +47,39 @@ class Model:
 
     @property
     def max_steps(self) -> int:
-        """The most steps that a request may ask for."""
+        """The maximum number of steps of a request."""
         return int(self.inputs["num_inference_steps"]["maximum"])
 
     @property
     def max_outputs(self) -> int:
-        """The most pictures that a request may ask for."""
+        """The maximum number of pictures of a request."""
         return int(self.inputs["num_outputs"]["maximum"])
 
     @property
     def image_inputs(self) -> tuple[str, ...]:
-        """Inputs that hold a picture to start from."""
+        """Inputs that hold the picture to start from."""
         pictures = (name for name, schema in self.inputs.items() if schema.get("format") == "uri")
         return tuple(name for name in pictures if name not in self.only_with_image)
 
-    def works_from_a_picture(self, inputs: dict[str, Any]) -> bool:
-        """Whether this request starts from a picture and not from words alone."""
+    def is_image_to_image(self, inputs: dict[str, Any]) -> bool:
+        """Whether this request starts from a picture, not from the prompt alone."""
         return self.shape == "picture" or any(inputs.get(name) for name in self.image_inputs)
 
-    def works_within_a_mask(self, inputs: dict[str, Any]) -> bool:
-        """Whether only a part of that picture is painted anew; its size is then asked for as without a picture."""
-        return (
-            self.works_from_a_picture(inputs) and "mask" in self.only_with_image and bool(inputs.get("mask"))
-        )
+    def is_inpainting(self, inputs: dict[str, Any]) -> bool:
+        """Whether only a masked part of that picture is repainted; its size is then given as without a picture."""
+        return self.is_image_to_image(inputs) and "mask" in self.only_with_image and bool(inputs.get("mask"))
 
 
 @dataclass(frozen=True)
 class Settings:
-    """One request, understood: what to paint and how to write it down. Pixels, and ratios to the defaults."""
+    """The parsed settings of one request. Sizes are in pixels, `quality` and `guidance` ratios to the defaults."""
 
     model: str
     prompt: str
     negative_prompt: str
     width: int
     height: int
-    """0 by 0 where the picture that was given decides."""
+    """0 by 0 where the input picture decides."""
     count: int
     steps: int
     quality: float
@@ -93,23 +91,23 @@ class Settings:
     format: Literal["png", "jpg", "webp"]
     encoder_quality: int
     strength: float | None = None
-    """How far to go from the picture that was given, 0 to 1; None where there is none."""
+    """How far to depart from the input picture, 0 to 1; None without one."""
     lora: str | None = None
     notes: tuple[str, ...] = field(default=())
-    """Log lines about inputs that were given and do nothing."""
+    """Log lines about inputs without effect."""
 
 
 _SD = Model(
     name="stability-ai/stable-diffusion",
     shape="enum",
     extra_logs=False,
-    meaningless=("scheduler",),
+    ignored_inputs=("scheduler",),
 )
 _SDXL = Model(
     name="stability-ai/sdxl",
     shape="free",
     extra_logs=True,
-    meaningless=(
+    ignored_inputs=(
         "scheduler",
         "refine",
         "high_noise_frac",
@@ -125,13 +123,13 @@ _IMG2IMG = Model(
     name="stability-ai/stable-diffusion-img2img",
     shape="picture",
     extra_logs=False,
-    meaningless=("scheduler",),
+    ignored_inputs=("scheduler",),
 )
 _SCHNELL = Model(
     name="lucataco/flux-schnell-lora",
     shape="ratio",
     extra_logs=True,
-    meaningless=("lora_scale", "disable_safety_checker"),
+    ignored_inputs=("lora_scale", "disable_safety_checker"),
     only_with_image=("prompt_strength",),
     lora_input="hf_lora",
     empty_lora_is_none=False,
@@ -140,10 +138,10 @@ _DEV = Model(
     name="lucataco/flux-dev-lora",
     shape="ratio",
     extra_logs=True,
-    meaningless=("lora_scale", "disable_safety_checker"),
+    ignored_inputs=("lora_scale", "disable_safety_checker"),
     only_with_image=("prompt_strength",),
     lora_input="hf_lora",
 )
 
 MODELS: dict[str, Model] = {model.name: model for model in (_SD, _SDXL, _IMG2IMG, _SCHNELL, _DEV)}
-"""Every model that paints from words, or from words and a picture, by `owner/name`; others are in `performers`."""
+"""Models that paint from a prompt, or a prompt and a picture, by `owner/name`; others are in `performers`."""

@@ -26,11 +26,11 @@ Perform = Callable[[dict[str, Any], JobOutput, int], None]
 def _painting(model: Model) -> Perform:
     def perform(inputs: dict[str, Any], output: JobOutput, drawn_seed: int) -> None:
         settings = parse_input(model, inputs, drawn_seed=drawn_seed)
-        if model.works_within_a_mask(inputs):
+        if model.is_inpainting(inputs):
             stable_diffusion_inpainting.paint_into(
                 model, settings, inputs, output, strength=settings.strength or 0.0
             )
-        elif model.works_from_a_picture(inputs):
+        elif model.is_image_to_image(inputs):
             image_to_image.perform(model, settings, inputs, output)
         else:
             paint_text_to_image(model, settings, output, painting)

@@ -1,7 +1,7 @@
 """The models that ship with the catalogue, as they are published: names, inputs, defaults and limits from their JSON.
 
 The one place where the engine reads the catalogue's files; the web processes import it too, so it stays free of NumPy
-and OpenCV and reads nothing before it is asked.
+and OpenCV and reads no file on import.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A clip from one prompt: every frame painted anew, with a camera that slides sideways and moving contents."""
+"""A clip from one prompt: every frame painted separately, with a camera that slides sideways and moving contents."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ FPS = 8
 _ROOM = 0.11
 """Share of the image height by which the nearest object may move in the whole clip."""
 _FAR_SCENES = frozenset({"studio", "space", "underwater", "abstract"})
-"""Scenes without ground under the camera: there it stands still and things move by themselves."""
+"""Scenes without ground under the camera: the camera stands still and only the contents move."""
 
 
 class Clip:
@@ -47,7 +47,7 @@ class Clip:
             yield self._settings.paint(self._prompt, moment).pixels
 
     def _travel(self) -> float:
-        """Distance of the whole camera movement, in world units: less where something stands close to it."""
+        """Distance of the whole camera movement, in world units: shorter where objects are close to it."""
         prompt = self._prompt
         if prompt.scene in _FAR_SCENES:
             return 0.0

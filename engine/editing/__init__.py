@@ -1,1 +1,1 @@
-"""Editing given images by prompt: colours, brush strokes, styles and scenery."""
+"""Editing input images by prompt: colours, brush strokes, styles and scenery."""

@@ -14,7 +14,7 @@ _PEOPLE = frozenset({"subject:bust", "subject:person"})
 
 @dataclass(frozen=True)
 class EditRequest:
-    """What a prompt asks of an input image, for the painting that it takes colours and scenery from."""
+    """The effects of a prompt on an input image, and the prompt for the painting that provides colours and scenery."""
 
     negative_prompt: str
     style: str
@@ -26,7 +26,7 @@ class EditRequest:
     """Whether any word is known."""
 
 
-def read_request(prompt: str, negative_prompt: str) -> EditRequest:
+def parse_edit_request(prompt: str, negative_prompt: str) -> EditRequest:
     """Interpret a prompt for image to image."""
     parsed = painting.parse_prompt(prompt, negative_prompt)
     kinds: set[str] = set()

@@ -10,7 +10,7 @@ import numpy as np
 from engine import painting
 from engine.editing import brush_strokes, paper_border
 from engine.editing.colour_transfer import Recolouring, vary_colours
-from engine.editing.edit_request import EditRequest, read_request
+from engine.editing.edit_request import EditRequest, parse_edit_request
 from engine.editing.prompt_picture import RepaintRequest, paint_prompt
 from engine.images.arrays import Picture, Pixels, Plane, blur
 from engine.painting import styles
@@ -59,7 +59,7 @@ def _between(
     source = _floats(picture)
     strength = request.strength
     report(0.02, _thumbnail(source))
-    edit = read_request(request.prompt, request.negative_prompt)
+    edit = parse_edit_request(request.prompt, request.negative_prompt)
     image = source if edit.known else vary_colours(source, streams, strength)
     if edit.recolours:
         image = _with_model(request, edit, source, persistence_map, report)

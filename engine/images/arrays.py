@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 Pixels: TypeAlias = NDArray[np.uint8]
 """Bytes of sRGB: height × width × 3, or × 4 with alpha; several one after another where it is a video."""
 Picture: TypeAlias = NDArray[np.float32]
-"""Colours from 0 to 1, sRGB where nothing else is said: height × width × 3."""
+"""Colours from 0 to 1, sRGB unless stated otherwise: height × width × 3."""
 Plane: TypeAlias = NDArray[np.float32]
 """One number per pixel: height × width."""
 Mask: TypeAlias = NDArray[np.bool_]

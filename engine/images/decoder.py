@@ -1,6 +1,6 @@
 """Decoding of untrusted images: limits on bytes, format and size, orientation, 8-bit RGB or RGBA.
 
-Order matters: the number of bytes, then what the first bytes say, then the size the header claims, and only then a
+Order matters: the number of bytes, then the type by the first bytes, then the size the header claims, and only then a
 decoder. Every refusal is one plain sentence that says what to send instead. Meant to run in a process with limits;
 nothing here should be called in a web process.
 """
@@ -39,7 +39,7 @@ class Decoded:
     original_size: tuple[int, int]
     """Width and height as shown, before any reduction, in pixels."""
     notes: tuple[str, ...] = ()
-    """Log lines about what was dropped, such as the later frames of an animation."""
+    """Log lines about dropped content, such as the later frames of an animation."""
 
 
 def decode(data: bytes, max_side: int = MAX_SIDE) -> Decoded:

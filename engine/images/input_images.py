@@ -10,7 +10,7 @@ from engine.images.decoder import MAX_SIDE, Decoded, decode
 from engine.protocol.job_output import JobOutput, Refusal
 
 PAINTER_DESCRIPTION: Final = "it draws from a word list"
-"""What the painter does, as the end of a sentence in the log."""
+"""Description of the painter: the end of a sentence in the log."""
 MAX_TEXT: Final = 3 * MAX_BYTES + 1000
 """Characters of a data URI: percent escapes take three a byte, Base64 fewer."""
 
@@ -39,7 +39,7 @@ def log_engine(
 ) -> None:
     """Log and record in the metrics which engine runs; the line follows the seed and precedes the first bar.
 
-    `description` is what this model does, as the end of a sentence.
+    `description` describes the model: the end of a sentence.
     """
     output.log(f"Embedded engine: {name} {version}. No neural network, no weights; {description}.")
     output.metric("engine", "procedural")

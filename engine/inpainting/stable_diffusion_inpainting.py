@@ -36,7 +36,7 @@ MODEL: Final = Model(
     name="stability-ai/stable-diffusion-inpainting",
     shape="enum",
     extra_logs=False,
-    meaningless=("scheduler", "disable_safety_checker"),
+    ignored_inputs=("scheduler", "disable_safety_checker"),
 )
 
 

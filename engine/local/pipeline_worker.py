@@ -63,7 +63,7 @@ class Worker:
         self._running: dict[str, _Item] = {}
 
     def run(self) -> None:
-        """Serve until the service goes away. A run in progress goes on then: the caller ends the process."""
+        """Serve until the service closes the socket. A run in progress continues: the caller ends the process."""
         threading.Thread(target=self._work_forever, name="work", daemon=True).start()
         self._send({"ready": True, "painter": VERSION, "threads": threading.active_count()})
         while self._receive():
@@ -93,7 +93,7 @@ class Worker:
             self._running.pop(item.id, None)
             self._send({"ended": item.id, "code": code})
             if code > 1:
-                # A failed device stays unusable in this process; its successor opens it anew.
+                # A failed device stays unusable in this process; its successor opens it again.
                 sys.stderr.flush()
                 os._exit(code)
 

@@ -21,7 +21,7 @@ def serve(socket_path: str | Path, secret: str, work_dir: str | Path, settings: 
         return DeviceWorkers([DeviceWorker(settings, device, workers) for device in settings.devices])
 
     spec = ServiceSpec(
-        settings.names, workforce, title="service of local weights", who="worker with the weights"
+        settings.names, workforce, title="service of local weights", worker_name="worker with the weights"
     )
     # No limits on memory and processor time: a device driver maps more address space than any limit would allow.
     limits = Limits(cancel_grace_s=settings.cancel_grace_s)

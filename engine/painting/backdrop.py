@@ -26,7 +26,7 @@ def paint_studio(stage: Stage) -> None:
     tone = np.array(_BACKDROPS[int(rng.integers(len(_BACKDROPS)))], np.float32)
     tone = tone * np.float32(_AT_NIGHT.get(stage.time, 1.0) * rng.uniform(0.92, 1.32))
     centre, middle = float(rng.uniform(0.22, 0.78)), float(rng.uniform(0.26, 0.52))
-    # In a video somebody carries the lamp slowly past, and the camera with it.
+    # In a video the lamp moves slowly past, and the camera with it.
     centre += (0.13 if centre < 0.5 else -0.13) * stage.clock
     dx = (frame.columns() - centre * frame.width) / frame.unit
     dy = (frame.rows() - middle * frame.height) / frame.unit
@@ -51,7 +51,7 @@ def paint_studio(stage: Stage) -> None:
 
 
 def _dabs(stage: Stage) -> Plane:
-    """What the sponge of a backdrop painter left, around 0: large clouds of tone and small dabs."""
+    """Texture of a sponged backdrop, around 0: large clouds of tone and small dabs."""
     frame = stage.frame
     h, w = frame.height, frame.width
     octaves = max(3, stage.octaves - 3)

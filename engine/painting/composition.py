@@ -223,7 +223,7 @@ def _reach(prompt: ParsedPrompt) -> float:
 
 
 def _eye(prompt: ParsedPrompt, streams: Streams) -> float:
-    """The camera's height: among the dunes or, with nobody standing before it, up on one of them."""
+    """The camera's height: among the dunes or, without a subject in front, up on one of them."""
     if prompt.scene == "desert" and not prompt.subjects and "lunar" not in prompt.features:
         return float(streams.rng("eye").uniform(0.35, 1.25))
     return 0.5 if prompt.scene == "forest" else 0.35

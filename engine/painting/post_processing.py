@@ -18,7 +18,7 @@ def luma(image: Plane) -> Plane:
 
 
 def bloom(image: Plane, *, amount: float, over: float = 0.80) -> Plane:
-    """Spill light from what is brighter than paper; worked out at a quarter of the size."""
+    """Bloom: light spills from pixels brighter than paper; computed at a quarter of the size."""
     h, w = image.shape[:2]
     small = cv2.resize(
         np.maximum(image - np.float32(over), 0),
@@ -32,7 +32,7 @@ def bloom(image: Plane, *, amount: float, over: float = 0.80) -> Plane:
 
 
 def shoulder(image: Plane) -> Plane:
-    """Compress highlights above 0.7 smoothly to 1; what is below stays as it was chosen."""
+    """Compress highlights above 0.7 smoothly to 1; lower values are unchanged."""
     over = np.maximum(image - 0.7, 0)
     return np.asarray(np.minimum(image, 0.7) + 0.3 * (1.0 - np.exp(-over / 0.3)), np.float32)
 
@@ -82,7 +82,7 @@ def tone(image: Plane, guidance: float, dark: bool) -> Plane:
 
 
 def brushwork(streams: Streams, image: Plane, quality: float, share: float = 1.0) -> Plane:
-    """Broad strokes instead of detail when few steps were asked for; `share` of the usual breadth."""
+    """Broad strokes instead of detail for few steps; `share` of the usual breadth."""
     if quality >= 0.6:
         return image
     from engine.painting.styles.brush import kuwahara, streaks, tangents

@@ -92,7 +92,7 @@ class Stage:
             return self.time == "night" and "moon" in self.prompt.sky and "storm" not in self.prompt.weather
         sky = self.prompt.sky
         if self.time == "night" and sky & {"stars", "milkyway"} and "moon" not in sky:
-            return False  # a full moon would drown the stars that were asked for
+            return False  # a full moon would outshine the requested stars
         return self.time != "dusk" or "moon" in sky
 
     def toward_sun(self) -> tuple[float, float, float]:

@@ -164,7 +164,7 @@ def _width_share(name: str) -> float:
 
 
 def _height(stage: Stage, name: str, others: list[str], light: Light) -> float:
-    """Pixel height of a subject: its share of the picture, but never wider than its room."""
+    """Pixel height of a subject: its share of the picture, but never wider than the space available."""
     frame = stage.frame
     plain = name.partition(":")[0]
     share = SIZES[plain][0]
@@ -199,7 +199,7 @@ def _place(stage: Stage, names: list[str], index: int, light: Light) -> PlacedSu
     facing = 1 if rng.random() < 0.5 else -1
     where = SIZES[name.partition(":")[0]][1] if not name.endswith(":face") else "frame"
     if name == "fish" and stage.wet is not None and stage.wet.max() > 0.5:
-        where = "water"  # it leaps: nothing else brings a fish into a picture of a pond
+        where = "water"  # it leaps: otherwise no fish would be visible in a picture of a pond
     # On open water nothing but its size and place tells one boat's picture from another's.
     least, reach = (0.66, 0.20) if where == "water" and not others else (0.80, 0.10)
     twin = names[:index].count(name)

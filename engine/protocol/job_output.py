@@ -69,7 +69,7 @@ class JobOutput:
         unfinished.rename(self._folder / name)
         self._send({"output": {"name": name, "content_type": content_type, "size": size, "sha256": digest}})
 
-    def say(self, text: str) -> None:
+    def append_text(self, text: str) -> None:
         """Append to the output of a model that returns one text; published only at the end."""
         for start in range(0, len(text), MAX_PIECE):
             self._send({"text": text[start : start + MAX_PIECE]})

@@ -47,7 +47,7 @@ class Job:
     preview: bytes | None = None
     started: float | None = None
     ended_at: float | None = None
-    cancel_asked: bool = False
+    cancel_requested: bool = False
     ended: asyncio.Event = field(default_factory=asyncio.Event)
     _log_size: int = 0
 
@@ -91,7 +91,7 @@ class JobRegistry:
         self._arrived = asyncio.Event()
 
     def empty_folder(self) -> None:
-        """Remove what an earlier start of the engine left behind; its jobs are lost with it."""
+        """Remove the folders of an earlier start of the engine; its jobs are lost."""
         self._work_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         for entry in self._work_dir.iterdir():
             if entry.is_dir() and not entry.is_symlink():

@@ -99,12 +99,12 @@ class Runner:
         limits: Limits,
         slots: int,
         *,
-        who: str = "painter",
+        worker_name: str = "painter",
     ) -> None:
-        """`who` is the worker's name in the error messages that members read."""
+        """`worker_name` is the worker's name in the error messages that members read."""
         self._registry = registry
         self._pool = pool
-        self._who = who
+        self._worker_name = worker_name
         self._limits = limits
         self._slots = slots
         self._threads = threads_per_child(slots)
@@ -128,8 +128,8 @@ class Runner:
         """Cancel a job: at once while it waits, otherwise it ends as soon as its processes are gone."""
         if job.status == "starting":
             self._registry.withdraw(job)
-        elif not job.ended.is_set() and not job.cancel_asked:
-            job.cancel_asked = True
+        elif not job.ended.is_set() and not job.cancel_requested:
+            job.cancel_requested = True
             if self._pool.has(job.id):
                 self._stop(job)
             else:  # between two children: nothing runs, and a child forked from now on is stopped at once
@@ -144,9 +144,9 @@ class Runner:
             try:
                 await self._run(job)
             except Exception:
-                # One job that cannot be started (a full disk, say) must not cost a slot.
+                # A job that cannot be started (for example on a full disk) must not cost a slot.
                 log.exception("Prediction %s could not be run", job.id)
-                job.end("failed", f"The engine could not start the {self._who}.")
+                job.end("failed", f"The engine could not start the {self._worker_name}.")
             if job.status in ("failed", "canceled"):
                 shutil.rmtree(job.folder, ignore_errors=True)
 
@@ -160,7 +160,7 @@ class Runner:
             try:
                 code = await self._paint(run)
             except WorkersLost:
-                if job.cancel_asked:
+                if job.cancel_requested:
                     job.end("canceled")
                     return
                 await self._pool.ready()
@@ -172,11 +172,11 @@ class Runner:
                 return
             else:
                 if _killed_from_outside(run, code):
-                    log.warning("The %s of %s was killed; it is started again", self._who, job.id)
+                    log.warning("The %s of %s was killed; it is started again", self._worker_name, job.id)
                     continue
                 self._conclude(run, code)
                 return
-        job.end("failed", f"The {self._who} was killed several times.")
+        job.end("failed", f"The {self._worker_name} was killed several times.")
 
     async def _paint(self, run: _Run) -> int:
         """Start a child, read its messages until it ends, return its exit code. Raises TimeoutError when late."""
@@ -190,7 +190,7 @@ class Runner:
                 end = await self._pool.fork(self._work_item(job), write_end)
             finally:
                 os.close(write_end)
-            if job.cancel_asked:
+            if job.cancel_requested:
                 self._stop(job)
             return await self._wait(job, end)
         finally:
@@ -256,7 +256,7 @@ class Runner:
         job = run.job
         if run.done and code == 0:
             job.end("succeeded")
-        elif job.cancel_asked:
+        elif job.cancel_requested:
             job.end("canceled")
         elif run.error is not None:
             job.end("failed", run.error)
@@ -264,12 +264,12 @@ class Runner:
             limit = self._limits.cpu_seconds(self._deadline(job), self._threads)
             job.end(
                 "failed",
-                f"The {self._who} used more than {_seconds(limit)} of processor time and was stopped.",
+                f"The {self._worker_name} used more than {_seconds(limit)} of processor time and was stopped.",
             )
         elif code < 0:
-            job.end("failed", f"The {self._who} stopped unexpectedly (signal {-code}).")
+            job.end("failed", f"The {self._worker_name} stopped unexpectedly (signal {-code}).")
         else:
-            job.end("failed", f"The {self._who} stopped unexpectedly (exit code {code}).")
+            job.end("failed", f"The {self._worker_name} stopped unexpectedly (exit code {code}).")
         if job.status == "failed":
             log.info("Prediction %s failed: %s", job.id, job.error)
 
@@ -284,7 +284,7 @@ def _killed_from_outside(run: _Run, code: int) -> bool:
 
     The runner's own kills follow a cancel or a time limit; a fault in the image itself ends by other signals.
     """
-    return code == -signal.SIGKILL and not run.job.cancel_asked and not run.done and run.error is None
+    return code == -signal.SIGKILL and not run.job.cancel_requested and not run.done and run.error is None
 
 
 def _seconds(value: float) -> str:

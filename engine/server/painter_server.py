@@ -48,7 +48,7 @@ class PainterServer:
         self._wake_read, self._wake_write = os.pipe()
 
     def run(self) -> None:
-        """Serve until the engine goes away."""
+        """Serve until the engine closes the socket."""
         _warm_up()
         os.set_blocking(self._wake_write, False)
         signal.signal(signal.SIGCHLD, lambda *_: None)
@@ -125,7 +125,7 @@ class PainterServer:
         for job, pid in list(self._children.items()):
             if os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
                 continue
-            # Its pid cannot be reused before it is reaped: kill what it left behind now.
+            # Its pid cannot be reused before it is reaped: kill its remaining processes now.
             _signal_group(pid, signal.SIGKILL)
             _, status = os.waitpid(pid, 0)
             del self._children[job]
@@ -161,6 +161,6 @@ def _threads_of_this_process() -> int:
 
 
 def serve(control: socket.socket) -> None:
-    """Fork painters until the engine goes away. Called in a process that was forked for it and has no other thread."""
+    """Fork painters until the engine closes the socket. Called in a process that was forked for it and has no other thread."""
     session.call_this_process("dr-painters")
     PainterServer(control).run()

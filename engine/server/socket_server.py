@@ -45,7 +45,7 @@ class ServiceSpec:
     """Factory of the worker pool; called in the event loop."""
     title: str = "embedded engine"
     """The service's name in HTTP error messages."""
-    who: str = "painter"
+    worker_name: str = "painter"
     """The worker's name in error messages of predictions."""
 
 
@@ -97,7 +97,7 @@ async def _serve(
 ) -> None:
     registry, pool = JobRegistry(folder), spec.workforce()
     registry.empty_folder()
-    runner = Runner(registry, pool, limits, slots, who=spec.who)
+    runner = Runner(registry, pool, limits, slots, worker_name=spec.worker_name)
     app = App(secret, registry, runner, pool, slots, spec.models, title=spec.title)
     config = uvicorn.Config(
         app,
@@ -156,7 +156,7 @@ def _listening(path: Path) -> Iterator[socket.socket]:
         raise EngineError(
             f"The folder of the engine's socket must have mode 0700, not {mode:04o}: {path.parent}"
         )
-    path.unlink(missing_ok=True)  # stale: the lock guarantees that nobody listens there
+    path.unlink(missing_ok=True)  # stale: the lock guarantees that no other process listens there
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
         listener.bind(str(path))
         path.chmod(0o600)

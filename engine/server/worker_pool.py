@@ -81,7 +81,7 @@ class WorkerPool:
             self._supervisor.cancel()
             await asyncio.gather(self._supervisor, return_exceptions=True)
         for end in self._exit_codes.values():
-            end.cancel()  # nobody waits for these any more
+            end.cancel()  # nothing waits for these any more
         await self._discard()
 
     @property

@@ -11,7 +11,7 @@ from tests.runner.sampling import one_in
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Of the tests of a file that bear `in_turn`, most of them looks at pictures of other words, a share is run."""
+    """Run only a sample of the tests marked `in_turn` in each file: most repeat one check with other prompts."""
     alike: dict[tuple[Path, int], set[str]] = defaultdict(set)
     for item in items:
         for mark in item.iter_markers("in_turn"):
@@ -33,19 +33,19 @@ def _name(item: pytest.Item) -> str:
 
 @pytest.fixture(scope="session")
 def shared_service() -> Iterator[Service]:
-    """One engine for the tests of many modules, which leave it as it is."""
+    """An engine shared by modules whose tests do not change its state."""
     with running() as service:
         yield service
 
 
 @pytest.fixture(scope="session")
 def single() -> Iterator[Service]:
-    """Another, which paints one picture at a time."""
+    """A second engine with a single slot."""
     with running(slots=1) as service:
         yield service
 
 
 @pytest.fixture
 def service(shared_service: Service) -> Service:
-    """The engine for many; a module whose tests do not leave it as it is has one of its own by this name."""
+    """The shared engine; modules whose tests change its state override this fixture."""
     return shared_service

@@ -1,4 +1,4 @@
-"""A real engine on a real socket in a folder of its own, for tests."""
+"""A real engine on a real socket in a temporary folder, for tests."""
 
 from __future__ import annotations
 
@@ -56,13 +56,13 @@ def wait_for(condition: Callable[[], Any], what: str) -> Any:
 
 
 def listens(path: Path) -> bool:
-    """Whether somebody takes connections on a Unix socket. httpcore, asked too early, leaves its own socket open."""
+    """Whether a Unix socket accepts connections. Called too early, httpcore leaves its own socket open."""
     with socket.socket(socket.AF_UNIX) as probe:
         return probe.connect_ex(str(path)) == 0
 
 
 def is_alive(pid: int) -> bool:
-    """Whether a process with this id runs (a zombie that nobody has buried yet does not)."""
+    """Whether a process with this id runs (a zombie does not)."""
     try:
         return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
@@ -156,7 +156,7 @@ class Service:
         return state if condition(state) else None
 
     def pid(self, id: str) -> int | None:
-        """The process id of a prediction's child; None between one that was killed and the next."""
+        """The process id of a prediction's child; None between a killed one and its replacement."""
         return next((child["pid"] for child in self.health()["running"] if child["id"] == id), None)
 
     def run(
@@ -176,7 +176,7 @@ class Service:
         return self._named("dr-fork-server")
 
     def painters(self) -> int:
-        """The process id of the process that forks painters, which starts with the first order."""
+        """The process id of the painter server, which starts with the first job."""
         if not self.health()["painter"]:
             self.run("first", SMALL)
         return self._named("dr-painters")
@@ -185,11 +185,11 @@ class Service:
         return self.below(name)[0].pid
 
     def below(self, name: str) -> list[psutil.Process]:
-        """Its processes that have this name."""
+        """Its descendant processes of this name."""
         return below(psutil.Process(self.process.pid), name)
 
     def stop(self) -> int:
-        """End it politely; its exit code."""
+        """Stop it with SIGTERM; returns the exit code."""
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
         return self.process.wait(30)
@@ -197,7 +197,7 @@ class Service:
 
 @contextlib.contextmanager
 def running(**options: Any) -> Iterator[Service]:
-    """A service in a fresh folder; gone, with the folder, at the end. Socket paths must be short: not tmp_path."""
+    """A service in a fresh folder, both removed at the end. Socket paths must be short: not tmp_path."""
     folder = Path(tempfile.mkdtemp(prefix="engine-"))
     service = None
     try:

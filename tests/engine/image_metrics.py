@@ -1,4 +1,4 @@
-"""Measurements on pictures, shared by the painter's tests."""
+"""Image metrics shared by the painter's tests."""
 
 from __future__ import annotations
 

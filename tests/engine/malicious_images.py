@@ -1,4 +1,4 @@
-"""Files that nobody means well with, each made here: more than two hundred of them."""
+"""Malicious image files, generated here: more than two hundred."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
 
 
 def all_of_them() -> dict[str, bytes]:
-    """Every file by a name that says what is wrong with it."""
+    """Every file by a name that describes its defect."""
     found: dict[str, bytes] = {}
     for part in (
         _cut_short,
@@ -41,7 +41,7 @@ def all_of_them() -> dict[str, bytes]:
 
 @cache
 def sound(fmt: str, **options: Any) -> bytes:
-    """A picture that is in order: `SIZE`, a ramp of colours."""
+    """A valid picture: `SIZE`, a colour ramp."""
     out = io.BytesIO()
     ramp = Image.linear_gradient("L").resize(SIZE)
     Image.merge("RGB", (ramp, ramp.rotate(180), ramp)).save(out, fmt, **options)
@@ -50,7 +50,7 @@ def sound(fmt: str, **options: Any) -> bytes:
 
 @cache
 def _noughts() -> bytes:
-    """Eighty megabytes of nothing, compressed a thousandfold."""
+    """Eighty megabytes of zeros, compressed a thousandfold."""
     return zlib.compress(bytes(80_000_000), 9)
 
 
@@ -141,7 +141,7 @@ def chunk(kind: bytes, body: bytes, *, crc: int | None = None) -> bytes:
 def png(
     width: int, height: int, *between: bytes, depth: int = 8, colour: int = 2, data: bytes = b""
 ) -> bytes:
-    """A PNG that claims a size, with chunks of one's own between head and pixels."""
+    """A PNG that claims a size, with additional chunks between header and pixels."""
     head = struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, 0)
     pixels = data or zlib.compress(bytes(4096))
     return PNG_MAGIC + chunk(b"IHDR", head) + b"".join(between) + chunk(b"IDAT", pixels) + chunk(b"IEND", b"")
@@ -330,7 +330,7 @@ def _tiffs() -> Iterator[tuple[str, bytes]]:
 
 
 def _chain(count: int) -> bytes:
-    """Directories that each follow the one before, over the same pixels."""
+    """A chain of directories over the same pixels."""
     size = len(tiff(_tags(8, 8))) - 8
     parts = [tiff(_tags(8, 8), following=8 + size * (k + 1) if k + 1 < count else 0) for k in range(count)]
     return parts[0][:8] + b"".join(part[8:] for part in parts) + bytes(64)

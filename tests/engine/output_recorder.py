@@ -1,4 +1,4 @@
-"""A desk without a service behind it: what a model's code tells is kept in lists."""
+"""`JobOutput` without a service: records the events of a model in a list."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from engine.protocol.job_output import JobOutput
 
 
 class OutputRecorder(JobOutput):
-    """Files go into `folder`; everything told is in `told`, in order."""
+    """Files are written to `folder`; all events are in `events`, in order."""
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
@@ -27,7 +27,7 @@ class OutputRecorder(JobOutput):
 
     @property
     def logs(self) -> list[str]:
-        """The lines of the log."""
+        """Log lines."""
         return [event["log"] for event in self.events if "log" in event]
 
     @property
@@ -37,7 +37,7 @@ class OutputRecorder(JobOutput):
 
 
 _refusing: list[bool] = []
-"""Whether sockets are refused now; no entry until the hook is there."""
+"""Whether sockets are refused now; empty until the hook is installed."""
 
 
 def _refuse(event: str, _given: tuple[Any, ...]) -> None:
@@ -47,10 +47,10 @@ def _refuse(event: str, _given: tuple[Any, ...]) -> None:
 
 @contextlib.contextmanager
 def no_network() -> Iterator[None]:
-    """A machine whose network is not there, for all code of this process, compiled code too."""
+    """Refuse all sockets of this process inside the block, compiled code included."""
     if not _refusing:
         _refusing.append(False)
-        sys.addaudithook(_refuse)  # There is no way to take one off again.
+        sys.addaudithook(_refuse)  # Audit hooks cannot be removed.
     _refusing[0] = True
     try:
         with contextlib.suppress(RuntimeError):
@@ -62,7 +62,7 @@ def no_network() -> Iterator[None]:
 
 
 def says_truly_what_it_is(recorder: OutputRecorder) -> None:
-    """What holds for the work of each model: it says that it is no neural network, in its log and in its files."""
+    """Assertions for every model: log and files state that no neural network was used."""
     assert recorder.outputs
     assert recorder.outputs[0].startswith(
         ("out-0.", "out.png", "output.png", "out.mp4", "output.mp4", "video.gif")

@@ -1,4 +1,4 @@
-"""What holds for each of the ten models: no network, and no word that makes more of it than it is."""
+"""Properties of all ten models: no network access, and no claim to be a neural network."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The fixture models of the conformance mode, in a real engine: what they give, and that nothing of it is chance."""
+"""The fixture models of the conformance mode in a real engine: outputs and determinism."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ def test_a_file_that_cannot_be_read_is_named(service: Service) -> None:
     )
 
 
-def test_the_slow_one_says_so_at_once_and_stops_when_told(service: Service) -> None:
+def test_the_slow_one_logs_at_once_and_stops_on_a_cancel(service: Service) -> None:
     service.put("slow-1", {"seconds": 60}, SLOW)
     wait_for(lambda: service.get("slow-1")["logs"], "its first line")
     # The answer comes when the processes are gone, at the latest after a second: so it was noticed by then.
@@ -116,7 +116,7 @@ def test_the_slow_one_says_so_at_once_and_stops_when_told(service: Service) -> N
     assert "slow-1" not in [child["id"] for child in service.health()["running"]]
 
 
-def test_the_slow_one_works_as_long_as_it_is_told(service: Service) -> None:
+def test_the_slow_one_works_as_long_as_requested(service: Service) -> None:
     state = service.run("slow-2", {"seconds": 0.5}, SLOW)
     assert state["status"] == "succeeded" and state["metrics"]["predict_time"] >= 0.5
 

@@ -1,4 +1,4 @@
-"""How each model's inputs are understood, without painting anything."""
+"""Parsing of each model's inputs into settings, without painting."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ UNDERSTOOD = {
     "prompt", "negative_prompt", "width", "height", "aspect_ratio", "num_outputs", "num_inference_steps",
     "guidance_scale", "prompt_strength", "output_format", "output_quality", "seed",
 }  # fmt: skip
-"""What `parse_input` reads of every model that has it."""
+"""Inputs that `parse_input` reads for every model that has them."""
 
 
 @pytest.mark.parametrize("model", sorted(MODELS))
 def test_every_published_input_means_something_or_is_said_to_mean_nothing(model: str) -> None:
     known = MODELS[model]
-    named = {*known.meaningless, *known.only_with_image, *known.image_inputs, known.lora_input} - {None}
+    named = {*known.ignored_inputs, *known.only_with_image, *known.image_inputs, known.lora_input} - {None}
     assert named - UNDERSTOOD == set(published(model)) - UNDERSTOOD
 
 

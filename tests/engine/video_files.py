@@ -1,4 +1,4 @@
-"""Reading films back, for tests: frames and facts of MP4 and GIF as a player finds them."""
+"""Decoding videos for tests: frames and properties of MP4 and GIF."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ Pixels = NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
-class Film:
-    """`frames` uint8 N x H x W x 3; `facts` what ffmpeg prints of an MP4."""
+class Video:
+    """`frames` uint8 N x H x W x 3; `facts` is ffmpeg's description of an MP4."""
 
     frames: Pixels
     facts: str
@@ -36,7 +36,7 @@ class Film:
         return int(hours) * 3600 + int(minutes) * 60 + float(seconds)
 
 
-def mp4(path: Path) -> Film:
+def mp4(path: Path) -> Video:
     """Every frame of an MP4, decoded by ffmpeg."""
     probe = subprocess.run([ffmpeg(), "-hide_banner", "-i", str(path)], capture_output=True, check=False)
     facts = probe.stderr.decode("utf-8", "replace")
@@ -46,10 +46,10 @@ def mp4(path: Path) -> Film:
         capture_output=True,
         check=True,
     )
-    return Film(np.frombuffer(done.stdout, np.uint8).reshape(-1, height, width, 3), facts)
+    return Video(np.frombuffer(done.stdout, np.uint8).reshape(-1, height, width, 3), facts)
 
 
-def gif(path: Path) -> tuple[Film, list[int]]:
+def gif(path: Path) -> tuple[Video, list[int]]:
     """Every frame of a GIF as it is shown, and how long each is, in milliseconds."""
     frames, delays = [], []
     with Image.open(path) as picture:
@@ -57,7 +57,7 @@ def gif(path: Path) -> tuple[Film, list[int]]:
             picture.seek(index)
             frames.append(np.asarray(picture.convert("RGB")))
             delays.append(picture.info["duration"])
-    return Film(np.stack(frames), ""), delays
+    return Video(np.stack(frames), ""), delays
 
 
 def psnr(first: Pixels, second: Pixels) -> float:

@@ -1,4 +1,4 @@
-"""LoRA lookup: which weights a LoRA name in a request stands for, by the operator's allowlist."""
+"""LoRA lookup: from a LoRA name in a request to weights, by the operator's allowlist."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def display(name: str) -> str:
 
 
 def find(rules: LoraRules, name: str) -> str:
-    """The path or hub id of the weights that `name` stands for. Raises `Refusal` where the rules allow none.
+    """The path or hub id of the weights called `name`. Raises `Refusal` where the rules allow none.
 
     Nothing in a request is ever fetched as a URL, and no text of a request becomes part of a path unless it is
     letters, digits, `_`, `-` and one slash.

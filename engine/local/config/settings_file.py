@@ -64,7 +64,7 @@ class LoraRules:
     hub: tuple[str, ...] = ()
     """Patterns of hub ids, such as `owner/*`."""
     names: dict[str, str] = field(default_factory=dict)
-    """Exact names in requests, each with the path or hub id that it stands for."""
+    """Exact names in requests, each with its path or hub id."""
 
 
 @dataclass(frozen=True)

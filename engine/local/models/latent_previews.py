@@ -26,7 +26,7 @@ class LatentPreview:
     """Converts latents of one decoder into preview JPEGs; returns None where it cannot."""
 
     def __init__(self, vae: Any) -> None:
-        """Fit the matrix. A decoder that fails here gives no previews; the run goes on."""
+        """Fit the matrix. A decoder that fails here gives no previews; the run continues."""
         self._matrix: NDArray[np.float32] | None = None
         try:
             with _exact(vae):

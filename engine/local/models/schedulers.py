@@ -18,7 +18,7 @@ CLASSES: dict[str, tuple[str, dict[str, Any]]] = {
 
 
 def make(name: str, own: Any, **more: Any) -> Any:
-    """A new scheduler for one run. `own` is the one that came with the weights; an empty name stands for its class.
+    """A new scheduler for one run. `own` is the one that came with the weights; an empty name means its class.
     `more` overrides its configuration.
 
     Always a new one: schedulers keep state, and `from_config` takes over every field of another class.

@@ -242,7 +242,7 @@ def _avenue(stage: Stage, base: int) -> None:
 
 
 def paint_promenade(stage: Stage) -> None:
-    """Paving in front of the water for whoever stands there, in perspective, with a low wall."""
+    """Paving in front of the water for subjects to stand on, in perspective, with a low wall."""
     frame, p = stage.frame, stage.palette
     top = int(frame.horizon + 0.36 * (frame.height - frame.horizon))
     rows = frame.rows()[top:]

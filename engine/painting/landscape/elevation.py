@@ -14,7 +14,7 @@ from engine.painting.stage import Frame, Stage, smooth
 
 
 def slices_for(scene: str, frame: Frame, octaves: int) -> Slices:
-    """Slices dense where the scene has its slopes; fewer of them when little detail is asked for."""
+    """Slices dense where the scene has its slopes; fewer for low detail."""
     below = max(frame.height - frame.horizon, frame.height * 0.1)
     near = max(0.12, 0.55 * frame.focal * frame.eye / below)
     fine = float(np.clip(frame.height / 512, 0.35, 1.4)) * (0.6 + 0.05 * octaves)
@@ -141,7 +141,7 @@ def lunar(stage: Stage, tile: Tile, s: Slices) -> Plane:
 
 
 def sea(stage: Stage, tile: Tile, s: Slices) -> Plane:
-    """Water to the horizon with what the words put into it: islands, a cliff, a beach in front."""
+    """Water to the horizon with the features of the prompt: islands, a cliff, a beach in front."""
     features, rng = stage.prompt.features, stage.streams.rng("sea shape")
     rough = tile.fbm("rough", s.x, s.z, cell=2.4, octaves=stage.octaves, gain=0.5, spacing=s.spacing)
     crag = tile.ridges("crag", s.x, s.z, cell=2.6, octaves=stage.octaves, gain=0.45, spacing=s.spacing)
@@ -233,7 +233,7 @@ def swell(stage: Stage, tile: Tile, s: Slices) -> Plane:
 
 
 def needs_ground(stage: Stage) -> bool:
-    """Whether a subject stands in the foreground and wants dry land under its feet."""
+    """Whether a subject stands in the foreground and needs dry land under its feet."""
     return any(name in GROUNDED for name in stage.prompt.subjects)
 
 

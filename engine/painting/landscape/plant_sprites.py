@@ -64,7 +64,7 @@ class _SpriteCanvas:
         cv2.ellipse(self.image, centre, axes, angle, 0, 360, _ink(*ink), -1)
 
     def leaves(self, x: Line, y: Line, rx: float, ry: Line, angle: Line, ink: tuple[Line, Line]) -> None:
-        """Many dabs at once, of one width and without wood: what each is drawn with is worked out for all together."""
+        """Many dabs at once, of one width and without wood: colours and axes are computed for all of them together."""
         n = self.image.shape[0]
         columns, rows = ((x + 0.5) * n).astype(int).tolist(), ((0.985 - 0.97 * y) * n).astype(int).tolist()
         wide, high = max(1, int(rx * n + 0.5)), np.maximum(1, (ry * n + 0.5).astype(int)).tolist()

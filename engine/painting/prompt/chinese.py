@@ -224,7 +224,7 @@ _TRADITIONAL = (
     "鱼魚鲜鮮鲤鯉鲨鯊鲸鯨鸟鳥鸡雞鸣鳴鸥鷗鸦鴉鸭鴨鸽鴿鹅鵝鹉鵡鹊鵲鹤鶴鹦鸚鹰鷹鹂鸝麦麥黄黃龙龍龟龜几幾双雙对對军軍剑劍医醫发發台臺员員团團围圍圣聖复復婴嬰尔爾属屬峦巒广廣庄莊庆慶庙廟开開张張"
     "弥彌弯彎径徑斗鬥栋棟绕繞绚絢缭繚纽紐艺藝萨薩笼籠胡衚胶膠灿燦斓斕会會侣侶伙夥儿兒叠疊内內别別壳殼滨濱荫蔭里裏台檯岩巖峰峯群羣线綫窗窓只隻"
 )
-"""Characters in pairs: the simplified one, then a traditional one that stands for it."""
+"""Characters in pairs: the simplified one, then its traditional form."""
 
 SIMPLIFIED = {ord(old): new for new, old in zip(_TRADITIONAL[::2], _TRADITIONAL[1::2], strict=True)}
 """For `str.translate`: from each traditional character of the word list to the simplified one."""

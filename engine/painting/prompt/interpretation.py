@@ -133,7 +133,7 @@ def parse_prompt(prompt: str, negative_prompt: str = "") -> ParsedPrompt:
     _close_up(found)
     scene, features = _scene(found)
     if scene not in ("abstract", "studio", "space") and ("rainbow", "*") in found.colours:
-        # A rainbow that colours nothing stands in the sky.
+        # A rainbow that colours no noun is painted in the sky.
         found.colours.remove(("rainbow", "*"))
         found.add("sky", "rainbow")
     counts = count(words)

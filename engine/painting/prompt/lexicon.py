@@ -1,7 +1,7 @@
 """The painter's lexicon: the meanings of every known word, from the word lists.
 
 Each key is one or more meanings, `kind:value`, separated by blanks; the value lists the words that carry them.
-An underscore stands for the blank inside a phrase. Kinds: scene, feature (of a scene), subject, time, weather,
+An underscore represents the blank inside a phrase. Kinds: scene, feature (of a scene), subject, time, weather,
 sky (things in the sky), style, colour, close (a face or portrait), ride, part (a noun that takes a colour word
 and is not painted by it).
 """

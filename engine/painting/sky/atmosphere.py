@@ -174,7 +174,7 @@ def _paint_cirrus(stage: Stage) -> None:
     turn, length = float(rng.uniform(-0.7, 0.7)), float(rng.uniform(2.5, 5.0))
     amount = float(rng.uniform(0.25, 0.55)) * (0.45 if stage.dark else 1.0)
     if "clear" in stage.prompt.weather:
-        amount = max(0.38, amount)  # thin ice clouds: nobody calls the sky under them cloudy
+        amount = max(0.38, amount)  # thin ice clouds, which do not make a sky cloudy
     n = 512
     wisps = fbm(stage.streams, "cirrus", n, n, cells=7, octaves=max(3, min(6, stage.octaves - 1)), gain=0.66)
     veil = fbm(stage.streams, "cirrus veil", n, n, cells=3, octaves=2)

@@ -17,7 +17,7 @@ _SHELLS, _SPARKS, _KNOTS = 7, 64, 9
 
 
 def paint_fireworks(stage: Stage) -> None:
-    """Add the bursts to the sky; in a video each grows, falls and comes again."""
+    """Add the bursts to the sky; in a video each grows, falls and repeats."""
     frame = stage.frame
     light = np.zeros_like(stage.canvas)
     for number in range(_SHELLS):

@@ -51,7 +51,7 @@ def _dot(light: Plane, x: float, y: float, radius: float, colour: Plane) -> None
 
 
 def paint_stars(stage: Stage) -> None:
-    """Stars above the horizon, fading toward it; with a milky way when one is asked for."""
+    """Stars above the horizon, fading toward it; with a milky way if requested."""
     frame = stage.frame
     asked = bool(stage.prompt.sky & {"stars", "milkyway"})
     low = min(1.0, max(0.05, frame.horizon / frame.height))

@@ -68,7 +68,7 @@ class Design:
     """A figure as data. `main` in the palette is the colour that a colour word replaces.
 
     `seat` is where a rider's base goes; `close` is the box that a close-up shows; `ground` is the y on
-    which it stands (its lowest point unless told); `stands` is the x of its base; `floor` is where shapes that
+    which it stands (by default its lowest point); `stands` is the x of its base; `floor` is where shapes that
     run on below it are cut off.
     """
 

@@ -1,4 +1,4 @@
-"""Pictures from strangers are taken right way up, or refused in one plain sentence."""
+"""The decoder: untrusted pictures are decoded upright, or refused with one plain sentence."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def saved(image: Image.Image, fmt: str, **options: Any) -> bytes:
 
 
 def gradient(width: int = 60, height: int = 40) -> Image.Image:
-    """Red grows to the right, green downwards: every turn and mirror shows."""
+    """Red increases to the right, green downwards, so that every rotation and reflection is visible."""
     red, green = np.meshgrid(np.linspace(0, 255, width), np.linspace(0, 255, height))
     return Image.fromarray(np.stack([red, green, np.full_like(red, 80)], axis=2).astype(np.uint8))
 
@@ -39,7 +39,7 @@ def refusal(data: bytes) -> str:
 
 
 def png_claiming(width: int, height: int) -> bytes:
-    """A well-formed PNG header of that size with next to no pixel data."""
+    """A valid PNG header of that size with almost no pixel data."""
 
     def chunk(kind: bytes, body: bytes) -> bytes:
         return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))

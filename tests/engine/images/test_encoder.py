@@ -1,4 +1,4 @@
-"""Files say in their metadata how they were made, and are the same bytes each time."""
+"""The encoder: metadata of provenance in every file, and identical bytes each time."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def scene() -> np.ndarray:
 
 
 def metadata(data: bytes) -> dict[str, str]:
-    """The attributes of the file's XMP packet, whatever the format keeps it in."""
+    """The attributes of the file's XMP packet, in any format."""
     info: dict[str, Any] = Image.open(io.BytesIO(data)).info
     packet = info.get("xmp") or info["XML:com.adobe.xmp"]
     text = packet.decode() if isinstance(packet, bytes) else packet

@@ -1,4 +1,4 @@
-"""Two hundred files that nobody means well with: each is refused in a sentence naming the input, or read rightly."""
+"""Malicious images: each of two hundred files is refused with a sentence that names the input, or decoded correctly."""
 
 from __future__ import annotations
 
@@ -78,9 +78,9 @@ def files() -> dict[str, bytes]:
 
 @pytest.fixture(scope="module")
 def results(files: dict[str, bytes], tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
-    """What one process with limits says of every file, in order; at last how much it has grown.
+    """The results of one limited process for every file, in order; the last is its growth in memory.
 
-    Files of which a test knows the sentence are given for every input, each of the others for one of them in turn.
+    Files whose error message is tested are passed for every input, each of the others for one input.
     """
     folder: Path = tmp_path_factory.mktemp("hostile")
     for number in tried(files):
@@ -93,7 +93,7 @@ def results(files: dict[str, bytes], tmp_path_factory: pytest.TempPathFactory) -
 
 
 def tried(files: dict[str, bytes]) -> list[int]:
-    """The places of those that are opened: a sound picture, all whose sentence is known, and some of the others."""
+    """Indices of the decoded files: a valid picture, all whose message is tested, and a sample of the others."""
     chosen = {"a sound picture", *REFUSED_SOONER, *one_in(8, files, str)}
     return [number for number, name in enumerate(files) if name in chosen]
 

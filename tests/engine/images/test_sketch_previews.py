@@ -1,4 +1,4 @@
-"""How an unfinished picture is shown."""
+"""Previews of an unfinished picture."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from engine.painting.text_to_image import perform
 from tests.runner.sampling import short_or_whole
 
 
-class Noted:
-    """A desk that remembers."""
+class RecordedOutput:
+    """A stub of `JobOutput` that records previews and files."""
 
     def __init__(self) -> None:
         self.previews: list[tuple[float, bytes]] = []
@@ -44,9 +44,9 @@ class Noted:
         self.files.append(data)
 
 
-def performed(**inputs: Any) -> Noted:
+def performed(**inputs: Any) -> RecordedOutput:
     model = MODELS["stability-ai/sdxl"]
-    recorder = Noted()
+    recorder = RecordedOutput()
     request = {"prompt": "a lighthouse on a cliff", "seed": 3, **inputs}
     perform(model, parse_input(model, request, drawn_seed=1), recorder, painting)  # type: ignore[arg-type]
     return recorder
@@ -61,7 +61,7 @@ def sharpness(image: Image.Image) -> float:
     return float(cv2.Laplacian(grey, cv2.CV_64F).var())
 
 
-def test_a_large_picture_comes_into_focus_from_its_first_look_on(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_large_picture_comes_into_focus_from_its_first_preview_on(monkeypatch: pytest.MonkeyPatch) -> None:
     # Of the usual size from which there is a sketch only in a run that tries everything.
     side = short_or_whole(448, 960)
     monkeypatch.setattr(sketch_previews, "SKETCH_FROM", min(SKETCH_FROM, side * side))
@@ -99,7 +99,7 @@ def test_small_pictures_are_not_sketched() -> None:
     assert sketch_size(2048, 1024) == (256, 128)
 
 
-def test_the_look_grows_and_sharpens_with_the_share_that_is_done() -> None:
+def test_the_preview_grows_and_sharpens_with_progress() -> None:
     noise = np.random.default_rng(1).integers(0, 255, (256, 128, 3)).astype(np.uint8)
     previews = [in_focus(noise, share) for share in (-1.0, 0.0, 0.3, 0.6, 1.0, 2.0)]
     heights = [look.shape[0] for look in previews]
@@ -126,7 +126,7 @@ def test_it_goes_on_developing_while_one_step_takes_long_and_stops_with_it() -> 
     assert len(previews) == count
 
 
-def test_a_burst_of_steps_is_one_look() -> None:
+def test_a_burst_of_steps_is_one_preview() -> None:
     previews: list[bytes] = []
     with SketchPreviews(previews.append) as shown:
         for _ in range(5):

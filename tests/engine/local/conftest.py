@@ -1,4 +1,4 @@
-"""What the tests with real pipelines share: weights made once, and a store that keeps the pipelines warm."""
+"""Fixtures for tests with real pipelines: weights built once, and a store with warm pipelines."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from engine.local.models.pipelines import PipelineStore
 
 INSIST = "DARKROOM_TEST_LOCAL"
-"""The variable under which a missing extra is an error."""
+"""The variable with which a missing extra is an error."""
 SD = "stability-ai/stable-diffusion"
 SDXL = "stability-ai/sdxl"
 DEV, SCHNELL = "lucataco/flux-dev-lora", "lucataco/flux-schnell-lora"
@@ -46,7 +46,7 @@ FILE: dict[str, Any] = {
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Without the extra these tests are left to `script/test-local`, which insists on it."""
+    """Skip these tests without the extra; `script/test-local` requires it."""
     if INSIST not in os.environ and importlib.util.find_spec("torch") is None:
         why = pytest.mark.skip(reason="needs the extra `local`: script/test-local")
         for item in items:
@@ -64,13 +64,13 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def settings(weights: Path) -> LocalSettings:
-    """The operator's settings for them."""
+    """The operator's settings for these weights."""
     return parse({**FILE, "keep": 8}, weights)
 
 
 @pytest.fixture(scope="session")
 def store(settings: LocalSettings) -> PipelineStore:
-    """Pipelines that stay warm for all tests."""
+    """A pipeline store that stays warm for all tests."""
     from engine.local.models.pipelines import PipelineStore
 
     return PipelineStore(settings, "cpu", workers=64)  # one thread: tiny networks gain nothing from more
@@ -81,7 +81,7 @@ Make = Callable[..., RecordedRun]
 
 @pytest.fixture
 def make(store: PipelineStore, tmp_path: Path) -> Make:
-    """Runs a model on the shared pipelines, or on other ones, and returns what it sent."""
+    """A function that runs a model on the shared store, or on another one, and returns its recorded output."""
     from engine.local.models.model_table import perform
 
     numbers = itertools.count()

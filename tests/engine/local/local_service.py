@@ -1,4 +1,4 @@
-"""A real service of local weights on a real socket, for tests."""
+"""A real service of local models on a real socket, for tests."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ serve(folder / "run" / "s", options["secret"], folder / "work", parse(options["s
 
 
 class LocalService:
-    """Started on entering, stopped on leaving; `folder` is where relative weights are looked for."""
+    """A context manager for the service; relative weights are looked up in `folder`."""
 
     def __init__(self, folder: Path, settings: dict[str, Any]) -> None:
         self.folder = folder
@@ -65,12 +65,12 @@ class LocalService:
         self.errors.close()
 
     def health(self) -> dict[str, Any]:
-        """What the service says of itself."""
+        """The service's health response."""
         found: dict[str, Any] = self._client.get("/health").json()
         return found
 
     def put(self, key: str, model: str, inputs: dict[str, Any], deadline_s: float = 150.0) -> httpx.Response:
-        """Hand an order over."""
+        """Create a prediction."""
         body = {"model": model, "version": "", "input": inputs, "deadline_s": deadline_s}
         return self._client.put(f"/predictions/{key}", json=body)
 
@@ -80,12 +80,12 @@ class LocalService:
         return found
 
     def cancel(self, key: str) -> dict[str, Any]:
-        """Ask for its end."""
+        """Request its cancellation."""
         found: dict[str, Any] = self._client.post(f"/predictions/{key}/cancel").json()
         return found
 
     def ended(self, key: str) -> dict[str, Any]:
-        """Its state once it has ended."""
+        """Its final state."""
         found: dict[str, Any] = self.wait_for(
             lambda: (state := self.state(key))["status"] in ("succeeded", "failed", "canceled") and state,
             f"the end of {key}",
@@ -93,7 +93,7 @@ class LocalService:
         return found
 
     def run(self, key: str, model: str, inputs: dict[str, Any]) -> dict[str, Any]:
-        """Hand an order over and wait for its end."""
+        """Create a prediction and wait for its end."""
         answer = self.put(key, model, inputs)
         assert answer.status_code == 202, answer.text
         return self.ended(key)

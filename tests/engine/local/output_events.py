@@ -1,4 +1,4 @@
-"""What a model's code told its desk, for tests."""
+"""Recorded `JobOutput` events of local models, for tests."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ from engine.protocol.job_output import JobOutput
 
 
 class RecordedRun:
-    """The events of one run, in their order, and its folder."""
+    """The events of one run, in order, and its folder."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.events: list[dict[str, Any]] = []
 
     def all(self, kind: str) -> list[Any]:
-        """What was told of this kind: log, progress, preview, output, error."""
+        """All events of this kind: log, progress, preview, output, error."""
         return [event[kind] for event in self.events if kind in event]
 
     @property
     def log(self) -> str:
-        """The log as members read it."""
+        """The log as members see it."""
         return "\n".join(self.all("log"))
 
     def file(self, name: str) -> bytes:
@@ -45,10 +45,10 @@ class RecordedRun:
 
 @contextmanager
 def recorded_output(folder: Path) -> Iterator[tuple[JobOutput, RecordedRun]]:
-    """A real desk in a folder, and what it was told, complete after the block."""
+    """A real `JobOutput` in a folder, and its recorded events, complete after the block."""
     folder.mkdir(parents=True, exist_ok=True)
     run, path = RecordedRun(folder), folder / "events"
-    # A file in place of the pipe: nobody reads while the work goes on, and a pipe would fill.
+    # A file in place of the pipe: nothing reads during the run, so a pipe would fill.
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
     try:
         yield JobOutput(descriptor, folder), run
@@ -58,18 +58,18 @@ def recorded_output(folder: Path) -> Iterator[tuple[JobOutput, RecordedRun]]:
 
 
 def data_uri(pixels: NDArray[np.uint8]) -> str:
-    """A picture as inputs carry it."""
+    """A picture as a data URI."""
     out = io.BytesIO()
     Image.fromarray(pixels).save(out, "PNG")
     return "data:image/png;base64," + base64.b64encode(out.getvalue()).decode()
 
 
 def never() -> bool:
-    """Nobody cancels."""
+    """A `stop` callback that never cancels."""
     return False
 
 
 def after(count: int) -> Callable[[], bool]:
-    """Canceled when it has been asked so many times."""
+    """A `stop` callback that cancels at call number `count`."""
     calls = iter(range(10**9))
     return lambda: next(calls) >= count

@@ -1,4 +1,4 @@
-"""Which of several workers an errand goes to."""
+"""Assignment of work items to device workers."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from engine.server.worker_pool import WorkItem
 SD, SDXL = "stability-ai/stable-diffusion", "stability-ai/sdxl"
 
 
-class FakeHand:
-    """A worker whose process a test plays."""
+class FakeWorker:
+    """A worker whose process is simulated by the test."""
 
     def __init__(self, *, ready: bool = True) -> None:
         self.busy_with = self.last_model = self.painter = ""
@@ -40,9 +40,9 @@ class FakeHand:
     def has(self, job: str) -> bool:
         return job in self.ends and not self.ends[job].done()
 
-    async def fork(self, errand: WorkItem, pipe: int) -> asyncio.Future[int]:
-        self.ends[errand.run] = asyncio.get_running_loop().create_future()
-        return self.ends[errand.run]
+    async def fork(self, work_item: WorkItem, pipe: int) -> asyncio.Future[int]:
+        self.ends[work_item.run] = asyncio.get_running_loop().create_future()
+        return self.ends[work_item.run]
 
     def kill(self, job: str, number: int) -> None:
         self.killed.append((job, number))
@@ -51,24 +51,24 @@ class FakeHand:
         self.replaced += 1
 
 
-def errand(run: str, model: str = SD) -> WorkItem:
+def work_item(run: str, model: str = SD) -> WorkItem:
     return WorkItem(run, "/folder", 1, 1, 1, 1, model)
 
 
-def hands(*ones: Any) -> DeviceWorkers:
+def device_workers(*ones: Any) -> DeviceWorkers:
     return DeviceWorkers(ones)
 
 
-def test_each_errand_has_a_worker_of_its_own_and_a_free_one_is_used_again() -> None:
+def test_each_work_item_has_its_own_worker_and_a_free_one_is_used_again() -> None:
     async def play() -> None:
-        first, second = FakeHand(), FakeHand()
-        both = hands(first, second)
-        await both.fork(errand("a"), 0)
-        await both.fork(errand("b"), 0)
+        first, second = FakeWorker(), FakeWorker()
+        both = device_workers(first, second)
+        await both.fork(work_item("a"), 0)
+        await both.fork(work_item("b"), 0)
         assert (first.busy_with, second.busy_with, both.is_ready) == ("a", "b", False)
         second.ends["b"].set_result(0)
         await asyncio.sleep(0)
-        await both.fork(errand("c"), 0)
+        await both.fork(work_item("c"), 0)
         assert (second.busy_with, both.has("b"), both.has("c")) == ("c", False, True)
 
     asyncio.run(play())
@@ -76,18 +76,18 @@ def test_each_errand_has_a_worker_of_its_own_and_a_free_one_is_used_again() -> N
 
 def test_a_worker_that_has_the_model_warm_comes_first() -> None:
     async def play() -> None:
-        first, second = FakeHand(), FakeHand()
+        first, second = FakeWorker(), FakeWorker()
         first.last_model, second.last_model = SDXL, SD
-        await hands(first, second).fork(errand("a", SD), 0)
+        await device_workers(first, second).fork(work_item("a", SD), 0)
         assert (first.busy_with, second.busy_with) == ("", "a")
 
     asyncio.run(play())
 
 
-def test_an_errand_waits_for_a_worker_that_is_being_started_again() -> None:
+def test_a_work_item_waits_for_a_worker_that_is_being_restarted() -> None:
     async def play() -> None:
-        first = FakeHand(ready=False)
-        task = asyncio.create_task(hands(first).fork(errand("a"), 0))
+        first = FakeWorker(ready=False)
+        task = asyncio.create_task(device_workers(first).fork(work_item("a"), 0))
         await asyncio.sleep(0)
         assert not task.done()
         first.get_ready()
@@ -100,10 +100,10 @@ def test_an_errand_waits_for_a_worker_that_is_being_started_again() -> None:
 
 def test_signals_reach_the_worker_of_that_job_only() -> None:
     async def play() -> None:
-        first, second = FakeHand(), FakeHand()
-        both = hands(first, second)
-        await both.fork(errand("a"), 0)
-        await both.fork(errand("b"), 0)
+        first, second = FakeWorker(), FakeWorker()
+        both = device_workers(first, second)
+        await both.fork(work_item("a"), 0)
+        await both.fork(work_item("b"), 0)
         both.kill("b", signal.SIGTERM)
         both.kill("unknown", signal.SIGTERM)
         both.replace("a")
@@ -113,7 +113,7 @@ def test_signals_reach_the_worker_of_that_job_only() -> None:
     asyncio.run(play())
 
 
-def test_a_worker_gets_no_secret_and_asks_nobody_outside(monkeypatch: Any) -> None:
+def test_a_worker_gets_no_secret_and_makes_no_network_request(monkeypatch: Any) -> None:
     for name in ("DARKROOM_LOCAL_SECRET", "DARKROOM_DATABASE_URL", "DARKROOM_SECRET_KEY"):
         monkeypatch.setenv(name, "s3cret")
     raw = {"models": {SD: {"weights": "org/name"}}}

@@ -1,4 +1,4 @@
-"""Still pictures by real pipelines, as small as they come and with random weights."""
+"""Still images by real pipelines of minimal size with random weights."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_a_file_says_that_trained_weights_made_it(make: Make, photo: NDArray[np.
     assert b"no neural network" not in text + image
 
 
-def test_looks_are_small_jpegs(make: Make) -> None:
+def test_previews_are_small_jpegs(make: Make) -> None:
     import base64
 
     previews = make(SD, prompt="a cat", **SMALL).all("preview")

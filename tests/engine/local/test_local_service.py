@@ -1,4 +1,4 @@
-"""The whole way: a real server with weights of its own, through the API; and the service on its socket."""
+"""Local models end to end: a real server with local weights, through the API, and the service on its socket."""
 
 from __future__ import annotations
 

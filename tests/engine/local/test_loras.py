@@ -1,4 +1,4 @@
-"""Members name LoRA weights; the operator's list decides what that means."""
+"""LoRA names in requests, resolved by the operator's list."""
 
 from __future__ import annotations
 

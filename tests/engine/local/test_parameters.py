@@ -1,4 +1,4 @@
-"""What a request asks of a pipeline."""
+"""Parsing a request's input into pipeline parameters."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def test_what_cannot_be_is_refused(model: str, inputs: dict[str, Any], words: st
         ),
     ],
 )
-def test_what_does_nothing_is_told(
+def test_inputs_without_effect_are_noted(
     model: str, settings: dict[str, Any], inputs: dict[str, Any], note: str
 ) -> None:
     (found,) = parse(model, settings, **inputs).notes

@@ -1,4 +1,4 @@
-"""Warm pipelines: which are kept, which let go."""
+"""The cache of warm pipelines: retention and eviction."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from engine.local.models.pipeline_cache import PipelineCache
 
 
 @dataclass
-class Thing:
+class SizedEntry:
     size: int = 1
 
     def bytes(self) -> int:
@@ -18,24 +18,24 @@ class Thing:
 
 
 class Loads:
-    """Counts what is loaded, and how often memory was given back."""
+    """Counts loads, and releases of memory."""
 
     def __init__(self) -> None:
         self.names: list[str] = []
-        self.tidied = 0
+        self.releases = 0
 
-    def shelf(self, keep: int, memory: int | None = None) -> PipelineCache:
-        return PipelineCache(keep, memory, self.tidy)
+    def make_cache(self, keep: int, memory: int | None = None) -> PipelineCache:
+        return PipelineCache(keep, memory, self.release_memory)
 
-    def tidy(self) -> None:
-        self.tidied += 1
+    def release_memory(self) -> None:
+        self.releases += 1
 
-    def get(self, shelf: PipelineCache, name: str, size: int = 1, needs: int = 0) -> Thing:
-        def load() -> Thing:
+    def get(self, cache: PipelineCache, name: str, size: int = 1, needs: int = 0) -> SizedEntry:
+        def load() -> SizedEntry:
             self.names.append(name)
-            return Thing(size)
+            return SizedEntry(size)
 
-        return shelf.get(name, load, needs=needs)
+        return cache.get(name, load, needs=needs)
 
 
 @pytest.fixture
@@ -44,54 +44,54 @@ def loads() -> Loads:
 
 
 def test_what_is_warm_is_not_loaded_again(loads: Loads) -> None:
-    shelf = loads.shelf(2)
-    assert loads.get(shelf, "a") is loads.get(shelf, "a")
+    cache = loads.make_cache(2)
+    assert loads.get(cache, "a") is loads.get(cache, "a")
     assert loads.names == ["a"]
 
 
 def test_the_least_recently_used_goes_first(loads: Loads) -> None:
-    shelf = loads.shelf(2)
+    cache = loads.make_cache(2)
     for name in ("a", "b", "a", "c"):
-        loads.get(shelf, name)
-    assert "a" in shelf and "c" in shelf and "b" not in shelf
-    assert loads.tidied == 1
+        loads.get(cache, name)
+    assert "a" in cache and "c" in cache and "b" not in cache
+    assert loads.releases == 1
 
 
 def test_room_is_made_before_the_next_is_loaded(loads: Loads) -> None:
-    shelf = loads.shelf(8, memory=10)
-    loads.get(shelf, "a", size=6)
+    cache = loads.make_cache(8, memory=10)
+    loads.get(cache, "a", size=6)
     before: list[bool] = []
 
-    def load() -> Thing:
-        before.append("a" in shelf)
-        return Thing(7)
+    def load() -> SizedEntry:
+        before.append("a" in cache)
+        return SizedEntry(7)
 
-    shelf.get("b", load, needs=7)
+    cache.get("b", load, needs=7)
     assert before == [False]
 
 
 def test_what_turned_out_heavier_than_thought_pushes_others_out(loads: Loads) -> None:
-    shelf = loads.shelf(8, memory=10)
-    loads.get(shelf, "a", size=6)
-    loads.get(shelf, "b", size=6)
-    assert "a" not in shelf and "b" in shelf
+    cache = loads.make_cache(8, memory=10)
+    loads.get(cache, "a", size=6)
+    loads.get(cache, "b", size=6)
+    assert "a" not in cache and "b" in cache
 
 
 def test_the_one_in_use_stays_however_heavy_it_is(loads: Loads) -> None:
-    shelf = loads.shelf(1, memory=10)
-    loads.get(shelf, "a", size=99, needs=99)
-    assert "a" in shelf
+    cache = loads.make_cache(1, memory=10)
+    loads.get(cache, "a", size=99, needs=99)
+    assert "a" in cache
 
 
 def test_one_that_failed_to_load_leaves_no_trace(loads: Loads) -> None:
-    shelf = loads.shelf(2)
+    cache = loads.make_cache(2)
 
-    def load() -> Thing:
+    def load() -> SizedEntry:
         raise OSError
 
     with pytest.raises(OSError):
-        shelf.get("a", load)
-    assert "a" not in shelf
-    loads.get(shelf, "a")
-    shelf.drop("a")
-    assert "a" not in shelf
+        cache.get("a", load)
+    assert "a" not in cache
+    loads.get(cache, "a")
+    cache.drop("a")
+    assert "a" not in cache

@@ -1,4 +1,4 @@
-"""Progress, looks and cancels between the steps of a pipeline."""
+"""Progress, previews and cancellation between the steps of a pipeline."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_a_cancel_ends_it_at_the_next_step(tmp_path: Path) -> None:
     assert 0 < run.all("progress")[-1] < 0.5
 
 
-def test_the_last_step_needs_no_look(tmp_path: Path) -> None:
+def test_the_last_step_needs_no_preview(tmp_path: Path) -> None:
     with recorded_output(tmp_path) as (one, run):
         walk(StepCallbacks(one, never, [1], 1), 1, [1])
     assert run.all("preview") == []

@@ -27,9 +27,9 @@ def test_an_animation_shows_its_drawn_pictures_and_what_lies_between(make: Make)
     run = make(ANIMATION, intermediate_output=True, num_interpolation_steps=2, **GIVEN)
     names = [one["name"] for one in run.all("output")]
     assert names == ["output-0.png", "output-1.png", "output-2.png", "video.gif"]
-    film = Image.open(io.BytesIO(run.file("video.gif")))
-    assert (film.size, film.n_frames) == ((128, 128), 5)
-    first = np.asarray(film.convert("RGB"), int)
+    video = Image.open(io.BytesIO(run.file("video.gif")))
+    assert (video.size, video.n_frames) == ((128, 128), 5)
+    first = np.asarray(video.convert("RGB"), int)
     assert np.abs(first - run.pixels("output-0.png").astype(int)).mean() < 12
     for words in ("Generating frame 1 of keyframe 0", "in place of FILM", "Saving GIF", "100%|"):
         assert words in run.log
@@ -71,8 +71,8 @@ def test_a_clip_is_sixteen_frames_of_the_chosen_checkpoint(make: Make) -> None:
 def _frames(path: Path) -> int:
     import cv2
 
-    film = cv2.VideoCapture(str(path))
+    video = cv2.VideoCapture(str(path))
     try:
-        return int(film.get(cv2.CAP_PROP_FRAME_COUNT))
+        return int(video.get(cv2.CAP_PROP_FRAME_COUNT))
     finally:
-        film.release()
+        video.release()

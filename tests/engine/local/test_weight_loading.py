@@ -1,4 +1,4 @@
-"""Where weights come from, what is never read, who judges, what is kept warm."""
+"""Loading of weights: sources, refused formats, safety checkers, warm pipelines."""
 
 from __future__ import annotations
 
@@ -133,7 +133,7 @@ def test_the_operators_numbers_are_used(weights: Path, make: Make) -> None:
     assert loaded.root.unet.dtype == torch.bfloat16 == loaded.mode("image").unet.dtype
 
 
-def test_half_precision_has_looks_too_and_keeps_its_weights(weights: Path) -> None:
+def test_half_precision_has_previews_too_and_keeps_its_weights(weights: Path) -> None:
     import torch
     from diffusers import AutoencoderKL
 

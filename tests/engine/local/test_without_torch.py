@@ -1,4 +1,4 @@
-"""Where torch is not installed: everything else works, and what needs it says in a sentence what is missing."""
+"""Without torch everything else works, and predictions that need it fail with a message that names what is missing."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SD = "stability-ai/stable-diffusion"
 
 @pytest.fixture
 def bare(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Also where the extra happens to be installed."""
+    """Simulates a missing extra, also where it is installed."""
     monkeypatch.setattr(settings_file, "NEEDED", ("no_such_torch", "no_such_diffusers"))
 
 

@@ -14,7 +14,7 @@ WORDS = ["a", "red", "blue", "cat", "sea", "the"]
 
 
 def build(folder: Path) -> None:
-    """Every set of weights that the tests use, each in a folder of its own below `folder`."""
+    """Build every set of weights for the tests, each in its own folder below `folder`."""
     for name, make in MAKERS.items():
         make(folder / name)
 
@@ -235,7 +235,7 @@ def _motion(folder: Path) -> None:
 
 
 def _lora(folder: Path, base: Path, part: str, save: Callable[..., None]) -> None:
-    """LoRA weights, made as their makers make them: an adapter put on the network and filled with numbers."""
+    """LoRA weights, made in the usual way: an adapter added to the network and filled with random numbers."""
     import diffusers
     import torch
     from peft import LoraConfig

@@ -1,4 +1,4 @@
-"""Two seconds of a scene in motion: the container, and that things move, smoothly and as they should."""
+"""animate-diff: the container, and smooth, plausible motion."""
 
 from __future__ import annotations
 
@@ -43,12 +43,12 @@ PUBLISHED = 512
 SIDE = short_or_whole(128, PUBLISHED)
 MOVED = one_in(6, SCENES)
 SHOWN = 10
-"""Frames of each clip here; all sixteen are in the film."""
+"""Frames of each clip here; all sixteen are in the video."""
 
 
 @pytest.fixture(scope="module")
 def default(tmp_path_factory: pytest.TempPathFactory) -> OutputRecorder:
-    """What the published defaults give."""
+    """The output for the published defaults."""
     assert animate_diff.SIDE == PUBLISHED
     recorder = OutputRecorder(tmp_path_factory.mktemp("default"))
     with no_network(), pytest.MonkeyPatch.context() as patch:
@@ -60,30 +60,32 @@ def default(tmp_path_factory: pytest.TempPathFactory) -> OutputRecorder:
 
 
 @pytest.fixture(scope="module")
-def film(default: OutputRecorder) -> video_files.Film:
+def video(default: OutputRecorder) -> video_files.Video:
     return video_files.mp4(default.folder / "out.mp4")
 
 
 def clip(
     prompt: str, side: int = 112, seed: int = 7, *, count: int = FRAMES, **options: Any
-) -> video_files.Film:
+) -> video_files.Video:
     """The first `count` frames of a clip, before they are written."""
     brush = FrameSettings(side, side, seed, options.get("quality", 1.0), options.get("guidance", 1.0))
     frames = Clip(painting.parse_prompt(prompt), brush).frames()
-    return video_files.Film(np.stack(list(itertools.islice(frames, count))), "")
+    return video_files.Video(np.stack(list(itertools.islice(frames, count))), "")
 
 
 @pytest.fixture(scope="module")
-def clips() -> dict[str, video_files.Film]:
+def clips() -> dict[str, video_files.Video]:
     return {name: clip(SCENES[name], count=SHOWN) for name in MOVED}
 
 
-def test_the_file_is_what_the_published_model_gives(default: OutputRecorder, film: video_files.Film) -> None:
+def test_the_file_is_what_the_published_model_gives(
+    default: OutputRecorder, video: video_files.Video
+) -> None:
     assert default.outputs == ["out.mp4"]
     assert [path.name for path in default.folder.iterdir()] == ["out.mp4"]
-    assert film.frames.shape == (FRAMES, SIDE, SIDE, 3)
-    assert "Video: h264" in film.facts and "yuv420p" in film.facts and re.search(r"\b8 fps", film.facts)
-    assert film.seconds == pytest.approx(2.0, abs=0.01)
+    assert video.frames.shape == (FRAMES, SIDE, SIDE, 3)
+    assert "Video: h264" in video.facts and "yuv420p" in video.facts and re.search(r"\b8 fps", video.facts)
+    assert video.seconds == pytest.approx(2.0, abs=0.01)
     data = (default.folder / "out.mp4").read_bytes()
     assert data.index(b"moov") < data.index(b"mdat") and b"algorithmicMedia" in data
 
@@ -92,13 +94,13 @@ def test_it_works_without_a_network_and_says_truly_what_it_is(default: OutputRec
     says_truly_what_it_is(default)
 
 
-def test_neighbouring_frames_of_the_default_prompt_differ_a_little(film: video_files.Film) -> None:
-    assert min(film.steps) >= 1 and max(film.steps) <= 12
+def test_neighbouring_frames_of_the_default_prompt_differ_a_little(video: video_files.Video) -> None:
+    assert min(video.steps) >= 1 and max(video.steps) <= 12
 
 
 @pytest.mark.parametrize("name", MOVED)
 def test_every_kind_of_scene_moves_a_little_from_frame_to_frame(
-    name: str, clips: dict[str, video_files.Film]
+    name: str, clips: dict[str, video_files.Video]
 ) -> None:
     steps = clips[name].steps
     assert min(steps) > 0.4 and max(steps) < 16
@@ -107,7 +109,7 @@ def test_every_kind_of_scene_moves_a_little_from_frame_to_frame(
     assert np.abs(frames[0] - frames[-1]).mean() > np.median(steps)
 
 
-def test_light_and_colours_do_not_flicker(clips: dict[str, video_files.Film]) -> None:
+def test_light_and_colours_do_not_flicker(clips: dict[str, video_files.Video]) -> None:
     """But for lightning the mean colour of a clip goes its way without going back and forth."""
     for name in set(MOVED) - {"storm"}:
         means = clips[name].frames.reshape(SHOWN, -1, 3).mean(axis=1)
@@ -149,8 +151,8 @@ def test_a_clip_is_the_same_every_time_and_another_for_another_seed() -> None:
 
 
 @pytest.mark.in_turn(2)
-def test_a_still_knows_nothing_of_films() -> None:
-    """A film's memory and its clock at zero change no pixel of the picture that the words name."""
+def test_a_still_is_unaffected_by_the_memory_of_a_video() -> None:
+    """The memory of a video and its clock at zero change no pixel of the picture."""
     for prompt in one_in(3, ("a village by a lake, autumn", "a lighthouse in a night storm", "a volcano")):
         parsed, memory = painting.parse_prompt(prompt), {"shared": True}
         options = {"width": 96, "height": 96, "seed": 3}
@@ -163,7 +165,7 @@ def test_a_still_knows_nothing_of_films() -> None:
 
 
 @pytest.mark.in_turn(2)
-def test_what_a_film_keeps_of_one_light_is_not_seen_in_another() -> None:
+def test_what_a_video_caches_of_one_light_is_not_used_in_another() -> None:
     words, memory = "a pine forest", {"shared": True}
     noon, night = (
         painting.colours_of(painting.parse_prompt(f"{words} at {t}"), 3, 1.0) for t in ("noon", "night")

@@ -1,4 +1,4 @@
-"""Background removal: what is cut out, how its rim looks, and what happens where there is nothing to cut."""
+"""Background removal: the mask, its soft edge, and pictures without a foreground."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def texture(name: str, blur: float) -> Pixels:
 
 
 def found(pixels: Pixels) -> Pixels:
-    """The mask that is found in the picture, 0 or 255."""
+    """The mask found in the picture, 0 or 255."""
     mask = salient_mask(pixels)
     return np.zeros(pixels.shape[:2], np.uint8) if mask is None else (mask > 0.5).astype(np.uint8) * 255
 
@@ -59,14 +59,14 @@ def small(photograph: Pixels) -> Pixels:
 
 
 def painted(words: str, seed: int) -> float:
-    """How well the subject of a painted scene is found (intersection over union)."""
+    """Intersection over union of the found mask and the subject of a painted scene."""
     picture = paint(words, width=192, height=192, seed=seed)
     assert picture.subject_mask is not None
     return overlap(found(picture.pixels), picture.subject_mask)
 
 
 def remove(picture: Image.Image | bytes, folder: Path) -> tuple[Image.Image, list[str]]:
-    """What the model answers to this picture, and its log."""
+    """The model's output for this picture, and its log."""
     recorder = OutputRecorder(folder)
     data = picture if isinstance(picture, bytes) else png(picture)
     background_removal.perform({"image": data_uri.build("image/png", data)}, recorder, 1)

@@ -1,6 +1,6 @@
-"""A given picture painted anew: further from it the greater the strength, and always at the model's own size.
+"""Image to image: greater strength departs further from the input, and sizes follow the model.
 
-The photographs are not among those on which the engine was tried out.
+The photographs are not among those on which the engine was tuned.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ SIDE = 96
 
 
 class RecordedOutput:
-    """A desk that remembers."""
+    """A stub of `JobOutput` that records everything."""
 
     def __init__(self) -> None:
         self.lines: list[str] = []
@@ -104,12 +104,12 @@ PHOTOGRAPHS: dict[str, Pixels] = {
 PROMPTS = {"a man with a camera": "a mountain lake at sunset, oil painting", "tissue": "a snowy forest"}
 FADING = one_in(2, PROMPTS)
 LITTLE = (44, 36)
-"""A size in which nothing is looked for that stays longer than the rest, which is most of the work."""
+"""A size without a persistence map, which is most of the work."""
 
 
 @cache
 def persistence_map_of(name: str) -> NDArray[np.float32] | None:
-    """What stays of a photograph, found once for all tests that paint it anew."""
+    """The persistence map of a photograph, computed once for all tests."""
     found = persistence(PHOTOGRAPHS[name])
     if found is not None:
         found.flags.writeable = False
@@ -117,13 +117,13 @@ def persistence_map_of(name: str) -> NDArray[np.float32] | None:
 
 
 def repainted(name: str, request: RepaintRequest) -> Pixels:
-    """A photograph painted anew."""
+    """A photograph repainted."""
     return repaint(PHOTOGRAPHS[name], request, persistence_map=persistence_map_of(name))
 
 
 @pytest.fixture(scope="module")
 def turned() -> dict[tuple[str, float], Pixels]:
-    """A photograph at each strength, with a prompt of its own."""
+    """Each photograph repainted at each strength with its prompt."""
     found = {}
     for name in FADING:
         for strength in (*STRENGTHS, 0.8):
@@ -269,7 +269,7 @@ def test_a_paper_border_gets_no_second_one() -> None:
     assert painted(np.asarray(stacked * 255, np.uint8)) < painted(once) - 0.01 < painted(again)
 
 
-def test_the_same_wish_gives_the_same_pixels() -> None:
+def test_the_same_request_gives_the_same_pixels() -> None:
     request, small = (
         RepaintRequest("a lake at dawn, watercolor", "", 9, 0.7),
         square(data.immunohistochemistry(), 64),

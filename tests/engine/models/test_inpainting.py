@@ -1,4 +1,4 @@
-"""Inpainting: what the mask keeps is kept to the byte, and what it gives free becomes what the words say.
+"""Inpainting: unmasked pixels are kept byte for byte, and masked ones follow the prompt.
 
 Of the photographs here grass, gravel and brick are those of the engine's own specification; it was tried out on none of
 the others.
@@ -68,7 +68,7 @@ def png(pixels: Pixels | Mask) -> str:
 
 
 def run(folder: Path, model: str = INPAINTING, **inputs: Any) -> tuple[list[Pixels], OutputRecorder]:
-    """The pictures that the model answers with, and what it told."""
+    """The model's output pictures, and its recorded output."""
     recorder = OutputRecorder(folder)
     performer(model)({"seed": 3, "width": SIDE, "height": SIDE, **inputs}, recorder, 77)
     return [np.asarray(Image.open(folder / name)) for name in recorder.outputs], recorder
@@ -81,9 +81,9 @@ def changed(before: Pixels, after: Pixels, hole: Mask) -> float:
 
 @pytest.fixture
 def ground_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What goes on below the words is worked out once for one picture, hole and seed, whichever words come on top.
+    """Cache the filled ground of each picture, hole and seed, which does not depend on the prompt.
 
-    Only for tests of what the words do: those of the ground itself, and of its sameness, have it made anew.
+    Only for tests of the prompt's effect: tests of the filling itself compute it each time.
     """
 
     def cached_fill(picture: Pixels, hole: Mask, *, seed: int = 0, on_progress: Any = None) -> Pixels:
@@ -207,7 +207,7 @@ def test_a_full_mask_gives_what_the_painter_makes_of_the_words() -> None:
 
 
 def energy(picture: Pixels, hole: Mask) -> float:
-    """How much texture there is in the hole: the spread of its second differences."""
+    """Texture energy in the hole: the standard deviation of its second differences."""
     grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY).astype(np.float32)
     return float(cv2.Laplacian(grey, cv2.CV_32F)[hole].std())
 

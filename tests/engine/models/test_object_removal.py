@@ -1,4 +1,4 @@
-"""Object removal: the most prominent thing goes, with its legs and tail, and its ground goes on where it stood."""
+"""Object removal: the most prominent object is removed with its legs and tail, and its ground is continued."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ FIRST, *OTHERS = one_of(SCENES, lambda one: one[0])
 
 
 def run(folder: Path, picture: Pixels | str, **inputs: Any) -> tuple[Pixels, OutputRecorder]:
-    """What the model answers, and what it told."""
+    """The model's output picture, and its recorded output."""
     recorder = OutputRecorder(folder)
     uri = picture
     if not isinstance(picture, str):
@@ -81,7 +81,7 @@ def run(folder: Path, picture: Pixels | str, **inputs: Any) -> tuple[Pixels, Out
 
 @dataclass(frozen=True)
 class Answered:
-    """What the model answers to the first scene, and what it took out and put there on its way."""
+    """The model's output for the first scene, with its mask and its filled picture."""
 
     scene: Scene
     hole: Mask
@@ -95,20 +95,20 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Answered:
     holes: list[Mask] = []
     filled: list[Pixels] = []
 
-    def noted(picture: Pixels) -> Mask | None:
+    def record_mask(picture: Pixels) -> Mask | None:
         if (hole := object_mask(picture)) is not None:
             holes.append(hole)
         return hole
 
-    def noted_too(picture: Pixels, hole: Mask, *, seed: int, on_progress: Any) -> Pixels:
+    def record_fill(picture: Pixels, hole: Mask, *, seed: int, on_progress: Any) -> Pixels:
         assert seed == 0, "equal pictures give equal answers"
         filled.append(fill(picture, hole, seed=seed, on_progress=on_progress))
         return filled[-1]
 
     one = scene(*FIRST)
     with no_network(), pytest.MonkeyPatch.context() as patch:
-        patch.setattr(object_removal, "object_mask", noted)
-        patch.setattr(object_removal, "fill", noted_too)
+        patch.setattr(object_removal, "object_mask", record_mask)
+        patch.setattr(object_removal, "fill", record_fill)
         answer, recorder = run(
             tmp_path_factory.mktemp("model"), one.picture, objects_to_remove="person,dining table", seed=5
         )
@@ -117,7 +117,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Answered:
 
 @pytest.fixture(scope="module")
 def removed(model: Answered) -> list[tuple[Scene, Mask, Pixels]]:
-    """Each scene that is tried, what is taken out of it, and what is left."""
+    """Each tested scene, its removed area, and its result."""
     found = []
     for one in (scene(*queries) for queries in OTHERS):
         hole = object_mask(one.picture)
@@ -140,7 +140,7 @@ def test_where_it_stood_is_the_colour_of_its_ground(removed: list[tuple[Scene, M
         before, after, truth = (mean_lab(p, inside) for p in (one.picture, answer, one.ground))
         away = float(np.linalg.norm(np.subtract(after, truth)))
         assert away < float(np.linalg.norm(np.subtract(before, truth)))
-        # Of the coins there are light and dark ones: which lay there nobody can tell.
+        # Of the coins there are light and dark ones: which of them was there cannot be known.
         assert away < (24 if one.name == "coins" else 8)
 
 

@@ -1,4 +1,4 @@
-"""From prompt to prompt: frames, containers, and what the log says, measured on what was written."""
+"""stable-diffusion-animation: frames, containers and log, measured on the written files."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ SMALL: dict[str, Any] = {"width": 128, "height": 128, "seed": 5, "num_inference_
 
 
 def made(folder: Path, **inputs: Any) -> OutputRecorder:
-    """The desk after an animation has been made on it."""
+    """The recorded output of an animation."""
     recorder = OutputRecorder(folder)
     stable_diffusion_animation.perform({**SMALL, **inputs}, recorder, 77)
     return recorder
 
 
 def still(prompt: str, side: int = 128, **options: Any) -> video_files.Pixels:
-    """What a prompt's own picture is, without the grain that no film has."""
+    """The picture of a prompt without grain, which animations do not have."""
     moment = painting.Moment(grain=False)
     return painting.paint_moment(
         painting.parse_prompt(prompt), moment, width=side, height=side, seed=5, **{"quality": 0.5, **options}
@@ -42,7 +42,7 @@ def still(prompt: str, side: int = 128, **options: Any) -> video_files.Pixels:
 
 @pytest.fixture(scope="module")
 def there(tmp_path_factory: pytest.TempPathFactory) -> OutputRecorder:
-    """From dawn to night as MP4, drawn pictures given out on the way."""
+    """From dawn to night as MP4, with intermediate output."""
     return made(
         tmp_path_factory.mktemp("there"), prompt_start=DAWN, prompt_end=NIGHT, num_animation_frames=6,
         output_format="mp4", intermediate_output=True,
@@ -50,7 +50,7 @@ def there(tmp_path_factory: pytest.TempPathFactory) -> OutputRecorder:
 
 
 @pytest.fixture(scope="module")
-def film(there: OutputRecorder) -> video_files.Film:
+def video(there: OutputRecorder) -> video_files.Video:
     return video_files.mp4(there.folder / "output.mp4")
 
 
@@ -106,24 +106,24 @@ def test_a_low_prompt_strength_keeps_every_picture_near_the_middle() -> None:
 # -- MP4 ------------------------------------------------------------------------------------------------------
 
 
-def test_an_mp4_is_h264_of_the_asked_size_rate_and_length(film: video_files.Film) -> None:
-    assert "Video: h264" in film.facts and "yuv420p" in film.facts and "bt709" in film.facts
-    assert film.frames.shape == (41, 128, 128, 3)
-    assert re.search(r"\b20 fps", film.facts) and film.seconds == pytest.approx(41 / 20, abs=0.06)
+def test_an_mp4_is_h264_of_the_asked_size_rate_and_length(video: video_files.Video) -> None:
+    assert "Video: h264" in video.facts and "yuv420p" in video.facts and "bt709" in video.facts
+    assert video.frames.shape == (41, 128, 128, 3)
+    assert re.search(r"\b20 fps", video.facts) and video.seconds == pytest.approx(41 / 20, abs=0.06)
 
 
-def test_its_first_and_last_frame_are_the_pictures_of_the_prompts(film: video_files.Film) -> None:
-    assert video_files.psnr(film.frames[0], still(DAWN)) > 35
-    assert video_files.psnr(film.frames[-1], still(NIGHT)) > 35
+def test_its_first_and_last_frame_are_the_pictures_of_the_prompts(video: video_files.Video) -> None:
+    assert video_files.psnr(video.frames[0], still(DAWN)) > 35
+    assert video_files.psnr(video.frames[-1], still(NIGHT)) > 35
 
 
-def test_neighbouring_frames_never_differ_much(film: video_files.Film) -> None:
-    assert max(film.steps) < 25
+def test_neighbouring_frames_never_differ_much(video: video_files.Video) -> None:
+    assert max(video.steps) < 25
 
 
-def test_from_dawn_to_night_it_darkens_all_over_and_not_along_an_edge(film: video_files.Film) -> None:
+def test_from_dawn_to_night_it_darkens_all_over_and_not_along_an_edge(video: video_files.Video) -> None:
     """What looks like smoke are dark and bright patches side by side: each quarter must darken with the others."""
-    light = np.array([[q.mean() for q in _quarters(frame)] for frame in film.frames[::8]])
+    light = np.array([[q.mean() for q in _quarters(frame)] for frame in video.frames[::8]])
     assert (np.diff(light.mean(axis=1)) < 1.0).all()
     middle = light[len(light) // 2]
     share = (light[0] - middle) / (light[0] - light[-1])
@@ -134,21 +134,21 @@ def _quarters(frame: video_files.Pixels) -> list[video_files.Pixels]:
     return [half for rows in np.array_split(frame, 2, axis=0) for half in np.array_split(rows, 2, axis=1)]
 
 
-def test_what_both_prompts_name_stays_where_it_is(film: video_files.Film) -> None:
+def test_what_both_prompts_name_stays_where_it_is(video: video_files.Video) -> None:
     """The lighthouse stands still: edges of the first frame are edges of the middle one."""
-    first, middle = (cv2.Canny(film.frames[index], 60, 160)[:64] > 0 for index in (0, 20))
+    first, middle = (cv2.Canny(video.frames[index], 60, 160)[:64] > 0 for index in (0, 20))
     tower = slice(20, 60)
     near = cv2.dilate(middle[:, tower].astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
     edges = first[:, tower]
     assert edges.sum() > 30 and (edges & near).sum() / edges.sum() > 0.5
 
 
-def test_an_mp4_says_how_it_was_made(there: OutputRecorder, film: video_files.Film) -> None:
+def test_an_mp4_says_how_it_was_made(there: OutputRecorder, video: video_files.Video) -> None:
     data = (there.folder / "output.mp4").read_bytes()
     packet = data[data.rindex(b"uuid") :].decode("utf-8", "replace")
     assert "digitalsourcetype/algorithmicMedia" in packet and 'darkroom:seed="5"' in packet
     assert stable_diffusion_animation.NAME in packet and "procedural, no neural network" in packet
-    assert "no neural network" in film.facts and "diffusion" not in packet.replace(
+    assert "no neural network" in video.facts and "diffusion" not in packet.replace(
         stable_diffusion_animation.NAME, ""
     )
     # Players that stream begin before the end of the file is there.
@@ -159,8 +159,8 @@ def test_an_mp4_says_how_it_was_made(there: OutputRecorder, film: video_files.Fi
 
 
 def test_a_gif_plays_for_ever_at_the_nearest_rate_that_a_gif_can_have(loop: OutputRecorder) -> None:
-    film, delays = video_files.gif(loop.folder / "video.gif")
-    assert len(film.frames) == 2 * 4 * 4 + 1 and set(delays) == {30}
+    video, delays = video_files.gif(loop.folder / "video.gif")
+    assert len(video.frames) == 2 * 4 * 4 + 1 and set(delays) == {30}
     assert [hundredths(fps) for fps in (1, 20, 24, 30, 50)] == [100, 5, 4, 3, 2]
     with Image.open(loop.folder / "video.gif") as picture:
         assert picture.info["loop"] == 0 and b"no neural network" in picture.info["comment"]
@@ -169,21 +169,21 @@ def test_a_gif_plays_for_ever_at_the_nearest_rate_that_a_gif_can_have(loop: Outp
 
 
 def test_a_ping_pong_comes_back_the_way_it_went(loop: OutputRecorder) -> None:
-    film, _ = video_files.gif(loop.folder / "video.gif")
-    for index in range(len(film.frames)):
-        assert np.array_equal(film.frames[index], film.frames[-1 - index])
-    assert max(film.steps) < 25
+    video, _ = video_files.gif(loop.folder / "video.gif")
+    for index in range(len(video.frames)):
+        assert np.array_equal(video.frames[index], video.frames[-1 - index])
+    assert max(video.steps) < 25
 
 
 def test_its_colours_are_near_those_of_the_pictures(loop: OutputRecorder) -> None:
-    film, _ = video_files.gif(loop.folder / "video.gif")
-    assert video_files.psnr(film.frames[0], still("an orange cat")) > 28
-    assert video_files.psnr(film.frames[16], still("a robot")) > 28
+    video, _ = video_files.gif(loop.folder / "video.gif")
+    assert video_files.psnr(video.frames[0], still("an orange cat")) > 28
+    assert video_files.psnr(video.frames[16], still("a robot")) > 28
 
 
 def test_between_two_subjects_there_is_one_figure_and_not_two_half_ones(loop: OutputRecorder) -> None:
     """In the middle of a cat and a robot the figure is in one piece, about as large as either."""
-    film, _ = video_files.gif(loop.folder / "video.gif")
+    video, _ = video_files.gif(loop.folder / "video.gif")
     empty = painting.Moment(grain=False, subjects=False)
     prompts = [painting.parse_prompt(text) for text in ("an orange cat", "a robot")]
     options = {"width": 128, "height": 128, "seed": 5, "quality": 0.5}
@@ -191,7 +191,7 @@ def test_between_two_subjects_there_is_one_figure_and_not_two_half_ones(loop: Ou
         painting.paint_moment(one, painting.Moment(grain=False), **options).subject_mask for one in prompts
     ]
     backs = [painting.paint_moment(one, empty, **options).pixels.astype(np.float32) for one in prompts]
-    middle = film.frames[8].astype(np.float32)
+    middle = video.frames[8].astype(np.float32)
     # The figure is what neither backdrop explains.
     apart = np.minimum(*(np.abs(middle - back).max(axis=-1) for back in backs))
     found = cv2.morphologyEx((apart > 60).astype(np.uint8), cv2.MORPH_CLOSE, np.ones((9, 9), np.uint8))
@@ -209,15 +209,15 @@ def test_the_default_gif_is_below_ten_megabytes(tmp_path: Path) -> None:
         tmp_path, prompt_start="a dog on the beach", prompt_end="a horse in a snowy forest",
         num_inference_steps=50,
     )  # fmt: skip
-    film, delays = video_files.gif(tmp_path / "video.gif")
-    assert recorder.outputs == ["video.gif"] and len(film.frames) == 73 and set(delays) == {50}
+    video, delays = video_files.gif(tmp_path / "video.gif")
+    assert recorder.outputs == ["video.gif"] and len(video.frames) == 73 and set(delays) == {50}
     assert (tmp_path / "video.gif").stat().st_size < 10_000_000 / 16
 
 
 # -- what is given out and said ---------------------------------------------------------------------------------
 
 
-def test_drawn_pictures_come_as_they_are_drawn_and_the_film_last(there: OutputRecorder) -> None:
+def test_drawn_pictures_come_as_they_are_drawn_and_the_video_last(there: OutputRecorder) -> None:
     assert there.outputs == [*(f"output-{index}.png" for index in range(6)), "output.mp4"]
     order = [
         ("log", e["log"]) if "log" in e else ("output", e["output"]["name"])
@@ -230,7 +230,7 @@ def test_drawn_pictures_come_as_they_are_drawn_and_the_film_last(there: OutputRe
     assert "algorithmicMedia" in info["XML:com.adobe.xmp"]
 
 
-def test_without_intermediate_output_there_is_the_film_alone_and_nothing_is_left_beside_it(
+def test_without_intermediate_output_there_is_the_video_alone_and_nothing_is_left_beside_it(
     loop: OutputRecorder,
 ) -> None:
     assert loop.outputs == ["video.gif"]
@@ -274,8 +274,8 @@ def test_several_endings_are_passed_one_after_the_other(tmp_path: Path) -> None:
     pictures = [np.asarray(Image.open(tmp_path / f"output-{index}.png")) for index in range(4)]
     for index, prompt in ((0, "an orange cat"), (2, "a robot"), (3, "a red apple")):
         assert np.array_equal(pictures[index], still(prompt))
-    film, _ = video_files.gif(tmp_path / "video.gif")
-    assert len(film.frames) == 3 * 2
+    video, _ = video_files.gif(tmp_path / "video.gif")
+    assert len(video.frames) == 3 * 2
 
 
 @pytest.mark.in_turn(3)

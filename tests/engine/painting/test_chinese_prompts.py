@@ -1,4 +1,4 @@
-"""Ten prompts that a Chinese member would type: what is understood, and what is then seen."""
+"""Chinese prompts: their interpretation, and the pictures painted from them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.engine.image_metrics import Pixels, lab, mean_lab
 
 @dataclass(frozen=True)
 class Case:
-    """A prompt, what the same wish is in English, and what must be understood of it."""
+    """A prompt, its English translation, and its expected interpretation."""
 
     chinese: str
     english: str
@@ -169,7 +169,7 @@ def test_traditional_characters_mean_what_simplified_ones_do(traditional: str, s
     assert one.subjects == other.subjects
 
 
-def test_words_are_told_back_as_they_were_written() -> None:
+def test_words_are_reported_as_they_were_written() -> None:
     assert parse_prompt("紅色的貓").known == ("紅色", "貓")
 
 

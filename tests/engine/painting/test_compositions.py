@@ -1,4 +1,4 @@
-"""What the painter's pictures show, measured in pixels at small sizes."""
+"""Content of painted pictures, measured in pixels at small sizes."""
 
 from __future__ import annotations
 
@@ -367,7 +367,7 @@ def test_progress_never_falls_and_ends_at_one() -> None:
 
 
 @pytest.mark.parametrize("prompt", one_in(3, ["abstract", "studio cat", "space", "city", "forest"]))
-def test_progress_is_told_for_every_kind_of_picture(prompt: str) -> None:
+def test_progress_is_reported_for_every_kind_of_picture(prompt: str) -> None:
     reports: list[float] = []
     paint(prompt, width=64, height=64, seed=1, progress=lambda f, _: reports.append(f))
     assert reports[-1] == 1.0

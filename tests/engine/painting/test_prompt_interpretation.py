@@ -1,4 +1,4 @@
-"""What the painter takes from a prompt."""
+"""Interpretation of English prompts."""
 
 from __future__ import annotations
 
@@ -74,12 +74,12 @@ def test_it_knows_who_rides_whom() -> None:
     assert parse_prompt("a cat and a horse").riding is None
 
 
-def test_a_face_of_an_animal_is_that_animal_and_nobody_else() -> None:
+def test_a_face_of_an_animal_is_that_animal_alone() -> None:
     assert parse_prompt("Face of a yellow cat, high resolution").subjects == ("cat:face",)
     assert parse_prompt("Face of a yellow cat").colours_of("cat:face") == ("yellow",)
 
 
-def test_a_portrait_of_nobody_is_a_person() -> None:
+def test_a_portrait_without_a_subject_is_a_person() -> None:
     assert parse_prompt("a portrait").subjects == ("bust",)
     assert parse_prompt("portrait of a woman").subjects == ("bust",)
 

@@ -1,4 +1,4 @@
-"""Random streams and noise: nothing that is left out may move what stays."""
+"""Random streams and noise: leaving a detail out does not move the others."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The styles and the abstract painter, judged by what each promises to the eye."""
+"""Styles and abstract pictures, checked by their visual properties."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def picture():
 
 @cache
 def result_of(style):
-    """What a style makes of the scene, painted once for all who look at it; nobody may change it."""
+    """The scene in a style, painted once for all tests; read only."""
     original = usual_scene().copy()
     before = original.copy()
     made = styled(style, original)

@@ -1,4 +1,4 @@
-"""The clay figures: one outline whatever the colour, one look whatever the size, one answer whatever the run."""
+"""Figures: the same outline in any colour, the same look at any size, the same result in any run."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ OTHERS = one_in(8, ALL, "small and large {}".format)
 
 @lru_cache(maxsize=128)
 def figure(name, *, seed=3, height=160, **options):
-    """A figure that is drawn once for all who ask; nobody may change it."""
-    drawn = drawn_anew(name, seed=seed, height=height, **options)
+    """A figure rendered once for all tests; read only."""
+    drawn = render_again(name, seed=seed, height=height, **options)
     for plane in (drawn.rgba, drawn.emissive):
         if plane is not None:
             plane.flags.writeable = False
     return drawn
 
 
-def drawn_anew(name, *, seed=3, height=160, **options):
+def render_again(name, *, seed=3, height=160, **options):
     return subjects.render(name, streams=Streams(name, seed), height_px=height, light=DAY, **options)
 
 
@@ -125,7 +125,7 @@ def test_a_colour_leaves_tyres_and_windows_alone():
 
 @pytest.mark.parametrize("name", one_in(4, ["cat", "tree", "bust", "castle"]))
 def test_the_same_request_gives_the_same_bytes(name):
-    first, second = drawn_anew(name), drawn_anew(name)
+    first, second = render_again(name), render_again(name)
     assert first.rgba.tobytes() == second.rgba.tobytes()
     assert (first.base, first.seat) == (second.base, second.seat)
 
@@ -134,9 +134,9 @@ def test_the_number_of_threads_does_not_change_a_byte():
     before = cv2.getNumThreads()
     try:
         cv2.setNumThreads(1)
-        single = drawn_anew("fox").rgba.tobytes()
+        single = render_again("fox").rgba.tobytes()
         cv2.setNumThreads(2)
-        assert drawn_anew("fox").rgba.tobytes() == single
+        assert render_again("fox").rgba.tobytes() == single
     finally:
         cv2.setNumThreads(before)
 
@@ -248,7 +248,7 @@ def test_a_face_is_a_bust_and_an_unknown_subject_is_an_error():
         figure("kraken")
 
 
-def test_it_places_a_figure_with_its_base_where_told_and_returns_its_mask():
+def test_it_places_a_figure_by_its_base_and_returns_its_mask():
     canvas = np.full((240, 320, 3), 0.6, np.float32)
     cat = figure("cat")
     mask = subjects.place(canvas, cat, 160, 220, light=DAY)

@@ -1,4 +1,4 @@
-"""Crashes, limits, cancels and deaths: each touches one prediction, and nothing outlives the engine."""
+"""Crashes, limits, cancels and killed processes: each affects one prediction, and no process outlives the engine."""
 
 from __future__ import annotations
 
@@ -144,7 +144,7 @@ def test_it_cancels_though_the_forking_process_is_frozen(service: Service) -> No
     assert service.run("frozen-2", SMALL)["status"] == "succeeded"
 
 
-def test_it_leaves_no_process_when_it_is_killed_and_forgets_everything_when_it_starts_anew() -> None:
+def test_it_leaves_no_process_when_it_is_killed_and_forgets_everything_when_it_restarts() -> None:
     with running() as service:
         boot = service.health()["boot"]
         service.run("before-1", SMALL)

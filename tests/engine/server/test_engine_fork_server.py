@@ -1,4 +1,4 @@
-"""Painters below the fork server of a whole house: what dies takes its own children along and nobody else's."""
+"""Painters below the fork server of an installation: a dying process ends its own children and no others."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ FOUR = {**SMALL, "width": 384, "height": 384, "num_outputs": 4}
 
 @pytest.fixture
 def top(monkeypatch: pytest.MonkeyPatch) -> Iterator[ForkServerOwner]:
-    """The socket of a house's fork server, inherited by this process too."""
+    """The socket of an installation's fork server, inherited by this process too."""
     with held() as top:
         servers = client.Servers()
         monkeypatch.setattr(sandbox_client, "_servers", servers)
@@ -41,7 +41,7 @@ def service(top: ForkServerOwner) -> Iterator[Service]:
 
 
 def painters(top: ForkServerOwner, which: int = -1) -> psutil.Process:
-    """The process that forks painters below a server."""
+    """The painter server below a server process."""
     found = wait_for(
         lambda: below(psutil.Process(top.started[which].pid), "dr-painters"), "the painters' process"
     )

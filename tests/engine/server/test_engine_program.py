@@ -1,4 +1,4 @@
-"""The engine as a program: no Django in it, its settings in the environment, asleep until somebody asks."""
+"""The engine as a program: no Django, settings from the environment, idle until the first request."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_it_loads_neither_django_nor_what_paints(module: str) -> None:
     assert json.loads(done.stdout) == []
 
 
-def test_it_serves_with_its_settings_in_the_environment_alone_and_ends_when_told(folder: Path) -> None:
+def test_it_serves_with_its_settings_in_the_environment_alone_and_ends_on_a_signal(folder: Path) -> None:
     with started(folder) as engine:
         wait_for(lambda: listens(place(folder).socket), "the engine")
         assert psutil.Process(engine.pid).name() == "dr-engine"
@@ -62,7 +62,7 @@ def test_it_serves_with_its_settings_in_the_environment_alone_and_ends_when_told
         assert engine.wait(30) == 0 and not place(folder).socket.exists()
 
 
-def test_it_gives_signs_of_life_while_nobody_asks_it_anything(folder: Path) -> None:
+def test_it_gives_signs_of_life_while_idle(folder: Path) -> None:
     reading, writing = os.pipe()
     with started(folder, writing, **{programs.LIVENESS_VARIABLE: str(writing)}) as engine:
         os.close(writing)

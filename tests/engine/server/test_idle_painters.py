@@ -1,4 +1,4 @@
-"""Painters without work: the process that is kept ready for them ends, and the next order starts another."""
+"""Idle painters: the painter server ends, and the next job starts another."""
 
 from __future__ import annotations
 

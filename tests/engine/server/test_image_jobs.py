@@ -1,4 +1,4 @@
-"""What a prediction on the engine prints and gives."""
+"""Logs and outputs of image predictions on the engine."""
 
 from __future__ import annotations
 

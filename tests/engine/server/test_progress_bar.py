@@ -1,4 +1,4 @@
-"""Bars that clients of the published models can parse."""
+"""Progress bars that clients of the published models can parse."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from engine.protocol.progress_bar import Bar
 
 
 class Clock:
-    """Time that passes only when told."""
+    """A clock that advances only on request."""
 
     now = 100.0
 

@@ -1,4 +1,4 @@
-"""What the engine answers on its socket."""
+"""The engine's HTTP API on its socket."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ def service(single: Service) -> Service:
 
 @pytest.fixture(scope="module")
 def painted(service: Service) -> str:
-    """The id of a prediction that has succeeded."""
+    """The id of a succeeded prediction."""
     assert service.run("painted-1", SMALL)["status"] == "succeeded"
     return "painted-1"
 
 
 @pytest.mark.parametrize("header", [{}, {"authorization": "Bearer wrong"}, {"authorization": "s3cret"}])
 @pytest.mark.parametrize("path", ["/health", "/predictions/painted-1", "/nowhere"])
-def test_it_answers_nobody_without_the_secret(service: Service, header: dict[str, str], path: str) -> None:
+def test_it_refuses_requests_without_the_secret(service: Service, header: dict[str, str], path: str) -> None:
     with httpx.Client(transport=httpx.HTTPTransport(uds=str(service.socket))) as stranger:
         answer = stranger.get(f"http://engine{path}", headers=header)
     assert answer.status_code == 401
@@ -44,12 +44,12 @@ def test_it_listens_where_only_its_own_user_can_come(service: Service) -> None:
     assert service.socket.stat().st_mode & 0o777 == 0o600
 
 
-def test_it_does_not_know_a_prediction_that_nobody_started(service: Service) -> None:
+def test_it_does_not_know_a_prediction_that_was_never_started(service: Service) -> None:
     for method, path in (("GET", ""), ("POST", "/cancel"), ("DELETE", ""), ("GET", "/files/out-0.png")):
         assert service.client.request(method, f"/predictions/unknown{path}").status_code == 404
 
 
-def test_it_tells_how_a_finished_prediction_went(service: Service, painted: str) -> None:
+def test_it_returns_the_state_of_a_finished_prediction(service: Service, painted: str) -> None:
     state = service.get(painted)
     assert state["progress"] == 1.0 and state["error"] is None and state["preview"] is None
     assert state["metrics"]["engine"] == "procedural" and state["metrics"]["predict_time"] > 0

@@ -1,4 +1,4 @@
-"""Films on a real engine: what leaves it, and that a cancel in the middle leaves nothing of them."""
+"""Video predictions on a real engine: their outputs, and a cancel that leaves nothing behind."""
 
 from __future__ import annotations
 
@@ -32,19 +32,19 @@ LONG = {
     **QUICK, "width": 256, "height": 256, "num_animation_frames": 10, "num_interpolation_steps": 50,
     "output_format": "mp4",
 }  # fmt: skip
-"""Six hundred frames, of which ten are painted before the film is begun: nobody sees its end here."""
+"""Six hundred frames, of which ten are painted before the video is started; no test waits for its end."""
 
 
-def filming(service: Service, key: str, pid: int) -> tuple[psutil.Process, psutil.Process, Path]:
-    """The painter, its ffmpeg and the engine's folder, once the film has been begun."""
+def running_video(service: Service, key: str, pid: int) -> tuple[psutil.Process, psutil.Process, Path]:
+    """The painter, its ffmpeg and the engine's folder, once the video has been started."""
     folder = service.work / key
     painter = psutil.Process(pid)
-    wait_for(lambda: (folder / ".output.mp4.part").exists(), "the film to be begun")
+    wait_for(lambda: (folder / ".output.mp4.part").exists(), "the video to be started")
     (writer,) = painter.children(recursive=True)
     return painter, writer, folder
 
 
-def test_an_animation_gives_its_pictures_as_they_come_and_the_film_last(
+def test_an_animation_gives_its_pictures_as_they_come_and_the_video_last(
     service: Service, tmp_path: Path
 ) -> None:
     state = service.run("film-1", {**QUICK, "intermediate_output": True, "output_format": "mp4"}, ANIMATION)
@@ -65,7 +65,7 @@ def test_a_refusal_is_the_predictions_error(service: Service) -> None:
 def test_ffmpeg_is_bound_in_memory_and_ends_with_a_cancel_and_nothing_is_left(service: Service) -> None:
     service.put("filming-1", LONG, ANIMATION, deadline_s=600)
     pid = service.painting("filming-1")
-    painter, writer, folder = filming(service, "filming-1", pid)
+    painter, writer, folder = running_video(service, "filming-1", pid)
     assert writer.rlimit(psutil.RLIMIT_AS) == (600 * 1024**2,) * 2
     assert service.get("filming-1")["output"] == []
     state = service.client.post("/predictions/filming-1/cancel").json()
@@ -78,7 +78,7 @@ def test_ffmpeg_is_bound_in_memory_and_ends_with_a_cancel_and_nothing_is_left(se
 def test_a_killed_ffmpeg_fails_the_prediction_in_one_sentence(service: Service) -> None:
     service.put("shot-1", LONG, ANIMATION, deadline_s=600)
     pid = service.painting("shot-1")
-    _painter, writer, folder = filming(service, "shot-1", pid)
+    _painter, writer, folder = running_video(service, "shot-1", pid)
     writer.kill()
     state = service.ended("shot-1")
     assert state["status"] == "failed"
@@ -118,8 +118,8 @@ def fresh(prediction: Prediction) -> Prediction:
     return Prediction.objects.select_related("model", "version", "price").get(pk=prediction.pk)
 
 
-def looked(prediction: Prediction) -> Prediction:
-    """The row after the watcher and the workers have done what was due."""
+def refreshed(prediction: Prediction) -> Prediction:
+    """The row after watcher and workers have done what was due."""
     Prediction.objects.filter(pk=prediction.pk, phase="running").update(look_at="2020-01-01T00:00:00Z")
     fakes.watch_once()
     tasks.collect()
@@ -132,9 +132,9 @@ def test_a_cancel_in_the_middle_of_an_animation_returns_the_hold_and_leaves_no_f
 ) -> None:
     row = prediction({**LONG, "intermediate_output": True})
     assert factories.account_of(alice).held == MICRO
-    wait_for(lambda: looked(row).output, "a first picture to be shown")
+    wait_for(lambda: refreshed(row).output, "a first picture to be shown")
     row = fresh(row)
-    painter, writer, folder = filming(service, row.provider_key, service.painting(row.provider_key))
+    painter, writer, folder = running_video(service, row.provider_key, service.painting(row.provider_key))
     shown = row.output
     client_of(alice).post(reverse("studio_cancel", args=[row.public_id]))
     tasks.cancel()
@@ -151,17 +151,17 @@ def test_a_cancel_in_the_middle_of_an_animation_returns_the_hold_and_leaves_no_f
 
 
 @pytest.mark.django_db(transaction=True)
-def test_its_pictures_are_shown_while_it_works_and_the_film_ends_the_list(
+def test_its_pictures_are_shown_while_it_works_and_the_video_ends_the_list(
     prediction: Callable[..., Prediction], client: Client
 ) -> None:
     row = prediction({**QUICK, "intermediate_output": True, "output_format": "mp4"})
-    wait_for(lambda: looked(row).status == "succeeded", "the end")
+    wait_for(lambda: refreshed(row).status == "succeeded", "the end")
     ended = fresh(row)
     names = [path.rsplit("/", 1)[1] for path in ended.output]
     assert names == ["output-0.png", "output-1.png", "output-2.png", "output.mp4"]
-    film = Output.objects.select_related("file", "medium").get(name="output.mp4")
-    assert (film.file.content_type, film.file.width, film.file.height) == ("video/mp4", 128, 128)
-    assert film.medium is not None and film.blur and film.item.width == 128
+    video = Output.objects.select_related("file", "medium").get(name="output.mp4")
+    assert (video.file.content_type, video.file.width, video.file.height) == ("video/mp4", 128, 128)
+    assert video.medium is not None and video.blur and video.item.width == 128
     answer = client.get(ended.output[-1], headers={"Range": "bytes=4-7"})
     assert (answer.status_code, answer["Content-Type"]) == (206, "video/mp4")
     assert b"".join(answer.streaming_content) == b"ftyp"  # type: ignore[attr-defined]
