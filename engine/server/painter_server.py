@@ -161,6 +161,6 @@ def _threads_of_this_process() -> int:
 
 
 def serve(control: socket.socket) -> None:
-    """Fork painters until the engine closes the socket. Called in a process that was forked for it and has no other thread."""
+    """Fork painters until the engine closes the socket. Called in a process forked for it, without other threads."""
     session.call_this_process("dr-painters")
     PainterServer(control).run()
