@@ -79,8 +79,8 @@ def _size(model: Model, typed: TypedInput) -> tuple[int, int]:
 
 def _negative_prompt(model: Model, typed: TypedInput) -> str:
     """The negative prompt; empty where the model has no such input, or neither a value nor a default exists."""
-    there = "negative_prompt" in model.inputs and typed.has("negative_prompt")
-    return typed.text("negative_prompt") if there else ""
+    has_value = "negative_prompt" in model.inputs and typed.has("negative_prompt")
+    return typed.text("negative_prompt") if has_value else ""
 
 
 def _strength(typed: TypedInput) -> float:

@@ -92,13 +92,13 @@ class Morph:
         first, last = self._shapes
         if first is not None and last is not None:
             return _between(canvas, first, last, share, self._along(share, 1.6))
-        only = first or last
-        if only is None:
+        single = first or last
+        if single is None:
             return canvas
         # A single subject appears or disappears with its backdrop.
         along = self._along(share)
-        cover = np.clip(only.distance + 0.5, 0, 1) * (1 - along if first is not None else along)
-        return np.asarray(canvas + (only.colours - canvas) * cover[..., None], np.float32)
+        cover = np.clip(single.distance + 0.5, 0, 1) * (1 - along if first is not None else along)
+        return np.asarray(canvas + (single.colours - canvas) * cover[..., None], np.float32)
 
 
 def _window(first: Pixels, last: Pixels) -> float:
@@ -138,10 +138,10 @@ class _Tone:
         return np.asarray(np.clip(rgb, 0, 1, out=rgb) * np.float32(255), np.float32)
 
 
-def _moved(picture: Plane, way: Plane, share: float) -> Plane:
+def _moved(picture: Plane, displacement: Plane, share: float) -> Plane:
     height, width = picture.shape[:2]
-    columns = np.arange(width, dtype=np.float32)[None, :] - way[..., 0] * np.float32(share)
-    rows = np.arange(height, dtype=np.float32)[:, None] - way[..., 1] * np.float32(share)
+    columns = np.arange(width, dtype=np.float32)[None, :] - displacement[..., 0] * np.float32(share)
+    rows = np.arange(height, dtype=np.float32)[:, None] - displacement[..., 1] * np.float32(share)
     return cv2.remap(picture, columns, rows, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
 
 
@@ -178,9 +178,9 @@ def _shape(scene: Scene) -> _Shape | None:
     return _Shape(distance, _spread(scene.whole, solid), tuple(float(v) for v in box))  # type: ignore[arg-type]
 
 
-def _spread(picture: Pixels, where: Pixels) -> Plane:
-    """The colours at `where`, extrapolated over the whole frame by a pull-push pyramid."""
-    weight = where.astype(np.float32)
+def _spread(picture: Pixels, known: Pixels) -> Plane:
+    """The colours of the `known` pixels, extrapolated over the whole frame by a pull-push pyramid."""
+    weight = known.astype(np.float32)
     levels = [(picture.astype(np.float32) * weight[..., None], weight)]
     while min(levels[-1][1].shape) > 2:
         colour, cover = levels[-1]

@@ -56,12 +56,12 @@ def flow(first: Pixels, last: Pixels) -> Plane:
     return np.asarray(cv2.resize(found, (width, height), interpolation=cv2.INTER_LINEAR), np.float32)
 
 
-def warp(picture: Pixels, way: Plane, share: float) -> Pixels:
+def warp(picture: Pixels, displacement: Plane, share: float) -> Pixels:
     """The image with every pixel moved by this share of its flow."""
     height, width = picture.shape[:2]
     step = np.float32(share)
-    columns = np.arange(width, dtype=np.float32)[None, :] - way[..., 0] * step
-    rows = np.arange(height, dtype=np.float32)[:, None] - way[..., 1] * step
+    columns = np.arange(width, dtype=np.float32)[None, :] - displacement[..., 0] * step
+    rows = np.arange(height, dtype=np.float32)[:, None] - displacement[..., 1] * step
     moved = cv2.remap(picture, columns, rows, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
     return np.asarray(moved, np.uint8)
 

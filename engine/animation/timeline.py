@@ -42,8 +42,8 @@ def plan(prompts: int, per_stretch: int, steps: int, *, there_and_back: bool, fl
     drawn = tuple(_there(stretches, per_stretch, whole=there_and_back))
     last = len(drawn) - 1
     if flowing:
-        each = 2 ** max(1, math.ceil(math.log2(steps)))
-        along = [index / each for index in range((ends - 1) * each + 1)]
+        frames_per_gap = 2 ** max(1, math.ceil(math.log2(steps)))
+        along = [index / frames_per_gap for index in range((ends - 1) * frames_per_gap + 1)]
     else:
         count = (ends - 1) * steps
         along = [index * (ends - 1) / max(1, count - 1) for index in range(count)]

@@ -60,20 +60,20 @@ def measure(scene: Scene, candidates: NDArray[np.generic]) -> Matrix:
     share = scene.patches.share
     height, width = scene.patches.labels.shape
     area = inside @ share + np.float32(1e-9)
-    own = inside * share
+    covered = inside * share
     # One matrix product for all pairwise features: many small ones cost more than the arithmetic.
     reach, steps, firm, alike = np.split(inside @ scene.pairwise_features, 4, axis=1)
     outline = _weighted_sums(outside, reach) + np.float32(1e-9)
     x, y = scene.patches.centre.T
-    middle_x, middle_y = own @ x / area, own @ y / area
-    spread_x = np.sqrt(np.maximum(own @ x**2 / area - middle_x**2, 0))
-    spread_y = np.sqrt(np.maximum(own @ y**2 / area - middle_y**2, 0))
+    middle_x, middle_y = covered @ x / area, covered @ y / area
+    spread_x = np.sqrt(np.maximum(covered @ x**2 / area - middle_x**2, 0))
+    spread_y = np.sqrt(np.maximum(covered @ y**2 / area - middle_y**2, 0))
     size = np.log(area / USUAL_SHARE)
     columns = (
         _weighted_sums(outside, steps) / outline / 20,
         _weighted_sums(outside, firm) / outline,
-        _weighted_sums(own, alike / scene.colour_frequency) / area,
-        own @ scene.background.astype(np.float32) / area,
+        _weighted_sums(covered, alike / scene.colour_frequency) / area,
+        covered @ scene.background.astype(np.float32) / area,
         _weighted_sums(outside * scene.background.astype(np.float32), reach) / outline,
         inside @ scene.rim[:, :3].sum(axis=1).astype(np.float32) / (width + 2 * height),
         np.minimum(size, 0) ** 2,

@@ -107,15 +107,17 @@ def _pockets(rgb: Pixels, mask: Mask, narrow: Mask, radius: int) -> Mask:
     weight = cv2.GaussianBlur(behind.astype(np.float32), (0, 0), near) + 1e-4
     lab = to_lab(rgb)
     mean = cv2.GaussianBlur(lab * behind[..., None], (0, 0), near) / weight[..., None]
-    away = np.linalg.norm(lab - mean, axis=2)
-    spread = cv2.GaussianBlur(away * behind, (0, 0), near) / weight
-    unlike = away > GROUND_DISTANCE + GROUND_SPREAD * spread
+    colour_distance = np.linalg.norm(lab - mean, axis=2)
+    spread = cv2.GaussianBlur(colour_distance * behind, (0, 0), near) / weight
+    unlike = colour_distance > GROUND_DISTANCE + GROUND_SPREAD * spread
     _, labels, stats, _ = cv2.connectedComponentsWithStats((mask & ~narrow).astype(np.uint8), connectivity=4)
     area = stats[:, cv2.CC_STAT_AREA]
     unlike_share = np.bincount(labels.ravel(), unlike.ravel(), len(area)) / area
     ground = (unlike_share < MAX_UNLIKE) & (area >= radius * radius)
     ground[0] = False
-    distance = np.bincount(labels.ravel(), (away / (spread + GROUND_DISTANCE)).ravel(), len(area)) / area
+    distance = (
+        np.bincount(labels.ravel(), (colour_distance / (spread + GROUND_DISTANCE)).ravel(), len(area)) / area
+    )
     likeliest = np.flatnonzero(ground)[np.argsort(distance[ground], kind="stable")][:MAX_POCKETS]
     return _removable(mask, [labels == number for number in likeliest], radius)
 

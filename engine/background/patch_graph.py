@@ -127,8 +127,8 @@ def shortest(steps: Matrix, join: Callable[[Any, Any], Any]) -> Matrix:
 
 
 def _distances(points: Plane) -> Matrix:
-    away = points[:, None, :].astype(np.float64) - points[None, :, :]
-    return np.asarray(np.sqrt((away**2).sum(axis=2)))
+    distance = points[:, None, :].astype(np.float64) - points[None, :, :]
+    return np.asarray(np.sqrt((distance**2).sum(axis=2)))
 
 
 def _outlines(lab: Any, labels: Labels) -> tuple[Matrix, Matrix]:

@@ -100,8 +100,8 @@ def merged(parts: Patches, colour: Matrix) -> list[Mask]:
         touching[:, one] |= touching[:, other]
         touching[other], touching[:, other], touching[one, one] = False, False, False
         cost[other], cost[:, other] = np.inf, np.inf
-        away = ((mean - mean[one]) ** 2).sum(axis=1) * _harmonic(size, size[one])
-        cost[one] = cost[:, one] = np.where(touching[one], away, np.inf)
+        distance = ((mean - mean[one]) ** 2).sum(axis=1) * _harmonic(size, size[one])
+        cost[one] = cost[:, one] = np.where(touching[one], distance, np.inf)
         regions.append(members[one].copy())
     return regions
 

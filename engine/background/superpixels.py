@@ -65,8 +65,8 @@ def _assigned(lab: Plane, rows: int, columns: int) -> Labels:
     for _ in range(ROUNDS):
         best = np.full(len(points), np.inf, np.float32)
         for candidate in near:
-            away = points - centres[candidate]
-            distance = np.einsum("ij,ij->i", away, away)
+            difference = points - centres[candidate]
+            distance = np.einsum("ij,ij->i", difference, difference)
             nearer = distance < best
             best[nearer] = distance[nearer]
             labels[nearer] = candidate[nearer]

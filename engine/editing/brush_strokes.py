@@ -107,20 +107,20 @@ def _paths(
     joints = np.empty((count, 2 * steps + 1, 2), np.float32)
     kept = np.zeros((count, 2 * steps + 1), bool)
     joints[:, steps], kept[:, steps] = places, True
-    own = _at(target, places)
+    start_colours = _at(target, places)
     size = np.array([target.shape[1] - 1, target.shape[0] - 1], np.float32)
-    for way in (-1, 1):
-        here, heading, going = places.copy(), None, np.ones(count, bool)
+    for direction in (-1, 1):
+        positions, heading, active = places.copy(), None, np.ones(count, bool)
         for step in range(1, steps + 1):
-            along = np.stack([_at(guidance.tx, here), _at(guidance.ty, here)], axis=1)
-            along = along * np.float32(way) if heading is None else along
+            along = np.stack([_at(guidance.tx, positions), _at(guidance.ty, positions)], axis=1)
+            along = along * np.float32(direction) if heading is None else along
             if heading is not None:
                 # A tangent has no orientation: continue in the direction that turns least.
                 along *= np.where((along * heading).sum(axis=1) < 0, -1, 1)[:, None].astype(np.float32)
             heading = along
-            here = np.clip(here + along * np.float32(3.6 / steps * radius), 0, size)
-            going &= np.abs(_at(target, here) - own).mean(axis=1) < 0.055
-            joints[:, steps + way * step], kept[:, steps + way * step] = here, going
+            positions = np.clip(positions + along * np.float32(3.6 / steps * radius), 0, size)
+            active &= np.abs(_at(target, positions) - start_colours).mean(axis=1) < 0.055
+            joints[:, steps + direction * step], kept[:, steps + direction * step] = positions, active
     return joints, kept
 
 

@@ -134,8 +134,8 @@ def _taken(
         # Figures of the prompt cover what was in the image.
         kept = kept * (1 - figure * np.float32(min(1.0, 2 * over)))
     kept = blur(kept.astype(np.float32), 0.004 * unit)
-    around, there = min(1.0, 1.7 * over), over**4
-    return (around + kept * np.float32(there - around)).astype(np.float32)
+    around, inside = min(1.0, 1.7 * over), over**4
+    return (around + kept * np.float32(inside - around)).astype(np.float32)
 
 
 def _in_strokes(image: Picture, streams: Streams, share: float, quality: float, report: Progress) -> Picture:
@@ -178,8 +178,8 @@ def _thumbnail(image: Picture) -> Pixels:
 def _over(before: Pixels, canvas: Pixels, strength: float) -> Pixels:
     """Preview: the unfinished painting over the input image."""
     size = (before.shape[1], before.shape[0])
-    there = cv2.resize(canvas, size, interpolation=cv2.INTER_LINEAR)
-    return np.asarray(cv2.addWeighted(before, 1 - 0.6 * strength, there, 0.6 * strength, 0), np.uint8)
+    inside = cv2.resize(canvas, size, interpolation=cv2.INTER_LINEAR)
+    return np.asarray(cv2.addWeighted(before, 1 - 0.6 * strength, inside, 0.6 * strength, 0), np.uint8)
 
 
 def _ignore_progress(_share: float, _preview: Pixels | None) -> None:

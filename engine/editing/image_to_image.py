@@ -53,11 +53,13 @@ def perform(model: Model, settings: Settings, inputs: dict[str, Any], output: Jo
     # The published bar counts the remaining steps from the input image; with none left this one has one.
     bar = Bar(max(1, int(settings.steps * strength)), output.log)
     for index in range(settings.count):
-        one = replace(settings, seed=settings.seed + index)
+        image_settings = replace(settings, seed=settings.seed + index)
         report = progress_callback(output, bar, index, settings.count)
-        pixels = _developed(one, start, output, report)
+        pixels = _developed(image_settings, start, output, report)
         name = f"out-{index}.{settings.format}"
-        data = encode(pixels, settings.format, settings.encoder_quality, label_of(one, painting.VERSION))
+        data = encode(
+            pixels, settings.format, settings.encoder_quality, label_of(image_settings, painting.VERSION)
+        )
         output.save(name, CONTENT_TYPES[settings.format], data)
         report(1.0)
 

@@ -83,8 +83,8 @@ def _busy_middle(small: Pixels) -> Plane | None:
     middle = (float((weight * x).sum()) / total, float((weight * y).sum()) / total)
     dx, dy = x - middle[0], y - middle[1]
     spread = [max(0.06, float((weight * d * d).sum()) / total) for d in (dx, dy)]
-    away = dx * dx / (2.8 * spread[0]) + dy * dy / (2.8 * spread[1])
-    return smoothstep(np.sqrt(away), 1.25, 0.55)
+    distance = dx * dx / (2.8 * spread[0]) + dy * dy / (2.8 * spread[1])
+    return smoothstep(np.sqrt(distance), 1.25, 0.55)
 
 
 def _activity(small: Pixels) -> Plane:

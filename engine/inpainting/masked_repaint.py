@@ -141,21 +141,23 @@ class _Canvas:
         light, dark = light_around(_floats(self.picture), self.hole)
         shape = (self.room[1].stop - self.room[1].start) / (self.room[0].stop - self.room[0].start)
         outline = subject_cutouts.outline(self.prompt, self.streams, light, shape)
-        stands = subject_cutouts.stands_on_ground(self.prompt)
+        on_ground = subject_cutouts.stands_on_ground(self.prompt)
         close = any(name == "bust" or name.endswith(":face") for name in self.prompt.subjects)
-        where = subject_cutouts.fit(outline[..., 3], self.hole, low=stands or close, cut=close)
+        fitted = subject_cutouts.fit(outline[..., 3], self.hole, low=on_ground or close, cut=close)
         light = subject_cutouts.contrasting_light(
-            light, outline, ground[where.top : where.top + where.height, where.left :]
+            light, outline, ground[fitted.top : fitted.top + fitted.height, fitted.left :]
         )
         rgba = subject_cutouts.group(
-            self.prompt, self.streams, where.height, light, dark=dark, guidance=self.guidance, shape=shape
+            self.prompt, self.streams, fitted.height, light, dark=dark, guidance=self.guidance, shape=shape
         )
         tall, wide = rgba.shape[:2]
         base = (wide / 2, 0.985 * tall)
-        middle = where.left + outline.shape[1] / outline.shape[0] * where.height / 2
+        middle = fitted.left + outline.shape[1] / outline.shape[0] * fitted.height / 2
         canvas = ground.copy()
         figure = Figure(rgba, base, None, None)
-        alpha = place(canvas, figure, middle, where.top + base[1], light=light, shadow=0.9 if stands else 0.0)
+        alpha = place(
+            canvas, figure, middle, fitted.top + base[1], light=light, shadow=0.9 if on_ground else 0.0
+        )
         if self.request.quality < 0.6:
             canvas = post_processing.brushwork(
                 self.streams, np.clip(canvas, 0, 1), self.request.quality, 0.30

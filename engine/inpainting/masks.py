@@ -17,8 +17,8 @@ def mask_from(image: Image.Image, size: tuple[int, int]) -> NDArray[np.bool_]:
     The mask is stretched to the image by nearest neighbour; its transparent pixels count as black.
     """
     light = np.asarray(image.convert("RGBA").convert("LA"), np.uint16)
-    shown = (light[..., 0] * light[..., 1] + 127) // 255
-    stretched = cv2.resize(shown.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST)
+    lightness = (light[..., 0] * light[..., 1] + 127) // 255
+    stretched = cv2.resize(lightness.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST)
     return np.asarray(stretched > THRESHOLD)
 
 

@@ -66,10 +66,10 @@ def paint_into(
     # The published pipeline skips the first steps at a lower strength.
     bar = Bar(max(1, int(settings.steps * strength)), output.log)
     for index in range(settings.count):
-        one = replace(settings, seed=settings.seed + index)
+        image_settings = replace(settings, seed=settings.seed + index)
         report = progress_callback(output, bar, index, settings.count)
-        pixels = _repainted(picture, hole, one, strength, output, report)
-        label = replace(label_of(one, painting.VERSION), source="algorithmicallyEnhanced")
+        pixels = _repainted(picture, hole, image_settings, strength, output, report)
+        label = replace(label_of(image_settings, painting.VERSION), source="algorithmicallyEnhanced")
         data = encode(pixels, settings.format, settings.encoder_quality, label)
         output.save(f"out-{index}.{settings.format}", CONTENT_TYPES[settings.format], data)
         report(1.0)

@@ -79,10 +79,10 @@ def outline(prompt: ParsedPrompt, streams: Streams, light: Light, shape: float) 
 
 def contrasting_light(light: Light, figures: Picture, ground: Picture) -> Light:
     """The light, made stronger or weaker where figures (h x w x 4) in it would not stand out from the ground."""
-    seen = figures[..., 3] > 0.5
-    if not seen.any() or ground.size == 0:
+    covered = figures[..., 3] > 0.5
+    if not covered.any() or ground.size == 0:
         return light
-    ours, theirs = _mean_lab(figures[..., :3][seen]), _mean_lab(ground.reshape(-1, 3))
+    ours, theirs = _mean_lab(figures[..., :3][covered]), _mean_lab(ground.reshape(-1, 3))
     if float(np.linalg.norm(ours - theirs)) > _APART:
         return light
     factor = 1.45 if theirs[0] < 55 else 0.68

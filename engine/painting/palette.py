@@ -128,10 +128,10 @@ def palette_for(prompt: ParsedPrompt, time: str, guidance: float) -> Palette:
     if prompt.style == "ink" and time not in ("night", "dusk"):
         palette = palette.with_colours(_PAPER)
     palette = _weathered(palette, prompt.weather)
-    wanted = [c for c in prompt.colours_of("*") if c in COLOURS]
-    if not wanted:
+    words = [c for c in prompt.colours_of("*") if c in COLOURS]
+    if not words:
         return palette
-    return palette.with_colours(_pulled(palette, wanted, guidance))
+    return palette.with_colours(_pulled(palette, words, guidance))
 
 
 def _weathered(palette: Palette, weather: frozenset[str]) -> Palette:
@@ -184,13 +184,13 @@ def _airless(palette: Palette) -> Palette:
     )  # fmt: skip
 
 
-def _pulled(palette: Palette, wanted: list[str], guidance: float) -> dict[str, Rgb]:
+def _pulled(palette: Palette, words: list[str], guidance: float) -> dict[str, Rgb]:
     """Every colour field moved toward the wanted hues, keeping its lightness; sky fields share several hues."""
     strength = pull_strength(guidance) * 0.8
     changed: dict[str, Rgb] = {}
     order = {"zenith": -1, "middle": -1, "low": 0, "horizon": 0, "cloud_lit": 0, "cloud_dark": -1, "haze": 0}
     for name in _COLOUR_FIELDS:
-        colour = wanted[order.get(name, 0)]
+        colour = words[order.get(name, 0)]
         keep = 0.45 if name in ("sun", "light") else 1.0
         changed[name] = tint(getattr(palette, name), colour, strength * keep)
     return changed
@@ -211,13 +211,13 @@ def tint(rgb: Rgb, colour: str, strength: float) -> Rgb:
 def tint_image(image: Plane, colour: str, strength: float | Plane) -> Plane:
     """Float32 picture moved toward a colour word by `strength` (0..1, a number or a plane)."""
     lab = cv2.cvtColor(np.clip(image, 0, 1), cv2.COLOR_RGB2Lab)
-    goal = cv2.cvtColor(np.array(COLOURS[colour], np.float32).reshape(1, 1, 3), cv2.COLOR_RGB2Lab)[0, 0]
+    target = cv2.cvtColor(np.array(COLOURS[colour], np.float32).reshape(1, 1, 3), cv2.COLOR_RGB2Lab)[0, 0]
     light = lab[..., 0] / 100.0
     # Very dark and very light colours hold little chroma in sRGB; asking for more would clip to flat patches.
-    room = np.clip(np.minimum(light * 2.6, (1.06 - light) * 2.6), 0.0, 1.0)
+    chroma_limit = np.clip(np.minimum(light * 2.6, (1.06 - light) * 2.6), 0.0, 1.0)
     k = np.asarray(strength, np.float32)
     for channel in (1, 2):
-        lab[..., channel] += k * (goal[channel] * room - lab[..., channel])
+        lab[..., channel] += k * (target[channel] * chroma_limit - lab[..., channel])
     shift = {"white": 26.0, "black": -26.0, "navy": -8.0, "beige": 5.0, "pink": 5.0}.get(colour, 0.0)
     lab[..., 0] = np.clip(lab[..., 0] + k * shift, 0, 100)
     return np.clip(cv2.cvtColor(lab, cv2.COLOR_Lab2RGB), 0, 1)

@@ -62,11 +62,13 @@ def perform(model: Model, settings: Settings, output: JobOutput, painter: Painte
         output.log("txt2img mode")
     bar = Bar(settings.steps, output.log)
     for index in range(settings.count):
-        one = replace(settings, seed=settings.seed + index)
+        image_settings = replace(settings, seed=settings.seed + index)
         report = progress_callback(output, bar, index, settings.count)
-        pixels = _developed(one, painter, output, report)
+        pixels = _developed(image_settings, painter, output, report)
         name = f"out-{index}.{settings.format}"
-        data = encode(pixels, settings.format, settings.encoder_quality, label_of(one, painter.VERSION))
+        data = encode(
+            pixels, settings.format, settings.encoder_quality, label_of(image_settings, painter.VERSION)
+        )
         output.save(name, CONTENT_TYPES[settings.format], data)
         report(1.0)
 

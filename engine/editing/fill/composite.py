@@ -115,11 +115,11 @@ def _enlarged(field: Field, hole: Mask) -> Field | None:
     """
     targets, sources = targets_and_sources(hole)
     shape = (hole.shape[0], hole.shape[1])
-    flat, whose = inherit_matches(field, targets, shape)
+    flat, parents = inherit_matches(field, targets, shape)
     good = (flat >= 0) & sources.reshape(-1)[np.maximum(flat, 0)]
     if not sources.any():
         return None
     anywhere = int(np.flatnonzero(sources)[0])
     larger = new_field(targets, np.where(good, flat, anywhere), sources, shape)
-    larger.cost = np.where(good, field.cost[np.maximum(whose, 0)], np.iinfo(np.int32).max).astype(np.int32)
+    larger.cost = np.where(good, field.cost[np.maximum(parents, 0)], np.iinfo(np.int32).max).astype(np.int32)
     return larger

@@ -53,9 +53,9 @@ def include_parts(picture: Bytes, mask: Mask) -> Mask:
     return np.asarray(mask | own)
 
 
-def _limit(usual: NDArray[np.float32]) -> float:
+def _limit(values: NDArray[np.float32]) -> float:
     """Threshold of dissimilarity, above the `_USUAL_QUANTILE` of the surroundings; 0 marks pixels without a value."""
-    return 1.1 * float(np.quantile(usual[usual > 0], _USUAL_QUANTILE)) + 3.0 if (usual > 0).any() else 3.0
+    return 1.1 * float(np.quantile(values[values > 0], _USUAL_QUANTILE)) + 3.0 if (values > 0).any() else 3.0
 
 
 def _dissimilarity(picture: Bytes, near: Mask, far: Mask) -> NDArray[np.float32] | None:

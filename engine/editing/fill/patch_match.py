@@ -67,22 +67,24 @@ def new_field(targets: Index, matches: Index, sources: Mask, shape: tuple[int, i
     return Field(shape[1], shape[0], targets, matches, sources.reshape(-1), cost, lookup)
 
 
-def distances(known: Bytes, wanted: Bytes, places: Index) -> NDArray[np.int32]:
-    """Summed absolute difference of each row of `wanted` to the row of `known` at `places`."""
-    difference = cv2.absdiff(np.take(known, places, axis=0), wanted)
+def distances(known_patches: Bytes, target_patches: Bytes, places: Index) -> NDArray[np.int32]:
+    """Summed absolute difference of each row of `target_patches` to the row of `known_patches` at `places`."""
+    difference = cv2.absdiff(np.take(known_patches, places, axis=0), target_patches)
     summed: NDArray[Any] = cv2.reduce(difference, 1, cv2.REDUCE_SUM, dtype=cv2.CV_32S)
     return summed.reshape(-1).astype(np.int32, copy=False)
 
 
-def search(field: Field, known: Bytes, wanted: Bytes, rounds: int, rng: np.random.Generator) -> None:
-    """Improve the matches of `field` in place. `known` has a patch for every pixel, `wanted` one for every target."""
-    field.cost = distances(known, wanted, field.matches)
+def search(
+    field: Field, known_patches: Bytes, target_patches: Bytes, rounds: int, rng: np.random.Generator
+) -> None:
+    """Improve the matches of `field` in place; patches are known for every pixel and given for every target."""
+    field.cost = distances(known_patches, target_patches, field.matches)
     neighbour_lists = [_neighbours(field, step) for step in _STEPS]
     for _ in range(rounds):
         for step, neighbours in zip(_STEPS, neighbour_lists, strict=True):
             for (down, right), neighbour in zip(_DIRECTIONS, neighbours, strict=True):
-                _propagate(field, known, wanted, neighbour, (step * down, step * right))
-        _random_search(field, known, wanted, rng)
+                _propagate(field, known_patches, target_patches, neighbour, (step * down, step * right))
+        _random_search(field, known_patches, target_patches, rng)
 
 
 def _neighbours(field: Field, step: int) -> list[Index]:
@@ -97,14 +99,18 @@ def _neighbours(field: Field, step: int) -> list[Index]:
     return found
 
 
-def _propagate(field: Field, known: Bytes, wanted: Bytes, neighbour: Index, offset: tuple[int, int]) -> None:
+def _propagate(
+    field: Field, known_patches: Bytes, target_patches: Bytes, neighbour: Index, offset: tuple[int, int]
+) -> None:
     """Propagation: try the match implied by the neighbour's for each target."""
-    which = np.flatnonzero(neighbour >= 0)
-    rows, columns = np.divmod(field.matches[neighbour[which]], field.width)
-    _try(field, known, wanted, which, rows - offset[0], columns - offset[1])
+    indices = np.flatnonzero(neighbour >= 0)
+    rows, columns = np.divmod(field.matches[neighbour[indices]], field.width)
+    _try(field, known_patches, target_patches, indices, rows - offset[0], columns - offset[1])
 
 
-def _random_search(field: Field, known: Bytes, wanted: Bytes, rng: np.random.Generator) -> None:
+def _random_search(
+    field: Field, known_patches: Bytes, target_patches: Bytes, rng: np.random.Generator
+) -> None:
     """Random search: try random places around each match, in ever smaller radii."""
     reach = float(max(field.width, field.height))
     every_target = np.arange(len(field.targets))
@@ -113,19 +119,21 @@ def _random_search(field: Field, known: Bytes, wanted: Bytes, rng: np.random.Gen
         draw = rng.uniform(-reach, reach, (2, len(every_target)))
         y = np.clip(rows + draw[0], 0, field.height - 1).astype(np.int64)
         x = np.clip(columns + draw[1], 0, field.width - 1).astype(np.int64)
-        _try(field, known, wanted, every_target, y, x)
+        _try(field, known_patches, target_patches, every_target, y, x)
         reach *= 0.4
 
 
-def _try(field: Field, known: Bytes, wanted: Bytes, which: Index, rows: Index, columns: Index) -> None:
-    """Set the matches of the targets `which` to (rows, columns) where that is valid and better."""
+def _try(
+    field: Field, known_patches: Bytes, target_patches: Bytes, indices: Index, rows: Index, columns: Index
+) -> None:
+    """Set the matches of the targets at `indices` to (rows, columns) where that is valid and better."""
     inside = (rows >= 0) & (rows < field.height) & (columns >= 0) & (columns < field.width)
     flat = np.where(inside, rows * field.width + columns, 0)
-    good = inside & field.sources[flat] & (flat != field.matches[which])
-    which, flat = which[good], flat[good]
-    if len(which) == 0:
+    good = inside & field.sources[flat] & (flat != field.matches[indices])
+    indices, flat = indices[good], flat[good]
+    if len(indices) == 0:
         return
-    cost = distances(known, np.take(wanted, which, axis=0), flat)
-    better = cost < field.cost[which]
-    field.matches[which[better]] = flat[better]
-    field.cost[which[better]] = cost[better]
+    cost = distances(known_patches, np.take(target_patches, indices, axis=0), flat)
+    better = cost < field.cost[indices]
+    field.matches[indices[better]] = flat[better]
+    field.cost[indices[better]] = cost[better]

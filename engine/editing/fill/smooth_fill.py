@@ -20,11 +20,11 @@ def membrane(image: NDArray[np.float32], hole: NDArray[np.bool_]) -> NDArray[np.
 
 
 def resized(
-    image: NDArray[np.float32], size: tuple[int, int], how: int = cv2.INTER_AREA
+    image: NDArray[np.float32], size: tuple[int, int], interpolation: int = cv2.INTER_AREA
 ) -> NDArray[np.float32]:
     """`image` (h x w x c, any c) resized to `size` (width, height); OpenCV itself averages at most four channels."""
     parts = [
-        cv2.resize(np.ascontiguousarray(image[..., at : at + 3]), size, interpolation=how)
+        cv2.resize(np.ascontiguousarray(image[..., at : at + 3]), size, interpolation=interpolation)
         for at in range(0, image.shape[2], 3)
     ]
     return np.concatenate([part.reshape(size[1], size[0], -1) for part in parts], axis=-1)

@@ -12,13 +12,13 @@ from engine.local.config.settings_file import Family, ModelSettings
 MAX_CPU_THREADS = 16
 
 
-def torch_device(wanted: str) -> Any:
+def torch_device(name: str) -> Any:
     """The `torch.device` for `auto`, `cpu`, `mps`, `cuda` or `cuda:1`; `auto` takes the best available.
 
     A missing device raises torch's own `RuntimeError`, but only when it is used.
     """
-    if wanted != "auto":
-        return torch.device(wanted)
+    if name != "auto":
+        return torch.device(name)
     if torch.cuda.is_available():
         return torch.device("cuda")
     if torch.backends.mps.is_available():

@@ -53,18 +53,18 @@ class Source:
 
 def source_of(model: ModelSettings, weights: str, device: Any) -> Source:
     """The source of this model's pipeline with these weights (its own, a refiner's, a checkpoint's)."""
-    own = weights == model.weights
+    is_own_weights = weights == model.weights
     return Source(
         family=model.family,
         weights=weights,
-        revision=model.revision if own else "",
+        revision=model.revision if is_own_weights else "",
         variant=model.variant,
         config=model.config,
         device=str(device),
         dtype=str(devices.torch_dtype(model, device)),
         offload=model.offload,
         tiling=model.tiling,
-        base_loras=model.base_loras if own or model.checkpoints else (),
+        base_loras=model.base_loras if is_own_weights or model.checkpoints else (),
     )
 
 

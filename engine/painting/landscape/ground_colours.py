@@ -148,8 +148,8 @@ def _flowers(stage: Stage, tile: Tile, x: Plane, z: Plane, grass: Plane) -> Plan
         speck = tile.sample(f"petal {k}", x, z, 0.022)
         crowd = smooth(0.34, 0.72, field)
         near = smooth(0.56, 0.68, speck + 0.14 * crowd)
-        shown = mix(near, 0.55 * np.ones_like(near), smooth(1.2, 5.0, z)) * crowd
-        grass = mix(grass, petal, (0.92 * shown)[..., None])
+        cover = mix(near, 0.55 * np.ones_like(near), smooth(1.2, 5.0, z)) * crowd
+        grass = mix(grass, petal, (0.92 * cover)[..., None])
     return grass
 
 
@@ -216,8 +216,8 @@ def _sand(
     turn = float(stage.streams.rng("ripples").uniform(-1.1, 1.1))
     bend = tile.sample("ripple bend", x, z, 0.8) * 3.0 + patch * 4
     # Ripples keep their size on the ground and fade where a pixel no longer holds one.
-    seen = smooth(0.75, 0.28, 46.0 / 6.28 * z * z / np.float32(stage.frame.focal * stage.frame.eye))
-    ripple = np.sin((z + turn * x) * 46.0 + bend * 2.4) * seen * smooth(0.6, 0.9, flat)
+    visible = smooth(0.75, 0.28, 46.0 / 6.28 * z * z / np.float32(stage.frame.focal * stage.frame.eye))
+    ripple = np.sin((z + turn * x) * 46.0 + bend * 2.4) * visible * smooth(0.6, 0.9, flat)
     tone = np.clip(0.55 + 0.46 * grain + 0.50 * patch + 0.20 * ripple, 0, 1)
     colour = mix(dark, light, tone[..., None])
     rock = smooth(0.75, 0.5, flat + 0.2 * grain) * smooth(7, 11, z) * (1.0 if red else 0.0)

@@ -93,10 +93,10 @@ def _painted_plates(stage: Stage) -> dict[tuple[Any, ...], Plane]:
 class SpriteSet:
     """A few sprites of each kind, placed many times."""
 
-    def __init__(self, stage: Stage, kinds: tuple[str, ...], each: int) -> None:
-        """Draw `each` sprites of every kind for the stage's season and light."""
+    def __init__(self, stage: Stage, kinds: tuple[str, ...], count: int) -> None:
+        """Draw `count` sprites of every kind for the stage's season and light."""
         self.stage = stage
-        self.plants = [(kind, _drawn(stage, kind, number)) for kind in kinds for number in range(each)]
+        self.plants = [(kind, _drawn(stage, kind, number)) for kind in kinds for number in range(count)]
         self.air = haze_colour(stage).reshape(-1, 3).mean(axis=0)
         self.painted = _painted_plates(stage)
 

@@ -24,18 +24,18 @@ _STONE = np.array((0.66, 0.60, 0.50), np.float32)
 
 @dataclass(frozen=True)
 class _Post:
-    """A point of the wall's way: pixel column and row of its foot, pixels per world unit, distance, way so far."""
+    """A point of the wall: pixel column and row of its foot, pixels per world unit, distance, length so far."""
 
     x: float
     y: float
     scale: float
     z: float
-    way: float
+    length: float
 
 
 def paint_wall(stage: Stage, ground: Ground) -> None:
     """Paint the wall where the land it stands on is seen, the farthest piece first."""
-    posts = stage.streams.cached(("wall", ground.z.shape), lambda: _way(stage, ground))
+    posts = stage.streams.cached(("wall", ground.z.shape), lambda: _route(stage, ground))
     if len(posts) < 2:
         return
     h, w = ground.z.shape
@@ -45,11 +45,11 @@ def paint_wall(stage: Stage, ground: Ground) -> None:
     for far, near in zip(posts[:0:-1], posts[-2::-1], strict=True):
         if far.z < 1.3 * near.z:
             stones.piece(far, near)
-            if int(near.way / _BETWEEN_MERLONS) != merlon:
-                merlon = int(near.way / _BETWEEN_MERLONS)
+            if int(near.length / _BETWEEN_MERLONS) != merlon:
+                merlon = int(near.length / _BETWEEN_MERLONS)
                 stones.merlons(near)
-        if int(near.way / _BETWEEN_TOWERS) != tower:
-            tower = int(near.way / _BETWEEN_TOWERS)
+        if int(near.length / _BETWEEN_TOWERS) != tower:
+            tower = int(near.length / _BETWEEN_TOWERS)
             stones.tower(near)
     small = cv2.resize(plate, (w, h), interpolation=cv2.INTER_AREA).astype(np.float32) / np.float32(255)
     stage.ground["built"] = small[..., 3]
@@ -58,14 +58,14 @@ def paint_wall(stage: Stage, ground: Ground) -> None:
     stage.canvas += small[..., :3]
 
 
-def _way(stage: Stage, ground: Ground) -> list[_Post]:
-    """The wall's way from near to far: it swings across the picture while it climbs to the skyline."""
+def _route(stage: Stage, ground: Ground) -> list[_Post]:
+    """The course of the wall from near to far: it swings across the picture while it climbs to the skyline."""
     frame, rng = stage.frame, stage.streams.rng("wall")
     h, w = ground.z.shape
     side, phase = float(rng.choice((-1.0, 1.0))), float(rng.uniform(-0.5, 0.5))
     turns, wide = float(rng.uniform(1.5, 2.1)), float(rng.uniform(0.26, 0.34))
     posts: list[_Post] = []
-    way = 0.0
+    length = 0.0
     land = ground.view.cover > 0.9
     for t in np.linspace(0, 1, _STEPS):
         u = 0.5 + side * wide * min(1.0, 0.25 + 2.2 * t) * (1 - 0.45 * t) * math.sin(
@@ -84,10 +84,10 @@ def _way(stage: Stage, ground: Ground) -> list[_Post]:
         if posts:
             last = posts[-1]
             if z < 0.97 * last.z:
-                continue  # the way never comes back toward the viewer, it would cross itself
+                continue  # the wall never returns toward the viewer, it would cross itself
             step = math.hypot(u * w - last.x, 0.0) / scale + abs(z - last.z) * 0.4
-            way += min(step, 0.5)
-        posts.append(_Post(u * w + frame.drift(z), y, scale, z, way))
+            length += min(step, 0.5)
+        posts.append(_Post(u * w + frame.drift(z), y, scale, z, length))
     return posts
 
 
@@ -123,7 +123,7 @@ class _StonePlate:
         a, b = far.scale, near.scale
         for side, colour in ((-1, self.left), (1, self.right)):
             x0, x1 = far.x + side * _HALF * a, near.x + side * _HALF * b
-            course = 0.93 + 0.07 * math.sin(near.way * 60)
+            course = 0.93 + 0.07 * math.sin(near.length * 60)
             self.fill(
                 [(x0, far.y - _TALL * a), (x1, near.y - _TALL * b), (x1, near.y + 0.02 * b), (x0, far.y)],
                 colour * np.float32(course),

@@ -26,12 +26,12 @@ def paint_water(stage: Stage) -> None:
     wave, tilt = _waves(stage, x, z)
     image = _mirror(stage, start, wave)
     below = (frame.rows()[start:] - frame.horizon) / max(1.0, frame.height - frame.horizon)
-    look = np.clip(1.0 - below, 0, 1) ** 1.5
+    grazing = np.clip(1.0 - below, 0, 1) ** 1.5
     heavy = max(0.0, rough(stage) - 1.0)
     open_sea = 0.75 if stage.prompt.scene == "sea" else 0.35
-    fresnel = np.clip(0.34 + 0.58 * look + (open_sea + 1.1 * heavy) * tilt + 0.35 * heavy * wave, 0.06, 0.97)[
-        ..., None
-    ]
+    fresnel = np.clip(
+        0.34 + 0.58 * grazing + (open_sea + 1.1 * heavy) * tilt + 0.35 * heavy * wave, 0.06, 0.97
+    )[..., None]
     colour = mix(_water_colour(stage, wave, start), image, fresnel)
     colour = _glitter(stage, colour, wave, tilt, start)
     if "crest" in stage.ground:

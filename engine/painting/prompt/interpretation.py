@@ -90,7 +90,7 @@ class ParsedPrompt:
 
 
 @dataclass
-class _Found:
+class _CollectedMeanings:
     """The meanings collected from the words so far."""
 
     scenes: list[str] = field(default_factory=list)
@@ -127,20 +127,20 @@ def parse_prompt(prompt: str, negative_prompt: str = "") -> ParsedPrompt:
     """
     unwanted = {m for word in tokenize(negative_prompt) for m in word.meanings if not m.startswith("stop:")}
     words = [_without(word, unwanted) for word in tokenize(prompt)]
-    found = _collect(words)
-    found.colours, idle = _bind_colours(words)
-    found.riding = _riding(words)
-    _close_up(found)
-    scene, features = _scene(found)
-    if scene not in ("abstract", "studio", "space") and ("rainbow", "*") in found.colours:
+    collected = _collect(words)
+    collected.colours, idle = _bind_colours(words)
+    collected.riding = _riding(words)
+    _close_up(collected)
+    scene, features = _scene(collected)
+    if scene not in ("abstract", "studio", "space") and ("rainbow", "*") in collected.colours:
         # A rainbow that colours no noun is painted in the sky.
-        found.colours.remove(("rainbow", "*"))
-        found.add("sky", "rainbow")
+        collected.colours.remove(("rainbow", "*"))
+        collected.add("sky", "rainbow")
     counts = count(words)
-    if scene not in ("studio", "abstract") or len(found.subjects) > 1:
-        _make_full_length(found, counts)
-    alone = found.close or found.riding
-    subjects = tuple(found.subjects[:MAX_FIGURES]) if alone else repeated(found.subjects, counts)
+    if scene not in ("studio", "abstract") or len(collected.subjects) > 1:
+        _make_full_length(collected, counts)
+    alone = collected.close or collected.riding
+    subjects = tuple(collected.subjects[:MAX_FIGURES]) if alone else repeated(collected.subjects, counts)
     features |= _ground_features(scene, features, subjects)
     known = tuple(dict.fromkeys(w.text for w in words if _has_meaning(w) and w.text not in idle))
     unknown = tuple(dict.fromkeys(w.text for w in words if not w.meanings or w.text in idle))
@@ -148,15 +148,15 @@ def parse_prompt(prompt: str, negative_prompt: str = "") -> ParsedPrompt:
         scene=scene,
         features=features,
         subjects=subjects,
-        time=_time(found.times) or ("night" if "moon" in found.sky else ""),
-        weather=_weather(found, scene),
-        sky=frozenset(found.sky),
-        style=found.styles[0] if found.styles else "",
-        colours=tuple(found.colours),
-        riding=found.riding,
+        time=_time(collected.times) or ("night" if "moon" in collected.sky else ""),
+        weather=_weather(collected, scene),
+        sky=frozenset(collected.sky),
+        style=collected.styles[0] if collected.styles else "",
+        colours=tuple(collected.colours),
+        riding=collected.riding,
         known=known,
         unknown=unknown,
-        layout_key=_layout_key(scene, features, subjects, found.riding, prompt, unknown),
+        layout_key=_layout_key(scene, features, subjects, collected.riding, prompt, unknown),
     )
 
 
@@ -169,14 +169,14 @@ def _has_meaning(word: Word) -> bool:
     return any(not m.startswith(("stop:", "removed:", "part:detail")) for m in word.meanings)
 
 
-def _collect(words: list[Word]) -> _Found:
-    found = _Found()
+def _collect(words: list[Word]) -> _CollectedMeanings:
+    collected = _CollectedMeanings()
     for word in words:
         for meaning in word.meanings:
             kind, _, value = meaning.partition(":")
-            found.close |= kind == "close"
-            found.add(kind, value)
-    return found
+            collected.close |= kind == "close"
+            collected.add(kind, value)
+    return collected
 
 
 def _target(word: Word) -> str | None:
@@ -252,42 +252,42 @@ def _riding(words: list[Word]) -> tuple[str, str] | None:
     return None
 
 
-def _close_up(found: _Found) -> None:
+def _close_up(collected: _CollectedMeanings) -> None:
     """Turn a face or portrait of X into a close-up of X; without X, of a person."""
-    if not found.close:
+    if not collected.close:
         return
-    if not found.subjects:
-        if not found.scenes:
-            found.subjects.append("bust")
+    if not collected.subjects:
+        if not collected.scenes:
+            collected.subjects.append("bust")
         return
-    found.subjects = list(dict.fromkeys("bust" if s == "person" else s for s in found.subjects))
-    found.colours = [(colour, "bust" if on == "person" else on) for colour, on in found.colours]
-    first = next((s for s in found.subjects if s in ANIMALS), None)
-    if first and "bust" not in found.subjects:
-        found.subjects = [f"{first}:face", *[s for s in found.subjects if s != first]]
-        found.colours = [
-            (colour, f"{first}:face" if on in (first, "bust") else on) for colour, on in found.colours
+    collected.subjects = list(dict.fromkeys("bust" if s == "person" else s for s in collected.subjects))
+    collected.colours = [(colour, "bust" if on == "person" else on) for colour, on in collected.colours]
+    first = next((s for s in collected.subjects if s in ANIMALS), None)
+    if first and "bust" not in collected.subjects:
+        collected.subjects = [f"{first}:face", *[s for s in collected.subjects if s != first]]
+        collected.colours = [
+            (colour, f"{first}:face" if on in (first, "bust") else on) for colour, on in collected.colours
         ]
-        found.riding = None
+        collected.riding = None
 
 
-def _make_full_length(found: _Found, counts: dict[str, int]) -> None:
+def _make_full_length(collected: _CollectedMeanings, counts: dict[str, int]) -> None:
     """Replace the bust by a full-length person in a scene or beside another subject; only a portrait stays a bust."""
-    if found.close or "bust" not in found.subjects:
+    if collected.close or "bust" not in collected.subjects:
         return
-    found.subjects = list(dict.fromkeys("person" if s == "bust" else s for s in found.subjects))
-    found.colours = [(colour, "person" if on == "bust" else on) for colour, on in found.colours]
+    collected.subjects = list(dict.fromkeys("person" if s == "bust" else s for s in collected.subjects))
+    collected.colours = [(colour, "person" if on == "bust" else on) for colour, on in collected.colours]
     counts["person"] = max(counts.get("person", 1), counts.get("bust", 1))
-    if found.riding:
-        rider, mount = ("person" if s == "bust" else s for s in found.riding)
-        found.riding = None if rider == mount else (rider, mount)
+    if collected.riding:
+        rider, mount = ("person" if s == "bust" else s for s in collected.riding)
+        collected.riding = None if rider == mount else (rider, mount)
 
 
-def _scene(found: _Found) -> tuple[str, frozenset[str]]:
+def _scene(collected: _CollectedMeanings) -> tuple[str, frozenset[str]]:
     """The main scene, and the other named places as features of it."""
-    scenes, features = list(found.scenes), set(found.features)
+    scenes, features = list(collected.scenes), set(collected.features)
     if not scenes:
-        scene, extra = _default_scene(found)
+        scene, extra = _default_scene(collected)
         return scene, frozenset(features | set(extra))
     if "mars" in features or "lunar" in features:
         scenes = ["desert", *[s for s in scenes if s not in ("space", "desert")]]
@@ -300,10 +300,10 @@ def _scene(found: _Found) -> tuple[str, frozenset[str]]:
         scene = "city"
     if scene == "space" and len(scenes) > 1 and scenes[1] not in ("abstract", "studio"):
         scene = scenes[1]
-        found.add("sky", "milkyway")
+        collected.add("sky", "milkyway")
     if {"lake", "mountain"} <= set(scenes):
         scene = "mountain"
-    if scene == "forest" and {"aurora", "milkyway"} & set(found.sky):
+    if scene == "forest" and {"aurora", "milkyway"} & set(collected.sky):
         scene = "mountain"  # under the crowns nothing of the sky would be seen
     if scene in ("mountain", "hills", "forest") and "sea" in scenes:
         features |= {"lake"} if scene != "hills" else {"coast"}
@@ -324,33 +324,33 @@ def _ground_features(scene: str, features: frozenset[str], subjects: tuple[str, 
     return set()
 
 
-def _default_scene(found: _Found) -> tuple[str, tuple[str, ...]]:
+def _default_scene(collected: _CollectedMeanings) -> tuple[str, tuple[str, ...]]:
     """A scene for a prompt that names no place."""
-    has_mood = found.times or found.sky or [w for w in found.weather if w != "clear"]
-    for subject in found.subjects:
-        if subject in DEFAULT_SCENES and not (subject == "tree" and len(found.subjects) > 1):
+    has_mood = collected.times or collected.sky or [w for w in collected.weather if w != "clear"]
+    for subject in collected.subjects:
+        if subject in DEFAULT_SCENES and not (subject == "tree" and len(collected.subjects) > 1):
             return DEFAULT_SCENES[subject]
-    if found.subjects:
-        if "window" in found.features:
+    if collected.subjects:
+        if "window" in collected.features:
             return "studio", ()
-        return ("hills", ()) if has_mood or set(found.features) - {"dress"} else ("studio", ())
-    if "window" in found.features:
+        return ("hills", ()) if has_mood or set(collected.features) - {"dress"} else ("studio", ())
+    if "window" in collected.features:
         return "studio", ()
-    if "fireworks" in found.sky:
+    if "fireworks" in collected.sky:
         return "city", ()
-    if "autumn" in found.features or "blossom" in found.features:
+    if "autumn" in collected.features or "blossom" in collected.features:
         return "forest", ()
-    if "palms" in found.features:
+    if "palms" in collected.features:
         return "sea", ("beach",)
-    for weather in found.weather:
+    for weather in collected.weather:
         return WEATHER_SCENES[weather], ()
-    if "aurora" in found.sky:
+    if "aurora" in collected.sky:
         return "mountain", ("lake", "forest")
-    if found.times and found.times[0] in ("sunset", "dawn", "golden"):
+    if collected.times and collected.times[0] in ("sunset", "dawn", "golden"):
         return "sea", ()
-    if found.times or found.sky:
+    if collected.times or collected.sky:
         return "mountain", ("lake",)
-    if "ink" in found.styles:
+    if "ink" in collected.styles:
         return "mountain", ("lake",)
     return "abstract", ()
 
@@ -361,11 +361,11 @@ def _time(times: list[str]) -> str:
     return named[0] if named else ""
 
 
-def _weather(found: _Found, scene: str) -> frozenset[str]:
+def _weather(collected: _CollectedMeanings, scene: str) -> frozenset[str]:
     """The weather named; a forest in ink without any stands in mist, the paper between its trees."""
-    if scene == "forest" and "ink" in found.styles[:1] and not found.weather and not found.sky:
+    if scene == "forest" and "ink" in collected.styles[:1] and not collected.weather and not collected.sky:
         return frozenset({"fog"})
-    return frozenset(found.weather)
+    return frozenset(collected.weather)
 
 
 def _layout_key(

@@ -53,15 +53,15 @@ def _dot(light: Plane, x: float, y: float, radius: float, colour: Plane) -> None
 def paint_stars(stage: Stage) -> None:
     """Stars above the horizon, fading toward it; with a milky way if requested."""
     frame = stage.frame
-    asked = bool(stage.prompt.sky & {"stars", "milkyway"})
+    requested = bool(stage.prompt.sky & {"stars", "milkyway"})
     low = min(1.0, max(0.05, frame.horizon / frame.height))
-    light = scatter_stars(stage, "stars", int(_STARS * (1.9 if asked else 1.0)), low=low)
+    light = scatter_stars(stage, "stars", int(_STARS * (1.9 if requested else 1.0)), low=low)
     if stage.clock:
         sparkle = fbm(stage.streams, "twinkle", frame.height, frame.width, cells=64, octaves=1)
         light = light * (0.45 + 1.1 * roll(sparkle, 0.13 * stage.clock, 0.09 * stage.clock))[..., None]
     fade = smooth(0.0, 0.22, (frame.horizon - frame.rows()) / max(frame.horizon, 1.0)) * stage.palette.stars
     stage.canvas += light * fade[..., None]
-    if "milkyway" in stage.prompt.sky or (asked and stage.time == "night"):
+    if "milkyway" in stage.prompt.sky or (requested and stage.time == "night"):
         stage.canvas += milky_way(stage) * fade[..., None]
 
 

@@ -79,9 +79,9 @@ class Textures:
         self._planes: dict[str, Plane] = {}
         self._hair: NDArray[np.float32] | None = None
 
-    def plane(self, what: str, cells: int) -> Plane:
+    def plane(self, name: str, cells: int) -> Plane:
         """Smooth noise about -1..1 over the whole figure, `cells` per figure height, made once."""
-        key = f"{what}/{cells}"
+        key = f"{name}/{cells}"
         if key not in self._planes:
             # The lattice spans four figure heights whatever the crop, so that a close-up shows the same coat.
             rng = self._streams.rng(f"{self._name}/{key}")
@@ -141,10 +141,10 @@ def _fade(pixels_per_cell: float) -> float:
     return float(min(max((pixels_per_cell - 1.0) / 1.2, 0.0), 1.0))
 
 
-def _taps(where: Plane, count: int) -> tuple[NDArray[np.int64], Plane]:
+def _taps(positions: Plane, count: int) -> tuple[NDArray[np.int64], Plane]:
     """The four neighbours of each position and their Catmull-Rom weights, both 4 x n."""
-    base = np.floor(where).astype(np.int64)
-    t = (where - base).astype(np.float32)
+    base = np.floor(positions).astype(np.int64)
+    t = (positions - base).astype(np.float32)
     t2, t3 = t * t, t * t * t
     weights = np.stack(
         [(-t + 2 * t2 - t3) / 2, (2 - 5 * t2 + 3 * t3) / 2, (t + 4 * t2 - 3 * t3) / 2, (t3 - t2) / 2]

@@ -256,7 +256,7 @@ def mirrored(shape: Shape) -> Shape:
 
 def pair(*shapes: Shape) -> tuple[Shape, ...]:
     """Each shape and its reflection about x = 0."""
-    return tuple(each for shape in shapes for each in (shape, mirrored(shape)))
+    return tuple(single for shape in shapes for single in (shape, mirrored(shape)))
 
 
 def union_bounds(shapes: Sequence[Shape]) -> Box:
