@@ -202,7 +202,7 @@ def _alpine(stage: Stage, h: Plane, z: Plane, flat: Plane, grain: Plane, patch: 
     if "volcano" in stage.prompt.features and "snowcap" not in stage.prompt.features:
         snow *= 0.25
     if stage.prompt.style == "ink":
-        snow *= 0.2  # rock is what the brush has to say
+        snow *= 0.2  # in ink, rock carries the drawing
     return mix(colour, (0.95, 0.97, 1.0), (0.96 * snow)[..., None])
 
 

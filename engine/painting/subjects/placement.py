@@ -18,7 +18,7 @@ class Figure:
 
     `rgba` is float32 h x w x 4, straight alpha, sRGB 0..1, its own lights included; `base` the pixel
     (x, y) where it stands; `seat` the pixel where a rider's base goes; `emissive` float32 h x w x 3, the
-    lit windows and lamps alone, for whoever adds a bloom (None where nothing glows).
+    lit windows and lamps alone, for the bloom (None where nothing glows).
     """
 
     rgba: Picture
