@@ -52,7 +52,7 @@ def _personal_memberships() -> QuerySet[Membership]:
 
 
 # Compiled once: most pages of members run it.
-_PREPARED = Prepared[Membership](lambda user: _personal_memberships().filter(user_id=user)[:1], user=int)
+_PREPARED = Prepared[Membership](lambda user: _personal_memberships().filter(user_id=user)[:1])
 
 
 def _user_saved(sender: type[User], instance: User, created: bool, raw: bool = False, **kwargs: Any) -> None:

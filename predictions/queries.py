@@ -42,7 +42,7 @@ def prefetched(rows: PredictionQuerySet) -> PredictionQuerySet:
 
 
 _BY_ID = Prepared[Prediction](
-    lambda public_id: with_version(Prediction.objects.filter(public_id=public_id))[:1], public_id=str
+    lambda public_id: with_version(Prediction.objects.filter(public_id=public_id))[:1]
 )
 
 

@@ -25,9 +25,7 @@ _BY_TOKEN = Prepared[Output](
         Output.objects.select_related("file", "prediction")
         .only("file", "name", "token", "withheld", "prediction__account_id")
         .filter(reachable_by_url("prediction__"), token=token, name=name)[:1]
-    ),
-    token=str,
-    name=str,
+    )
 )
 
 

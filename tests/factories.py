@@ -39,7 +39,7 @@ from predictions.models.prediction import LIVE
 from predictions.submit import quotas
 
 _count = itertools.count(1)
-_ACCOUNT = Prepared[Account](lambda pk: Account.objects.filter(pk=pk)[:1], pk=int)
+_ACCOUNT = Prepared[Account](lambda pk: Account.objects.filter(pk=pk)[:1])
 
 INPUT_SCHEMA: dict[str, Any] = {
     "type": "object",

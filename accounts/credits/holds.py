@@ -100,9 +100,7 @@ class Hold:
 _HELD = Prepared[LedgerEntry](
     lambda reference, account: LedgerEntry.objects.filter(
         reference=reference, kind=LedgerEntry.Kind.HOLD, account_id=account
-    )[:1],
-    reference=str,
-    account=int,
+    )[:1]
 )
 
 

@@ -123,8 +123,7 @@ def _is_limited(plan: Plan) -> bool:
 
 
 _LIMITS = Prepared[ApiToken](
-    lambda token: ApiToken.objects.filter(pk=token).only("day_limit", "month_limit", "total_limit")[:1],
-    token=int,
+    lambda token: ApiToken.objects.filter(pk=token).only("day_limit", "month_limit", "total_limit")[:1]
 )
 
 

@@ -11,9 +11,7 @@ from django.contrib.sessions.models import Session
 from core.clock import Now
 from core.db.prepared import Prepared
 
-_UNEXPIRED = Prepared[Session](
-    lambda key: Session.objects.filter(session_key=key, expire_date__gt=Now())[:1], key=str
-)
+_UNEXPIRED = Prepared[Session](lambda key: Session.objects.filter(session_key=key, expire_date__gt=Now())[:1])
 
 
 class SessionStore(db.SessionStore):

@@ -38,10 +38,7 @@ class CannotIssue(Exception):
 
 
 _BY_DIGEST = Prepared[ApiToken](
-    lambda digest: (
-        ApiToken.objects.usable().select_related("user", "account__plan").filter(digest=digest)[:1]
-    ),
-    digest=str,
+    lambda digest: ApiToken.objects.usable().select_related("user", "account__plan").filter(digest=digest)[:1]
 )
 
 

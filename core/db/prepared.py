@@ -1,11 +1,12 @@
 """Compiled SELECTs: a queryset's SQL is built once and only its values are sent. For queries that every request runs.
 
-Django builds the SQL of a queryset anew each time, which costs many times what SQLite needs to answer it
-(docs/benchmarks.md). A `Prepared` query has the queryset build it once, with marks where the values go.
+Django builds the SQL of a queryset anew each time, which costs many times what the database needs to answer it
+(docs/benchmarks.md). A `Prepared` query has the queryset build it once, with an `Argument` for each value.
 """
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import SimpleNamespace
@@ -13,7 +14,7 @@ from typing import Any, Generic, TypeVar
 
 from django.core.exceptions import EmptyResultSet
 from django.db import DEFAULT_DB_ALIAS, connections
-from django.db.models import Model, QuerySet
+from django.db.models import Field, Model, QuerySet, Value
 from django.db.models.base import ModelState
 from django.db.models.query import ModelIterable, get_related_populators
 from django.db.models.signals import post_init, pre_init
@@ -21,68 +22,78 @@ from django.db.models.signals import post_init, pre_init
 from core.db.pipeline import server_bound
 
 Row = TypeVar("Row", bound=Model)
-_MARKS: dict[type, Callable[[int], Any]] = {
-    str: lambda number: f"\x01mark-{number}\x01",
-    int: lambda number: -2_000_000_000 - number,
-}
+Converters = list[tuple[int, list[Callable[..., Any]], Any]]
 
 
-@dataclass(frozen=True)
-class _Compiled:
-    sql: str
-    params: tuple[Any, ...]
-    places: dict[int, str]
-    """Which of the parameters are values, by their names."""
-    make: Callable[[str, list[str], list[Any]], Model]
-    attributes: list[str]
-    span: slice
-    populators: Sequence[Any]
-    converters: list[tuple[int, list[Callable[..., Any]], Any]]
+class Argument(Value):
+    """An expression for a value that each call gives: compiled to a parameter, which is the argument itself."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(None, output_field=Field())
+        self.name = name
+
+    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, list[Any]]:
+        return "%s", [self]
+
+
+def arguments(build: Callable[..., Any]) -> dict[str, Argument]:
+    """An `Argument` for each parameter of this function."""
+    return {name: Argument(name) for name in inspect.signature(build).parameters}
+
+
+class Sql:
+    """A compiled statement whose parameters are constants and arguments. ValueError where one of `names` is missing."""
+
+    def __init__(self, text: str, params: Sequence[Any], names: Mapping[str, Any]) -> None:
+        self.text = text
+        self._names = names.keys()
+        self._params = params
+        self._places = [(n, param.name) for n, param in enumerate(params) if isinstance(param, Argument)]
+        if lost := self._names - {name for _, name in self._places}:
+            raise ValueError(f"Arguments that the statement does not use: {', '.join(sorted(lost))}.")
+
+    def params(self, given: Mapping[str, Any]) -> list[Any]:
+        """The parameters with these values. Raises TypeError where they are not exactly those it takes."""
+        if given.keys() != self._names:
+            raise TypeError(f"It takes {', '.join(self._names)}.")
+        params = list(self._params)
+        for number, name in self._places:
+            params[number] = given[name]
+        return params
 
 
 class Prepared(Generic[Row]):
-    """`Prepared(build, digest=str)` for `build(digest)`, a queryset that uses its arguments as plain values.
+    """`Prepared(build)` for `build(digest)`, a queryset; `all(digest=…)` and `first(digest=…)` give its rows.
 
     The queryset may use filters, `select_related`, `only`, `defer`, ordering and a slice; neither annotations nor
-    prefetching. Its rows are those that the queryset itself would give. Whatever changes from call to call must be an
-    argument or a database function (`Now()`, never the clock of this process): all else stays as at the first call.
+    prefetching. Whatever changes from call to call must be an argument or a database function (`Now()`, never the clock
+    of this process): all else stays as at the first call. Arguments are sent as they are.
     """
 
-    def __init__(self, build: Callable[..., QuerySet[Row]], **kinds: type) -> None:
+    def __init__(self, build: Callable[..., QuerySet[Row]]) -> None:
         self._build = build
-        self._kinds = kinds
-        self._compiled: _Compiled | None = None
+        self._compiled: tuple[Sql, _Instances] | None = None
 
     def all(self, **values: Any) -> list[Row]:
         """The rows for these values. One query. Raises TypeError where the values are not those it takes."""
-        if values.keys() != self._kinds.keys():
-            raise TypeError(f"It takes {', '.join(self._kinds)}.")
-        compiled = self._compiled or self._compile()
-        params = [
-            values[compiled.places[number]] if number in compiled.places else value
-            for number, value in enumerate(compiled.params)
-        ]
+        sql, instances = self._compiled or self._compile()
+        params = sql.params(values)
         connection = connections[DEFAULT_DB_ALIAS]
         with server_bound(connection) as cursor:
-            cursor.execute(compiled.sql, params)
+            cursor.execute(sql.text, params)
             rows = cursor.fetchall()
-        return [_instance(compiled, list(row), connection) for row in rows]
+        return [instances.make(_converted(list(row), instances.converters, connection)) for row in rows]
 
     def first(self, **values: Any) -> Row | None:
         """The first row for these values, or None. The queryset should end in `[:1]`."""
         found = self.all(**values)
         return found[0] if found else None
 
-    def _compile(self) -> _Compiled:
-        marks = {name: _MARKS[kind](number) for number, (name, kind) in enumerate(self._kinds.items())}
-        queryset = self._build(**marks)
-        compiler = queryset.query.get_compiler(using=DEFAULT_DB_ALIAS)
-        sql, params = compiler.as_sql()
-        names = {mark: name for name, mark in marks.items()}
-        places = {number: names[value] for number, value in enumerate(params) if _is_mark(value, names)}
-        if set(places.values()) != set(marks):
-            raise ValueError("A value of the query does not reach the database as it is.")
-        self._compiled = _describe(compiler, sql, tuple(params), places)
+    def _compile(self) -> tuple[Sql, _Instances]:
+        given = arguments(self._build)
+        compiler = self._build(**given).query.get_compiler(using=DEFAULT_DB_ALIAS)
+        text, params = compiler.as_sql()
+        self._compiled = Sql(text, params, given), _Instances.of(compiler)
         return self._compiled
 
 
@@ -95,139 +106,96 @@ class PreparedValues:
 
     def __init__(self, build: Callable[[], QuerySet[Any, Any]]) -> None:
         self._build = build
-        self._compiled: tuple[str, tuple[Any, ...], Any] | None = None
+        self._compiled: tuple[str, Sequence[Any], Converters] | None = None
 
     def all(self) -> list[tuple[Any, ...]]:
         """The rows. One query."""
         connection = connections[DEFAULT_DB_ALIAS]
-        sql, params, converters = self._compiled or self._compile()
+        text, params, converters = self._compiled or self._compile()
         with connection.cursor() as cursor:
-            cursor.execute(sql, params)
+            cursor.execute(text, params)
             rows = cursor.fetchall()
         if converters:
             return [tuple(_converted(list(row), converters, connection)) for row in rows]
         return rows
 
-    def _compile(self) -> tuple[str, tuple[Any, ...], Any]:
+    def _compile(self) -> tuple[str, Sequence[Any], Converters]:
         compiler = self._build().query.get_compiler(using=DEFAULT_DB_ALIAS)
-        sql, params = compiler.as_sql()
-        found = compiler.get_converters([one[0] for one in compiler.select])
-        converters = [(number, functions, column) for number, (functions, column) in found.items()]
-        self._compiled = sql, tuple(params), converters
+        self._compiled = *compiler.as_sql(), _converters(compiler, compiler.select)
         return self._compiled
 
 
-class PreparedIds(PreparedValues):
-    """`PreparedIds(build, most)` for `build(ids)`, such a queryset of the rows with these ids, at most so many."""
+class PreparedFirsts:
+    """`PreparedFirsts({"mail": build, …})`: the first value of each of these querysets, asked in one statement.
 
-    def __init__(self, build: Callable[[list[int]], QuerySet[Any, Any]], most: int) -> None:
-        self._marks = [_MARKS[int](number) for number in range(most)]
-        super().__init__(lambda: build(self._marks))
+    `build()` gives a `values_list` of one column, of one row at most. What changes must be a database function. All
+    values are part of the SQL, so that PostgreSQL may use an index that is only for some of them.
+    """
 
-    def of(self, ids: Sequence[int]) -> list[tuple[Any, ...]]:
-        """The rows with these ids. One query; none for none."""
-        if not 0 < len(ids) <= len(self._marks):
-            return [] if not ids else self._too_many()
-        # Always as many, so that it is one statement for the database to know.
-        places = dict(zip(self._marks, [*ids, *[ids[-1]] * (len(self._marks) - len(ids))], strict=True))
+    def __init__(self, builds: Mapping[str, Callable[[], Any]]) -> None:
+        self._builds = dict(builds)
+        self._compiled: tuple[str, Sequence[Any] | None, Converters] | None = None
+
+    def all(self) -> dict[str, Any]:
+        """The values by name, None where there is no row. One query."""
+        if not self._builds:
+            return {}
         connection = connections[DEFAULT_DB_ALIAS]
-        sql, params, converters = self._compiled or self._compile()
-        with connection.cursor() as cursor:
-            cursor.execute(sql, [places.get(value, value) for value in params])
-            rows = cursor.fetchall()
-        return [tuple(_converted(list(row), converters, connection)) for row in rows]
+        text, params, converters = self._compiled or self._compile(connection)
+        with server_bound(connection) as cursor:
+            cursor.execute(text, params)
+            row = cursor.fetchone()
+        return dict(zip(self._builds, _converted(list(row), converters, connection), strict=True))
 
-    def _too_many(self) -> list[tuple[Any, ...]]:
-        raise ValueError(f"At most {len(self._marks)} ids are asked for.")
+    def _compile(self, connection: Any) -> tuple[str, Sequence[Any] | None, Converters]:
+        parts: list[str] = []
+        params: list[Any] = []
+        converters: Converters = []
+        for number, build in enumerate(self._builds.values()):
+            text, own, found = self._part(build())
+            parts.append(f"({text})")
+            params += own
+            converters += [(number, functions, column) for _, functions, column in found]
+        text = f"SELECT {', '.join(parts)}"
+        if connection.vendor == "postgresql":
+            from django.db.backends.postgresql.psycopg_any import mogrify
+
+            self._compiled = mogrify(text, params, connection), None, converters
+        else:
+            self._compiled = text, params, converters
+        return self._compiled
+
+    def _part(self, rows: Any) -> tuple[str, Sequence[Any], Converters]:
+        compiler = rows.query.get_compiler(using=DEFAULT_DB_ALIAS)
+        return *compiler.as_sql(), _converters(compiler, compiler.select)
 
 
 Question = Callable[[], "QuerySet[Any, Any] | Sequence[QuerySet[Any, Any]]"]
 """Gives a queryset, or several: one row of any of them is a yes. What changes in it must be a database function."""
 
 
-class PreparedExists:
-    """`PreparedExists({"mail": question, …})`: which of these questions have a row, asked in one statement.
-
-    All values are part of the SQL, so that PostgreSQL may use an index that is only for some of them.
-    """
+class PreparedExists(PreparedFirsts):
+    """`PreparedExists({"mail": question, …})`: which of these questions have a row, asked in one statement."""
 
     def __init__(self, questions: Mapping[str, Question]) -> None:
-        self._questions = dict(questions)
-        self._compiled: tuple[str, tuple[Any, ...] | None] | None = None
+        super().__init__(questions)
 
     def found(self) -> frozenset[str]:
         """Names of the questions that have a row. One query."""
-        if not self._questions:
-            return frozenset()
-        connection = connections[DEFAULT_DB_ALIAS]
-        sql, params = self._compiled or self._compile(connection)
-        with server_bound(connection) as cursor:
-            cursor.execute(sql, params)
-            row = cursor.fetchone()
-        return frozenset(name for name, found in zip(self._questions, row, strict=True) if found)
+        return frozenset(name for name, found in self.all().items() if found)
 
-    def _compile(self, connection: Any) -> tuple[str, tuple[Any, ...] | None]:
+    def _part(self, rows: Any) -> tuple[str, Sequence[Any], Converters]:
         parts: list[str] = []
         params: list[Any] = []
-        for question in self._questions.values():
-            asked = question()
-            rows = [_exists(one, params) for one in ([asked] if isinstance(asked, QuerySet) else asked)]
-            parts.append(f"({' OR '.join(rows)})")
-        self._compiled = _with_values(f"SELECT {', '.join(parts)}", params, connection)
-        return self._compiled
-
-
-def _exists(rows: QuerySet[Any, Any], params: list[Any]) -> str:
-    """The condition that there is a row; its values are added to `params`."""
-    try:
-        sql, own = rows.query.exists().get_compiler(using=DEFAULT_DB_ALIAS).as_sql()
-    except EmptyResultSet:
-        return "1 = 0"
-    params += own
-    return f"EXISTS ({sql})"
-
-
-class PreparedFirsts:
-    """`PreparedFirsts({"mail": build, …})`: the first value of each of these querysets, asked in one statement.
-
-    `build()` gives a `values_list` of one column, of one row at most. What changes must be a database function.
-    """
-
-    def __init__(self, builds: Mapping[str, Callable[[], QuerySet[Any, Any]]]) -> None:
-        self._builds = dict(builds)
-        self._compiled: tuple[str, tuple[Any, ...] | None, Any] | None = None
-
-    def all(self) -> dict[str, Any]:
-        """The values by name, None where there is no row. One query."""
-        connection = connections[DEFAULT_DB_ALIAS]
-        sql, params, converters = self._compiled or self._compile(connection)
-        with server_bound(connection) as cursor:
-            cursor.execute(sql, params)
-            row = cursor.fetchone()
-        return dict(zip(self._builds, _converted(list(row), converters, connection), strict=True))
-
-    def _compile(self, connection: Any) -> tuple[str, tuple[Any, ...] | None, Any]:
-        parts: list[str] = []
-        params: list[Any] = []
-        converters: list[tuple[int, Any, Any]] = []
-        for number, build in enumerate(self._builds.values()):
-            compiler = build().query.get_compiler(using=DEFAULT_DB_ALIAS)
-            sql, own = compiler.as_sql()
-            parts.append(f"({sql})")
-            params += own
-            found = compiler.get_converters([one[0] for one in compiler.select])
-            converters += [(number, functions, column) for functions, column in found.values()]
-        self._compiled = *_with_values(f"SELECT {', '.join(parts)}", params, connection), converters
-        return self._compiled
-
-
-def _with_values(sql: str, params: list[Any], connection: Any) -> tuple[str, tuple[Any, ...] | None]:
-    """A statement that is sent without values, where the database plans by them."""
-    if connection.vendor != "postgresql":
-        return sql, tuple(params)
-    from django.db.backends.postgresql.psycopg_any import mogrify
-
-    return mogrify(sql, params, connection), None
+        for one in [rows] if isinstance(rows, QuerySet) else rows:
+            try:
+                text, own = one.query.exists().get_compiler(using=DEFAULT_DB_ALIAS).as_sql()
+            except EmptyResultSet:
+                parts.append("1 = 0")
+            else:
+                parts.append(f"EXISTS ({text})")
+                params += own
+        return " OR ".join(parts), params, []
 
 
 class Rows(ModelIterable):
@@ -240,32 +208,43 @@ class Rows(ModelIterable):
             return
         compiler = queryset.query.get_compiler(using=DEFAULT_DB_ALIAS)
         found = compiler.execute_sql(chunked_fetch=self.chunked_fetch, chunk_size=self.chunk_size)
-        described = _describe(compiler, "", (), {})
+        instances = _Instances.of(compiler)
         for row in compiler.results_iter(found):
-            yield _filled(described, row)
+            yield instances.make(row)
 
 
-def _is_mark(value: Any, names: dict[Any, str]) -> bool:
-    return isinstance(value, str | int) and value in names
+@dataclass(frozen=True)
+class _Instances:
+    """What makes instances of a compiled query's rows, whose values were converted."""
 
+    create: Callable[[str, list[str], list[Any]], Model]
+    attributes: list[str]
+    span: slice
+    populators: Sequence[Any]
+    converters: Converters
 
-def _describe(compiler: Any, sql: str, params: tuple[Any, ...], places: dict[int, str]) -> _Compiled:
-    if compiler.annotation_col_map:
-        raise ValueError("Annotations are not supported.")
-    select, info = compiler.select, compiler.klass_info
-    fields = info["select_fields"]
-    span = slice(fields[0], fields[-1] + 1)
-    converters = compiler.get_converters([one[0] for one in select[: compiler.col_count]])
-    return _Compiled(
-        sql=sql,
-        params=params,
-        places=places,
-        make=maker(info["model"]),
-        attributes=[one[0].target.attname for one in select[span]],
-        span=span,
-        populators=_with_makers(get_related_populators(info, select, DEFAULT_DB_ALIAS)),  # type: ignore[call-arg]
-        converters=[(number, functions, column) for number, (functions, column) in converters.items()],
-    )
+    @classmethod
+    def of(cls, compiler: Any) -> _Instances:
+        """Those of this compiler, which has compiled its query. ValueError where that has annotations."""
+        if compiler.annotation_col_map:
+            raise ValueError("Annotations are not supported.")
+        select, info = compiler.select, compiler.klass_info
+        fields = info["select_fields"]
+        span = slice(fields[0], fields[-1] + 1)
+        return cls(
+            create=maker(info["model"]),
+            attributes=[one[0].target.attname for one in select[span]],
+            span=span,
+            populators=_with_makers(get_related_populators(info, select, DEFAULT_DB_ALIAS)),  # type: ignore[call-arg]
+            converters=_converters(compiler, select[: compiler.col_count]),
+        )
+
+    def make(self, row: Sequence[Any]) -> Any:
+        """The instance of a row, with its related instances."""
+        made = self.create(DEFAULT_DB_ALIAS, self.attributes, row[self.span])  # type: ignore[arg-type]
+        for populator in self.populators:
+            populator.populate(row, made)
+        return made
 
 
 def maker(model: type[Model]) -> Callable[[str, list[str], list[Any]], Model]:
@@ -296,21 +275,15 @@ def _with_makers(populators: Any) -> Any:
     return populators
 
 
-def _converted(row: list[Any], converters: Any, connection: Any) -> list[Any]:
+def _converters(compiler: Any, select: Sequence[Any]) -> Converters:
+    found = compiler.get_converters([one[0] for one in select])
+    return [(number, functions, column) for number, (functions, column) in found.items()]
+
+
+def _converted(row: list[Any], converters: Converters, connection: Any) -> list[Any]:
     for number, functions, column in converters:
         value = row[number]
         for convert in functions:
             value = convert(value, column, connection)
         row[number] = value
     return row
-
-
-def _instance(compiled: _Compiled, row: list[Any], connection: Any) -> Any:
-    return _filled(compiled, _converted(row, compiled.converters, connection))
-
-
-def _filled(compiled: _Compiled, row: list[Any]) -> Any:
-    made = compiled.make(DEFAULT_DB_ALIAS, compiled.attributes, row[compiled.span])
-    for populator in compiled.populators:
-        populator.populate(row, made)
-    return made

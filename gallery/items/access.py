@@ -58,15 +58,11 @@ _OWNED = Prepared[Item](
         with_files(Item.objects.filter(account_id=account, trashed_at__isnull=True)).filter(
             public_id=public_id
         )[:1]
-    ),
-    account=int, public_id=str,
+    )
+
 )  # fmt: skip
-_OPEN = Prepared[Item](
-    lambda public_id: with_files(Item.objects.open()).filter(public_id=public_id)[:1], public_id=str
-)
-_ANY = Prepared[Item](
-    lambda public_id: with_files(Item.objects.all()).filter(public_id=public_id)[:1], public_id=str
-)
+_OPEN = Prepared[Item](lambda public_id: with_files(Item.objects.open()).filter(public_id=public_id)[:1])
+_ANY = Prepared[Item](lambda public_id: with_files(Item.objects.all()).filter(public_id=public_id)[:1])
 
 
 def owned(viewer: Viewer, public_id: str) -> Item:

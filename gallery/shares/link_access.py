@@ -32,7 +32,7 @@ def _by_token(token: str) -> QuerySet[ShareLink]:
     return links.filter(token=token)[:1]
 
 
-_BY_TOKEN = Prepared[ShareLink](_by_token, token=str)
+_BY_TOKEN = Prepared[ShareLink](_by_token)
 
 
 def ended_link(token: str) -> ShareLink | None:

@@ -21,15 +21,10 @@ def _usable(**where: str) -> QuerySet[Version]:
     return rows.order_by("-created_at", "id")[:1]
 
 
-_BY_ID = Prepared[Version](lambda version: _usable(pk=version), version=str)
-_NEWEST = Prepared[Version](
-    lambda owner, name: _usable(model__owner=owner, model__name=name), owner=str, name=str
-)
+_BY_ID = Prepared[Version](lambda version: _usable(pk=version))
+_NEWEST = Prepared[Version](lambda owner, name: _usable(model__owner=owner, model__name=name))
 _BY_REF_AND_ID = Prepared[Version](
-    lambda owner, name, version: _usable(model__owner=owner, model__name=name, pk=version),
-    owner=str,
-    name=str,
-    version=str,
+    lambda owner, name, version: _usable(model__owner=owner, model__name=name, pk=version)
 )
 
 

@@ -7,22 +7,12 @@ from collections.abc import Collection, Sequence
 from datetime import timedelta
 
 from core.clock import Now
-from core.db.prepared import PreparedIds
 from predictions.models import Prediction
 
 FULL_AGE = timedelta(minutes=10)
 """Wait after which an account with nothing in flight ranks as if it had the best plan."""
 EXACT_SAMPLES = 16
 """How many of the oldest have their exact waiting time read; of all later ones as many again are sampled."""
-_TIMES = PreparedIds(
-    lambda ids: (
-        Prediction.objects.filter(pk__in=ids)
-        .annotate(now=Now())
-        .order_by("pk")
-        .values_list("pk", "created_at", "now")
-    ),
-    2 * EXACT_SAMPLES,
-)
 
 
 class Priorities:
@@ -68,4 +58,5 @@ class Priorities:
 
 def waiting_times(predictions: Sequence[int]) -> list[tuple[int, timedelta]]:
     """How long each has waited by the database's clock, oldest first."""
-    return [(pk, now - since) for pk, since, now in _TIMES.of(predictions)]
+    rows = Prediction.objects.filter(pk__in=predictions).annotate(now=Now()).order_by("pk")
+    return [(pk, now - since) for pk, since, now in rows.values_list("pk", "created_at", "now")]

@@ -45,8 +45,8 @@ _ENQUEUE = PreparedInsert(OrmQ, lock=Now)
 _LOOK = PreparedValues(
     lambda: OrmQ.objects.filter(**_DUE).order_by("pk").values_list("pk", "payload")[:_SEEN]
 )
-_TAKE = PreparedWrite(lambda pk: (OrmQ.objects.filter(pk=pk, **_DUE), {"lock": Now() + RETRY}), pk=int)
-_DELETE = PreparedWrite(lambda pk: (OrmQ.objects.filter(pk=pk), {}), pk=int)
+_TAKE = PreparedWrite(lambda pk: (OrmQ.objects.filter(pk=pk, **_DUE), {"lock": Now() + RETRY}))
+_DELETE = PreparedWrite(lambda pk: (OrmQ.objects.filter(pk=pk), {}))
 
 
 @dataclass(frozen=True)

@@ -190,9 +190,7 @@ def end_uses(prediction_id: int) -> None:
     _END_USES.run(prediction=prediction_id)
 
 
-_END_USES = PreparedWrite(
-    lambda prediction: (UploadUse.objects.filter(prediction_id=prediction), {}), prediction=int
-)
+_END_USES = PreparedWrite(lambda prediction: (UploadUse.objects.filter(prediction_id=prediction), {}))
 
 
 def remove_unneeded(most: int = 200) -> int:

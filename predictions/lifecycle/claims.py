@@ -39,9 +39,7 @@ STRAY_LEASE = 10.0
 _CLAIMED = Prepared[Prediction](
     lambda pk, phase: Prediction.objects.filter(pk=pk, phase=phase).select_related(
         "model", "version", "price"
-    )[:1],
-    pk=int,
-    phase=str,
+    )[:1]
 )
 
 

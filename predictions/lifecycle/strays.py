@@ -40,9 +40,7 @@ class Doubt(enum.Enum):
 _NEWEST = Prepared[UpstreamRun](
     lambda prediction, key: UpstreamRun.objects.filter(prediction_id=prediction, key_id=key).order_by("-id")[
         :1
-    ],
-    prediction=int,
-    key=int,
+    ]
 )
 
 

@@ -14,8 +14,6 @@ from predictions.lifecycle.leases import COLLECT_LEASE, COLLECT_LIMIT, FIRST_FET
 from predictions.models import Phase, Prediction, Preview, Status
 from predictions.models.prediction import LIVE
 
-RESULT, OUTPUT, METRICS = (Prediction._meta.get_field(name) for name in ("result", "output", "metrics"))
-
 CLAIM_START = PreparedWrite(
     lambda pk, claim, provider: (
         Prediction.objects.filter(pk=pk, phase=Phase.WAITING),
@@ -28,10 +26,7 @@ CLAIM_START = PreparedWrite(
             "upstream_open": True,
             "not_before": None,
         },
-    ),
-    pk=int,
-    claim=str,
-    provider=str,
+    )
 )
 CLAIM_RESULT = PreparedWrite(
     lambda pk, claim: (
@@ -43,9 +38,7 @@ CLAIM_RESULT = PreparedWrite(
             "collect_attempts": F("collect_attempts") + 1,
             "not_before": None,
         },
-    ),
-    pk=int,
-    claim=str,
+    )
 )
 
 
@@ -56,9 +49,7 @@ def renewed(phase: str, seconds: float) -> PreparedWrite:
         lambda pk, claim: (
             Prediction.objects.filter(pk=pk, phase=phase, claim=claim),
             {"lease_until": after(seconds)},
-        ),
-        pk=int,
-        claim=str,
+        )
     )
 
 
@@ -81,13 +72,7 @@ def _begun(**where: Any) -> PreparedWrite:
                 "revision": F("revision") + 2,
                 **where,
             },
-        ),
-        pk=int,
-        claim=str,
-        job=str,
-        instance=str,
-        result=RESULT,
-        logs=str,
+        )
     )
 
 
@@ -120,14 +105,6 @@ SUCCEED = PreparedWrite(
             "progress": 1.0,
             "logs": logs,
         },
-    ),
-    pk=int,
-    claim=str,
-    output=OUTPUT,
-    metrics=METRICS,
-    charge=int,
-    delivered=int,
-    filtered=int,
-    logs=str,
+    )
 )
-FORGET_PREVIEW = PreparedWrite(lambda pk: (Preview.objects.filter(prediction_id=pk), {}), pk=int)
+FORGET_PREVIEW = PreparedWrite(lambda pk: (Preview.objects.filter(prediction_id=pk), {}))

@@ -39,9 +39,7 @@ FULL_PERCENT = 100
 _SIDES = ("width", "height")
 
 
-_NEWEST = Prepared[Price](
-    lambda model: Price.objects.filter(model_id=model).order_by("-number")[:1], model=int
-)
+_NEWEST = Prepared[Price](lambda model: Price.objects.filter(model_id=model).order_by("-number")[:1])
 
 
 class NoPrice(Exception):

@@ -285,15 +285,11 @@ _ENDED = PreparedWrite(
             "input_bytes": _less("input_bytes", pk),
             "output_bytes": _less("output_bytes", pk),
         },
-    ),
-    pk=int,
-    account=int,
+    )
 )
 
 
-_RECOUNT = PreparedWrite(
-    lambda account: (AccountUsage.objects.filter(account_id=account), _sums()), account=int
-)
+_RECOUNT = PreparedWrite(lambda account: (AccountUsage.objects.filter(account_id=account), _sums()))
 
 
 def _less(name: str, prediction_id: int) -> Greatest:

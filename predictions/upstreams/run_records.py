@@ -7,7 +7,6 @@ over its runs of the cost where known, else of the reservation.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import date
 from typing import Any
 
 from django.db import transaction
@@ -43,13 +42,9 @@ _ENDS: dict[str, tuple[str, ...]] = {
 
 
 # Each start asks both: compiled once.
-_KEY = Prepared[UpstreamKey](
-    lambda pk: UpstreamKey.objects.select_related("upstream").filter(pk=pk)[:1], pk=int
-)
+_KEY = Prepared[UpstreamKey](lambda pk: UpstreamKey.objects.select_related("upstream").filter(pk=pk)[:1])
 _ROUTE = Prepared[UpstreamRoute](
-    lambda upstream, model: UpstreamRoute.objects.filter(upstream_id=upstream, model_id=model)[:1],
-    upstream=int,
-    model=int,
+    lambda upstream, model: UpstreamRoute.objects.filter(upstream_id=upstream, model_id=model)[:1]
 )
 
 
@@ -58,10 +53,7 @@ _ADD = PreparedWrite(
     lambda upstream, day, most: (
         UpstreamDay.objects.filter(upstream_id=upstream, day=day),
         {"spent": F("spent") + most},
-    ),
-    upstream=int,
-    day=date,
-    most=int,
+    )
 )
 _SUCCEEDED = PreparedWrite(
     lambda pk, reserved, cost, answered_ms: (
@@ -75,11 +67,7 @@ _SUCCEEDED = PreparedWrite(
             "ended_at": Now(),
             "answered_ms": answered_ms,
         },
-    ),
-    pk=int,
-    reserved=int,
-    cost=int,
-    answered_ms=int,
+    )
 )
 
 
@@ -138,7 +126,7 @@ def _take(upstream: Upstream, run: UpstreamRun, most: int) -> bool:
         # At the cap nothing more is sent, not even a run without a known price.
         fits = day.filter(spent__lt=upstream.day_cap, spent__lte=upstream.day_cap - most)
     if upstream.day_cap is None:
-        added = _ADD.run(upstream=upstream.pk, day=day_of(run.sent_at), most=most)
+        added = _ADD.run(upstream=upstream.pk, day=day_of(run.sent_at).isoformat(), most=most)
     else:
         added = fits.update(spent=F("spent") + most)
     if added:

@@ -47,16 +47,10 @@ _CLAIM = PreparedWrite(
     lambda pk, before, token: (
         Delivery.objects.filter(pk=pk, claim=before, state=Delivery.State.OWED, due_at__lte=Now()),
         {"claim": token, "due_at": after(LEASE_S), "attempts": F("attempts") + 1},
-    ),
-    pk=int,
-    before=str,
-    token=str,
+    )
 )
 _KEEP_BODY = PreparedWrite(
-    lambda pk, claim, body: (Delivery.objects.filter(pk=pk, claim=claim, body=""), {"body": body}),
-    pk=int,
-    claim=str,
-    body=str,
+    lambda pk, claim, body: (Delivery.objects.filter(pk=pk, claim=claim, body=""), {"body": body})
 )
 _DELIVERED = PreparedWrite(
     lambda pk, claim, code: (
@@ -68,14 +62,10 @@ _DELIVERED = PreparedWrite(
             "answer_note": "",
             "delivered_at": Now(),
         },
-    ),
-    pk=int,
-    claim=str,
-    code=int,
+    )
 )
 _LAST_ATTEMPT = Prepared(
-    lambda delivery: DeliveryAttempt.objects.filter(delivery_id=delivery).order_by("-number")[:1],
-    delivery=int,
+    lambda delivery: DeliveryAttempt.objects.filter(delivery_id=delivery).order_by("-number")[:1]
 )
 _INSERT_ATTEMPT = PreparedInsert(DeliveryAttempt)
 _ORIGIN = re.compile(r"(?:[^:/?#]*://[^/?#]*)?")

@@ -62,8 +62,7 @@ def stream(request: HttpRequest, token: str) -> HttpResponseBase:
 
 
 _BY_TOKEN = Prepared[Prediction](
-    lambda token: queries.with_version(Prediction.objects.filter(reachable_by_url(), stream_token=token))[:1],
-    token=str,
+    lambda token: queries.with_version(Prediction.objects.filter(reachable_by_url(), stream_token=token))[:1]
 )
 
 

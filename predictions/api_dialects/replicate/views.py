@@ -32,9 +32,7 @@ from predictions.waiting.held_response import held_until_ended
 _OWN = Prepared[Prediction](
     lambda public_id, account: queries.with_version(
         Prediction.objects.filter(public_id=public_id, account_id=account)
-    )[:1],
-    public_id=str,
-    account=int,
+    )[:1]
 )
 
 
