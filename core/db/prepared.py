@@ -9,14 +9,13 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from types import SimpleNamespace
 from typing import Any, Generic, TypeVar
 
 from django.core.exceptions import EmptyResultSet
 from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.models import Field, Model, QuerySet, Value
 from django.db.models.base import ModelState
-from django.db.models.query import ModelIterable, get_related_populators
+from django.db.models.query import ModelIterable
 from django.db.models.signals import post_init, pre_init
 
 from core.db.pipeline import server_bound
@@ -72,28 +71,29 @@ class Prepared(Generic[Row]):
 
     def __init__(self, build: Callable[..., QuerySet[Row]]) -> None:
         self._build = build
-        self._compiled: tuple[Sql, _Instances] | None = None
+        self._compiled: tuple[Sql, _Instances, Converters] | None = None
 
     def all(self, **values: Any) -> list[Row]:
         """The rows for these values. One query. Raises TypeError where the values are not those it takes."""
-        sql, instances = self._compiled or self._compile()
+        sql, instances, converters = self._compiled or self._compile()
         params = sql.params(values)
         connection = connections[DEFAULT_DB_ALIAS]
         with server_bound(connection) as cursor:
             cursor.execute(sql.text, params)
             rows = cursor.fetchall()
-        return [instances.make(_converted(list(row), instances.converters, connection)) for row in rows]
+        return [instances.make(_converted(list(row), converters, connection)) for row in rows]
 
     def first(self, **values: Any) -> Row | None:
         """The first row for these values, or None. The queryset should end in `[:1]`."""
         found = self.all(**values)
         return found[0] if found else None
 
-    def _compile(self) -> tuple[Sql, _Instances]:
+    def _compile(self) -> tuple[Sql, _Instances, Converters]:
         given = arguments(self._build)
         compiler = self._build(**given).query.get_compiler(using=DEFAULT_DB_ALIAS)
         text, params = compiler.as_sql()
-        self._compiled = Sql(text, params, given), _Instances.of(compiler)
+        converters = _converters(compiler, compiler.select[: compiler.col_count])
+        self._compiled = Sql(text, params, given), _Instances.of(compiler), converters
         return self._compiled
 
 
@@ -215,35 +215,43 @@ class Rows(ModelIterable):
 
 @dataclass(frozen=True)
 class _Instances:
-    """What makes instances of a compiled query's rows, whose values were converted."""
+    """What makes instances of a compiled query's rows, and their related instances."""
 
-    create: Callable[[str, list[str], list[Any]], Model]
+    create: Callable[[str, list[str], Any], Any]
     attributes: list[str]
     span: slice
-    populators: Sequence[Any]
-    converters: Converters
+    key: int
+    """Where the primary key is in a row; None there means that there is no related instance."""
+    related: list[tuple[_Instances, Callable[..., None], Callable[..., None]]]
+    """With what sets them here, and this one there."""
 
     @classmethod
-    def of(cls, compiler: Any) -> _Instances:
+    def of(cls, compiler: Any, info: Any = None) -> _Instances:
         """Those of this compiler, which has compiled its query. ValueError where that has annotations."""
         if compiler.annotation_col_map:
             raise ValueError("Annotations are not supported.")
-        select, info = compiler.select, compiler.klass_info
-        fields = info["select_fields"]
-        span = slice(fields[0], fields[-1] + 1)
+        info = info or compiler.klass_info
+        span = slice(info["select_fields"][0], info["select_fields"][-1] + 1)
+        attributes = [one[0].target.attname for one in compiler.select[span]]
         return cls(
             create=maker(info["model"]),
-            attributes=[one[0].target.attname for one in select[span]],
+            attributes=attributes,
             span=span,
-            populators=_with_makers(get_related_populators(info, select, DEFAULT_DB_ALIAS)),  # type: ignore[call-arg]
-            converters=_converters(compiler, select[: compiler.col_count]),
+            key=span.start + attributes.index(info["model"]._meta.pk.attname),
+            related=[
+                (cls.of(compiler, one), one["local_setter"], one["remote_setter"])
+                for one in info.get("related_klass_infos", ())
+            ],
         )
 
     def make(self, row: Sequence[Any]) -> Any:
-        """The instance of a row, with its related instances."""
-        made = self.create(DEFAULT_DB_ALIAS, self.attributes, row[self.span])  # type: ignore[arg-type]
-        for populator in self.populators:
-            populator.populate(row, made)
+        """The instance of a row whose values were converted."""
+        made = self.create(DEFAULT_DB_ALIAS, self.attributes, row[self.span])
+        for instances, set_here, set_there in self.related:
+            other = None if row[instances.key] is None else instances.make(row)
+            set_here(made, other)
+            if other is not None:
+                set_there(other, made)
         return made
 
 
@@ -266,13 +274,6 @@ def maker(model: type[Model]) -> Callable[[str, list[str], list[Any]], Model]:
         return made
 
     return make
-
-
-def _with_makers(populators: Any) -> Any:
-    for populator in populators:
-        populator.model_cls = SimpleNamespace(from_db=maker(populator.model_cls))
-        _with_makers(populator.related_populators)
-    return populators
 
 
 def _converters(compiler: Any, select: Sequence[Any]) -> Converters:
