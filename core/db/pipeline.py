@@ -16,14 +16,12 @@ from typing import Any, Generic, TypeVar
 from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.models import Field, Model
 from django.db.models.expressions import DatabaseDefault
+from django.db.models.sql import InsertQuery
+
+from core.db.compiled_sql import Argument, Sql, server_bound
 
 Row = TypeVar("Row", bound=Model)
 Rows = list[tuple[Any, ...]]
-_AS_THEY_ARE = {
-    "BigIntegerField", "IntegerField", "PositiveIntegerField", "PositiveSmallIntegerField", "CharField", "TextField",
-    "BooleanField",
-}  # fmt: skip
-"""Fields whose values go to the database as they are in Python."""
 
 
 @dataclass(frozen=True)
@@ -76,32 +74,10 @@ def batch() -> Iterator[Batch]:
     statements.finish()
 
 
-def server_bound(connection: Any) -> Any:
-    """A cursor that sends values apart from the SQL, so that PostgreSQL parses and plans a repeated one only once."""
-    if connection.vendor != "postgresql":
-        return connection.cursor()
-    from django.db.backends.postgresql.base import ServerBindingCursor
-
-    connection.ensure_connection()
-    # Django's own wrapper, so that errors and recorded queries look as with any other cursor.
-    return connection._prepare_cursor(ServerBindingCursor(connection.connection))  # type: ignore[call-arg]
-
-
 def _read(cursor: Any, read: Callable[[Rows], None] | None) -> None:
     with cursor:
         if read is not None:
             read(cursor.fetchall())
-
-
-@dataclass(frozen=True)
-class _Compiled:
-    sql: str
-    values: tuple[Any, ...]
-    """What stands in the columns that are always the same: parameters of expressions."""
-    columns: tuple[tuple[str, Callable[[Any], Any] | None] | None, ...]
-    """For each parameter its attribute and how it is made ready; None where the next of `values` stands."""
-    returned: tuple[tuple[str, tuple[Callable[[Any], Any], ...]], ...]
-    """The attributes that the database fills, with what makes a Python value of what it says."""
 
 
 class PreparedInsert(Generic[Row]):
@@ -114,87 +90,60 @@ class PreparedInsert(Generic[Row]):
     def __init__(self, model: type[Row], **expressions: Callable[[], Any]) -> None:
         self._model = model
         self._expressions = expressions
-        self._compiled: dict[tuple[Any, ...], _Compiled] = {}
+        self._columns = [field for field in model._meta.local_concrete_fields if not field.primary_key]
+        self._compiled: dict[tuple[str, ...], _Compiled] = {}
 
     def statement(self, row: Row) -> Statement:
         """The INSERT of that row, which has its primary key once the answer was read."""
         connection = connections[DEFAULT_DB_ALIAS]
-        filled = tuple(
-            isinstance(getattr(row, field.attname), DatabaseDefault) for field in _fields(self._model)
+        left = tuple(
+            field.attname
+            for field in self._columns
+            if isinstance(getattr(row, field.attname), DatabaseDefault)
         )
-        key = (connection.vendor, filled)
-        compiled = self._compiled.get(key)
+        compiled = self._compiled.get(left)
         if compiled is None:
-            compiled = self._compiled[key] = self._compile(filled, connection)
+            compiled = self._compiled[left] = self._compile(left, connection)
+        values: dict[str, Any] = {}
+        for name, field in compiled.given.items():
+            value = getattr(row, name)
+            if hasattr(value, "resolve_expression"):
+                raise TypeError(f"{name} is an expression that was not announced.")
+            values[name] = field.get_db_prep_save(value, connection)
         return Statement(
-            compiled.sql, list(_params(compiled, row)), lambda rows: _saved(row, compiled, rows[0])
+            compiled.sql.text, compiled.sql.params(values), lambda rows: _saved(row, compiled, rows[0])
         )
 
-    def _compile(self, filled: tuple[bool, ...], connection: Any) -> _Compiled:
-        quote = connection.ops.quote_name
-        columns: list[str] = []
-        places: list[str] = []
-        values: list[Any] = []
-        attributes: list[tuple[str, Callable[[Any], Any] | None] | None] = []
-        returned = [self._model._meta.pk]
-        for field, by_database in zip(_fields(self._model), filled, strict=True):
-            if by_database:
-                returned.append(field)
-                continue
-            columns.append(quote(field.column))
-            if field.attname in self._expressions:
-                sql, params = self._expression(field, connection)
-                places.append(sql)
-                values += params
-                attributes += [None] * len(params)
-            else:
-                places.append("%s")
-                attributes.append((field.attname, _preparation(field, connection)))
-        table, answer = (
-            quote(self._model._meta.db_table),
-            ", ".join(quote(field.column) for field in returned),
-        )
-        sql = f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({', '.join(places)}) RETURNING {answer}"  # noqa: S608
-        readers = tuple((field.attname, _readers(field, connection)) for field in returned)
-        return _Compiled(sql, tuple(values), tuple(attributes), readers)
-
-    def _expression(self, field: Field[Any, Any], connection: Any) -> tuple[str, list[Any]]:
-        query = self._model._default_manager.all().query
-        compiler = query.get_compiler(connection=connection)
-        sql, params = compiler.compile(
-            self._expressions[field.attname]().resolve_expression(query, for_save=True)
-        )
-        return sql, list(params)
+    def _compile(self, left: tuple[str, ...], connection: Any) -> _Compiled:
+        written = [field for field in self._columns if field.attname not in left]
+        given = {field.attname: field for field in written if field.attname not in self._expressions}
+        named = {name: Argument(name) for name in given}
+        row = self._model()
+        for name, value in {**named, **{name: make() for name, make in self._expressions.items()}}.items():
+            setattr(row, name, value)
+        query = InsertQuery(self._model)
+        query.insert_values(written, [row])
+        compiler: Any = query.get_compiler(DEFAULT_DB_ALIAS)
+        returned = [self._model._meta.pk, *(field for field in self._columns if field.attname in left)]
+        compiler.returning_fields = returned
+        [(text, params)] = compiler.as_sql()
+        readers = [(field.attname, _readers(field, connection)) for field in returned]
+        return _Compiled(Sql(text, params, named), given, readers)
 
 
-def _fields(model: type[Model]) -> list[Field[Any, Any]]:
-    return [field for field in model._meta.local_concrete_fields if not field.primary_key]
+@dataclass(frozen=True)
+class _Compiled:
+    sql: Sql
+    given: dict[str, Field[Any, Any]]
+    """The fields whose values are sent, by attribute."""
+    returned: list[tuple[str, list[Callable[[Any], Any]]]]
+    """The attributes that the database fills, with what makes a Python value of what it says."""
 
 
-def _preparation(field: Field[Any, Any], connection: Any) -> Callable[[Any], Any] | None:
-    target: Any = getattr(field, "target_field", None) or field
-    if target.get_internal_type() in {*_AS_THEY_ARE, "BigAutoField"}:
-        return None
-    return lambda value: field.get_db_prep_save(value, connection)
-
-
-def _params(compiled: _Compiled, row: Model) -> Iterator[Any]:
-    values = iter(compiled.values)
-    for column in compiled.columns:
-        if column is None:
-            yield next(values)
-            continue
-        attribute, prepare = column
-        value = getattr(row, attribute)
-        if hasattr(value, "resolve_expression"):
-            raise TypeError(f"{attribute} is an expression that was not announced.")
-        yield value if prepare is None or value is None else prepare(value)
-
-
-def _readers(field: Field[Any, Any], connection: Any) -> tuple[Callable[[Any], Any], ...]:
+def _readers(field: Field[Any, Any], connection: Any) -> list[Callable[[Any], Any]]:
     column = field.get_col(field.model._meta.db_table)
     functions = [*connection.ops.get_db_converters(column), *column.get_db_converters(connection)]
-    return tuple(partial(_read_with, function, column, connection) for function in functions)
+    return [partial(_read_with, function, column, connection) for function in functions]
 
 
 def _read_with(function: Callable[..., Any], column: Any, connection: Any, value: Any) -> Any:

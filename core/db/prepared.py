@@ -6,59 +6,21 @@ Django builds the SQL of a queryset anew each time, which costs many times what 
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from django.core.exceptions import EmptyResultSet
 from django.db import DEFAULT_DB_ALIAS, connections
-from django.db.models import Field, Model, QuerySet, Value
+from django.db.models import Model, QuerySet
 from django.db.models.base import ModelState
 from django.db.models.query import ModelIterable
 from django.db.models.signals import post_init, pre_init
 
-from core.db.pipeline import server_bound
+from core.db.compiled_sql import Sql, arguments, server_bound
 
 Row = TypeVar("Row", bound=Model)
 Converters = list[tuple[int, list[Callable[..., Any]], Any]]
-
-
-class Argument(Value):
-    """An expression for a value that each call gives: compiled to a parameter, which is the argument itself."""
-
-    def __init__(self, name: str) -> None:
-        super().__init__(None, output_field=Field())
-        self.name = name
-
-    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, list[Any]]:
-        return "%s", [self]
-
-
-def arguments(build: Callable[..., Any]) -> dict[str, Argument]:
-    """An `Argument` for each parameter of this function."""
-    return {name: Argument(name) for name in inspect.signature(build).parameters}
-
-
-class Sql:
-    """A compiled statement whose parameters are constants and arguments. ValueError where one of `names` is missing."""
-
-    def __init__(self, text: str, params: Sequence[Any], names: Mapping[str, Any]) -> None:
-        self.text = text
-        self._names = names.keys()
-        self._params = params
-        self._places = [(n, param.name) for n, param in enumerate(params) if isinstance(param, Argument)]
-        if lost := self._names - {name for _, name in self._places}:
-            raise ValueError(f"Arguments that the statement does not use: {', '.join(sorted(lost))}.")
-
-    def params(self, given: Mapping[str, Any]) -> list[Any]:
-        """The parameters with these values. Raises TypeError where they are not exactly those it takes."""
-        if given.keys() != self._names:
-            raise TypeError(f"It takes {', '.join(self._names)}.")
-        params = list(self._params)
-        for number, name in self._places:
-            params[number] = given[name]
-        return params
 
 
 class Prepared(Generic[Row]):

@@ -9,7 +9,7 @@ from django.db import DEFAULT_DB_ALIAS, connections, transaction
 from django.db.models import Field
 from django.db.models.sql import DeleteQuery, UpdateQuery
 
-from core.db.prepared import Argument, Sql, arguments
+from core.db.compiled_sql import Argument, Sql, arguments
 
 Built = tuple[Any, Mapping[str, Any]]
 

@@ -20,7 +20,8 @@ from django_q.signing import BadSignature, SignedPackage
 from django_q.tasks import async_task
 
 from core.clock import Now
-from core.db.pipeline import PreparedInsert, Statement, server_bound
+from core.db.compiled_sql import server_bound
+from core.db.pipeline import PreparedInsert, Statement
 from core.db.prepared import PreparedValues
 from core.db.prepared_writes import PreparedWrite
 from core.jobs import wakeups
