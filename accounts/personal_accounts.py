@@ -9,7 +9,6 @@ from django.db.models import Prefetch, QuerySet
 from django.db.models.signals import post_save
 
 from accounts.models import Account, Membership, User
-from core.db.prepared import Prepared
 
 
 def ensure_account(user: User) -> Account:
@@ -32,7 +31,8 @@ def ensure_account(user: User) -> Account:
 def personal_account(user: User) -> Account | None:
     """The user's personal account, whichever they act for now; None where they have none."""
     prefetched: list[Membership] | None = getattr(user, _PREFETCHED, None)
-    membership = _PREPARED.first(user=user.pk) if prefetched is None else next(iter(prefetched), None)
+    found = _personal_memberships().filter(user_id=user.pk)[:1] if prefetched is None else prefetched
+    membership = next(iter(found), None)
     return membership.account if membership is not None else None
 
 
@@ -49,10 +49,6 @@ _PREFETCHED = "own_memberships"
 def _personal_memberships() -> QuerySet[Membership]:
     rows = Membership.objects.filter(account__kind=Account.Kind.USER, role=Membership.Role.OWNER)
     return rows.select_related("account__plan").order_by("pk")
-
-
-# Compiled once: most pages of members run it.
-_PREPARED = Prepared[Membership](lambda user: _personal_memberships().filter(user_id=user)[:1])
 
 
 def _user_saved(sender: type[User], instance: User, created: bool, raw: bool = False, **kwargs: Any) -> None:

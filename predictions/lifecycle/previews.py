@@ -6,7 +6,6 @@ from django.db.models import F
 from django.utils.http import urlencode
 
 from core.clock import Now
-from predictions.lifecycle import updates
 from predictions.models import Prediction, Preview
 
 MAX_BYTES = 64 * 1024
@@ -31,7 +30,7 @@ def keep(prediction_id: int, look: bytes) -> None:
 
 def drop(prediction_id: int) -> None:
     """Delete the preview. Inside the transaction that ends the prediction."""
-    updates.FORGET_PREVIEW.run(pk=prediction_id)
+    Preview.objects.filter(prediction_id=prediction_id).delete()
 
 
 KEY = "key"

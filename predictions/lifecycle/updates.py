@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import Any
 
 from django.db.models import F
@@ -11,7 +10,7 @@ from django.db.models.functions import Coalesce
 from core.clock import Now, after
 from core.db.prepared_writes import PreparedWrite
 from predictions.lifecycle.leases import COLLECT_LEASE, COLLECT_LIMIT, FIRST_FETCH, START_LEASE
-from predictions.models import Phase, Prediction, Preview, Status
+from predictions.models import Phase, Prediction, Status
 from predictions.models.prediction import LIVE
 
 CLAIM_START = PreparedWrite(
@@ -28,29 +27,6 @@ CLAIM_START = PreparedWrite(
         },
     )
 )
-CLAIM_RESULT = PreparedWrite(
-    lambda pk, claim: (
-        Prediction.objects.filter(pk=pk, phase=Phase.RESULT, status__in=LIVE),
-        {
-            "phase": Phase.COLLECTING,
-            "claim": claim,
-            "lease_until": after(COLLECT_LEASE + FIRST_FETCH),
-            "collect_attempts": F("collect_attempts") + 1,
-            "not_before": None,
-        },
-    )
-)
-
-
-@lru_cache(maxsize=64)
-def renewed(phase: str, seconds: float) -> PreparedWrite:
-    """Extend a claim in this phase; one statement per time limit, so only the most recent are cached."""
-    return PreparedWrite(
-        lambda pk, claim: (
-            Prediction.objects.filter(pk=pk, phase=phase, claim=claim),
-            {"lease_until": after(seconds)},
-        )
-    )
 
 
 def _begun(**where: Any) -> PreparedWrite:
@@ -107,4 +83,3 @@ SUCCEED = PreparedWrite(
         },
     )
 )
-FORGET_PREVIEW = PreparedWrite(lambda pk: (Preview.objects.filter(prediction_id=pk), {}))

@@ -223,7 +223,7 @@ def recount(account_id: int) -> None:
     with transaction.atomic():
         # Created and locked first: concurrent changes wait, and are then added to the sums taken here.
         store(account_id, 0)
-        _RECOUNT.run(account=account_id)
+        AccountUsage.objects.filter(account_id=account_id).update(**_sums())
 
 
 def miscounted() -> QuerySet[AccountUsage]:
@@ -287,9 +287,6 @@ _ENDED = PreparedWrite(
         },
     )
 )
-
-
-_RECOUNT = PreparedWrite(lambda account: (AccountUsage.objects.filter(account_id=account), _sums()))
 
 
 def _less(name: str, prediction_id: int) -> Greatest:

@@ -13,10 +13,7 @@ from django.db import transaction
 from django.db.models import F
 
 from core.clock import Now
-from core.db import pipeline
-from core.db.pipeline import PreparedInsert
 from core.db.prepared import Prepared
-from core.db.prepared_writes import PreparedWrite
 from core.redaction import scrub
 from predictions.models import Prediction, Upstream, UpstreamDay, UpstreamKey, UpstreamRoute, UpstreamRun
 from predictions.providers.base import ProviderError
@@ -45,29 +42,6 @@ _ENDS: dict[str, tuple[str, ...]] = {
 _KEY = Prepared[UpstreamKey](lambda pk: UpstreamKey.objects.select_related("upstream").filter(pk=pk)[:1])
 _ROUTE = Prepared[UpstreamRoute](
     lambda upstream, model: UpstreamRoute.objects.filter(upstream_id=upstream, model_id=model)[:1]
-)
-
-
-_RUN = PreparedInsert(UpstreamRun)
-_ADD = PreparedWrite(
-    lambda upstream, day, most: (
-        UpstreamDay.objects.filter(upstream_id=upstream, day=day),
-        {"spent": F("spent") + most},
-    )
-)
-_SUCCEEDED = PreparedWrite(
-    lambda pk, reserved, cost, answered_ms: (
-        UpstreamRun.objects.filter(
-            pk=pk, outcome__in=_ENDS[Outcome.SUCCEEDED], cost__isnull=True, reserved=reserved
-        ),
-        {
-            "outcome": Outcome.SUCCEEDED,
-            "cost": cost,
-            "reserved": 0,
-            "ended_at": Now(),
-            "answered_ms": answered_ms,
-        },
-    )
 )
 
 
@@ -109,8 +83,7 @@ def reserve(
         run = UpstreamRun(
             prediction=prediction, upstream=key.upstream, key=key, run=prediction.run, reserved=most
         )
-        with pipeline.batch() as alone:
-            alone.send(_RUN.statement(run))
+        run.save(force_insert=True)
         if _take(key.upstream, run, most):
             return run
         transaction.set_rollback(True)
@@ -125,11 +98,7 @@ def _take(upstream: Upstream, run: UpstreamRun, most: int) -> bool:
     if upstream.day_cap is not None:
         # At the cap nothing more is sent, not even a run without a known price.
         fits = day.filter(spent__lt=upstream.day_cap, spent__lte=upstream.day_cap - most)
-    if upstream.day_cap is None:
-        added = _ADD.run(upstream=upstream.pk, day=day_of(run.sent_at).isoformat(), most=most)
-    else:
-        added = fits.update(spent=F("spent") + most)
-    if added:
+    if fits.update(spent=F("spent") + most):
         return True
     UpstreamDay.objects.bulk_create(
         [UpstreamDay(upstream=upstream, day=day_of(run.sent_at))], ignore_conflicts=True
@@ -214,13 +183,6 @@ def _end_as_known(run: UpstreamRun, outcome: str, cost: int | None, **columns: A
     """End a run that is as it was read or made, without reading it again. False where it may be otherwise."""
     if run.cost is not None:
         return False
-    if outcome == Outcome.SUCCEEDED and columns["answered_ms"] is not None and not columns["answer"]:
-        with transaction.atomic(savepoint=False):
-            known = {"reserved": run.reserved, "answered_ms": columns["answered_ms"]}
-            if not _SUCCEEDED.run(pk=run.pk, cost=cost, **known):
-                return False
-            _correct(run, (cost or 0) - run.reserved)
-        return True
     columns = {name: value for name, value in columns.items() if value not in (None, "")}
     same = UpstreamRun.objects.filter(
         pk=run.pk, outcome__in=_ENDS[outcome], cost__isnull=True, reserved=run.reserved
