@@ -10,9 +10,12 @@ from django.db.models import Model
 
 from accounts.credits.exceptions import AccountClosed, InsufficientCredits, TooMuch
 from accounts.models import Account, LedgerEntry, LedgerKind, User
+from core.db import pipeline
+from core.db.pipeline import PreparedInsert
 
 CEILING = 2**62
 """The most that an account can have, holds included, so that BIGINT sums stay exact, in SQLite too."""
+ENTRY = PreparedInsert(LedgerEntry)
 ANY = tuple(Account.Status.values)
 ACTIVE = (Account.Status.ACTIVE.value,)
 NOT_CLOSED = tuple(status for status in ANY if status != Account.Status.CLOSED)
@@ -127,5 +130,6 @@ def record(
         token_id=token_id,
         member_id=member_id,
     )
-    entry.save(force_insert=True)
+    with pipeline.batch() as alone:
+        alone.send(ENTRY.statement(entry))
     return entry

@@ -16,7 +16,8 @@ class Argument(Value):
         super().__init__(None, output_field=Field())
         self.name = name
 
-    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, list[Any]]:
+    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, list[Any]]:  # type: ignore[override]
+        """One parameter, sent as it is."""
         return "%s", [self]
 
 

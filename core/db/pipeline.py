@@ -109,14 +109,18 @@ class PreparedInsert(Generic[Row]):
             value = getattr(row, name)
             if hasattr(value, "resolve_expression"):
                 raise TypeError(f"{name} is an expression that was not announced.")
-            values[name] = field.get_db_prep_save(value, connection)
+            values[name] = value if field is None else field.get_db_prep_save(value, connection)
         return Statement(
             compiled.sql.text, compiled.sql.params(values), lambda rows: _saved(row, compiled, rows[0])
         )
 
     def _compile(self, left: tuple[str, ...], connection: Any) -> _Compiled:
         written = [field for field in self._columns if field.attname not in left]
-        given = {field.attname: field for field in written if field.attname not in self._expressions}
+        given = {
+            field.attname: None if _is_sent_as_it_is(field) else field
+            for field in written
+            if field.attname not in self._expressions
+        }
         named = {name: Argument(name) for name in given}
         row = self._model()
         for name, value in {**named, **{name: make() for name, make in self._expressions.items()}}.items():
@@ -134,10 +138,15 @@ class PreparedInsert(Generic[Row]):
 @dataclass(frozen=True)
 class _Compiled:
     sql: Sql
-    given: dict[str, Field[Any, Any]]
-    """The fields whose values are sent, by attribute."""
+    given: dict[str, Field[Any, Any] | None]
+    """The attributes whose values are sent, with the field that makes one ready."""
     returned: list[tuple[str, list[Callable[[Any], Any]]]]
     """The attributes that the database fills, with what makes a Python value of what it says."""
+
+
+def _is_sent_as_it_is(field: Field[Any, Any]) -> bool:
+    kind = (getattr(field, "target_field", None) or field).get_internal_type()
+    return kind in {"CharField", "TextField", "BooleanField"} or kind.endswith(("IntegerField", "AutoField"))
 
 
 def _readers(field: Field[Any, Any], connection: Any) -> list[Callable[[Any], Any]]:

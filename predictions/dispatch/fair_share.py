@@ -190,7 +190,14 @@ def _fill(lanes: list[_Lane], load: _Load, market: _Market, most: int) -> list[C
     return chosen
 
 
-# Each of these runs at every claim, so each is compiled once; docs/benchmarks.md says which are worth it.
+# Each of these runs at every claim, so each is compiled once.
+_MODELS = PreparedValues(
+    lambda: (
+        HostedModel.objects.filter(enabled=True)
+        .order_by()
+        .values_list("pk", "owner", "name", "engine_last_resort")
+    )
+)
 _OPEN = PreparedValues(
     lambda: (
         Prediction.objects.filter(upstream_open=True)
@@ -248,6 +255,12 @@ PLAN_LIMITS = PreparedValues(
         .values_list("pk", "plan__in_flight_limit", "plan__priority")
     )
 )
+_OWN_LIMITS = PreparedValues(
+    lambda: Account.objects.filter(in_flight_limit__gt=0).order_by().values_list("pk", "in_flight_limit")
+)
+_LIMITS_OF_TOKENS = PreparedValues(
+    lambda: ApiToken.objects.filter(in_flight_limit__gt=0).order_by().values_list("pk", "in_flight_limit")
+)
 
 
 def _in_phase(phase: Phase) -> Any:
@@ -268,9 +281,7 @@ def _waiting() -> Any:
 
 
 def _models() -> dict[int, routing.Wanted]:
-    rows = HostedModel.objects.filter(enabled=True).order_by()
-    found = rows.values_list("pk", "owner", "name", "engine_last_resort")
-    return {pk: routing.Wanted(f"{owner}/{name}", bool(last)) for pk, owner, name, last in found}
+    return {pk: routing.Wanted(f"{owner}/{name}", bool(last)) for pk, owner, name, last in _MODELS.all()}
 
 
 def _slots(providers: list[Provider], closed: Collection[str]) -> routing.Slots:
@@ -378,16 +389,11 @@ def _limits(account_ids: set[int]) -> tuple[dict[int, int], dict[int, int]]:
     # their own.
     plan_rows = PLAN_LIMITS.all()
     own: dict[int, int] = {pk: limit for pk, limit, _priority in plan_rows if limit}
-    own |= _in_flight_limits(Account)
+    own |= dict(_OWN_LIMITS.all())
     boosts = {pk: priority for pk, _limit, priority in plan_rows if priority and pk in account_ids}
     return {pk: own.get(pk) or default for pk in account_ids}, boosts
 
 
 def _token_limits() -> dict[int, int]:
     """In-flight limits of the tokens that have one; mostly there are none."""
-    return _in_flight_limits(ApiToken)
-
-
-def _in_flight_limits(model: type[Account | ApiToken]) -> dict[int, int]:
-    rows = model._default_manager.filter(in_flight_limit__gt=0).order_by()
-    return dict(rows.values_list("pk", "in_flight_limit"))
+    return dict(_LIMITS_OF_TOKENS.all())

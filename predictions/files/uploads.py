@@ -25,6 +25,7 @@ from accounts.models import Account, User
 from accounts.site import feature_flags
 from core import crypto
 from core.clock import Now
+from core.db.prepared_writes import PreparedWrite
 from predictions.files import media
 from predictions.image_safety import upload_checks
 from predictions.models import Prediction, StoredFile, Upload, UploadUse
@@ -186,7 +187,10 @@ def use(upload_id: int, prediction_id: int) -> bool:
 
 def end_uses(prediction_id: int) -> None:
     """The prediction needs its uploads no more; in the transaction that ends it."""
-    UploadUse.objects.filter(prediction_id=prediction_id).delete()
+    _END_USES.run(prediction=prediction_id)
+
+
+_END_USES = PreparedWrite(lambda prediction: (UploadUse.objects.filter(prediction_id=prediction), {}))
 
 
 def remove_unneeded(most: int = 200) -> int:

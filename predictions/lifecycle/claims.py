@@ -6,6 +6,7 @@ import secrets
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from django.conf import settings
@@ -16,7 +17,7 @@ from django.db.models.functions import Coalesce
 from core.clock import Now, after
 from core.db import retry
 from core.db.due_rows import PART_S, DueRows
-from core.db.prepared import Prepared
+from core.db.prepared import Prepared, PreparedValues
 from core.jobs import wakeups
 from predictions.dispatch import fair_share
 from predictions.execution import task_queue
@@ -24,7 +25,6 @@ from predictions.lifecycle import completion, messages, start_wakeups, strays, u
 from predictions.lifecycle.leases import (
     COLLECT_LEASE,
     COLLECT_PATIENCE,
-    FIRST_FETCH,
     MAX_COLLECTS,
     MAX_STARTS,
     START_LEASE,
@@ -41,6 +41,15 @@ _CLAIMED = Prepared[Prediction](
         "model", "version", "price"
     )[:1]
 )
+
+
+@lru_cache(maxsize=8)
+def _results(most: int) -> PreparedValues:
+    """Results that wait for a fetch, oldest first."""
+    due = Q(not_before__isnull=True) | Q(not_before__lte=Now())
+    return PreparedValues(
+        lambda: Prediction.objects.filter(due, phase=Phase.RESULT).order_by("id").values_list("pk")[:most]
+    )
 
 
 @dataclass(frozen=True)
@@ -151,12 +160,8 @@ def renew_start(prediction: Prediction, claim: str, seconds: float = 0.0) -> boo
 
 def claim_results(most: int = 1) -> list[Claimed]:
     """Claim results that wait for a fetch, oldest first; each must be renewed within `FIRST_FETCH` seconds."""
-    due = (
-        Prediction.objects.filter(Q(not_before__isnull=True) | Q(not_before__lte=Now()), phase=Phase.RESULT)
-        .order_by("id")
-        .values_list("pk")[: most * 4]
-    )
-    if not list(due):
+    due = _results(most * 4)
+    if not due.all():
         # Avoids the lock that a transaction takes on SQLite.
         return []
     claims: dict[int, str] = {}
@@ -165,14 +170,7 @@ def claim_results(most: int = 1) -> list[Claimed]:
             if len(claims) == most:
                 break
             token = secrets.token_hex(16)
-            rows = Prediction.objects.filter(pk=pk, phase=Phase.RESULT, status__in=LIVE)
-            if rows.update(
-                phase=Phase.COLLECTING,
-                claim=token,
-                lease_until=after(COLLECT_LEASE + FIRST_FETCH),
-                collect_attempts=F("collect_attempts") + 1,
-                not_before=None,
-            ):
+            if updates.CLAIM_RESULT.run(pk=pk, claim=token):
                 claims[pk] = token
     return _read(claims, Phase.COLLECTING)
 

@@ -6,6 +6,7 @@ from django.db.models import F
 from django.utils.http import urlencode
 
 from core.clock import Now
+from predictions.lifecycle import updates
 from predictions.models import Prediction, Preview
 
 MAX_BYTES = 64 * 1024
@@ -30,7 +31,7 @@ def keep(prediction_id: int, look: bytes) -> None:
 
 def drop(prediction_id: int) -> None:
     """Delete the preview. Inside the transaction that ends the prediction."""
-    Preview.objects.filter(prediction_id=prediction_id).delete()
+    updates.FORGET_PREVIEW.run(pk=prediction_id)
 
 
 KEY = "key"

@@ -10,7 +10,7 @@ from django.db.models.functions import Coalesce
 from core.clock import Now, after
 from core.db.prepared_writes import PreparedWrite
 from predictions.lifecycle.leases import COLLECT_LEASE, COLLECT_LIMIT, FIRST_FETCH, START_LEASE
-from predictions.models import Phase, Prediction, Status
+from predictions.models import Phase, Prediction, Preview, Status
 from predictions.models.prediction import LIVE
 
 CLAIM_START = PreparedWrite(
@@ -23,6 +23,18 @@ CLAIM_START = PreparedWrite(
             "start_attempts": F("start_attempts") + 1,
             "provider": provider,
             "upstream_open": True,
+            "not_before": None,
+        },
+    )
+)
+CLAIM_RESULT = PreparedWrite(
+    lambda pk, claim: (
+        Prediction.objects.filter(pk=pk, phase=Phase.RESULT, status__in=LIVE),
+        {
+            "phase": Phase.COLLECTING,
+            "claim": claim,
+            "lease_until": after(COLLECT_LEASE + FIRST_FETCH),
+            "collect_attempts": F("collect_attempts") + 1,
             "not_before": None,
         },
     )
@@ -83,3 +95,4 @@ SUCCEED = PreparedWrite(
         },
     )
 )
+FORGET_PREVIEW = PreparedWrite(lambda pk: (Preview.objects.filter(prediction_id=pk), {}))

@@ -13,6 +13,8 @@ from django.db import transaction
 from django.db.models import F
 
 from core.clock import Now
+from core.db import pipeline
+from core.db.pipeline import PreparedInsert
 from core.db.prepared import Prepared
 from core.redaction import scrub
 from predictions.models import Prediction, Upstream, UpstreamDay, UpstreamKey, UpstreamRoute, UpstreamRun
@@ -43,6 +45,9 @@ _KEY = Prepared[UpstreamKey](lambda pk: UpstreamKey.objects.select_related("upst
 _ROUTE = Prepared[UpstreamRoute](
     lambda upstream, model: UpstreamRoute.objects.filter(upstream_id=upstream, model_id=model)[:1]
 )
+
+
+_RUN = PreparedInsert(UpstreamRun)
 
 
 class CapReached(Exception):
@@ -83,7 +88,8 @@ def reserve(
         run = UpstreamRun(
             prediction=prediction, upstream=key.upstream, key=key, run=prediction.run, reserved=most
         )
-        run.save(force_insert=True)
+        with pipeline.batch() as alone:
+            alone.send(_RUN.statement(run))
         if _take(key.upstream, run, most):
             return run
         transaction.set_rollback(True)
