@@ -92,9 +92,9 @@ MUTANTS = [
         LIFE,
     ),
     Mutant(
-        COMPILED,
-        "Prediction.objects.filter(pk=pk, phase=phase, claim=claim),",
-        "Prediction.objects.filter(pk=pk, phase=phase),",
+        CLAIMS,
+        "Prediction.objects.filter(pk=prediction.pk, phase=phase, claim=claim)",
+        "Prediction.objects.filter(pk=prediction.pk, phase=phase)",
         "A late worker lengthens the lease of another one's claim.",
         LIFE,
     ),
