@@ -9,11 +9,10 @@ from typing import Any
 
 from django.apps import apps
 from django.contrib import admin
-from django.contrib.admin.exceptions import NotRegistered
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext_lazy as _
 
-from core.admin.model_admins import ReadOnlyAdmin
+from core.admin.model_admins import register_read_only
 from gallery.moderation.staff_pages.views import landing
 
 admin.site.index_title = _("Overview")
@@ -36,16 +35,8 @@ _COLUMNS = {
     "Schedule": ("name", "func", "schedule_type", "next_run"),
 }
 
-
-def _register(name: str, columns: tuple[str, ...]) -> None:
-    model = apps.get_model("django_q", name)
-    try:
-        admin.site.unregister(model)
-    except NotRegistered:
-        return
-    fields = {"list_display": columns, "ordering": ("-pk",), "__doc__": f"{name} rows of the queue."}
-    admin.site.register(model, type(f"{name}Desk", (ReadOnlyAdmin,), fields))
-
-
 for _name, _columns in _COLUMNS.items():
-    _register(_name, _columns)
+    _model = apps.get_model("django_q", _name)
+    if admin.site.is_registered(_model):
+        admin.site.unregister(_model)
+        register_read_only(_model, list_display=_columns, fields=None)

@@ -21,10 +21,11 @@ from accounts.billing import refunds
 from accounts.billing.currencies import format_money, parse, plain_amount
 from accounts.credits import amounts
 from accounts.models import Account, Dispute, EndedAllowance, PaymentEvent, Purchase, User
-from core.admin.cells import Badge, link, moment
+from core.admin.cells import Badge
+from core.admin.columns import choice_column, link_column, time_column, value_column
 from core.admin.export import CsvExportAdmin, CsvLayout
 from core.admin.forms import ReasonForm, ask_page
-from core.admin.model_admins import ReadOnlyAdmin, ReadOnlyInline
+from core.admin.model_admins import ReadOnlyAdmin, ReadOnlyInline, register_read_only
 from core.http import csv_rows
 
 
@@ -33,12 +34,8 @@ class EventInline(ReadOnlyInline):
 
     model = PaymentEvent
     fields = ("when", "kind", "event_id", "outcome")
-    readonly_fields = fields
     ordering = ("-id",)
-
-    @display(description=gettext_lazy("when"))
-    def when(self, row: PaymentEvent) -> str:
-        return moment(row.created_at)
+    when = time_column("created_at", gettext_lazy("when"))
 
 
 class DisputeInline(ReadOnlyInline):
@@ -46,13 +43,9 @@ class DisputeInline(ReadOnlyInline):
 
     model = Dispute
     fields = ("when", "number", "amount_shown", "state")
-    readonly_fields = fields
     ordering = ("-id",)
     show_change_link = False
-
-    @display(description=gettext_lazy("when"))
-    def when(self, row: Dispute) -> str:
-        return moment(row.created_at)
+    when = time_column("created_at", gettext_lazy("when"))
 
     @display(description=gettext_lazy("amount"))
     def amount_shown(self, row: Dispute) -> str:
@@ -174,10 +167,27 @@ class PurchaseAdmin(CsvExportAdmin, ReadOnlyAdmin):
         "when", "reference", "account_link", "user", "credits_shown", "price_shown", "state", "paid_shown",
         "refunded_shown", "owed_shown", "taken_back_shown", "credits_owed_shown", "provider", "session", "payment",
     )  # fmt: skip
-    readonly_fields = fields
     inlines = (DisputeInline, EventInline)
     actions_detail = ("pay_back", "paid_otherwise")
     sheet = _SHEET
+    when = time_column("created_at", gettext_lazy("ordered"))
+    account_link = link_column("account", gettext_lazy("account"))
+    credits_shown = value_column("credits", gettext_lazy("credits"), amounts.display)
+    paid_shown = time_column("paid_at", gettext_lazy("paid"))
+    taken_back_shown = value_column(
+        "taken_back", gettext_lazy("credits taken back"), amounts.display, dash_zero=True
+    )
+    state = choice_column(
+        "status",
+        gettext_lazy("status"),
+        {
+            "open": "warning",
+            "paid": "success",
+            "disputed": "danger",
+            "refunded": "info",
+            "expired": "default",
+        },
+    )
 
     def has_refund_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
         """Refunds need the permission to change purchases; nothing else about them can be edited."""
@@ -246,18 +256,6 @@ class PurchaseAdmin(CsvExportAdmin, ReadOnlyAdmin):
             self.message_user(request, _("Nothing is owed for this purchase."), messages.WARNING)
         return redirect(back)
 
-    @display(description=gettext_lazy("ordered"))
-    def when(self, row: Purchase) -> str:
-        return moment(row.created_at)
-
-    @display(description=gettext_lazy("account"))
-    def account_link(self, row: Purchase) -> str:
-        return link(row.account)
-
-    @display(description=gettext_lazy("credits"))
-    def credits_shown(self, row: Purchase) -> str:
-        return amounts.display(row.credits)
-
     @display(description=gettext_lazy("price"))
     def price_shown(self, row: Purchase) -> str:
         return format_money(row.price, row.currency)
@@ -266,17 +264,9 @@ class PurchaseAdmin(CsvExportAdmin, ReadOnlyAdmin):
     def refunded_shown(self, row: Purchase) -> str:
         return format_money(row.refunded, row.currency) if row.refunded else "–"
 
-    @display(description=gettext_lazy("paid"))
-    def paid_shown(self, row: Purchase) -> str:
-        return moment(row.paid_at)
-
     @display(description=gettext_lazy("owed to the buyer"), label={"owed": "danger"})
     def owed_shown(self, row: Purchase) -> str | Badge:
         return Badge("owed", format_money(row.owed, row.currency)) if row.owed else "–"
-
-    @display(description=gettext_lazy("credits taken back"))
-    def taken_back_shown(self, row: Purchase) -> str:
-        return amounts.display(row.taken_back) if row.taken_back else "–"
 
     @display(description=gettext_lazy("credits owed"), label={"owed": "danger", "lost": "default"})
     def credits_owed_shown(self, row: Purchase) -> str | Badge:
@@ -287,76 +277,40 @@ class PurchaseAdmin(CsvExportAdmin, ReadOnlyAdmin):
             return Badge("lost", words % {"amount": amounts.display(row.credits_owed)})
         return Badge("owed", amounts.display(row.credits_owed))
 
-    @display(
-        description=gettext_lazy("status"),
-        label={
-            "open": "warning",
-            "paid": "success",
-            "disputed": "danger",
-            "refunded": "info",
-            "expired": "default",
-        },
-    )
-    def state(self, row: Purchase) -> Badge:
-        return Badge(row.status, row.get_status_display())
+
+# Payment disputes (chargebacks); their share of the credits is taken back while they stand.
+register_read_only(
+    Dispute,
+    list_display=("__str__", "purchase", "amount", "state", "created_at"),
+    fields=("purchase", "number", "amount", "state", "created_at"),
+    list_filter=("state",),
+    search_fields=("=number", "=purchase__reference"),
+)
 
 
-@admin.register(Dispute)
-class DisputeAdmin(ReadOnlyAdmin):
-    """Payment disputes (chargebacks); their share of the credits is taken back while they stand."""
+_ALLOWANCE = (
+    "period",
+    link_column("account", gettext_lazy("account")),
+    value_column("given", gettext_lazy("given"), amounts.display),
+    value_column("left", gettext_lazy("left"), amounts.display),
+    value_column("on_hold", gettext_lazy("on hold"), amounts.display),
+)
+# Allowances that ended while credits were on hold that may belong to them.
+register_read_only(
+    EndedAllowance,
+    list_display=_ALLOWANCE,
+    fields=(*_ALLOWANCE, "first", "last"),
+    search_fields=("=account__name",),
+)
 
-    list_display = ("__str__", "purchase", "amount", "state", "created_at")
-    list_filter = ("state",)
-    list_select_related = ("purchase",)
-    search_fields = ("=number", "=purchase__reference")
-    ordering = ("-id",)
-    fields = ("purchase", "number", "amount", "state", "created_at")
-    readonly_fields = fields
-
-
-@admin.register(EndedAllowance)
-class EndedAllowanceAdmin(ReadOnlyAdmin):
-    """Allowances that ended while credits were on hold that may belong to them."""
-
-    list_display = ("period", "account_link", "given_shown", "left_shown", "on_hold_shown")
-    list_select_related = ("account",)
-    search_fields = ("=account__name",)
-    ordering = ("-id",)
-    fields = (*list_display, "first", "last")
-    readonly_fields = fields
-
-    @display(description=gettext_lazy("account"))
-    def account_link(self, row: EndedAllowance) -> str:
-        return link(row.account)
-
-    @display(description=gettext_lazy("given"))
-    def given_shown(self, row: EndedAllowance) -> str:
-        return amounts.display(row.given)
-
-    @display(description=gettext_lazy("left"))
-    def left_shown(self, row: EndedAllowance) -> str:
-        return amounts.display(row.left)
-
-    @display(description=gettext_lazy("on hold"))
-    def on_hold_shown(self, row: EndedAllowance) -> str:
-        return amounts.display(row.on_hold)
-
-
-@admin.register(PaymentEvent)
-class PaymentEventAdmin(ReadOnlyAdmin):
-    """Messages of payment providers and their effects."""
-
-    list_display = ("when", "provider", "kind", "outcome", "purchase_link", "event_id")
-    list_filter = ("provider", "kind")
-    list_select_related = ("purchase",)
-    search_fields = ("=event_id", "=purchase__reference")
-    fields = ("when", "provider", "event_id", "kind", "outcome", "purchase_link")
-    readonly_fields = fields
-
-    @display(description=gettext_lazy("when"))
-    def when(self, row: PaymentEvent) -> str:
-        return moment(row.created_at)
-
-    @display(description=gettext_lazy("purchase"))
-    def purchase_link(self, row: PaymentEvent) -> str:
-        return link(row.purchase)
+# Messages of payment providers and their effects.
+register_read_only(
+    PaymentEvent,
+    list_display=(
+        time_column("created_at", gettext_lazy("when")), "provider", "kind", "outcome",
+        link_column("purchase", gettext_lazy("purchase")), "event_id",
+    ),
+    fields=("created_at", "provider", "event_id", "kind", "outcome", "purchase"),
+    list_filter=("provider", "kind"),
+    search_fields=("=event_id", "=purchase__reference"),
+)  # fmt: skip

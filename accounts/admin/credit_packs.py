@@ -17,6 +17,7 @@ from accounts.credits import amounts
 from accounts.credits.form_fields import AmountField
 from accounts.models import CreditPack, User
 from accounts.staff import audit_log
+from core.admin.columns import value_column
 from core.admin.model_admins import BaseAdmin
 
 
@@ -73,6 +74,7 @@ class CreditPackAdmin(BaseAdmin):
     form = PackForm
     list_display = ("name", "worth_shown", "price_shown", "enabled", "position")
     fields = ("name", "worth", "cost", "currency", "enabled", "position")
+    worth_shown = value_column("credits", gettext_lazy("credits"), amounts.display)
 
     def save_model(self, request: HttpRequest, obj: CreditPack, form: Any, change: bool) -> None:
         """Save, with the former values in the change log."""
@@ -82,10 +84,6 @@ class CreditPackAdmin(BaseAdmin):
         after = {name: getattr(obj, name) for name in _PACK}
         verb = "pack.change" if change else "pack.add"
         audit_log.write(cast(User, request.user), verb, obj, detail={"before": before, "after": after})
-
-    @display(description=gettext_lazy("credits"))
-    def worth_shown(self, pack: CreditPack) -> str:
-        return amounts.display(pack.credits)
 
     @display(description=gettext_lazy("price"))
     def price_shown(self, pack: CreditPack) -> str:

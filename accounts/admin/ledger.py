@@ -21,7 +21,8 @@ from accounts.credits import amounts, statement
 from accounts.models import KINDS, Account, LedgerEntry, LedgerQuerySet, User
 from accounts.staff import suspensions
 from accounts.staff.list_search import IndexedSearchAdmin
-from core.admin.cells import Badge, link, moment
+from core.admin.cells import Badge
+from core.admin.columns import choice_column, link_column, time_column, value_column
 from core.admin.export import CsvExportAdmin, CsvLayout
 from core.admin.forms import ReasonForm, ask_page
 from core.admin.list_filters import IndexedChoicesFilter, NumberedDateFilter
@@ -41,10 +42,11 @@ class LedgerInline(ReadOnlyInline):
 
     model = LedgerEntry
     fields = ("created_at", "kind", "reference", "change", "change_on_hold", "balance", "reason", "actor")
-    readonly_fields = fields
     ordering = ("-id",)
     tab = True
     max_rows = 30
+    change = value_column("balance_delta", gettext_lazy("change"), amounts.display_change)
+    balance = value_column("balance_after", gettext_lazy("balance after"), amounts.display)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[LedgerEntry]:
         """The newest rows only: an account may have a million."""
@@ -57,17 +59,9 @@ class LedgerInline(ReadOnlyInline):
         )
         return cast("QuerySet[LedgerEntry]", rows.filter(pk__in=[row["pk"] for row in newest]))
 
-    @display(description=gettext_lazy("change"))
-    def change(self, entry: LedgerEntry) -> str:
-        return amounts.display_change(entry.balance_delta)
-
     @display(description=gettext_lazy("change on hold"))
     def change_on_hold(self, entry: LedgerEntry) -> str:
         return amounts.display_change(entry.held_delta) if entry.held_delta else ""
-
-    @display(description=gettext_lazy("balance after"))
-    def balance(self, entry: LedgerEntry) -> str:
-        return amounts.display(entry.balance_after)
 
 
 @admin.register(Account)
@@ -108,6 +102,13 @@ class AccountAdmin(IndexedSearchAdmin, LargeTableAdmin):
     )  # fmt: skip
     inlines = (LedgerInline, MembershipInline)
     actions_detail = ("grant_credits", "adjust_credits", "suspend", "reopen")
+    state = choice_column(
+        "status",
+        gettext_lazy("status"),
+        {"active": "success", "suspended": "danger", "closing": "warning", "closed": "default"},
+    )
+    balance_shown = value_column("balance", gettext_lazy("balance"), amounts.display, ordering="balance")
+    held_shown = value_column("held", gettext_lazy("on hold"), amounts.display, ordering="held")
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
@@ -123,21 +124,6 @@ class AccountAdmin(IndexedSearchAdmin, LargeTableAdmin):
     def has_adjust_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
         """Manual movements need a permission of their own, `accounts.adjust_credits`."""
         return bool(request.user.has_perm("accounts.adjust_credits"))
-
-    @display(
-        description=gettext_lazy("status"),
-        label={"active": "success", "suspended": "danger", "closing": "warning", "closed": "default"},
-    )
-    def state(self, account: Account) -> tuple[str, str]:
-        return account.status, account.get_status_display()
-
-    @display(description=gettext_lazy("balance"), ordering="balance")
-    def balance_shown(self, account: Account) -> str:
-        return amounts.display(account.balance)
-
-    @display(description=gettext_lazy("on hold"), ordering="held")
-    def held_shown(self, account: Account) -> str:
-        return amounts.display(account.held)
 
     @display(description=gettext_lazy("credits owed"), label={"owed": "danger"})
     def owed_shown(self, account: Account) -> str | Badge:
@@ -278,40 +264,14 @@ class LedgerEntryAdmin(IndexedSearchAdmin, CsvExportAdmin, ReadOnlyAdmin):
         "account_link", "kind", "reference", "change", "on_hold", "captured_shown", "released_shown", "balance",
         "held", "reason", "token", "actor", "created_at",
     )  # fmt: skip
-    readonly_fields = fields
-
-    @display(description=gettext_lazy("when"))
-    def when(self, entry: LedgerEntry) -> str:
-        return moment(entry.created_at)
-
-    @display(description=gettext_lazy("account"))
-    def account_link(self, entry: LedgerEntry) -> str:
-        return link(entry.account)
-
-    @display(description=gettext_lazy("kind"), label={kind: spec.badge for kind, spec in KINDS.items()})
-    def kind_label(self, entry: LedgerEntry) -> tuple[str, str]:
-        return entry.kind, entry.get_kind_display()
-
-    @display(description=gettext_lazy("change"))
-    def change(self, entry: LedgerEntry) -> str:
-        return amounts.display_change(entry.balance_delta)
-
-    @display(description=gettext_lazy("change on hold"))
-    def on_hold(self, entry: LedgerEntry) -> str:
-        return amounts.display_change(entry.held_delta)
-
-    @display(description=gettext_lazy("charged"))
-    def captured_shown(self, entry: LedgerEntry) -> str:
-        return "–" if entry.captured is None else amounts.display(entry.captured)
-
-    @display(description=gettext_lazy("returned"))
-    def released_shown(self, entry: LedgerEntry) -> str:
-        return "–" if entry.released is None else amounts.display(entry.released)
-
-    @display(description=gettext_lazy("balance after"))
-    def balance(self, entry: LedgerEntry) -> str:
-        return amounts.display(entry.balance_after)
-
-    @display(description=gettext_lazy("on hold after"))
-    def held(self, entry: LedgerEntry) -> str:
-        return amounts.display(entry.held_after)
+    when = time_column("created_at", gettext_lazy("when"))
+    account_link = link_column("account", gettext_lazy("account"))
+    kind_label = choice_column(
+        "kind", gettext_lazy("kind"), {kind: spec.badge for kind, spec in KINDS.items()}
+    )
+    change = value_column("balance_delta", gettext_lazy("change"), amounts.display_change)
+    on_hold = value_column("held_delta", gettext_lazy("change on hold"), amounts.display_change)
+    captured_shown = value_column("captured", gettext_lazy("charged"), amounts.display)
+    released_shown = value_column("released", gettext_lazy("returned"), amounts.display)
+    balance = value_column("balance_after", gettext_lazy("balance after"), amounts.display)
+    held = value_column("held_after", gettext_lazy("on hold after"), amounts.display)

@@ -30,10 +30,11 @@ from accounts.credits import amounts
 from accounts.credits.form_fields import AmountField
 from accounts.models import CodeBatch, Gift, Plan, RedeemCode, Redemption, User
 from core import timezones
-from core.admin.cells import Badge, link, moment
+from core.admin.cells import Badge, link
+from core.admin.columns import Column, link_column, time_column, value_column
 from core.admin.export import CsvExportAdmin, CsvLayout
 from core.admin.forms import ReasonForm, ask_page
-from core.admin.model_admins import BaseAdmin, ReadOnlyAdmin
+from core.admin.model_admins import BaseAdmin, ReadOnlyAdmin, register_read_only
 from core.http import csv_rows
 
 
@@ -122,6 +123,8 @@ class CodeBatchAdmin(BaseAdmin):
     )  # fmt: skip
     readonly_fields = fields
     actions_detail = ("revoke_batch",)
+    worth = value_column("credits", gettext_lazy("worth"), amounts.display)
+    ends = time_column("expires_at", gettext_lazy("ends"))
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[CodeBatch]:
         """Annotated with the number of codes and the uses left."""
@@ -182,10 +185,6 @@ class CodeBatchAdmin(BaseAdmin):
         """Revoke all codes of the batch."""
         return _revoke(self, request, object_id, _("Withdraw the batch"))
 
-    @display(description=gettext_lazy("worth"))
-    def worth(self, batch: CodeBatch) -> str:
-        return amounts.display(batch.credits)
-
     @display(description=gettext_lazy("codes"))
     def codes_count(self, batch: Any) -> int:
         return int(batch.codes_count)
@@ -193,10 +192,6 @@ class CodeBatchAdmin(BaseAdmin):
     @display(description=gettext_lazy("redeemed"))
     def redeemed(self, batch: Any) -> int:
         return int(batch.codes_count * batch.uses - (batch.left or 0))
-
-    @display(description=gettext_lazy("ends"))
-    def ends(self, batch: CodeBatch) -> str:
-        return moment(batch.expires_at)
 
     @display(
         description=gettext_lazy("state"), label={"open": "success", "over": "warning", "withdrawn": "danger"}
@@ -236,8 +231,9 @@ class RedeemCodeAdmin(ReadOnlyAdmin):
     search_fields = ("=hint", "batch__name")
     search_help_text = gettext_lazy("The last four signs of a code, a whole code, or the name of a batch.")
     fields = ("hint_shown", "batch_link", "uses_left", "withdrawn")
-    readonly_fields = fields
     actions_detail = ("revoke_code",)
+    batch_link = link_column("batch", gettext_lazy("batch of codes"))
+    withdrawn = time_column("revoked_at", gettext_lazy("withdrawn"))
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
@@ -265,14 +261,6 @@ class RedeemCodeAdmin(ReadOnlyAdmin):
     def hint_shown(self, code: RedeemCode) -> str:
         return f"…{code.hint}"
 
-    @display(description=gettext_lazy("batch of codes"))
-    def batch_link(self, code: RedeemCode) -> str:
-        return link(code.batch)
-
-    @display(description=gettext_lazy("withdrawn"))
-    def withdrawn(self, code: RedeemCode) -> str:
-        return moment(code.revoked_at)
-
 
 def _redemption_cells(row: Redemption) -> list[csv_rows.Cell]:
     """A redemption as a CSV row."""
@@ -283,36 +271,27 @@ def _redemption_cells(row: Redemption) -> list[csv_rows.Cell]:
     ]  # fmt: skip
 
 
-@admin.register(Redemption)
-class RedemptionAdmin(CsvExportAdmin, ReadOnlyAdmin):
-    """Redemptions: which account redeemed which code."""
+def _code_link(row: Redemption) -> str:
+    return link(row.code, f"…{row.code.hint} · {row.code.batch.name}")
 
-    list_display = ("when", "account_link", "user", "code_link", "worth")
-    list_select_related = ("account", "user", "code__batch")
-    search_fields = ("account__name", "user__username", "=code__hint", "code__batch__name")
-    fields = ("when", "account_link", "user", "code_link", "worth")
-    readonly_fields = fields
-    sheet = CsvLayout(
+
+# Redemptions: which account redeemed which code.
+register_read_only(
+    Redemption,
+    list_display=(
+        time_column("created_at", gettext_lazy("when")), link_column("account", gettext_lazy("account")),
+        "user", Column("code", gettext_lazy("redeem code"), _code_link),
+        Column("worth", gettext_lazy("worth"), lambda row: amounts.display(row.code.batch.credits)),
+    ),
+    mixins=(CsvExportAdmin,),
+    list_select_related=("account", "user", "code__batch"),
+    search_fields=("account__name", "user__username", "=code__hint", "code__batch__name"),
+    sheet=CsvLayout(
         ["when", "account", "user", "code ends in", "batch", "credits"],
         _redemption_cells,
         related=("account", "user", "code__batch"),
-    )
-
-    @display(description=gettext_lazy("when"))
-    def when(self, row: Redemption) -> str:
-        return moment(row.created_at)
-
-    @display(description=gettext_lazy("account"))
-    def account_link(self, row: Redemption) -> str:
-        return link(row.account)
-
-    @display(description=gettext_lazy("redeem code"))
-    def code_link(self, row: Redemption) -> str:
-        return link(row.code, f"…{row.code.hint} · {row.code.batch.name}")
-
-    @display(description=gettext_lazy("worth"))
-    def worth(self, row: Redemption) -> str:
-        return amounts.display(row.code.batch.credits)
+    ),
+)  # fmt: skip
 
 
 def _gift_cells(row: Gift) -> list[csv_rows.Cell]:
@@ -324,33 +303,20 @@ def _gift_cells(row: Gift) -> list[csv_rows.Cell]:
     ]  # fmt: skip
 
 
-@admin.register(Gift)
-class GiftAdmin(CsvExportAdmin, ReadOnlyAdmin):
-    """Gifts of credits between members."""
-
-    list_display = ("when", "giver_link", "receiver_link", "amount_shown", "words", "user")
-    list_select_related = ("giver", "receiver", "user")
-    search_fields = ("=reference", "giver__name", "receiver__name")
-    fields = ("when", "reference", "giver_link", "receiver_link", "amount_shown", "words", "user")
-    readonly_fields = fields
-    sheet = CsvLayout(
+# Gifts of credits between members.
+register_read_only(
+    Gift,
+    list_display=(
+        time_column("created_at", gettext_lazy("when")), link_column("giver", gettext_lazy("from")),
+        link_column("receiver", gettext_lazy("to")),
+        value_column("amount", gettext_lazy("amount"), amounts.display), "words", "user",
+    ),
+    fields=("created_at", "reference", "giver", "receiver", "amount", "words", "user"),
+    mixins=(CsvExportAdmin,),
+    search_fields=("=reference", "giver__name", "receiver__name"),
+    sheet=CsvLayout(
         ["when", "reference", "from", "to", "credits", "words", "by"],
         _gift_cells,
         related=("giver", "receiver", "user"),
-    )
-
-    @display(description=gettext_lazy("when"))
-    def when(self, row: Gift) -> str:
-        return moment(row.created_at)
-
-    @display(description=gettext_lazy("from"))
-    def giver_link(self, row: Gift) -> str:
-        return link(row.giver)
-
-    @display(description=gettext_lazy("to"))
-    def receiver_link(self, row: Gift) -> str:
-        return link(row.receiver)
-
-    @display(description=gettext_lazy("amount"))
-    def amount_shown(self, row: Gift) -> str:
-        return amounts.display(row.amount)
+    ),
+)  # fmt: skip

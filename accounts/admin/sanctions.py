@@ -24,7 +24,7 @@ from accounts.credits import amounts
 from accounts.models import AuditEntry, Sanction, User
 from accounts.staff import action_labels, audit_log, sanctions
 from core import timezones
-from core.admin.cells import link, moment, pretty
+from core.admin.columns import choice_column, json_column, link_column, time_column
 from core.admin.export import filtered_rows, keep_filters_in_button
 from core.admin.forms import ReasonForm, ask_page
 from core.admin.list_filters import NumberedDateFilter
@@ -223,35 +223,22 @@ class SanctionAdmin(ReadOnlyAdmin):
     list_filter = (InForceFilter, "kind", "created_at")
     list_select_related = ("user", "made_by")
     search_fields = ("user__username", "reason", "=case")
-    fields = readonly_fields = (
+    fields = (
         "member", "kind", "reason", "note", "case", "made_by", "created_at", "until", "hides", "lifted_at",
         "lifted_by", "lift_reason",
     )  # fmt: skip
     actions = ("lift",)
+    when = time_column("created_at", gettext_lazy("since"))
+    member = link_column("user", gettext_lazy("member"))
+    kind_label = choice_column(
+        "kind", gettext_lazy("kind"), {"warning": "info", "mute": "warning", "ban": "danger"}
+    )
+    until_shown = time_column("until", gettext_lazy("until"))
+    lifted = time_column("lifted_at", gettext_lazy("lifted"))
 
     def has_lift_permission(self, request: HttpRequest) -> bool:
         """Who may sanction may lift."""
         return any(request.user.has_perm(name) for name in sanctions.PERMISSIONS)
-
-    @display(description=gettext_lazy("since"))
-    def when(self, row: Sanction) -> str:
-        return moment(row.created_at)
-
-    @display(description=gettext_lazy("member"))
-    def member(self, row: Sanction) -> str:
-        return link(row.user)
-
-    @display(description=gettext_lazy("kind"), label={"warning": "info", "mute": "warning", "ban": "danger"})
-    def kind_label(self, row: Sanction) -> tuple[str, str]:
-        return row.kind, row.get_kind_display()
-
-    @display(description=gettext_lazy("until"))
-    def until_shown(self, row: Sanction) -> str:
-        return moment(row.until)
-
-    @display(description=gettext_lazy("lifted"))
-    def lifted(self, row: Sanction) -> str:
-        return moment(row.lifted_at)
 
     @admin.action(description=gettext_lazy("Lift, with a reason"), permissions=["lift"])
     def lift(self, request: HttpRequest, rows: QuerySet[Sanction]) -> HttpResponse | None:
@@ -290,15 +277,13 @@ class AuditEntryAdmin(ReadOnlyAdmin):
     )  # fmt: skip
     search_help_text = gettext_lazy("Who, what (user.ban), whom, an account, or a case's number")
     led_to_by = ("actor__id__exact", "account__id__exact", "case__exact", "case", "action__exact")
-    fields = readonly_fields = (
+    fields = (
         "number", "at", "actor", "actor_name", "what", "action", "subject_kind", "subject_id", "subject_name",
         "account", "case", "reason", "shown_detail", "previous", "digest",
     )  # fmt: skip
     actions_list = ("download",)
-
-    @display(description=gettext_lazy("when"))
-    def when(self, entry: AuditEntry) -> str:
-        return moment(entry.at)
+    when = time_column("at", gettext_lazy("when"))
+    shown_detail = json_column("detail", gettext_lazy("detail"))
 
     @display(description=gettext_lazy("by"))
     def who(self, entry: AuditEntry) -> str:
@@ -311,10 +296,6 @@ class AuditEntryAdmin(ReadOnlyAdmin):
     @display(description=gettext_lazy("of"))
     def subject(self, entry: AuditEntry) -> str:
         return entry.subject_name or entry.subject_id
-
-    @display(description=gettext_lazy("detail"))
-    def shown_detail(self, entry: AuditEntry) -> str:
-        return pretty(entry.detail)
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
         """The list; its CSV button carries the search and the filters."""

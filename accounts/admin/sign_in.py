@@ -35,9 +35,10 @@ from accounts.credits.form_fields import AmountField
 from accounts.models import MICRO, Invitation, Plan, SignIn, Throttle, User
 from accounts.registration import invitations
 from accounts.sessions import client_info, login_sessions
-from core.admin.cells import Badge, link, moment
+from core.admin.cells import Badge, link
+from core.admin.columns import Column, time_column, value_column
 from core.admin.forms import ReasonForm, ask_page
-from core.admin.model_admins import BaseAdmin, ReadOnlyAdmin
+from core.admin.model_admins import BaseAdmin, register_read_only
 from core.http import csv_rows
 from core.http.public_origin import shown_origin
 
@@ -145,6 +146,9 @@ class InvitationAdmin(BaseAdmin):
     )  # fmt: skip
     readonly_fields = fields
     actions = ("revoke",)
+    credits_on_top = value_column("grant", gettext_lazy("credits on top"), amounts.display, dash_zero=True)
+    made = time_column("created_at", gettext_lazy("created"))
+    ends = time_column("expires_at", gettext_lazy("expires"))
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
@@ -165,18 +169,6 @@ class InvitationAdmin(BaseAdmin):
         key = _state_of(row)
         labels = {"good": _("good"), "used": _("used up"), "ended": _("ended"), "revoked": _("revoked")}
         return Badge(key, labels[key])
-
-    @display(description=gettext_lazy("credits on top"))
-    def credits_on_top(self, row: Invitation) -> str:
-        return amounts.display(row.grant) if row.grant else "–"
-
-    @display(description=gettext_lazy("created"))
-    def made(self, row: Invitation) -> str:
-        return moment(row.created_at)
-
-    @display(description=gettext_lazy("expires"))
-    def ends(self, row: Invitation) -> str:
-        return moment(row.expires_at)
 
     @display(description=gettext_lazy("came by it"))
     def came(self, row: Invitation) -> str:
@@ -251,85 +243,61 @@ def _state_of(row: Invitation) -> str:
     return "ended" if row.expires_at is not None and row.expires_at <= timezone.now() else "good"
 
 
-@admin.register(SignIn)
-class SignInAdmin(ReadOnlyAdmin):
-    """Sign-ins and refused attempts, by network."""
-
-    list_display = ("when", "who", "result", "how", "network", "browser")
-    list_filter = ("succeeded", "how")
-    list_select_related = ("user",)
-    search_fields = ("user__username", "=network")
-    fields = list_display
-    readonly_fields = fields
-
-    @display(description=gettext_lazy("when"))
-    def when(self, row: SignIn) -> str:
-        return moment(row.at)
-
-    @display(description=gettext_lazy("who"))
-    def who(self, row: SignIn) -> str:
-        return link(row.user) if row.user is not None else _("nobody here")
-
-    @display(description=gettext_lazy("result"), label={"in": "success", "away": "danger"})
-    def result(self, row: SignIn) -> Badge:
-        return Badge("in", _("came in")) if row.succeeded else Badge("away", _("sent away"))
+def _user_link(row: SignIn) -> str:
+    return link(row.user) if row.user is not None else _("nobody here")
 
 
-@admin.register(Throttle)
-class ThrottleAdmin(ReadOnlyAdmin):
-    """Counters of recent attempts, their subject as a hash only: to see that somebody is guessing."""
-
-    list_display = ("what", "count", "until")
-    list_filter = ("what",)
-    fields = list_display
-    readonly_fields = fields
-
-    @display(description=gettext_lazy("until"))
-    def until(self, row: Throttle) -> str:
-        return moment(row.ends_at)
+def _result_badge(row: SignIn) -> Badge:
+    return Badge("in", _("came in")) if row.succeeded else Badge("away", _("sent away"))
 
 
-@admin.register(UserSession)
-class UserSessionAdmin(ReadOnlyAdmin):
-    """Open sessions by network; session keys are never shown."""
+# Sign-ins and refused attempts, by network.
+register_read_only(
+    SignIn,
+    list_display=(
+        time_column("at", gettext_lazy("when")), Column("user", gettext_lazy("who"), _user_link),
+        Column(
+            "succeeded", gettext_lazy("result"), _result_badge, badges={"in": "success", "away": "danger"}
+        ),
+        "how", "network", "browser",
+    ),
+    list_filter=("succeeded", "how"),
+    search_fields=("user__username", "=network"),
+)  # fmt: skip
 
-    list_display = ("user", "browser", "network", "created_at", "last_seen_at")
-    list_select_related = ("user",)
-    search_fields = ("user__username",)
-    fields = list_display
-    readonly_fields = fields
+# Counters of recent attempts, their subject as a hash only: to see that somebody is guessing.
+register_read_only(
+    Throttle,
+    list_display=("what", "count", time_column("ends_at", gettext_lazy("until"))),
+    list_filter=("what",),
+)
 
-    @display(description=gettext_lazy("browser"))
-    def browser(self, row: UserSession) -> str:
-        return client_info.browser(row.user_agent)
+# Open sessions by network; session keys are never shown.
+register_read_only(
+    UserSession,
+    list_display=(
+        "user", value_column("user_agent", gettext_lazy("browser"), client_info.browser),
+        value_column("ip", gettext_lazy("from"), client_info.network), "created_at", "last_seen_at",
+    ),
+    search_fields=("user__username",),
+)  # fmt: skip
 
-    @display(description=gettext_lazy("from"))
-    def network(self, row: UserSession) -> str:
-        return client_info.network(row.ip)
+# Second factors by user; never their secrets.
+register_read_only(
+    Authenticator,
+    list_display=("user", "type", "created_at", "last_used_at"),
+    list_filter=("type",),
+    search_fields=("user__username",),
+)
 
-
-@admin.register(Authenticator)
-class AuthenticatorAdmin(ReadOnlyAdmin):
-    """Second factors by user; never their secrets."""
-
-    list_display = ("user", "type", "created_at", "last_used_at")
-    list_filter = ("type",)
-    list_select_related = ("user",)
-    search_fields = ("user__username",)
-    fields = list_display
-    readonly_fields = fields
-
-
-@admin.register(SocialAccount)
-class SocialAccountAdmin(ReadOnlyAdmin):
-    """Connected social accounts; not the data that the provider sent."""
-
-    list_display = ("user", "provider", "last_login", "date_joined")
-    list_filter = ("provider",)
-    list_select_related = ("user",)
-    search_fields = ("user__username", "=uid")
-    fields = ("user", "provider", "uid", "last_login", "date_joined")
-    readonly_fields = fields
+# Connected social accounts; not the data that the provider sent.
+register_read_only(
+    SocialAccount,
+    list_display=("user", "provider", "last_login", "date_joined"),
+    fields=("user", "provider", "uid", "last_login", "date_joined"),
+    list_filter=("provider",),
+    search_fields=("user__username", "=uid"),
+)
 
 
 class SignInActions(ModelAdmin):

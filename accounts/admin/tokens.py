@@ -12,77 +12,41 @@ from unfold.decorators import display
 from accounts.credits import amounts
 from accounts.models import AccountSpending, ApiToken, AuditMark, SecretFingerprint, TokenSpending
 from accounts.tokens import api_tokens
-from core.admin.cells import link
-from core.admin.model_admins import ReadOnlyAdmin, ReadOnlyInline
+from core.admin.columns import link_column, value_column
+from core.admin.model_admins import ReadOnlyAdmin, ReadOnlyInline, register_read_only
+
+SPENT = value_column("spent", gettext_lazy("spent and on hold"), amounts.display)
 
 
 class TokenSpendingInline(ReadOnlyInline):
     """What the token has spent in the periods of its limits."""
 
     model = TokenSpending
-    fields = ("period", "spent_shown")
-    readonly_fields = fields
+    fields = ("period", SPENT)
     tab = True
 
-    @display(description=gettext_lazy("spent and on hold"))
-    def spent_shown(self, row: TokenSpending) -> str:
-        return amounts.display(row.spent)
 
+# Spent and held by each token with a spending limit; `manage.py audit` compares it with the ledger.
+register_read_only(
+    TokenSpending,
+    list_display=(link_column("token", gettext_lazy("API token")), "period", SPENT),
+    search_fields=("token__name", "=period", "token__user__username"),
+)
 
-@admin.register(TokenSpending)
-class TokenSpendingAdmin(ReadOnlyAdmin):
-    """Spent and held by each token with a spending limit; `manage.py audit` compares it with the ledger."""
+# Spent and held by each account with a spending limit, and by each member with one.
+register_read_only(
+    AccountSpending,
+    list_display=(link_column("account", gettext_lazy("account")), "member", "period", SPENT),
+    search_fields=("account__name", "=period", "member__username"),
+)
 
-    list_display = ("token_link", "period", "spent_shown")
-    list_select_related = ("token",)
-    search_fields = ("token__name", "=period", "token__user__username")
-    fields = ("token_link", "period", "spent_shown")
-    readonly_fields = fields
+# Up to which row the audit found no breach; a quick audit starts there.
+register_read_only(AuditMark, list_display=("name", "upto", "at"))
 
-    @display(description=gettext_lazy("API token"))
-    def token_link(self, row: TokenSpending) -> str:
-        return link(row.token)
-
-    @display(description=gettext_lazy("spent and on hold"))
-    def spent_shown(self, row: TokenSpending) -> str:
-        return amounts.display(row.spent)
-
-
-@admin.register(AccountSpending)
-class AccountSpendingAdmin(ReadOnlyAdmin):
-    """Spent and held by each account with a spending limit, and by each member with one."""
-
-    list_display = ("account_link", "member", "period", "spent_shown")
-    list_select_related = ("account", "member")
-    search_fields = ("account__name", "=period", "member__username")
-    fields = ("account_link", "member", "period", "spent_shown")
-    readonly_fields = fields
-
-    @display(description=gettext_lazy("account"))
-    def account_link(self, row: AccountSpending) -> str:
-        return link(row.account)
-
-    @display(description=gettext_lazy("spent and on hold"))
-    def spent_shown(self, row: AccountSpending) -> str:
-        return amounts.display(row.spent)
-
-
-@admin.register(AuditMark)
-class AuditMarkAdmin(ReadOnlyAdmin):
-    """Up to which row the audit found no breach; a quick audit starts there."""
-
-    list_display = ("name", "upto", "at")
-    fields = ("name", "upto", "at")
-    readonly_fields = fields
-
-
-@admin.register(SecretFingerprint)
-class SecretFingerprintAdmin(ReadOnlyAdmin):
-    """Fingerprints of the secrets this database was made with; a secret cannot be derived from one."""
-
-    list_display = ("kind", "created_at")
-    fields = ("kind", "digest", "created_at")
-    readonly_fields = fields
+# Fingerprints of the secrets this database was made with; a secret cannot be derived from one.
+register_read_only(
+    SecretFingerprint, list_display=("kind", "created_at"), fields=("kind", "digest", "created_at")
+)
 
 
 @admin.register(ApiToken)
@@ -99,9 +63,9 @@ class ApiTokenAdmin(ReadOnlyAdmin):
         "name", "prefix", "user_link", "account", "answer", "may", "models_shown", "networks_shown", "day", "month",
         "total", "creates_per_minute", "in_flight_limit", "created_at", "expires_at", "last_used_at", "revoked_at",
     )  # fmt: skip
-    readonly_fields = fields
     inlines = (TokenSpendingInline,)
     actions = ("revoke",)
+    user_link = link_column("user", gettext_lazy("user"))
 
     def get_search_fields(self, request: HttpRequest) -> tuple[str, ...]:
         """Without e-mail addresses for staff who may not see them: a search result would reveal one."""
@@ -112,10 +76,6 @@ class ApiTokenAdmin(ReadOnlyAdmin):
     def has_revoke_permission(self, request: HttpRequest) -> bool:
         """Who may change tokens may revoke them."""
         return bool(request.user.has_perm("accounts.change_apitoken"))
-
-    @display(description=gettext_lazy("user"))
-    def user_link(self, token: ApiToken) -> str:
-        return link(token.user)
 
     @display(description=gettext_lazy("may"))
     def may(self, token: ApiToken) -> str:

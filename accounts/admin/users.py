@@ -25,7 +25,13 @@ from accounts.models import Account, Membership, User
 from accounts.personal_accounts import personal_account, with_personal_account
 from accounts.staff.list_search import IndexedSearchAdmin
 from core.admin.cells import link
-from core.admin.model_admins import LargeTableAdmin, ReadOnlyAdmin, ReadOnlyInline, RecordedAdmin
+from core.admin.columns import value_column
+from core.admin.model_admins import (
+    LargeTableAdmin,
+    ReadOnlyInline,
+    RecordedAdmin,
+    register_read_only,
+)
 
 admin.site.unregister(Group)
 admin.site.unregister(EmailAddress)
@@ -66,7 +72,6 @@ class MembershipInline(ReadOnlyInline):
 
     model = Membership
     fields = ("account", "user", "role", "created_at")
-    readonly_fields = fields
     tab = True
 
 
@@ -130,6 +135,8 @@ class MemberAdmin(IndexedSearchAdmin, UserAdmin, SignInActions, SanctionActions,
         ),
         (gettext_lazy("Important dates"), {"fields": ("last_login", "date_joined"), "classes": ("tab",)}),
     )
+    balance = value_column("own_balance", gettext_lazy("balance"), amounts.display, ordering="own_balance")
+    on_hold = value_column("own_held", gettext_lazy("on hold"), amounts.display, ordering="own_held")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
         """Annotated with the personal account's balance and holds, whichever account they act for now."""
@@ -139,14 +146,6 @@ class MemberAdmin(IndexedSearchAdmin, UserAdmin, SignInActions, SanctionActions,
             own_balance=Subquery(own.order_by("pk").values("account__balance")[:1]),
             own_held=Subquery(own.order_by("pk").values("account__held")[:1]),
         )
-
-    @display(description=gettext_lazy("balance"), ordering="own_balance")
-    def balance(self, user: Any) -> str:
-        return amounts.display(user.own_balance) if user.own_balance is not None else "–"
-
-    @display(description=gettext_lazy("on hold"), ordering="own_held")
-    def on_hold(self, user: Any) -> str:
-        return amounts.display(user.own_held) if user.own_held is not None else "–"
 
     @display(
         description=gettext_lazy("state"),
@@ -219,12 +218,14 @@ def _sees_money(request: HttpRequest) -> bool:
     return bool(request.user.has_perm("accounts.view_account"))
 
 
-@admin.register(Membership)
-class MembershipAdmin(IndexedSearchAdmin, ReadOnlyAdmin):
-    """Memberships: who acts for which account."""
-
-    list_display = ("account", "user", "role", "created_at")
-    list_filter = ("role",)
-    list_select_related = ("account", "user")
-    search_fields = ("account__name", "user__username")
-    by_user, by_account = ("user",), ("account",)
+# Memberships: who acts for which account.
+register_read_only(
+    Membership,
+    list_display=("account", "user", "role", "created_at"),
+    fields=None,
+    mixins=(IndexedSearchAdmin,),
+    list_filter=("role",),
+    search_fields=("account__name", "user__username"),
+    by_user=("user",),
+    by_account=("account",),
+)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from django.contrib import admin
@@ -14,6 +15,7 @@ from unfold.admin import ModelAdmin, TabularInline
 from unfold.paginator import InfinitePaginator
 
 from core.admin import change_log
+from core.admin.columns import Column
 
 
 class RecordedAdmin(ModelAdmin):
@@ -184,11 +186,18 @@ class LargeTableAdmin(BaseAdmin):
     paginator = InfinitePaginator
     list_disable_select_all = True
     sortable_by: ClassVar[tuple[str, ...]] = ()
-    ordering: ClassVar[tuple[str, ...]] = ("-id",)
+    ordering: ClassVar[tuple[str, ...]] = ("-pk",)
 
 
 class ReadOnlyAdmin(LargeTableAdmin):
     """For what must stay as it was written: to be read and searched, never added to or changed."""
+
+    deferred: ClassVar[tuple[str, ...]] = ()
+    """Large columns that are not read, also those of related rows (`prediction__input`)."""
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        rows: QuerySet[Any] = super().get_queryset(request)
+        return rows.defer(*self.deferred)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
@@ -197,12 +206,42 @@ class ReadOnlyAdmin(LargeTableAdmin):
         return False
 
 
+def register_read_only(
+    model: type[Model],
+    *,
+    list_display: Sequence[str | Column],
+    fields: Sequence[str | Column] | None = (),
+    mixins: tuple[type, ...] = (),
+    **options: Any,
+) -> None:
+    """Register a read-only admin for a model whose rows have no actions: its columns, and any options of ModelAdmin.
+
+    `fields` of a row's page: by default those of the list; None: every field of the model. A name of a field that has
+    a `Column` in the list is shown by that column. Related rows in columns are selected with the list.
+    """
+    columns = {column.name: column for column in list_display if isinstance(column, Column)}
+    foreign_keys = {field.name for field in model._meta.fields if field.remote_field is not None}
+    names = [column.name if isinstance(column, Column) else column for column in list_display]
+    attributes: dict[str, Any] = {
+        "list_display": list_display,
+        "list_select_related": tuple(name for name in names if name in foreign_keys),
+        **options,
+    }
+    if fields is not None:
+        shown = tuple(columns.get(name, name) if isinstance(name, str) else name for name in fields)
+        attributes["fields"] = shown or list_display
+    admin.site.register(model, type(f"{model.__name__}Admin", (*mixins, ReadOnlyAdmin), attributes))
+
+
 class ReadOnlyInline(TabularInline):
     """Rows of history below what they belong to."""
 
     extra = 0
     can_delete = False
     show_change_link = True
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> Any:
+        return self.fields
 
     def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False

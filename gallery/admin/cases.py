@@ -15,9 +15,9 @@ from django.utils.translation import gettext_lazy
 from unfold.decorators import display
 
 from accounts.staff.list_search import IndexedSearchAdmin
-from core.admin.cells import link, moment
+from core.admin.columns import Column, link_column, time_column
 from core.admin.list_filters import NumberedDateFilter
-from core.admin.model_admins import ReadOnlyAdmin
+from core.admin.model_admins import ReadOnlyAdmin, register_read_only
 from gallery.models import AccountDeed, Case
 from gallery.moderation import reasons
 
@@ -43,26 +43,20 @@ class CaseAdmin(IndexedSearchAdmin, ReadOnlyAdmin):
     list_select_related = ("user", "decided_by")
     search_fields = ("id", "item__public_id", "user__username", "about")
     exactly, by_user, in_newest = ("pk", "item__public_id"), ("user",), ("about",)
-    fields = readonly_fields = (
+    fields = (
         "desk", "kind", "about", "user_link", "reason", "words", "count", "item", "comment", "collection", "sanction",
         "parent", "opened", "decision", "told_words", "note", "decided_at", "decided_by",
     )  # fmt: skip
+    user_link = link_column("user", gettext_lazy("about"))
+    opened = time_column("opened_at", gettext_lazy("open since"))
 
     @display(description=gettext_lazy("case"))
     def number(self, case: Case) -> str:
         return str(case.pk)
 
-    @display(description=gettext_lazy("about"))
-    def user_link(self, case: Case) -> str:
-        return link(case.user)
-
     @display(description=gettext_lazy("told to the member"))
     def told_words(self, case: Case) -> str:
         return reasons.display(case.told) or "–"
-
-    @display(description=gettext_lazy("open since"))
-    def opened(self, case: Case) -> str:
-        return moment(case.opened_at)
 
     @display(description=gettext_lazy("state"), label={"open": "warning", "closed": "default"})
     def state(self, case: Case) -> tuple[str, str]:
@@ -89,25 +83,17 @@ class CaseAdmin(IndexedSearchAdmin, ReadOnlyAdmin):
         )
 
 
-@admin.register(AccountDeed)
-class AccountDeedAdmin(ReadOnlyAdmin):
-    """Bulk hides and restores of all public pictures of a member."""
+def _deed(deed: AccountDeed) -> str:
+    return str(gettext_lazy("hidden") if deed.of_id is None else gettext_lazy("shown again"))
 
-    list_display = ("user", "what", "reason", "changed", "made_by", "created_at", "done_at")
-    list_select_related = ("user", "made_by", "of")
-    list_filter: ClassVar = [("done_at", admin.EmptyFieldListFilter), "created_at"]
-    search_fields = ("user__username", "reason")
-    fields = readonly_fields = (
-        "user",
-        "what",
-        "reason",
-        "changed",
-        "case",
-        "made_by",
-        "created_at",
-        "done_at",
-    )
 
-    @display(description=gettext_lazy("what"))
-    def what(self, deed: AccountDeed) -> str:
-        return str(gettext_lazy("hidden") if deed.of_id is None else gettext_lazy("shown again"))
+_DEED = Column("what", gettext_lazy("what"), _deed)
+# Bulk hides and restores of all public pictures of a member.
+register_read_only(
+    AccountDeed,
+    list_display=("user", _DEED, "reason", "changed", "made_by", "created_at", "done_at"),
+    fields=("user", _DEED, "reason", "changed", "case", "made_by", "created_at", "done_at"),
+    list_select_related=("user", "made_by", "of"),
+    list_filter=(("done_at", admin.EmptyFieldListFilter), "created_at"),
+    search_fields=("user__username", "reason"),
+)

@@ -14,7 +14,8 @@ from django.utils.translation import gettext_lazy
 from unfold.decorators import action, display
 
 from accounts.models import User
-from core.admin.cells import link, moment, pretty
+from core.admin.cells import pretty
+from core.admin.columns import link_column, time_column
 from core.admin.forms import ReasonForm, ask_page
 from core.admin.model_admins import ReadOnlyAdmin
 from gallery.models import Evidence
@@ -35,10 +36,13 @@ class EvidenceAdmin(ReadOnlyAdmin):
     list_select_related = ("user", "case")
     search_fields = ("=item_id_then", "user__username", "=case__id")
     led_to_by = ("case__id__exact",)
-    fields = readonly_fields = (
+    fields = (
         "item_id_then", "member", "case", "content_type", "made_by", "created_at", "sealed_until", "gone_at",
     )  # fmt: skip
     actions_detail = ("open_sealed",)
+    member = link_column("user", gettext_lazy("member"))
+    sealed = time_column("created_at", gettext_lazy("sealed"))
+    kept_until = time_column("sealed_until", gettext_lazy("kept until"))
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Whether the list may be seen, which is a separate permission from opening the content."""
@@ -47,18 +51,6 @@ class EvidenceAdmin(ReadOnlyAdmin):
     def has_open_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
         """Whether the user may open evidence: whoever may remove pictures for good may."""
         return bool(request.user.has_perm(evidence.PERMISSION))
-
-    @display(description=gettext_lazy("member"))
-    def member(self, row: Evidence) -> str:
-        return link(row.user)
-
-    @display(description=gettext_lazy("sealed"))
-    def sealed(self, row: Evidence) -> str:
-        return moment(row.created_at)
-
-    @display(description=gettext_lazy("kept until"))
-    def kept_until(self, row: Evidence) -> str:
-        return moment(row.sealed_until)
 
     @display(description=gettext_lazy("state"), label={"sealed": "success", "gone": "default"})
     def state(self, row: Evidence) -> tuple[str, str]:

@@ -15,7 +15,8 @@ from unfold.decorators import display
 from accounts.models import User
 from accounts.staff import sanctions
 from accounts.staff.list_search import IndexedSearchAdmin
-from core.admin.cells import link, moment
+from core.admin.cells import link
+from core.admin.columns import link_column, time_column
 from core.admin.forms import ReasonForm, ask_page
 from core.admin.model_admins import ReadOnlyAdmin
 from gallery.models import Item, ShareLink
@@ -56,15 +57,13 @@ class ItemAdmin(IndexedSearchAdmin, ReadOnlyAdmin):
         "large_picture", "public_id", "title", "prompt", "show_prompt", "user_link", "account_link", "prediction",
         "model", "width", "height", "visibility", "published_at", "hidden_at", "hidden_reason", "created_at",
     )  # fmt: skip
-    readonly_fields = fields
+    when = time_column("created_at", gettext_lazy("created"))
+    user_link = link_column("user", gettext_lazy("user"))
+    account_link = link_column("account", gettext_lazy("account"))
 
     def has_moderate_permission(self, request: HttpRequest) -> bool:
         """Whether the user may hide items: whoever may change them may."""
         return bool(request.user.has_perm("gallery.change_item"))
-
-    @display(description=gettext_lazy("created"))
-    def when(self, item: Item) -> str:
-        return moment(item.created_at)
 
     @display(description=gettext_lazy("picture"))
     def picture(self, item: Item) -> str:
@@ -77,14 +76,6 @@ class ItemAdmin(IndexedSearchAdmin, ReadOnlyAdmin):
     @display(description=gettext_lazy("title or prompt"))
     def words(self, item: Item) -> str:
         return Truncator(str(item)).chars(80)
-
-    @display(description=gettext_lazy("user"))
-    def user_link(self, item: Item) -> str:
-        return link(item.user)
-
-    @display(description=gettext_lazy("account"))
-    def account_link(self, item: Item) -> str:
-        return link(item.account)
 
     @display(description=gettext_lazy("prediction"))
     def prediction(self, item: Item) -> str:
@@ -148,8 +139,8 @@ class ShareLinkAdmin(ReadOnlyAdmin):
     list_select_related = ("item", "collection", "created_by")
     search_fields = ("=item__public_id", "item__title", "created_by__username")
     fields = ("item_link", "user_link", "show_prompt", "views", "expires_at", "withdrawn_at", "created_at")
-    readonly_fields = fields
     actions = ("withdraw",)
+    user_link = link_column("created_by", gettext_lazy("user"))
 
     def has_moderate_permission(self, request: HttpRequest) -> bool:
         """Whether the user may withdraw links: whoever may change them may."""
@@ -158,10 +149,6 @@ class ShareLinkAdmin(ReadOnlyAdmin):
     @display(description=gettext_lazy("item"))
     def item_link(self, share: ShareLink) -> str:
         return link(share.item if share.item is not None else share.collection)
-
-    @display(description=gettext_lazy("user"))
-    def user_link(self, share: ShareLink) -> str:
-        return link(share.created_by)
 
     @display(description=gettext_lazy("state"), label={"open": "success", "closed": "danger"})
     def state(self, share: ShareLink) -> tuple[str, str]:

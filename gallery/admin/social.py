@@ -16,9 +16,9 @@ from django.utils.translation import gettext_lazy, ngettext, pgettext
 from unfold.decorators import display
 
 from accounts.models import User
-from core.admin.cells import link
+from core.admin.columns import link_column
 from core.admin.forms import ReasonForm, ask_page
-from core.admin.model_admins import ReadOnlyAdmin
+from core.admin.model_admins import ReadOnlyAdmin, register_read_only
 from gallery.models import (
     Collection,
     CollectionEditor,
@@ -35,44 +35,35 @@ from gallery.models import (
 )
 from gallery.moderation import cases, decisions
 
+# Tags of pictures.
+register_read_only(
+    Tag,
+    list_display=("name", "created_at"),
+    search_fields=("name",),
+)
 
-@admin.register(Tag)
-class TagAdmin(ReadOnlyAdmin):
-    """Tags of pictures."""
+# Which item has which tag.
+register_read_only(
+    ItemTag,
+    list_display=("tag", "item", "listed_at"),
+    fields=("tag", "item", "position", "listed_at"),
+    search_fields=("tag__name", "=item__public_id"),
+)
 
-    list_display = ("name", "created_at")
-    search_fields = ("name",)
-    fields = readonly_fields = ("name", "created_at")
+# Which user likes which item.
+register_read_only(
+    Like,
+    list_display=("user", "item", "created_at"),
+    fields=("user", "item", "recent", "created_at"),
+    search_fields=("user__username", "=item__public_id"),
+)
 
-
-@admin.register(ItemTag)
-class ItemTagAdmin(ReadOnlyAdmin):
-    """Which item has which tag."""
-
-    list_display = ("tag", "item", "listed_at")
-    list_select_related = ("tag", "item")
-    search_fields = ("tag__name", "=item__public_id")
-    fields = readonly_fields = ("tag", "item", "position", "listed_at")
-
-
-@admin.register(Like)
-class LikeAdmin(ReadOnlyAdmin):
-    """Which user likes which item."""
-
-    list_display = ("user", "item", "created_at")
-    list_select_related = ("user", "item")
-    search_fields = ("user__username", "=item__public_id")
-    fields = readonly_fields = ("user", "item", "recent", "created_at")
-
-
-@admin.register(Follow)
-class FollowAdmin(ReadOnlyAdmin):
-    """Which user follows which."""
-
-    list_display = ("follower", "followed", "created_at")
-    list_select_related = ("follower", "followed")
-    search_fields = ("follower__username", "followed__username")
-    fields = readonly_fields = ("follower", "followed", "created_at")
+# Which user follows which.
+register_read_only(
+    Follow,
+    list_display=("follower", "followed", "created_at"),
+    search_fields=("follower__username", "followed__username"),
+)
 
 
 @admin.register(Comment)
@@ -85,7 +76,7 @@ class CommentAdmin(ReadOnlyAdmin):
     ]  # fmt: skip
     list_select_related = ("user", "item")
     search_fields = ("user__username", "=item__public_id", "text")
-    fields = readonly_fields = ("text", "user", "item", "removed_at", "hidden_at", "created_at")
+    fields = ("text", "user", "item", "removed_at", "hidden_at", "created_at")
     actions = ("hide", "restore")
 
     def has_moderate_permission(self, request: HttpRequest) -> bool:
@@ -157,11 +148,12 @@ class ReportAdmin(ReadOnlyAdmin):
     list_filter: ClassVar = [("closed_at", admin.EmptyFieldListFilter), "reason", "created_at"]
     list_select_related = ("item", "comment", "collection", "reporter", "case")
     search_fields = ("=item__public_id", "reporter__username", "words")
-    fields = readonly_fields = (
+    fields = (
         "reason", "words", "item", "comment", "collection", "reporter", "case_link", "created_at", "closed_at",
         "closed_by", "told",
     )  # fmt: skip
     actions = ("close",)
+    case_link = link_column("case", gettext_lazy("case"))
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Report]:
         """Hide reports from the person reported, moderators included; superusers see all."""
@@ -174,10 +166,6 @@ class ReportAdmin(ReadOnlyAdmin):
     def has_moderate_permission(self, request: HttpRequest) -> bool:
         """Whether the user may close reports: whoever decides cases may, since closing decides the case."""
         return bool(request.user.has_perm("gallery.decide_case"))
-
-    @display(description=gettext_lazy("case"))
-    def case_link(self, report: Report) -> str:
-        return link(report.case)
 
     @display(description=gettext_lazy("state"), label={"open": "warning", "closed": "default"})
     def state(self, report: Report) -> tuple[str, str]:
@@ -201,7 +189,7 @@ class CollectionAdmin(ReadOnlyAdmin):
     list_filter: ClassVar = [("hidden_at", admin.EmptyFieldListFilter), "visibility", "created_at"]
     list_select_related = ("user",)
     search_fields = ("=public_id", "title", "user__username")
-    fields = readonly_fields = (
+    fields = (
         "title", "description", "user", "account", "visibility", "cover", "published_at", "hidden_at",
         "hidden_reason", "complaints", "created_at", "changed_at",
     )  # fmt: skip
@@ -272,52 +260,39 @@ class CollectionAdmin(ReadOnlyAdmin):
         let_stand(self, request, Report.objects.filter(collection__in=chosen, closed_at__isnull=True))
 
 
-@admin.register(CollectionItem)
-class CollectionItemAdmin(ReadOnlyAdmin):
-    """Which item is in which collection."""
+# Which item is in which collection.
+register_read_only(
+    CollectionItem,
+    list_display=("collection", "item", "added_by", "created_at"),
+    fields=("collection", "item", "place", "added_by", "created_at"),
+    search_fields=("=collection__public_id", "=item__public_id"),
+)
 
-    list_display = ("collection", "item", "added_by", "created_at")
-    list_select_related = ("collection", "item", "added_by")
-    search_fields = ("=collection__public_id", "=item__public_id")
-    fields = readonly_fields = ("collection", "item", "place", "added_by", "created_at")
+# Which users may edit which collection.
+register_read_only(
+    CollectionEditor,
+    list_display=("collection", "user", "created_at"),
+    search_fields=("=collection__public_id", "user__username"),
+)
 
+# Form settings that members saved under a name.
+register_read_only(
+    Preset,
+    list_display=("name", "user", "model", "created_at"),
+    fields=("name", "user", "model", "values", "created_at"),
+    search_fields=("name", "user__username"),
+)
 
-@admin.register(CollectionEditor)
-class CollectionEditorAdmin(ReadOnlyAdmin):
-    """Which users may edit which collection."""
+# How members want sensitive pictures shown.
+register_read_only(
+    ReaderChoice,
+    list_display=("user", "sensitive"),
+    search_fields=("user__username",),
+)
 
-    list_display = ("collection", "user", "created_at")
-    list_select_related = ("collection", "user")
-    search_fields = ("=collection__public_id", "user__username")
-    fields = readonly_fields = ("collection", "user", "created_at")
-
-
-@admin.register(Preset)
-class PresetAdmin(ReadOnlyAdmin):
-    """Form settings that members saved under a name."""
-
-    list_display = ("name", "user", "model", "created_at")
-    list_select_related = ("user", "model")
-    search_fields = ("name", "user__username")
-    fields = readonly_fields = ("name", "user", "model", "values", "created_at")
-
-
-@admin.register(ReaderChoice)
-class ReaderChoiceAdmin(ReadOnlyAdmin):
-    """How members want sensitive pictures shown."""
-
-    list_display = ("user", "sensitive")
-    list_select_related = ("user",)
-    search_fields = ("user__username",)
-    fields = readonly_fields = ("user", "sensitive")
-
-
-@admin.register(SearchRow)
-class SearchRowAdmin(ReadOnlyAdmin):
-    """Which items are in the search index."""
-
-    ordering = ("-pk",)
-    list_display = ("item", "place")
-    list_select_related = ("item",)
-    search_fields = ("=item__public_id",)
-    fields = readonly_fields = ("item", "place")
+# Which items are in the search index.
+register_read_only(
+    SearchRow,
+    list_display=("item", "place"),
+    search_fields=("=item__public_id",),
+)

@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy
 from unfold.decorators import action, display
 
 from accounts.credits import amounts
-from core.admin.cells import pretty
+from core.admin.columns import json_column
 from core.admin.model_admins import BaseAdmin, ReadOnlyInline
 from predictions.admin.model_import import import_model
 from predictions.admin.prices import PriceInline
@@ -24,7 +24,6 @@ class VersionInline(ReadOnlyInline):
 
     model = Version
     fields = ("id", "enabled", "source", "created_at")
-    readonly_fields = fields
     tab = True
 
 
@@ -87,18 +86,9 @@ class VersionAdmin(BaseAdmin):
     search_fields = ("id", "model__owner", "model__name")
     fields = ("id", "model", "enabled", "cog_version", "source", "inputs", "outputs", "example", "created_at")
     readonly_fields = ("id", "model", "cog_version", "source", "inputs", "outputs", "example", "created_at")
+    inputs = json_column("input_schema", gettext_lazy("input schema"))
+    outputs = json_column("output_schema", gettext_lazy("output schema"))
+    example = json_column("example_input", gettext_lazy("example"))
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
-
-    @display(description=gettext_lazy("input schema"))
-    def inputs(self, version: Version) -> str:
-        return pretty(version.input_schema)
-
-    @display(description=gettext_lazy("output schema"))
-    def outputs(self, version: Version) -> str:
-        return pretty(version.output_schema)
-
-    @display(description=gettext_lazy("example"))
-    def example(self, version: Version) -> str:
-        return pretty(version.example_input)

@@ -23,6 +23,7 @@ from accounts.models import User
 from accounts.staff import audit_log
 from core import crypto
 from core.admin.cells import moment
+from core.admin.columns import time_column
 from core.admin.forms import ReasonForm, ask_page
 from core.admin.model_admins import BaseAdmin, ReadOnlyAdmin
 from core.clock import Now
@@ -167,6 +168,7 @@ class ClassifierAdmin(BaseAdmin):
     )  # fmt: skip
     readonly_fields = ("stands_in_words", "last_answer", "last_failure", "created_at")
     actions_detail = ("try_it",)
+    last_answer = time_column("answered_at", gettext_lazy("last answer"))
 
     @display(
         description=gettext_lazy("state"),
@@ -182,10 +184,6 @@ class ClassifierAdmin(BaseAdmin):
     @display(description=gettext_lazy("state"))
     def stands_in_words(self, row: Classifier) -> str:
         return self.stands(row)[1] if row.pk else "–"
-
-    @display(description=gettext_lazy("last answer"))
-    def last_answer(self, row: Classifier) -> str:
-        return moment(row.answered_at)
 
     @display(description=gettext_lazy("last failure"))
     def last_failure(self, row: Classifier) -> str:
@@ -254,20 +252,14 @@ class BlockedPictureAdmin(ReadOnlyAdmin):
     list_filter = (("lifted_at", admin.EmptyFieldListFilter),)
     list_select_related = ("created_by",)
     search_fields = ("phash__startswith", "reason")
-    fields = readonly_fields = ("phash", "reason", "case", "created_by", "since", "lifted")
+    fields = ("phash", "reason", "case", "created_by", "since", "lifted")
     actions = ("lift",)
+    since = time_column("created_at", gettext_lazy("since"))
+    lifted = time_column("lifted_at", gettext_lazy("lifted"))
 
     @display(description=gettext_lazy("picture"))
     def known_by(self, row: BlockedPicture) -> str:
         return row.phash[:16]
-
-    @display(description=gettext_lazy("since"))
-    def since(self, row: BlockedPicture) -> str:
-        return moment(row.created_at)
-
-    @display(description=gettext_lazy("lifted"))
-    def lifted(self, row: BlockedPicture) -> str:
-        return moment(row.lifted_at)
 
     def has_lift_permission(self, request: HttpRequest) -> bool:
         """Requires changing blocked pictures."""

@@ -5,15 +5,11 @@ Also what each account takes up now.
 
 from __future__ import annotations
 
-from django.contrib import admin
-from django.db.models import QuerySet
-from django.http import HttpRequest
 from django.utils.text import Truncator
 from django.utils.translation import gettext_lazy
-from unfold.decorators import display
 
-from core.admin.cells import link, moment, pretty
-from core.admin.model_admins import ReadOnlyAdmin
+from core.admin.columns import Column, json_column, link_column, time_column
+from core.admin.model_admins import register_read_only
 from predictions.models import (
     AccountUsage,
     Beat,
@@ -25,115 +21,73 @@ from predictions.models import (
 
 LARGE_FIELDS = ("input", "output", "logs", "result", "metrics", "error")
 """Columns of a prediction that may hold megabytes; no list reads them."""
+LARGE_PREDICTION_FIELDS = tuple(f"prediction__{name}" for name in LARGE_FIELDS)
+"""The same from a row that belongs to a prediction."""
+
+# Callers' idempotency keys, kept for a day.
+register_read_only(
+    IdempotencyKey,
+    list_display=(
+        "key", "account", "user", link_column("prediction", gettext_lazy("prediction")), "created_at",
+    ),
+    search_fields=("=key", "=prediction__public_id", "account__name"),
+    deferred=LARGE_PREDICTION_FIELDS,
+)  # fmt: skip
+
+# Creates whose answer a retrying client has not received yet; each exists for minutes.
+register_read_only(
+    UnansweredCreate,
+    list_display=(
+        "request", "account", "user", link_column("prediction", gettext_lazy("prediction")), "lost",
+        "created_at",
+    ),
+    fields=("request", "account", "user", "prediction", "lost", "instance", "created_at"),
+    list_filter=("lost",),
+    search_fields=("=prediction__public_id", "account__name"),
+    deferred=LARGE_PREDICTION_FIELDS,
+)  # fmt: skip
+
+# Which unfinished predictions pin which uploads.
+register_read_only(
+    UploadUse,
+    list_display=("upload", link_column("prediction", gettext_lazy("prediction"))),
+    search_fields=("=upload__public_id", "=prediction__public_id"),
+    deferred=LARGE_PREDICTION_FIELDS,
+)
+
+# What each account takes up now: files, and predictions that have not ended.
+register_read_only(
+    AccountUsage,
+    list_display=("account", "predictions", "input_bytes", "output_bytes", "stored_bytes", "upload_bytes"),
+    fields=None,
+    search_fields=("account__name",),
+)
+
+# Which running predictions have a preview, and since when; the images themselves are their owners'.
+register_read_only(
+    Preview,
+    list_display=(link_column("prediction", gettext_lazy("prediction")), "number", "at"),
+    fields=("prediction", "number", "content_type", "at"),
+    search_fields=("=prediction__public_id",),
+    ordering=("-at",),
+    deferred=("data", *LARGE_PREDICTION_FIELDS),
+)
 
 
-@admin.register(IdempotencyKey)
-class IdempotencyKeyAdmin(ReadOnlyAdmin):
-    """Callers' idempotency keys, kept for a day."""
-
-    list_display = ("key", "account", "user", "prediction_link", "created_at")
-    list_select_related = ("account", "user", "prediction")
-    search_fields = ("=key", "=prediction__public_id", "account__name")
-    fields = ("key", "account", "user", "prediction_link", "created_at")
-    readonly_fields = fields
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[IdempotencyKey]:
-        rows: QuerySet[IdempotencyKey] = super().get_queryset(request)
-        return rows.defer(*(f"prediction__{name}" for name in LARGE_FIELDS))
-
-    @display(description=gettext_lazy("prediction"))
-    def prediction_link(self, key: IdempotencyKey) -> str:
-        return link(key.prediction)
+def _detail_line(beat: Beat) -> str:
+    """The detail of a heartbeat on one line, cut."""
+    return Truncator(", ".join(f"{name}: {value}" for name, value in beat.detail.items())).chars(120)
 
 
-@admin.register(UnansweredCreate)
-class UnansweredCreateAdmin(ReadOnlyAdmin):
-    """Creates whose answer a retrying client has not received yet; each exists for minutes."""
-
-    list_display = ("request", "account", "user", "prediction_link", "lost", "created_at")
-    list_filter = ("lost",)
-    list_select_related = ("account", "user", "prediction")
-    search_fields = ("=prediction__public_id", "account__name")
-    fields = ("request", "account", "user", "prediction_link", "lost", "instance", "created_at")
-    readonly_fields = fields
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[UnansweredCreate]:
-        rows: QuerySet[UnansweredCreate] = super().get_queryset(request)
-        return rows.defer(*(f"prediction__{name}" for name in LARGE_FIELDS))
-
-    @display(description=gettext_lazy("prediction"))
-    def prediction_link(self, create: UnansweredCreate) -> str:
-        return link(create.prediction)
-
-
-@admin.register(UploadUse)
-class UploadUseAdmin(ReadOnlyAdmin):
-    """Which unfinished predictions pin which uploads."""
-
-    list_display = ("upload", "prediction_link")
-    list_select_related = ("upload", "prediction")
-    search_fields = ("=upload__public_id", "=prediction__public_id")
-    fields = ("upload", "prediction_link")
-    readonly_fields = fields
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[UploadUse]:
-        rows: QuerySet[UploadUse] = super().get_queryset(request)
-        return rows.defer(*(f"prediction__{name}" for name in LARGE_FIELDS))
-
-    @display(description=gettext_lazy("prediction"))
-    def prediction_link(self, use: UploadUse) -> str:
-        return link(use.prediction)
-
-
-@admin.register(AccountUsage)
-class AccountUsageAdmin(ReadOnlyAdmin):
-    """What each account takes up now: files, and predictions that have not ended."""
-
-    list_display = ("account", "predictions", "input_bytes", "output_bytes", "stored_bytes", "upload_bytes")
-    list_select_related = ("account",)
-    search_fields = ("account__name",)
-    ordering = ("-pk",)
-
-
-@admin.register(Preview)
-class PreviewAdmin(ReadOnlyAdmin):
-    """Which running predictions have a preview, and since when; the images themselves are their owners'."""
-
-    list_display = ("prediction_link", "number", "at")
-    list_select_related = ("prediction",)
-    search_fields = ("=prediction__public_id",)
-    ordering = ("-at",)
-    fields = ("prediction_link", "number", "content_type", "at")
-    readonly_fields = fields
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Preview]:
-        rows: QuerySet[Preview] = super().get_queryset(request)
-        return rows.defer("data", *(f"prediction__{name}" for name in LARGE_FIELDS))
-
-    @display(description=gettext_lazy("prediction"))
-    def prediction_link(self, preview: Preview) -> str:
-        return link(preview.prediction)
-
-
-@admin.register(Beat)
-class BeatAdmin(ReadOnlyAdmin):
-    """The last heartbeat of every process."""
-
-    list_display = ("kind", "instance", "when", "at_a_glance")
-    fields = ("kind", "instance", "when", "whole")
-    readonly_fields = fields
-    list_filter = ("kind",)
-    search_fields = ("kind", "instance")
-    ordering = ("kind", "instance")
-
-    @display(description=gettext_lazy("last sign"))
-    def when(self, beat: Beat) -> str:
-        return moment(beat.at)
-
-    @display(description=gettext_lazy("detail"))
-    def at_a_glance(self, beat: Beat) -> str:
-        return Truncator(", ".join(f"{name}: {value}" for name, value in beat.detail.items())).chars(120)
-
-    @display(description=gettext_lazy("detail"))
-    def whole(self, beat: Beat) -> str:
-        return pretty(beat.detail)
+# The last heartbeat of every process.
+register_read_only(
+    Beat,
+    list_display=(
+        "kind", "instance", time_column("at", gettext_lazy("last sign")),
+        Column("detail_line", gettext_lazy("detail"), _detail_line),
+    ),
+    fields=("kind", "instance", "at", json_column("detail", gettext_lazy("detail"))),
+    list_filter=("kind",),
+    search_fields=("kind", "instance"),
+    ordering=("kind", "instance"),
+)  # fmt: skip

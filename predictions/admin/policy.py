@@ -20,8 +20,9 @@ from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget
 
 from accounts.models import Plan, User
 from accounts.staff import audit_log
-from core.admin.cells import link, moment, pretty
-from core.admin.model_admins import BaseAdmin, ReadOnlyAdmin
+from core.admin.cells import link, pretty
+from core.admin.columns import choice_column, time_column
+from core.admin.model_admins import BaseAdmin, ReadOnlyAdmin, register_read_only
 from core.clock import Now
 from predictions.models import Action, PlanRule, Prediction, PromptRule, RuleHit
 from predictions.policy import dry_runs, matcher, prompt_rules
@@ -83,14 +84,8 @@ class PlanRuleInline(TabularInline):
     hide_title = True
 
 
-@admin.register(PlanRule)
-class PlanRuleAdmin(ReadOnlyAdmin):
-    """All exceptions by plan; they are edited with their rule."""
-
-    list_display = ("rule", "plan", "action")
-    list_filter = ("action", "plan")
-    list_select_related = ("rule", "plan")
-    fields = readonly_fields = ("rule", "plan", "action")
+# All exceptions by plan; they are edited with their rule.
+register_read_only(PlanRule, list_display=("rule", "plan", "action"), list_filter=("action", "plan"))
 
 
 class TryForm(forms.Form):
@@ -146,6 +141,9 @@ class PromptRuleAdmin(BaseAdmin):
     inlines = (PlanRuleInline,)
     actions_list = ("try_rules",)
     actions_detail = ("try_rule",)
+    action_label = choice_column(
+        "action", gettext_lazy("does"), {"off": "default", "flag": "warning", "refuse": "danger"}
+    )
 
     def get_urls(self) -> list[URLPattern]:
         """Adds the dry run page."""
@@ -174,13 +172,6 @@ class PromptRuleAdmin(BaseAdmin):
         words = matcher.parse_words(rule.text)
         listed = ", ".join(words[:4])[:60]
         return f"{listed} … ({len(words)})" if len(words) > 4 else listed
-
-    @display(
-        description=gettext_lazy("does"),
-        label={"off": "default", "flag": "warning", "refuse": "danger"},
-    )
-    def action_label(self, rule: PromptRule) -> tuple[str, str]:
-        return rule.action, str(rule.get_action_display())
 
     def save_model(self, request: HttpRequest, obj: PromptRule, form: forms.ModelForm, change: bool) -> None:
         """Record who made it, and keep its values before the change."""
@@ -288,14 +279,11 @@ class RuleHitAdmin(ReadOnlyAdmin):
     list_filter = ("what", "action", "case_owed")
     list_select_related = ("account", "user")
     search_fields = ("source", "excerpt", "prediction__exact", "account__name", "user__username")
-    fields = readonly_fields = (
+    fields = (
         "when", "what", "rule", "source", "done", "excerpt", "account", "user", "work", "output_index", "said",
         "case_owed",
     )  # fmt: skip
-
-    @display(description=gettext_lazy("when"))
-    def when(self, hit: RuleHit) -> str:
-        return moment(hit.created_at)
+    when = time_column("created_at", gettext_lazy("when"))
 
     @display(
         description=gettext_lazy("done"),

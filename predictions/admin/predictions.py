@@ -19,12 +19,12 @@ from unfold.decorators import display
 from accounts.credits import amounts
 from accounts.models import LedgerEntry
 from accounts.staff.list_search import IndexedSearchAdmin
-from core.admin.cells import link, moment, pretty
+from core.admin.columns import choice_column, json_column, link_column, time_column, value_column
 from core.admin.list_filters import IndexedChoicesFilter, NumberedDateFilter
-from core.admin.model_admins import ReadOnlyAdmin
+from core.admin.model_admins import ReadOnlyAdmin, register_read_only
 from predictions import lifecycle
 from predictions.admin import run_history
-from predictions.admin.internals import LARGE_FIELDS
+from predictions.admin.internals import LARGE_FIELDS, LARGE_PREDICTION_FIELDS
 from predictions.files import file_responses
 from predictions.models import Output, Phase, Prediction, Status, StoredFile, Upload
 from predictions.models.prediction import LIVE, UNDER_WAY
@@ -113,6 +113,15 @@ class PredictionAdmin(IndexedSearchAdmin, ReadOnlyAdmin):
             {"fields": ("created_at", "started_at", "completed_at", "deadline", "must_end_by"), "classes": ("tab",)},
         ),
     )  # fmt: skip
+    when = time_column("created_at", gettext_lazy("created"))
+    status_label = choice_column("status", gettext_lazy("status"), STATUS_LABELS)
+    user_link = link_column("user", gettext_lazy("user"))
+    account_link = link_column("account", gettext_lazy("account"))
+    most = value_column("ceiling", gettext_lazy("most it can cost"), amounts.display)
+    charged = value_column("charge", gettext_lazy("charged"), amounts.display)
+    input_shown = json_column("input", gettext_lazy("input"))
+    output_shown = json_column("output", gettext_lazy("output"))
+    metrics_shown = json_column("metrics", gettext_lazy("metrics"))
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Prediction]:
         """Adds the prompt's text and defers what may be megabytes: an input may contain images as data URIs."""
@@ -132,22 +141,6 @@ class PredictionAdmin(IndexedSearchAdmin, ReadOnlyAdmin):
             return queryset.filter(public_id=term), False
         return super().get_search_results(request, queryset, search_term)
 
-    @display(description=gettext_lazy("created"))
-    def when(self, prediction: Prediction) -> str:
-        return moment(prediction.created_at)
-
-    @display(description=gettext_lazy("status"), label=STATUS_LABELS)
-    def status_label(self, prediction: Prediction) -> tuple[str, str]:
-        return prediction.status, prediction.get_status_display()
-
-    @display(description=gettext_lazy("user"))
-    def user_link(self, prediction: Prediction) -> str:
-        return link(prediction.user)
-
-    @display(description=gettext_lazy("account"))
-    def account_link(self, prediction: Prediction) -> str:
-        return link(prediction.account)
-
     @display(description=gettext_lazy("prompt"))
     def words(self, prediction: Any) -> str:
         return Truncator(prediction.prompt_words or "").chars(80)
@@ -157,14 +150,6 @@ class PredictionAdmin(IndexedSearchAdmin, ReadOnlyAdmin):
         if prediction.charge is None:
             return f"≤ {amounts.display(prediction.ceiling)}"
         return amounts.display(prediction.charge)
-
-    @display(description=gettext_lazy("most it can cost"))
-    def most(self, prediction: Prediction) -> str:
-        return amounts.display(prediction.ceiling)
-
-    @display(description=gettext_lazy("charged"))
-    def charged(self, prediction: Prediction) -> str:
-        return "–" if prediction.charge is None else amounts.display(prediction.charge)
 
     @display(description=gettext_lazy("ledger"))
     def ledger(self, prediction: Prediction) -> str:
@@ -180,18 +165,6 @@ class PredictionAdmin(IndexedSearchAdmin, ReadOnlyAdmin):
         outputs = prediction.outputs.order_by("index").values_list("pk", "name")
         row = format_html_join("", "{}", ((thumbnail(pk, name, 144),) for pk, name in outputs))
         return format_html('<div class="flex flex-wrap gap-2">{}</div>', row) if row else "–"
-
-    @display(description=gettext_lazy("input"))
-    def input_shown(self, prediction: Prediction) -> str:
-        return pretty(prediction.input)
-
-    @display(description=gettext_lazy("output"))
-    def output_shown(self, prediction: Prediction) -> str:
-        return pretty(prediction.output)
-
-    @display(description=gettext_lazy("metrics"))
-    def metrics_shown(self, prediction: Prediction) -> str:
-        return pretty(prediction.metrics)
 
     def has_cancel_permission(self, request: HttpRequest) -> bool:
         """Requires changing predictions."""
@@ -234,11 +207,9 @@ class OutputAdmin(ReadOnlyAdmin):
         "withheld",
         "created_at",
     )
-    readonly_fields = fields
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Output]:
-        rows: QuerySet[Output] = super().get_queryset(request)
-        return rows.defer("blur", *(f"prediction__{name}" for name in LARGE_FIELDS))
+    when = time_column("created_at", gettext_lazy("created"))
+    prediction_link = link_column("prediction", gettext_lazy("prediction"))
+    deferred = ("blur", *LARGE_PREDICTION_FIELDS)
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view(self.send_picture)
@@ -254,17 +225,9 @@ class OutputAdmin(ReadOnlyAdmin):
         file = output.file if request.GET.get("large") or output.small is None else output.small
         return file_responses.send(request, file, filename=output.name, revalidate=True)
 
-    @display(description=gettext_lazy("created"))
-    def when(self, output: Output) -> str:
-        return moment(output.created_at)
-
     @display(description=gettext_lazy("picture"))
     def picture(self, output: Output) -> str:
         return thumbnail(output.pk, output.name)
-
-    @display(description=gettext_lazy("prediction"))
-    def prediction_link(self, output: Output) -> str:
-        return link(output.prediction)
 
     @display(description=gettext_lazy("bytes"))
     def size(self, output: Output) -> str:
@@ -275,42 +238,32 @@ class OutputAdmin(ReadOnlyAdmin):
         return output.file.content_type
 
 
-@admin.register(StoredFile)
-class StoredFileAdmin(ReadOnlyAdmin):
-    """All files that have a row."""
+# All files that have a row.
+register_read_only(
+    StoredFile,
+    list_display=(
+        "key",
+        choice_column(
+            "state", gettext_lazy("state"), {"kept": "success", "pending": "warning", "doomed": "danger"}
+        ),
+        "size", "content_type", "removal_failures", "created_at",
+    ),
+    fields=None,
+    list_filter=("state", "content_type"),
+    search_fields=("key", "=sha256"),
+)  # fmt: skip
 
-    list_display = ("key", "state_label", "size", "content_type", "removal_failures", "created_at")
-    list_filter = ("state", "content_type")
-    search_fields = ("key", "=sha256")
-
-    @display(
-        description=gettext_lazy("state"), label={"kept": "success", "pending": "warning", "doomed": "danger"}
-    )
-    def state_label(self, file: StoredFile) -> tuple[str, str]:
-        return file.state, file.get_state_display()
-
-
-@admin.register(Upload)
-class UploadAdmin(ReadOnlyAdmin):
-    """Files that members uploaded as inputs."""
-
-    list_display = ("public_id", "name", "account", "content_type", "created_at", "expires_at", "deleted_at")
-    list_filter = ("content_type", "created_at")
-    list_select_related = ("account",)
-    search_fields = ("=public_id", "name", "account__name")
-    fields = (
-        "public_id",
-        "name",
-        "account",
-        "user",
-        "content_type",
-        "md5",
-        "metadata",
-        "created_at",
-        "expires_at",
+# Files that members uploaded as inputs.
+register_read_only(
+    Upload,
+    list_display=("public_id", "name", "account", "content_type", "created_at", "expires_at", "deleted_at"),
+    fields=(
+        "public_id", "name", "account", "user", "content_type", "md5", "metadata", "created_at", "expires_at",
         "deleted_at",
-    )
-    readonly_fields = fields
+    ),
+    list_filter=("content_type", "created_at"),
+    search_fields=("=public_id", "name", "account__name"),
+)  # fmt: skip
 
 
 def thumbnail(output_id: int, words: str, side: int = 72) -> str:

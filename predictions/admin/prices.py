@@ -25,6 +25,7 @@ from unfold.widgets import (
 from accounts.credits import amounts
 from accounts.credits.form_fields import AmountField
 from accounts.models import User
+from core.admin.columns import value_column
 from core.admin.model_admins import BaseAdmin, ReadOnlyInline
 from predictions.models import HostedModel, Price
 from predictions.pricing import price_rules, revisions, rule_syntax
@@ -138,13 +139,9 @@ class PriceInline(ReadOnlyInline):
 
     model = Price
     fields = ("number", "unit", "credits", "rule_lines", "source", "created_by", "created_at")
-    readonly_fields = fields
     ordering = ("-number",)
     tab = True
-
-    @display(description=gettext_lazy("credits"))
-    def credits(self, price: Price) -> str:
-        return amounts.display(price.amount)
+    credits = value_column("amount", gettext_lazy("credits"), amounts.display)
 
     @display(description=gettext_lazy("rules"))
     def rule_lines(self, price: Price) -> str:
@@ -165,6 +162,9 @@ class PriceAdmin(BaseAdmin):
         "created_at", "changed", "next_link",
     )  # fmt: skip
     readonly_fields = fields
+    amount_shown = value_column("amount", gettext_lazy("credits"), amounts.display)
+    least_shown = value_column("least", gettext_lazy("at least"), amounts.display, dash_zero=True)
+    most_shown = value_column("most", gettext_lazy("at most"), amounts.display)
 
     def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
@@ -210,18 +210,6 @@ class PriceAdmin(BaseAdmin):
         return TemplateResponse(
             request, "admin/prices/edit.html", context, status=422 if form.errors else 200
         )
-
-    @display(description=gettext_lazy("credits"))
-    def amount_shown(self, price: Price) -> str:
-        return amounts.display(price.amount)
-
-    @display(description=gettext_lazy("at least"))
-    def least_shown(self, price: Price) -> str:
-        return amounts.display(price.least) if price.least else "–"
-
-    @display(description=gettext_lazy("at most"))
-    def most_shown(self, price: Price) -> str:
-        return "–" if price.most is None else amounts.display(price.most)
 
     @display(description=gettext_lazy("rules"))
     def rule_count(self, price: Price) -> int:

@@ -9,9 +9,9 @@ from django.utils.translation import gettext_lazy, ngettext
 from unfold.decorators import display
 
 from accounts.credits import amounts
-from core.admin.cells import link, moment
-from core.admin.model_admins import BaseAdmin, ReadOnlyAdmin, ReadOnlyInline
-from predictions.admin.internals import LARGE_FIELDS
+from core.admin.columns import choice_column, link_column, time_column, value_column
+from core.admin.model_admins import BaseAdmin, ReadOnlyAdmin, ReadOnlyInline, register_read_only
+from predictions.admin.internals import LARGE_PREDICTION_FIELDS
 from predictions.models import UpstreamDay, UpstreamRun
 from predictions.upstreams import run_records
 
@@ -26,7 +26,6 @@ class UpstreamRunInline(ReadOnlyInline):
 
     model = UpstreamRun
     fields = ("sent_at", "upstream", "outcome", "error_kind", "job_id", "answer")
-    readonly_fields = fields
     ordering = ("-id",)
     tab = True
 
@@ -51,35 +50,16 @@ class UpstreamRunAdmin(ReadOnlyAdmin):
         "prediction_link", "upstream", "key_label", "run", "outcome", "job_id", "error_kind", "answer",
         "answered_ms", "cost_shown", "reserved_shown", "sent_at", "ended_at",
     )  # fmt: skip
-    readonly_fields = fields
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[UpstreamRun]:
-        rows: QuerySet[UpstreamRun] = super().get_queryset(request)
-        return rows.defer(*(f"prediction__{name}" for name in LARGE_FIELDS))
-
-    @display(description=gettext_lazy("sent"))
-    def when(self, run: UpstreamRun) -> str:
-        return moment(run.sent_at)
-
-    @display(description=gettext_lazy("prediction"))
-    def prediction_link(self, run: UpstreamRun) -> str:
-        return link(run.prediction)
+    when = time_column("sent_at", gettext_lazy("sent"))
+    prediction_link = link_column("prediction", gettext_lazy("prediction"))
+    outcome_label = choice_column("outcome", gettext_lazy("outcome"), OUTCOME_LABELS)
+    cost_shown = value_column("cost", gettext_lazy("cost"), amounts.display)
+    reserved_shown = value_column("reserved", gettext_lazy("reserved"), amounts.display)
+    deferred = LARGE_PREDICTION_FIELDS
 
     @display(description=gettext_lazy("key"))
     def key_label(self, run: UpstreamRun) -> str:
         return run.key.label
-
-    @display(description=gettext_lazy("outcome"), label=OUTCOME_LABELS)
-    def outcome_label(self, run: UpstreamRun) -> tuple[str, str]:
-        return run.outcome, run.get_outcome_display()
-
-    @display(description=gettext_lazy("cost"))
-    def cost_shown(self, run: UpstreamRun) -> str:
-        return "–" if run.cost is None else amounts.display(run.cost)
-
-    @display(description=gettext_lazy("reserved"))
-    def reserved_shown(self, run: UpstreamRun) -> str:
-        return amounts.display(run.reserved)
 
     def has_check_permission(self, request: HttpRequest) -> bool:
         """Requires changing runs; of a lost run only the outcome can be set."""
@@ -109,16 +89,13 @@ def check_strays(desk: BaseAdmin, request: HttpRequest, runs: list[UpstreamRun],
     desk.message_user(request, message, messages.SUCCESS if checked else messages.WARNING)
 
 
-@admin.register(UpstreamDay)
-class UpstreamDayAdmin(ReadOnlyAdmin):
-    """Daily cost of each upstream."""
-
-    list_display = ("day", "upstream", "spent_shown", "capped_at")
-    list_filter = ("upstream", "day")
-    list_select_related = ("upstream",)
-    fields = ("upstream", "day", "spent_shown", "capped_at")
-    readonly_fields = fields
-
-    @display(description=gettext_lazy("spent and reserved"))
-    def spent_shown(self, day: UpstreamDay) -> str:
-        return amounts.display(day.spent)
+# Daily cost of each upstream.
+register_read_only(
+    UpstreamDay,
+    list_display=(
+        "day", "upstream", value_column("spent", gettext_lazy("spent and reserved"), amounts.display),
+        "capped_at",
+    ),
+    fields=("upstream", "day", "spent", "capped_at"),
+    list_filter=("upstream", "day"),
+)  # fmt: skip

@@ -19,7 +19,7 @@ from unfold.decorators import display
 
 from accounts.credits import amounts
 from accounts.staff import audit_log
-from core.admin.cells import moment
+from core.admin.columns import time_column, value_column
 from core.admin.model_admins import BaseAdmin
 from predictions.admin.upstream_forms import AtLeastOneKey, KeyForm, RouteForm, UpstreamForm
 from predictions.models import Upstream, UpstreamKey, UpstreamRoute
@@ -57,6 +57,7 @@ class KeyInline(TabularInline):
     min_num = 1
     can_delete = False
     hide_title = True
+    next_probe = time_column("open_until", gettext_lazy("next probe"))
 
     @display(description=gettext_lazy("ends with"))
     def ends_with(self, key: UpstreamKey) -> str:
@@ -65,10 +66,6 @@ class KeyInline(TabularInline):
     @display(description=gettext_lazy("state"))
     def state_words(self, key: UpstreamKey) -> str:
         return state_of(key)[1] if key.pk else "–"
-
-    @display(description=gettext_lazy("next probe"))
-    def next_probe(self, key: UpstreamKey) -> str:
-        return moment(key.open_until)
 
 
 class RouteInline(TabularInline):
@@ -115,6 +112,7 @@ class UpstreamAdmin(BaseAdmin):
         ),
         (gettext_lazy("Files and webhooks"), {"fields": ("files", "webhooks")}),
     )
+    cap = value_column("day_cap", gettext_lazy("most a day"), amounts.display)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Upstream]:
         rows: QuerySet[Upstream] = super().get_queryset(request)
@@ -162,10 +160,6 @@ class UpstreamAdmin(BaseAdmin):
             return _("the whole catalogue")
         count = sum(route.enabled for route in upstream.routes.all())
         return ngettext("%(n)d model", "%(n)d models", count) % {"n": count}
-
-    @display(description=gettext_lazy("most a day"))
-    def cap(self, upstream: Upstream) -> str:
-        return "–" if upstream.day_cap is None else amounts.display(upstream.day_cap)
 
     def save_model(self, request: HttpRequest, obj: Upstream, form: UpstreamForm, change: bool) -> None:
         """A cap that was changed counts at once."""
@@ -261,6 +255,8 @@ class UpstreamKeyAdmin(BaseAdmin):
             },
         ),
     )  # fmt: skip
+    next_probe = time_column("open_until", gettext_lazy("next probe"))
+    last_error_at = time_column("error_at", gettext_lazy("last error at"))
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
@@ -284,14 +280,6 @@ class UpstreamKeyAdmin(BaseAdmin):
     @display(description=gettext_lazy("state"))
     def state_words(self, key: UpstreamKey) -> str:
         return state_of(key)[1]
-
-    @display(description=gettext_lazy("next probe"))
-    def next_probe(self, key: UpstreamKey) -> str:
-        return moment(key.open_until)
-
-    @display(description=gettext_lazy("last error at"))
-    def last_error_at(self, key: UpstreamKey) -> str:
-        return moment(key.error_at)
 
     @admin.action(description=gettext_lazy("Try resting keys now"), permissions=["act"])
     def probe(self, request: HttpRequest, chosen: QuerySet[UpstreamKey]) -> None:

@@ -2,85 +2,58 @@
 
 from __future__ import annotations
 
-from django.contrib import admin
-from django.db.models import QuerySet
-from django.http import HttpRequest
 from django.utils.translation import gettext_lazy
-from unfold.decorators import display
 
-from core.admin.cells import link, moment
-from core.admin.model_admins import ReadOnlyAdmin
-from predictions.admin.internals import LARGE_FIELDS
+from core.admin.columns import Column, choice_column, link_column, time_column
+from core.admin.model_admins import register_read_only
+from predictions.admin.internals import LARGE_PREDICTION_FIELDS
 from predictions.models import (
     Delivery,
     DeliveryAttempt,
 )
 
 
-@admin.register(Delivery)
-class DeliveryAdmin(ReadOnlyAdmin):
-    """Webhook deliveries with the receiver's last answer."""
+def _request_id(delivery: Delivery) -> str:
+    return delivery.prediction.request_id if delivery.prediction is not None else ""
 
-    list_display = (
-        "message_id",
-        "event",
-        "state_label",
-        "prediction_link",
-        "attempts",
-        "answer_code",
-        "due_at",
-    )
-    list_filter = ("state", "event", "created_at")
-    list_select_related = ("prediction",)
-    search_fields = ("=prediction__public_id", "=message_id", "prediction__request_id__exact")
-    search_help_text = gettext_lazy("ID of the message, its prediction, or the request")
-    fields = (
-        "message_id", "account", "event", "state", "prediction_link", "request_id", "url", "attempts", "resent",
+
+# Webhook deliveries with the receiver's last answer.
+register_read_only(
+    Delivery,
+    list_display=(
+        "message_id", "event",
+        choice_column(
+            "state",
+            gettext_lazy("state"),
+            {"owed": "warning", "delivered": "success", "given_up": "danger", "dropped": "default"},
+        ),
+        link_column("prediction", gettext_lazy("prediction")), "attempts", "answer_code", "due_at",
+    ),
+    fields=(
+        "message_id", "account", "event", "state", "prediction",
+        Column("request_id", gettext_lazy("request"), _request_id), "url", "attempts", "resent",
         "answer_code", "answer_note", "body", "created_at", "due_at", "delivered_at",
-    )  # fmt: skip
-    readonly_fields = fields
+    ),
+    list_filter=("state", "event", "created_at"),
+    search_fields=("=prediction__public_id", "=message_id", "prediction__request_id__exact"),
+    search_help_text=gettext_lazy("ID of the message, its prediction, or the request"),
+    deferred=LARGE_PREDICTION_FIELDS,
+)  # fmt: skip
 
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Delivery]:
-        rows: QuerySet[Delivery] = super().get_queryset(request)
-        return rows.defer(*(f"prediction__{name}" for name in LARGE_FIELDS))
-
-    @display(description=gettext_lazy("request"))
-    def request_id(self, delivery: Delivery) -> str:
-        return delivery.prediction.request_id if delivery.prediction is not None else ""
-
-    @display(
-        description=gettext_lazy("state"),
-        label={"owed": "warning", "delivered": "success", "given_up": "danger", "dropped": "default"},
-    )
-    def state_label(self, delivery: Delivery) -> tuple[str, str]:
-        return delivery.state, delivery.get_state_display()
-
-    @display(description=gettext_lazy("prediction"))
-    def prediction_link(self, delivery: Delivery) -> str:
-        return link(delivery.prediction)
-
-
-@admin.register(DeliveryAttempt)
-class DeliveryAttemptAdmin(ReadOnlyAdmin):
-    """Every delivery attempt, with its answer and duration."""
-
-    list_display = ("delivery", "number", "when", "answer_code", "note", "took_ms")
-    list_filter = ("answer_code", "at")
-    list_select_related = ("delivery",)
-    search_fields = (
-        "=delivery__message_id", "=delivery__prediction__public_id", "delivery__prediction__request_id__exact",
-    )  # fmt: skip
-    fields = ("delivery_link", "number", "when", "answer_code", "note", "took_ms")
-    readonly_fields = fields
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[DeliveryAttempt]:
-        rows: QuerySet[DeliveryAttempt] = super().get_queryset(request)
-        return rows.defer("delivery__body")
-
-    @display(description=gettext_lazy("when"))
-    def when(self, attempt: DeliveryAttempt) -> str:
-        return moment(attempt.at)
-
-    @display(description=gettext_lazy("delivery"))
-    def delivery_link(self, attempt: DeliveryAttempt) -> str:
-        return link(attempt.delivery)
+# Every delivery attempt, with its answer and duration.
+register_read_only(
+    DeliveryAttempt,
+    list_display=(
+        "delivery", "number", time_column("at", gettext_lazy("when")), "answer_code", "note", "took_ms",
+    ),
+    fields=(
+        link_column("delivery", gettext_lazy("delivery")), "number", "at", "answer_code", "note", "took_ms",
+    ),
+    list_filter=("answer_code", "at"),
+    search_fields=(
+        "=delivery__message_id",
+        "=delivery__prediction__public_id",
+        "delivery__prediction__request_id__exact",
+    ),
+    deferred=("delivery__body",),
+)  # fmt: skip

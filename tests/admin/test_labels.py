@@ -17,6 +17,7 @@ from django.utils.functional import Promise
 
 from accounts.billing import redeem_codes
 from accounts.models import MICRO, Account, Invitation, LedgerEntry, Purchase, Sanction, SignIn, User
+from core.admin.columns import Column
 from gallery.models import Collection, Item
 from predictions.models import StoredFile, UpstreamKey
 from tests import factories
@@ -57,13 +58,15 @@ def test_no_column_and_no_field_of_the_panel_is_called_by_its_name_in_the_code(s
         (Item, "state", ["hidden", *Item.Visibility.values]),
         (Collection, "state", ["hidden", *Collection.Visibility.values]),
         (UpstreamKey, "state_label", ["off", *UpstreamKey.State.values]),
-        (StoredFile, "state_label", StoredFile.State.values),
+        (StoredFile, "state", StoredFile.State.values),
     ],
 )
 def test_every_state_has_a_colour_without_which_its_name_in_the_code_would_stand_there(
     model: type[Model], column: str, states: list[str]
 ) -> None:
-    assert set(states) <= set(getattr(admin.site._registry[model], column).label)
+    model_admin = admin.site._registry[model]
+    columns = {one.name: one for one in model_admin.list_display if isinstance(one, Column)}
+    assert set(states) <= set((columns.get(column) or getattr(model_admin, column)).label)
 
 
 def test_the_page_of_a_row_says_its_state_in_words_as_the_list_does(
