@@ -18,13 +18,13 @@ class AccountsConfig(AppConfig):
         from accounts.credits import allowances
         from accounts.notifications import low_balance, mail_queue
         from accounts.sessions import known_devices, login_history, login_sessions
-        from accounts.staff import groups, log_adapter, logentry_privacy, sanctions
+        from accounts.staff import audit_log, groups, logentry_privacy, sanctions
         from core.admin import change_log
         from core.cache import counters
         from core.jobs import scheduler
 
         counters.connect_allauth()
-        change_log.use(log_adapter.AdminLog())
+        change_log.use(audit_log)
         personal_accounts.connect_signals()
         groups.connect_signals()
         login_history.connect_signals()

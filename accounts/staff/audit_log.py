@@ -98,6 +98,15 @@ def write(
         return _append(entry)
 
 
+def write_change(
+    user: User, action: str, row: models.Model | None = None, *, reason: str = "", detail: Any = None
+) -> AuditEntry:
+    """Write an entry about a change made in the admin, with the account that the row is or belongs to."""
+    account = row.pk if isinstance(row, Account) else getattr(row, "account_id", None)
+    account_id = account if isinstance(account, int) else None
+    return write(user, action, row, reason=reason, account=account_id, detail=detail)
+
+
 def _append(entry: AuditEntry, at: datetime | None = None) -> AuditEntry:
     if connection.vendor == "postgresql":
         # Held to the end of the transaction: the next writer reads this row. On SQLite, BEGIN IMMEDIATE does the same.

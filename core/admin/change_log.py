@@ -9,20 +9,20 @@ from django.db.models import Model
 
 
 class ChangeLog(Protocol):
-    """A log of acts. `write` runs in the transaction of the act."""
+    """An audit log: a module or an object with these functions. `write_change` runs in the change's transaction."""
 
     def gathered(self) -> AbstractContextManager[Any]:
         """Hold back what is written inside until the end of the block, so that its locks come last."""
 
     def newest(self) -> int:
-        """The id of the newest entry; 0 where there is none."""
+        """The number of the newest entry; 0 where there is none."""
 
-    def has_since(self, since: int, row: Model) -> bool:
-        """Whether an entry about that row was written after that id."""
+    def has_since(self, number: int, row: Model, /) -> bool:
+        """Whether an entry about that row was written after that number."""
 
-    def write(
+    def write_change(
         self, user: Any, action: str, row: Model | None = None, *, reason: str = "", detail: Any = None
-    ) -> None:
+    ) -> Any:
         """Write one entry: who did what (`model.verb`) to which row, and why."""
 
 

@@ -73,7 +73,7 @@ class CsvExportAdmin(ModelAdmin):
         rows = filtered_rows(self, request)
         if rows is None:
             return HttpResponseRedirect(reverse(f"admin:{self.model._meta.app_label}_{name}_changelist"))
-        change_log.current().write(
+        change_log.current().write_change(
             request.user, f"{name}.export", detail={"filters": dict(request.GET.lists())}
         )
         return csv_rows.download(f"{name}-{timezone.now():%Y-%m-%d}", self.sheet.columns, self._rows(rows))

@@ -107,7 +107,7 @@ class RecordedAdmin(ModelAdmin):
         detail = {**getattr(request, "_changed_here", {})}
         words = message if isinstance(message, str) else ""
         action = f"{row._meta.model_name}.{verb}" if not words else f"{row._meta.model_name}.act"
-        change_log.current().write(request.user, action, row, reason=words, detail=detail)
+        change_log.current().write_change(request.user, action, row, reason=words, detail=detail)
 
 
 def _asks(list_filter: Any, lookup: str) -> bool:
