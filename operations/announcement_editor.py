@@ -21,7 +21,7 @@ from accounts.staff import audit_log
 from core import timezones
 from core.admin.decorators import staff_permission_required
 from core.clock import Now
-from core.http.pages import page, reader_zone
+from core.http.pages import page
 
 _SHOWN = 50
 _LOCAL = "%Y-%m-%dT%H:%M"
@@ -92,7 +92,7 @@ def announcements(request: HttpRequest) -> HttpResponse:
     may_add = request.user.has_perm("accounts.add_announcement")
     form = AnnouncementForm(request.POST or None) if may_add else None
     # Times are entered as they are displayed: in the reader's time zone.
-    with timezone.override(reader_zone(request)):
+    with timezone.override(timezones.for_reader(request)):
         is_good = request.method == "POST" and form is not None and form.is_valid()
     if is_good and form is not None:
         assert isinstance(request.user, User)

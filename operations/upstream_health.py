@@ -20,8 +20,7 @@ from accounts.credits import amounts
 from core import crypto
 from core.admin.cells import link, moment
 from core.admin.decorators import staff_permission_required
-from predictions.admin import run_history
-from predictions.admin import upstreams as admin_upstreams
+from predictions.admin import run_history, upstreams
 from predictions.models import Upstream, UpstreamKey, UpstreamRun
 from predictions.upstreams import circuits, health_report, key_rotation
 
@@ -60,7 +59,7 @@ def _act(request: HttpRequest) -> HttpResponse:
 
 def _pause(request: HttpRequest, pk: int, paused: bool = True) -> None:
     for upstream in Upstream.objects.filter(pk=pk):
-        admin_upstreams.set_paused(_desk(Upstream), request, upstream, paused)
+        upstreams.set_paused(_desk(Upstream), request, upstream, paused)
 
 
 def _resume(request: HttpRequest, pk: int) -> None:
@@ -173,7 +172,7 @@ def _keys(one: health_report.Health) -> dict[str, Any]:
 
 def _key_row(one: health_report.KeyHealth) -> list[Any]:
     key = one.key
-    words = admin_upstreams.state_of(key)[1] if one.readable else _("cannot be read with DARKROOM_KEYS")
+    words = upstreams.state_of(key)[1] if one.readable else _("cannot be read with DARKROOM_KEYS")
     # The sentence; the answer itself stands on the key's own page.
     summary = Truncator(key.error.partition("\n")[0]).chars(200)
     error = f"{key.error_kind}: {summary}" if key.error_kind else "–"

@@ -12,7 +12,8 @@ from django.shortcuts import resolve_url
 from django.utils import timezone
 
 from accounts.models import Account, User
-from core.http.pages import View, reader_zone
+from core import timezones
+from core.http.pages import View
 
 
 def member_required(view: View) -> View:
@@ -25,7 +26,7 @@ def member_required(view: View) -> View:
     def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         request.is_private = True  # type: ignore[attr-defined]
         if request.user.is_authenticated:
-            with timezone.override(reader_zone(request)):
+            with timezone.override(timezones.for_reader(request)):
                 return view(request, *args, **kwargs)
         back = request.get_full_path() if request.method == "GET" else request.META.get("HTTP_REFERER", "/")
         target = f"{resolve_url('account_login')}?{urlencode({REDIRECT_FIELD_NAME: back})}"

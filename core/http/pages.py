@@ -13,7 +13,6 @@ from django.utils import timezone
 from core import timezones
 
 View = Callable[..., HttpResponse]
-reader_zone = timezones.for_reader
 THEMES = ("dark", "light")
 
 
@@ -21,7 +20,7 @@ def page(
     request: HttpRequest, template: str, context: dict[str, Any] | None = None, *, status: int = 200
 ) -> HttpResponse:
     """Render a page or a fragment with times in the reader's zone, as the browser told it in a cookie."""
-    with timezone.override(reader_zone(request)):
+    with timezone.override(timezones.for_reader(request)):
         response = render(request, template, context, status=status)
     # Pages differ by who looks; nothing between may keep them, and going back shows what is true now. Of what is for
     # its reader alone not even the browser keeps a copy: the next person at it may press "back".

@@ -28,7 +28,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from accounts.auth.member_pages import account_of, member_required, user_of
 from accounts.models import User
-from core.http.pages import reader_zone
+from core import timezones
 from core.http.redirects import safe_next
 from gallery import permissions
 from gallery.collections import curation, positions
@@ -65,7 +65,7 @@ class ActionResult:
 def bulk(request: HttpRequest) -> HttpResponse:
     """Run one action (field `deed`) on the selected items."""
     action = _ACTIONS.get(request.POST.get("deed", ""))
-    with timezone.override(reader_zone(request)):
+    with timezone.override(timezones.for_reader(request)):
         try:
             if action is None:
                 raise Refusal(_("Choose what to do with them."))
@@ -163,7 +163,7 @@ def _items(user: User, chosen: Selection) -> Any:
 def download_zip(request: HttpRequest) -> HttpResponse:
     """A zip of the selected items, streamed while it is built."""
     account = account_of(request)
-    with timezone.override(reader_zone(request)):
+    with timezone.override(timezones.for_reader(request)):
         try:
             chosen = selection.from_form(user_of(request), request.POST)
         except selection.TooMany:
@@ -183,7 +183,7 @@ def download_zip(request: HttpRequest) -> HttpResponse:
 @member_required
 def selection_size(request: HttpRequest) -> HttpResponse:
     """How many items match the filter of the URL, and their size: what "select all" would cover."""
-    with timezone.override(reader_zone(request)):
+    with timezone.override(timezones.for_reader(request)):
         found = item_queries.measure(user_of(request), item_filters.from_params(request.GET.dict()))
     words = f"{found.count:,}{'+' if found.more else ''}"
     answer = {

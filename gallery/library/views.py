@@ -13,8 +13,8 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts.auth.member_pages import account_of, member_required, user_of
-from core import pagination
-from core.http.pages import base_url, page, reader_zone
+from core import pagination, timezones
+from core.http.pages import base_url, page
 from gallery.items import access, details, justified_rows, tiles
 from gallery.items.forms import PublishForm
 from gallery.library import item_filters, item_queries, selection, storage_usage, toasts, trash
@@ -39,7 +39,7 @@ SIZE_COOKIE = "tile"
 @member_required
 def library(request: HttpRequest) -> HttpResponse:
     """All own items, newest first, grouped by day, under the filters of the URL."""
-    with timezone.override(reader_zone(request)):
+    with timezone.override(timezones.for_reader(request)):
         filter_ = item_filters.from_params(request.GET.dict())
         found = item_queries.page(user_of(request), filter_, PAGE, request.GET.get("after", ""))
         context = _rows(request, found, filter_)
@@ -130,7 +130,7 @@ def _day(request: HttpRequest) -> date | None:
 @member_required
 def newer(request: HttpRequest) -> HttpResponse:
     """The rows of what is newer than `newer`, the position of the page's first item; 204 where nothing is."""
-    with timezone.override(reader_zone(request)):
+    with timezone.override(timezones.for_reader(request)):
         filter_ = item_filters.from_params(request.GET.dict())
         try:
             place = pagination.Place.parse(request.GET.get("newer", ""))
@@ -175,7 +175,7 @@ def item_page(
     request: HttpRequest, item: Item, *, status: int = 200, **forms: PublishForm | ShareForm
 ) -> HttpResponse:
     """The page of an own item; `forms` with errors replace the unbound ones."""
-    with timezone.override(reader_zone(request)):
+    with timezone.override(timezones.for_reader(request)):
         filter_ = item_filters.from_params(request.GET.dict())
         # Search results have an order of their own: the neighbours of a result are those of the whole
         # library.

@@ -15,9 +15,9 @@ from django.views.decorators.http import require_POST, require_safe
 
 from accounts.auth.member_pages import account_of, member_required, user_of
 from accounts.models import Account, User
-from core import pagination
+from core import pagination, timezones
 from core.clock import Now
-from core.http.pages import base_url, page, reader_zone
+from core.http.pages import base_url, page
 from core.http.redirects import safe_next
 from gallery import permissions
 from gallery.items import access, publication
@@ -55,7 +55,7 @@ def create_link(request: HttpRequest, thing: Item | Collection) -> ShareForm | N
     created."""
     form = ShareForm(request.POST)
     # "Until the fourth" means the fourth in the reader's time zone.
-    with timezone.override(reader_zone(request)):
+    with timezone.override(timezones.for_reader(request)):
         if not form.is_valid():
             return form
         ends = form.expires_at()

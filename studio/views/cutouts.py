@@ -16,7 +16,8 @@ from accounts.auth.member_pages import account_of, member_required, user_of
 from accounts.credits import allowances, amounts
 from accounts.models import User
 from accounts.organizations import visible_funds
-from core.http.pages import base_url, page, reader_zone
+from core import timezones
+from core.http.pages import base_url, page
 from core.http.redirects import safe_next
 from gallery.items import access, tiles
 from gallery.library import selection
@@ -109,7 +110,7 @@ def plan(user: User, pks: list[int]) -> Plan:
 def cut_out(request: HttpRequest) -> HttpResponse:
     """Show the plan and its price; where that price is posted back (`quoted`), submit it, all or nothing."""
     try:
-        with timezone.override(reader_zone(request)):
+        with timezone.override(timezones.for_reader(request)):
             pks = selection.from_form(user_of(request), request.POST).pks
         plan_ = plan(user_of(request), pks)
     except selection.TooMany:
