@@ -13,7 +13,6 @@ from allauth.account.models import EmailAddress
 from django.db.models import Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
-from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
@@ -31,6 +30,7 @@ from accounts.models import (
 from accounts.organizations import management
 from accounts.personal_accounts import personal_account, with_personal_account
 from accounts.staff import action_labels, people_search
+from core.admin.cells import change_url
 from core.admin.decorators import staff_permission_required
 from core.http.pages import page
 from gallery.models import Item
@@ -94,23 +94,23 @@ def _matching_rows(request: HttpRequest, words: str) -> list[Hit]:
         for prediction in (
             Prediction.objects.filter(public_id=words).select_related("user").defer(*LARGE_FIELDS)
         ):
-            found.append(Hit(_("Prediction"), words, _admin_url(prediction), prediction.user))
+            found.append(Hit(_("Prediction"), words, change_url(prediction), prediction.user))
     if may("gallery.view_item"):
         for item in Item.objects.filter(public_id=words).select_related("user"):
-            found.append(Hit(_("Picture"), str(item), _admin_url(item), item.user))
+            found.append(Hit(_("Picture"), str(item), change_url(item), item.user))
     if may("accounts.view_ledgerentry"):
         rows = LedgerEntry.objects.filter(reference__in=_references(words)).select_related(
             "account", "member"
         )
         for entry in rows.order_by("id")[:_ROWS]:
             name = f"{entry.get_kind_display()} · {entry.reference}"
-            found.append(Hit(_("Ledger"), name, _admin_url(entry), entry.member or _owner(entry.account_id)))
+            found.append(Hit(_("Ledger"), name, change_url(entry), entry.member or _owner(entry.account_id)))
     if may("accounts.view_purchase"):
         purchases = Purchase.objects.filter(
             Q(reference=words) | Q(payment=words, payment__gt="")
         ).select_related("user")
         found += [
-            Hit(_("Purchase"), purchase.reference, _admin_url(purchase), purchase.user)
+            Hit(_("Purchase"), purchase.reference, change_url(purchase), purchase.user)
             for purchase in purchases[:_ROWS]
         ]
     return found
@@ -170,11 +170,7 @@ def _admin_links(request: HttpRequest, user: User, account: Account) -> list[tup
     """Links to the admin pages where this member can be changed."""
     targets: list[tuple[str, User | Account]] = [(_("User"), user), (_("Account"), account)]
     return [
-        (title, _admin_url(row))
+        (title, change_url(row))
         for title, row in targets
         if request.user.has_perm(f"{row._meta.app_label}.view_{row._meta.model_name}")
     ]
-
-
-def _admin_url(row: Prediction | Item | LedgerEntry | Purchase | User | Account) -> str:
-    return reverse(f"admin:{row._meta.app_label}_{row._meta.model_name}_change", args=[row.pk])

@@ -8,9 +8,8 @@ from typing import Any, cast
 from django import forms
 from django.contrib import admin, messages
 from django.db.models import F, QuerySet
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
-from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.decorators import action, display
@@ -21,10 +20,11 @@ from accounts.billing import refunds
 from accounts.billing.currencies import format_money, parse, plain_amount
 from accounts.credits import amounts
 from accounts.models import Account, Dispute, EndedAllowance, PaymentEvent, Purchase, User
-from core.admin.cells import Badge
+from core.admin.cells import Badge, change_url
 from core.admin.columns import choice_column, link_column, time_column, value_column
+from core.admin.decorators import permission_check
 from core.admin.export import CsvExportAdmin, CsvLayout
-from core.admin.forms import ReasonForm, ask_page
+from core.admin.forms import ReasonForm, ask_page, object_or_404
 from core.admin.model_admins import ReadOnlyAdmin, ReadOnlyInline, register_read_only
 from core.http import csv_rows
 
@@ -188,18 +188,13 @@ class PurchaseAdmin(CsvExportAdmin, ReadOnlyAdmin):
             "expired": "default",
         },
     )
-
-    def has_refund_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
-        """Refunds need the permission to change purchases; nothing else about them can be edited."""
-        return bool(request.user.has_perm("accounts.change_purchase"))
+    has_refund_permission = permission_check("accounts.change_purchase")
 
     @action(description=gettext_lazy("Pay back"), url_path="refund", icon="undo", permissions=["refund"])
     def pay_back(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Request a full or partial refund from the provider."""
-        purchase = self.get_object(request, object_id)
-        if purchase is None:
-            raise Http404
-        back = reverse("admin:accounts_purchase_change", args=[purchase.pk])
+        purchase = object_or_404(self, request, object_id)
+        back = change_url(purchase)
         if not refunds.is_refundable(purchase):
             self.message_user(request, _("There is nothing to pay back."), messages.WARNING)
             return redirect(back)
@@ -239,10 +234,8 @@ class PurchaseAdmin(CsvExportAdmin, ReadOnlyAdmin):
     )
     def paid_otherwise(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Record that the buyer was refunded by other means, such as a bank transfer."""
-        purchase = self.get_object(request, object_id)
-        if purchase is None:
-            raise Http404
-        back = reverse("admin:accounts_purchase_change", args=[purchase.pk])
+        purchase = object_or_404(self, request, object_id)
+        back = change_url(purchase)
         form = ReasonForm(request.POST or None)
         title = _("Paid another way")
         if purchase.owed and not (request.method == "POST" and form.is_valid()):

@@ -6,7 +6,7 @@ from typing import Any, cast
 
 from django.contrib import admin, messages
 from django.db.models import QuerySet
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.html import format_html
@@ -21,10 +21,11 @@ from accounts.credits import amounts, statement
 from accounts.models import KINDS, Account, LedgerEntry, LedgerQuerySet, User
 from accounts.staff import suspensions
 from accounts.staff.list_search import IndexedSearchAdmin
-from core.admin.cells import Badge
+from core.admin.cells import Badge, change_url
 from core.admin.columns import choice_column, link_column, time_column, value_column
+from core.admin.decorators import permission_check
 from core.admin.export import CsvExportAdmin, CsvLayout
-from core.admin.forms import ReasonForm, ask_page
+from core.admin.forms import ReasonForm, ask_page, object_or_404
 from core.admin.list_filters import IndexedChoicesFilter, NumberedDateFilter
 from core.admin.model_admins import LargeTableAdmin, ReadOnlyAdmin, ReadOnlyInline, mark_log_position
 from core.http import csv_rows
@@ -109,6 +110,8 @@ class AccountAdmin(IndexedSearchAdmin, LargeTableAdmin):
     )
     balance_shown = value_column("balance", gettext_lazy("balance"), amounts.display, ordering="balance")
     held_shown = value_column("held", gettext_lazy("on hold"), amounts.display, ordering="held")
+    has_adjust_permission = permission_check("accounts.adjust_credits")
+    has_stand_permission = permission_check("accounts.change_account")
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
@@ -120,10 +123,6 @@ class AccountAdmin(IndexedSearchAdmin, LargeTableAdmin):
             obj.save(update_fields=changed)
         if "plan" in form.changed_data:
             credits.set_plan(obj, obj.plan)
-
-    def has_adjust_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
-        """Manual movements need a permission of their own, `accounts.adjust_credits`."""
-        return bool(request.user.has_perm("accounts.adjust_credits"))
 
     @display(description=gettext_lazy("credits owed"), label={"owed": "danger"})
     def owed_shown(self, account: Account) -> str | Badge:
@@ -150,10 +149,6 @@ class AccountAdmin(IndexedSearchAdmin, LargeTableAdmin):
         """Correct the balance by a signed amount with a reason."""
         return self._move(request, object_id, credit_postings.AdjustForm, _("Adjust the balance"))
 
-    def has_stand_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
-        """Suspending and reopening need the permission to change accounts."""
-        return bool(request.user.has_perm("accounts.change_account"))
-
     @action(description=gettext_lazy("Suspend"), url_path="suspend", icon="block", permissions=["stand"])
     def suspend(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Suspend the account, with a reason."""
@@ -176,11 +171,9 @@ class AccountAdmin(IndexedSearchAdmin, LargeTableAdmin):
     def _stand(
         self, request: HttpRequest, object_id: str, verb: suspensions.Verb, title: Any, words: Any
     ) -> HttpResponse:
-        account = self.get_object(request, object_id)
-        if account is None:
-            raise Http404
+        account = object_or_404(self, request, object_id)
         form = ReasonForm(request.POST or None)
-        back = reverse("admin:accounts_account_change", args=[account.pk])
+        back = change_url(account)
         if request.method == "POST" and form.is_valid():
             try:
                 verb(account, by=cast(User, request.user), reason=form.cleaned_data["reason"])
@@ -194,11 +187,9 @@ class AccountAdmin(IndexedSearchAdmin, LargeTableAdmin):
     def _move(
         self, request: HttpRequest, object_id: str, form_class: type[credit_postings.AmountForm], title: str
     ) -> HttpResponse:
-        account = self.get_object(request, object_id)
-        if account is None:
-            raise Http404
+        account = object_or_404(self, request, object_id)
         form = form_class(request.POST or None)
-        back = reverse("admin:accounts_account_change", args=[account.pk])
+        back = change_url(account)
         mark_log_position(request)
         posted = credit_postings.post(request, account, form) if form.is_valid() else None
         if posted is None:

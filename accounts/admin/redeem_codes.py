@@ -10,9 +10,8 @@ from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import Count, QuerySet, Sum
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
-from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -30,10 +29,11 @@ from accounts.credits import amounts
 from accounts.credits.form_fields import AmountField
 from accounts.models import CodeBatch, Gift, Plan, RedeemCode, Redemption, User
 from core import timezones
-from core.admin.cells import Badge, link
+from core.admin.cells import Badge, change_url, link
 from core.admin.columns import Column, link_column, time_column, value_column
+from core.admin.decorators import permission_check
 from core.admin.export import CsvExportAdmin, CsvLayout
-from core.admin.forms import ReasonForm, ask_page
+from core.admin.forms import ReasonForm, ask_page, object_or_404
 from core.admin.model_admins import BaseAdmin, ReadOnlyAdmin, register_read_only
 from core.http import csv_rows
 
@@ -125,6 +125,7 @@ class CodeBatchAdmin(BaseAdmin):
     actions_detail = ("revoke_batch",)
     worth = value_column("credits", gettext_lazy("worth"), amounts.display)
     ends = time_column("expires_at", gettext_lazy("ends"))
+    has_revoke_permission = permission_check("accounts.change_codebatch")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[CodeBatch]:
         """Annotated with the number of codes and the uses left."""
@@ -133,10 +134,6 @@ class CodeBatchAdmin(BaseAdmin):
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
-
-    def has_revoke_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
-        """Who may change batches may revoke them; nothing else of a batch can be changed."""
-        return bool(request.user.has_perm("accounts.change_codebatch"))
 
     def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
         """Show the form; the response to a valid one is the CSV file."""
@@ -205,11 +202,9 @@ class CodeBatchAdmin(BaseAdmin):
 
 
 def _revoke(model_admin: Any, request: HttpRequest, object_id: str, title: str) -> HttpResponse:
-    row = model_admin.get_object(request, object_id)
-    if row is None:
-        raise Http404
+    row = object_or_404(model_admin, request, object_id)
     form = ReasonForm(request.POST or None)
-    back = reverse(f"admin:accounts_{row._meta.model_name}_change", args=[row.pk])
+    back = change_url(row)
     if request.method != "POST" or not form.is_valid():
         words = _("What was redeemed stays with its members. This cannot be undone.")
         return ask_page(model_admin, request, form, title=title, words=words, button=title, back=back)
@@ -234,6 +229,7 @@ class RedeemCodeAdmin(ReadOnlyAdmin):
     actions_detail = ("revoke_code",)
     batch_link = link_column("batch", gettext_lazy("batch of codes"))
     withdrawn = time_column("revoked_at", gettext_lazy("withdrawn"))
+    has_revoke_permission = permission_check("accounts.change_codebatch")
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
@@ -245,10 +241,6 @@ class RedeemCodeAdmin(ReadOnlyAdmin):
         return super().get_search_results(
             request, queryset, search_term.upper() if len(search_term) == 4 else search_term
         )
-
-    def has_revoke_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
-        """The same permission as for its batch."""
-        return bool(request.user.has_perm("accounts.change_codebatch"))
 
     @action(
         description=gettext_lazy("Withdraw the code"), url_path="revoke", icon="block", permissions=["revoke"]

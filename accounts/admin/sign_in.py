@@ -13,7 +13,7 @@ from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.core.validators import validate_email
 from django.db.models import QuerySet
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
@@ -35,9 +35,9 @@ from accounts.credits.form_fields import AmountField
 from accounts.models import MICRO, Invitation, Plan, SignIn, Throttle, User
 from accounts.registration import invitations
 from accounts.sessions import client_info, login_sessions
-from core.admin.cells import Badge, link
+from core.admin.cells import Badge, change_url, link
 from core.admin.columns import Column, time_column, value_column
-from core.admin.forms import ReasonForm, ask_page
+from core.admin.forms import ReasonForm, ask_page, object_or_404
 from core.admin.model_admins import BaseAdmin, register_read_only
 from core.http import csv_rows
 from core.http.public_origin import shown_origin
@@ -334,10 +334,8 @@ class SignInActions(ModelAdmin):
         return self._do(request, object_id, _("Remove second factors"), words, second_factor.remove_all)
 
     def _do(self, request: HttpRequest, object_id: str, title: str, words: str, act: Any) -> HttpResponse:
-        user = self.get_object(request, object_id)
-        if user is None:
-            raise Http404
-        back = reverse("admin:accounts_user_change", args=[user.pk])
+        user = object_or_404(self, request, object_id)
+        back = change_url(user)
         form = ReasonForm(request.POST or None)
         if not form.is_valid():
             return ask_page(

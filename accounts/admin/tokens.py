@@ -13,6 +13,7 @@ from accounts.credits import amounts
 from accounts.models import AccountSpending, ApiToken, AuditMark, SecretFingerprint, TokenSpending
 from accounts.tokens import api_tokens
 from core.admin.columns import link_column, value_column
+from core.admin.decorators import permission_check
 from core.admin.model_admins import ReadOnlyAdmin, ReadOnlyInline, register_read_only
 
 SPENT = value_column("spent", gettext_lazy("spent and on hold"), amounts.display)
@@ -66,16 +67,13 @@ class ApiTokenAdmin(ReadOnlyAdmin):
     inlines = (TokenSpendingInline,)
     actions = ("revoke",)
     user_link = link_column("user", gettext_lazy("user"))
+    has_revoke_permission = permission_check("accounts.change_apitoken")
 
     def get_search_fields(self, request: HttpRequest) -> tuple[str, ...]:
         """Without e-mail addresses for staff who may not see them: a search result would reveal one."""
         names = tuple(super().get_search_fields(request))
         sees_addresses = request.user.has_perm("accounts.view_account")
         return names if sees_addresses else tuple(name for name in names if name != "user__email")
-
-    def has_revoke_permission(self, request: HttpRequest) -> bool:
-        """Who may change tokens may revoke them."""
-        return bool(request.user.has_perm("accounts.change_apitoken"))
 
     @display(description=gettext_lazy("may"))
     def may(self, token: ApiToken) -> str:

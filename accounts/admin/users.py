@@ -24,7 +24,7 @@ from accounts.credits import amounts
 from accounts.models import Account, Membership, User
 from accounts.personal_accounts import personal_account, with_personal_account
 from accounts.staff.list_search import IndexedSearchAdmin
-from core.admin.cells import link
+from core.admin.cells import link, text_link
 from core.admin.columns import value_column
 from core.admin.model_admins import (
     LargeTableAdmin,
@@ -171,10 +171,8 @@ class MemberAdmin(IndexedSearchAdmin, UserAdmin, SignInActions, SanctionActions,
             (_("Share links"), "gallery_sharelink"), (_("API tokens"), "accounts_apitoken"),
         )  # fmt: skip
         query = urlencode({"q": user.username})
-        links = ((f"{reverse(f'admin:{name}_changelist')}?{query}", words) for words, name in lists)
-        return format_html_join(
-            " · ", '<a class="text-primary-600 dark:text-primary-400" href="{}">{}</a>', links
-        )
+        links = (text_link(f"{reverse(f'admin:{name}_changelist')}?{query}", title) for title, name in lists)
+        return format_html_join(" · ", "{}", ((one,) for one in links))
 
     def get_list_display(self, request: HttpRequest) -> tuple[str, ...]:
         """Without money and addresses for staff who may only decide cases."""

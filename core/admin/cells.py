@@ -24,14 +24,19 @@ class Badge(tuple[str, str]):
         return str(self[1])
 
 
-def link(row: Model | None, words: str = "") -> str:
-    """A link to the row's own page in the panel; a dash for none."""
-    if row is None:
-        return "–"
-    address = reverse(f"admin:{row._meta.app_label}_{row._meta.model_name}_change", args=[row.pk])
-    return format_html(
-        '<a class="text-primary-600 dark:text-primary-400" href="{}">{}</a>', address, words or str(row)
-    )
+def change_url(row: Model) -> str:
+    """The URL of a row's admin page."""
+    return reverse(f"admin:{row._meta.app_label}_{row._meta.model_name}_change", args=[row.pk])
+
+
+def text_link(url: str, text: str) -> str:
+    """A link in the colour of the admin."""
+    return format_html('<a class="text-primary-600 dark:text-primary-400" href="{}">{}</a>', url, text)
+
+
+def link(row: Model | None, text: str = "") -> str:
+    """A link to a row's admin page; a dash for none."""
+    return "–" if row is None else text_link(change_url(row), text or str(row))
 
 
 def moment(at: datetime | None) -> str:

@@ -1,4 +1,4 @@
-"""Access to staff pages outside the model admin: a permission, asked behind the admin's own sign-in."""
+"""Permissions of admin actions, and of staff pages outside the model admin, behind the admin's own sign-in."""
 
 from __future__ import annotations
 
@@ -32,3 +32,12 @@ def staff_permission_required(permission: str, *, cacheable: bool = False) -> Ca
         return checked
 
     return guard
+
+
+def permission_check(permission: str) -> Callable[..., bool]:
+    """A method `has_…_permission` of a ModelAdmin, for actions that need this permission."""
+
+    def check(model_admin: Any, request: HttpRequest, object_id: Any = None) -> bool:
+        return bool(request.user.has_perm(permission))
+
+    return check

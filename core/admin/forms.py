@@ -7,7 +7,7 @@ from typing import Any
 from django import forms
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import Http404, HttpRequest
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
@@ -21,6 +21,14 @@ class ReasonForm(forms.Form):
     reason = forms.CharField(
         label=_("Reason"), max_length=200, strip=True, widget=UnfoldAdminTextareaWidget(attrs={"rows": 3})
     )
+
+
+def object_or_404(model_admin: ModelAdmin, request: HttpRequest, object_id: str) -> Any:
+    """The row of a detail action. Raises Http404."""
+    row = model_admin.get_object(request, object_id)
+    if row is None:
+        raise Http404
+    return row
 
 
 def ask_page(

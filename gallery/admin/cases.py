@@ -10,11 +10,12 @@ from typing import Any, ClassVar
 from django.contrib import admin
 from django.http import HttpRequest
 from django.urls import reverse
-from django.utils.html import format_html
+from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.decorators import display
 
 from accounts.staff.list_search import IndexedSearchAdmin
+from core.admin.cells import text_link
 from core.admin.columns import Column, link_column, time_column
 from core.admin.list_filters import NumberedDateFilter
 from core.admin.model_admins import ReadOnlyAdmin, register_read_only
@@ -66,11 +67,7 @@ class CaseAdmin(IndexedSearchAdmin, ReadOnlyAdmin):
 
     @display(description=gettext_lazy("at the desk"))
     def desk(self, case: Case) -> str:
-        address = reverse("moderation_case", args=[case.pk])
-        words = gettext_lazy("See it at the desk")
-        return format_html(
-            '<a class="text-primary-600 dark:text-primary-400" href="{}">{}</a>', address, words
-        )
+        return text_link(reverse("moderation_case", args=[case.pk]), _("See it at the desk"))
 
     def has_view_permission(self, request: HttpRequest, obj: Case | None = None) -> bool:
         return bool(request.user.has_perm("gallery.view_case"))

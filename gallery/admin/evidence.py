@@ -14,9 +14,10 @@ from django.utils.translation import gettext_lazy
 from unfold.decorators import action, display
 
 from accounts.models import User
-from core.admin.cells import pretty
+from core.admin.cells import change_url, pretty
 from core.admin.columns import link_column, time_column
-from core.admin.forms import ReasonForm, ask_page
+from core.admin.decorators import permission_check
+from core.admin.forms import ReasonForm, ask_page, object_or_404
 from core.admin.model_admins import ReadOnlyAdmin
 from gallery.models import Evidence
 from gallery.moderation import evidence
@@ -43,14 +44,7 @@ class EvidenceAdmin(ReadOnlyAdmin):
     member = link_column("user", gettext_lazy("member"))
     sealed = time_column("created_at", gettext_lazy("sealed"))
     kept_until = time_column("sealed_until", gettext_lazy("kept until"))
-
-    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Whether the list may be seen, which is a separate permission from opening the content."""
-        return bool(super().has_view_permission(request, obj))
-
-    def has_open_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
-        """Whether the user may open evidence: whoever may remove pictures for good may."""
-        return bool(request.user.has_perm(evidence.PERMISSION))
+    has_open_permission = permission_check(evidence.PERMISSION)
 
     @display(description=gettext_lazy("state"), label={"sealed": "success", "gone": "default"})
     def state(self, row: Evidence) -> tuple[str, str]:
@@ -61,12 +55,10 @@ class EvidenceAdmin(ReadOnlyAdmin):
     )
     def open_sealed(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Ask for the reason, then show the content in this response alone."""
-        row = self.get_object(request, object_id)
-        if row is None:
-            raise Http404
+        row = object_or_404(self, request, object_id)
         form = ReasonForm(request.POST or None)
         title = _("Open the evidence")
-        back = reverse("admin:gallery_evidence_change", args=[row.pk])
+        back = change_url(row)
         if not form.is_valid():
             words = _("It is shown once. Your name and the reason go on record.")
             return _private(ask_page(self, request, form, title=title, words=words, button=title, back=back))

@@ -17,6 +17,7 @@ from accounts.staff import sanctions
 from accounts.staff.list_search import IndexedSearchAdmin
 from core.admin.cells import link
 from core.admin.columns import link_column, time_column
+from core.admin.decorators import permission_check
 from core.admin.forms import ReasonForm, ask_page
 from core.admin.model_admins import ReadOnlyAdmin
 from gallery.models import Item, ShareLink
@@ -60,10 +61,7 @@ class ItemAdmin(IndexedSearchAdmin, ReadOnlyAdmin):
     when = time_column("created_at", gettext_lazy("created"))
     user_link = link_column("user", gettext_lazy("user"))
     account_link = link_column("account", gettext_lazy("account"))
-
-    def has_moderate_permission(self, request: HttpRequest) -> bool:
-        """Whether the user may hide items: whoever may change them may."""
-        return bool(request.user.has_perm("gallery.change_item"))
+    has_moderate_permission = permission_check("gallery.change_item")
 
     @display(description=gettext_lazy("picture"))
     def picture(self, item: Item) -> str:
@@ -141,10 +139,7 @@ class ShareLinkAdmin(ReadOnlyAdmin):
     fields = ("item_link", "user_link", "show_prompt", "views", "expires_at", "withdrawn_at", "created_at")
     actions = ("withdraw",)
     user_link = link_column("created_by", gettext_lazy("user"))
-
-    def has_moderate_permission(self, request: HttpRequest) -> bool:
-        """Whether the user may withdraw links: whoever may change them may."""
-        return bool(request.user.has_perm("gallery.change_sharelink"))
+    has_moderate_permission = permission_check("gallery.change_sharelink")
 
     @display(description=gettext_lazy("item"))
     def item_link(self, share: ShareLink) -> str:

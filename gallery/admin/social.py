@@ -17,6 +17,7 @@ from unfold.decorators import display
 
 from accounts.models import User
 from core.admin.columns import link_column
+from core.admin.decorators import permission_check
 from core.admin.forms import ReasonForm, ask_page
 from core.admin.model_admins import ReadOnlyAdmin, register_read_only
 from gallery.models import (
@@ -78,10 +79,7 @@ class CommentAdmin(ReadOnlyAdmin):
     search_fields = ("user__username", "=item__public_id", "text")
     fields = ("text", "user", "item", "removed_at", "hidden_at", "created_at")
     actions = ("hide", "restore")
-
-    def has_moderate_permission(self, request: HttpRequest) -> bool:
-        """Whether the user may hide comments: whoever may change them may."""
-        return bool(request.user.has_perm("gallery.change_comment"))
+    has_moderate_permission = permission_check("gallery.change_comment")
 
     @display(
         description=gettext_lazy("state"),
@@ -154,6 +152,7 @@ class ReportAdmin(ReadOnlyAdmin):
     )  # fmt: skip
     actions = ("close",)
     case_link = link_column("case", gettext_lazy("case"))
+    has_moderate_permission = permission_check("gallery.decide_case")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Report]:
         """Hide reports from the person reported, moderators included; superusers see all."""
@@ -162,10 +161,6 @@ class ReportAdmin(ReadOnlyAdmin):
         if not isinstance(user, User) or user.is_superuser:
             return rows
         return rows.exclude(item__user=user).exclude(comment__user=user).exclude(collection__user=user)
-
-    def has_moderate_permission(self, request: HttpRequest) -> bool:
-        """Whether the user may close reports: whoever decides cases may, since closing decides the case."""
-        return bool(request.user.has_perm("gallery.decide_case"))
 
     @display(description=gettext_lazy("state"), label={"open": "warning", "closed": "default"})
     def state(self, report: Report) -> tuple[str, str]:
@@ -194,19 +189,13 @@ class CollectionAdmin(ReadOnlyAdmin):
         "hidden_reason", "complaints", "created_at", "changed_at",
     )  # fmt: skip
     actions = ("hide", "restore", "close_reports")
+    has_moderate_permission = permission_check("gallery.change_collection")
+    has_close_permission = permission_check("gallery.decide_case")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Collection]:
         """Annotate each collection with its number of open reports."""
         open_ones = Count("reports", filter=Q(reports__closed_at__isnull=True))
         return super().get_queryset(request).annotate(open_reports=open_ones)
-
-    def has_moderate_permission(self, request: HttpRequest) -> bool:
-        """Whether the user may hide collections: whoever may change them may."""
-        return bool(request.user.has_perm("gallery.change_collection"))
-
-    def has_close_permission(self, request: HttpRequest) -> bool:
-        """Whether the user may close reports: whoever decides cases may, since closing decides the case."""
-        return bool(request.user.has_perm("gallery.decide_case"))
 
     @display(description=gettext_lazy("open reports"), ordering="open_reports")
     def complaints(self, collection: Collection) -> int:

@@ -22,8 +22,9 @@ from unfold.widgets import UnfoldAdminPasswordWidget, UnfoldAdminTextareaWidget
 from accounts.models import User
 from accounts.staff import audit_log
 from core import crypto
-from core.admin.cells import moment
+from core.admin.cells import change_url, moment
 from core.admin.columns import time_column
+from core.admin.decorators import permission_check
 from core.admin.forms import ReasonForm, ask_page
 from core.admin.model_admins import BaseAdmin, ReadOnlyAdmin
 from core.clock import Now
@@ -215,7 +216,7 @@ class ClassifierAdmin(BaseAdmin):
         row = self.get_object(request, object_id)
         if row is None:
             return HttpResponseRedirect(reverse("admin:predictions_classifier_changelist"))
-        back = reverse("admin:predictions_classifier_change", args=[row.pk])
+        back = change_url(row)
         if request.method != "POST":
             words = _("It is sent a harmless picture, as it would be sent one that was made.")
             return ask_page(
@@ -256,14 +257,11 @@ class BlockedPictureAdmin(ReadOnlyAdmin):
     actions = ("lift",)
     since = time_column("created_at", gettext_lazy("since"))
     lifted = time_column("lifted_at", gettext_lazy("lifted"))
+    has_lift_permission = permission_check("predictions.change_blockedpicture")
 
     @display(description=gettext_lazy("picture"))
     def known_by(self, row: BlockedPicture) -> str:
         return row.phash[:16]
-
-    def has_lift_permission(self, request: HttpRequest) -> bool:
-        """Requires changing blocked pictures."""
-        return bool(request.user.has_perm("predictions.change_blockedpicture"))
 
     @admin.action(description=gettext_lazy("Let be sent and made again"), permissions=["lift"])
     def lift(self, request: HttpRequest, chosen: QuerySet[BlockedPicture]) -> HttpResponse | None:

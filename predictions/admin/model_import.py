@@ -22,6 +22,7 @@ from unfold.widgets import (
 )
 
 from accounts.models import User
+from core.admin.cells import change_url
 from predictions import availability
 from predictions.catalogue import cog_import, cog_schema
 from predictions.models import HostedModel, Version
@@ -137,7 +138,7 @@ def import_model(request: HttpRequest) -> HttpResponse:
     if not model.prices.exists():
         messages.info(request, _("It runs as soon as it has a price."))
         return HttpResponseRedirect(f"{reverse('admin:predictions_price_add')}?model={model.pk}")
-    return HttpResponseRedirect(reverse("admin:predictions_hostedmodel_change", args=[model.pk]))
+    return HttpResponseRedirect(change_url(model))
 
 
 def _refilled(form: ImportForm) -> ImportForm:

@@ -20,6 +20,7 @@ from accounts.credits import amounts
 from accounts.models import LedgerEntry
 from accounts.staff.list_search import IndexedSearchAdmin
 from core.admin.columns import choice_column, json_column, link_column, time_column, value_column
+from core.admin.decorators import permission_check
 from core.admin.list_filters import IndexedChoicesFilter, NumberedDateFilter
 from core.admin.model_admins import ReadOnlyAdmin, register_read_only
 from predictions import lifecycle
@@ -122,6 +123,7 @@ class PredictionAdmin(IndexedSearchAdmin, ReadOnlyAdmin):
     input_shown = json_column("input", gettext_lazy("input"))
     output_shown = json_column("output", gettext_lazy("output"))
     metrics_shown = json_column("metrics", gettext_lazy("metrics"))
+    has_cancel_permission = permission_check("predictions.change_prediction")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Prediction]:
         """Adds the prompt's text and defers what may be megabytes: an input may contain images as data URIs."""
@@ -165,10 +167,6 @@ class PredictionAdmin(IndexedSearchAdmin, ReadOnlyAdmin):
         outputs = prediction.outputs.order_by("index").values_list("pk", "name")
         row = format_html_join("", "{}", ((thumbnail(pk, name, 144),) for pk, name in outputs))
         return format_html('<div class="flex flex-wrap gap-2">{}</div>', row) if row else "–"
-
-    def has_cancel_permission(self, request: HttpRequest) -> bool:
-        """Requires changing predictions."""
-        return bool(request.user.has_perm("predictions.change_prediction"))
 
     @admin.action(description=gettext_lazy("Cancel, and return the hold"), permissions=["cancel"])
     def cancel(self, request: HttpRequest, chosen: QuerySet[Prediction]) -> None:

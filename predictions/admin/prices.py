@@ -25,6 +25,7 @@ from unfold.widgets import (
 from accounts.credits import amounts
 from accounts.credits.form_fields import AmountField
 from accounts.models import User
+from core.admin.cells import change_url, text_link
 from core.admin.columns import value_column
 from core.admin.model_admins import BaseAdmin, ReadOnlyInline
 from predictions.models import HostedModel, Price
@@ -194,7 +195,7 @@ class PriceAdmin(BaseAdmin):
             return None
         message = _("%(model)s has price %(number)s now. What was asked for before keeps its own.")
         messages.success(request, message % {"model": price_.model.ref, "number": price_.number})
-        return HttpResponseRedirect(reverse("admin:predictions_price_change", args=[price_.pk]))
+        return HttpResponseRedirect(change_url(price_))
 
     def _page(self, request: HttpRequest, form: PriceForm, simulated: Preview | None) -> TemplateResponse:
         context = {
@@ -230,13 +231,8 @@ class PriceAdmin(BaseAdmin):
 
     @display(description=gettext_lazy("change it"))
     def next_link(self, price: Price) -> str:
-        address = reverse("admin:predictions_price_add")
-        return format_html(
-            '<a class="text-primary-600 dark:text-primary-400" href="{}?model={}">{}</a>',
-            address,
-            price.model_id,
-            _("Make the next version"),
-        )
+        url = f"{reverse('admin:predictions_price_add')}?model={price.model_id}"
+        return text_link(url, _("Make the next version"))
 
 
 def _present(request: HttpRequest) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from unfold.decorators import display
 
 from accounts.credits import amounts
 from core.admin.columns import choice_column, link_column, time_column, value_column
+from core.admin.decorators import permission_check
 from core.admin.model_admins import BaseAdmin, ReadOnlyAdmin, ReadOnlyInline, register_read_only
 from predictions.admin.internals import LARGE_PREDICTION_FIELDS
 from predictions.models import UpstreamDay, UpstreamRun
@@ -56,14 +57,11 @@ class UpstreamRunAdmin(ReadOnlyAdmin):
     cost_shown = value_column("cost", gettext_lazy("cost"), amounts.display)
     reserved_shown = value_column("reserved", gettext_lazy("reserved"), amounts.display)
     deferred = LARGE_PREDICTION_FIELDS
+    has_check_permission = permission_check("predictions.change_upstreamrun")
 
     @display(description=gettext_lazy("key"))
     def key_label(self, run: UpstreamRun) -> str:
         return run.key.label
-
-    def has_check_permission(self, request: HttpRequest) -> bool:
-        """Requires changing runs; of a lost run only the outcome can be set."""
-        return bool(request.user.has_perm("predictions.change_upstreamrun"))
 
     @admin.action(description=gettext_lazy("Looked after: it ran there"), permissions=["check"])
     def it_ran(self, request: HttpRequest, chosen: QuerySet[UpstreamRun]) -> None:

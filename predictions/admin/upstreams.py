@@ -20,6 +20,7 @@ from unfold.decorators import display
 from accounts.credits import amounts
 from accounts.staff import audit_log
 from core.admin.columns import time_column, value_column
+from core.admin.decorators import permission_check
 from core.admin.model_admins import BaseAdmin
 from predictions.admin.upstream_forms import AtLeastOneKey, KeyForm, RouteForm, UpstreamForm
 from predictions.models import Upstream, UpstreamKey, UpstreamRoute
@@ -113,6 +114,7 @@ class UpstreamAdmin(BaseAdmin):
         (gettext_lazy("Files and webhooks"), {"fields": ("files", "webhooks")}),
     )
     cap = value_column("day_cap", gettext_lazy("most a day"), amounts.display)
+    has_act_permission = permission_check("predictions.change_upstream")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Upstream]:
         rows: QuerySet[Upstream] = super().get_queryset(request)
@@ -166,10 +168,6 @@ class UpstreamAdmin(BaseAdmin):
         super().save_model(request, obj, form, change)
         if change and "day_cap" in form.changed_data:
             run_records.uncap(obj.pk)
-
-    def has_act_permission(self, request: HttpRequest) -> bool:
-        """Who may change upstreams may pause and try them."""
-        return bool(request.user.has_perm("predictions.change_upstream"))
 
     @admin.action(description=gettext_lazy("Pause: nothing new starts there"), permissions=["act"])
     def pause(self, request: HttpRequest, chosen: QuerySet[Upstream]) -> None:
@@ -257,6 +255,7 @@ class UpstreamKeyAdmin(BaseAdmin):
     )  # fmt: skip
     next_probe = time_column("open_until", gettext_lazy("next probe"))
     last_error_at = time_column("error_at", gettext_lazy("last error at"))
+    has_act_permission = permission_check("predictions.change_upstreamkey")
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
@@ -264,10 +263,6 @@ class UpstreamKeyAdmin(BaseAdmin):
     def save_model(self, request: HttpRequest, obj: UpstreamKey, form: KeyForm, change: bool) -> None:
         """What people change, and not the state beside it, which may have changed meanwhile."""
         obj.save(update_fields=setup.KEY_COLUMNS)
-
-    def has_act_permission(self, request: HttpRequest) -> bool:
-        """Who may change keys may try them."""
-        return bool(request.user.has_perm("predictions.change_upstreamkey"))
 
     @display(description=gettext_lazy("ends with"))
     def ends_with(self, key: UpstreamKey) -> str:
