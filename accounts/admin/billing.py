@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from typing import Any, cast
 
 from django import forms
@@ -15,10 +14,10 @@ from django.utils.translation import gettext_lazy
 from unfold.decorators import action, display
 from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 
-from accounts.admin.credit_postings import ONCE
 from accounts.billing import refunds
 from accounts.billing.currencies import format_money, parse, plain_amount
 from accounts.credits import amounts
+from accounts.credits.form_fields import OnceForm
 from accounts.models import Account, Dispute, EndedAllowance, PaymentEvent, Purchase, User
 from core.admin.cells import Badge, change_url
 from core.admin.columns import choice_column, link_column, time_column, value_column
@@ -52,8 +51,10 @@ class DisputeInline(ReadOnlyInline):
         return format_money(row.amount, row.purchase.currency)
 
 
-class RefundForm(forms.Form):
+class RefundForm(OnceForm):
     """Amount and reason of a refund."""
+
+    field_order = ("amount", "reason", "once")
 
     amount = forms.CharField(
         label=gettext_lazy("Amount"),
@@ -68,12 +69,10 @@ class RefundForm(forms.Form):
         strip=True,
         widget=UnfoldAdminTextareaWidget(attrs={"rows": 3}),
     )
-    once = forms.CharField(widget=forms.HiddenInput)
 
     def __init__(self, *args: Any, purchase: Purchase, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._purchase = purchase
-        self.fields["once"].initial = secrets.token_hex(12)
 
     def clean_amount(self) -> int:
         """The amount in the currency's smallest unit; at most what has not been refunded."""
@@ -87,11 +86,6 @@ class RefundForm(forms.Form):
             words = _("At most %(left)s are left to pay back.")
             raise forms.ValidationError(words % {"left": format_money(left, self._purchase.currency)})
         return amount
-
-    def clean_once(self) -> str:
-        if not ONCE.fullmatch(self.cleaned_data["once"]):
-            raise forms.ValidationError(_("Open the form again."))
-        return str(self.cleaned_data["once"])
 
 
 def _cells(row: Purchase) -> list[csv_rows.Cell]:

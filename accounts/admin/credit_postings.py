@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-import secrets
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -15,17 +13,18 @@ from django.utils.translation import gettext_lazy
 from unfold.widgets import UnfoldAdminTextareaWidget
 
 from accounts import credits
-from accounts.credits.form_fields import AmountField
+from accounts.credits.form_fields import AmountField, OnceForm
 from accounts.models import Account, LedgerEntry, Membership, User
 from accounts.notifications import notices
 from accounts.staff import audit_log
 
-ONCE = re.compile(r"[0-9a-f]{24}")
 _TOLD_AT_MOST = 20
 
 
-class AmountForm(forms.Form):
-    """An amount of credits with a reason. `once` is an idempotency key: a form sent twice is posted once."""
+class AmountForm(OnceForm):
+    """An amount of credits with a reason; a form sent twice is posted once."""
+
+    field_order = ("amount", "reason", "once")
 
     amount = AmountField(label=gettext_lazy("Credits"), required=True, signed=True, max_length=30)
     reason = forms.CharField(
@@ -35,20 +34,10 @@ class AmountForm(forms.Form):
         help_text=gettext_lazy("The member reads it in the statement."),
         widget=UnfoldAdminTextareaWidget(attrs={"rows": 3}),
     )
-    once = forms.CharField(widget=forms.HiddenInput)
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.fields["once"].initial = secrets.token_hex(12)
 
     def clean_amount(self) -> int:
         """Micro-credits."""
         return int(self.cleaned_data["amount"])
-
-    def clean_once(self) -> str:
-        if not ONCE.fullmatch(self.cleaned_data["once"]):
-            raise forms.ValidationError(_("Open the form again."))
-        return str(self.cleaned_data["once"])
 
 
 class GrantForm(AmountForm):

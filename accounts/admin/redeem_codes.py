@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from datetime import datetime, time, timedelta
 from typing import Any, cast
 
@@ -23,10 +22,9 @@ from unfold.widgets import (
     UnfoldAdminTextInputWidget,
 )
 
-from accounts.admin.credit_postings import ONCE
 from accounts.billing import redeem_codes
 from accounts.credits import amounts
-from accounts.credits.form_fields import AmountField
+from accounts.credits.form_fields import AmountField, OnceForm
 from accounts.models import CodeBatch, Gift, Plan, RedeemCode, Redemption, User
 from core import timezones
 from core.admin.cells import Badge, change_url, link
@@ -38,8 +36,10 @@ from core.admin.model_admins import BaseAdmin, ReadOnlyAdmin, register_read_only
 from core.http import csv_rows
 
 
-class BatchForm(forms.Form):
+class BatchForm(OnceForm):
     """Creates a batch of redeem codes."""
+
+    field_order = ("name", "worth", "count", "uses", "expires", "plan", "reason", "once")
 
     name = forms.CharField(
         label=gettext_lazy("Name"), max_length=120, strip=True, widget=UnfoldAdminTextInputWidget()
@@ -80,11 +80,6 @@ class BatchForm(forms.Form):
         help_text=gettext_lazy("For the record; members do not see it."),
         widget=UnfoldAdminTextareaWidget(attrs={"rows": 2}),
     )
-    once = forms.CharField(widget=forms.HiddenInput)
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.fields["once"].initial = secrets.token_hex(12)
 
     def clean_worth(self) -> int:
         """Micro-credits, more than none."""
@@ -104,11 +99,6 @@ class BatchForm(forms.Form):
         if ends <= timezone.now():
             raise forms.ValidationError(_("The date has passed."))
         return ends
-
-    def clean_once(self) -> str:
-        if not ONCE.fullmatch(self.cleaned_data["once"]):
-            raise forms.ValidationError(_("Open the form again."))
-        return str(self.cleaned_data["once"])
 
 
 @admin.register(CodeBatch)

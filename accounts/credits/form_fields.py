@@ -1,10 +1,13 @@
-"""Form fields for amounts of credits: typed as people write them, cleaned to integer micro-credits."""
+"""Form fields for amounts of credits, cleaned to integer micro-credits; and a form that is applied once."""
 
 from __future__ import annotations
 
+import re
+import secrets
 from typing import Any, ClassVar
 
 from django import forms
+from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.widgets import UnfoldAdminTextInputWidget
 
@@ -80,3 +83,22 @@ class LimitField(AmountField):
     def prepare_value(self, value: Any) -> Any:
         text = super().prepare_value(value)
         return text.rstrip("0").rstrip(".") if isinstance(value, int) else text
+
+
+ONCE = re.compile(r"[0-9a-f]{24}")
+
+
+class OnceForm(forms.Form):
+    """A form applied once, however often it is submitted: `once` is a token made on rendering."""
+
+    once = forms.CharField(widget=forms.HiddenInput, required=False, max_length=64)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["once"].initial = secrets.token_hex(12)
+
+    def clean_once(self) -> str:
+        """Accept only tokens of our own format."""
+        if not ONCE.fullmatch(self.cleaned_data["once"]):
+            raise forms.ValidationError(_("Open the form again."))
+        return str(self.cleaned_data["once"])

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-import secrets
 from datetime import datetime, time, timedelta
 from typing import Any
 
@@ -13,28 +11,16 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from accounts.credits import gifts
-from accounts.credits.form_fields import WRITE_AN_AMOUNT, AmountField, LimitField, member_widget
+from accounts.credits.form_fields import (
+    WRITE_AN_AMOUNT,
+    AmountField,
+    LimitField,
+    OnceForm,
+    member_widget,
+)
 from accounts.credits.statement import GROUPS, Filters
 from accounts.models import Account, ApiToken, LedgerEntry
 from core import timezones
-
-ONCE = re.compile(r"[0-9a-f]{24}")
-
-
-class OnceForm(forms.Form):
-    """A form applied once, however often it is submitted: `once` is a token made on rendering."""
-
-    once = forms.CharField(widget=forms.HiddenInput, required=False, max_length=64)
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.fields["once"].initial = secrets.token_hex(12)
-
-    def clean_once(self) -> str:
-        """Accept only tokens of our own format."""
-        if not ONCE.fullmatch(self.cleaned_data["once"]):
-            raise forms.ValidationError(_("Open the form again."))
-        return str(self.cleaned_data["once"])
 
 
 class RedeemForm(forms.Form):

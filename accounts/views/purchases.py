@@ -18,8 +18,8 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from accounts import ownership
 from accounts.billing import orders, payment_events, provider_registry
 from accounts.billing.provider_base import InvalidWebhook
+from accounts.credits.form_fields import ONCE, OnceForm
 from accounts.models import CreditPack, Dispute, Purchase, User
-from accounts.views.credit_forms import ONCE, OnceForm
 from core import timezones
 
 log = structlog.get_logger(__name__)
