@@ -106,7 +106,7 @@ _COLUMNS = [
     "when", "reference", "account", "user", "credits", "price", "currency", "status", "paid", "paid back", "owed",
     "credits taken back", "credits owed", "provider", "payment",
 ]  # fmt: skip
-_SHEET = CsvLayout(_COLUMNS, _cells, related=("account", "user"))
+_CSV_LAYOUT = CsvLayout(_COLUMNS, _cells, related=("account", "user"))
 
 
 class Owed(admin.SimpleListFilter):
@@ -163,7 +163,7 @@ class PurchaseAdmin(CsvExportAdmin, ReadOnlyAdmin):
     )  # fmt: skip
     inlines = (DisputeInline, EventInline)
     actions_detail = ("pay_back", "paid_otherwise")
-    sheet = _SHEET
+    csv_layout = _CSV_LAYOUT
     when = time_column("created_at", gettext_lazy("ordered"))
     account_link = link_column("account", gettext_lazy("account"))
     credits_shown = value_column("credits", gettext_lazy("credits"), amounts.display)

@@ -34,7 +34,7 @@ from core.http import csv_rows
 class KindFilter(IndexedChoicesFilter):
     """Filter by the kind of a movement; kinds other than work use their own partial index."""
 
-    def narrowed(self, rows: QuerySet[Any], value: str) -> QuerySet[Any]:
+    def narrow(self, rows: QuerySet[Any], value: str) -> QuerySet[Any]:
         return cast(LedgerQuerySet, rows).of_kinds(value)
 
 
@@ -235,7 +235,7 @@ def _cells(row: LedgerEntry) -> list[csv_rows.Cell]:
 class LedgerEntryAdmin(IndexedSearchAdmin, CsvExportAdmin, ReadOnlyAdmin):
     """Every movement of credits, as it was written."""
 
-    sheet = CsvLayout(
+    csv_layout = CsvLayout(
         ["id", "when", "account", *statement.COLUMNS[1:], "by"], _cells, related=("account", "actor")
     )
 
@@ -250,7 +250,7 @@ class LedgerEntryAdmin(IndexedSearchAdmin, CsvExportAdmin, ReadOnlyAdmin):
         "A whole reference, the beginning of an account's name, or words of a new reason"
     )
     exactly, by_account, in_newest = ("reference",), ("account",), ("reason",)
-    led_to_by = ("account__id__exact",)
+    allowed_lookups = ("account__id__exact",)
     fields = (
         "account_link", "kind", "reference", "change", "on_hold", "captured_shown", "released_shown", "balance",
         "held", "reason", "token", "actor", "created_at",

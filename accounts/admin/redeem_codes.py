@@ -268,7 +268,7 @@ register_read_only(
     mixins=(CsvExportAdmin,),
     list_select_related=("account", "user", "code__batch"),
     search_fields=("account__name", "user__username", "=code__hint", "code__batch__name"),
-    sheet=CsvLayout(
+    csv_layout=CsvLayout(
         ["when", "account", "user", "code ends in", "batch", "credits"],
         _redemption_cells,
         related=("account", "user", "code__batch"),
@@ -296,7 +296,7 @@ register_read_only(
     fields=("created_at", "reference", "giver", "receiver", "amount", "words", "user"),
     mixins=(CsvExportAdmin,),
     search_fields=("=reference", "giver__name", "receiver__name"),
-    sheet=CsvLayout(
+    csv_layout=CsvLayout(
         ["when", "reference", "from", "to", "credits", "words", "by"],
         _gift_cells,
         related=("giver", "receiver", "user"),

@@ -276,7 +276,7 @@ class AuditEntryAdmin(ReadOnlyAdmin):
         "=action", "actor_name__iexact", "=subject_id", "subject_name__iexact", "=case", "account__name__iexact",
     )  # fmt: skip
     search_help_text = gettext_lazy("Who, what (user.ban), whom, an account, or a case's number")
-    led_to_by = ("actor__id__exact", "account__id__exact", "case__exact", "case", "action__exact")
+    allowed_lookups = ("actor__id__exact", "account__id__exact", "case__exact", "case", "action__exact")
     fields = (
         "number", "at", "actor", "actor_name", "what", "action", "subject_kind", "subject_id", "subject_name",
         "account", "case", "reason", "shown_detail", "previous", "digest",

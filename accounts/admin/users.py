@@ -27,9 +27,9 @@ from accounts.staff.list_search import IndexedSearchAdmin
 from core.admin.cells import link, text_link
 from core.admin.columns import value_column
 from core.admin.model_admins import (
+    AuditedAdmin,
     LargeTableAdmin,
     ReadOnlyInline,
-    RecordedAdmin,
     register_read_only,
 )
 
@@ -37,7 +37,7 @@ admin.site.unregister(Group)
 admin.site.unregister(EmailAddress)
 
 
-class AdministratorsOnly(RecordedAdmin):
+class AdministratorsOnly(AuditedAdmin):
     """Readable with the view permission, writable by superusers only: who writes here could become one."""
 
     def has_add_permission(self, request: HttpRequest) -> bool:

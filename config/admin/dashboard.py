@@ -1,4 +1,4 @@
-"""The figures of the admin panel's first page."""
+"""Figures of the admin's index page."""
 
 from __future__ import annotations
 
@@ -20,29 +20,29 @@ from core.db.daily_sums import sum_by_day
 from predictions.models import Beat, Phase, Prediction, Status
 from predictions.models.prediction import UNDER_WAY
 
-_KEPT_S = 15
+_CACHE_S = 15
 _DAYS = 7
-_FRESH = timedelta(minutes=1)
+_ALIVE_FOR = timedelta(minutes=1)
 
 
 def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
-    """Adds `cards`, `days` and `beats`, each only for whoever may see what it is made of."""
+    """Context of the index page: `cards`, `days` and `beats`, each only with the permission to view its rows."""
     may = request.user.has_perm
     cards: list[dict[str, Any]] = []
     if may("predictions.view_prediction"):
-        cards += _work_cards(_kept("work", _work))
-        context["days"] = _days_table(_kept("days", _days))
+        cards += _work_cards(_cached("work", _work))
+        context["days"] = _days_table(_cached("days", _days))
     if may("accounts.view_account"):
-        cards += _money_cards(_kept("money", _money))
+        cards += _money_cards(_cached("money", _money))
     if may("predictions.view_beat"):
         context["beats"] = _beats_table()
     context["cards"] = cards
     return context
 
 
-def _kept(name: str, read: Callable[[], Any]) -> Any:
-    """The figures of the last quarter minute: a page that is reloaded must not count everything each time."""
-    return cache.get_or_set(f"desk-{name}-{timezone.get_current_timezone_name()}", read, _KEPT_S)
+def _cached(name: str, read: Callable[[], Any]) -> Any:
+    """Figures cached for `_CACHE_S` seconds, so that reloading the page does not count everything again."""
+    return cache.get_or_set(f"desk-{name}-{timezone.get_current_timezone_name()}", read, _CACHE_S)
 
 
 def _work() -> dict[str, Any]:
@@ -66,21 +66,21 @@ def _work() -> dict[str, Any]:
 def _money() -> dict[str, int]:
     sums = Account.objects.aggregate(balance=Sum("balance"), held=Sum("held"))
     since = timezone.now() - timedelta(days=_DAYS)
-    # The ledger's times have no index of their own: its rows are entered where the week begins.
+    # The ledger has no index on time: rows are found by the first key of the week.
     first = first_since(LedgerEntry, "created_at", since)
     week = LedgerEntry.objects.filter(kind=LedgerEntry.Kind.SETTLE, created_at__gte=since, pk__gte=first or 0)
     return {
         "balance": sums["balance"] or 0,
         "held": sums["held"] or 0,
         "captured": (week.aggregate(s=Sum("captured"))["s"] or 0) if first is not None else 0,
-        # The banned are few and have an index.
+        # Counting the few inactive users reads an index.
         "members": User.objects.count() - User.objects.filter(is_active=False).count(),
     }
 
 
 def _days() -> list[dict[str, Any]]:
     today = timezone.localtime().replace(hour=0, minute=0, second=0, microsecond=0)
-    # By the moment and not by the date, and of what has ended: only so is its index read.
+    # By time, not by date, and only ended predictions: otherwise the index is not used.
     ended = Prediction.objects.ended().filter(completed_at__gte=today - timedelta(days=_DAYS - 1))
     counted = sum_by_day(
         ended,
@@ -153,7 +153,7 @@ def _beats_table() -> dict[str, Any]:
     rows = []
     for beat in Beat.objects.order_by("kind", "-at")[:30]:
         age = now - beat.at
-        word = _("alive") if age < _FRESH else _("silent")
+        word = _("alive") if age < _ALIVE_FOR else _("silent")
         rows.append(
             [beat.kind, beat.instance, word, _("%(n)s s ago") % {"n": max(0, int(age.total_seconds()))}]
         )

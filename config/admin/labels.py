@@ -1,7 +1,7 @@
 """Labels of the admin's columns and fields where a model has none, so that they can be translated.
 
 Django falls back to the field's own name, in English for everybody. A model's own labels are part of its migrations;
-what is set here, after all models are known, is not. Also words of the theme that it has no Chinese for.
+what is set here, once all models are loaded, is not. Also the theme's texts that have no Chinese translation.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ LABELS = (
 
 
 def name_fields() -> None:
-    """Let every field that is called by its own name be called by the word for it here."""
+    """Give every field without a label of its own the translatable one from `LABELS`."""
     for model in apps.get_models():
         for field in model._meta.local_fields:
             if not isinstance(field.verbose_name, Promise) and field.verbose_name in LABELS:
@@ -46,4 +46,4 @@ WORDS = (
     _("Raw passwords are not stored, so there is no way to see this user’s password, but you can change the password "
       'using <a href="{}" class="text-primary-600 dark:text-primary-500">this form</a>.'),
 )  # fmt: skip
-"""As the theme writes them."""
+"""Texts of the theme, to be translated."""

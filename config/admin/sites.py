@@ -1,4 +1,4 @@
-"""The admin site: unfold's, with the pages' sign-in, sign-out and change of password in place of Django's own."""
+"""The admin site: Unfold's, with the site's own sign-in, sign-out and password change in place of Django's."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from unfold.sites import UnfoldAdminSite
 
 
 class DarkroomAdminSite(UnfoldAdminSite):
-    """What `admin.site` is here.
+    """The site's `admin.site`.
 
-    Django's form takes a password alone: it asks for no second factor, counts no tries and keeps no record. So none of
-    its views of that kind can be reached, by staff as little as by strangers.
+    Django's own sign-in form asks for no second factor, counts no attempts and logs nothing, so it is not reachable;
+    nor are its sign-out and password change.
     """
 
     def get_urls(self) -> list[URLPattern | URLResolver]:
-        # Before Django's, which ask for staff first and would lead members round in a circle.
+        # Before Django's, which check for staff first and would redirect members in a circle.
         return [
             path("logout/", self.logout, name="logout"),
             path("password_change/", self.password_change, name="password_change"),
@@ -36,8 +36,8 @@ class DarkroomAdminSite(UnfoldAdminSite):
 
     @method_decorator(never_cache)
     def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        """Lead to the pages' sign-in and from there to `next`. Whatever was posted is looked at by nobody."""
-        # Not at the top: this module is loaded before there are models.
+        """Redirect to the site's sign-in, and from there to `next`. Posted data is ignored."""
+        # Not at the top: this module is loaded before the models.
         from allauth.account.utils import get_next_redirect_url
 
         if request.user.is_authenticated and not self.has_permission(request):
@@ -47,34 +47,34 @@ class DarkroomAdminSite(UnfoldAdminSite):
 
     @method_decorator(never_cache)
     def logout(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        """The pages' sign-out: a form that was posted here is posted there."""
+        """Redirect to the site's sign-out; a POST stays a POST."""
         return redirect(reverse("account_logout", query=request.GET), preserve_request=True)
 
     @method_decorator(never_cache)
     def password_change(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        """The pages' change of password."""
+        """Redirect to the site's password change."""
         return redirect("account_change_password")
 
     def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> Any:
-        """All models by app, sought where they are shown: every page is given them, and few show more than a menu."""
+        """All models by app, evaluated lazily: every page gets them, and few show them."""
         return SimpleLazyObject(partial(super().get_app_list, request, app_label))
 
     def _build_app_dict(self, request: HttpRequest, label: str | None = None) -> dict[str, Any]:
-        # All models are sorted by name; a lazy name is translated anew whenever it is compared.
-        found: dict[str, Any] = super()._build_app_dict(request, label)
-        for app in found.values():
+        # Models are sorted by name, and a lazy name would be translated at every comparison.
+        apps: dict[str, Any] = super()._build_app_dict(request, label)
+        for app in apps.values():
             for model in app["models"]:
                 model["name"] = str(model["name"])
-        return found
+        return apps
 
 
 class AdminSiteConfig(AppConfig):
-    """Unfold, with our site in place of its own."""
+    """Unfold, with `DarkroomAdminSite` in place of its own."""
 
     name = "unfold"
 
     def ready(self) -> None:
-        """Put the site there before the panels register themselves."""
+        """Set the site before ModelAdmins are registered."""
         admin.site = sites.site = DarkroomAdminSite()

@@ -16,7 +16,7 @@ def _may(permission: str) -> Callable[[HttpRequest], bool]:
 
 
 def _entry(title: Any, icon: str, model: str) -> dict[str, Any]:
-    """A line of the side bar, shown to whoever may see that model; `model` is `app_name`."""
+    """A line of the side bar, shown to users with the permission to view that model; `model` is `app_name`."""
     app, name = model.split("_", 1)
     return {
         "title": title,
@@ -27,7 +27,7 @@ def _entry(title: Any, icon: str, model: str) -> dict[str, Any]:
 
 
 def _page(title: Any, icon: str, name: str, permission: str) -> dict[str, Any]:
-    """A line that leads to a page of a desk."""
+    """A line of the side bar that links to another staff page."""
     return {"title": title, "icon": icon, "link": reverse_lazy(name), "permission": _may(permission)}
 
 

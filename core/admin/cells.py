@@ -15,10 +15,10 @@ _LONGEST_VALUE = 400
 
 
 class Badge(tuple[str, str]):
-    """What colours a cell of a list, and its words. The page of a row, which has no colours, shows the words alone."""
+    """The key of a colour, and a text. A list shows the text as a coloured label; a row's page shows the text alone."""
 
-    def __new__(cls, colour: str, words: str) -> Badge:
-        return super().__new__(cls, (colour, words))
+    def __new__(cls, key: str, text: str) -> Badge:
+        return super().__new__(cls, (key, text))
 
     def __str__(self) -> str:
         return str(self[1])
@@ -44,21 +44,21 @@ def moment(at: datetime | None) -> str:
     if at is None:
         return "–"
     local = timezone.localtime(at)
-    shown = f"{local:%Y-%m-%d %H:%M}"
-    return format_html('<time class="whitespace-nowrap" datetime="{}">{}</time>', local.isoformat(), shown)
+    text = f"{local:%Y-%m-%d %H:%M}"
+    return format_html('<time class="whitespace-nowrap" datetime="{}">{}</time>', local.isoformat(), text)
 
 
 def pretty(value: Any) -> str:
-    """JSON to be read by people; long strings such as data URIs are cut."""
-    text = json.dumps(_cut(value), indent=2, ensure_ascii=False)
+    """Indented JSON; long strings without spaces, such as data URIs, are truncated."""
+    text = json.dumps(_truncate(value), indent=2, ensure_ascii=False)
     return format_html('<pre style="white-space:pre-wrap;overflow-wrap:anywhere">{}</pre>', text)
 
 
-def _cut(value: Any) -> Any:
+def _truncate(value: Any) -> Any:
     if isinstance(value, dict):
-        return {key: _cut(inner) for key, inner in value.items()}
+        return {key: _truncate(inner) for key, inner in value.items()}
     if isinstance(value, list):
-        return [_cut(inner) for inner in value[:100]]
+        return [_truncate(inner) for inner in value[:100]]
     if isinstance(value, str) and len(value) > _LONGEST_VALUE and " " not in value[:_LONGEST_VALUE]:
         return f"{value[:60]}… ({len(value)} characters)"
     return value

@@ -1,4 +1,4 @@
-"""Where admin pages write what was done there: an append-only log that an app hands in, beside Django's own log."""
+"""Audit log of changes made in the admin: an app registers it. It is written beside Django's own log."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ class ChangeLog(Protocol):
     """An audit log: a module or an object with these functions. `write_change` runs in the change's transaction."""
 
     def gathered(self) -> AbstractContextManager[Any]:
-        """Hold back what is written inside until the end of the block, so that its locks come last."""
+        """Collect entries written inside and append them at the end of the block, so that the log is locked last."""
 
     def newest(self) -> int:
         """The number of the newest entry; 0 where there is none."""
@@ -23,20 +23,20 @@ class ChangeLog(Protocol):
     def write_change(
         self, user: Any, action: str, row: Model | None = None, *, reason: str = "", detail: Any = None
     ) -> Any:
-        """Write one entry: who did what (`model.verb`) to which row, and why."""
+        """Write an entry: the user, the action (`model.verb`), the row, and the reason."""
 
 
 _log: ChangeLog | None = None
 
 
 def use(log: ChangeLog) -> None:
-    """Have every admin page write there. Called once, as the apps are ready."""
+    """Register the log that all admin pages write. Called once, in `AppConfig.ready`."""
     global _log
     _log = log
 
 
 def current() -> ChangeLog:
-    """The log that is used. Raises RuntimeError where no app has handed one in."""
+    """The registered log. Raises RuntimeError where there is none."""
     if _log is None:
         raise RuntimeError("No app has called core.admin.change_log.use.")
     return _log

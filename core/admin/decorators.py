@@ -15,9 +15,9 @@ View = Callable[..., HttpResponseBase]
 
 
 def staff_permission_required(permission: str, *, cacheable: bool = False) -> Callable[[View], View]:
-    """Only for staff with that permission. Visitors are led to the sign-in, others are refused, as by `admin.site`.
+    """Decorator of views for staff with a permission. Visitors are redirected to the sign-in, others get 403.
 
-    `cacheable`: the view says itself how long its answer may be kept, such as a picture's.
+    `cacheable`: the view sets its own caching headers, as for a picture.
     """
 
     def guard(view: View) -> View:

@@ -1,6 +1,6 @@
-"""CSV export of the admin's lists: what search and filters find, newest first, streamed and logged.
+"""CSV export of admin lists: the rows that search and filters find, newest first, streamed and logged.
 
-Cells are written so that no spreadsheet runs them (`core.http.csv_rows`).
+Cells are escaped so that no spreadsheet runs them as formulas (`core.http.csv_rows`).
 """
 
 from __future__ import annotations
@@ -32,37 +32,37 @@ _BATCH = 1000
 
 @dataclass(frozen=True)
 class CsvLayout:
-    """What stands in the file: its columns, and the cells of a row. `related` is read along with each row."""
+    """The columns of a file, and the function that gives a row's cells. `related`: for `select_related`."""
 
     columns: list[str]
     cells: Callable[[Any], list[csv_rows.Cell]]
     related: tuple[str, ...] = ()
 
 
-def filtered_rows(desk: ModelAdmin, request: HttpRequest) -> QuerySet[Any] | None:
-    """What the search and the filters in the address find; None where one of them is none."""
+def filtered_rows(model_admin: ModelAdmin, request: HttpRequest) -> QuerySet[Any] | None:
+    """The rows that the search and filters of the URL find; None where the URL has an invalid one."""
     try:
-        found: QuerySet[Any] = desk.get_changelist_instance(request).get_queryset(request)
+        rows: QuerySet[Any] = model_admin.get_changelist_instance(request).get_queryset(request)
     except IncorrectLookupParameters:
         return None
-    return found
+    return rows
 
 
-def keep_filters_in_button(answer: Any, request: HttpRequest, ends_with: str) -> Any:
-    """The page of a list, whose button to that address has the search and the filters in it; the page it is on not."""
+def keep_filters_in_button(response: Any, request: HttpRequest, url_suffix: str) -> Any:
+    """The list's response; the button whose URL ends so gets the search and filters, without the page number."""
     query = request.GET.copy()
     query.pop(PAGE_VAR, None)
-    for button in (getattr(answer, "context_data", None) or {}).get("actions_list", ()):
-        if query and str(button["path"]).endswith(ends_with):
+    for button in (getattr(response, "context_data", None) or {}).get("actions_list", ()):
+        if query and str(button["path"]).endswith(url_suffix):
             button["path"] += f"?{query.urlencode()}"
-    return answer
+    return response
 
 
 class CsvExportAdmin(ModelAdmin):
-    """Mixin of a ModelAdmin that adds the CSV button. A subclass sets `sheet`."""
+    """Mixin of a ModelAdmin that adds the CSV button. A subclass sets `csv_layout`."""
 
     actions_list = ("download_csv",)
-    sheet: ClassVar[CsvLayout]
+    csv_layout: ClassVar[CsvLayout]
 
     @action(
         description=gettext_lazy("Download as CSV"), url_path="csv", icon="download", permissions=["download"]
@@ -76,25 +76,27 @@ class CsvExportAdmin(ModelAdmin):
         change_log.current().write_change(
             request.user, f"{name}.export", detail={"filters": dict(request.GET.lists())}
         )
-        return csv_rows.download(f"{name}-{timezone.now():%Y-%m-%d}", self.sheet.columns, self._rows(rows))
+        return csv_rows.download(
+            f"{name}-{timezone.now():%Y-%m-%d}", self.csv_layout.columns, self._rows(rows)
+        )
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
-        """The list; its button takes the search and the filters along."""
+        """The list; its CSV button keeps the search and filters."""
         return keep_filters_in_button(super().changelist_view(request, extra_context), request, "csv/")
 
     def has_download_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
-        """Whoever may see the list may take it along."""
+        """The view permission is enough."""
         return bool(self.has_view_permission(request))
 
     def _rows(self, rows: QuerySet[Model]) -> Iterator[list[csv_rows.Cell]]:
         rows = rows.order_by("-pk")
-        if self.sheet.related:
-            rows = rows.select_related(*self.sheet.related)
+        if self.csv_layout.related:
+            rows = rows.select_related(*self.csv_layout.related)
         before: int | None = None
         while True:
             found = list((rows.filter(pk__lt=before) if before is not None else rows)[:_BATCH])
             for row in found:
-                yield self.sheet.cells(row)
+                yield self.csv_layout.cells(row)
             if len(found) < _BATCH:
                 return
             before = found[-1].pk

@@ -1,4 +1,4 @@
-"""Admin actions that ask for a reason first: the form, and its page."""
+"""Admin actions that ask for a reason first: the form, its page, and the row of a detail action."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from unfold.widgets import UnfoldAdminTextareaWidget
 
 
 class ReasonForm(forms.Form):
-    """Asks why."""
+    """The reason of an action."""
 
     reason = forms.CharField(
         label=_("Reason"), max_length=200, strip=True, widget=UnfoldAdminTextareaWidget(attrs={"rows": 3})
@@ -32,7 +32,7 @@ def object_or_404(model_admin: ModelAdmin, request: HttpRequest, object_id: str)
 
 
 def ask_page(
-    desk: ModelAdmin,
+    model_admin: ModelAdmin,
     request: HttpRequest,
     form: forms.Form,
     *,
@@ -43,16 +43,18 @@ def ask_page(
     chosen: QuerySet[Any] | None = None,
     action: str = "",
 ) -> TemplateResponse:
-    """A page of the panel with one form. With `chosen` and `action` it sends the rows of a bulk action again."""
+    """An admin page with one form. With `chosen` and `action` the form posts a bulk action and its rows again."""
     context = {
-        **desk.admin_site.each_context(request),
-        "opts": desk.model._meta,
+        **model_admin.admin_site.each_context(request),
+        "opts": model_admin.model._meta,
         "title": title,
         "words": words,
         "form": form,
         "button": button or _("Save"),
         "back": back
-        or reverse(f"admin:{desk.model._meta.app_label}_{desk.model._meta.model_name}_changelist"),
+        or reverse(
+            f"admin:{model_admin.model._meta.app_label}_{model_admin.model._meta.model_name}_changelist"
+        ),
         "chosen": [row.pk for row in chosen] if chosen is not None else [],
         "checkbox_name": ACTION_CHECKBOX_NAME,
         "action": action,

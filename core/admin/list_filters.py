@@ -1,4 +1,4 @@
-"""Filters of the admin's lists that never read a whole table, however many rows it has."""
+"""Filters of admin lists that use an index, so that large tables are not scanned."""
 
 from __future__ import annotations
 
@@ -15,31 +15,33 @@ if TYPE_CHECKING:
 else:
     ModelAdmin = object
 
-_SLACK = timedelta(hours=1)
-"""By so much a time may be before that of a row with a lower number."""
+_CLOCK_SLACK = timedelta(hours=1)
+"""How much earlier than a row with a lower key a row's time may be."""
 
 
 class IndexedChoicesFilter(admin.ChoicesFieldListFilter):
-    """A choice of which a subclass says how rows with it are found."""
+    """Filter by a choice; a subclass says which index finds the rows."""
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        found = cast("QuerySet[Any]", super().queryset(request, queryset))
+        rows = cast("QuerySet[Any]", super().queryset(request, queryset))
         for value in self.lookup_val or ():
-            found = self.narrowed(found, value)
-        return found
+            rows = self.narrow(rows, value)
+        return rows
 
-    def narrowed(self, rows: QuerySet[Any], value: str) -> QuerySet[Any]:
-        """Rows with that value, said so that an index is used."""
+    def narrow(self, rows: QuerySet[Any], value: str) -> QuerySet[Any]:
+        """Add the condition of the index that has the rows with this value."""
         return rows
 
 
 class AwareDateFilter(admin.DateFieldListFilter):
-    """Django's filter for times, where an address written by hand names one without a zone: the reader's is meant."""
+    """Django's date filter that also accepts times without a zone in the URL: they are in the reader's zone."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         for name, values in cast("dict[str, list[Any]]", self.used_parameters).items():
-            self.used_parameters[name] = [(isinstance(one, str) and _moment(one)) or one for one in values]
+            self.used_parameters[name] = [
+                (isinstance(value, str) and _parse_time(value)) or value for value in values
+            ]
 
 
 admin.FieldListFilter.register(
@@ -48,19 +50,19 @@ admin.FieldListFilter.register(
 
 
 class NumberedDateFilter(AwareDateFilter):
-    """A time that grows with the row's number: the rows are entered where the period begins."""
+    """Filter by a time that grows with the key: rows are found by the first key of the period."""
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        found = cast("QuerySet[Any]", super().queryset(request, queryset))
-        begin = _moment(self.date_params.get(self.lookup_kwarg_since))
+        rows = cast("QuerySet[Any]", super().queryset(request, queryset))
+        begin = _parse_time(self.date_params.get(self.lookup_kwarg_since))
         if begin is None:
-            return found
-        first = first_since(queryset.model, self.field_path, begin - _SLACK)
-        return found.filter(pk__gte=first) if first is not None else found.none()
+            return rows
+        first = first_since(queryset.model, self.field_path, begin - _CLOCK_SLACK)
+        return rows.filter(pk__gte=first) if first is not None else rows.none()
 
 
 def first_since(model: type[Model], column: str, at: datetime) -> int | None:
-    """The number of a table's first row of that time or later, by halving; None where there is none."""
+    """The key of a table's first row of that time or later, by binary search; None where there is none."""
     rows = model._base_manager.order_by("pk").values_list("pk", column)
     newest = rows.order_by("-pk").first()
     if newest is None or newest[1] < at:
@@ -77,9 +79,9 @@ def first_since(model: type[Model], column: str, at: datetime) -> int | None:
     return int(first[0]) if first is not None else None
 
 
-def _moment(words: Any) -> datetime | None:
+def _parse_time(text: Any) -> datetime | None:
     try:
-        found = datetime.fromisoformat(str(words))
+        at = datetime.fromisoformat(str(text))
     except ValueError:
         return None
-    return found if timezone.is_aware(found) else timezone.make_aware(found)
+    return at if timezone.is_aware(at) else timezone.make_aware(at)

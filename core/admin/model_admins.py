@@ -1,4 +1,4 @@
-"""Base classes of ModelAdmins: changes on record, long tables without counts, read-only rows."""
+"""Base classes of ModelAdmins: audit log, large tables without counts, read-only rows; and their registration."""
 
 from __future__ import annotations
 
@@ -18,39 +18,38 @@ from core.admin import change_log
 from core.admin.columns import Column
 
 
-class RecordedAdmin(ModelAdmin):
-    """Whatever is added, changed, done or deleted in a panel goes into the record too, beside Django's own log.
+class AuditedAdmin(ModelAdmin):
+    """Writes additions, changes, actions and deletions to the audit log too, beside Django's own log.
 
-    Acts that write the log themselves are not written twice: what a request put there about a row is enough.
+    An action that writes the audit log itself is not logged twice: one entry of a request about a row is enough.
     """
 
-    led_to_by: ClassVar[tuple[str, ...]] = ()
-    """Lookups by which other pages lead to the list, beside those of its own filters."""
+    allowed_lookups: ClassVar[tuple[str, ...]] = ()
+    """Lookups with which other pages link to the list, beside those of its own filters."""
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
-        """An address asks by what the list offers and by nothing else: the answer is one too, and whoever may ask by
-        the beginning of any column reads keys, addresses and balances that no page shows them, sign by sign.
+        """Only lookups of the list's own filters. With `startswith` on any column a user could read keys, addresses
+        and balances that no page shows, character by character, from whether rows are found.
         """
-        if lookup in self.led_to_by:
+        if lookup in self.allowed_lookups:
             return True
-        return any(_asks(one, lookup) for one in self.get_list_filter(request)) and bool(
+        filters = self.get_list_filter(request)
+        return any(_is_lookup_of(list_filter, lookup) for list_filter in filters) and bool(
             super().lookup_allowed(lookup, value, request)
         )
 
     def get_changelist_instance(self, request: HttpRequest) -> Any:
-        """The list. A time by hand at either end of the calendar is no time in every zone: it is no filter, as what
-        cannot be read is none.
-        """
+        """The list. A time in the URL that overflows in some time zone is treated as an invalid filter."""
         try:
-            found = super().get_changelist_instance(request)
-            # Some are reckoned only when the rows are read, which the page does anyway: they are kept there.
-            len(found.result_list)
+            changelist = super().get_changelist_instance(request)
+            # Some overflow only when the query runs; the result is cached and used by the page.
+            len(changelist.result_list)
         except OverflowError as error:
             raise IncorrectLookupParameters(str(error)) from error
-        return found
+        return changelist
 
     def response_action(self, request: HttpRequest, queryset: QuerySet[Any], *args: Any) -> Any:
-        """Does what was chosen to the rows that were. What is no key of any row was chosen on no page of ours: 400."""
+        """Run the chosen action on the selected rows; 400 where a selected value cannot be a key."""
         for key in request.POST.getlist(ACTION_CHECKBOX_NAME):
             try:
                 self.opts.pk.clean(key, None)
@@ -68,7 +67,7 @@ class RecordedAdmin(ModelAdmin):
         mark_log_position(request)
         return super().changeform_view(request, object_id, form_url, extra_context)
 
-    # Both run in the transaction of what they do. What they put on record comes behind all rows, Django's own log too.
+    # Both run in the transaction of the change. The audit log is written last, after all rows and Django's own log.
     def _changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
         with change_log.current().gathered():
             return super()._changeform_view(request, *args, **kwargs)
@@ -80,38 +79,38 @@ class RecordedAdmin(ModelAdmin):
     def construct_change_message(
         self, request: HttpRequest, form: Any, formsets: Any, add: bool = False
     ) -> Any:
-        """Django's message; and what was there before and is now, kept for the record."""
-        request._changed_here = _changed(form, formsets, add=add)  # type: ignore[attr-defined]
+        """Django's message. The values before and after are kept on the request, for the audit log."""
+        request._change_detail = _change_detail(form, formsets, add=add)  # type: ignore[attr-defined]
         return super().construct_change_message(request, form, formsets, add)
 
     def log_addition(self, request: HttpRequest, obj: Model, message: Any) -> Any:
         logged = super().log_addition(request, obj, message)
-        self._record(request, obj, "add", message)
+        self._log(request, obj, "add", message)
         return logged
 
     def log_change(self, request: HttpRequest, obj: Model, message: Any) -> Any:
         logged = super().log_change(request, obj, message)
-        self._record(request, obj, "change", message)
+        self._log(request, obj, "change", message)
         return logged
 
     def log_deletions(self, request: HttpRequest, queryset: QuerySet[Any]) -> Any:
         logged = super().log_deletions(request, queryset)
         for row in queryset:
-            self._record(request, row, "delete", "")
+            self._log(request, row, "delete", "")
         return logged
 
-    def _record(self, request: HttpRequest, row: Model, verb: str, message: Any) -> None:
-        since = getattr(request, "_record_stood_at", None)
+    def _log(self, request: HttpRequest, row: Model, verb: str, message: Any) -> None:
+        since = getattr(request, "_log_position", None)
         if since is not None and change_log.current().has_since(since, row):
             return
-        detail = {**getattr(request, "_changed_here", {})}
-        words = message if isinstance(message, str) else ""
-        action = f"{row._meta.model_name}.{verb}" if not words else f"{row._meta.model_name}.act"
-        change_log.current().write_change(request.user, action, row, reason=words, detail=detail)
+        detail = {**getattr(request, "_change_detail", {})}
+        reason = message if isinstance(message, str) else ""
+        action = f"{row._meta.model_name}.{verb}" if not reason else f"{row._meta.model_name}.act"
+        change_log.current().write_change(request.user, action, row, reason=reason, detail=detail)
 
 
-def _asks(list_filter: Any, lookup: str) -> bool:
-    """Whether that is a lookup of that filter."""
+def _is_lookup_of(list_filter: Any, lookup: str) -> bool:
+    """Whether a filter may set this lookup."""
     if isinstance(list_filter, type) and issubclass(list_filter, admin.SimpleListFilter):
         return lookup == list_filter.parameter_name
     name = list_filter[0] if isinstance(list_filter, list | tuple) else list_filter
@@ -119,43 +118,43 @@ def _asks(list_filter: Any, lookup: str) -> bool:
 
 
 def mark_log_position(request: HttpRequest) -> None:
-    """Note where the record stands, before anything is done: what is written there from now on is not written twice."""
+    """Remember the newest audit entry before a POST, so that changes logged from now on are not logged twice."""
     if request.method == "POST":
-        request._record_stood_at = change_log.current().newest()  # type: ignore[attr-defined]
+        request._log_position = change_log.current().newest()  # type: ignore[attr-defined]
 
 
-_SECRET = ("password", "secret", "key", "token", "digest", "hash", "credential")
-"""Parts of the names of fields whose values the record never tells."""
+_SECRET_PARTS = ("password", "secret", "key", "token", "digest", "hash", "credential")
+"""Parts of the names of fields whose values are never logged."""
 
 
-def _changed(form: Any, formsets: Any, *, add: bool) -> dict[str, Any]:
-    """What a form changed, before and after; of rows below it, how many."""
+def _change_detail(form: Any, formsets: Any, *, add: bool) -> dict[str, Any]:
+    """The values that a form changed, before and after; of its inlines only the number of changed rows."""
     before: dict[str, Any] = {}
     after: dict[str, Any] = {}
     for name in form.changed_data:
-        hidden = any(part in name for part in _SECRET)
+        hidden = any(part in name for part in _SECRET_PARTS)
         if not add:
-            before[name] = "…" if hidden else _told(form.initial.get(name))
-        after[name] = "…" if hidden else _told(form.cleaned_data.get(name))
+            before[name] = "…" if hidden else _plain_value(form.initial.get(name))
+        after[name] = "…" if hidden else _plain_value(form.cleaned_data.get(name))
     detail: dict[str, Any] = {"after": after} if add else {"before": before, "after": after}
-    below = {
+    inlines = {
         formset.model._meta.model_name: len(formset.new_objects) + len(formset.changed_objects)
         for formset in formsets or ()
         if formset.new_objects or formset.changed_objects
     }
-    return {**detail, "below": below} if below else detail
+    return {**detail, "below": inlines} if inlines else detail
 
 
-def _told(value: Any) -> Any:
+def _plain_value(value: Any) -> Any:
     if isinstance(value, QuerySet | list | tuple | set):
-        return sorted(str(one) for one in value)
+        return sorted(str(item) for item in value)
     if value is None or isinstance(value, bool | int | dict):
         return value
     return str(value)
 
 
-class BaseAdmin(RecordedAdmin):
-    """Base of every panel. Nothing is deleted here: rows that people or money hang on stay, and say what they are."""
+class BaseAdmin(AuditedAdmin):
+    """Base of every ModelAdmin. Nothing is deleted in the admin: other rows and the ledger refer to it."""
 
     list_per_page = 50
     show_facets = admin.ShowFacets.NEVER
@@ -166,21 +165,21 @@ class BaseAdmin(RecordedAdmin):
         return False
 
     def get_fieldsets(self, request: HttpRequest, obj: Model | None = None) -> Any:
-        """What the database fills in by itself is shown once there is a row; before, there is nothing to show."""
-        found = super().get_fieldsets(request, obj)
+        """Columns that the database fills in are left out of the page that adds a row."""
+        fieldsets = super().get_fieldsets(request, obj)
         if obj is not None:
-            return found
-        shown = set(self.get_readonly_fields(request, obj))
-        later = {field.name for field in self.model._meta.fields if field.has_db_default()} & shown
+            return fieldsets
+        readonly = set(self.get_readonly_fields(request, obj))
+        later = {field.name for field in self.model._meta.fields if field.has_db_default()} & readonly
         return [
             (title, {**options, "fields": [name for name in options["fields"] if name not in later]})
-            for title, options in found
+            for title, options in fieldsets
         ]
 
 
 class LargeTableAdmin(BaseAdmin):
-    """For what there may be a million of: no COUNT over all of it to draw a page, no sorting of all of it by whatever
-    column; an action is for the rows that one sees.
+    """For tables with millions of rows: no COUNT and no sorting by any column; actions apply to the rows of the page
+    alone.
     """
 
     paginator = InfinitePaginator
@@ -190,7 +189,7 @@ class LargeTableAdmin(BaseAdmin):
 
 
 class ReadOnlyAdmin(LargeTableAdmin):
-    """For what must stay as it was written: to be read and searched, never added to or changed."""
+    """For rows that are read and searched in the admin, never added or changed."""
 
     deferred: ClassVar[tuple[str, ...]] = ()
     """Large columns that are not read, also those of related rows (`prediction__input`)."""
@@ -234,7 +233,7 @@ def register_read_only(
 
 
 class ReadOnlyInline(TabularInline):
-    """Rows of history below what they belong to."""
+    """Read-only rows on the page of the row they belong to."""
 
     extra = 0
     can_delete = False

@@ -36,7 +36,7 @@ class EvidenceAdmin(ReadOnlyAdmin):
     list_filter = ("created_at",)
     list_select_related = ("user", "case")
     search_fields = ("=item_id_then", "user__username", "=case__id")
-    led_to_by = ("case__id__exact",)
+    allowed_lookups = ("case__id__exact",)
     fields = (
         "item_id_then", "member", "case", "content_type", "made_by", "created_at", "sealed_until", "gone_at",
     )  # fmt: skip

@@ -40,7 +40,7 @@ STATUS_LABELS = {
 class StatusFilter(IndexedChoicesFilter):
     """Filter by status: live ones by phase, and the few that did not succeed by their partial index."""
 
-    def narrowed(self, rows: QuerySet[Any], value: str) -> QuerySet[Any]:
+    def narrow(self, rows: QuerySet[Any], value: str) -> QuerySet[Any]:
         if value in LIVE:
             return rows.filter(phase__in=UNDER_WAY)
         # As literals, not parameters: only then does SQLite see that the partial index applies.

@@ -14,7 +14,7 @@ from django.urls import reverse
 from accounts.models import Notice, User
 from accounts.staff import groups as levels
 from accounts.staff import list_search
-from core.admin.model_admins import RecordedAdmin
+from core.admin.model_admins import AuditedAdmin
 from gallery.models import ShareLink
 from tests import factories
 from tests.runner.sampling import one_in, one_of
@@ -91,7 +91,7 @@ def test_every_list_is_asked_by_what_it_offers_alone(staff: User, client_of: Cli
             for name in spec.expected_parameters():
                 assert panels[model].lookup_allowed(str(name), "1", request), (model, name)
     for model, panel in panels.items():
-        assert isinstance(panel, RecordedAdmin), model
+        assert isinstance(panel, AuditedAdmin), model
         offered = {str(one[0] if isinstance(one, list | tuple) else one) for one in panel.list_filter}
         hidden = [one.name for one in model._meta.fields if one.name not in offered]
         open_ones = [name for name in hidden if panel.lookup_allowed(f"{name}__startswith", "a", request)]
