@@ -93,8 +93,8 @@ def announcements(request: HttpRequest) -> HttpResponse:
     form = AnnouncementForm(request.POST or None) if may_add else None
     # Times are entered as they are displayed: in the reader's time zone.
     with timezone.override(timezones.for_reader(request)):
-        is_good = request.method == "POST" and form is not None and form.is_valid()
-    if is_good and form is not None:
+        is_valid = request.method == "POST" and form is not None and form.is_valid()
+    if is_valid and form is not None:
         assert isinstance(request.user, User)
         announce(request.user, form)
         messages.success(request, _("Announced."))

@@ -142,13 +142,13 @@ def _initial() -> dict[str, object]:
 
 @dataclass(frozen=True)
 class QueueState:
-    """What still has to finish. `strays`: ended here, while a provider may still be working on them; `told`:
-    webhook deliveries still to be sent."""
+    """What still has to finish. `strays`: predictions that have ended here, while a provider may still be working on
+    them."""
 
     waiting: int
     running: int
     strays: int
-    told: int
+    webhooks: int
 
     @property
     def drained(self) -> bool:

@@ -49,9 +49,9 @@ _LONGEST = 200
 
 @dataclass(frozen=True)
 class Hit:
-    """A row found beside members: its kind, its name, its admin page, and whose it is."""
+    """A row found beside members: its kind, its name, its admin page, and its owner."""
 
-    what: str
+    kind: str
     name: str
     url: str
     user: User | None
@@ -117,13 +117,13 @@ def _matching_rows(request: HttpRequest, words: str) -> list[Hit]:
 
 
 def _references(words: str) -> list[str]:
-    """A reference as it stands in the ledger, whether or not one writes what is put before it."""
+    """References in the ledger that the text may mean, typed with or without their prefix."""
     forms = (form for spec in KINDS.values() for form in spec.references)
     return list(dict.fromkeys([words, *(form.replace("*", words) for form in forms)]))
 
 
 def _owner(account_id: int) -> User | None:
-    """The owner of the account, or the first owner of the organisation, whoever acts for it now."""
+    """The owner of the account, or the first owner of the organisation."""
     rows = Membership.objects.filter(account_id=account_id, role=Membership.Role.OWNER).select_related("user")
     found = rows.order_by("pk").first()
     return found.user if found is not None else None

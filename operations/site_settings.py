@@ -65,18 +65,18 @@ class NetworksField(forms.CharField):
 
     def clean(self, value: Any) -> Any:
         """At most `MOST_NETWORKS`, without duplicates."""
-        found: dict[str, None] = {}
+        networks: dict[str, None] = {}
         for word in super().clean(value).replace(",", " ").split():
             try:
-                found[str(ip_addresses.parse(word))] = None
+                networks[str(ip_addresses.parse(word))] = None
             except ValueError:
                 raise forms.ValidationError(
                     _("%(word)s is no network. Write one as 203.0.113.0/24 or 2001:db8::/48.")
                     % {"word": word[:60]}
                 ) from None
-        if len(found) > MOST_NETWORKS:
+        if len(networks) > MOST_NETWORKS:
             raise forms.ValidationError(_("At most %(n)d networks.") % {"n": MOST_NETWORKS})
-        return list(found)
+        return list(networks)
 
 
 class SiteSettingsForm(forms.Form):
@@ -148,9 +148,9 @@ class SiteSettingsForm(forms.Form):
         help_text=gettext_lazy("What is off is refused on every path: pages, APIs and links."),
     )
 
-    def __init__(self, *args: Any, here: ip_addresses.Address | None = None, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, client_address: ip_addresses.Address | None = None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.here = here
+        self.client_address = client_address
         self.fields["registration"].choices = [  # type: ignore[attr-defined]
             (
                 "",
@@ -180,12 +180,13 @@ class SiteSettingsForm(forms.Form):
 
     def clean_refused_networks(self) -> list[str]:
         """Staff can't lock themselves out."""
-        found: list[str] = self.cleaned_data["refused_networks"]
-        if self.here is not None and ip_addresses.contains(found, self.here):
+        networks: list[str] = self.cleaned_data["refused_networks"]
+        if self.client_address is not None and ip_addresses.contains(networks, self.client_address):
             raise forms.ValidationError(
-                _("You are in one of these networks yourself, at %(address)s.") % {"address": self.here}
+                _("You are in one of these networks yourself, at %(address)s.")
+                % {"address": self.client_address}
             )
-        return found
+        return networks
 
     def values(self) -> dict[str, Any]:
         """The values to write to the row."""
@@ -217,13 +218,13 @@ def edit(request: HttpRequest) -> HttpResponse:
     """The form; changes are written to the audit log with the former values."""
     rules = Site.objects.filter(pk=1).first() or Site(pk=1)
     form = SiteSettingsForm(
-        request.POST or None, initial=_initial(rules), here=client_ip.client_address(request)
+        request.POST or None, initial=_initial(rules), client_address=client_ip.client_address(request)
     )
     seen = request.POST.get("seen") or _snapshot(rules)
     if request.method == "POST" and form.is_valid():
         assert isinstance(request.user, User)
         try:
-            changed = change(request.user, form.values(), _read(seen))
+            changed = change(request.user, form.values(), _read_snapshot(seen))
         except ChangedMeanwhile as error:
             form.add_error(None, str(error))
             seen = _snapshot(Site.objects.get(pk=1))
@@ -272,7 +273,7 @@ def _snapshot(rules: Site) -> str:
     return signing.dumps({name: getattr(rules, name) for name in FIELDS}, salt=_SALT, compress=True)
 
 
-def _read(seen: str) -> dict[str, Any] | None:
+def _read_snapshot(seen: str) -> dict[str, Any] | None:
     """The settings in a posted snapshot; None where it isn't ours."""
     try:
         found = signing.loads(seen, salt=_SALT)

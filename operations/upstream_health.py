@@ -1,4 +1,4 @@
-"""The page that shows how every upstream stands, with the buttons for what an operator does then."""
+"""The page with the state of every upstream, and the buttons for what an operator can do."""
 
 from __future__ import annotations
 
@@ -29,16 +29,16 @@ _STRAYS = 50
 
 @staff_permission_required("predictions.view_upstream")
 def health_page(request: HttpRequest) -> HttpResponse:
-    """GET: the page. POST: one act of pause, resume, probe, ran and never, with the row's `pk`."""
+    """GET: the page. POST: one of the actions pause, resume, probe, ran and never, with the row's `pk`."""
     if request.method == "POST":
-        return _act(request)
-    found = health_report.overview()
+        return _run_action(request)
+    report = health_report.overview()
     context = {
         **admin.site.each_context(request),
         "title": _("How the upstreams stand"),
-        "upstreams": [_shown(one) for one in found],
+        "upstreams": [_upstream_context(health) for health in report],
         "strays": _strays(request),
-        "encryption": _encryption() if found else None,
+        "encryption": _encryption() if report else None,
         "may_act": request.user.has_perm("predictions.change_upstream"),
         "may_check": request.user.has_perm("predictions.change_upstreamrun"),
         "may_add": request.user.has_perm("predictions.add_upstream"),
@@ -46,20 +46,20 @@ def health_page(request: HttpRequest) -> HttpResponse:
     return TemplateResponse(request, "operations/upstream_health.html", context)
 
 
-def _act(request: HttpRequest) -> HttpResponse:
-    act, pk = request.POST.get("act", ""), request.POST.get("pk", "")
-    if act not in _ACTS or not (pk.isascii() and pk.isdigit() and len(pk) < 19):
+def _run_action(request: HttpRequest) -> HttpResponse:
+    name, pk = request.POST.get("act", ""), request.POST.get("pk", "")
+    if name not in _ACTIONS or not (pk.isascii() and pk.isdigit() and len(pk) < 19):
         return HttpResponseBadRequest()
-    permission, do = _ACTS[act]
+    permission, run = _ACTIONS[name]
     if not request.user.has_perm(permission):
         raise PermissionDenied
-    do(request, int(pk))
+    run(request, int(pk))
     return redirect("upstreams_health")
 
 
 def _pause(request: HttpRequest, pk: int, paused: bool = True) -> None:
     for upstream in Upstream.objects.filter(pk=pk):
-        upstreams.set_paused(_desk(Upstream), request, upstream, paused)
+        upstreams.set_paused(_model_admin(Upstream), request, upstream, paused)
 
 
 def _resume(request: HttpRequest, pk: int) -> None:
@@ -75,17 +75,17 @@ def _probe(request: HttpRequest, pk: int) -> None:
 
 def _ran(request: HttpRequest, pk: int) -> None:
     run_history.check_strays(
-        _desk(UpstreamRun), request, list(health_report.strays().filter(pk=pk)), it_ran=True
+        _model_admin(UpstreamRun), request, list(health_report.strays().filter(pk=pk)), it_ran=True
     )
 
 
 def _never(request: HttpRequest, pk: int) -> None:
     run_history.check_strays(
-        _desk(UpstreamRun), request, list(health_report.strays().filter(pk=pk)), it_ran=False
+        _model_admin(UpstreamRun), request, list(health_report.strays().filter(pk=pk)), it_ran=False
     )
 
 
-_ACTS: dict[str, tuple[str, Any]] = {
+_ACTIONS: dict[str, tuple[str, Any]] = {
     "pause": ("predictions.change_upstream", _pause),
     "resume": ("predictions.change_upstream", _resume),
     "probe": ("predictions.change_upstream", _probe),
@@ -94,31 +94,31 @@ _ACTS: dict[str, tuple[str, Any]] = {
 }
 
 
-def _desk(model: Any) -> Any:
+def _model_admin(model: Any) -> Any:
     return admin.site._registry[model]
 
 
-def _shown(one: health_report.Health) -> dict[str, Any]:
-    words, variant = _standing(one)
+def _upstream_context(health: health_report.Health) -> dict[str, Any]:
+    words, variant = _state(health)
     return {
-        "name": link(one.upstream, one.upstream.name),
-        "pk": one.upstream.pk,
-        "url": one.upstream.url,
-        "paused": one.upstream.paused,
-        "enabled": one.upstream.enabled,
-        "resting": any(key.key.state != UpstreamKey.State.CLOSED for key in one.keys),
+        "name": link(health.upstream, health.upstream.name),
+        "pk": health.upstream.pk,
+        "url": health.upstream.url,
+        "paused": health.upstream.paused,
+        "enabled": health.upstream.enabled,
+        "resting": any(key.key.state != UpstreamKey.State.CLOSED for key in health.keys),
         "standing": words,
         "variant": variant,
-        "figures": _figures(one),
-        "keys": _keys(one),
-        "routes": _routes(one),
-        "margins": _margins(one),
+        "figures": _figures(health),
+        "keys": _keys(health),
+        "routes": _routes(health),
+        "margins": _margins(health),
     }
 
 
-def _standing(one: health_report.Health) -> tuple[str, str]:
-    """Words for how it stands, and the colour of their label."""
-    count = {"n": one.in_flight}
+def _state(health: health_report.Health) -> tuple[str, str]:
+    """The text of the state, and the colour of its label."""
+    count = {"n": health.in_flight}
     return {
         "off": (_("switched off"), "default"),
         "draining": (_("paused, %(n)d still in flight") % count, "warning"),
@@ -129,21 +129,21 @@ def _standing(one: health_report.Health) -> tuple[str, str]:
         "waiting": (_("asked to wait"), "warning"),
         "partly": (_("some keys rest"), "warning"),
         "well": (_("well"), "success"),
-    }[one.standing]
+    }[health.standing]
 
 
-def _figures(one: health_report.Health) -> list[tuple[str, str]]:
-    cap = one.upstream.day_cap
-    spent = amounts.display(one.spent)
+def _figures(health: health_report.Health) -> list[tuple[str, str]]:
+    cap = health.upstream.day_cap
+    spent = amounts.display(health.spent)
     return [
-        (_("In flight"), f"{one.in_flight} / {one.upstream.in_flight_limit}"),
-        (_("Waiting for its models"), str(one.waiting)),
-        (_("Answers of the last hour: median, slowest twentieth"), _speed(one.hour)),
-        (_("Errors of the last hour"), _errors(one.hour)),
-        (_("Answers of the last day: median, slowest twentieth"), _speed(one.day)),
-        (_("Errors of the last day"), _errors(one.day)),
+        (_("In flight"), f"{health.in_flight} / {health.upstream.in_flight_limit}"),
+        (_("Waiting for its models"), str(health.waiting)),
+        (_("Answers of the last hour: median, slowest twentieth"), _speed(health.hour)),
+        (_("Errors of the last hour"), _errors(health.hour)),
+        (_("Answers of the last day: median, slowest twentieth"), _speed(health.day)),
+        (_("Errors of the last day"), _errors(health.day)),
         (_("Spent today, and the most"), f"{spent} / {'–' if cap is None else amounts.display(cap)}"),
-        (_("Lost starts to look after"), str(one.strays)),
+        (_("Lost starts to look after"), str(health.strays)),
     ]
 
 
@@ -156,7 +156,7 @@ def _errors(speed: health_report.Speed) -> str:
     return "–" if percent is None else f"{percent:.1f} % ({speed.errors} / {speed.runs})"
 
 
-def _keys(one: health_report.Health) -> dict[str, Any]:
+def _keys(health: health_report.Health) -> dict[str, Any]:
     return {
         "headers": [
             _("Key"),
@@ -166,36 +166,38 @@ def _keys(one: health_report.Health) -> dict[str, Any]:
             _("Asked to wait until"),
             _("Last error"),
         ],
-        "rows": [_key_row(key) for key in one.keys],
+        "rows": [_key_row(key) for key in health.keys],
     }
 
 
-def _key_row(one: health_report.KeyHealth) -> list[Any]:
-    key = one.key
-    words = upstreams.state_of(key)[1] if one.readable else _("cannot be read with DARKROOM_KEYS")
-    # The sentence; the answer itself stands on the key's own page.
+def _key_row(health: health_report.KeyHealth) -> list[Any]:
+    key = health.key
+    words = upstreams.state_of(key)[1] if health.readable else _("cannot be read with DARKROOM_KEYS")
+    # The first line; the whole response is on the key's own page.
     summary = Truncator(key.error.partition("\n")[0]).chars(200)
     error = f"{key.error_kind}: {summary}" if key.error_kind else "–"
     until = key.open_until if key.state == UpstreamKey.State.OPEN else key.probe_until
     return [
-        _unbroken(link(key, f"{key.label} …{key.hint}")),
-        _unbroken(words),
-        f"{one.in_flight} / {one.limit}",
-        _second(until) if key.state != UpstreamKey.State.CLOSED else "–",
-        _second(one.asked_to_wait_until),
+        _nowrap(link(key, f"{key.label} …{key.hint}")),
+        _nowrap(words),
+        f"{health.in_flight} / {health.limit}",
+        _clock_time(until) if key.state != UpstreamKey.State.CLOSED else "–",
+        _clock_time(health.asked_to_wait_until),
         format_html("{} · {}", error, moment(key.error_at)) if key.error_at else error,
     ]
 
 
-def _routes(one: health_report.Health) -> dict[str, Any]:
+def _routes(health: health_report.Health) -> dict[str, Any]:
     return {
         "headers": [_("Model"), _("Rests until"), _("What the service said")],
-        "rows": [[route.model.ref, _second(route.rest_until), route.error[:300]] for route in one.resting],
+        "rows": [
+            [route.model.ref, _clock_time(route.rest_until), route.error[:300]] for route in health.resting
+        ],
     }
 
 
 def _encryption() -> dict[str, Any]:
-    """With which of DARKROOM_KEYS the stored secrets are encrypted, and what is to do about it."""
+    """Which of DARKROOM_KEYS the stored secrets are encrypted with, and advice on what to do."""
     try:
         now = key_rotation.rotation()
     except crypto.NoKeyFits as error:
@@ -223,19 +225,19 @@ def _advice(now: key_rotation.Rotation) -> str:
     )
 
 
-def _unbroken(text: str) -> str:
+def _nowrap(text: str) -> str:
     return format_html('<span class="whitespace-nowrap">{}</span>', text)
 
 
-def _second(at: datetime | None) -> str:
-    """A time of the next minutes in the reader's zone, to the second; a dash for none."""
+def _clock_time(at: datetime | None) -> str:
+    """A time in the reader's zone, to the second; a dash for none."""
     if at is None:
         return "–"
     local = timezone.localtime(at)
     return format_html('<time datetime="{}">{}</time>', local.isoformat(), f"{local:%H:%M:%S}")
 
 
-def _margins(one: health_report.Health) -> dict[str, Any]:
+def _margins(health: health_report.Health) -> dict[str, Any]:
     return {
         "headers": [_("Model"), _("Runs"), _("Cost"), _("Charged"), _("Margin"), _("Cost not known")],
         "rows": [
@@ -247,7 +249,7 @@ def _margins(one: health_report.Health) -> dict[str, Any]:
                 amounts.display_change(margin.margin),
                 margin.unknown or "–",
             ]
-            for margin in one.margins
+            for margin in health.margins
         ],
     }
 

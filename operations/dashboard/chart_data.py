@@ -14,46 +14,47 @@ from django.utils.translation import pgettext
 from accounts.models.ledger_kinds import INCOME
 from accounts.site import site_rules
 from core.charts import Bar, Chart, Series, middle, row_parts
-from operations.dashboard import number_format
-from operations.dashboard import totals as desk
+from operations.dashboard import number_format, totals
 from operations.dashboard.periods import Period
 from predictions.models import FailureDay
 from predictions.usage import time_series
 
-_POINTS = 96
-_MARKS = 6
+_QUEUE_POINTS = 96
+_MAX_MARKS = 6
 SPENT_COLOUR = 5
-"""In the chart of credits: kinds of income have the colours before it."""
-_SEEN = 0.3
-"""Per cent below which a part of a bar is not seen."""
+"""Colour of spent credits; kinds of income have the colours before it."""
+_MIN_VISIBLE = 0.3
+"""Per cent below which a part of a bar is not visible."""
 
 
 def queue(period: Period) -> Chart:
-    """How many waited, and how long it took to start: the last 24 hours, or all of a longer period."""
+    """Waiting predictions and the time to start: of the last 24 hours, or of the whole of a longer period."""
     now = timezone.now()
     if (period.has_today and period.length == 7) or period.name == "day":
         start, end, title = now - timedelta(hours=24), now, _("Queue, last 24 hours")
     else:
-        start, end = desk.span(period)
+        start, end = totals.span(period)
         end, title = min(end, now), _("Queue")
-    looks = time_series.queue(start, end, points=_POINTS)
-    by_place: dict[int, Any] = {}
-    step = (end - start) / _POINTS
-    for look in looks:
-        by_place[min(_POINTS - 1, int((look.at - start) / step))] = look
-    places = [by_place.get(at) for at in range(_POINTS)]
+    samples = time_series.queue(start, end, points=_QUEUE_POINTS)
+    by_slot: dict[int, Any] = {}
+    step = (end - start) / _QUEUE_POINTS
+    for sample in samples:
+        by_slot[min(_QUEUE_POINTS - 1, int((sample.at - start) / step))] = sample
+    slots = [by_slot.get(at) for at in range(_QUEUE_POINTS)]
     return Chart(
         key="queue",
         title=title,
-        slots=[_moment(start + step * at) for at in range(_POINTS)],
-        marks=_clock(start, end),
+        slots=[_moment(start + step * at) for at in range(_QUEUE_POINTS)],
+        marks=_time_marks(start, end),
         series=[
-            Series(_("waiting"), [one and one.waiting for one in places], 1, "area"),
+            Series(_("waiting"), [sample and sample.waiting for sample in slots], 1, "area"),
             Series(
                 _("seconds to start, 95th"),
                 [
-                    one.start_p95_ms / 1000 if one is not None and one.start_p95_ms is not None else None
-                    for one in places
+                    sample.start_p95_ms / 1000
+                    if sample is not None and sample.start_p95_ms is not None
+                    else None
+                    for sample in slots
                 ],
                 3,
                 "dashed",
@@ -66,13 +67,13 @@ def queue(period: Period) -> Chart:
 
 def members(period: Period) -> Chart:
     """Sign-ups and active accounts by day."""
-    people = desk.summary(period).people
+    people = totals.summary(period).people
     days = list(people.days.items())
     return Chart(
         key="members",
         title=_("Members"),
         slots=[_day(day) for day, _people in days],
-        marks=_dates(period),
+        marks=_day_marks(period),
         series=[
             Series(_("signed up"), [joined for _day_, (joined, _active) in days], 1),
             Series(pgettext("members", "active"), [active for _day_, (_joined, active) in days], 3, "dashed"),
@@ -85,10 +86,10 @@ def members(period: Period) -> Chart:
 
 def credits(period: Period) -> Chart:
     """Incoming credits by kind; credits spent as a line."""
-    found = desk.credits_of(period)
-    days = list(found.days.items())
+    movements = totals.credits_of(period)
+    days = list(movements.days.items())
     shown, axis = number_format.credits, number_format.credits_round
-    came = [
+    incoming = [
         Series(
             str(income.name), [max(0, of_day[kind]) for _day_, of_day in days], income.colour,
             shown=shown, axis=axis,
@@ -102,37 +103,40 @@ def credits(period: Period) -> Chart:
         key="credits",
         title=_("Credits in circulation"),
         slots=[_day(day) for day, _of_day in days],
-        marks=_dates(period),
-        series=[*came, spent],
+        marks=_day_marks(period),
+        series=[*incoming, spent],
         partial=period.has_today,
         words=_("%(balance)s with members, %(held)s on hold")
-        % {"balance": number_format.credits(found.balance), "held": number_format.credits(found.held)},
+        % {
+            "balance": number_format.credits(movements.balance),
+            "held": number_format.credits(movements.held),
+        },
         empty=_("No credits came or went in these days."),
     )
 
 
 def models(period: Period) -> list[Bar]:
     """Cost and margin of each model."""
-    found = [one for one in _margins(period) if one.charged or one.spent]
-    longest = max([max(one.charged, one.spent) for one in found], default=1) or 1
+    margins = [margin for margin in _margins(period) if margin.charged or margin.spent]
+    longest = max([max(margin.charged, margin.spent) for margin in margins], default=1) or 1
     bars = []
-    for one in found:
-        parts = row_parts([(5, one.spent), (1, max(0, one.left))], longest, _SEEN)
-        share = "–" if one.percent is None else number_format.signed(one.percent, "%").lstrip("+")
-        charged = number_format.credits(one.charged)
+    for margin in margins:
+        parts = row_parts([(5, margin.spent), (1, max(0, margin.left))], longest, _MIN_VISIBLE)
+        share = "–" if margin.percent is None else number_format.signed(margin.percent, "%").lstrip("+")
+        charged = number_format.credits(margin.charged)
         label = _("%(model)s: charged %(charged)s, paid upstream %(spent)s, margin %(margin)s") % {
-            "model": one.model, "charged": charged, "spent": number_format.credits(one.spent), "margin": share,
+            "model": margin.model, "charged": charged, "spent": number_format.credits(margin.spent), "margin": share,
         }  # fmt: skip
-        bars.append(Bar(one.model.partition("/")[2], parts, [charged, share], label))
+        bars.append(Bar(margin.model.partition("/")[2], parts, [charged, share], label))
     return bars
 
 
 def failures(period: Period) -> list[Bar]:
     """Failure reasons, most frequent first; internal errors last and in another colour."""
-    total = desk.failures(period).total
+    total = totals.failures(period).total
     longest = max(total.values(), default=0) or 1
     titles = reasons()
-    ordered = sorted(total.items(), key=lambda one: (one[0] == FailureDay.Reason.OURS, -one[1]))
+    ordered = sorted(total.items(), key=lambda item: (item[0] == FailureDay.Reason.OURS, -item[1]))
     return [
         Bar(
             titles.get(reason, reason),
@@ -145,7 +149,7 @@ def failures(period: Period) -> list[Bar]:
 
 
 def reasons() -> dict[str, str]:
-    """Sorts of reasons, as headings."""
+    """Titles of the failure reasons."""
     return {
         FailureDay.Reason.UPSTREAM: _("Upstream stopped"),
         FailureDay.Reason.TOO_LONG: _("Took too long"),
@@ -157,8 +161,8 @@ def reasons() -> dict[str, str]:
 
 def _margins(period: Period) -> Sequence[time_series.Margin]:
     return [
-        time_series.Margin(name, one.succeeded, one.failed, one.outputs, one.charged, one.spent)
-        for name, one in desk.summary(period).usage.models.items()
+        time_series.Margin(name, usage.succeeded, usage.failed, usage.outputs, usage.charged, usage.spent)
+        for name, usage in totals.summary(period).usage.models.items()
     ]
 
 
@@ -167,28 +171,28 @@ def _day(day: date) -> str:
 
 
 def _moment(at: datetime) -> str:
-    return date_format(_here(at), pgettext("format of a moment of a chart", "D H:i"))
+    return date_format(_in_billing_zone(at), pgettext("format of a moment of a chart", "D H:i"))
 
 
-def _here(at: datetime) -> datetime:
-    """In the billing zone, whose days the periods are made of."""
+def _in_billing_zone(at: datetime) -> datetime:
+    """In the billing zone, whose days the periods consist of."""
     return at.astimezone(site_rules.billing_zone())
 
 
-def _clock(start: datetime, end: datetime) -> list[tuple[float, str]]:
-    """Five marks; hours of a day, days of a longer time."""
+def _time_marks(start: datetime, end: datetime) -> list[tuple[float, str]]:
+    """Five marks of an axis: hours of a day, days of a longer period."""
     hours = (end - start) <= timedelta(hours=30)
-    found = []
+    marks = []
     for part in range(5):
-        at = _here(start + (end - start) * part / 4)
-        found.append((25.0 * part, f"{at:%H:%M}" if hours else date_format(at, pgettext("short day", "j M"))))
-    return found
+        at = _in_billing_zone(start + (end - start) * part / 4)
+        marks.append((25.0 * part, f"{at:%H:%M}" if hours else date_format(at, pgettext("short day", "j M"))))
+    return marks
 
 
-def _dates(period: Period) -> list[tuple[float, str]]:
-    """Up to six days under their slots."""
+def _day_marks(period: Period) -> list[tuple[float, str]]:
+    """Marks of an axis: up to six days, below their slots."""
     days = period.days
-    step = max(1, -(-len(days) // _MARKS))
+    step = max(1, -(-len(days) // _MAX_MARKS))
     return [
         (middle(at, len(days)), date_format(days[at], pgettext("short day", "j M")))
         for at in range((len(days) - 1) % step, len(days), step)

@@ -12,8 +12,7 @@ from accounts.billing.currencies import plain_amount
 from accounts.credits.amounts import decimal_text
 from core.http import csv_rows
 from core.http.csv_rows import Cell, Number
-from operations.dashboard import totals as desk
-from operations.dashboard import upstream_table
+from operations.dashboard import totals, upstream_table
 from operations.dashboard.periods import Period
 from predictions.usage import time_series
 
@@ -21,8 +20,8 @@ Table = tuple[Sequence[str], Iterable[Sequence[Cell]]]
 
 
 def days(period: Period) -> Table:
-    """Every figure of every day; revenue in each currency that was paid in."""
-    summary, revenue = desk.summary(period), desk.revenue_of(period)
+    """All figures by day; revenue in a column for each currency."""
+    summary, revenue = totals.summary(period), totals.revenue_of(period)
     currencies = sorted({currency for _day, currency in revenue})
     head = (
         "day", "pictures", "succeeded", "failed", "canceled", "filtered", "charged", "paid_upstream", "margin",
@@ -30,81 +29,82 @@ def days(period: Period) -> Table:
     )  # fmt: skip
     rows: list[tuple[Cell, ...]] = [
         (
-            day.isoformat(), one.outputs, one.succeeded, one.failed, one.canceled, one.filtered,
-            _amount(one.charged), _amount(one.spent), _amount(one.margin), *summary.people.days.get(day, (0, 0)),
+            day.isoformat(), usage.outputs, usage.succeeded, usage.failed, usage.canceled, usage.filtered,
+            _amount(usage.charged), _amount(usage.spent), _amount(usage.margin), *summary.people.days.get(day, (0, 0)),
             *(Number(plain_amount(revenue.get((day, currency), 0), currency)) for currency in currencies),
         )
-        for day, one in summary.usage.days.items()
+        for day, usage in summary.usage.days.items()
     ]  # fmt: skip
     return head, rows
 
 
 def models(period: Period) -> Table:
-    """What each model made, cost and brought in."""
+    """Pictures, cost and income of each model."""
     rows = [
         (
             name,
-            one.outputs,
-            one.succeeded,
-            one.failed,
-            _amount(one.charged),
-            _amount(one.spent),
-            _amount(one.margin),
+            usage.outputs,
+            usage.succeeded,
+            usage.failed,
+            _amount(usage.charged),
+            _amount(usage.spent),
+            _amount(usage.margin),
         )
-        for name, one in desk.summary(period).usage.models.items()
+        for name, usage in totals.summary(period).usage.models.items()
     ]
     return ("model", "pictures", "succeeded", "failed", "charged", "paid_upstream", "margin"), rows
 
 
 def failures(period: Period) -> Table:
-    """Why predictions failed, by day."""
-    found = desk.failures(period)
-    reasons = list(found.total)
+    """Failed predictions by day and reason."""
+    failed = totals.failures(period)
+    reasons = list(failed.total)
     return ("day", *reasons), [
-        (day.isoformat(), *(of[one] for one in reasons)) for day, of in found.days.items()
+        (day.isoformat(), *(of_day[reason] for reason in reasons)) for day, of_day in failed.days.items()
     ]
 
 
 def members(period: Period) -> Table:
     """Sign-ups and active accounts by day."""
-    people = desk.summary(period).people.days
-    return ("day", "signed_up", "active"), [(day.isoformat(), *both) for day, both in people.items()]
+    people = totals.summary(period).people.days
+    return ("day", "signed_up", "active"), [(day.isoformat(), *counts) for day, counts in people.items()]
 
 
 def credits(period: Period) -> Table:
     """Every kind of movement of credits by day."""
-    found = desk.credits_of(period)
-    kinds = list(found.total)
+    movements = totals.credits_of(period)
+    kinds = list(movements.total)
     return ("day", *kinds), [
-        (day.isoformat(), *(_amount(of[one]) for one in kinds)) for day, of in found.days.items()
+        (day.isoformat(), *(_amount(of_day[kind]) for kind in kinds))
+        for day, of_day in movements.days.items()
     ]
 
 
 def queue(period: Period) -> Table:
     """Queue samples: every stored one for up to two days, the worst of each interval for longer periods."""
-    start, end = desk.span(period)
+    start, end = totals.span(period)
     end = min(end, timezone.now() + timedelta(seconds=1))
-    looks = time_series.queue(start, end, points=3000)
+    samples = time_series.queue(start, end, points=3000)
     rows = [
-        (one.at.isoformat(), one.waiting, one.running, one.oldest_s, one.start_p95_ms)
-        for one in looks
+        (sample.at.isoformat(), sample.waiting, sample.running, sample.oldest_s, sample.start_p95_ms)
+        for sample in samples
     ]  # fmt: skip
     return ("at", "waiting", "running", "oldest_s", "start_p95_ms"), rows
 
 
 def upstream_rows(period: Period) -> Table:
-    """How every upstream stands now."""
+    """The present state of every upstream."""
     rows = [
         (
-            one.name,
-            one.state,
-            _decimal(one.errors),
-            _decimal(one.median),
-            one.in_flight,
-            one.waiting,
-            int(one.on),
+            row.name,
+            row.state,
+            _decimal(row.errors),
+            _decimal(row.median),
+            row.in_flight,
+            row.waiting,
+            int(row.on),
         )
-        for one in upstream_table.rows()
+        for row in upstream_table.rows()
     ]
     return ("name", "state", "errors_percent", "median_s", "in_flight", "waiting", "on"), rows
 

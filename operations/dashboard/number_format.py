@@ -17,7 +17,7 @@ def credits(micro: float) -> str:
 
 
 def credits_round(micro: float) -> str:
-    """For an axis: as few decimals as tell the steps apart."""
+    """For an axis: as few decimals as distinguish its steps."""
     value = micro / MICRO
     if abs(value) >= 10_000:
         return (
@@ -31,12 +31,12 @@ def credits_round(micro: float) -> str:
 
 
 def percent(value: float | None) -> str:
-    """`28.2%`, a dash where nothing can be said."""
+    """`28.2%`; a dash for none."""
     return "–" if value is None else f"{_MINUS if value < 0 else ''}{abs(value):.1f}%"
 
 
 def change(now: float, before: float) -> str:
-    """`+8%` against what was before; empty where there was nothing to compare with."""
+    """`+8%` compared with the value before; empty where that was 0."""
     if not before:
         return ""
     return signed(round(100 * (now - before) / abs(before)), "%")
@@ -48,16 +48,16 @@ def points(now: float | None, before: float | None) -> str:
 
 
 def signed(value: float, unit: str = "") -> str:
-    """With its sign always, but for nothing."""
+    """With a sign, unless it is 0."""
     sign = "+" if value > 0 else _MINUS if value < 0 else ""
     return f"{sign}{abs(value):,}{unit}"
 
 
 def money(amount: int, currency: str) -> str:
-    """An amount of a currency in its smallest unit: `USD 5.00`; of yen and their like as it is."""
+    """An amount in the smallest unit of its currency: `USD 5.00`; of yen, which have no smaller unit, `JPY 500`."""
     return f"{currency.upper()} {_MINUS if amount < 0 else ''}{format_amount(abs(amount), currency)}"
 
 
 def seconds(value: float | None) -> str:
-    """`11.2 s`, or the mock-up's dot where there is nothing."""
+    """`11.2 s`; a dot for none."""
     return "·" if value is None else f"{value:.1f} s"

@@ -19,7 +19,7 @@ LONGEST = 366
 
 @dataclass(frozen=True)
 class Period:
-    """Days from the first to the last, both included, and as many before them."""
+    """Days from the first to the last, both included."""
 
     name: str
     first: date
@@ -28,7 +28,7 @@ class Period:
 
     @property
     def length(self) -> int:
-        """How many days."""
+        """Number of days."""
         return (self.last - self.first).days + 1
 
     @property
@@ -38,25 +38,25 @@ class Period:
 
     @property
     def before(self) -> Period:
-        """As many days just before it."""
+        """The period of the same length just before it."""
         shift = timedelta(days=self.length)
         return Period("dates", self.first - shift, self.last - shift, self.today)
 
     @property
     def title(self) -> str:
-        """What the page is headed with."""
+        """The page's heading."""
         return {"day": _("Today"), "week": _("This week"), "month": _("This month")}.get(
             self.name
         ) or self.range
 
     @property
     def range(self) -> str:
-        """Its days in words: `14–20 November`."""
-        return words(self.first, self.last, year=self.first.year != self.today.year)
+        """Its days as text: `14–20 November`."""
+        return range_text(self.first, self.last, year=self.first.year != self.today.year)
 
     @property
     def query(self) -> str:
-        """For addresses that mean the same days."""
+        """The query string of URLs for the same days."""
         if self.name in LENGTHS:
             return urlencode({"period": self.name})
         return urlencode({"from": self.first.isoformat(), "to": self.last.isoformat()})
@@ -83,22 +83,25 @@ def is_wrong(query: QueryDict) -> bool:
     return bool(query.get("from") or query.get("to")) and for_query(query).name != "dates"
 
 
-def words(first: date, last: date, *, year: bool = False) -> str:
+def range_text(first: date, last: date, *, year: bool = False) -> str:
     """`14–20 November`, `28 October – 3 November`, `20 November`."""
-    one, whole = pgettext("format of a day of a range", "j"), pgettext("format of a day and its month", "j F")
+    day_only, whole = (
+        pgettext("format of a day of a range", "j"),
+        pgettext("format of a day and its month", "j F"),
+    )
     ends = date_format(last, pgettext("format of a day", "j F Y") if year else whole)
     if first == last:
         return ends
     if (first.year, first.month) == (last.year, last.month) and not year:
         if pgettext("which of a range names the month", "last") == "last":
-            return f"{date_format(first, one)}–{ends}"
-        return f"{date_format(first, whole)}–{date_format(last, one)}"
+            return f"{date_format(first, day_only)}–{ends}"
+        return f"{date_format(first, whole)}–{date_format(last, day_only)}"
     return f"{date_format(first, whole)} – {ends}"
 
 
 def _day(text: str) -> date | None:
     try:
-        found = date.fromisoformat(text) if len(text) == 10 else None
+        day = date.fromisoformat(text) if len(text) == 10 else None
     except ValueError:
         return None
-    return found if found is not None and found.year >= 2000 else None
+    return day if day is not None and day.year >= 2000 else None

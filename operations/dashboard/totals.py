@@ -23,13 +23,13 @@ from predictions.models import UsageDay
 from predictions.usage import time_series
 from predictions.usage.billing_days import bounds
 
-KEPT_S = 15
-Found = TypeVar("Found")
+CACHE_S = 15
+Figures = TypeVar("Figures")
 
 
 @dataclass
 class Credits:
-    """Movements of credits in a period that are no work, and what work took, by day; and how many there are now."""
+    """Credits moved in a period other than by predictions, and credits spent, by day; and the present balance."""
 
     days: dict[date, dict[str, int]] = field(default_factory=dict)
     total: dict[str, int] = field(default_factory=dict)
@@ -39,7 +39,7 @@ class Credits:
 
 @dataclass
 class People:
-    """Sign-ups and active accounts by day, how many were active in all, and how many members there are."""
+    """Sign-ups and active accounts by day, active accounts of the period, and the number of members."""
 
     days: dict[date, tuple[int, int]] = field(default_factory=dict)
     active: int = 0
@@ -49,7 +49,7 @@ class People:
 
 @dataclass
 class Summary:
-    """The row of figures: of a period, and of the one before it."""
+    """The dashboard's row of figures of a period."""
 
     usage: time_series.Usage
     people: People
@@ -57,20 +57,20 @@ class Summary:
 
     @property
     def margin_percent(self) -> float | None:
-        """Of what was charged the part that is left."""
+        """The margin in per cent of the charged credits."""
         total = self.usage.total
         return 100 * total.margin / total.charged if total.charged else None
 
     @property
     def failed_percent(self) -> float | None:
-        """Of all that ended what failed."""
+        """Failed predictions in per cent of those that ended."""
         total = self.usage.total
         return 100 * total.failed / total.ended if total.ended else None
 
 
 def summary(period: Period) -> Summary:
     """The figures of a period."""
-    return kept("summary", period, lambda: _summary(period))
+    return cached("summary", period, lambda: _summary(period))
 
 
 def _summary(period: Period) -> Summary:
@@ -78,20 +78,23 @@ def _summary(period: Period) -> Summary:
 
 
 def credits_of(period: Period) -> Credits:
-    """Credits that came and went in a period."""
-    return kept("credits", period, lambda: _credits(period))
+    """Movements of credits in a period."""
+    return cached("credits", period, lambda: _credits(period))
 
 
 def failures(period: Period) -> time_series.Failures:
-    """Why predictions failed in a period."""
-    return kept("failures", period, lambda: time_series.failures(period.first, period.last))
+    """Failed predictions of a period by reason."""
+    return cached("failures", period, lambda: time_series.failures(period.first, period.last))
 
 
 def _people(period: Period) -> People:
     zone = site_rules.billing_zone()
     start, end = span(period)
-    came = User.objects.filter(date_joined__gte=start, date_joined__lt=end)
-    joined = {key[0]: one["n"] for key, one in sum_by_day(came, "date_joined", zone, n=Count("pk")).items()}
+    signed_up = User.objects.filter(date_joined__gte=start, date_joined__lt=end)
+    joined = {
+        key[0]: counts["n"]
+        for key, counts in sum_by_day(signed_up, "date_joined", zone, n=Count("pk")).items()
+    }
     rows = UsageDay.objects.filter(day__gte=period.first, day__lte=period.last).order_by()
     active = dict(rows.values_list("day").annotate(n=Count("account", distinct=True)))
     return People(
@@ -108,56 +111,58 @@ def _paid(period: Period) -> QuerySet[Purchase]:
 
 
 def _revenue(period: Period) -> dict[str, int]:
-    """By currency what purchases brought, in its smallest unit, less what was paid back of them."""
+    """Revenue by currency, in its smallest unit: purchases less refunds."""
     sums = _paid(period).order_by("currency").values_list("currency")
     return {
-        currency: came - went
-        for currency, came, went in sums.annotate(came=Sum("price"), went=Sum("refunded"))
+        currency: paid - refunded
+        for currency, paid, refunded in sums.annotate(paid=Sum("price"), back=Sum("refunded"))
     }
 
 
 def revenue_of(period: Period) -> dict[tuple[date, str], int]:
-    """The same by the day on which they were paid; days without any are not there."""
+    """Revenue by day of payment and currency; days without any are missing."""
     sums = sum_by_day(
         _paid(period),
         "paid_at",
         site_rules.billing_zone(),
         "currency",
-        came=Sum("price"),
-        went=Sum("refunded"),
+        paid=Sum("price"),
+        back=Sum("refunded"),
     )
-    return {(day, currency): one["came"] - one["went"] for (day, currency), one in sums.items()}
+    return {(day, currency): row["paid"] - row["back"] for (day, currency), row in sums.items()}
 
 
 def _credits(period: Period) -> Credits:
     start, end = span(period)
     rows = LedgerEntry.objects.not_work().filter(created_at__gte=start, created_at__lt=end)
     moved = sum_by_day(rows, "created_at", site_rules.billing_zone(), "kind", moved=Sum("balance_delta"))
-    spent = {day: one.charged for day, one in summary(period).usage.days.items()}
+    spent = {day: usage.charged for day, usage in summary(period).usage.days.items()}
     kinds = [*OTHERS, "spent"]
-    found = Credits(days={day: dict.fromkeys(kinds, 0) for day in period.days}, total=dict.fromkeys(kinds, 0))
-    for (day, kind), one in moved.items():
-        found.days[day][kind] += one["moved"]
+    movements = Credits(
+        days={day: dict.fromkeys(kinds, 0) for day in period.days}, total=dict.fromkeys(kinds, 0)
+    )
+    for (day, kind), row in moved.items():
+        movements.days[day][kind] += row["moved"]
     for day, amount in spent.items():
-        found.days[day]["spent"] = amount
-    for of_day in found.days.values():
+        movements.days[day]["spent"] = amount
+    for of_day in movements.days.values():
         for kind, amount in of_day.items():
-            found.total[kind] += amount
+            movements.total[kind] += amount
     now = Account.objects.aggregate(balance=Sum("balance"), held=Sum("held"))
-    return replace(found, balance=now["balance"] or 0, held=now["held"] or 0)
+    return replace(movements, balance=now["balance"] or 0, held=now["held"] or 0)
 
 
 def span(period: Period) -> tuple[datetime, datetime]:
-    """The moments at which a period begins and ends."""
+    """The times at which a period begins and ends."""
     zone = site_rules.billing_zone()
     return bounds(period.first, zone)[0], bounds(period.last, zone)[1]
 
 
-def kept(name: str, period: Period, read: Callable[[], Found]) -> Found:
-    """Figures of the last quarter minute: a page that is reloaded must not sum everything each time."""
+def cached(name: str, period: Period, read: Callable[[], Figures]) -> Figures:
+    """Figures cached for `CACHE_S` seconds, so that reloading the page does not sum everything again."""
     key = f"operations-{name}-{period.first}-{period.last}-{site_rules.current().billing_zone}"
     found: Any = cache.get(key)
     if found is None:
         found = read()
-        cache.set(key, found, KEPT_S)
+        cache.set(key, found, CACHE_S)
     return found

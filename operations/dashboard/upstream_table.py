@@ -22,8 +22,8 @@ from predictions.upstreams import health_report
 
 _SAMPLE = 2000
 _BINS = 12
-_SLOW = 1.8
-"""So many times its median of the day, and one that answers is called slow."""
+_SLOW_FACTOR = 1.8
+"""Factor above the hour's fastest quarter from which an upstream counts as slow."""
 
 
 @dataclass(frozen=True)
@@ -43,12 +43,12 @@ class Row:
 
 
 def rows() -> list[Row]:
-    """Every upstream, then our own engine. Few queries for each, over its last hour."""
-    return [*(_row(one) for one in health_report.overview()), *_own()]
+    """Every upstream, then the embedded engine: a few queries each, over the last hour."""
+    return [*(_row(health) for health in health_report.overview()), *_engine_row()]
 
 
 def switch(actor: User, pk: int, on: bool) -> Upstream | None:
-    """Pause or resume new work; running work finishes there. None where nothing was changed."""
+    """Pause or resume new work; running work finishes. None where nothing was changed."""
     with transaction.atomic():
         upstream = Upstream.objects.select_for_update().filter(pk=pk).first()
         if upstream is None or (upstream.enabled and not upstream.paused) == on:
@@ -66,51 +66,51 @@ def switch(actor: User, pk: int, on: bool) -> Upstream | None:
     return upstream
 
 
-def _row(one: health_report.Health) -> Row:
-    runs = UpstreamRun.objects.filter(upstream=one.upstream, sent_at__gt=Now() - health_report.HOUR).order_by(
-        "-id"
-    )
+def _row(health: health_report.Health) -> Row:
+    runs = UpstreamRun.objects.filter(
+        upstream=health.upstream, sent_at__gt=Now() - health_report.HOUR
+    ).order_by("-id")
     ended = runs.filter(outcome=UpstreamRun.Outcome.SUCCEEDED, ended_at__isnull=False)
-    took = [
+    durations = [
         (end, (end - sent).total_seconds())
         for sent, end in ended.values_list("sent_at", "ended_at")[:_SAMPLE]
         if end is not None
     ]
-    words, tone, colour = _standing(one, took)
+    state, tone, colour = _status(health, durations)
     return Row(
-        pk=one.upstream.pk,
-        name=one.upstream.name,
-        state=words,
+        pk=health.upstream.pk,
+        name=health.upstream.name,
+        state=state,
         tone=tone,
-        errors=one.hour.error_percent,
-        median=_median([seconds for _, seconds in took]),
-        line=SafeString(f'<span class="{colour}">{charts.spark(_bins(took))}</span>'),
-        on=one.upstream.enabled and not one.upstream.paused,
-        in_flight=one.in_flight,
-        waiting=one.waiting,
+        errors=health.hour.error_percent,
+        median=_median([seconds for _, seconds in durations]),
+        line=SafeString(f'<span class="{colour}">{charts.spark(_bins(durations))}</span>'),
+        on=health.upstream.enabled and not health.upstream.paused,
+        in_flight=health.in_flight,
+        waiting=health.waiting,
     )
 
 
-def _standing(one: health_report.Health, took: list[tuple[datetime, float]]) -> tuple[str, str, str]:
-    standing = one.standing
+def _status(health: health_report.Health, durations: list[tuple[datetime, float]]) -> tuple[str, str, str]:
+    standing = health.standing
     if standing == "resting":
-        return _resting(one), "danger", "danger"
+        return _resting(health), "danger", "danger"
     if standing in ("capped", "keyless"):
         return (_("Day's limit reached") if standing == "capped" else _("No key")), "danger", "danger"
     if standing == "draining":
-        words = ngettext("Paused, %(n)d in flight", "Paused, %(n)d in flight", one.in_flight)
-        return words % {"n": one.in_flight}, "warning", ""
+        text = ngettext("Paused, %(n)d in flight", "Paused, %(n)d in flight", health.in_flight)
+        return text % {"n": health.in_flight}, "warning", ""
     if standing in ("off", "drained"):
         return (_("Off") if standing == "off" else _("Paused")), "", ""
     if standing in ("waiting", "partly"):
         return (_("Asked to wait") if standing == "waiting" else _("Some keys rest")), "warning", "warning"
-    if _is_slow(took):
+    if _is_slow(durations):
         return _("Slow"), "warning", "warning"
     return _("Healthy"), "ok", ""
 
 
-def _resting(one: health_report.Health) -> str:
-    until = [key.key.open_until for key in one.keys if key.key.state == UpstreamKey.State.OPEN]
+def _resting(health: health_report.Health) -> str:
+    until = [key.key.open_until for key in health.keys if key.key.state == UpstreamKey.State.OPEN]
     ends = [at for at in until if at is not None and at > timezone.now()]
     if not ends:
         return _("Resting")
@@ -118,15 +118,15 @@ def _resting(one: health_report.Health) -> str:
     return _("Resting %(n)d min") % {"n": minutes}
 
 
-def _is_slow(took: list[tuple[datetime, float]]) -> bool:
-    """Whether its last quarter hour took much longer than the hour's fastest quarter did."""
-    bins = [value for value in _bins(took, 4) if value is not None]
-    last = _bins(took, 4)[-1]
-    return len(bins) >= 2 and last is not None and last > _SLOW * min(bins) and last > 5
+def _is_slow(durations: list[tuple[datetime, float]]) -> bool:
+    """Whether the last quarter hour took much longer than the hour's fastest quarter."""
+    bins = [value for value in _bins(durations, 4) if value is not None]
+    last = _bins(durations, 4)[-1]
+    return len(bins) >= 2 and last is not None and last > _SLOW_FACTOR * min(bins) and last > 5
 
 
-def _own() -> Iterable[Row]:
-    """Our own engine: it has no runs, but predictions that it worked on."""
+def _engine_row() -> Iterable[Row]:
+    """The embedded engine: it has no runs, so its predictions are counted."""
     if not settings.ENGINE["enabled"]:
         return
     since = Now() - health_report.HOUR
@@ -136,7 +136,7 @@ def _own() -> Iterable[Row]:
         .order_by("-completed_at")
     )
     found = list(ended.values_list("status", "started_at", "completed_at")[:_SAMPLE])
-    took = [
+    durations = [
         (end, (end - start).total_seconds())
         for status, start, end in found
         if status == Status.SUCCEEDED and start is not None and end is not None
@@ -149,8 +149,8 @@ def _own() -> Iterable[Row]:
         state=_("Healthy") if alive else _("Silent"),
         tone="ok" if alive else "danger",
         errors=100 * failed / len(found) if found else None,
-        median=_median([seconds for _, seconds in took]),
-        line=SafeString(f"<span>{charts.spark(_bins(took))}</span>"),
+        median=_median([seconds for _, seconds in durations]),
+        line=SafeString(f"<span>{charts.spark(_bins(durations))}</span>"),
         on=alive,
     )
 
@@ -160,11 +160,11 @@ def _median(values: Sequence[float]) -> float | None:
     return ordered[len(ordered) // 2] if ordered else None
 
 
-def _bins(took: list[tuple[datetime, float]], bins: int = _BINS) -> list[float | None]:
-    """The medians of the last hour's parts, the oldest first."""
+def _bins(durations: list[tuple[datetime, float]], bins: int = _BINS) -> list[float | None]:
+    """Medians of equal parts of the last hour, oldest first."""
     now = timezone.now()
     parts: list[list[float]] = [[] for _ in range(bins)]
-    for at, seconds in took:
+    for at, seconds in durations:
         back = int((now - at).total_seconds() / (3600 / bins))
         parts[bins - 1 - min(max(back, 0), bins - 1)].append(seconds)
     return [_median(part) for part in parts]

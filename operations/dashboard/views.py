@@ -18,15 +18,14 @@ from accounts.site import site_rules
 from core.admin.decorators import staff_permission_required
 from core.http.pages import page
 from operations import maintenance
-from operations.dashboard import chart_data, csv_export, number_format, periods, upstream_table
-from operations.dashboard import totals as desk
+from operations.dashboard import chart_data, csv_export, number_format, periods, totals, upstream_table
 from operations.dashboard.periods import Period
 from predictions.usage import time_series
 
-SEE = "predictions.view_usageday"
+VIEW_PERMISSION = "predictions.view_usageday"
 
 
-@staff_permission_required(SEE)
+@staff_permission_required(VIEW_PERMISSION)
 @require_GET
 def operations(request: HttpRequest) -> HttpResponse:
     """All figures of a period on one page; money and upstreams only with the permission to see them."""
@@ -53,7 +52,7 @@ def operations(request: HttpRequest) -> HttpResponse:
     return page(request, "operations/dashboard.html", context)
 
 
-@staff_permission_required(SEE)
+@staff_permission_required(VIEW_PERMISSION)
 @require_GET
 def download(request: HttpRequest, name: str) -> HttpResponseBase:
     """One chart's figures as a CSV file."""
@@ -71,16 +70,16 @@ def switch(request: HttpRequest, pk: int) -> HttpResponse:
     assert isinstance(request.user, User)
     changed = upstream_table.switch(request.user, pk, on)
     if changed is not None:
-        said = _("%(name)s takes new work again.") if on else _("%(name)s takes no new work.")
-        messages.success(request, said % {"name": changed.name})
+        text = _("%(name)s takes new work again.") if on else _("%(name)s takes no new work.")
+        messages.success(request, text % {"name": changed.name})
     return redirect(f"{reverse('operations')}?{periods.for_query(request.POST).query}#upstreams")
 
 
 def _numbers(period: Period) -> list[dict[str, str]]:
-    """The row of figures, each with how it changed; green is better, yellow is worse."""
-    now, before = desk.summary(period), desk.summary(period.before)
+    """The row of figures with their changes; green is better, yellow is worse."""
+    now, before = totals.summary(period), totals.summary(period.before)
     total, then = now.usage.total, before.usage.total
-    # A day that is not over is not compared with a whole one.
+    # An unfinished day is not compared with a whole one.
     whole = not (period.has_today and period.length == 1)
     failed, margin = now.failed_percent, now.margin_percent
     return [
@@ -152,7 +151,7 @@ def _revenue(sums: dict[str, int]) -> str:
 
 
 def _revenue_change(now: dict[str, int], before: dict[str, int]) -> str:
-    """Only where both are of one and the same currency."""
+    """Only where both periods have the same single currency."""
     if len(now) != 1 or set(now) != set(before):
         return ""
     (cents,) = now.values()
@@ -160,6 +159,6 @@ def _revenue_change(now: dict[str, int], before: dict[str, int]) -> str:
 
 
 def _failed(period: Period) -> str:
-    total = desk.summary(period).usage.total
-    said = ngettext("%(failed)s of %(all)s, refunded", "%(failed)s of %(all)s, all refunded", total.failed)
-    return said % {"failed": f"{total.failed:,}", "all": f"{total.ended:,}"}
+    total = totals.summary(period).usage.total
+    text = ngettext("%(failed)s of %(all)s, refunded", "%(failed)s of %(all)s, all refunded", total.failed)
+    return text % {"failed": f"{total.failed:,}", "all": f"{total.ended:,}"}

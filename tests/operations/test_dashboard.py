@@ -20,8 +20,7 @@ from accounts.site import site_rules
 from config.health import components
 from config.templatetags import staff_bar
 from core import charts
-from operations.dashboard import chart_data, number_format, periods, upstream_table
-from operations.dashboard import totals as desk
+from operations.dashboard import chart_data, number_format, periods, totals, upstream_table
 from predictions.models import QueueLook, Status, Upstream, UsageDay
 from predictions.usage import billing_days
 from predictions.usage import daily as summing
@@ -60,7 +59,7 @@ def week() -> periods.Period:
 
 
 def test_what_charts_show_as_spent_and_come_is_what_the_ledger_has(busy: None) -> None:
-    found = desk.credits_of(week())
+    found = totals.credits_of(week())
     captured = LedgerEntry.objects.filter(kind="settle").aggregate(s=Sum("captured"))["s"]
     assert found.total["spent"] == captured == 12 * MICRO
     for kind, _income in INCOME:

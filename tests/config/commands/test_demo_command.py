@@ -15,7 +15,7 @@ from accounts.staff import first_admin
 from config.demo import scenario
 from gallery.models import Case, Evidence, Item
 from gallery.moderation import decisions
-from operations.dashboard import totals as desk
+from operations.dashboard import totals
 from operations.dashboard.periods import Period
 from predictions.models import Prediction, UpstreamRun
 from predictions.usage import billing_days
@@ -59,7 +59,7 @@ def test_a_made_up_house_adds_up(monkeypatch: pytest.MonkeyPatch) -> None:
     today = billing_days.today()
     period = Period("dates", today - billing_days.today().resolution * 40, today, today)
     captured = LedgerEntry.objects.aggregate(s=Sum("captured"))["s"]
-    assert desk.credits_of(period).total["spent"] == captured
+    assert totals.credits_of(period).total["spent"] == captured
     assert not any(user.has_usable_password() for user in User.objects.all())
 
 
