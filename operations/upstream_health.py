@@ -74,13 +74,13 @@ def _probe(request: HttpRequest, pk: int) -> None:
 
 
 def _ran(request: HttpRequest, pk: int) -> None:
-    run_history.check_strays(
+    run_history.settle_strays(
         _model_admin(UpstreamRun), request, list(health_report.strays().filter(pk=pk)), it_ran=True
     )
 
 
 def _never(request: HttpRequest, pk: int) -> None:
-    run_history.check_strays(
+    run_history.settle_strays(
         _model_admin(UpstreamRun), request, list(health_report.strays().filter(pk=pk)), it_ran=False
     )
 

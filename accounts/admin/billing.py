@@ -41,13 +41,13 @@ class DisputeInline(ReadOnlyInline):
     """Disputes of a purchase, as the provider reported them."""
 
     model = Dispute
-    fields = ("when", "number", "amount_shown", "state")
+    fields = ("when", "number", "amount_column", "state")
     ordering = ("-id",)
     show_change_link = False
     when = time_column("created_at", gettext_lazy("when"))
 
     @display(description=gettext_lazy("amount"))
-    def amount_shown(self, row: Dispute) -> str:
+    def amount_column(self, row: Dispute) -> str:
         return format_money(row.amount, row.purchase.currency)
 
 
@@ -109,7 +109,7 @@ _COLUMNS = [
 _CSV_LAYOUT = CsvLayout(_COLUMNS, _cells, related=("account", "user"))
 
 
-class Owed(admin.SimpleListFilter):
+class OwedFilter(admin.SimpleListFilter):
     """Filter: purchases to be refunded, automatically, or by staff where the provider could not."""
 
     title = gettext_lazy("owed to the buyer")
@@ -122,7 +122,7 @@ class Owed(admin.SimpleListFilter):
         return queryset.filter(owed__gt=0) if self.value() == "yes" else queryset
 
 
-class CreditsOwed(admin.SimpleListFilter):
+class CreditsOwedFilter(admin.SimpleListFilter):
     """Filter: purchases whose credits could not all be taken back, so that credits are owed."""
 
     title = gettext_lazy("credits owed by the account")
@@ -146,29 +146,29 @@ class PurchaseAdmin(CsvExportAdmin, ReadOnlyAdmin):
     list_display = (
         "when",
         "account_link",
-        "credits_shown",
-        "price_shown",
+        "credits_column",
+        "price_column",
         "state",
-        "refunded_shown",
-        "owed_shown",
-        "credits_owed_shown",
+        "refunded_column",
+        "owed_column",
+        "credits_owed_column",
         "reference",
     )
-    list_filter = ("status", Owed, CreditsOwed, "created_at")
+    list_filter = ("status", OwedFilter, CreditsOwedFilter, "created_at")
     list_select_related = ("account",)
     search_fields = ("=reference", "=session", "=payment", "account__name")
     fields = (
-        "when", "reference", "account_link", "user", "credits_shown", "price_shown", "state", "paid_shown",
-        "refunded_shown", "owed_shown", "taken_back_shown", "credits_owed_shown", "provider", "session", "payment",
+        "when", "reference", "account_link", "user", "credits_column", "price_column", "state", "paid_column",
+        "refunded_column", "owed_column", "taken_back_column", "credits_owed_column", "provider", "session", "payment",
     )  # fmt: skip
     inlines = (DisputeInline, EventInline)
     actions_detail = ("pay_back", "paid_otherwise")
     csv_layout = _CSV_LAYOUT
     when = time_column("created_at", gettext_lazy("ordered"))
     account_link = link_column("account", gettext_lazy("account"))
-    credits_shown = value_column("credits", gettext_lazy("credits"), amounts.display)
-    paid_shown = time_column("paid_at", gettext_lazy("paid"))
-    taken_back_shown = value_column(
+    credits_column = value_column("credits", gettext_lazy("credits"), amounts.display)
+    paid_column = time_column("paid_at", gettext_lazy("paid"))
+    taken_back_column = value_column(
         "taken_back", gettext_lazy("credits taken back"), amounts.display, dash_zero=True
     )
     state = choice_column(
@@ -194,21 +194,21 @@ class PurchaseAdmin(CsvExportAdmin, ReadOnlyAdmin):
             return redirect(back)
         form = RefundForm(request.POST or None, purchase=purchase)
         if request.method == "POST" and form.is_valid():
-            told = form.cleaned_data
+            data = form.cleaned_data
             try:
                 refunds.refund(
                     purchase,
-                    told["amount"],
+                    data["amount"],
                     by=cast(User, request.user),
-                    reason=told["reason"],
-                    once=told["once"],
+                    reason=data["reason"],
+                    once=data["once"],
                 )
             except refunds.CannotRefund as error:
                 form.add_error(None, str(error))
             else:
                 words = _("%(amount)s are being paid back. The credits go when the provider has told us.")
-                shown = {"amount": format_money(told["amount"], purchase.currency)}
-                self.message_user(request, words % shown, messages.SUCCESS)
+                values = {"amount": format_money(data["amount"], purchase.currency)}
+                self.message_user(request, words % values, messages.SUCCESS)
                 return redirect(back)
         words = _("%(name)s paid %(price)s for %(credits)s credits; %(refunded)s were paid back.") % {
             "name": purchase.account.name,
@@ -244,19 +244,19 @@ class PurchaseAdmin(CsvExportAdmin, ReadOnlyAdmin):
         return redirect(back)
 
     @display(description=gettext_lazy("price"))
-    def price_shown(self, row: Purchase) -> str:
+    def price_column(self, row: Purchase) -> str:
         return format_money(row.price, row.currency)
 
     @display(description=gettext_lazy("paid back"))
-    def refunded_shown(self, row: Purchase) -> str:
+    def refunded_column(self, row: Purchase) -> str:
         return format_money(row.refunded, row.currency) if row.refunded else "–"
 
     @display(description=gettext_lazy("owed to the buyer"), label={"owed": "danger"})
-    def owed_shown(self, row: Purchase) -> str | Badge:
+    def owed_column(self, row: Purchase) -> str | Badge:
         return Badge("owed", format_money(row.owed, row.currency)) if row.owed else "–"
 
     @display(description=gettext_lazy("credits owed"), label={"owed": "danger", "lost": "default"})
-    def credits_owed_shown(self, row: Purchase) -> str | Badge:
+    def credits_owed_column(self, row: Purchase) -> str | Badge:
         if not row.credits_owed:
             return "–"
         if row.account.status == Account.Status.CLOSED:

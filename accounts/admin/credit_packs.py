@@ -58,13 +58,13 @@ class PackForm(forms.ModelForm):
 
     def clean(self) -> dict[str, Any]:
         """The price in the smallest unit of its currency."""
-        found: dict[str, Any] = super().clean() or {}
-        if "cost" in found and "currency" in found:
+        cleaned: dict[str, Any] = super().clean() or {}
+        if "cost" in cleaned and "currency" in cleaned:
             try:
-                found["price"] = parse(found["cost"], found["currency"])
+                cleaned["price"] = parse(cleaned["cost"], cleaned["currency"])
             except ValueError:
                 self.add_error("cost", _("Write a price such as 5.00, more than nothing."))
-        return found
+        return cleaned
 
 
 @admin.register(CreditPack)
@@ -72,22 +72,22 @@ class CreditPackAdmin(BaseAdmin):
     """Packs for sale. Purchases keep their own amounts."""
 
     form = PackForm
-    list_display = ("name", "worth_shown", "price_shown", "enabled", "position")
+    list_display = ("name", "worth_column", "price_column", "enabled", "position")
     fields = ("name", "worth", "cost", "currency", "enabled", "position")
-    worth_shown = value_column("credits", gettext_lazy("credits"), amounts.display)
+    worth_column = value_column("credits", gettext_lazy("credits"), amounts.display)
 
     def save_model(self, request: HttpRequest, obj: CreditPack, form: Any, change: bool) -> None:
         """Save, with the former values in the change log."""
-        before = CreditPack.objects.filter(pk=obj.pk).values(*_PACK).first() if change else None
+        before = CreditPack.objects.filter(pk=obj.pk).values(*_AUDITED_FIELDS).first() if change else None
         obj.credits, obj.price = form.cleaned_data["worth"], form.cleaned_data["price"]
         super().save_model(request, obj, form, change)
-        after = {name: getattr(obj, name) for name in _PACK}
+        after = {name: getattr(obj, name) for name in _AUDITED_FIELDS}
         verb = "pack.change" if change else "pack.add"
         audit_log.write(cast(User, request.user), verb, obj, detail={"before": before, "after": after})
 
     @display(description=gettext_lazy("price"))
-    def price_shown(self, pack: CreditPack) -> str:
+    def price_column(self, pack: CreditPack) -> str:
         return format_money(pack.price, pack.currency)
 
 
-_PACK = ("name", "credits", "price", "currency", "enabled", "position")
+_AUDITED_FIELDS = ("name", "credits", "price", "currency", "enabled", "position")

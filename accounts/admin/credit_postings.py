@@ -18,7 +18,7 @@ from accounts.models import Account, LedgerEntry, Membership, User
 from accounts.notifications import notices
 from accounts.staff import audit_log
 
-_TOLD_AT_MOST = 20
+_MAX_NOTIFIED = 20
 
 
 class AmountForm(OnceForm):
@@ -66,10 +66,10 @@ class AdjustForm(AmountForm):
 
 @dataclass(frozen=True)
 class Posted:
-    """The result of a form. `before`: it had been posted already, and this time changed nothing."""
+    """The result of a form. `is_repeat`: it had been posted already, and this time changed nothing."""
 
     entry: LedgerEntry
-    before: bool = False
+    is_repeat: bool = False
 
 
 def post(request: HttpRequest, account: Account, form: AmountForm) -> Posted | None:
@@ -78,19 +78,17 @@ def post(request: HttpRequest, account: Account, form: AmountForm) -> Posted | N
     None, with a form error, where the balance is too small. A form sent again changes nothing and returns its first
     row, for whatever account and amount that was.
     """
-    answers, actor = form.cleaned_data, cast(User, request.user)
+    data, actor = form.cleaned_data, cast(User, request.user)
     kind = LedgerEntry.Kind.GRANT if isinstance(form, GrantForm) else LedgerEntry.Kind.ADJUST
-    reference = f"{kind}-{answers['once']}"
+    reference = f"{kind}-{data['once']}"
     write = credits.grant if kind == LedgerEntry.Kind.GRANT else credits.adjust
     try:
         with transaction.atomic(), audit_log.gathered():
-            entry = write(
-                account, answers["amount"], reason=answers["reason"], actor=actor, reference=reference
-            )
-            _put_on_record(entry, account, actor)
+            entry = write(account, data["amount"], reason=data["reason"], actor=actor, reference=reference)
+            _log_and_notify(entry, account, actor)
             return Posted(entry)
     except credits.AlreadyPosted as error:
-        return Posted(error.entry, before=True)
+        return Posted(error.entry, is_repeat=True)
     except credits.InsufficientCredits:
         form.add_error("amount", _("The balance is smaller than that."))
     except credits.AccountClosed:
@@ -100,7 +98,7 @@ def post(request: HttpRequest, account: Account, form: AmountForm) -> Posted | N
     return None
 
 
-def _put_on_record(entry: LedgerEntry, account: Account, actor: User) -> None:
+def _log_and_notify(entry: LedgerEntry, account: Account, actor: User) -> None:
     """Write the audit log entry, and notify the owners of an account that was granted credits."""
     before = entry.balance_after - entry.balance_delta
     detail = {"before": before, "after": entry.balance_after, "reference": entry.reference}
@@ -109,7 +107,7 @@ def _put_on_record(entry: LedgerEntry, account: Account, actor: User) -> None:
     )
     if entry.kind == LedgerEntry.Kind.GRANT:
         owners = Membership.objects.filter(account=account, role=Membership.Role.OWNER)
-        for membership in owners.select_related("user")[:_TOLD_AT_MOST]:
+        for membership in owners.select_related("user")[:_MAX_NOTIFIED]:
             notices.notify(
                 membership.user, "credits.granted", link="/account/", amount_micro=entry.balance_delta,
                 reason=entry.reason,

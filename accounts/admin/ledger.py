@@ -73,8 +73,8 @@ class AccountAdmin(IndexedSearchAdmin, LargeTableAdmin):
         "name",
         "kind",
         "state",
-        "balance_shown",
-        "held_shown",
+        "balance_column",
+        "held_column",
         "plan",
         "in_flight_limit",
         "created_at",
@@ -91,15 +91,15 @@ class AccountAdmin(IndexedSearchAdmin, LargeTableAdmin):
         "status",
         "plan",
         "in_flight_limit",
-        "balance_shown",
-        "held_shown",
-        "owed_shown",
-        "whole_ledger",
+        "balance_column",
+        "held_column",
+        "owed_column",
+        "ledger_link",
         "created_at",
     )
     # The kind never changes; the status changes only through its own actions: suspending, closing.
     readonly_fields = (
-        "kind", "status", "balance_shown", "held_shown", "owed_shown", "whole_ledger", "created_at",
+        "kind", "status", "balance_column", "held_column", "owed_column", "ledger_link", "created_at",
     )  # fmt: skip
     inlines = (LedgerInline, MembershipInline)
     actions_detail = ("grant_credits", "adjust_credits", "suspend", "reopen")
@@ -108,10 +108,10 @@ class AccountAdmin(IndexedSearchAdmin, LargeTableAdmin):
         gettext_lazy("status"),
         {"active": "success", "suspended": "danger", "closing": "warning", "closed": "default"},
     )
-    balance_shown = value_column("balance", gettext_lazy("balance"), amounts.display, ordering="balance")
-    held_shown = value_column("held", gettext_lazy("on hold"), amounts.display, ordering="held")
+    balance_column = value_column("balance", gettext_lazy("balance"), amounts.display, ordering="balance")
+    held_column = value_column("held", gettext_lazy("on hold"), amounts.display, ordering="held")
     has_adjust_permission = permission_check("accounts.adjust_credits")
-    has_stand_permission = permission_check("accounts.change_account")
+    has_suspend_permission = permission_check("accounts.change_account")
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
@@ -125,11 +125,11 @@ class AccountAdmin(IndexedSearchAdmin, LargeTableAdmin):
             credits.set_plan(obj, obj.plan)
 
     @display(description=gettext_lazy("credits owed"), label={"owed": "danger"})
-    def owed_shown(self, account: Account) -> str | Badge:
+    def owed_column(self, account: Account) -> str | Badge:
         return Badge("owed", amounts.display(account.owed)) if account.owed else "–"
 
     @display(description=gettext_lazy("ledger"))
-    def whole_ledger(self, account: Account) -> str:
+    def ledger_link(self, account: Account) -> str:
         address = reverse("admin:accounts_ledgerentry_changelist")
         return format_html(
             '<a href="{}?account__id__exact={}">{}</a>', address, account.pk, _("All movements")
@@ -140,35 +140,37 @@ class AccountAdmin(IndexedSearchAdmin, LargeTableAdmin):
     )
     def grant_credits(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Add credits with a reason."""
-        return self._move(request, object_id, credit_postings.GrantForm, _("Grant credits"))
+        return self._post(request, object_id, credit_postings.GrantForm, _("Grant credits"))
 
     @action(
         description=gettext_lazy("Adjust balance"), url_path="adjust", icon="balance", permissions=["adjust"]
     )
     def adjust_credits(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Correct the balance by a signed amount with a reason."""
-        return self._move(request, object_id, credit_postings.AdjustForm, _("Adjust the balance"))
+        return self._post(request, object_id, credit_postings.AdjustForm, _("Adjust the balance"))
 
-    @action(description=gettext_lazy("Suspend"), url_path="suspend", icon="block", permissions=["stand"])
+    @action(description=gettext_lazy("Suspend"), url_path="suspend", icon="block", permissions=["suspend"])
     def suspend(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Suspend the account, with a reason."""
         words = gettext_lazy(
             "Nothing new is made, bought or given with it; its tokens are refused. What is under way ends as it would."
         )
-        return self._stand(request, object_id, suspensions.suspend, gettext_lazy("Suspend"), words)
+        return self._set_suspension(request, object_id, suspensions.suspend, gettext_lazy("Suspend"), words)
 
     @action(
         description=gettext_lazy("End the suspension"),
         url_path="reopen",
         icon="lock_open",
-        permissions=["stand"],
+        permissions=["suspend"],
     )
     def reopen(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """End the account's suspension, with a reason."""
         words = gettext_lazy("It can do everything again that it could before.")
-        return self._stand(request, object_id, suspensions.reopen, gettext_lazy("End the suspension"), words)
+        return self._set_suspension(
+            request, object_id, suspensions.reopen, gettext_lazy("End the suspension"), words
+        )
 
-    def _stand(
+    def _set_suspension(
         self, request: HttpRequest, object_id: str, verb: suspensions.Verb, title: Any, words: Any
     ) -> HttpResponse:
         account = object_or_404(self, request, object_id)
@@ -184,7 +186,7 @@ class AccountAdmin(IndexedSearchAdmin, LargeTableAdmin):
                 return redirect(back)
         return ask_page(self, request, form, title=title, words=words, button=title, back=back)
 
-    def _move(
+    def _post(
         self, request: HttpRequest, object_id: str, form_class: type[credit_postings.AmountForm], title: str
     ) -> HttpResponse:
         account = object_or_404(self, request, object_id)
@@ -206,12 +208,12 @@ class AccountAdmin(IndexedSearchAdmin, LargeTableAdmin):
             return ask_page(self, request, form, title=title, words=words, button=title, back=back)
         entry = posted.entry
         change, after = amounts.display_change(entry.balance_delta), _balance(entry)
-        if posted.before:
+        if posted.is_repeat:
             words = _(
                 "This form was sent before, and counted once: %(change)s credits for %(name)s, “%(reason)s”."
             )
-            told = {"change": change, "name": entry.account.name, "reason": entry.reason}
-            self.message_user(request, words % told, messages.WARNING)
+            values = {"change": change, "name": entry.account.name, "reason": entry.reason}
+            self.message_user(request, words % values, messages.WARNING)
             return redirect("admin:accounts_account_change", entry.account_id)
         self.log_change(request, account, f"{entry.get_kind_display()} {change}: {entry.reason}")
         words = _("%(change)s credits; the balance is now %(after)s.") % {"change": change, "after": after}
@@ -233,7 +235,7 @@ def _cells(row: LedgerEntry) -> list[csv_rows.Cell]:
 
 @admin.register(LedgerEntry)
 class LedgerEntryAdmin(IndexedSearchAdmin, CsvExportAdmin, ReadOnlyAdmin):
-    """Every movement of credits, as it was written."""
+    """All movements of credits."""
 
     csv_layout = CsvLayout(
         ["id", "when", "account", *statement.COLUMNS[1:], "by"], _cells, related=("account", "actor")
@@ -252,7 +254,7 @@ class LedgerEntryAdmin(IndexedSearchAdmin, CsvExportAdmin, ReadOnlyAdmin):
     exactly, by_account, in_newest = ("reference",), ("account",), ("reason",)
     allowed_lookups = ("account__id__exact",)
     fields = (
-        "account_link", "kind", "reference", "change", "on_hold", "captured_shown", "released_shown", "balance",
+        "account_link", "kind", "reference", "change", "on_hold", "captured_column", "released_column", "balance",
         "held", "reason", "token", "actor", "created_at",
     )  # fmt: skip
     when = time_column("created_at", gettext_lazy("when"))
@@ -262,7 +264,7 @@ class LedgerEntryAdmin(IndexedSearchAdmin, CsvExportAdmin, ReadOnlyAdmin):
     )
     change = value_column("balance_delta", gettext_lazy("change"), amounts.display_change)
     on_hold = value_column("held_delta", gettext_lazy("change on hold"), amounts.display_change)
-    captured_shown = value_column("captured", gettext_lazy("charged"), amounts.display)
-    released_shown = value_column("released", gettext_lazy("returned"), amounts.display)
+    captured_column = value_column("captured", gettext_lazy("charged"), amounts.display)
+    released_column = value_column("released", gettext_lazy("returned"), amounts.display)
     balance = value_column("balance_after", gettext_lazy("balance after"), amounts.display)
     held = value_column("held_after", gettext_lazy("on hold after"), amounts.display)

@@ -27,7 +27,7 @@ from accounts.tokens import token_validation
 from core.admin.model_admins import BaseAdmin
 
 _GIB = 1024**3
-_MOST_PERCENT = 1000
+_MAX_PERCENT = 1000
 _AT_LEAST_ONE = ("creates_per_minute", "requests_per_minute", "in_flight_limit", "waiting_limit")
 _BYTE_FIELDS = {"room": "storage_quota", "upload_room": "upload_quota", "waiting_room": "waiting_bytes"}
 """Form fields in GiB, and the model columns in bytes that they set."""
@@ -38,7 +38,7 @@ _AUDITED_FIELDS = (
 )  # fmt: skip
 
 
-class RoomField(forms.DecimalField):
+class GibibytesField(forms.DecimalField):
     """An amount of bytes, entered in GiB; empty: no limit of the plan's own."""
 
     def __init__(self, **kwargs: Any) -> None:
@@ -67,15 +67,15 @@ class PlanForm(forms.ModelForm):
         label=gettext_lazy("Allowance"),
         help_text=gettext_lazy("Credits that each period brings; empty: none."),
     )
-    room = RoomField(
+    room = GibibytesField(
         label=gettext_lazy("Room"),
         help_text=gettext_lazy("GiB for pictures and uploads. Leave empty for the server's limit."),
     )
-    upload_room = RoomField(
+    upload_room = GibibytesField(
         label=gettext_lazy("Room for uploads"),
         help_text=gettext_lazy("GiB for uploads. Leave empty for the server's limit."),
     )
-    waiting_room = RoomField(
+    waiting_room = GibibytesField(
         label=gettext_lazy("Inputs waiting"),
         help_text=gettext_lazy(
             "GiB for the inputs of predictions that haven't ended. Leave empty for the server's limit."
@@ -126,8 +126,8 @@ class PlanForm(forms.ModelForm):
     def clean_price_percent(self) -> int:
         """Empty means 100, the listed price; 0 (free) is allowed."""
         percent = self.cleaned_data["price_percent"]
-        if percent is not None and percent > _MOST_PERCENT:
-            raise forms.ValidationError(_("At most %(n)d percent.") % {"n": _MOST_PERCENT})
+        if percent is not None and percent > _MAX_PERCENT:
+            raise forms.ValidationError(_("At most %(n)d percent.") % {"n": _MAX_PERCENT})
         return 100 if percent is None else int(percent)
 
     def clean_allowance_every(self) -> str:
@@ -171,7 +171,7 @@ class PlanAdmin(BaseAdmin):
 
     form = PlanForm
     list_display = (
-        "name", "is_default", "allowance_shown", "creates_per_minute", "in_flight_limit", "priority", "models_shown",
+        "name", "is_default", "allowance_column", "creates_per_minute", "in_flight_limit", "priority", "models_column",
         "accounts_count",
     )  # fmt: skip
     search_fields = ("name",)
@@ -229,13 +229,13 @@ class PlanAdmin(BaseAdmin):
         credits.plan_changed(obj)
 
     @display(description=gettext_lazy("allowance"))
-    def allowance_shown(self, plan: Plan) -> str:
+    def allowance_column(self, plan: Plan) -> str:
         if not plan.allowance:
             return "–"
         return f"{amounts.display(plan.allowance)} {plan.get_allowance_every_display()}"
 
     @display(description=gettext_lazy("models"))
-    def models_shown(self, plan: Plan) -> str:
+    def models_column(self, plan: Plan) -> str:
         return str(len(plan.allowed_models)) if plan.allowed_models else _("all")
 
     @display(description=gettext_lazy("accounts"))

@@ -131,7 +131,7 @@ class CodeBatchAdmin(BaseAdmin):
             raise PermissionDenied
         form = BatchForm(request.POST or None)
         if request.method == "POST" and form.is_valid():
-            answer = self._made(request, form)
+            answer = self._create(request, form)
             if answer is not None:
                 return answer
         words = _(
@@ -141,7 +141,7 @@ class CodeBatchAdmin(BaseAdmin):
             self, request, form, title=_("Make codes"), words=words, button=_("Make and download")
         )
 
-    def _made(self, request: HttpRequest, form: BatchForm) -> HttpResponse | None:
+    def _create(self, request: HttpRequest, form: BatchForm) -> HttpResponse | None:
         data = form.cleaned_data
         try:
             batch, codes = redeem_codes.create_batch(
@@ -209,13 +209,13 @@ def _revoke(model_admin: Any, request: HttpRequest, object_id: str, title: str) 
 
 @admin.register(RedeemCode)
 class RedeemCodeAdmin(ReadOnlyAdmin):
-    """Single codes, by their last four characters: only a digest of the whole is stored. A whole code finds its row."""
+    """Single codes, by their last four characters: only a digest is stored. A whole code is found too."""
 
-    list_display = ("hint_shown", "batch_link", "uses_left", "withdrawn")
+    list_display = ("hint_column", "batch_link", "uses_left", "withdrawn")
     list_select_related = ("batch",)
     search_fields = ("=hint", "batch__name")
     search_help_text = gettext_lazy("The last four signs of a code, a whole code, or the name of a batch.")
-    fields = ("hint_shown", "batch_link", "uses_left", "withdrawn")
+    fields = ("hint_column", "batch_link", "uses_left", "withdrawn")
     actions_detail = ("revoke_code",)
     batch_link = link_column("batch", gettext_lazy("batch of codes"))
     withdrawn = time_column("revoked_at", gettext_lazy("withdrawn"))
@@ -240,7 +240,7 @@ class RedeemCodeAdmin(ReadOnlyAdmin):
         return _revoke(self, request, object_id, _("Withdraw the code"))
 
     @display(description=gettext_lazy("ends in"))
-    def hint_shown(self, code: RedeemCode) -> str:
+    def hint_column(self, code: RedeemCode) -> str:
         return f"…{code.hint}"
 
 

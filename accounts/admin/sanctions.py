@@ -145,8 +145,8 @@ class SanctionActions:
 
 def _short_names(users: QuerySet[User]) -> str:
     """The first few user names, for the title."""
-    names = list(users.values_list("username", flat=True)[: _NAMES_LISTED + 1])
-    return ", ".join([*names[:_NAMES_LISTED], *(["…"] if len(names) > _NAMES_LISTED else [])])
+    names = list(users.values_list("username", flat=True)[: _MAX_NAMES + 1])
+    return ", ".join([*names[:_MAX_NAMES], *(["…"] if len(names) > _MAX_NAMES else [])])
 
 
 def _warn(user: User, by: User, data: dict[str, Any]) -> object:
@@ -170,14 +170,14 @@ def _unban(user: User, by: User, data: dict[str, Any]) -> bool:
     return sanctions.unban(user, by, data["reason"])
 
 
-_USERS_COUNTED = 20
-_NAMES_LISTED = 5
+_MAX_USERS_COUNTED = 20
+_MAX_NAMES = 5
 
 
 def _ban_consequences(users: QuerySet[User]) -> str:
     """What a ban of these users ends, in one paragraph; zero counts are left out."""
     totals: dict[str, int] = {}
-    for user in users[:_USERS_COUNTED]:
+    for user in users[:_MAX_USERS_COUNTED]:
         for name, number in sanctions.consequences(user).items():
             totals[name] = totals.get(name, 0) + number
     work, held = totals.get("waiting", 0) + totals.get("running", 0), totals.get("held_micro", 0)
@@ -219,7 +219,7 @@ class InForceFilter(admin.SimpleListFilter):
 class SanctionAdmin(ReadOnlyAdmin):
     """Warnings, mutes and bans. They are lifted with a reason and never deleted."""
 
-    list_display = ("when", "member", "kind_label", "reason", "case", "made_by", "until_shown", "lifted")
+    list_display = ("when", "member", "kind_label", "reason", "case", "made_by", "until_column", "lifted")
     list_filter = (InForceFilter, "kind", "created_at")
     list_select_related = ("user", "made_by")
     search_fields = ("user__username", "reason", "=case")
@@ -233,7 +233,7 @@ class SanctionAdmin(ReadOnlyAdmin):
     kind_label = choice_column(
         "kind", gettext_lazy("kind"), {"warning": "info", "mute": "warning", "ban": "danger"}
     )
-    until_shown = time_column("until", gettext_lazy("until"))
+    until_column = time_column("until", gettext_lazy("until"))
     lifted = time_column("lifted_at", gettext_lazy("lifted"))
 
     def has_lift_permission(self, request: HttpRequest) -> bool:
@@ -279,11 +279,11 @@ class AuditEntryAdmin(ReadOnlyAdmin):
     allowed_lookups = ("actor__id__exact", "account__id__exact", "case__exact", "case", "action__exact")
     fields = (
         "number", "at", "actor", "actor_name", "what", "action", "subject_kind", "subject_id", "subject_name",
-        "account", "case", "reason", "shown_detail", "previous", "digest",
+        "account", "case", "reason", "detail_column", "previous", "digest",
     )  # fmt: skip
     actions_list = ("download",)
     when = time_column("at", gettext_lazy("when"))
-    shown_detail = json_column("detail", gettext_lazy("detail"))
+    detail_column = json_column("detail", gettext_lazy("detail"))
 
     @display(description=gettext_lazy("by"))
     def who(self, entry: AuditEntry) -> str:

@@ -47,7 +47,7 @@ for _model in (SocialApp, SocialToken, SocialAccount, Authenticator, UserSession
     if admin.site.is_registered(_model):
         admin.site.unregister(_model)
 
-_MOST_GRANT = 1_000_000 * MICRO
+_MAX_GRANT = 1_000_000 * MICRO
 
 
 class InviteForm(forms.Form):
@@ -113,23 +113,23 @@ class InviteForm(forms.Form):
 
     def clean_emails(self) -> list[str]:
         """Lower-cased, without duplicates."""
-        found = list(dict.fromkeys(self.cleaned_data["emails"].replace(",", " ").lower().split()))
-        if len(found) > invitations.MAX_AT_ONCE:
+        emails = list(dict.fromkeys(self.cleaned_data["emails"].replace(",", " ").lower().split()))
+        if len(emails) > invitations.MAX_AT_ONCE:
             raise forms.ValidationError(_("At most %(n)d at once.") % {"n": invitations.MAX_AT_ONCE})
-        for email in found:
+        for email in emails:
             try:
                 validate_email(email)
             except forms.ValidationError:
                 raise forms.ValidationError(
                     _("“%(email)s” is no address.") % {"email": email[:100]}
                 ) from None
-        return found
+        return emails
 
     def clean_grant(self) -> int:
         """Micro-credits."""
         micro = int(self.cleaned_data["grant"] or 0)
-        if not 0 <= micro <= _MOST_GRANT:
-            raise forms.ValidationError(_("Between 0 and %(most)s.") % {"most": amounts.display(_MOST_GRANT)})
+        if not 0 <= micro <= _MAX_GRANT:
+            raise forms.ValidationError(_("Between 0 and %(most)s.") % {"most": amounts.display(_MAX_GRANT)})
         return micro
 
 
@@ -137,18 +137,19 @@ class InviteForm(forms.Form):
 class InvitationAdmin(BaseAdmin):
     """Invitations to sign up. A link is shown once, when it is made; afterwards it can only be revoked."""
 
-    list_display = ("name", "state", "uses_left", "credits_on_top", "plan", "made_by", "made", "ends")
+    list_display = ("name", "state", "uses_left", "credits_on_top", "plan", "made_by", "created", "expires")
     list_filter = ("revoked_at", "plan")
     list_select_related = ("plan", "made_by")
     search_fields = ("email", "note", "=hint")
     fields = (
-        "name", "state", "email", "note", "uses_left", "credits_on_top", "plan", "made_by", "made", "ends", "came",
+        "name", "state", "email", "note", "uses_left", "credits_on_top", "plan", "made_by", "created", "expires",
+        "user_names",
     )  # fmt: skip
     readonly_fields = fields
     actions = ("revoke",)
     credits_on_top = value_column("grant", gettext_lazy("credits on top"), amounts.display, dash_zero=True)
-    made = time_column("created_at", gettext_lazy("created"))
-    ends = time_column("expires_at", gettext_lazy("expires"))
+    created = time_column("created_at", gettext_lazy("created"))
+    expires = time_column("expires_at", gettext_lazy("expires"))
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
@@ -171,12 +172,12 @@ class InvitationAdmin(BaseAdmin):
         return Badge(key, labels[key])
 
     @display(description=gettext_lazy("came by it"))
-    def came(self, row: Invitation) -> str:
+    def user_names(self, row: Invitation) -> str:
         names = row.members.order_by("pk").values_list("username", flat=True)[:50]
         return ", ".join(names) or "–"
 
     def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
-        """Create one or several; their links stand in this response only."""
+        """Create one or several; their links are shown in this response only."""
         if not self.has_add_permission(request):
             raise PermissionDenied
         form = InviteForm(
@@ -199,9 +200,9 @@ class InvitationAdmin(BaseAdmin):
             note=chosen["note"].replace("\x00", ""),
             language=get_language() or "",
         )
-        return self._shown(request, made)
+        return self._links_page(request, made)
 
-    def _shown(self, request: HttpRequest, made: list[tuple[Invitation, str]]) -> HttpResponse:
+    def _links_page(self, request: HttpRequest, made: list[tuple[Invitation, str]]) -> HttpResponse:
         lines = [(row.email, shown_origin(request) + path, row.note) for row, path in made]
         table = "".join(csv_rows.line(line) for line in [("address", "link", "note"), *lines])
         context = {
@@ -265,7 +266,7 @@ register_read_only(
     search_fields=("user__username", "=network"),
 )  # fmt: skip
 
-# Counters of recent attempts, their subject as a hash only: to see that somebody is guessing.
+# Counters of recent attempts, their subject as a hash only, to notice password guessing.
 register_read_only(
     Throttle,
     list_display=("what", "count", time_column("ends_at", gettext_lazy("until"))),
@@ -301,39 +302,41 @@ register_read_only(
 
 
 class SignInActions(ModelAdmin):
-    """Actions on a user whose second factor is lost or whose password is known to somebody else."""
+    """Actions on a user who has lost the second factor, or whose password somebody else knows."""
 
-    entrance_actions: ClassVar = ("end_sessions", "remove_second_factor")
+    sign_in_actions: ClassVar = ("end_sessions", "remove_second_factor")
 
-    def has_entrance_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
-        """Administrators only: who removes a second factor could take the account over next."""
+    def has_sign_in_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
+        """Superusers only: removing a second factor is a step towards taking an account over."""
         return bool(request.user.is_superuser)
 
     @action(
         description=gettext_lazy("End all sessions"),
         url_path="end-sessions",
         icon="logout",
-        permissions=["entrance"],
+        permissions=["sign_in"],
     )
     def end_sessions(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Sign the user out everywhere."""
         words = _("They are signed out everywhere, and sign in again with what they have.")
-        return self._do(request, object_id, _("End all sessions"), words, login_sessions.end_all)
+        return self._confirm(request, object_id, _("End all sessions"), words, login_sessions.end_all)
 
     @action(
         description=gettext_lazy("Remove second factors"),
         url_path="remove-second-factor",
         icon="phonelink_erase",
-        permissions=["entrance"],
+        permissions=["sign_in"],
     )
     def remove_second_factor(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Let the user sign in with the password alone."""
         words = _(
             "Be sure that it is them who asks. Apps, passkeys and recovery codes are gone; the password stays."
         )
-        return self._do(request, object_id, _("Remove second factors"), words, second_factor.remove_all)
+        return self._confirm(request, object_id, _("Remove second factors"), words, second_factor.remove_all)
 
-    def _do(self, request: HttpRequest, object_id: str, title: str, words: str, act: Any) -> HttpResponse:
+    def _confirm(
+        self, request: HttpRequest, object_id: str, title: str, words: str, act: Any
+    ) -> HttpResponse:
         user = object_or_404(self, request, object_id)
         back = change_url(user)
         form = ReasonForm(request.POST or None)

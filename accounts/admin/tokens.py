@@ -61,7 +61,7 @@ class ApiTokenAdmin(ReadOnlyAdmin):
     list_select_related = ("user", "account")
     search_fields = ("name", "=prefix", "user__username", "user__email")
     fields = (
-        "name", "prefix", "user_link", "account", "answer", "may", "models_shown", "networks_shown", "day", "month",
+        "name", "prefix", "user_link", "account", "answer", "may", "models_column", "networks_column", "day", "month",
         "total", "creates_per_minute", "in_flight_limit", "created_at", "expires_at", "last_used_at", "revoked_at",
     )  # fmt: skip
     inlines = (TokenSpendingInline,)
@@ -80,11 +80,11 @@ class ApiTokenAdmin(ReadOnlyAdmin):
         return ", ".join(token.scopes)
 
     @display(description=gettext_lazy("models"))
-    def models_shown(self, token: ApiToken) -> str:
+    def models_column(self, token: ApiToken) -> str:
         return ", ".join(token.allowed_models) or _("all")
 
     @display(description=gettext_lazy("networks"))
-    def networks_shown(self, token: ApiToken) -> str:
+    def networks_column(self, token: ApiToken) -> str:
         return ", ".join(token.networks) or _("all")
 
     @display(description=gettext_lazy("credits a day"))

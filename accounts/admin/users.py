@@ -38,7 +38,7 @@ admin.site.unregister(EmailAddress)
 
 
 class AdministratorsOnly(AuditedAdmin):
-    """Readable with the view permission, writable by superusers only: who writes here could become one."""
+    """Readable with the view permission, writable by superusers only: these rows grant permissions."""
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return bool(request.user.is_superuser and super().has_add_permission(request))
@@ -57,7 +57,7 @@ class StaffGroupAdmin(AdministratorsOnly, GroupAdmin):
 
 @admin.register(EmailAddress)
 class EmailAddressAdmin(IndexedSearchAdmin, AdministratorsOnly, LargeTableAdmin):
-    """E-mail addresses and whether they are verified. Who sets an address can have a password reset sent to it."""
+    """E-mail addresses and whether they are verified. Setting one allows a password reset to be sent to it."""
 
     list_display = ("email", "user", "verified", "primary")
     list_filter = ("verified", "primary")
@@ -75,7 +75,7 @@ class MembershipInline(ReadOnlyInline):
     tab = True
 
 
-class OwnStatus(admin.SimpleListFilter):
+class PersonalStatusFilter(admin.SimpleListFilter):
     """Filter users by the status of their personal account, whichever account they act for now."""
 
     title = gettext_lazy("account")
@@ -112,19 +112,19 @@ class MemberAdmin(IndexedSearchAdmin, UserAdmin, SignInActions, SanctionActions,
         "last_login",
         "date_joined",
     )
-    list_filter = ("is_active", "is_staff", "is_superuser", OwnStatus)
+    list_filter = ("is_active", "is_staff", "is_superuser", PersonalStatusFilter)
     search_fields = ("username", "email", "display_name")
     search_help_text = gettext_lazy("The beginning of a name or an address")
     by_user = ("pk",)
     # Indexed columns only: sorting by balance would read all users.
     sortable_by = ("username", "date_joined")
-    readonly_fields = ("account_link", "theirs", "last_login", "date_joined")
+    readonly_fields = ("account_link", "related_lists", "last_login", "date_joined")
     ordering = ("-id",)
     actions = ("warn", "mute", "unmute", "ban", "unban")
-    actions_detail = SignInActions.entrance_actions
+    actions_detail = SignInActions.sign_in_actions
     inlines = (MembershipInline,)
     fieldsets = (
-        (None, {"fields": ("username", "password", "account_link", "theirs")}),
+        (None, {"fields": ("username", "password", "account_link", "related_lists")}),
         (gettext_lazy("Personal info"), {"fields": ("display_name", "first_name", "last_name", "email")}),
         (
             gettext_lazy("Permissions"),
@@ -164,8 +164,8 @@ class MemberAdmin(IndexedSearchAdmin, UserAdmin, SignInActions, SanctionActions,
         return link(personal_account(user))
 
     @display(description=gettext_lazy("theirs"))
-    def theirs(self, user: User) -> str:
-        """Links to all that the user made, by admin URL name: apps above are named, never imported."""
+    def related_lists(self, user: User) -> str:
+        """Links to the user's rows, by admin URL name, since apps of higher layers cannot be imported."""
         lists = (
             (_("Predictions"), "predictions_prediction"), (_("Items"), "gallery_item"),
             (_("Share links"), "gallery_sharelink"), (_("API tokens"), "accounts_apitoken"),

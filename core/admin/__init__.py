@@ -1,1 +1,1 @@
-"""Base classes, filters, cells and exports of the Django admin."""
+"""Base classes, columns, filters, cells and exports of the Django admin."""

@@ -45,8 +45,8 @@ class CaseAdmin(IndexedSearchAdmin, ReadOnlyAdmin):
     search_fields = ("id", "item__public_id", "user__username", "about")
     exactly, by_user, in_newest = ("pk", "item__public_id"), ("user",), ("about",)
     fields = (
-        "desk", "kind", "about", "user_link", "reason", "words", "count", "item", "comment", "collection", "sanction",
-        "parent", "opened", "decision", "told_words", "note", "decided_at", "decided_by",
+        "page_link", "kind", "about", "user_link", "reason", "words", "count", "item", "comment", "collection",
+        "sanction", "parent", "opened", "decision", "message_column", "note", "decided_at", "decided_by",
     )  # fmt: skip
     user_link = link_column("user", gettext_lazy("about"))
     opened = time_column("opened_at", gettext_lazy("open since"))
@@ -56,7 +56,7 @@ class CaseAdmin(IndexedSearchAdmin, ReadOnlyAdmin):
         return str(case.pk)
 
     @display(description=gettext_lazy("told to the member"))
-    def told_words(self, case: Case) -> str:
+    def message_column(self, case: Case) -> str:
         return reasons.display(case.told) or "–"
 
     @display(description=gettext_lazy("state"), label={"open": "warning", "closed": "default"})
@@ -66,7 +66,7 @@ class CaseAdmin(IndexedSearchAdmin, ReadOnlyAdmin):
         )
 
     @display(description=gettext_lazy("at the desk"))
-    def desk(self, case: Case) -> str:
+    def page_link(self, case: Case) -> str:
         return text_link(reverse("moderation_case", args=[case.pk]), _("See it at the desk"))
 
     def has_view_permission(self, request: HttpRequest, obj: Case | None = None) -> bool:
@@ -80,16 +80,16 @@ class CaseAdmin(IndexedSearchAdmin, ReadOnlyAdmin):
         )
 
 
-def _deed(deed: AccountDeed) -> str:
+def _deed_label(deed: AccountDeed) -> str:
     return str(gettext_lazy("hidden") if deed.of_id is None else gettext_lazy("shown again"))
 
 
-_DEED = Column("what", gettext_lazy("what"), _deed)
+_DEED_COLUMN = Column("what", gettext_lazy("what"), _deed_label)
 # Bulk hides and restores of all public pictures of a member.
 register_read_only(
     AccountDeed,
-    list_display=("user", _DEED, "reason", "changed", "made_by", "created_at", "done_at"),
-    fields=("user", _DEED, "reason", "changed", "case", "made_by", "created_at", "done_at"),
+    list_display=("user", _DEED_COLUMN, "reason", "changed", "made_by", "created_at", "done_at"),
+    fields=("user", _DEED_COLUMN, "reason", "changed", "case", "made_by", "created_at", "done_at"),
     list_select_related=("user", "made_by", "of"),
     list_filter=(("done_at", admin.EmptyFieldListFilter), "created_at"),
     search_fields=("user__username", "reason"),

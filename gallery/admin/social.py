@@ -121,21 +121,21 @@ def report_changes(
     model_admin.message_user(request, words, messages.SUCCESS if changed else messages.WARNING)
 
 
-def let_stand(model_admin: ReadOnlyAdmin, request: HttpRequest, reports: QuerySet[Report]) -> None:
+def allow_reported(model_admin: ReadOnlyAdmin, request: HttpRequest, reports: QuerySet[Report]) -> None:
     """Decide the cases of these open reports as "let stand", and show how many were decided."""
     assert isinstance(request.user, User)
-    found = cases.for_reports(reports)
-    left = decisions.allow_directly(found, request.user)
-    words = ngettext("%(n)d case decided.", "%(n)d cases decided.", len(left)) % {"n": len(left)}
-    if len(left) < len(found):
-        others = len(found) - len(left)
-        more = ngettext(
+    reported = cases.for_reports(reports)
+    decided = decisions.allow_directly(reported, request.user)
+    words = ngettext("%(n)d case decided.", "%(n)d cases decided.", len(decided)) % {"n": len(decided)}
+    if len(decided) < len(reported):
+        others = len(reported) - len(decided)
+        note = ngettext(
             "%(n)d stays as it was: decided already, or not yours.",
             "%(n)d stay as they were: decided already, or not yours.",
             others,
         )
-        words = f"{words} {more % {'n': others}}"
-    model_admin.message_user(request, words, messages.SUCCESS if left else messages.WARNING)
+        words = f"{words} {note % {'n': others}}"
+    model_admin.message_user(request, words, messages.SUCCESS if decided else messages.WARNING)
 
 
 @admin.register(Report)
@@ -172,7 +172,7 @@ class ReportAdmin(ReadOnlyAdmin):
     )
     def close(self, request: HttpRequest, chosen: QuerySet[Report]) -> None:
         """Decide the cases of the selected reports as "let stand", in the moderator's name."""
-        let_stand(self, request, chosen.filter(closed_at__isnull=True))
+        allow_reported(self, request, chosen.filter(closed_at__isnull=True))
 
 
 @admin.register(Collection)
@@ -194,8 +194,8 @@ class CollectionAdmin(ReadOnlyAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Collection]:
         """Annotate each collection with its number of open reports."""
-        open_ones = Count("reports", filter=Q(reports__closed_at__isnull=True))
-        return super().get_queryset(request).annotate(open_reports=open_ones)
+        open_reports = Count("reports", filter=Q(reports__closed_at__isnull=True))
+        return super().get_queryset(request).annotate(open_reports=open_reports)
 
     @display(description=gettext_lazy("open reports"), ordering="open_reports")
     def complaints(self, collection: Collection) -> int:
@@ -232,7 +232,7 @@ class CollectionAdmin(ReadOnlyAdmin):
 
     @admin.action(description=gettext_lazy("Show again"), permissions=["moderate"])
     def restore(self, request: HttpRequest, chosen: QuerySet[Collection]) -> None:
-        """Restore the selected collections to whom they were shown before."""
+        """Restore the selected collections to their former visibility."""
         assert isinstance(request.user, User)
         moderator = request.user
         report_changes(
@@ -246,7 +246,7 @@ class CollectionAdmin(ReadOnlyAdmin):
     def close_reports(self, request: HttpRequest, chosen: QuerySet[Collection]) -> None:
         """Decide the cases of all open reports about the selected collections as "let stand", in the
         moderator's name."""
-        let_stand(self, request, Report.objects.filter(collection__in=chosen, closed_at__isnull=True))
+        allow_reported(self, request, Report.objects.filter(collection__in=chosen, closed_at__isnull=True))
 
 
 # Which item is in which collection.

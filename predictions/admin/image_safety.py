@@ -35,9 +35,9 @@ from predictions.models import BlockedPicture, Classifier
 from predictions.webhooks import signatures
 
 SAMPLE = Path(__file__).parent.parent / "image_safety" / "data" / "sample.jpg"
-"""The harmless picture that a classifier is tried with."""
-MOST_LABELS = 50
-_SHORTEST_SECRET = 16
+"""A harmless picture for testing a classifier."""
+MAX_LABELS = 50
+_MIN_SECRET_BYTES = 16
 _LIMIT = re.compile(r"(sensitive|flag|drop)\s+(0(?:\.\d{1,4})?|1(?:\.0{1,4})?|\.\d{1,4})")
 _LABEL = re.compile(r"\s*([^\s:][^:]{0,59}):\s*(.*)")
 _RECORDED = ("name", "kind", "target", "limits", "timeout", "when_down", "on_uploads", "enabled")
@@ -63,22 +63,24 @@ def parse_limits(text: str) -> dict[str, dict[str, float]]:
         limits[label.group(1).strip()] = {
             match.group(1): float(match.group(2)) for match in matches if match is not None
         }
-    if len(limits) > MOST_LABELS:
-        raise forms.ValidationError(_("At most %(most)s labels.") % {"most": MOST_LABELS})
+    if len(limits) > MAX_LABELS:
+        raise forms.ValidationError(_("At most %(most)s labels.") % {"most": MAX_LABELS})
     return limits
 
 
 def format_limits(limits: Any) -> str:
-    """The text of limits, as `limits_of` parses it."""
+    """The text of limits, as `parse_limits` parses it."""
     lines = []
-    for label, one in (limits if isinstance(limits, dict) else {}).items():
-        parts = [f"{deed} {one[deed]:g}" for deed in classifiers.THRESHOLD_ACTIONS if deed in one]
+    for label, scores in (limits if isinstance(limits, dict) else {}).items():
+        parts = [
+            f"{action} {scores[action]:g}" for action in classifiers.THRESHOLD_ACTIONS if action in scores
+        ]
         lines.append(f"{label}: {', '.join(parts)}")
     return "\n".join(lines)
 
 
 class ClassifierForm(forms.ModelForm):
-    """A classifier: where it is, its signing secret, and the scores from which something is done."""
+    """A classifier: its target, its signing secret, and the scores from which it acts."""
 
     new_secret = forms.CharField(
         label=gettext_lazy("New secret"),
@@ -132,7 +134,7 @@ class ClassifierForm(forms.ModelForm):
                 decoded = base64.b64decode(secret.removeprefix("whsec_"), validate=True)
             except ValueError:
                 decoded = b""
-            if not secret.startswith("whsec_") or len(decoded) < _SHORTEST_SECRET:
+            if not secret.startswith("whsec_") or len(decoded) < _MIN_SECRET_BYTES:
                 raise forms.ValidationError(_("A secret is whsec_ and Base64 behind it."))
         return secret
 
@@ -160,14 +162,14 @@ class ClassifierAdmin(BaseAdmin):
     """Classifiers. Unneeded ones are disabled, not deleted: findings name them."""
 
     form = ClassifierForm
-    list_display = ("name", "kind", "target", "stands", "when_down", "on_uploads", "enabled")
+    list_display = ("name", "kind", "target", "state", "when_down", "on_uploads", "enabled")
     list_filter = ("enabled", "kind")
     search_fields = ("name", "target")
     fields = (
         "name", "kind", "target", "new_secret", "limit_lines", "timeout", "when_down", "on_uploads", "enabled",
-        "stands_in_words", "last_answer", "last_failure", "created_at",
+        "state_text", "last_answer", "last_failure", "created_at",
     )  # fmt: skip
-    readonly_fields = ("stands_in_words", "last_answer", "last_failure", "created_at")
+    readonly_fields = ("state_text", "last_answer", "last_failure", "created_at")
     actions_detail = ("try_it",)
     last_answer = time_column("answered_at", gettext_lazy("last answer"))
 
@@ -175,7 +177,7 @@ class ClassifierAdmin(BaseAdmin):
         description=gettext_lazy("state"),
         label={"ok": "success", "fails": "danger", "new": "default", "off": "default"},
     )
-    def stands(self, row: Classifier) -> tuple[str, str]:
+    def state(self, row: Classifier) -> tuple[str, str]:
         if not row.enabled:
             return "off", _("switched off")
         if row.failed_at is not None and (row.answered_at is None or row.failed_at >= row.answered_at):
@@ -183,8 +185,8 @@ class ClassifierAdmin(BaseAdmin):
         return ("ok", _("answers")) if row.answered_at is not None else ("new", _("not asked yet"))
 
     @display(description=gettext_lazy("state"))
-    def stands_in_words(self, row: Classifier) -> str:
-        return self.stands(row)[1] if row.pk else "–"
+    def state_text(self, row: Classifier) -> str:
+        return self.state(row)[1] if row.pk else "–"
 
     @display(description=gettext_lazy("last failure"))
     def last_failure(self, row: Classifier) -> str:
@@ -229,9 +231,11 @@ class ClassifierAdmin(BaseAdmin):
 
 def _try(request: HttpRequest, row: Classifier) -> None:
     context = {"kind": "try", "prediction": "", "index": 0, "model": ""}
-    judge = classifiers.as_config(row)
+    classifier = classifiers.as_config(row)
     try:
-        scores = asyncio.run(classifier_client.classify(judge, SAMPLE.read_bytes(), "image/jpeg", context))
+        scores = asyncio.run(
+            classifier_client.classify(classifier, SAMPLE.read_bytes(), "image/jpeg", context)
+        )
     except classifier_client.ClassifierDown as down:
         Classifier.objects.filter(pk=row.pk).update(failed_at=Now(), failure=str(down)[:300])
         messages.error(request, _("No judgement: %(why)s") % {"why": str(down)})
@@ -249,7 +253,7 @@ def _recorded(row: Classifier) -> dict[str, Any]:
 class BlockedPictureAdmin(ReadOnlyAdmin):
     """Blocked pictures by perceptual hash. Removing a picture adds one; unblocking requires a reason."""
 
-    list_display = ("known_by", "reason", "case", "created_by", "since", "lifted")
+    list_display = ("hash_prefix", "reason", "case", "created_by", "since", "lifted")
     list_filter = (("lifted_at", admin.EmptyFieldListFilter),)
     list_select_related = ("created_by",)
     search_fields = ("phash__startswith", "reason")
@@ -260,7 +264,7 @@ class BlockedPictureAdmin(ReadOnlyAdmin):
     has_lift_permission = permission_check("predictions.change_blockedpicture")
 
     @display(description=gettext_lazy("picture"))
-    def known_by(self, row: BlockedPicture) -> str:
+    def hash_prefix(self, row: BlockedPicture) -> str:
         return row.phash[:16]
 
     @admin.action(description=gettext_lazy("Let be sent and made again"), permissions=["lift"])

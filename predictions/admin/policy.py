@@ -27,8 +27,8 @@ from core.clock import Now
 from predictions.models import Action, PlanRule, Prediction, PromptRule, RuleHit
 from predictions.policy import dry_runs, matcher, prompt_rules
 
-_RECORDED = ("name", "kind", "text", "action", "words", "negative", "enabled")
-_LONGEST_RECORDED = 4000
+_AUDITED_FIELDS = ("name", "kind", "text", "action", "words", "negative", "enabled")
+_MAX_AUDITED = 4000
 
 
 def check_text(kind: str, text: str) -> str:
@@ -136,7 +136,7 @@ class PromptRuleAdmin(BaseAdmin):
     list_display = ("name", "kind", "short", "action_label", "enabled", "changed_at")
     list_filter = ("enabled", "action", "kind")
     search_fields = ("name", "text")
-    fields = (*_RECORDED, "created_by", "created_at", "changed_at")
+    fields = (*_AUDITED_FIELDS, "created_by", "created_at", "changed_at")
     readonly_fields = ("created_by", "created_at", "changed_at")
     inlines = (PlanRuleInline,)
     actions_list = ("try_rules",)
@@ -223,8 +223,8 @@ class PromptRuleAdmin(BaseAdmin):
 
 
 def _state(rule: PromptRule) -> dict[str, Any]:
-    values = {name: getattr(rule, name) for name in _RECORDED}
-    values["text"] = values["text"][:_LONGEST_RECORDED]
+    values = {name: getattr(rule, name) for name in _AUDITED_FIELDS}
+    values["text"] = values["text"][:_MAX_AUDITED]
     values["plans"] = {
         str(exception.plan): exception.action for exception in rule.plans.select_related("plan")
     }
@@ -273,15 +273,15 @@ class RuleHitAdmin(ReadOnlyAdmin):
         "excerpt",
         "account",
         "user",
-        "work",
+        "prediction_link",
         "case_owed",
     )
     list_filter = ("what", "action", "case_owed")
     list_select_related = ("account", "user")
     search_fields = ("source", "excerpt", "prediction__exact", "account__name", "user__username")
     fields = (
-        "when", "what", "rule", "source", "done", "excerpt", "account", "user", "work", "output_index", "said",
-        "case_owed",
+        "when", "what", "rule", "source", "done", "excerpt", "account", "user", "prediction_link",
+        "output_index", "marks_column", "case_owed",
     )  # fmt: skip
     when = time_column("created_at", gettext_lazy("when"))
 
@@ -298,14 +298,14 @@ class RuleHitAdmin(ReadOnlyAdmin):
         return self.action_label(hit)[1]
 
     @display(description=gettext_lazy("prediction"))
-    def work(self, hit: RuleHit) -> str:
+    def prediction_link(self, hit: RuleHit) -> str:
         if not hit.prediction:
             return "–"
         address = reverse("admin:predictions_prediction_changelist")
         return format_html('<a href="{}?q={}">{}</a>', address, hit.prediction, hit.prediction[:8])
 
     @display(description=gettext_lazy("said"))
-    def said(self, hit: RuleHit) -> str:
+    def marks_column(self, hit: RuleHit) -> str:
         row: Model | None = (
             Prediction.objects.filter(public_id=hit.prediction).first() if hit.prediction else None
         )

@@ -84,8 +84,8 @@ class PredictionAdmin(IndexedSearchAdmin, ReadOnlyAdmin):
     inlines = (run_history.UpstreamRunInline,)
     readonly_fields = (
         "public_id", "status", "phase", "user_link", "account_link", "token", "model", "version", "deployment",
-        "source", "pictures", "input_shown", "output_shown", "error", "logs", "webhook",
-        "webhook_events", "request_id", "metrics_shown", "progress", "most", "charged",
+        "source", "pictures", "input_column", "output_column", "error", "logs", "webhook",
+        "webhook_events", "request_id", "metrics_column", "progress", "ceiling_column", "charged",
         "ledger", "price", "provider", "job_id", "start_attempts", "collect_attempts", "run", "upstream_open",
         "created_at", "started_at", "completed_at", "deadline", "must_end_by", "not_before", "lease_until",
     )  # fmt: skip
@@ -93,12 +93,12 @@ class PredictionAdmin(IndexedSearchAdmin, ReadOnlyAdmin):
         (None, {"fields": ("public_id", "status", "user_link", "account_link", "model", "pictures", "error")}),
         (gettext_lazy("Request"), {
                 "fields": (
-                    "input_shown", "version", "source", "token", "request_id", "webhook", "webhook_events",
+                    "input_column", "version", "source", "token", "request_id", "webhook", "webhook_events",
                 ),
                 "classes": ("tab",),
             }),
-        (gettext_lazy("Result"), {"fields": ("output_shown", "metrics_shown", "logs"), "classes": ("tab",)}),
-        (gettext_lazy("Money"), {"fields": ("most", "charged", "price", "ledger"), "classes": ("tab",)}),
+        (gettext_lazy("Result"), {"fields": ("output_column", "metrics_column", "logs"), "classes": ("tab",)}),
+        (gettext_lazy("Money"), {"fields": ("ceiling_column", "charged", "price", "ledger"), "classes": ("tab",)}),
         (
             gettext_lazy("Work"),
             {
@@ -118,15 +118,15 @@ class PredictionAdmin(IndexedSearchAdmin, ReadOnlyAdmin):
     status_label = choice_column("status", gettext_lazy("status"), STATUS_LABELS)
     user_link = link_column("user", gettext_lazy("user"))
     account_link = link_column("account", gettext_lazy("account"))
-    most = value_column("ceiling", gettext_lazy("most it can cost"), amounts.display)
+    ceiling_column = value_column("ceiling", gettext_lazy("most it can cost"), amounts.display)
     charged = value_column("charge", gettext_lazy("charged"), amounts.display)
-    input_shown = json_column("input", gettext_lazy("input"))
-    output_shown = json_column("output", gettext_lazy("output"))
-    metrics_shown = json_column("metrics", gettext_lazy("metrics"))
+    input_column = json_column("input", gettext_lazy("input"))
+    output_column = json_column("output", gettext_lazy("output"))
+    metrics_column = json_column("metrics", gettext_lazy("metrics"))
     has_cancel_permission = permission_check("predictions.change_prediction")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Prediction]:
-        """Adds the prompt's text and defers what may be megabytes: an input may contain images as data URIs."""
+        """Annotated with the prompt. The list defers large columns: an input may contain images as data URIs."""
         words = Cast(KeyTextTransform("prompt", "input"), CharField())
         rows: QuerySet[Prediction] = super().get_queryset(request).annotate(prompt_words=Left(words, 2000))
         match = request.resolver_match
@@ -185,7 +185,7 @@ class PredictionAdmin(IndexedSearchAdmin, ReadOnlyAdmin):
 
 @admin.register(Output)
 class OutputAdmin(ReadOnlyAdmin):
-    """Outputs, with thumbnails for whoever may see them here."""
+    """Outputs, with thumbnails."""
 
     # The thumbnail links to the full image, so it cannot also be the row's link.
     list_display_links = ("name",)

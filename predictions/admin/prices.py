@@ -32,7 +32,7 @@ from predictions.models import HostedModel, Price
 from predictions.pricing import price_rules, revisions, rule_syntax
 from predictions.pricing.simulation import Preview, preview
 
-_NEED_MOST = (Price.Unit.SECOND, Price.Unit.MEGAPIXEL)
+_UNITS_WITH_MOST = (Price.Unit.SECOND, Price.Unit.MEGAPIXEL)
 
 
 class PriceForm(forms.Form):
@@ -95,7 +95,7 @@ class PriceForm(forms.Form):
         least, most, model = cleaned.get("least") or 0, cleaned.get("most"), cleaned.get("model")
         if most is not None and least > most:
             self.add_error("most", _("It is less than the least."))
-        if cleaned.get("unit") in _NEED_MOST and most is None and "most" not in self.errors:
+        if cleaned.get("unit") in _UNITS_WITH_MOST and most is None and "most" not in self.errors:
             self.add_error("most", _("By the second and by the megapixel a price needs its most."))
         if model is not None and "least" not in self.errors:
             try:
@@ -146,26 +146,26 @@ class PriceInline(ReadOnlyInline):
 
     @display(description=gettext_lazy("rules"))
     def rule_lines(self, price: Price) -> str:
-        return _lines_shown(price)
+        return _rules_text(price)
 
 
 @admin.register(Price)
 class PriceAdmin(BaseAdmin):
     """Prices: new ones are added and old ones kept, because predictions refer to them."""
 
-    list_display = ("model", "number", "unit", "amount_shown", "rule_count", "source", "created_at")
+    list_display = ("model", "number", "unit", "amount_column", "rule_count", "source", "created_at")
     list_filter = ("model", "unit")
     list_select_related = ("model",)
     search_fields = ("model__owner", "model__name", "source")
     ordering = ("model__position", "model_id", "-number")
     fields = (
-        "model", "number", "unit", "amount_shown", "least_shown", "most_shown", "rule_lines", "source", "created_by",
+        "model", "number", "unit", "amount_column", "least_column", "most_column", "rule_lines", "source", "created_by",
         "created_at", "changed", "next_link",
     )  # fmt: skip
     readonly_fields = fields
-    amount_shown = value_column("amount", gettext_lazy("credits"), amounts.display)
-    least_shown = value_column("least", gettext_lazy("at least"), amounts.display, dash_zero=True)
-    most_shown = value_column("most", gettext_lazy("at most"), amounts.display)
+    amount_column = value_column("amount", gettext_lazy("credits"), amounts.display)
+    least_column = value_column("least", gettext_lazy("at least"), amounts.display, dash_zero=True)
+    most_column = value_column("most", gettext_lazy("at most"), amounts.display)
 
     def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
@@ -218,7 +218,7 @@ class PriceAdmin(BaseAdmin):
 
     @display(description=gettext_lazy("rules"))
     def rule_lines(self, price: Price) -> str:
-        return _lines_shown(price)
+        return _rules_text(price)
 
     @display(description=gettext_lazy("changed from the one before"))
     def changed(self, price: Price) -> str:
@@ -318,7 +318,7 @@ def _field(name: str) -> str:
     }[name])  # fmt: skip
 
 
-def _lines_shown(price: Price) -> str:
+def _rules_text(price: Price) -> str:
     if not price.rules:
         return "–"
     return format_html(

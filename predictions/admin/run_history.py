@@ -40,7 +40,7 @@ class UpstreamRunAdmin(ReadOnlyAdmin):
     """Every start that was sent to an upstream, and its outcome."""
 
     list_display = (
-        "when", "prediction_link", "upstream", "key_label", "outcome_label", "error_kind", "answered_ms", "cost_shown",
+        "when", "prediction_link", "upstream", "key_label", "outcome_label", "error_kind", "answered_ms", "cost_column",
     )  # fmt: skip
     list_filter = ("outcome", "error_kind", "upstream", "sent_at")
     list_select_related = ("prediction", "upstream", "key")
@@ -49,13 +49,13 @@ class UpstreamRunAdmin(ReadOnlyAdmin):
     actions = ("it_ran", "it_never_ran")
     fields = (
         "prediction_link", "upstream", "key_label", "run", "outcome", "job_id", "error_kind", "answer",
-        "answered_ms", "cost_shown", "reserved_shown", "sent_at", "ended_at",
+        "answered_ms", "cost_column", "reserved_column", "sent_at", "ended_at",
     )  # fmt: skip
     when = time_column("sent_at", gettext_lazy("sent"))
     prediction_link = link_column("prediction", gettext_lazy("prediction"))
     outcome_label = choice_column("outcome", gettext_lazy("outcome"), OUTCOME_LABELS)
-    cost_shown = value_column("cost", gettext_lazy("cost"), amounts.display)
-    reserved_shown = value_column("reserved", gettext_lazy("reserved"), amounts.display)
+    cost_column = value_column("cost", gettext_lazy("cost"), amounts.display)
+    reserved_column = value_column("reserved", gettext_lazy("reserved"), amounts.display)
     deferred = LARGE_PREDICTION_FIELDS
     has_check_permission = permission_check("predictions.change_upstreamrun")
 
@@ -66,25 +66,27 @@ class UpstreamRunAdmin(ReadOnlyAdmin):
     @admin.action(description=gettext_lazy("Looked after: it ran there"), permissions=["check"])
     def it_ran(self, request: HttpRequest, chosen: QuerySet[UpstreamRun]) -> None:
         """Lost starts that did run: what was reserved becomes their cost."""
-        check_strays(self, request, list(chosen), it_ran=True)
+        settle_strays(self, request, list(chosen), it_ran=True)
 
     @admin.action(description=gettext_lazy("Looked after: it never ran"), permissions=["check"])
     def it_never_ran(self, request: HttpRequest, chosen: QuerySet[UpstreamRun]) -> None:
         """Lost starts that did not run: what was reserved is returned to the day."""
-        check_strays(self, request, list(chosen), it_ran=False)
+        settle_strays(self, request, list(chosen), it_ran=False)
 
 
-def check_strays(desk: BaseAdmin, request: HttpRequest, runs: list[UpstreamRun], *, it_ran: bool) -> None:
+def settle_strays(
+    model_admin: BaseAdmin, request: HttpRequest, runs: list[UpstreamRun], *, it_ran: bool
+) -> None:
     """Record the outcome of lost starts."""
     checked = 0
     for run in runs:
         if run_records.checked(run, it_ran=it_ran):
             checked += 1
-            desk.log_change(request, run, "It ran there." if it_ran else "It never ran there.")
+            model_admin.log_change(request, run, "It ran there." if it_ran else "It never ran there.")
     message = ngettext("%(n)d lost start is settled.", "%(n)d lost starts are settled.", checked) % {
         "n": checked
     }
-    desk.message_user(request, message, messages.SUCCESS if checked else messages.WARNING)
+    model_admin.message_user(request, message, messages.SUCCESS if checked else messages.WARNING)
 
 
 # Daily cost of each upstream.

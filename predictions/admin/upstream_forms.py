@@ -1,4 +1,4 @@
-"""Admin forms of upstreams: addresses that are checked, keys that go in and never out, amounts in credits."""
+"""Admin forms of upstreams: URLs are validated, keys are entered and never shown, amounts are in credits."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from predictions.upstreams import allowed_hosts, setup
 
 
 class UpstreamForm(forms.ModelForm):
-    """Everything about an upstream but its keys and routes."""
+    """An upstream, without its keys and routes."""
 
     # Not a URLField: a gateway's host in a network of containers has no dot.
     url = forms.CharField(
@@ -39,21 +39,21 @@ class UpstreamForm(forms.ModelForm):
         )  # fmt: skip
 
     def clean_url(self) -> str:
-        """An address that can be one, without a slash at its end."""
+        """A valid URL, without a slash at its end."""
         url: str = self.cleaned_data["url"]
         if self.instance.pk and url.strip().rstrip("/") == self.instance.url:
             return self.instance.url
         return str(_checked(setup.checked_url, url))
 
     def clean(self) -> dict[str, Any]:
-        """Numbers within the bounds that hold for the command line too, and no setting that the kind does not have."""
+        """Numbers within the bounds of the command line, and only settings that the kind has."""
         cleaned: dict[str, Any] = super().clean() or {}
         kind = cleaned.get("kind") or self.instance.kind
         try:
             setup.check_kind(kind, None, cleaned)
         except setup.BadSetting as error:
             self.add_error(error.field, str(error))
-        for name, value in [one for one in cleaned.items() if one[1] is not None]:
+        for name, value in [item for item in cleaned.items() if item[1] is not None]:
             try:
                 setup.check_number(name, value)
             except setup.BadSetting as error:
@@ -62,7 +62,7 @@ class UpstreamForm(forms.ModelForm):
 
 
 class KeyForm(forms.ModelForm):
-    """A key: its secret is typed in, and never shown again."""
+    """A key; its secret is entered and never shown."""
 
     new_secret = forms.CharField(
         label=gettext_lazy("New key"),
@@ -78,14 +78,14 @@ class KeyForm(forms.ModelForm):
         fields = ("label", "enabled", "weight", "in_flight_limit")
 
     def clean_new_secret(self) -> str:
-        """A key that may stand in a header; one that is new needs it."""
+        """A secret that is valid in a header; required for a new key."""
         secret: str = self.cleaned_data["new_secret"]
         if not secret and not self.instance.pk:
             raise forms.ValidationError(_("A new key needs its text."))
         return str(_checked(setup.checked_secret, secret)) if secret else ""
 
     def save(self, commit: bool = True) -> UpstreamKey:
-        """The row, with a new secret encrypted and its circuit closed."""
+        """Save; a new secret is encrypted and closes the circuit."""
         secret = self.cleaned_data.get("new_secret", "")
         if secret:
             setup.seal(self.instance, secret)
@@ -97,7 +97,7 @@ class KeyForm(forms.ModelForm):
 
 
 class RouteForm(forms.ModelForm):
-    """How one model is reached, and what it costs there."""
+    """A model's name and cost at an upstream."""
 
     cost = AmountField(label=gettext_lazy("Costs"), help_text=gettext_lazy("Credits; empty: not known."))
 
@@ -106,7 +106,7 @@ class RouteForm(forms.ModelForm):
         fields = ("model", "enabled", "their_name", "their_version", "cost", "cost_unit")
 
     def clean(self) -> dict[str, Any]:
-        """Names and versions as their API would take them."""
+        """Names and versions that the upstream's API accepts."""
         cleaned: dict[str, Any] = super().clean() or {}
         for name, check in (("their_name", setup.checked_name), ("their_version", setup.checked_version)):
             if cleaned.get(name):
@@ -118,7 +118,7 @@ class RouteForm(forms.ModelForm):
 
 
 class AtLeastOneKey(BaseInlineFormSet):
-    """An upstream without any key could never be used; and a key is sent to nobody but whom it was given for."""
+    """At least one key; and where the URL moves to another origin, every key must be entered again."""
 
     def clean(self) -> None:
         super().clean()
@@ -129,7 +129,7 @@ class AtLeastOneKey(BaseInlineFormSet):
         if self._moves():
             for form in self.forms:
                 if form.instance.pk and not form.cleaned_data.get("new_secret"):
-                    # Else whoever may change an address could read every key by it.
+                    # Otherwise staff who may change the URL could have every key sent to a server of theirs.
                     form.add_error(
                         "new_secret",
                         _("The address leads to another service: type this key anew, or add an upstream."),

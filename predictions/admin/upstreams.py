@@ -1,6 +1,6 @@
 """Admin of upstreams: adding and changing them, their keys and routes.
 
-How they stand is on a page of its own, `operations.upstream_health`.
+Their state is shown on a page of its own, `operations.upstream_health`.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ STATE_LABELS = {"closed": "success", "open": "danger", "probing": "warning", "of
 
 
 def state_of(key: UpstreamKey) -> tuple[str, str]:
-    """The state's name and its words; the one that keys which are switched off have beside."""
+    """The key of the state and its label; `off` for keys that are switched off."""
     if not key.enabled:
         return "off", _("switched off")
     return key.state, str(key.get_state_display())
 
 
 class KeyInline(TabularInline):
-    """Keys with their states. A secret goes in and never comes out."""
+    """Keys with their states. A secret can be entered and is never shown."""
 
     model = UpstreamKey
     form = KeyForm
@@ -50,10 +50,10 @@ class KeyInline(TabularInline):
         "enabled",
         "weight",
         "in_flight_limit",
-        "state_words",
+        "state_text",
         "next_probe",
     )
-    readonly_fields = ("ends_with", "state_words", "next_probe")
+    readonly_fields = ("ends_with", "state_text", "next_probe")
     extra = 0
     min_num = 1
     can_delete = False
@@ -65,12 +65,12 @@ class KeyInline(TabularInline):
         return f"…{key.hint}" if key.hint else "–"
 
     @display(description=gettext_lazy("state"))
-    def state_words(self, key: UpstreamKey) -> str:
+    def state_text(self, key: UpstreamKey) -> str:
         return state_of(key)[1] if key.pk else "–"
 
 
 class RouteInline(TabularInline):
-    """Routes: which models it serves where not all, what they are called there, and what they cost."""
+    """Routes: the models that it serves where not all, their names there, and their cost."""
 
     model = UpstreamRoute
     form = RouteForm
@@ -84,7 +84,7 @@ class RouteInline(TabularInline):
 
 @admin.register(Upstream)
 class UpstreamAdmin(BaseAdmin):
-    """Upstreams. None is deleted, for runs point at it; one that is not wanted any more is switched off."""
+    """Upstreams. Unneeded ones are switched off, not deleted: runs refer to them."""
 
     form = UpstreamForm
     list_display = ("name", "url", "state_label", "priority", "weight", "serves", "in_flight_limit", "cap")
@@ -121,26 +121,26 @@ class UpstreamAdmin(BaseAdmin):
         return rows.prefetch_related("keys", "routes")
 
     def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> tuple[str, ...]:
-        """The name stays, because predictions and logs hold it; and the kind, in which its jobs are asked for."""
+        """The name cannot change, because predictions and logs hold it; nor the kind, which its jobs depend on."""
         return ("name", "kind") if obj is not None else ()
 
     def get_list_display(self, request: HttpRequest) -> tuple[str, ...]:
-        """The kind beside the name, where there are several."""
+        """With the kind, where there are several."""
         return self.list_display if len(kinds.PROVIDERS) < 2 else ("name", "kind", *self.list_display[1:])
 
     def get_fieldsets(
         self, request: HttpRequest, obj: Model | None = None
     ) -> list[tuple[Any, dict[str, Any]]]:
-        """The kind, where there are several, and of an upstream that is there only the settings that its kind has."""
-        left_out = set(setup.missing_settings(obj.kind)) if isinstance(obj, Upstream) else set()
+        """Without the kind where there is only one, and without settings that the upstream's kind does not have."""
+        excluded = set(setup.missing_settings(obj.kind)) if isinstance(obj, Upstream) else set()
         if len(kinds.PROVIDERS) < 2:
-            left_out.add("kind")
-        found = []
+            excluded.add("kind")
+        fieldsets = []
         for title, options in super().get_fieldsets(request, obj):
-            names = tuple(name for name in options["fields"] if name not in left_out)
+            names = tuple(name for name in options["fields"] if name not in excluded)
             if names:
-                found.append((title, {**options, "fields": names}))
-        return found
+                fieldsets.append((title, {**options, "fields": names}))
+        return fieldsets
 
     @display(
         description=gettext_lazy("state"),
@@ -164,7 +164,7 @@ class UpstreamAdmin(BaseAdmin):
         return ngettext("%(n)d model", "%(n)d models", count) % {"n": count}
 
     def save_model(self, request: HttpRequest, obj: Upstream, form: UpstreamForm, change: bool) -> None:
-        """A cap that was changed counts at once."""
+        """A changed cap takes effect at once."""
         super().save_model(request, obj, form, change)
         if change and "day_cap" in form.changed_data:
             run_records.uncap(obj.pk)
@@ -177,18 +177,18 @@ class UpstreamAdmin(BaseAdmin):
 
     @admin.action(description=gettext_lazy("Resume"), permissions=["act"])
     def resume(self, request: HttpRequest, chosen: QuerySet[Upstream]) -> None:
-        """Go on after a pause."""
+        """Let new work start again."""
         for upstream in chosen:
             set_paused(self, request, upstream, False)
 
     @admin.action(description=gettext_lazy("Try resting keys now"), permissions=["act"])
     def probe(self, request: HttpRequest, chosen: QuerySet[Upstream]) -> None:
-        """Let keys that rest be tried at once."""
+        """Let resting keys be tried at once."""
         probe(self, request, [key for upstream in chosen for key in upstream.keys.all()])
 
 
 def probe(model_admin: BaseAdmin, request: HttpRequest, keys: Iterable[UpstreamKey]) -> None:
-    """Let those of the keys that rest be tried at once, on record, and say how many they are."""
+    """Let the resting ones of these keys be tried at once; each is logged."""
     tried = sum(_probe(model_admin, request, key) for key in keys)
     text = ngettext("%(n)d key is tried now.", "%(n)d keys are tried now.", tried) % {"n": tried}
     model_admin.message_user(request, text, messages.SUCCESS if tried else messages.WARNING)
@@ -203,7 +203,7 @@ def _probe(model_admin: BaseAdmin, request: HttpRequest, key: UpstreamKey) -> bo
 
 
 def set_paused(model_admin: BaseAdmin, request: HttpRequest, upstream: Upstream, paused: bool) -> None:
-    """Pause or resume one, and say how much it still has in flight."""
+    """Pause or resume an upstream; the message has the number of predictions in flight there."""
     if upstream.paused == paused:
         return
     upstream.paused = paused
@@ -220,7 +220,7 @@ def set_paused(model_admin: BaseAdmin, request: HttpRequest, upstream: Upstream,
 
 @admin.register(UpstreamKey)
 class UpstreamKeyAdmin(BaseAdmin):
-    """Keys of all upstreams, with the states of their circuits. New ones are added at their upstream."""
+    """Keys of all upstreams, with the states of their circuits. They are added on their upstream's page."""
 
     form = KeyForm
     list_display = (
@@ -238,7 +238,7 @@ class UpstreamKeyAdmin(BaseAdmin):
     ordering = ("upstream__priority", "upstream__name", "id")
     actions = ("probe",)
     readonly_fields = (
-        "upstream", "ends_with", "state_words", "failures", "next_probe", "rest_until", "error_kind", "error",
+        "upstream", "ends_with", "state_text", "failures", "next_probe", "rest_until", "error_kind", "error",
         "last_error_at", "ok_at",
     )  # fmt: skip
     fieldsets = (
@@ -247,7 +247,7 @@ class UpstreamKeyAdmin(BaseAdmin):
             gettext_lazy("State"),
             {
                 "fields": (
-                    "state_words", "failures", "next_probe", "rest_until", "error_kind", "error", "last_error_at",
+                    "state_text", "failures", "next_probe", "rest_until", "error_kind", "error", "last_error_at",
                     "ok_at",
                 )
             },
@@ -261,7 +261,7 @@ class UpstreamKeyAdmin(BaseAdmin):
         return False
 
     def save_model(self, request: HttpRequest, obj: UpstreamKey, form: KeyForm, change: bool) -> None:
-        """What people change, and not the state beside it, which may have changed meanwhile."""
+        """Save only the form's columns, since the circuit's state may have changed meanwhile."""
         obj.save(update_fields=setup.KEY_COLUMNS)
 
     @display(description=gettext_lazy("ends with"))
@@ -273,12 +273,12 @@ class UpstreamKeyAdmin(BaseAdmin):
         return state_of(key)
 
     @display(description=gettext_lazy("state"))
-    def state_words(self, key: UpstreamKey) -> str:
+    def state_text(self, key: UpstreamKey) -> str:
         return state_of(key)[1]
 
     @admin.action(description=gettext_lazy("Try resting keys now"), permissions=["act"])
     def probe(self, request: HttpRequest, chosen: QuerySet[UpstreamKey]) -> None:
-        """Let keys that rest be tried at once."""
+        """Let resting keys be tried at once."""
         probe(self, request, chosen)
 
 
@@ -287,7 +287,7 @@ class UpstreamRouteAdmin(BaseAdmin):
     """Routes of all upstreams, model by model."""
 
     form = RouteForm
-    list_display = ("model", "upstream", "enabled", "their_name", "cost_shown", "rest_until")
+    list_display = ("model", "upstream", "enabled", "their_name", "cost_column", "rest_until")
     list_filter = ("enabled", "upstream")
     list_select_related = ("upstream", "model")
     search_fields = ("model__owner", "model__name", "their_name", "upstream__name")
@@ -309,7 +309,7 @@ class UpstreamRouteAdmin(BaseAdmin):
         return False
 
     @display(description=gettext_lazy("costs"))
-    def cost_shown(self, route: UpstreamRoute) -> str:
+    def cost_column(self, route: UpstreamRoute) -> str:
         if route.cost is None:
             return "–"
         return f"{amounts.display(route.cost)} / {route.get_cost_unit_display()}"

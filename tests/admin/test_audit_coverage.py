@@ -1,6 +1,6 @@
-"""Every form and action of the panel, done by each level of staff: what changes anything is on record, written last.
+"""Every form and action of the admin, run by each level of staff: each change is in the audit log, written last.
 
-The table says how each is done. One that a desk gets and that does not stand here fails the first test; one that
+The table says how each is done. One that a ModelAdmin has and that is missing here fails the first test; one that
 changes a row without an entry in the audit log, or that writes a row behind it, fails the second. In one run a
 share of them is done, each by some of the levels.
 """
@@ -254,19 +254,23 @@ TABLE: dict[type[Model], dict[str, Act]] = {
 }  # fmt: skip
 
 
-def acts_of(desk: Any, user: User) -> set[str]:
-    """Everything that a desk offers to somebody: forms, actions on rows, on one row, and on all."""
+def acts_of(model_admin: Any, user: User) -> set[str]:
+    """Everything that a ModelAdmin offers to a user: forms, actions on rows, on one row, and on all."""
     request = RequestFactory().get("/")
     request.user = user
-    found = {name for name in ("add", "change", "delete") if getattr(desk, f"has_{name}_permission")(request)}
-    found |= set(desk.get_actions(request))
+    found = {
+        name
+        for name in ("add", "change", "delete")
+        if getattr(model_admin, f"has_{name}_permission")(request)
+    }
+    found |= set(model_admin.get_actions(request))
     for kind in ("list", "detail", "row", "submit_line"):
-        found |= set(desk._extract_action_names(getattr(desk, f"actions_{kind}", ())))
+        found |= set(model_admin._extract_action_names(getattr(model_admin, f"actions_{kind}", ())))
     return found
 
 
 def test_every_form_and_action_of_the_panel_stands_in_the_table(staff: User) -> None:
-    offered = {model: acts_of(desk, staff) for model, desk in admin.site._registry.items()}
+    offered = {model: acts_of(model_admin, staff) for model, model_admin in admin.site._registry.items()}
     missing = {model._meta.label: acts - set(TABLE.get(model, {})) for model, acts in offered.items()}
     gone = {model._meta.label: set(acts) - offered.get(model, set()) for model, acts in TABLE.items()}
     assert {model: acts for model, acts in missing.items() if acts} == {}
@@ -330,14 +334,14 @@ def filled(answer: Any, given: Given) -> dict[str, Any]:
 def do(client: Client, model: type[Model], name: str, act: Act, row: Any) -> Any:
     """Do it as somebody would: open its page, fill it in, send it."""
     place = f"admin:{model._meta.app_label}_{model._meta.model_name}"
-    desk = admin.site._registry[model]
+    model_admin = admin.site._registry[model]
     names = {"user": User.objects.order_by("pk")[0].pk, "version": Version.objects.order_by("pk")[0].pk,
              "model": HostedModel.objects.order_by("pk")[0].pk}  # fmt: skip
     given = {key: value.format(**names) if value != "{}" else value for key, value in act.given.items()}
-    if name in desk._extract_action_names(getattr(desk, "actions_list", ())):
+    if name in model_admin._extract_action_names(getattr(model_admin, "actions_list", ())):
         return client.get(reverse(f"{place}_{name}"))
-    if name in ("add", "change", "delete") or name in desk._extract_action_names(
-        getattr(desk, "actions_detail", ())
+    if name in ("add", "change", "delete") or name in model_admin._extract_action_names(
+        getattr(model_admin, "actions_detail", ())
     ):
         path = reverse(f"{place}_{name}", args=[] if name == "add" else [row.pk])
         asked = client.get(path)
@@ -373,10 +377,10 @@ def test_each_changes_nothing_that_is_not_on_record(staff: User, client_of: Clie
     for model, name in one_in(
         8 if settings.ON_POSTGRES else 3, acts(), lambda act: f"{act[0]._meta.label} {act[1]}"
     ):
-        told = f"{model._meta.label} {name}"
-        for who in one_in(4, level, str, of=told):
+        label = f"{model._meta.label} {name}"
+        for who in one_in(4, level, str, of=label):
             found = fault_of(clients[who], level[who], who, model, name, TABLE[model][name])
-            faults += [f"{who}: {told}: {fault}" for fault in found]
+            faults += [f"{who}: {label}: {fault}" for fault in found]
     assert not faults, "\n".join(faults)
 
 
@@ -397,12 +401,12 @@ def fault_of(client: Client, user: User, who: str, model: type[Model], name: str
             answer = do(client, model, name, act, row)
         entries = AuditEntry.objects.order_by("number")[before:]
         wrote, recorded = sorted(tables), [entry.action for entry in entries if entry.actor_id == user.pk]
-        said = f"{answer.status_code}, wrote {wrote}, on record {recorded}"
+        outcome = f"{answer.status_code}, wrote {wrote}, on record {recorded}"
         found = [f"written behind the record: {behind}"] if behind else []
         if wrote and not recorded:
-            found.append(f"not on record: {said}")
+            found.append(f"not on record: {outcome}")
         if not act.reads and bool(recorded) != (who == BOSS or who in act.by):
-            found.append(f"done by the wrong ones, or not at all: {said}")
+            found.append(f"done by the wrong ones, or not at all: {outcome}")
         return found
     finally:
         transaction.savepoint_rollback(mark)

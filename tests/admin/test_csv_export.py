@@ -1,4 +1,4 @@
-"""A list of the panel as CSV: what its search and its filters find, and no more."""
+"""CSV export of an admin list: the rows that its search and filters find, and no others."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ LEDGER = "/admin/accounts/ledgerentry/"
 
 
 @pytest.fixture
-def desk(staff: User, alice: User, bob: User, client_of: ClientOf) -> Client:
+def staff_client(staff: User, alice: User, bob: User, client_of: ClientOf) -> Client:
     for user in (alice, bob):
         credits.adjust(factories.account_of(user), -MICRO, reason=f"for {user.username}", actor=staff)
     return client_of(staff)
@@ -31,16 +31,16 @@ def desk(staff: User, alice: User, bob: User, client_of: ClientOf) -> Client:
         3, ["", "?kind__exact=adjust", "?q=alice", "?q=alice&kind__exact=adjust", "?q=nobody", "?q=alice&p=1"]
     ),
 )
-def test_the_button_takes_the_search_and_the_filters_along(desk: Client, query: str) -> None:
-    page = desk.get(f"{LEDGER}{query}")
+def test_the_button_takes_the_search_and_the_filters_along(staff_client: Client, query: str) -> None:
+    page = staff_client.get(f"{LEDGER}{query}")
     shown = [str(row.pk) for row in page.context["cl"].result_list]
     (button,) = re.findall(r'href="([^"]*ledgerentry/csv[^"]*)"', page.content.decode())
     assert "p=1" not in button
-    assert [row["id"] for row in rows_of(desk.get(button.replace("&amp;", "&")))] == shown
+    assert [row["id"] for row in rows_of(staff_client.get(button.replace("&amp;", "&")))] == shown
 
 
-def test_the_file_of_one_account_holds_that_account_alone(desk: Client, alice: User) -> None:
-    rows = rows_of(desk.get(f"{LEDGER}csv/?account__id__exact={factories.account_of(alice).pk}"))
+def test_the_file_of_one_account_holds_that_account_alone(staff_client: Client, alice: User) -> None:
+    rows = rows_of(staff_client.get(f"{LEDGER}csv/?account__id__exact={factories.account_of(alice).pk}"))
     assert {row["account"] for row in rows} == {"alice"}
     entry = AuditEntry.objects.order_by("-number")[0]
     assert entry.action == "ledgerentry.export"
@@ -48,15 +48,15 @@ def test_the_file_of_one_account_holds_that_account_alone(desk: Client, alice: U
 
 
 def test_long_files_are_whole_and_in_order(
-    desk: Client, alice: User, monkeypatch: pytest.MonkeyPatch
+    staff_client: Client, alice: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("core.admin.export._BATCH", 2)
     for number in range(5):
         credits.adjust(factories.account_of(alice), MICRO, reason=f"number {number}", actor=None)
-    ids = [int(row["id"]) for row in rows_of(desk.get(f"{LEDGER}csv/?kind__exact=adjust"))]
+    ids = [int(row["id"]) for row in rows_of(staff_client.get(f"{LEDGER}csv/?kind__exact=adjust"))]
     assert len(ids) == 7 and ids == sorted(ids, reverse=True)
 
 
-def test_a_filter_that_is_none_leads_back_to_the_list(desk: Client) -> None:
-    answer = desk.get(f"{LEDGER}csv/?created_at__gte=never")
+def test_a_filter_that_is_none_leads_back_to_the_list(staff_client: Client) -> None:
+    answer = staff_client.get(f"{LEDGER}csv/?created_at__gte=never")
     assert (answer.status_code, answer["Location"]) == (302, LEDGER)

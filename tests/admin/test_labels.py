@@ -1,4 +1,4 @@
-"""Columns and fields of the panel are called by words that can be said in Chinese too."""
+"""Columns and fields of the admin have labels that are translated."""
 
 from __future__ import annotations
 
@@ -27,11 +27,15 @@ pytestmark = pytest.mark.django_db
 NAMES = {"ID", "IP", "md5", "ref", "sha256", "slug", "uid", "webhook"}
 
 
-def shown(desk: Any, request: HttpRequest) -> set[str]:
-    """Names of what a desk shows, in its list, beside it, and on a row's own page."""
-    filters = [one[0] if isinstance(one, tuple | list) else one for one in desk.get_list_filter(request)]
-    fields = flatten_fieldsets(desk.get_fieldsets(request, desk.model()))
-    return {name for name in [*desk.get_list_display(request), *filters, *fields] if isinstance(name, str)}
+def shown(model_admin: Any, request: HttpRequest) -> set[str]:
+    """Names of a ModelAdmin's columns, filters and fields."""
+    filters = [
+        one[0] if isinstance(one, tuple | list) else one for one in model_admin.get_list_filter(request)
+    ]
+    fields = flatten_fieldsets(model_admin.get_fieldsets(request, model_admin.model()))
+    return {
+        name for name in [*model_admin.get_list_display(request), *filters, *fields] if isinstance(name, str)
+    }
 
 
 def test_no_column_and_no_field_of_the_panel_is_called_by_its_name_in_the_code(staff: User, rf: Any) -> None:
@@ -39,9 +43,9 @@ def test_no_column_and_no_field_of_the_panel_is_called_by_its_name_in_the_code(s
     request.user = staff
     bare = {
         f"{model.__name__}.{field.name}: {field.verbose_name}"
-        for model, desk in admin.site._registry.items()
+        for model, model_admin in admin.site._registry.items()
         for field in model._meta.fields
-        if field.name in shown(desk, request)
+        if field.name in shown(model_admin, request)
         and not isinstance(field.verbose_name, Promise)
         and field.verbose_name not in NAMES
     }

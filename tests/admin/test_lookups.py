@@ -1,4 +1,4 @@
-"""The address of a list asks by the list's own filters alone: nobody reads out what no page shows them."""
+"""Lookups in the URL of a list: only those of its own filters, so that hidden columns cannot be read."""
 
 from __future__ import annotations
 
@@ -81,12 +81,12 @@ def test_a_token_is_found_by_its_owners_address_only_by_who_sees_addresses(
 
 
 def test_every_list_is_asked_by_what_it_offers_alone(staff: User, client_of: ClientOf) -> None:
-    desk = client_of(staff)
+    staff_client = client_of(staff)
     request = RequestFactory().get("/")
     request.user = staff
     panels = admin.site._registry
     for model in one_in(5, panels, lambda model: model._meta.label):
-        page = desk.get(reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist"))
+        page = staff_client.get(reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist"))
         for spec in page.context["cl"].filter_specs:
             for name in spec.expected_parameters():
                 assert panels[model].lookup_allowed(str(name), "1", request), (model, name)

@@ -1,4 +1,4 @@
-"""Every panel opens, searches, and asks as little of the database for many rows as for one."""
+"""Every ModelAdmin: its list opens and searches with as many queries for many rows as for one."""
 
 from __future__ import annotations
 
@@ -140,16 +140,16 @@ def fill(name: str) -> Item:
     credits.limit_account(factories.account_of(user), day=None, month=1000 * MICRO)
     AuditMark.objects.create(name=name, upto=1)
     SecretFingerprint.objects.create(kind="secret_key", digest=name)
-    make_goings(user)
+    make_notices(user)
     make_money(user)
     item = factories.make_item(user)
     factories.make_share_link(item)
-    make_people(user, item)
+    make_social(user, item)
     case = Case.objects.create(kind="report", item=item, user=user, account=item.account, about=name)
     AccountDeed.objects.create(user=user, case=case, made_by=user, reason="spam")
     failed = factories.make_prediction(user, status=Status.FAILED)
-    told = Delivery.objects.create(account=failed.account, prediction=failed, event="completed")
-    DeliveryAttempt.objects.create(delivery=told, number=1, answer_code=500)
+    delivery = Delivery.objects.create(account=failed.account, prediction=failed, event="completed")
+    DeliveryAttempt.objects.create(delivery=delivery, number=1, answer_code=500)
     owned = {"prediction": failed, "account": failed.account, "user": user, "body_hash": "0" * 64}
     IdempotencyKey.objects.create(key=name, **owned)
     UnansweredCreate.objects.create(request="0" * 32, instance=name, **owned)
@@ -162,15 +162,15 @@ def fill(name: str) -> Item:
     run_records.reserve(failed, upstream.keys.get().provider_name)
     make_sanctioned(user)
     make_rules(user)
-    make_entrance(user)
+    make_sign_in(user)
     make_figures(failed)
     Site.objects.get_or_create(pk=1)
     Announcement.objects.create(text_en=name, text_zh=name)
     return item
 
 
-def make_entrance(user: User) -> None:
-    """An invitation, a sign-in, a session, a second factor and another service by which the user comes."""
+def make_sign_in(user: User) -> None:
+    """An invitation, a sign-in, a session, a second factor and a connected social account."""
     Invitation.objects.create(digest=user.username, note=user.username, made_by=user)
     SignIn.objects.create(user=user, succeeded=True)
     Throttle.objects.create(what="password", who=user.username, count=1)
@@ -204,8 +204,8 @@ def make_sanctioned(user: User) -> None:
     takedown.remove(factories.make_item(user), None, "Not ours to show")
 
 
-def make_goings(user: User) -> None:
-    """A row of all that people are told and asked, and of how they go."""
+def make_notices(user: User) -> None:
+    """A notice, a mail preference, an invitation to an organisation, an export and a closure."""
     account = factories.account_of(user)
     Notice.objects.create(user=user, kind="credits.granted")
     NoticeChoice.objects.create(user=user, kind="credits.granted", mail=False)
@@ -217,8 +217,8 @@ def make_goings(user: User) -> None:
     Closure.objects.create(user=user, account=account, due_at=timezone.now())
 
 
-def make_people(user: User, item: Item) -> None:
-    """A row of everything that people do with pictures."""
+def make_social(user: User, item: Item) -> None:
+    """A row of every social model: tags, likes, comments, collections and so on."""
     other = factories.make_user(f"{user.username}-friend")
     ItemTag.objects.create(item=item, tag=Tag.objects.create(name=f"tag of {user.username}"))
     Like.objects.create(item=item, user=other)
@@ -234,7 +234,7 @@ def make_people(user: User, item: Item) -> None:
 
 
 def make_figures(failed: Prediction) -> None:
-    """A day of figures, and a look at the queue."""
+    """A day of usage figures, and a sample of the queue."""
     day = date(2026, 1, 1) + timedelta(days=FigureDay.objects.count())
     FigureDay.objects.create(day=day, zone="UTC")
     UsageDay.objects.create(day=day, account=failed.account, model=failed.model, failed=1)
@@ -243,7 +243,7 @@ def make_figures(failed: Prediction) -> None:
 
 
 @pytest.fixture
-def desk(staff: User, client_of: ClientOf) -> Client:
+def staff_client(staff: User, client_of: ClientOf) -> Client:
     return client_of(staff)
 
 
@@ -251,18 +251,18 @@ def test_every_model_of_ours_is_registered() -> None:
     assert [model for model in OURS if not admin.site.is_registered(model)] == []
 
 
-def test_every_list_opens_searches_and_does_not_grow_its_queries(desk: Client) -> None:
-    # One house of rows for all lists: making it takes longer than looking at them.
+def test_every_list_opens_searches_and_does_not_grow_its_queries(staff_client: Client) -> None:
+    # One set of rows for all lists: creating it takes longer than reading them.
     fill("first")
     listed = one_in(10 if settings.ON_POSTGRES else 5, admin.site._registry, named)
     for model in listed:
-        assert desk.get(address(model), {"q": "first 'x"}).status_code in (200, 302), model
-    # What it asks when it is opened for the second time.
-    few = {model: opened(desk, model) for model in listed[::3]}
+        assert staff_client.get(address(model), {"q": "first 'x"}).status_code in (200, 302), model
+    # The queries when it is opened for the second time.
+    few = {model: opened(staff_client, model) for model in listed[::3]}
     for number in range(2):
         fill(f"more{number}")
     for model, before in few.items():
-        many = opened(desk, model)
+        many = opened(staff_client, model)
         assert len(many) <= len(before), (model, [query["sql"][:150] for query in many.captured_queries])
 
 
@@ -270,60 +270,60 @@ def named(model: Any) -> str:
     return str(model._meta.label)
 
 
-def opened(desk: Client, model: Any) -> CaptureQueriesContext:
-    """What a model's list asks the database."""
+def opened(staff_client: Client, model: Any) -> CaptureQueriesContext:
+    """The queries of a model's list."""
     with CaptureQueriesContext(connection) as asked:
-        assert desk.get(address(model)).status_code == 200, model
+        assert staff_client.get(address(model)).status_code == 200, model
     return asked
 
 
-def test_every_row_opens(desk: Client) -> None:
+def test_every_row_opens(staff_client: Client) -> None:
     fill("first")
     for model in one_in(6, OURS, named):
         row = model.objects.order_by("pk").last()
-        page = desk.get(address(model, "change", row.pk))
+        page = staff_client.get(address(model, "change", row.pk))
         assert page.status_code == 200, (model, page)
 
 
-def test_every_page_to_add_a_row_shows_nothing_that_is_not_there_yet(desk: Client) -> None:
+def test_every_page_to_add_a_row_shows_nothing_that_is_not_there_yet(staff_client: Client) -> None:
     for model in one_in(4, OURS, named):
-        page = desk.get(address(model, "add"))
+        page = staff_client.get(address(model, "add"))
         assert page.status_code in (200, 302, 403) and b"object at 0x" not in page.content, model
 
 
-def test_history_is_neither_added_to_nor_changed_nor_deleted(desk: Client) -> None:
-    # One house of rows for all of them, as above: nothing is to change.
+def test_history_is_neither_added_to_nor_changed_nor_deleted(staff_client: Client) -> None:
+    # One set of rows for all of them, as above: nothing must change.
     fill("first")
-    done = [fault for model in one_in(6, HISTORY, named) for fault in history_faults(desk, model)]
+    done = [fault for model in one_in(6, HISTORY, named) for fault in history_faults(staff_client, model)]
     assert not done, "\n".join(done)
 
 
-def history_faults(desk: Client, model: Any) -> list[str]:
-    """What the desk may do to a model's newest row that it should not."""
+def history_faults(staff_client: Client, model: Any) -> list[str]:
+    """What the staff_client may do to a model's newest row that it should not."""
     row = model.objects.order_by("pk").last()
     before = list(model.objects.order_by("pk").values())
     chosen = {"action": "delete_selected", "_selected_action": [row.pk], "post": "yes"}
     answers = {
-        "add": desk.get(address(model, "add")),
-        "change": desk.post(address(model, "change", row.pk), {"reason": "rewritten"}),
-        "delete": desk.post(address(model, "delete", row.pk), {"post": "yes"}),
+        "add": staff_client.get(address(model, "add")),
+        "change": staff_client.post(address(model, "change", row.pk), {"reason": "rewritten"}),
+        "delete": staff_client.post(address(model, "delete", row.pk), {"post": "yes"}),
     }
-    desk.post(address(model), chosen)
+    staff_client.post(address(model), chosen)
     faults = [
-        f"{model}: {deed} answers {one.status_code}"
-        for deed, one in answers.items()
-        if one.status_code != 403
+        f"{model}: {action} answers {answer.status_code}"
+        for action, answer in answers.items()
+        if answer.status_code != 403
     ]
     if list(model.objects.order_by("pk").values()) != before:
         faults.append(f"{model}: rows have changed")
     return faults
 
 
-def test_nothing_that_others_point_at_is_deleted(desk: Client) -> None:
+def test_nothing_that_others_point_at_is_deleted(staff_client: Client) -> None:
     fill("first")
     for model in (User, Account, Plan, HostedModel, Version, Price):
         row: Any = model.objects.order_by("pk").last()
-        assert desk.post(address(model, "delete", row.pk), {"post": "yes"}).status_code == 403, model
+        assert staff_client.post(address(model, "delete", row.pk), {"post": "yes"}).status_code == 403, model
         assert model.objects.filter(pk=row.pk).exists(), model
 
 
@@ -342,8 +342,8 @@ def test_the_panel_has_no_sign_in_of_its_own(staff: User) -> None:
     assert "_auth_user_id" not in client.session
 
 
-def test_a_user_leads_to_what_is_theirs(desk: Client, alice: User) -> None:
-    page = desk.get(address(User, "change", alice.pk)).content.decode()
+def test_a_user_leads_to_what_is_theirs(staff_client: Client, alice: User) -> None:
+    page = staff_client.get(address(User, "change", alice.pk)).content.decode()
     assert f"{address(Prediction)}?q=alice" in page and f"{address(Item)}?q=alice" in page
 
 
@@ -355,91 +355,98 @@ def test_staff_without_permissions_sees_no_figures(client_of: ClientOf) -> None:
     assert client.get(address(LedgerEntry)).status_code == 403
 
 
-def test_the_first_page_counts(desk: Client, alice: User) -> None:
+def test_the_first_page_counts(staff_client: Client, alice: User) -> None:
     factories.make_prediction(alice, ceiling=7 * MICRO)
     factories.make_prediction(alice, status=Status.FAILED)
-    page = desk.get("/admin/")
+    page = staff_client.get("/admin/")
     figures = {str(card["title"]): card["figure"] for card in page.context["cards"]}
     assert (figures["Waiting"], figures["Live"], figures["Failed today"]) == (1, 1, 1)
     assert figures["Credits on hold"] == "7.00"
     assert page.context["days"]["rows"][0][2] == 1
 
 
-def test_the_side_bar_is_grouped(desk: Client) -> None:
-    groups = desk.get("/admin/").context["sidebar_navigation"]
+def test_the_side_bar_is_grouped(staff_client: Client) -> None:
+    groups = staff_client.get("/admin/").context["sidebar_navigation"]
     titles = [str(group["title"]) for group in groups]
     assert titles == ["", "Work", "Upstreams", "Gallery", "People", "Rules", "Money", "System"]
     links = [str(item["link"]) for group in groups for item in group["items"]]
-    assert all(desk.get(link).status_code == 200 for link in one_in(6, links))
+    assert all(staff_client.get(link).status_code == 200 for link in one_in(6, links))
 
 
-def test_a_prediction_is_found_by_id_user_and_prompt(desk: Client, alice: User, bob: User) -> None:
+def test_a_prediction_is_found_by_id_user_and_prompt(staff_client: Client, alice: User, bob: User) -> None:
     mine = factories.make_prediction(alice, input={"prompt": "a glass whale over Kyoto"})
     factories.make_prediction(bob)
     for words in (mine.public_id, "alice", "glass Kyoto"):
-        found = desk.get(address(Prediction), {"q": words}).context["cl"].result_list
+        found = staff_client.get(address(Prediction), {"q": words}).context["cl"].result_list
         assert [row.pk for row in found] == [mine.pk], words
-    failed = desk.get(address(Prediction), {"status__exact": "failed"}).context["cl"].result_list
+    failed = staff_client.get(address(Prediction), {"status__exact": "failed"}).context["cl"].result_list
     assert list(failed) == []
 
 
-def test_a_list_of_predictions_reads_no_pictures_out_of_the_inputs(desk: Client, alice: User) -> None:
+def test_a_list_of_predictions_reads_no_pictures_out_of_the_inputs(staff_client: Client, alice: User) -> None:
     factories.make_prediction(alice, input={"prompt": "p", "image": "data:image/png;base64," + "A" * 100_000})
-    page = desk.get(address(Prediction))
+    page = staff_client.get(address(Prediction))
     (row,) = page.context["cl"].result_list
     assert {"input", "output", "logs", "result"} <= row.get_deferred_fields()
     assert "AAAA" not in page.content.decode()
 
 
-def test_a_ledger_row_is_found_by_its_reference(desk: Client, alice: User) -> None:
+def test_a_ledger_row_is_found_by_its_reference(staff_client: Client, alice: User) -> None:
     prediction = factories.make_prediction(alice)
-    found = desk.get(address(LedgerEntry), {"q": prediction.public_id}).context["cl"].result_list
+    found = staff_client.get(address(LedgerEntry), {"q": prediction.public_id}).context["cl"].result_list
     assert [row.kind for row in found] == ["hold"]
 
 
-def test_an_account_shows_its_own_ledger_only(desk: Client, alice: User, bob: User) -> None:
+def test_an_account_shows_its_own_ledger_only(staff_client: Client, alice: User, bob: User) -> None:
     credits.adjust(factories.account_of(bob), MICRO, reason="for bob alone", actor=None)
-    page = desk.get(address(Account, "change", alice.account_id)).content.decode()
+    page = staff_client.get(address(Account, "change", alice.account_id)).content.decode()
     assert "for a test" in page and "for bob alone" not in page
     listed = (
-        desk.get(address(LedgerEntry), {"account__id__exact": alice.account_id}).context["cl"].result_list
+        staff_client.get(address(LedgerEntry), {"account__id__exact": alice.account_id})
+        .context["cl"]
+        .result_list
     )
     assert {row.account_id for row in listed} == {alice.account_id}
 
 
-def test_no_page_shows_a_digest(desk: Client, alice: User) -> None:
+def test_no_page_shows_a_digest(staff_client: Client, alice: User) -> None:
     factories.make_token(alice)
     token = ApiToken.objects.get()
     for page in (address(ApiToken), address(ApiToken, "change", token.pk), address(User, "change", alice.pk)):
-        assert token.digest not in desk.get(page).content.decode()
+        assert token.digest not in staff_client.get(page).content.decode()
 
 
-def test_a_picture_is_shown_to_moderators_even_when_hidden(desk: Client) -> None:
+def test_a_picture_is_shown_to_moderators_even_when_hidden(staff_client: Client) -> None:
     item = fill("first")
     Output.objects.filter(pk=item.output_id).update(withheld=True)
-    answer: Any = desk.get(reverse("admin:predictions_output_picture", args=[item.output_id]))
+    answer: Any = staff_client.get(reverse("admin:predictions_output_picture", args=[item.output_id]))
     assert b"".join(answer.streaming_content) == factories.picture()
-    assert desk.get(reverse("admin:predictions_output_picture", args=[10**6])).status_code == 404
+    assert staff_client.get(reverse("admin:predictions_output_picture", args=[10**6])).status_code == 404
 
 
-def test_signing_in_to_the_panel_is_written_nowhere_but_acts_are(desk: Client) -> None:
-    desk.get("/admin/")
+def test_signing_in_to_the_panel_is_written_nowhere_but_acts_are(staff_client: Client) -> None:
+    staff_client.get("/admin/")
     assert not LogEntry.objects.exists()
 
 
-def test_a_plan_is_made_and_given_to_an_account(desk: Client, alice: User) -> None:
-    assert desk.post(address(Plan, "add"), {"name": "studio", "creates_per_minute": "0"}).status_code == 200
+def test_a_plan_is_made_and_given_to_an_account(staff_client: Client, alice: User) -> None:
+    assert (
+        staff_client.post(address(Plan, "add"), {"name": "studio", "creates_per_minute": "0"}).status_code
+        == 200
+    )
     assert not Plan.objects.exists()
-    assert desk.post(address(Plan, "add"), {"name": "studio", "in_flight_limit": "9"}).status_code == 302
+    assert (
+        staff_client.post(address(Plan, "add"), {"name": "studio", "in_flight_limit": "9"}).status_code == 302
+    )
     plan = Plan.objects.get(name="studio")
     assert (plan.creates_per_minute, plan.in_flight_limit) == (None, 9)
-    assert "studio" in desk.get(address(Account, "change", alice.account_id)).content.decode()
+    assert "studio" in staff_client.get(address(Account, "change", alice.account_id)).content.decode()
 
 
-def test_a_tokens_limits_are_shown_and_its_digest_is_not(desk: Client, alice: User) -> None:
+def test_a_tokens_limits_are_shown_and_its_digest_is_not(staff_client: Client, alice: User) -> None:
     row, plain = api_tokens.issue(
         alice, "shop", day_limit=7 * MICRO, networks=["10.0.0.0/8"], scopes=["read"]
     )
-    page = desk.get(address(ApiToken, "change", row.pk)).content.decode()
+    page = staff_client.get(address(ApiToken, "change", row.pk)).content.decode()
     assert "7.00" in page and "10.0.0.0/8" in page
     assert row.digest not in page and plain not in page

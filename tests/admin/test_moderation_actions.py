@@ -21,7 +21,7 @@ ClientOf = Callable[[User], Client]
 
 
 @pytest.fixture
-def desk(staff: User, client_of: ClientOf) -> Client:
+def staff_client(staff: User, client_of: ClientOf) -> Client:
     return client_of(staff)
 
 
@@ -30,17 +30,17 @@ def act(client: Client, model: Any, action: str, *rows: Any, **more: Any) -> Any
     return client.post(url, {"action": action, "_selected_action": [row.pk for row in rows], **more})
 
 
-def test_hiding_asks_for_a_reason_first(desk: Client, alice: User) -> None:
+def test_hiding_asks_for_a_reason_first(staff_client: Client, alice: User) -> None:
     item = factories.make_item(alice, visibility="public")
-    asked = act(desk, Item, "hide", item)
+    asked = act(staff_client, Item, "hide", item)
     assert asked.status_code == 200 and 'name="reason"' in asked.content.decode()
-    assert act(desk, Item, "hide", item, answered="1", reason=" ").status_code == 422
+    assert act(staff_client, Item, "hide", item, answered="1", reason=" ").status_code == 422
     assert Item.objects.public().count() == 1
 
 
-def test_hiding_takes_it_from_the_public_at_once(desk: Client, staff: User, alice: User) -> None:
+def test_hiding_takes_it_from_the_public_at_once(staff_client: Client, staff: User, alice: User) -> None:
     items = [factories.make_item(alice, visibility="public") for _number in range(2)]
-    assert act(desk, Item, "hide", *items, answered="1", reason="Not ours to show").status_code == 302
+    assert act(staff_client, Item, "hide", *items, answered="1", reason="Not ours to show").status_code == 302
     assert Item.objects.public().count() == 0
     assert set(Item.objects.values_list("hidden_reason", flat=True)) == {"Not ours to show"}
     assert [entry.get_change_message() for entry in LogEntry.objects.filter(user=staff)] == [
@@ -48,10 +48,10 @@ def test_hiding_takes_it_from_the_public_at_once(desk: Client, staff: User, alic
     ] * 2
 
 
-def test_what_was_hidden_is_shown_again(desk: Client, alice: User) -> None:
+def test_what_was_hidden_is_shown_again(staff_client: Client, alice: User) -> None:
     item = factories.make_item(alice, visibility="public")
-    act(desk, Item, "hide", item, answered="1", reason="a mistake")
-    act(desk, Item, "restore", item)
+    act(staff_client, Item, "hide", item, answered="1", reason="a mistake")
+    act(staff_client, Item, "restore", item)
     item = Item.objects.select_related("output").get()
     assert item.is_public and not item.output.withheld and item.hidden_reason == ""
 
@@ -64,24 +64,28 @@ def test_a_reader_may_not_hide(alice: User, client_of: ClientOf) -> None:
     assert Item.objects.public().count() == 1
 
 
-def test_hidden_items_are_a_filter(desk: Client, alice: User) -> None:
+def test_hidden_items_are_a_filter(staff_client: Client, alice: User) -> None:
     hidden, _shown = factories.make_item(alice), factories.make_item(alice)
-    act(desk, Item, "hide", hidden, answered="1", reason="r")
-    found = desk.get(reverse("admin:gallery_item_changelist"), {"hidden": "yes"}).context["cl"].result_list
+    act(staff_client, Item, "hide", hidden, answered="1", reason="r")
+    found = (
+        staff_client.get(reverse("admin:gallery_item_changelist"), {"hidden": "yes"})
+        .context["cl"]
+        .result_list
+    )
     assert [item.pk for item in found] == [hidden.pk]
 
 
 def test_a_ban_closes_every_door_and_can_be_lifted(
-    desk: Client, alice: User, client_of: ClientOf, bearer: Callable[[User], dict[str, str]]
+    staff_client: Client, alice: User, client_of: ClientOf, bearer: Callable[[User], dict[str, str]]
 ) -> None:
     headers, hers = bearer(alice), client_of(alice)
-    asked = act(desk, User, "ban", alice)
+    asked = act(staff_client, User, "ban", alice)
     assert asked.status_code == 200 and 'name="reason"' in asked.content.decode()
     assert Client().get("/api/me", headers=headers).status_code == 200
-    act(desk, User, "ban", alice, answered="1", reason="Spam.")
+    act(staff_client, User, "ban", alice, answered="1", reason="Spam.")
     assert Client().get("/api/me", headers=headers).status_code == 403
     assert hers.get("/account/").status_code == 302
-    act(desk, User, "unban", alice, answered="1", reason="A mistake.")
+    act(staff_client, User, "unban", alice, answered="1", reason="A mistake.")
     assert Client().get("/api/me", headers=headers).status_code == 200
     assert [(entry.action, entry.reason) for entry in AuditEntry.objects.order_by("number")] == [
         ("user.ban", "Spam."),
@@ -89,16 +93,16 @@ def test_a_ban_closes_every_door_and_can_be_lifted(
     ]
 
 
-def test_a_mute_ends_on_a_day_that_every_zone_has(desk: Client, alice: User) -> None:
+def test_a_mute_ends_on_a_day_that_every_zone_has(staff_client: Client, alice: User) -> None:
     far = {"until_0": "9999-12-31", "until_1": "23:59:59"}
-    asked = act(desk, User, "mute", alice, answered="1", reason="Insults.", **far)
+    asked = act(staff_client, User, "mute", alice, answered="1", reason="Insults.", **far)
     assert asked.status_code == 422 and "until" in asked.context["form"].errors
     near = {"until_0": "2090-12-31", "until_1": "23:59:59"}
-    assert act(desk, User, "mute", alice, answered="1", reason="Insults.", **near).status_code == 302
+    assert act(staff_client, User, "mute", alice, answered="1", reason="Insults.", **near).status_code == 302
 
 
-def test_nobody_bans_himself(desk: Client, staff: User) -> None:
-    act(desk, User, "ban", staff, answered="1", reason="Oops.")
+def test_nobody_bans_himself(staff_client: Client, staff: User) -> None:
+    act(staff_client, User, "ban", staff, answered="1", reason="Oops.")
     staff.refresh_from_db()
     assert staff.is_active
 
@@ -127,30 +131,30 @@ def test_a_helper_makes_no_administrator(staff: User, alice: User, client_of: Cl
     assert client.get(reverse("admin:auth_user_password_change", args=[staff.pk])).status_code == 403
 
 
-def test_a_user_is_added_with_an_account(desk: Client) -> None:
+def test_a_user_is_added_with_an_account(staff_client: Client) -> None:
     words = "a long unusual phrase 7"
     form = {"username": "newcomer", "password1": words, "password2": words, "usable_password": "true"}
-    assert desk.post(reverse("admin:accounts_user_add"), form).status_code == 302
+    assert staff_client.post(reverse("admin:accounts_user_add"), form).status_code == 302
     assert User.objects.get(username="newcomer").account is not None
 
 
-def test_a_token_is_revoked(desk: Client, alice: User) -> None:
+def test_a_token_is_revoked(staff_client: Client, alice: User) -> None:
     plain = factories.make_token(alice)
-    act(desk, ApiToken, "revoke", ApiToken.objects.get())
+    act(staff_client, ApiToken, "revoke", ApiToken.objects.get())
     assert api_tokens.look_up(plain) is None
     assert LogEntry.objects.get().get_change_message() == "Revoked."
 
 
-def test_a_share_link_is_withdrawn(desk: Client, alice: User) -> None:
+def test_a_share_link_is_withdrawn(staff_client: Client, alice: User) -> None:
     share = factories.make_share_link(factories.make_item(alice))
-    listed = desk.get(reverse("admin:gallery_sharelink_changelist")).content.decode()
+    listed = staff_client.get(reverse("admin:gallery_sharelink_changelist")).content.decode()
     assert share.token not in listed
-    act(desk, ShareLink, "withdraw", share)
+    act(staff_client, ShareLink, "withdraw", share)
     assert ShareLink.objects.open().count() == 0
 
 
 def test_a_moderator_withdraws_no_share_link_of_staff(
-    desk: Client, staff: User, alice: User, client_of: ClientOf
+    staff_client: Client, staff: User, alice: User, client_of: ClientOf
 ) -> None:
     helper = factories.make_user("helper", is_staff=True)
     helper.user_permissions.set(
@@ -159,14 +163,14 @@ def test_a_moderator_withdraws_no_share_link_of_staff(
     links = [factories.make_share_link(factories.make_item(one)) for one in (alice, staff, helper)]
     act(client_of(helper), ShareLink, "withdraw", *links)
     assert set(ShareLink.objects.open()) == set(links[1:])
-    act(desk, ShareLink, "withdraw", links[2])
+    act(staff_client, ShareLink, "withdraw", links[2])
     assert set(ShareLink.objects.open()) == {links[1]}
 
 
-def test_live_predictions_are_canceled_and_their_holds_returned(desk: Client, alice: User) -> None:
+def test_live_predictions_are_canceled_and_their_holds_returned(staff_client: Client, alice: User) -> None:
     live = factories.make_prediction(alice, ceiling=3 * MICRO)
     done = factories.make_prediction(alice, status=Status.SUCCEEDED)
-    act(desk, Prediction, "cancel", live, done)
+    act(staff_client, Prediction, "cancel", live, done)
     live.refresh_from_db()
     done.refresh_from_db()
     assert (live.shown_status, done.shown_status) == ("canceled", "succeeded")

@@ -1,4 +1,4 @@
-"""The desks for prompt rules, classifiers and blocked pictures: what is saved, tried, lifted, and put on record."""
+"""Admin of prompt rules, classifiers and blocked pictures: saving, dry runs, lifting, and the audit log."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ NO_PLANS = {
 
 
 @pytest.fixture
-def desk(staff: User, client_of: Callable[[User], Client]) -> Client:
+def staff_client(staff: User, client_of: Callable[[User], Client]) -> Client:
     return client_of(staff)
 
 
@@ -52,35 +52,39 @@ def rule(**fields: Any) -> dict[str, Any]:
         ],
     ),
 )
-def test_what_cannot_be_looked_for_is_said_at_the_form(desk: Client, kind: str, text: str, says: str) -> None:
-    page = desk.post(f"{RULES}add/", rule(kind=kind, text=text))
+def test_what_cannot_be_looked_for_is_said_at_the_form(
+    staff_client: Client, kind: str, text: str, says: str
+) -> None:
+    page = staff_client.post(f"{RULES}add/", rule(kind=kind, text=text))
     assert says in page.content.decode() and not PromptRule.objects.exists()
 
 
 def test_a_rule_is_saved_on_record_and_says_what_it_would_have_found(
-    desk: Client, staff: User, alice: User
+    staff_client: Client, staff: User, alice: User
 ) -> None:
     factories.make_prediction(alice, input={"prompt": "a n.u.d.e lady"})
     factories.make_prediction(alice, input={"prompt": "a cat"})
-    page = desk.post(f"{RULES}add/", rule(), follow=True).content.decode()
+    page = staff_client.post(f"{RULES}add/", rule(), follow=True).content.decode()
     assert "Of the last 2 prompts it would have found something in 1." in page
     made = PromptRule.objects.get()
     assert made.created_by == staff
-    desk.post(f"{RULES}{made.pk}/change/", rule(action="flag"))
+    staff_client.post(f"{RULES}{made.pk}/change/", rule(action="flag"))
     entries = AuditEntry.objects.filter(subject_kind="promptrule").order_by("number")
     assert [one.action for one in entries] == ["prompt_rule.add", "prompt_rule.change"]
     assert (entries[1].detail["before"]["action"], entries[1].detail["after"]["action"]) == ("refuse", "flag")
 
 
-def test_the_box_shows_what_would_be_found_where_and_what_would_happen(desk: Client, alice: User) -> None:
+def test_the_box_shows_what_would_be_found_where_and_what_would_happen(
+    staff_client: Client, alice: User
+) -> None:
     PromptRule.objects.create(name="bare", text="nude")
     factories.make_prediction(alice, input={"prompt": "an axolotl"})
     given = {"prompt": "a <b>n.u.d.e</b> axolotl", "kind": "words", "text": "axolotl"}
-    page = desk.post(f"{RULES}try/", given).content.decode()
+    page = staff_client.post(f"{RULES}try/", given).content.decode()
     assert "This prompt would be refused" in page and ">n.u.d.e</mark>" in page
     assert "&lt;b&gt;" in page and ">axolotl</mark>" in page
     assert "Of the last 1 prompt it would have found something in 1." in page
-    assert desk.post(f"{RULES}try/", {**given, "kind": "pattern", "text": "("}).status_code == 422
+    assert staff_client.post(f"{RULES}try/", {**given, "kind": "pattern", "text": "("}).status_code == 422
 
 
 def test_trying_a_rule_holds_few_of_the_last_inputs_and_nobody_up(
@@ -100,18 +104,18 @@ def test_trying_a_rule_holds_few_of_the_last_inputs_and_nobody_up(
     assert dry_runs.on_recent(tried).of == 1
 
 
-def test_a_classifiers_secret_goes_in_and_never_comes_out(desk: Client, settings: Any) -> None:
+def test_a_classifiers_secret_goes_in_and_never_comes_out(staff_client: Client, settings: Any) -> None:
     settings.OUTBOUND_ALLOW = ["127.0.0.1/32"]
     form = {
         "name": "watcher", "kind": "webhook", "target": "http://127.0.0.1:9/", "limit_lines": "nsfw: drop 0.9",
         "timeout": "5", "when_down": "review", "enabled": "on", "new_secret": "",
     }  # fmt: skip
-    page = desk.post(f"{CLASSIFIERS}add/", form, follow=True).content.decode()
+    page = staff_client.post(f"{CLASSIFIERS}add/", form, follow=True).content.decode()
     made = Classifier.objects.get()
     secret = crypto.decrypt(made.secret)
     assert secret.startswith("whsec_") and page.count(secret) == 1, "shown once, when it was made"
     assert made.limits == {"nsfw": {"drop": 0.9}}
-    assert secret not in desk.get(f"{CLASSIFIERS}{made.pk}/change/").content.decode()
+    assert secret not in staff_client.get(f"{CLASSIFIERS}{made.pk}/change/").content.decode()
     assert secret not in str(AuditEntry.objects.get(action="classifier.add").detail)
 
 
@@ -129,43 +133,46 @@ def test_a_classifiers_secret_goes_in_and_never_comes_out(desk: Client, settings
         ],
     ),
 )
-def test_a_classifier_that_cannot_work_is_not_saved(desk: Client, name: str, value: str) -> None:
+def test_a_classifier_that_cannot_work_is_not_saved(staff_client: Client, name: str, value: str) -> None:
     form = {
         "name": "watcher", "kind": "webhook", "target": "https://judge.example/", "limit_lines": "nsfw: drop 0.9",
         "timeout": "5", "when_down": "review", "enabled": "on", "new_secret": "", name: value,
     }  # fmt: skip
-    desk.post(f"{CLASSIFIERS}add/", form)
+    staff_client.post(f"{CLASSIFIERS}add/", form)
     assert not Classifier.objects.exists()
 
 
-def test_a_classifier_is_tried_with_a_harmless_picture(desk: Client, settings: Any) -> None:
+def test_a_classifier_is_tried_with_a_harmless_picture(staff_client: Client, settings: Any) -> None:
     settings.OUTBOUND_ALLOW = ["127.0.0.1/32"]
     with ClassifierService() as service:
         row = Classifier.objects.create(name="watcher", kind="webhook", target=service.url)
-        assert "harmless picture" in desk.get(f"{CLASSIFIERS}{row.pk}/try/", follow=True).content.decode()
+        assert (
+            "harmless picture"
+            in staff_client.get(f"{CLASSIFIERS}{row.pk}/try/", follow=True).content.decode()
+        )
         assert service.requests == []
-        page = desk.post(f"{CLASSIFIERS}{row.pk}/try/", follow=True).content.decode()
+        page = staff_client.post(f"{CLASSIFIERS}{row.pk}/try/", follow=True).content.decode()
         assert "It answers: nsfw 0.01." in page and len(service.requests) == 1
         service.status = 503
-        page = desk.post(f"{CLASSIFIERS}{row.pk}/try/", follow=True).content.decode()
+        page = staff_client.post(f"{CLASSIFIERS}{row.pk}/try/", follow=True).content.decode()
     assert "No judgement: It answered 503." in page
     row.refresh_from_db()
     assert row.failure == "It answered 503."
 
 
-def test_a_block_is_lifted_with_a_reason_on_record(desk: Client) -> None:
+def test_a_block_is_lifted_with_a_reason_on_record(staff_client: Client) -> None:
     image_safety.block("0f" * 32, reason="Not ours to show", case=7)
     row = BlockedPicture.objects.get()
     chosen = {"action": "lift", "_selected_action": [row.pk]}
-    desk.post("/admin/predictions/blockedpicture/", chosen)
+    staff_client.post("/admin/predictions/blockedpicture/", chosen)
     assert image_safety.is_blocked("0f" * 32), "it asks why first"
-    desk.post("/admin/predictions/blockedpicture/", {**chosen, "reason": "A mistake"})
+    staff_client.post("/admin/predictions/blockedpicture/", {**chosen, "reason": "A mistake"})
     assert not image_safety.is_blocked("0f" * 32)
     entry = AuditEntry.objects.get(action="blocked_picture.lift")
     assert (entry.reason, entry.case) == ("A mistake", 7)
 
 
 @pytest.mark.parametrize("given", ["abc", "²", "9" * 30])
-def test_a_rule_that_is_none_leads_to_an_empty_box(desk: Client, given: str) -> None:
-    page = desk.get(f"{RULES}{given}/box/", follow=True)
+def test_a_rule_that_is_none_leads_to_an_empty_box(staff_client: Client, given: str) -> None:
+    page = staff_client.get(f"{RULES}{given}/box/", follow=True)
     assert page.status_code == 200 and page.redirect_chain[-1][0].startswith(f"{RULES}try/")

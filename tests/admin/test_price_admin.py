@@ -1,4 +1,4 @@
-"""The price list at the desk: a new version, shown on past requests before it is saved, and on record."""
+"""Admin of prices: a new version, simulated on past requests before it is saved, and logged."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ ADD = "/admin/predictions/price/add/"
 
 
 @pytest.fixture
-def desk(staff: User, client_of: Any) -> Client:
+def staff_client(staff: User, client_of: Any) -> Client:
     browser: Client = client_of(staff)
     return browser
 
@@ -42,21 +42,23 @@ def seen(page: Any) -> str:
     return match[1] or match[2]
 
 
-def save(desk: Client, model: HostedModel, **fields: str) -> Any:
+def save(staff_client: Client, model: HostedModel, **fields: str) -> Any:
     """Look, then save what was looked at."""
     sent = form(model, **fields)
-    page = desk.post(ADD, sent)
+    page = staff_client.post(ADD, sent)
     assert page.status_code == 200, page.context["form"].errors
-    return desk.post(ADD, sent | {"seen": seen(page)})
+    return staff_client.post(ADD, sent | {"seen": seen(page)})
 
 
-def test_a_price_is_looked_at_before_it_is_saved_and_the_old_one_stays(desk: Client, staff: User) -> None:
+def test_a_price_is_looked_at_before_it_is_saved_and_the_old_one_stays(
+    staff_client: Client, staff: User
+) -> None:
     model = factories.make_version().model
     fields = {"unit": "run", "credits": "0.22", "source": "our own figure", "least": "0.1"}
-    page = desk.post(ADD, form(model, **fields))
+    page = staff_client.post(ADD, form(model, **fields))
     assert page.status_code == 200
     assert Price.objects.filter(model=model).count() == 1
-    assert save(desk, model, **fields).status_code == 302
+    assert save(staff_client, model, **fields).status_code == 302
     prices = Price.objects.filter(model=model).order_by("number")
     assert [(price.number, price.unit, price.amount, price.least) for price in prices] == [
         (1, "output", MICRO, 0),
@@ -67,26 +69,28 @@ def test_a_price_is_looked_at_before_it_is_saved_and_the_old_one_stays(desk: Cli
     assert (entry.detail["before"]["amount"], entry.detail["after"]["amount"]) == (MICRO, 220_000)
 
 
-def test_saved_is_only_what_was_looked_at(desk: Client) -> None:
+def test_saved_is_only_what_was_looked_at(staff_client: Client) -> None:
     model = factories.make_version().model
-    page = desk.post(ADD, form(model, credits="2"))
-    changed = desk.post(ADD, form(model, credits="200", seen=seen(page)))
+    page = staff_client.post(ADD, form(model, credits="2"))
+    changed = staff_client.post(ADD, form(model, credits="200", seen=seen(page)))
     assert changed.status_code == 200
     assert Price.objects.filter(model=model).count() == 1
 
 
-def test_what_was_looked_at_beside_another_price_is_looked_at_again(desk: Client, staff: User) -> None:
+def test_what_was_looked_at_beside_another_price_is_looked_at_again(
+    staff_client: Client, staff: User
+) -> None:
     model = factories.make_version().model
-    page = desk.post(ADD, form(model, credits="2"))
+    page = staff_client.post(ADD, form(model, credits="2"))
     revisions.add(model, staff, unit="output", amount=3 * MICRO, rules=[], least=0, most=None, source="")
-    late = desk.post(ADD, form(model, credits="2", seen=seen(page)))
+    late = staff_client.post(ADD, form(model, credits="2", seen=seen(page)))
     assert late.status_code == 200
     assert model.prices.latest("number").amount == 3 * MICRO
 
 
-def test_the_same_price_again_is_no_new_version(desk: Client) -> None:
+def test_the_same_price_again_is_no_new_version(staff_client: Client) -> None:
     model = factories.make_version().model
-    answer = save(desk, model, credits="1")
+    answer = save(staff_client, model, credits="1")
     assert "The present price says the same" in answer.content.decode()
     assert Price.objects.filter(model=model).count() == 1
 
@@ -110,18 +114,18 @@ def test_the_same_price_again_is_no_new_version(desk: Client) -> None:
         ],
     ),
 )
-def test_a_price_that_is_none_is_refused(desk: Client, fields: dict[str, str], words: str) -> None:
+def test_a_price_that_is_none_is_refused(staff_client: Client, fields: dict[str, str], words: str) -> None:
     model = factories.make_version().model
-    answer = desk.post(ADD, form(model, **fields))
+    answer = staff_client.post(ADD, form(model, **fields))
     assert answer.status_code == 422
     assert words in answer.content.decode()
     assert Price.objects.filter(model=model).count() == 1
 
 
-def test_a_price_is_never_changed_or_deleted(desk: Client) -> None:
+def test_a_price_is_never_changed_or_deleted(staff_client: Client) -> None:
     price = factories.make_version().model.prices.get()
     address = reverse("admin:predictions_price_change", args=[price.pk])
-    assert desk.post(address, form(price.model, credits="9")).status_code == 403
+    assert staff_client.post(address, form(price.model, credits="9")).status_code == 403
     price.refresh_from_db()
     assert price.amount == MICRO
 
@@ -134,7 +138,7 @@ def test_a_moderator_without_the_right_adds_none(db: None, client_of: Any) -> No
     assert browser.post(ADD, form(model)).status_code == 403
 
 
-def test_the_form_begins_with_the_present_price(desk: Client) -> None:
+def test_the_form_begins_with_the_present_price(staff_client: Client) -> None:
     model = factories.make_version().model
     revisions.add(
         model,
@@ -146,11 +150,11 @@ def test_the_form_begins_with_the_present_price(desk: Client) -> None:
         most=9,
         source="",
     )
-    page = desk.get(f"{ADD}?model={model.pk}").content.decode()
+    page = staff_client.get(f"{ADD}?model={model.pk}").content.decode()
     assert "width is 512: add 0.000007" in page
     assert 'value="0.000005"' in page
-    assert desk.get(f"{ADD}?model=999999").status_code == 200
-    assert desk.get(f"{ADD}?model=1e9").status_code == 200
+    assert staff_client.get(f"{ADD}?model=999999").status_code == 200
+    assert staff_client.get(f"{ADD}?model=1e9").status_code == 200
 
 
 def made(user: User, version: Version, width: int, count: int = 1, **fields: Any) -> Prediction:
@@ -232,14 +236,16 @@ def test_it_looks_at_the_newest_alone_in_a_few_queries(
     assert NEWEST == 200
 
 
-def test_the_desk_shows_the_preview_and_the_history(desk: Client, alice: User, version: Version) -> None:
+def test_the_desk_shows_the_preview_and_the_history(
+    staff_client: Client, alice: User, version: Version
+) -> None:
     made(alice, version, 2048)
-    page = desk.post(ADD, form(version.model, rules="width above 1024: factor 3")).content.decode()
+    page = staff_client.post(ADD, form(version.model, rules="width above 1024: factor 3")).content.decode()
     assert "+2.00 (+200.0 %)" in page
     assert "width above 1024: factor 3" in page
-    save(desk, version.model, rules="width above 1024: factor 3", credits="2")
+    save(staff_client, version.model, rules="width above 1024: factor 3", credits="2")
     newest = version.model.prices.order_by("-number")[0]
-    shown = desk.get(reverse("admin:predictions_price_change", args=[newest.pk])).content.decode()
+    shown = staff_client.get(reverse("admin:predictions_price_change", args=[newest.pk])).content.decode()
     assert "<del>1.00</del> → <ins>2.00</ins>" in shown
     assert "<del>–</del> → <ins>width above 1024: factor 3</ins>" in shown
     assert f"{ADD}?model={version.model_id}" in shown
@@ -268,44 +274,44 @@ def elsewhere(version: Version) -> str:
 
 
 def test_a_price_by_the_second_needs_a_least_where_nobody_may_say_how_long_it_took(
-    desk: Client, staff: User, version: Version, elsewhere: str
+    staff_client: Client, staff: User, version: Version, elsewhere: str
 ) -> None:
-    page = desk.post(ADD, form(version.model, **by_second()))
+    page = staff_client.post(ADD, form(version.model, **by_second()))
     assert page.status_code == 422 and "slowpoke may not say how long" in str(
         page.context["form"].errors["least"]
     )
     values = {"unit": "second", "amount": 10, "rules": [], "least": 0, "most": MICRO, "source": ""}
     with pytest.raises(revisions.NeedsLeast):
         revisions.add(version.model, staff, **values)
-    assert save(desk, version.model, **by_second(least="0.05")).status_code == 302
-    assert save(desk, version.model, unit="run", credits="0.5").status_code == 302
+    assert save(staff_client, version.model, **by_second(least="0.05")).status_code == 302
+    assert save(staff_client, version.model, unit="run", credits="0.5").status_code == 302
 
 
 @pytest.mark.parametrize(
     ("metrics", "status"), [({"predict_time": 2.5}, 200), ({}, 422), ({"predict_time": "x"}, 422)]
 )
 def test_an_upstream_that_was_seen_to_say_it_is_believed(
-    desk: Client, alice: User, version: Version, elsewhere: str, metrics: dict[str, Any], status: int
+    staff_client: Client, alice: User, version: Version, elsewhere: str, metrics: dict[str, Any], status: int
 ) -> None:
-    told = {"provider": elsewhere, "status": "succeeded"}
-    factories.make_prediction(alice, version, metrics={"predict_time": 1.0}, **told)  # type: ignore[arg-type]
-    factories.make_prediction(alice, version, metrics=metrics, **told)  # type: ignore[arg-type]
-    assert desk.post(ADD, form(version.model, **by_second())).status_code == status
+    fields = {"provider": elsewhere, "status": "succeeded"}
+    factories.make_prediction(alice, version, metrics={"predict_time": 1.0}, **fields)  # type: ignore[arg-type]
+    factories.make_prediction(alice, version, metrics=metrics, **fields)  # type: ignore[arg-type]
+    assert staff_client.post(ADD, form(version.model, **by_second())).status_code == status
 
 
 def test_our_own_engine_says_it_and_needs_no_least(
-    desk: Client, version: Version, monkeypatch: pytest.MonkeyPatch
+    staff_client: Client, version: Version, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fakes.use(monkeypatch, fakes.FakeProvider())
-    assert save(desk, version.model, **by_second()).status_code == 302
+    assert save(staff_client, version.model, **by_second()).status_code == 302
 
 
 def test_the_preview_counts_those_of_which_nobody_said_how_long(
-    desk: Client, alice: User, version: Version
+    staff_client: Client, alice: User, version: Version
 ) -> None:
     for metrics in ({"predict_time": 1.0}, {}, {}):
         factories.make_prediction(alice, version, status="succeeded", metrics=metrics)
     factories.make_prediction(alice, version, status="failed", metrics={})
-    page = desk.post(ADD, form(version.model, **by_second(least="0.05"))).content.decode()
+    page = staff_client.post(ADD, form(version.model, **by_second(least="0.05"))).content.decode()
     assert "Of 2 of them nobody said how long they took" in page and "the least, 0.05" in page
-    assert "nobody said" not in desk.post(ADD, form(version.model, credits="2")).content.decode()
+    assert "nobody said" not in staff_client.post(ADD, form(version.model, credits="2")).content.decode()

@@ -1,4 +1,4 @@
-"""The operator's desk: its figures are the ledger's, its files are what its charts show, and who may see what."""
+"""The operations dashboard: its figures match the ledger, its files match its charts, and its permissions."""
 
 from __future__ import annotations
 
@@ -63,8 +63,8 @@ def test_what_charts_show_as_spent_and_come_is_what_the_ledger_has(busy: None) -
     captured = LedgerEntry.objects.filter(kind="settle").aggregate(s=Sum("captured"))["s"]
     assert found.total["spent"] == captured == 12 * MICRO
     for kind, _income in INCOME:
-        said = LedgerEntry.objects.filter(kind=kind).aggregate(s=Sum("balance_delta"))["s"] or 0
-        assert found.total[kind] == said, kind
+        moved = LedgerEntry.objects.filter(kind=kind).aggregate(s=Sum("balance_delta"))["s"] or 0
+        assert found.total[kind] == moved, kind
     came = sum(found.total[kind] for kind in found.total if kind != "spent")
     assert came - found.total["spent"] == found.balance + found.held
 
@@ -218,12 +218,12 @@ def test_a_chart_says_every_day_to_whoever_hears_it() -> None:
 
 
 def test_the_bar_says_apart_what_is_silent_and_what_the_audit_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    said = []
+    states = []
     for down in ([], ["audit"], ["audit", "sweep"]):
         cache.delete("desk-health")
         monkeypatch.setattr(components, "silent", lambda down=down: down)
-        said.append((staff_bar.staff_health()["ok"], staff_bar.staff_health()["words"]))
-    assert said == [
+        states.append((staff_bar.staff_health()["ok"], staff_bar.staff_health()["words"]))
+    assert states == [
         (True, "All parts healthy"), (False, "The audit found something"), (False, "1 part is silent"),
     ]  # fmt: skip
 

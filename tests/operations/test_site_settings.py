@@ -1,4 +1,4 @@
-"""House rules, maintenance, announcements and the search over members."""
+"""Site settings, maintenance, announcements and the search for members."""
 
 from __future__ import annotations
 
@@ -16,8 +16,7 @@ from accounts import credits
 from accounts.models import MICRO, Account, Announcement, AuditEntry, Plan, Site, User
 from accounts.organizations import management
 from accounts.site import announcement_cache, site_rules
-from operations import announcement_editor as desk
-from operations import site_settings
+from operations import announcement_editor, site_settings
 from predictions.models import Prediction, Status
 from tests import factories
 from tests.runner.sampling import one_in
@@ -235,8 +234,8 @@ def test_many_for_staff_push_out_none_that_is_for_everybody() -> None:
 def test_frontends_get_what_is_said_to_everybody_without_a_token() -> None:
     row = announce(tone="warning", link="/docs/")
     answer = Client().get("/api/announcements").json()
-    (said,) = answer["announcements"]
-    assert (said["id"], said["text_zh"], said["tone"], said["link"]) == (
+    (announcement,) = answer["announcements"]
+    assert (announcement["id"], announcement["text_zh"], announcement["tone"], announcement["link"]) == (
         row.pk,
         "两个新模型。",
         "warning",
@@ -247,10 +246,10 @@ def test_frontends_get_what_is_said_to_everybody_without_a_token() -> None:
 
 def test_frontends_have_something_to_say_of_maintenance_where_the_operator_wrote_nothing() -> None:
     site_rules.change(maintenance=True, maintenance_en="We move")
-    told = Client().get("/api/announcements").json()["maintenance"]
-    assert (told["on"], told["text_en"]) == (True, "We move.")
-    # Not yet said in Chinese by the operator, so the house says it.
-    assert told["text_zh"] == "服务器正在维护，暂时不接受新的任务。"
+    maintenance = Client().get("/api/announcements").json()["maintenance"]
+    assert (maintenance["on"], maintenance["text_en"]) == (True, "We move.")
+    # The operator has written no Chinese text yet: the default is shown.
+    assert maintenance["text_zh"] == "服务器正在维护，暂时不接受新的任务。"
 
 
 def test_announcing_needs_both_languages_and_taking_back_is_on_record(boss: Client) -> None:
@@ -299,7 +298,7 @@ def test_a_time_that_is_none_in_another_zone_is_refused_at_its_field(
     ],
 )  # fmt: skip
 def test_links_lead_into_the_house_or_to_https(link: str, safe: bool) -> None:
-    assert desk.is_safe(link) is safe
+    assert announcement_editor.is_safe(link) is safe
 
 
 def test_members_are_found_by_name_address_and_by_ids_and_references(boss: Client, alice: User) -> None:

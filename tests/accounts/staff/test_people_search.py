@@ -135,7 +135,7 @@ NOW = datetime(2026, 11, 20, tzinfo=UTC)
 def narrowed(status: str) -> QuerySet[Prediction]:
     """What the panel asks for where its list is narrowed to a status."""
     rows = Prediction.objects.filter(status__in=[status]).order_by("-id")
-    return StatusFilter.narrowed(None, rows, status)  # type: ignore[arg-type]
+    return StatusFilter.narrow(None, rows, status)  # type: ignore[arg-type]
 
 
 def test_rows_of_a_time_are_entered_where_it_begins(alice: User) -> None:
