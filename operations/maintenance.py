@@ -91,7 +91,7 @@ def maintenance(request: HttpRequest) -> HttpResponse:
         )
         messages.success(request, _("In maintenance: no new work is taken, what is under way ends."))
         return redirect("operations")
-    context = {"form": form, "standing": maintenance_status(), "rules": site_rules.current()}
+    context = {"form": form, "status": maintenance_status(), "rules": site_rules.current()}
     return page(request, "operations/maintenance.html", context, status=422 if form.errors else 200)
 
 
@@ -142,8 +142,7 @@ def _initial() -> dict[str, object]:
 
 @dataclass(frozen=True)
 class QueueState:
-    """What still has to finish. `strays`: predictions that have ended here, while a provider may still be working on
-    them."""
+    """Work that still has to finish. `strays`: predictions that have ended here, but perhaps not at their provider."""
 
     waiting: int
     running: int

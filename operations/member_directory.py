@@ -63,11 +63,11 @@ def members(request: HttpRequest) -> HttpResponse:
     """Without a query the newest members; with one all members and rows that match."""
     query = request.GET.get("q", "").replace("\x00", "").strip()[:_LONGEST]
     matches = _matching_users(query, request.user.has_perm(ADDRESS_PERMISSION)) if query else _newest()
-    found = list(matches[: _MOST + 1])
+    users = list(matches[: _MOST + 1])
     context = {
         "q": query,
-        "people": [(user, personal_account(user)) for user in found[:_MOST]],
-        "more": len(found) > _MOST,
+        "people": [(user, personal_account(user)) for user in users[:_MOST]],
+        "more": len(users) > _MOST,
         "hits": _matching_rows(request, query) if query else [],
     }
     return page(request, "operations/members.html", context)
@@ -89,31 +89,31 @@ def _matching_users(words: str, by_address: bool) -> QuerySet[User]:
 def _matching_rows(request: HttpRequest, words: str) -> list[Hit]:
     """Rows with exactly this public id or reference, of those the viewer may see."""
     may = request.user.has_perm
-    found: list[Hit] = []
+    hits: list[Hit] = []
     if may("predictions.view_prediction"):
         for prediction in (
             Prediction.objects.filter(public_id=words).select_related("user").defer(*LARGE_FIELDS)
         ):
-            found.append(Hit(_("Prediction"), words, change_url(prediction), prediction.user))
+            hits.append(Hit(_("Prediction"), words, change_url(prediction), prediction.user))
     if may("gallery.view_item"):
         for item in Item.objects.filter(public_id=words).select_related("user"):
-            found.append(Hit(_("Picture"), str(item), change_url(item), item.user))
+            hits.append(Hit(_("Picture"), str(item), change_url(item), item.user))
     if may("accounts.view_ledgerentry"):
         rows = LedgerEntry.objects.filter(reference__in=_references(words)).select_related(
             "account", "member"
         )
         for entry in rows.order_by("id")[:_ROWS]:
             name = f"{entry.get_kind_display()} · {entry.reference}"
-            found.append(Hit(_("Ledger"), name, change_url(entry), entry.member or _owner(entry.account_id)))
+            hits.append(Hit(_("Ledger"), name, change_url(entry), entry.member or _owner(entry.account_id)))
     if may("accounts.view_purchase"):
         purchases = Purchase.objects.filter(
             Q(reference=words) | Q(payment=words, payment__gt="")
         ).select_related("user")
-        found += [
+        hits += [
             Hit(_("Purchase"), purchase.reference, change_url(purchase), purchase.user)
             for purchase in purchases[:_ROWS]
         ]
-    return found
+    return hits
 
 
 def _references(words: str) -> list[str]:
@@ -125,8 +125,8 @@ def _references(words: str) -> list[str]:
 def _owner(account_id: int) -> User | None:
     """The owner of the account, or the first owner of the organisation."""
     rows = Membership.objects.filter(account_id=account_id, role=Membership.Role.OWNER).select_related("user")
-    found = rows.order_by("pk").first()
-    return found.user if found is not None else None
+    membership = rows.order_by("pk").first()
+    return membership.user if membership is not None else None
 
 
 @staff_permission_required(VIEW_PERMISSION)

@@ -276,10 +276,10 @@ def _snapshot(rules: Site) -> str:
 def _read_snapshot(seen: str) -> dict[str, Any] | None:
     """The settings in a posted snapshot; None where it isn't ours."""
     try:
-        found = signing.loads(seen, salt=_SALT)
+        snapshot = signing.loads(seen, salt=_SALT)
     except signing.BadSignature:
         return None
-    return found if isinstance(found, dict) else None
+    return snapshot if isinstance(snapshot, dict) else None
 
 
 def _plans() -> list[tuple[str, str]]:
@@ -288,12 +288,12 @@ def _plans() -> list[tuple[str, str]]:
 
 
 def _initial(rules: Site) -> dict[str, Any]:
-    found = {name: getattr(rules, name) for name in FIELDS if name != "switches_off"}
+    initial = {name: getattr(rules, name) for name in FIELDS if name != "switches_off"}
     for name in ("welcome_credits", "low_balance", "gift_limit_day"):
-        found[name] = "" if found[name] is None else _amount_text(found[name])
-    found["refused_networks"] = "\n".join(rules.refused_networks)
-    found["switches_on"] = [flag.name for flag in feature_flags.ALL if flag.name not in rules.switches_off]
-    return found
+        initial[name] = "" if initial[name] is None else _amount_text(initial[name])
+    initial["refused_networks"] = "\n".join(rules.refused_networks)
+    initial["switches_on"] = [flag.name for flag in feature_flags.ALL if flag.name not in rules.switches_off]
+    return initial
 
 
 def _amount_text(micro: int) -> str:

@@ -107,7 +107,7 @@ def _upstream_context(health: health_report.Health) -> dict[str, Any]:
         "paused": health.upstream.paused,
         "enabled": health.upstream.enabled,
         "resting": any(key.key.state != UpstreamKey.State.CLOSED for key in health.keys),
-        "standing": words,
+        "state": words,
         "variant": variant,
         "figures": _figures(health),
         "keys": _keys(health),

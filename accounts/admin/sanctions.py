@@ -69,7 +69,7 @@ class SanctionActions:
     """Bulk actions of the user list for who may sanction; each asks for a reason, which the member reads."""
 
     def has_sanction_permission(self, request: HttpRequest) -> bool:
-        """Who may decide cases, or has the permission itself."""
+        """Staff who may decide cases or have the permission itself."""
         return any(request.user.has_perm(name) for name in sanctions.PERMISSIONS)
 
     @admin.action(description=gettext_lazy("Warn"), permissions=["sanction"])
@@ -175,7 +175,7 @@ _MAX_NAMES = 5
 
 
 def _ban_consequences(users: QuerySet[User]) -> str:
-    """What a ban of these users ends, in one paragraph; zero counts are left out."""
+    """The consequences of banning these users, in one paragraph; zero counts are left out."""
     totals: dict[str, int] = {}
     for user in users[:_MAX_USERS_COUNTED]:
         for name, number in sanctions.consequences(user).items():
@@ -237,7 +237,7 @@ class SanctionAdmin(ReadOnlyAdmin):
     lifted = time_column("lifted_at", gettext_lazy("lifted"))
 
     def has_lift_permission(self, request: HttpRequest) -> bool:
-        """Who may sanction may lift."""
+        """The same permissions as for sanctions."""
         return any(request.user.has_perm(name) for name in sanctions.PERMISSIONS)
 
     @admin.action(description=gettext_lazy("Lift, with a reason"), permissions=["lift"])

@@ -155,7 +155,7 @@ class InvitationAdmin(BaseAdmin):
         return False
 
     def has_revoke_permission(self, request: HttpRequest) -> bool:
-        """Who may add invitations may revoke them."""
+        """The permission to add invitations."""
         return self.has_add_permission(request)
 
     @display(description=gettext_lazy("for"))

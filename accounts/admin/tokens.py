@@ -20,7 +20,7 @@ SPENT = value_column("spent", gettext_lazy("spent and on hold"), amounts.display
 
 
 class TokenSpendingInline(ReadOnlyInline):
-    """What the token has spent in the periods of its limits."""
+    """Credits spent with a token in each period of its limits."""
 
     model = TokenSpending
     fields = ("period", SPENT)

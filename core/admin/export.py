@@ -94,9 +94,9 @@ class CsvExportAdmin(ModelAdmin):
             rows = rows.select_related(*self.csv_layout.related)
         before: int | None = None
         while True:
-            found = list((rows.filter(pk__lt=before) if before is not None else rows)[:_BATCH])
-            for row in found:
+            batch = list((rows.filter(pk__lt=before) if before is not None else rows)[:_BATCH])
+            for row in batch:
                 yield self.csv_layout.cells(row)
-            if len(found) < _BATCH:
+            if len(batch) < _BATCH:
                 return
-            before = found[-1].pk
+            before = batch[-1].pk

@@ -70,11 +70,11 @@ def first_since(model: type[Model], column: str, at: datetime) -> int | None:
     low, high = 0, newest[0]
     while low < high:
         middle = (low + high) // 2
-        found = rows.filter(pk__gt=middle).first()
-        if found is None or found[1] >= at:
+        row = rows.filter(pk__gt=middle).first()
+        if row is None or row[1] >= at:
             high = middle
         else:
-            low = found[0]
+            low = row[0]
     first = rows.filter(pk__gt=low).first()
     return int(first[0]) if first is not None else None
 

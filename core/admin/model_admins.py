@@ -227,8 +227,8 @@ def register_read_only(
         **options,
     }
     if fields is not None:
-        shown = tuple(columns.get(name, name) if isinstance(name, str) else name for name in fields)
-        attributes["fields"] = shown or list_display
+        page_fields = tuple(columns.get(name, name) if isinstance(name, str) else name for name in fields)
+        attributes["fields"] = page_fields or list_display
     admin.site.register(model, type(f"{model.__name__}Admin", (*mixins, ReadOnlyAdmin), attributes))
 
 

@@ -161,8 +161,8 @@ def span(period: Period) -> tuple[datetime, datetime]:
 def cached(name: str, period: Period, read: Callable[[], Figures]) -> Figures:
     """Figures cached for `CACHE_S` seconds, so that reloading the page does not sum everything again."""
     key = f"operations-{name}-{period.first}-{period.last}-{site_rules.current().billing_zone}"
-    found: Any = cache.get(key)
-    if found is None:
-        found = read()
-        cache.set(key, found, CACHE_S)
-    return found
+    figures: Any = cache.get(key)
+    if figures is None:
+        figures = read()
+        cache.set(key, figures, CACHE_S)
+    return figures

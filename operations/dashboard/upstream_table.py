@@ -135,20 +135,20 @@ def _engine_row() -> Iterable[Row]:
         .filter(completed_at__gt=since, provider__startswith="embedded")
         .order_by("-completed_at")
     )
-    found = list(ended.values_list("status", "started_at", "completed_at")[:_SAMPLE])
+    predictions = list(ended.values_list("status", "started_at", "completed_at")[:_SAMPLE])
     durations = [
         (end, (end - start).total_seconds())
-        for status, start, end in found
+        for status, start, end in predictions
         if status == Status.SUCCEEDED and start is not None and end is not None
     ]
-    failed = sum(status == Status.FAILED for status, _start, _end in found)
+    failed = sum(status == Status.FAILED for status, _start, _end in predictions)
     alive = Beat.objects.filter(kind="engine", at__gte=Now() - timedelta(seconds=30)).exists()
     yield Row(
         pk=None,
         name=_("embedded engine"),
         state=_("Healthy") if alive else _("Silent"),
         tone="ok" if alive else "danger",
-        errors=100 * failed / len(found) if found else None,
+        errors=100 * failed / len(predictions) if predictions else None,
         median=_median([seconds for _, seconds in durations]),
         line=SafeString(f"<span>{charts.spark(_bins(durations))}</span>"),
         on=alive,

@@ -32,7 +32,7 @@ _MAX_AUDITED = 4000
 
 
 def check_text(kind: str, text: str) -> str:
-    """What is wrong with a rule's words or pattern, as a sentence; empty where it is valid."""
+    """The error in a rule's words or pattern, as a sentence; empty where it is valid."""
     if kind == PromptRule.Kind.PATTERN:
         try:
             matcher.compile_pattern(text.strip())
