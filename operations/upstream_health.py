@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest
 from django.shortcuts import redirect
@@ -14,7 +14,6 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.text import Truncator
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
 
 from accounts.credits import amounts
 from core import crypto
@@ -22,7 +21,7 @@ from core.admin.cells import link, moment
 from core.admin.decorators import staff_permission_required
 from predictions.admin import run_history, upstreams
 from predictions.models import Upstream, UpstreamKey, UpstreamRun
-from predictions.upstreams import circuits, health_report, key_rotation
+from predictions.upstreams import health_report, key_rotation
 
 _STRAYS = 50
 
@@ -67,10 +66,7 @@ def _resume(request: HttpRequest, pk: int) -> None:
 
 
 def _probe(request: HttpRequest, pk: int) -> None:
-    keys = UpstreamKey.objects.filter(upstream=pk)
-    tried = sum(circuits.probe_now(key.pk) for key in keys)
-    words = ngettext("%(n)d key is tried now.", "%(n)d keys are tried now.", tried) % {"n": tried}
-    messages.add_message(request, messages.SUCCESS if tried else messages.WARNING, words)
+    upstreams.probe(_model_admin(UpstreamKey), request, UpstreamKey.objects.filter(upstream=pk))
 
 
 def _ran(request: HttpRequest, pk: int) -> None:

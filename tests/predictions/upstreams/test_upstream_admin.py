@@ -14,7 +14,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from accounts.models import MICRO, User
+from accounts.models import MICRO, AuditEntry, User
 from core import crypto
 from predictions.admin.upstream_forms import KeyForm
 from predictions.models import Upstream, UpstreamKey, UpstreamRun
@@ -203,6 +203,7 @@ def test_a_resting_key_can_be_tried_at_once(desk: Client) -> None:
     assert circuits.due_probes() == []
     desk.post(HEALTH, {"act": "probe", "pk": key.upstream_id})
     assert circuits.due_probes() == [key.provider_name]
+    assert AuditEntry.objects.filter(subject_kind="upstreamkey", subject_id=str(key.pk)).count() == 1
 
 
 def test_lost_starts_are_listed_until_somebody_has_looked(desk: Client) -> None:
