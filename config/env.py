@@ -10,6 +10,8 @@ import secrets
 from pathlib import Path
 from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
 
+BASE_DIR = Path(__file__).resolve().parent.parent
+
 
 class SettingError(Exception):
     """A setting has a value that cannot be used; the message names the variable, never a secret's value."""
@@ -135,10 +137,25 @@ def public_address(name: str) -> str:
     return f"{parts.scheme}://{f'[{host}]' if ':' in host else host}{port}"
 
 
-def local_origin(host: str, port: str) -> str:
+def data_folder() -> Path:
+    """The folder of the database, pictures and keys: `DARKROOM_DATA`, else `var/` in the repository's root."""
+    return Path(text("DARKROOM_DATA", str(BASE_DIR / "var"))).resolve()
+
+
+def listen_host() -> str:
+    """The address or name on which `script/server` listens."""
+    return text("HOST", "127.0.0.1")
+
+
+def listen_port() -> str:
+    """The port on which `script/server` listens, as given; `0` means any free one."""
+    return text("PORT", "8000")
+
+
+def local_origin() -> str:
     """Where this machine itself reaches the server; one that listens on every address is reached at loopback."""
-    name = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(text(host, "127.0.0.1"), text(host, "127.0.0.1"))  # noqa: S104
-    return f"http://{f'[{name}]' if ':' in name else name}:{text(port, '8000')}"
+    name = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(listen_host(), listen_host())  # noqa: S104
+    return f"http://{f'[{name}]' if ':' in name else name}:{listen_port()}"
 
 
 def host_of(address: str) -> str:

@@ -13,8 +13,8 @@ from config.admin import theme
 from config.api import description
 from config.log_config import logging_config
 
-BASE_DIR = Path(__file__).resolve().parent.parent
-DATA = Path(env.text("DARKROOM_DATA", str(BASE_DIR / "var"))).resolve()
+BASE_DIR = env.BASE_DIR
+DATA = env.data_folder()
 DATA.mkdir(mode=0o700, parents=True, exist_ok=True)
 
 SECRET_KEY = env.kept_secret("DARKROOM_SECRET_KEY", DATA / "secret_key")
@@ -39,7 +39,7 @@ if not PUBLIC_URL:
     # Mails that leave this machine have links that lead somewhere: to the public address, or to this machine alone.
     _hosts = _hosts[1:] if EMAIL_URL else ["*"]
 # What links in mails begin with where no request tells the address, or where a request could tell any.
-ORIGIN = PUBLIC_URL or env.local_origin("HOST", "PORT")
+ORIGIN = PUBLIC_URL or env.local_origin()
 ALLOWED_HOSTS = env.hosts("DARKROOM_HOSTS", _hosts)
 CSRF_TRUSTED_ORIGINS = [PUBLIC_URL] if PUBLIC_URL.startswith("https://") else []
 BEHIND_TLS = PUBLIC_URL.startswith("https://")

@@ -15,7 +15,7 @@ from accounts.api.tokens import TOKEN_EXAMPLE, MeterSerializer, TokenSerializer
 from accounts.credits import limit_usage
 from accounts.models import Account
 from accounts.organizations import visible_funds
-from accounts.site import site_rules
+from accounts.site import account_limits, site_rules
 from core.api import examples
 
 
@@ -169,11 +169,8 @@ def _meters(account: Account, funds: visible_funds.VisibleFunds) -> Any:
 
 
 def _limits(account: Account) -> dict[str, int]:
-    plan, rates = account.plan, settings.RATE_LIMITS
     return {
-        "creates_per_minute": (plan and plan.creates_per_minute) or rates["create"],
-        "requests_per_minute": (plan and plan.requests_per_minute) or rates["other"],
-        "in_flight": account.in_flight_limit
-        or (plan and plan.in_flight_limit)
-        or settings.IN_FLIGHT_PER_ACCOUNT,
+        "creates_per_minute": account_limits.requests_per_minute(account, "create"),
+        "requests_per_minute": account_limits.requests_per_minute(account, "other"),
+        "in_flight": account_limits.in_flight_of(account),
     }

@@ -12,7 +12,7 @@ from datetime import datetime
 from django.utils import timezone
 
 from accounts import credits
-from accounts.credits import AccountLimitReached, TokenLimitReached, spending_limits, spending_periods
+from accounts.credits import AccountLimitReached, TokenLimitReached, spending_periods
 from accounts.credits.amounts import decimal_text
 from accounts.models import Account, ApiToken, TokenSpending
 
@@ -73,7 +73,7 @@ def meters_of(token: ApiToken) -> list[Meter]:
 
 
 def meters_of_account(account: Account) -> list[Meter]:
-    """The meters of an account's spending limits: of its own and its plan's, the lower ones."""
+    """The meters of an account's spending limits: of its own and its plan's, the lower ones. No query without any."""
     if not account.limits_tokens:
         return []
     now = timezone.now()
@@ -146,15 +146,3 @@ def register_room_usage(read: Callable[[Account], list[Room]]) -> None:
 def rooms_of(account: Account) -> list[Room]:
     """Resource limits of the account with their usage. One query."""
     return [room for read in _rooms for room in read(account)]
-
-
-def usage_of_account(account: Account) -> list[Meter]:
-    """Spending limits in force: the account's own or its plan's, whichever is lower. One query where there is none."""
-    now = timezone.now()
-    found = [(name, most) for _of_member, name, most in spending_limits.limits_of(account.pk)]
-    if not found:
-        return []
-    return [
-        Meter(name, most, credits.spent(account.pk, None, name, now), spending_periods.ends_at(name, now))
-        for name, most in found
-    ]

@@ -60,7 +60,7 @@ def overview(request: HttpRequest) -> HttpResponse:
             "sums": statement.sums(account, filters)
             if filters.any and not request.GET.get("before")
             else None,
-            "meters": limit_usage.usage_of_account(account),
+            "meters": limit_usage.meters_of_account(account),
             "selling": provider_registry.is_selling(),
         }
         return render(request, "accounts/overview.html", context)
@@ -183,7 +183,7 @@ def limits(request: HttpRequest) -> HttpResponse:
         Account.objects.filter(pk=account.pk).update(low_at=data["low_at"], low_told=False)
         messages.success(request, _("The limits are changed."))
         return redirect("account_limits")
-    context = {"form": form, "own": account, "meters": limit_usage.usage_of_account(account)}
+    context = {"form": form, "own": account, "meters": limit_usage.meters_of_account(account)}
     return render(request, "accounts/limits.html", context, status=422 if form.errors else 200)
 
 

@@ -24,13 +24,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from config import env
 from config.env import SettingError
 from config.file_permissions import UMASK
 from config.server import preload
 from core.processes import forks, pdeathsig, session
 from core.processes.supervisor import Part
 
-BASE = Path(__file__).resolve().parents[2]
 EXAMPLE = {
     "version": "stability-ai/stable-diffusion:ac732df83cea7fff18b8472768c88ad041fa750ff7682a21affe81863cbe77e4",
     "input": {"prompt": "an astronaut riding a horse on mars, hd, dramatic lighting"},
@@ -72,7 +72,7 @@ def _give_up(number: int, frame: object) -> None:
 
 
 def _data_folder() -> Path:
-    data = Path(os.environ.get("DARKROOM_DATA", "").strip() or BASE / "var").resolve()
+    data = env.data_folder()
     try:
         data.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -107,7 +107,7 @@ def _alone(data: Path) -> Iterator[None]:
 @contextlib.contextmanager
 def _door() -> Iterator[socket.socket]:
     """The listening socket. It lives in this process: a web server that is killed refuses nobody, callers only wait."""
-    host = os.environ.get("HOST", "").strip() or "127.0.0.1"
+    host = env.listen_host()
     port = _port()
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
@@ -128,7 +128,7 @@ def _door() -> Iterator[socket.socket]:
 
 
 def _port() -> int:
-    text = os.environ.get("PORT", "").strip() or "8000"
+    text = env.listen_port()
     if not text.isdigit() or int(text) > 65535:
         raise CannotStart(f"PORT must be a number from 0 (any free port) to 65535, not {text!r}.")
     return int(text)
@@ -184,7 +184,7 @@ def _run_prepare() -> None:
 
 
 def _manage() -> list[str]:
-    return [sys.executable, str(BASE / "manage.py")]
+    return [sys.executable, str(env.BASE_DIR / "manage.py")]
 
 
 def _supervise(door: socket.socket, data: Path) -> None:

@@ -14,11 +14,11 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
-from django.conf import settings
 from django.db import connection
 from django.db.models import Case, Count, F, Min, Q, When
 
 from accounts.models import Account, ApiToken
+from accounts.site import account_limits
 from core.clock import Now
 from core.db.prepared import PreparedValues
 from predictions.dispatch import provider_lookup, routing
@@ -384,14 +384,14 @@ def _in_flight_by_token() -> dict[int, int]:
 
 def _limits(account_ids: set[int]) -> tuple[dict[int, int], dict[int, int]]:
     """In-flight limits of these accounts, and the priority boosts of those whose plan has one."""
-    default = settings.IN_FLIGHT_PER_ACCOUNT
     # Without a filter by account: a thousand ids in a query cost more than the few accounts with a limit of
     # their own.
     plan_rows = PLAN_LIMITS.all()
-    own: dict[int, int] = {pk: limit for pk, limit, _priority in plan_rows if limit}
-    own |= dict(_OWN_LIMITS.all())
+    of_plans: dict[int, int] = {pk: limit for pk, limit, _priority in plan_rows if limit}
+    own: dict[int, int] = dict(_OWN_LIMITS.all())
     boosts = {pk: priority for pk, _limit, priority in plan_rows if priority and pk in account_ids}
-    return {pk: own.get(pk) or default for pk in account_ids}, boosts
+    limits = {pk: account_limits.in_flight(own.get(pk), of_plans.get(pk)) for pk in account_ids}
+    return limits, boosts
 
 
 def _token_limits() -> dict[int, int]:

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import DurationField, ExpressionWrapper, F, Q, QuerySet
 from django.db.models.functions import Coalesce
@@ -347,4 +346,4 @@ def _read(claims: dict[int, str], phase: Phase) -> list[Claimed]:
 
 def work_limit(prediction: Prediction) -> float:
     """The time limit of its model, in seconds."""
-    return float(prediction.model.work_limit or settings.WORK_LIMIT)
+    return prediction.model.work_limit_s

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
@@ -59,6 +60,11 @@ class HostedModel(models.Model):
     def ref(self) -> str:
         """`owner/name`, as callers write it."""
         return f"{self.owner}/{self.name}"
+
+    @property
+    def work_limit_s(self) -> float:
+        """Seconds that a prediction may run: the model's own limit, else `DARKROOM_WORK_LIMIT`."""
+        return float(self.work_limit or settings.WORK_LIMIT)
 
 
 class Version(models.Model):

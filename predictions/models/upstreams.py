@@ -157,6 +157,11 @@ class UpstreamKey(models.Model):
         """The name under which predictions remember who works on them."""
         return provider_names.provider_name(self.pk)
 
+    @property
+    def most_in_flight(self) -> int:
+        """Predictions at once with this key: its own limit, else the upstream's."""
+        return self.in_flight_limit or self.upstream.in_flight_limit
+
 
 class UpstreamRoute(models.Model):
     """How one model is reached at an upstream, and what it costs there."""

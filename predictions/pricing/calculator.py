@@ -20,8 +20,6 @@ from fractions import Fraction
 from functools import lru_cache
 from typing import Any
 
-from django.conf import settings
-
 from accounts.credits import LARGEST
 from accounts.models import Account
 from core.db.prepared import Prepared
@@ -177,7 +175,7 @@ def _most_units(price: Price, version: Version, given: Mapping[str, Any]) -> Fra
     if price.unit == Price.Unit.RUN:
         return Fraction(1)
     if price.unit == Price.Unit.SECOND:
-        return Fraction(version.model.work_limit or settings.WORK_LIMIT)
+        return Fraction(version.model.work_limit_s)
     # Without an input for the number, there is still one output.
     asked = Fraction(max(1, asked_outputs(version, given)))
     if price.unit == Price.Unit.OUTPUT:

@@ -7,7 +7,7 @@ so that parallel uploads or creates cannot exceed a limit together, and no check
     stored_bytes               every file of the account, from the reservation until its bytes are removed
     upload_bytes               the uploads among them, each counted as at least `LEAST_UPLOAD` bytes
 Doomed files still count in `stored_bytes`; readers of the usage subtract them, so that dooming a file need not lock
-this row. Limits are the plan's, else the server's. Sizes are in bytes.
+this row. Limits: `accounts.site.account_limits`. Sizes are in bytes.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import (
     BigIntegerField,
@@ -36,6 +35,7 @@ from django.db.models.functions import Coalesce, Greatest
 
 from accounts.credits.limit_usage import Room
 from accounts.models import Account
+from accounts.site import account_limits
 from core.db import pipeline
 from core.db.pipeline import Rows, Statement
 from core.db.prepared_writes import PreparedWrite
@@ -73,18 +73,12 @@ class Limits:
 
 
 def limits_of(account: Account) -> Limits:
-    """The quotas of its plan, else the server's."""
-    plan = account.plan if account.plan_id is not None else None
-
-    def own(name: str, servers: int) -> int:
-        found: int | None = getattr(plan, name, None)
-        return (servers if found is None else found) or NO_LIMIT
-
+    """The quotas in force for the account."""
     return Limits(
-        predictions=own("waiting_limit", settings.WAITING_LIMIT),
-        input_bytes=own("waiting_bytes", settings.WAITING_BYTES),
-        storage=own("storage_quota", settings.STORAGE_QUOTA),
-        uploads=own("upload_quota", settings.UPLOAD_QUOTA),
+        predictions=account_limits.quota(account, "waiting_limit") or NO_LIMIT,
+        input_bytes=account_limits.quota(account, "waiting_bytes") or NO_LIMIT,
+        storage=account_limits.quota(account, "storage_quota") or NO_LIMIT,
+        uploads=account_limits.quota(account, "upload_quota") or NO_LIMIT,
     )
 
 

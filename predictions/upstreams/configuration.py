@@ -185,7 +185,7 @@ def _config(
         url=upstream.url.rstrip("/"),
         secret=secret,
         idempotent=upstream.idempotent,
-        limit=key.in_flight_limit or upstream.in_flight_limit,
+        limit=key.most_in_flight,
         group_limit=upstream.in_flight_limit,
         requests_per_second=upstream.requests_per_second,
         connect_s=upstream.connect_s,

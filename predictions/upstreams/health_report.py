@@ -83,7 +83,7 @@ class KeyHealth:
     @property
     def limit(self) -> int:
         """Maximum predictions at a time."""
-        return self.key.in_flight_limit or self.key.upstream.in_flight_limit
+        return self.key.most_in_flight
 
 
 @dataclass(frozen=True)

@@ -197,4 +197,4 @@ def test_a_server_on_every_address_is_reached_at_loopback(
 ) -> None:
     monkeypatch.setenv("HOST", host)
     monkeypatch.setenv("PORT", port)
-    assert env.local_origin("HOST", "PORT") == origin
+    assert env.local_origin() == origin

@@ -98,8 +98,8 @@ MUTANTS = [
     ),
     Mutant(
         DISPATCH,
-        "    return {pk: own.get(pk) or default for pk in account_ids}, boosts",
-        "    return {pk: default for pk in account_ids}, boosts",
+        "account_limits.in_flight(own.get(pk), of_plans.get(pk)) for pk",
+        "account_limits.in_flight(None, None) for pk",
         "An account's own limit, and its plan's, counts for nothing.",
         PLANS,
     ),

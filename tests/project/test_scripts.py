@@ -68,7 +68,8 @@ def test_the_papers_name_only_settings_that_exist(paper: str) -> None:
 def test_the_manual_names_every_setting() -> None:
     # Not for operators: what processes tell each other, and what developers use.
     internal = {"DARKROOM_PROCESS_ROLE", "DARKROOM_DEBUG"}
-    settings = set(re.findall(r'"(DARKROOM_[A-Z_]+)"', (ROOT / "config/settings.py").read_text()))
+    code = (ROOT / "config/settings.py").read_text() + (ROOT / "config/env.py").read_text()
+    settings = set(re.findall(r'"(DARKROOM_[A-Z_]+)"', code))
     manual = (ROOT / "docs/operating.md").read_text() + (ROOT / "SECURITY.md").read_text()
     assert {name for name in settings - internal if name not in manual} == set()
 

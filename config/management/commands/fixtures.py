@@ -18,6 +18,7 @@ from accounts import credits
 from accounts.models import MICRO, Account, ApiToken, User
 from accounts.personal_accounts import ensure_account
 from accounts.tokens import api_tokens
+from config import env
 from predictions.catalogue import conformance_models, loader
 
 FUNDS = {"funded": 10_000 * MICRO, "other": 100 * MICRO, "no_credit": 0}
@@ -59,7 +60,7 @@ def _base_url() -> str:
     """Where the suite finds the server; with PORT=0 nobody can know."""
     if settings.PUBLIC_URL:
         return str(settings.PUBLIC_URL)
-    port = os.environ.get("PORT", "").strip() or "8000"
+    port = env.listen_port()
     if not port.isdigit() or not 0 < int(port) < 65536:
         raise CommandError("Set PORT to the port on which the server listens, or DARKROOM_PUBLIC_URL.")
     return f"http://127.0.0.1:{port}"

@@ -14,7 +14,6 @@ import threading
 import time
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Literal
 
 from django.conf import settings
 from django.http import HttpRequest
@@ -24,10 +23,10 @@ from limits.storage import MemoryStorage, RedisStorage, Storage
 from limits.strategies import FixedWindowRateLimiter
 
 from accounts.models import Account, ApiToken
+from accounts.site import account_limits
 from core.cache.outages import REDIS_TIMEOUTS_S, Outage
 from predictions.submit import refusals
 
-Kind = Literal["create", "poll", "other"]
 MAX_RETRY_AFTER_S = 10
 """Clients obey Retry-After literally and repeatedly: a higher value would mean minutes of silence."""
 
@@ -65,7 +64,7 @@ class LimitStatus:
 
 
 def count_request(
-    kind: Kind, account: Account, subject: str = "", *, token: ApiToken | None = None
+    kind: account_limits.RequestKind, account: Account, subject: str = "", *, token: ApiToken | None = None
 ) -> LimitStatus | None:
     """Count one request; returns the tightest of the limits that it counts against, None where there is none.
 
@@ -75,7 +74,7 @@ def count_request(
     # The token's limit first: what it refuses must not use up what its account shares.
     if token is not None and kind == "create" and token.creates_per_minute:
         standings += _counted(token.creates_per_minute, ("token", str(token.pk)), of_token=True)
-    standings += _counted(_allowed(kind, account), (kind, str(account.pk), subject))
+    standings += _counted(account_limits.requests_per_minute(account, kind), (kind, str(account.pk), subject))
     return min(standings, key=lambda standing: (standing.remaining, standing.limit), default=None)
 
 
@@ -83,16 +82,6 @@ def count_network_request(network: str) -> LimitStatus | None:
     """Count one request that needs no sign-in, by `client_ip.household`. Raises Throttled."""
     standings = _counted(int(settings.RATE_LIMITS["other"]), ("address", network))
     return standings[0] if standings else None
-
-
-def _allowed(kind: Kind, account: Account) -> int:
-    """Requests per minute of an account; 0: unlimited."""
-    plan = account.plan if account.plan_id is not None else None
-    if plan is not None and kind == "create" and plan.creates_per_minute:
-        return plan.creates_per_minute
-    if plan is not None and kind == "other" and plan.requests_per_minute:
-        return plan.requests_per_minute
-    return int(settings.RATE_LIMITS[kind])
 
 
 def _counted(allowed: int, keys: tuple[str, ...], *, of_token: bool = False) -> list[LimitStatus]:
@@ -108,7 +97,7 @@ def _counted(allowed: int, keys: tuple[str, ...], *, of_token: bool = False) -> 
     return [standing]
 
 
-def kind_of(request: HttpRequest, creates: bool) -> Kind:
+def kind_of(request: HttpRequest, creates: bool) -> account_limits.RequestKind:
     """The kind that a request counts as."""
     if creates:
         return "create"
