@@ -8,7 +8,8 @@ import os
 import re
 import secrets
 from pathlib import Path
-from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
+from typing import NamedTuple
+from urllib.parse import parse_qs, unquote, urlsplit
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -109,7 +110,7 @@ def origins(name: str) -> list[str]:
 
 
 def public_address(name: str) -> str:
-    """Where people reach the house, such as `https://studio.example.org`, without a path; empty where it is unset.
+    """The public URL, such as `https://studio.example.org`, without a path; empty where it is unset.
 
     As browsers name it: they are compared with it, letter by letter.
     """
@@ -202,11 +203,15 @@ def networks(name: str, *, names: bool = False) -> list[str]:
 
 def mail_addresses(name: str) -> list[str]:
     """A comma-separated list of mail addresses."""
-    return [mail_address(name, part) for part in items(name)]
+    return [_mail_address(name, part) for part in items(name)]
 
 
-def mail_address(name: str, value: str) -> str:
+def mail_address(name: str, default: str) -> str:
     """A mail address, alone or as `Name <address>`."""
+    return _mail_address(name, text(name, default))
+
+
+def _mail_address(name: str, value: str) -> str:
     if not re.fullmatch(r"[^\s@]+@[^\s@]+", email.utils.parseaddr(value)[1]):
         raise SettingError(f"{name} must be a mail address such as darkroom@example.org: {value} is none.")
     return value
@@ -308,8 +313,19 @@ def _read_when_written(path: Path, name: str) -> str:
     )
 
 
-def mail_server(name: str, url: str) -> SplitResult:
-    """Where mails are handed in: with another word before `://` they would go to this very machine, unencrypted."""
+class MailServer(NamedTuple):
+    """The SMTP server that takes mails, as Django's settings have it."""
+
+    host: str
+    port: int
+    user: str
+    password: str
+    ssl: bool
+    starttls: bool
+
+
+def mail_server(name: str, url: str) -> MailServer:
+    """The server that takes mails: with another scheme they would go to this very machine, unencrypted."""
     parts = urlsplit(url)
     try:
         good = parts.scheme in {"smtp", "smtps", "smtp+tls"} and bool(parts.hostname) and parts.port != 0
@@ -317,7 +333,14 @@ def mail_server(name: str, url: str) -> SplitResult:
         good = False
     if not good:
         raise SettingError(f"{name} must be smtp://, smtps:// or smtp+tls://user:password@host:port.")
-    return parts
+    return MailServer(
+        host=parts.hostname or "",
+        port=parts.port or (465 if parts.scheme == "smtps" else 25),
+        user=unquote(parts.username or ""),
+        password=unquote(parts.password or ""),
+        ssl=parts.scheme == "smtps",
+        starttls=parts.scheme == "smtp+tls",
+    )
 
 
 PREPARE_FROM = 5

@@ -32,17 +32,16 @@ PRELOAD = env.boolean("DARKROOM_PRELOAD", True)
 
 # -- Where it is reached -------------------------------------------------------------------------------------
 PUBLIC_URL = env.public_address("DARKROOM_PUBLIC_URL")
-_own_host = env.host_of(PUBLIC_URL)
 EMAIL_URL = env.secret("DARKROOM_EMAIL_URL")
-_hosts = [_own_host, "127.0.0.1", "localhost", "[::1]"]
+_hosts = [env.host_of(PUBLIC_URL), "127.0.0.1", "localhost", "[::1]"]
 if not PUBLIC_URL:
     # Mails that leave this machine have links that lead somewhere: to the public address, or to this machine alone.
     _hosts = _hosts[1:] if EMAIL_URL else ["*"]
-# What links in mails begin with where no request tells the address, or where a request could tell any.
+# Origin of links in mails where there is no request, or where a request could name any host.
 ORIGIN = PUBLIC_URL or env.local_origin()
 ALLOWED_HOSTS = env.hosts("DARKROOM_HOSTS", _hosts)
-CSRF_TRUSTED_ORIGINS = [PUBLIC_URL] if PUBLIC_URL.startswith("https://") else []
 BEHIND_TLS = PUBLIC_URL.startswith("https://")
+CSRF_TRUSTED_ORIGINS = [PUBLIC_URL] if BEHIND_TLS else []
 TRUST_PROXY = env.boolean("DARKROOM_TRUST_PROXY", False)
 if TRUST_PROXY:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
@@ -52,11 +51,7 @@ SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = BEHIND_TLS
 if BEHIND_TLS:
     # No host beside this one, such as another below the same domain, can set cookies of these names.
     SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = "__Host-sessionid", "__Host-csrftoken"
-SESSION_COOKIE_HTTPONLY = True
 SESSION_ENGINE = "accounts.sessions.session_store"
-SECURE_CONTENT_TYPE_NOSNIFF = True
-SECURE_REFERRER_POLICY = "same-origin"
-X_FRAME_OPTIONS = "DENY"
 CSRF_FAILURE_VIEW = "config.middleware.error_pages.csrf_failure"
 # No redirect may ever answer a POST: official clients raise on it or lose the body.
 APPEND_SLASH = False
@@ -64,7 +59,7 @@ APPEND_SLASH = False
 # -- Apps ----------------------------------------------------------------------------------------------------
 INSTALLED_APPS = [
     "config.admin.sites.AdminSiteConfig",
-    # A process without pages neither loads the panels nor pays for them, at each start and in memory.
+    # A process without pages does not load the admin, which costs memory, and time at each start.
     "django.contrib.admin.apps.SimpleAdminConfig" if PROCESS_ROLE == "work" else "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -156,9 +151,9 @@ REDIS_URL = env.cache_address("DARKROOM_REDIS_URL")
 _MEMORY = "django.core.cache.backends.locmem.LocMemCache"
 _REDIS = {"BACKEND": "core.cache.redis_fallback.FallbackRedisCache", "LOCATION": REDIS_URL}
 CACHES: dict[str, dict[str, Any]] = {
-    # Strangers make keys in it, one for each public picture that they look at.
+    # Visitors make keys in it, one for each public picture that they open.
     "default": _REDIS if REDIS_URL else {"BACKEND": _MEMORY, "OPTIONS": {"MAX_ENTRIES": 10_000}},
-    # Nothing but counts, which no other keys may drive out: `core.cache.counters`.
+    # Counters alone, so that no other keys evict them: `core.cache.counters`.
     "counters": {**_REDIS, "KEY_PREFIX": "counters"}
     if REDIS_URL
     else {"BACKEND": _MEMORY, "LOCATION": "counters", "OPTIONS": {"MAX_ENTRIES": 100_000}},
@@ -187,10 +182,8 @@ WHITENOISE_MAX_AGE = 3600
 WHITENOISE_IMMUTABLE_FILE_TEST = r"\.[0-9a-f]{12}\.[^/]+$"
 TEMPORARY = DATA / "tmp"
 TEMPORARY.mkdir(exist_ok=True)
-UPSTREAM_PACES = DATA / "paces"
-"""Where the processes of this machine keep the pace of each upstream's key together."""
-UPSTREAM_TURNS = DATA / "turns"
-"""Where the workers of this machine count how many of them wait for one upstream."""
+# Shared by the processes of this machine: the request rate of each upstream's key, and the workers that wait for one.
+UPSTREAM_PACES, UPSTREAM_TURNS = DATA / "paces", DATA / "turns"
 # Days that a deleted picture can be brought back; bytes that an account's pictures may take, 0: as many as fit.
 TRASH_DAYS = env.integer("DARKROOM_TRASH_DAYS", 30, minimum=1, maximum=3650)
 STORAGE_QUOTA = env.integer("DARKROOM_STORAGE_QUOTA", 0, minimum=0)
@@ -211,13 +204,11 @@ LANGUAGE_CODE = "en"
 LANGUAGES = [("en", _("English")), ("zh-hans", _("Simplified Chinese"))]
 LOCALE_PATHS = [BASE_DIR / "locale"]
 TIME_ZONE = "UTC"
-USE_I18N = True
-USE_TZ = True
 
 # -- Accounts ------------------------------------------------------------------------------------------------
 AUTH_USER_MODEL = "accounts.User"
 AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
-# Django's own, which bounds its work; no house has hashes of any other.
+# Django's own with a bound on its work; no other has ever been used.
 PASSWORD_HASHERS = ["accounts.auth.passwords.Hasher"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
@@ -228,20 +219,13 @@ AUTH_PASSWORD_VALIDATORS = [
 EMAIL_BACKEND = "django.core.mail.backends.filebased.EmailBackend"
 EMAIL_FILE_PATH = str(DATA / "mail")
 if EMAIL_URL:
-    from urllib.parse import unquote
-
     _mail = env.mail_server("DARKROOM_EMAIL_URL", EMAIL_URL)
     EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
-    EMAIL_HOST = _mail.hostname or "localhost"
-    EMAIL_PORT = _mail.port or (465 if _mail.scheme == "smtps" else 25)
-    EMAIL_HOST_USER = unquote(_mail.username or "")
-    EMAIL_HOST_PASSWORD = unquote(_mail.password or "")
-    EMAIL_USE_SSL = _mail.scheme == "smtps"
-    EMAIL_USE_TLS = _mail.scheme == "smtp+tls"
+    EMAIL_HOST, EMAIL_PORT = _mail.host, _mail.port
+    EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = _mail.user, _mail.password
+    EMAIL_USE_SSL, EMAIL_USE_TLS = _mail.ssl, _mail.starttls
     EMAIL_TIMEOUT = 20
-DEFAULT_FROM_EMAIL = env.mail_address(
-    "DARKROOM_EMAIL_FROM", env.text("DARKROOM_EMAIL_FROM", "Darkroom <darkroom@localhost>")
-)
+DEFAULT_FROM_EMAIL = env.mail_address("DARKROOM_EMAIL_FROM", "Darkroom <darkroom@localhost>")
 ACCOUNT_LOGIN_METHODS = {"username", "email"}
 ACCOUNT_SIGNUP_FIELDS = ["username*", "email*", "password1*", "password2*"]
 # Where no mail server is set, mails go to the folder `mail` of the data folder and nobody is locked out.
@@ -260,19 +244,17 @@ ACCOUNT_FORMS = {
     "add_email": "accounts.auth.forms.AddEmailForm",
     "change_password": "accounts.auth.forms.ChangePasswordForm",
 }
-# What may be guessed, and the work of it, is counted by `accounts.auth.login_attempts`; a passkey cannot be.
+# Passwords and codes are counted by `accounts.auth.login_attempts`; a passkey cannot be guessed.
 ACCOUNT_RATE_LIMITS: Any = dict.fromkeys(("login", "login_failed", "change_password", "reauthenticate"))
 MFA_RATE_LIMITS: Any = {"webauthn_login": None}
 ACCOUNT_CHANGE_EMAIL = True
 ACCOUNT_EMAIL_NOTIFICATIONS = True
 ACCOUNT_LOGIN_ON_EMAIL_CONFIRMATION = True
-# What concerns the ways in asks for the password, a code or a passkey again.
+# A change of how to sign in asks for the password, a code or a passkey again.
 ACCOUNT_REAUTHENTICATION_REQUIRED = True
 ACCOUNT_EMAIL_SUBJECT_PREFIX = "Darkroom: "
-ACCOUNT_LOGOUT_ON_GET = False
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "/studio/"
-ACCOUNT_LOGOUT_REDIRECT_URL = "/"
 REGISTRATION = env.registration("DARKROOM_REGISTRATION")
 # Domains of addresses that sign up all the same, or never, beside those that are known to be thrown away.
 EMAIL_DOMAINS_ALLOWED = [name.lower() for name in env.items("DARKROOM_EMAIL_DOMAINS_ALLOWED")]
@@ -293,7 +275,7 @@ MFA_TOTP_TOLERANCE = 1
 MFA_ALLOW_UNVERIFIED_EMAIL = ACCOUNT_EMAIL_VERIFICATION != "mandatory"
 # Browsers have passkeys for https and for localhost alone.
 MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = not BEHIND_TLS
-# Sends staff without a second factor to set one up before they come to the desk.
+# Staff without a second factor must set one up before they can open the admin.
 STAFF_TWO_FACTOR = env.boolean("DARKROOM_STAFF_TWO_FACTOR", False)
 SOCIALACCOUNT_ADAPTER = "accounts.auth.social_adapter.SocialAdapter"
 SOCIALACCOUNT_FORMS = {"signup": "accounts.auth.forms.SocialSignupForm"}
@@ -302,7 +284,7 @@ SOCIALACCOUNT_PROVIDERS = social_login.services("DARKROOM_SOCIAL")
 INSTALLED_APPS += [f"allauth.socialaccount.providers.{name}" for name in SOCIALACCOUNT_PROVIDERS]
 WELCOME_CREDITS = env.integer("DARKROOM_WELCOME_CREDITS", 50, minimum=0, maximum=1_000_000)
 CREDIT_NAME = env.text("DARKROOM_CREDIT_NAME")
-# By which members can buy credits; nobody can where there is none. The address is for a double of Stripe in tests.
+# Payment providers. `api_base` is the address of a fake Stripe in tests.
 PAYMENTS = {
     "stripe": {
         "key": env.secret("DARKROOM_STRIPE_KEY"),
@@ -323,7 +305,7 @@ ENGINE: dict[str, Any] = {
     ),
     "folder": DATA / "engine",
 }
-# Real weights: the file that names them, and where the service that runs them works.
+# Local models: the file that names their weights, and the folder of the service that runs them.
 _local_models = env.text("DARKROOM_LOCAL_MODELS")
 LOCAL: dict[str, Any] = {
     "models": Path(_local_models).expanduser().resolve() if _local_models else None,
@@ -338,9 +320,9 @@ WAITING_BYTES = env.integer("DARKROOM_WAITING_BYTES", 256 * 1024**2, minimum=0)
 # Threads of one web process in which requests run; on PostgreSQL each may take one connection of the pool.
 WEB_THREADS = env.integer("DARKROOM_WEB_THREADS", 8, minimum=1, maximum=200)
 OUTBOUND_ALLOW = env.networks("DARKROOM_OUTBOUND_ALLOW")
-# Python functions, by their dotted paths, that a classifier of the desk may call.
+# Dotted paths of Python functions that a classifier configured in the admin may call.
 CLASSIFIERS = env.items("DARKROOM_CLASSIFIERS")
-# Host names, addresses and networks inside that an upstream may have as its own.
+# Private host names, addresses and networks that upstreams may have.
 UPSTREAM_PRIVATE = env.networks("DARKROOM_UPSTREAM_PRIVATE", names=True)
 ALERT_EMAILS = env.mail_addresses("DARKROOM_ALERT_EMAILS")
 # Seconds in which a receiver of a webhook must answer, less than the lease of a delivery; days that the log is kept.
@@ -350,7 +332,7 @@ DELIVERIES_KEPT = env.integer("DARKROOM_DELIVERIES_KEPT", 30, minimum=1, maximum
 CONNECTIONS = env.integer("DARKROOM_CONNECTIONS", 0, minimum=0)
 CONNECTIONS_PER_ADDRESS = env.integer("DARKROOM_CONNECTIONS_PER_ADDRESS", 0, minimum=0)
 HOLD_LIMIT = env.integer("DARKROOM_HELD_REQUESTS", 10_000, minimum=0)
-# Open pages that one web process tells of changes at once; the others ask for them.
+# Open pages that one web process keeps up to date over a stream; the others poll.
 LIVE_STREAMS = env.integer("DARKROOM_LIVE_STREAMS", 2_000, minimum=0, maximum=50_000)
 WORKERS = env.integer("DARKROOM_WORKERS", 4, minimum=1, maximum=64)
 Q_CLUSTER: dict[str, Any] = {
@@ -365,7 +347,6 @@ Q_CLUSTER: dict[str, Any] = {
     "log_level": "WARNING",
     "label": "Queue",
 }
-SILENCED_SYSTEM_CHECKS: list[str] = []
 
 # Content credentials in published pictures: a certificate chain in PEM by its path, its key as a secret.
 C2PA = {
@@ -395,7 +376,6 @@ REST_FRAMEWORK = {
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
-    "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
 }
 SPECTACULAR_SETTINGS = description.SPECTACULAR
 
@@ -407,7 +387,6 @@ if CORS_ORIGINS:
     MIDDLEWARE.insert(1, "corsheaders.middleware.CorsMiddleware")
     CORS_ALLOW_ALL_ORIGINS = CORS_ORIGINS == ["*"]
     CORS_ALLOWED_ORIGINS = [] if CORS_ALLOW_ALL_ORIGINS else CORS_ORIGINS
-    CORS_ALLOW_CREDENTIALS = False
     CORS_URLS_REGEX = r"^/(v1|replicate/v1|openai/v1|api)(/|$)"
     CORS_ALLOW_METHODS = ("DELETE", "GET", "OPTIONS", "PATCH", "POST", "PUT", "QUERY")
     CORS_ALLOW_HEADERS = description.CORS_HEADERS

@@ -52,7 +52,10 @@ def test_mails_are_never_handed_to_this_machine_by_a_slip(url: str) -> None:
     with pytest.raises(env.SettingError, match="DARKROOM_EMAIL_URL must be smtp://") as refused:
         env.mail_server("DARKROOM_EMAIL_URL", url)
     assert "s3cret" not in str(refused.value)
-    assert env.mail_server("DARKROOM_EMAIL_URL", "smtps://me:s3cret@mail.example.org").hostname
+    server = env.mail_server("DARKROOM_EMAIL_URL", "smtps://me:s3cret@mail.example.org")
+    assert server == ("mail.example.org", 465, "me", "s3cret", True, False)
+    server = env.mail_server("DARKROOM_EMAIL_URL", "smtp+tls://a%40b:%2F@mail.example.org:2525")
+    assert server == ("mail.example.org", 2525, "a@b", "/", False, True)
 
 
 def test_a_word_that_is_none_of_a_few_stops_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
