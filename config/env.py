@@ -9,7 +9,7 @@ import re
 import secrets
 from pathlib import Path
 from typing import NamedTuple
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import unquote, urlsplit
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -341,71 +341,3 @@ def mail_server(name: str, url: str) -> MailServer:
         ssl=parts.scheme == "smtps",
         starttls=parts.scheme == "smtp+tls",
     )
-
-
-PREPARE_FROM = 5
-"""As often a query is sent over a connection of PostgreSQL before it is prepared there."""
-SILENCE: dict[str, object] = {
-    "connect_timeout": 5,
-    "tcp_user_timeout": 15_000,
-    "keepalives_idle": 10,
-    "keepalives_interval": 5,
-}
-"""libpq's limits for a PostgreSQL that is gone without a word, in seconds and (`tcp_user_timeout`) milliseconds.
-
-Its own are minutes for a connection that is made, and hours for one that waits for an answer.
-"""
-
-
-def database(url: str, sqlite_path: Path) -> dict[str, object]:
-    """Django's DATABASES entry for `postgres://user:password@host:port/name?option=value`; without one, SQLite."""
-    if not url:
-        return _sqlite(sqlite_path)
-    parts = urlsplit(url)
-    if parts.scheme == "sqlite":
-        return _sqlite(Path(unquote(parts.path)))
-    if parts.scheme not in {"postgres", "postgresql"}:
-        raise SettingError("DARKROOM_DATABASE_URL must begin with postgres:// or sqlite://.")
-    try:
-        port = str(parts.port or "")
-    except ValueError:
-        raise SettingError("DARKROOM_DATABASE_URL names a port that is no number.") from None
-    query: dict[str, object] = {key: values[-1] for key, values in parse_qs(parts.query).items()}
-    # A service is one that PostgreSQL's own file of connections describes, its database too.
-    if not parts.path.strip("/") and "service" not in query:
-        raise SettingError(
-            "DARKROOM_DATABASE_URL must name a database: postgres://user:password@host:5432/name."
-        )
-    # What is sent again and again is planned once, which halves its cost. Behind a pooler only where that is asked for.
-    named = "prepare_threshold" in query
-    threshold = str(query.pop("prepare_threshold", PREPARE_FROM))
-    query["prepare_threshold"] = int(threshold) if threshold.isdigit() else None
-    if "service" not in query:
-        # What stands here goes before what stands in the file of services, which is the operator's too.
-        query = {**SILENCE, **query}
-    return {
-        "ENGINE": "config.postgresql",
-        "DISABLE_SERVER_SIDE_CURSORS": query["prepare_threshold"] is None,
-        "PREPARED_KEPT_BY_POOLER": named and query["prepare_threshold"] is not None,
-        "NAME": unquote(parts.path.lstrip("/")),
-        "USER": unquote(parts.username or ""),
-        "PASSWORD": unquote(parts.password or "") or secret("DARKROOM_DATABASE_PASSWORD"),
-        "HOST": query.pop("host", unquote(parts.hostname or "")),
-        "PORT": port,
-        "CONN_MAX_AGE": 0,
-        "OPTIONS": dict(query),
-    }
-
-
-def _sqlite(path: Path) -> dict[str, object]:
-    # IMMEDIATE: a transaction that reads first and then writes would otherwise fail at once with "locked".
-    return {
-        "ENGINE": "config.sqlite",
-        "NAME": str(path),
-        "CONN_MAX_AGE": None,
-        "OPTIONS": {
-            "transaction_mode": "IMMEDIATE",
-            "timeout": 20,
-            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA cache_size=-16000;",
-        },
-    }

@@ -12,6 +12,7 @@ from config import env, social_login
 from config.admin import theme
 from config.api import description
 from config.log_config import logging_config
+from config.postgresql import database_url
 
 BASE_DIR = env.BASE_DIR
 DATA = env.data_folder()
@@ -129,7 +130,7 @@ TEMPLATES: list[dict[str, Any]] = [
 
 # -- Database and cache --------------------------------------------------------------------------------------
 DATABASES: dict[str, dict[str, Any]] = {
-    "default": env.database(env.secret("DARKROOM_DATABASE_URL"), DATA / "darkroom.sqlite3")
+    "default": database_url.database(env.secret("DARKROOM_DATABASE_URL"), DATA / "darkroom.sqlite3")
 }
 ON_POSTGRES = DATABASES["default"]["ENGINE"].endswith("postgresql")
 # psycopg's default is 4 in all. Only of a web process: others are forked, and a pool is one process's.
@@ -294,14 +295,13 @@ PAYMENTS = {
 }
 
 # -- Work ----------------------------------------------------------------------------------------------------
-CORES = os.cpu_count() or 1
 # Outside suites run four jobs side by side, however small the machine.
 _SLOTS_AT_LEAST = 4 if CONFORMANCE else 1
 ENGINE: dict[str, Any] = {
     "enabled": env.boolean("DARKROOM_ENGINE", True),
     "slots": max(
         _SLOTS_AT_LEAST,
-        env.integer("DARKROOM_ENGINE_SLOTS", max(1, min(CORES, 8)), minimum=1, maximum=64),
+        env.integer("DARKROOM_ENGINE_SLOTS", min(os.cpu_count() or 1, 8), minimum=1, maximum=64),
     ),
     "folder": DATA / "engine",
 }

@@ -13,6 +13,7 @@ import pytest
 from django.conf import settings as django_settings
 
 from config import checks, env
+from config.postgresql import database_url
 
 
 @pytest.mark.parametrize(
@@ -22,21 +23,25 @@ from config import checks, env
 def test_postgresql_prepares_what_comes_again_unless_it_is_told_not_to(
     query: str, expected: int | None
 ) -> None:
-    made: Any = env.database(f"postgres://darkroom@127.0.0.1/darkroom{query}", Path("unused"))
+    made: Any = database_url.database(f"postgres://darkroom@127.0.0.1/darkroom{query}", Path("unused"))
 
     assert made["OPTIONS"]["prepare_threshold"] == expected
     assert ("sslmode" in made["OPTIONS"]) is ("sslmode" in query)
 
 
 def test_a_silent_postgresql_is_given_up_in_seconds_unless_the_address_says_otherwise() -> None:
-    usual: Any = env.database("postgres://darkroom@127.0.0.1/darkroom", Path("unused"))
-    assert {name: usual["OPTIONS"][name] for name in env.SILENCE} == env.SILENCE
+    usual: Any = database_url.database("postgres://darkroom@127.0.0.1/darkroom", Path("unused"))
+    assert {
+        name: usual["OPTIONS"][name] for name in database_url.LIBPQ_TIMEOUTS
+    } == database_url.LIBPQ_TIMEOUTS
     assert (usual["OPTIONS"]["connect_timeout"], usual["OPTIONS"]["tcp_user_timeout"]) == (5, 15_000)
-    named: Any = env.database("postgres://a@h/d?connect_timeout=30&tcp_user_timeout=0", Path("unused"))
+    named: Any = database_url.database(
+        "postgres://a@h/d?connect_timeout=30&tcp_user_timeout=0", Path("unused")
+    )
     assert (named["OPTIONS"]["connect_timeout"], named["OPTIONS"]["tcp_user_timeout"]) == ("30", "0")
     # What stands in the operator's own file of services is not gone over.
-    of_service: Any = env.database("postgres:///?service=mine", Path("unused"))
-    assert not env.SILENCE.keys() & of_service["OPTIONS"].keys()
+    of_service: Any = database_url.database("postgres:///?service=mine", Path("unused"))
+    assert not database_url.LIBPQ_TIMEOUTS.keys() & of_service["OPTIONS"].keys()
 
 
 @pytest.mark.parametrize(
@@ -133,7 +138,7 @@ def test_the_host_of_the_public_address_is_answered(address: str, host: str) -> 
 
 
 def test_a_service_of_postgresqls_own_file_names_its_database_itself() -> None:
-    found: Any = env.database("postgres:///?service=mine", Path("unused"))
+    found: Any = database_url.database("postgres:///?service=mine", Path("unused"))
     assert found["NAME"] == "" and found["OPTIONS"]["service"] == "mine"
 
 
@@ -143,7 +148,7 @@ def test_a_service_of_postgresqls_own_file_names_its_database_itself() -> None:
 )
 def test_an_address_of_a_database_that_leads_to_none_is_told(url: str, words: str) -> None:
     with pytest.raises(env.SettingError, match=words):
-        env.database(url, Path("unused"))
+        database_url.database(url, Path("unused"))
 
 
 def ran(folder: Path, command: str, **settings: str) -> subprocess.CompletedProcess[str]:

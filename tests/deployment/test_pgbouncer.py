@@ -13,7 +13,7 @@ import psutil
 import psycopg
 import pytest
 
-from config import env
+from config.postgresql import database_url
 from tests.deployment.conftest import Asked
 from tests.postgres import NoPostgres, Postgres
 from tests.runner.sampling import is_whole, one_in
@@ -144,9 +144,9 @@ def test_a_second_preparation_waits_for_the_first_and_leaves_no_lock(
 
 
 def test_where_statements_are_not_prepared_no_cursor_stays_at_the_server() -> None:
-    made: Any = env.database("postgres://a@h/d?prepare_threshold=off", Path("unused"))
+    made: Any = database_url.database("postgres://a@h/d?prepare_threshold=off", Path("unused"))
     assert made["DISABLE_SERVER_SIDE_CURSORS"] is True
-    usual: Any = env.database("postgres://a@h/d", Path("unused"))
+    usual: Any = database_url.database("postgres://a@h/d", Path("unused"))
     assert usual["DISABLE_SERVER_SIDE_CURSORS"] is False
 
 

@@ -58,7 +58,7 @@ def test_the_request_to_paste_survives_a_shell() -> None:
 
 @pytest.mark.parametrize("paper", ["docs/operating.md", "README.md", "SECURITY.md", "CONTRIBUTING.md"])
 def test_the_papers_name_only_settings_that_exist(paper: str) -> None:
-    code = "".join(path.read_text() for path in (ROOT / "config").glob("*.py"))
+    code = "".join(path.read_text() for path in (ROOT / "config").rglob("*.py"))
     code += "".join(path.read_text() for path in (ROOT / "predictions/management/commands").glob("*.py"))
     code += (ROOT / "script/test").read_text()
     named = set(re.findall(r"DARKROOM_[A-Z_]*[A-Z]", (ROOT / paper).read_text()))
@@ -68,7 +68,7 @@ def test_the_papers_name_only_settings_that_exist(paper: str) -> None:
 def test_the_manual_names_every_setting() -> None:
     # Not for operators: what processes tell each other, and what developers use.
     internal = {"DARKROOM_PROCESS_ROLE", "DARKROOM_DEBUG"}
-    code = (ROOT / "config/settings.py").read_text() + (ROOT / "config/env.py").read_text()
+    code = "".join((ROOT / "config" / name).read_text() for name in ("settings.py", "env.py"))
     settings = set(re.findall(r'"(DARKROOM_[A-Z_]+)"', code))
     manual = (ROOT / "docs/operating.md").read_text() + (ROOT / "SECURITY.md").read_text()
     assert {name for name in settings - internal if name not in manual} == set()
