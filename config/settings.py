@@ -295,14 +295,11 @@ PAYMENTS = {
 }
 
 # -- Work ----------------------------------------------------------------------------------------------------
-# Outside suites run four jobs side by side, however small the machine.
-_SLOTS_AT_LEAST = 4 if CONFORMANCE else 1
+_engine_slots = env.integer("DARKROOM_ENGINE_SLOTS", min(os.cpu_count() or 1, 8), minimum=1, maximum=64)
 ENGINE: dict[str, Any] = {
     "enabled": env.boolean("DARKROOM_ENGINE", True),
-    "slots": max(
-        _SLOTS_AT_LEAST,
-        env.integer("DARKROOM_ENGINE_SLOTS", min(os.cpu_count() or 1, 8), minimum=1, maximum=64),
-    ),
+    # Conformance suites run four jobs side by side, however small the machine.
+    "slots": max(_engine_slots, 4 if CONFORMANCE else 1),
     "folder": DATA / "engine",
 }
 # Local models: the file that names their weights, and the folder of the service that runs them.
@@ -357,7 +354,7 @@ C2PA = {
 # Names of OpenAI's models and ours that they stand for; `default` for requests that name none.
 OPENAI_ALIASES = env.pairs("DARKROOM_OPENAI_ALIASES")
 
-# Requests a minute and account; 0: no limit. Polling is counted for each prediction apart. Outside suites send many.
+# Requests a minute and account; 0: no limit. Polling is counted per prediction. Conformance suites send many.
 _PATIENCE = 100 if CONFORMANCE else 1
 RATE_LIMITS = {
     "create": env.integer("DARKROOM_RATE_CREATE", 600, minimum=0) * _PATIENCE,
