@@ -4,6 +4,9 @@ A row per subject, not a cache entry: no other use of a cache evicts it, a resta
 count together, and concurrent attempts cannot exceed the limit. An attempt that proves right is given back. A window
 starts with its first attempt and runs by the database's clock. Rows that strangers could create at will are bounded by
 the callers: an unknown name is counted together with its network, and a network has a limit of its own.
+
+The library `limits`, which counts API requests, does not replace this: it has no storage in this database, gives no hit
+back, and cannot count one against several limits or none; in its memory or Redis a restart would allow more guesses.
 """
 
 from __future__ import annotations
