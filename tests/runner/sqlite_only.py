@@ -66,7 +66,7 @@ SQLITE_ONLY: dict[str, str] = {
     "tests/admin/test_model_admins.py::test_every_page_to_add_a_row_shows_nothing_that_is_not_there_yet": LOOKS,
     "tests/admin/test_model_admins.py::test_every_row_opens": LOOKS,
     "tests/admin/test_model_admins.py::test_the_side_bar_is_grouped": LOOKS,
-    "tests/accounts/auth/test_login_attempts.py::test_nothing_that_a_browser_says_of_a_passkey_breaks_the_page": REFUSED,  # noqa: E501
+    "tests/accounts/auth/test_second_factor_attempts.py::test_nothing_that_a_browser_says_of_a_passkey_breaks_the_page": REFUSED,  # noqa: E501
     "tests/api/test_cors.py": REFUSED,
     "tests/predictions/api_dialects/openai/test_image_sizes.py": REFUSED,
     "tests/predictions/api_dialects/replicate/test_create_errors.py": REFUSED,

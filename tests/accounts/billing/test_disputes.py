@@ -16,8 +16,8 @@ from accounts.billing.provider_base import EventType
 from accounts.models import MICRO, Account, CreditPack, Dispute, Purchase, User
 from tests import factories
 from tests.accounts.billing.billing_rows import make_purchase
+from tests.accounts.billing.checkout import place_order, send_event
 from tests.accounts.billing.test_debts import paid, stands, taken, told
-from tests.accounts.billing.test_purchases import order, tell
 from tests.accounts.billing.test_refunds import again
 from tests.runner.sampling import one_in
 from tests.servers.stripe_double import StripeDouble
@@ -30,9 +30,9 @@ State = Dispute.State
 @pytest.fixture
 def bought(charlie: User, client_of: ClientOf, pack: CreditPack, double: StripeDouble) -> Purchase:
     """A hundred credits for 5.00, paid at Stripe. Charlie has no others."""
-    assert order(client_of(charlie), pack).status_code == 303
+    assert place_order(client_of(charlie), pack).status_code == 303
     purchase = Purchase.objects.get()
-    tell(double.pay(purchase.session))
+    send_event(double.pay(purchase.session))
     purchase.refresh_from_db()
     return purchase
 
@@ -47,16 +47,16 @@ def content() -> bool:
 
 
 def test_a_dispute_of_a_part_takes_that_part(charlie: User, bought: Purchase, double: StripeDouble) -> None:
-    tell(double.dispute(bought.session, "created", "needs_response", amount=100))
+    send_event(double.dispute(bought.session, "created", "needs_response", amount=100))
     assert (status(bought), stands(charlie), taken(bought)) == ("disputed", (80, 0, 0), (20, 0))
-    tell(double.dispute(bought.session, "closed", "lost", amount=100))
+    send_event(double.dispute(bought.session, "closed", "lost", amount=100))
     assert (status(bought), stands(charlie), bought.returned()) == ("paid", (80, 0, 0), 100) and content()
 
 
 def test_staff_can_pay_back_what_a_lost_dispute_left(
     staff: User, charlie: User, bought: Purchase, double: StripeDouble, client_of: ClientOf
 ) -> None:
-    tell(double.dispute(bought.session, "closed", "lost", amount=100))
+    send_event(double.dispute(bought.session, "closed", "lost", amount=100))
     bought.refresh_from_db()
     assert refunds.is_refundable(bought) and bought.refundable() == 400
     page = reverse("admin:accounts_purchase_pay_back", args=[bought.pk])
@@ -65,37 +65,37 @@ def test_staff_can_pay_back_what_a_lost_dispute_left(
     assert "At most $4.00" in client_of(staff).post(page, asked | {"amount": "5.00"}).content.decode()
     assert client_of(staff).post(page, asked | {"amount": ""}).status_code == 302
     assert [one["amount"] for one in double.refunds] == [400]
-    tell(double.refunded(bought.session, 400))
+    send_event(double.refunded(bought.session, 400))
     assert (status(bought), stands(charlie), taken(bought)) == ("refunded", (0, 0, 0), (100, 0)) and content()
 
 
 def test_of_two_disputes_the_one_that_is_won_gives_back_its_own_part(
     charlie: User, bought: Purchase, double: StripeDouble
 ) -> None:
-    tell(double.dispute(bought.session, "created", "needs_response", id="dp_a", amount=200))
-    tell(double.dispute(bought.session, "created", "needs_response", id="dp_b", amount=300))
+    send_event(double.dispute(bought.session, "created", "needs_response", id="dp_a", amount=200))
+    send_event(double.dispute(bought.session, "created", "needs_response", id="dp_b", amount=300))
     assert (status(bought), stands(charlie)) == ("disputed", (0, 0, 0))
-    tell(double.dispute(bought.session, "closed", "won", id="dp_a", amount=200))
+    send_event(double.dispute(bought.session, "closed", "won", id="dp_a", amount=200))
     assert (status(bought), stands(charlie), taken(bought)) == ("disputed", (40, 0, 0), (60, 0))
-    tell(double.dispute(bought.session, "closed", "lost", id="dp_b", amount=300))
+    send_event(double.dispute(bought.session, "closed", "lost", id="dp_b", amount=300))
     assert (status(bought), stands(charlie), bought.returned()) == ("paid", (40, 0, 0), 300) and content()
 
 
 def test_disputes_and_refunds_take_no_more_than_was_bought(
     charlie: User, bought: Purchase, double: StripeDouble
 ) -> None:
-    tell(double.refunded(bought.session, 400))
-    tell(double.dispute(bought.session, "created", "needs_response"))
+    send_event(double.refunded(bought.session, 400))
+    send_event(double.dispute(bought.session, "created", "needs_response"))
     assert (status(bought), stands(charlie), bought.refundable()) == ("disputed", (0, 0, 0), 0)
-    tell(double.dispute(bought.session, "closed", "won"))
+    send_event(double.dispute(bought.session, "closed", "won"))
     assert (status(bought), stands(charlie), taken(bought)) == ("paid", (20, 0, 0), (80, 0)) and content()
 
 
 def test_the_buyer_reads_in_whose_favour_a_dispute_ended(
     charlie: User, bought: Purchase, double: StripeDouble, client_of: ClientOf
 ) -> None:
-    tell(double.dispute(bought.session, "closed", "won", id="dp_a", amount=200))
-    tell(double.dispute(bought.session, "closed", "lost", id="dp_b", amount=300))
+    send_event(double.dispute(bought.session, "closed", "won", id="dp_a", amount=200))
+    send_event(double.dispute(bought.session, "closed", "lost", id="dp_b", amount=300))
     receipt = client_of(charlie).get(f"/account/credits/{bought.reference}/").content.decode()
     assert '$2.00 <span class="badge">decided in our favour' in receipt
     assert '$3.00 <span class="badge">decided in your favour' in receipt
@@ -105,14 +105,14 @@ def test_the_buyer_reads_in_whose_favour_a_dispute_ended(
 def test_an_inquiry_takes_nothing_until_it_becomes_a_dispute(
     charlie: User, bought: Purchase, double: StripeDouble
 ) -> None:
-    tell(double.dispute(bought.session, "created", "warning_needs_response"))
+    send_event(double.dispute(bought.session, "created", "warning_needs_response"))
     assert (status(bought), stands(charlie)) == ("paid", (100, 0, 0))
-    tell(double.dispute(bought.session, "updated", "needs_response"))
+    send_event(double.dispute(bought.session, "updated", "needs_response"))
     assert (status(bought), stands(charlie)) == ("disputed", (0, 0, 0))
-    tell(double.dispute(bought.session, "funds_withdrawn", "needs_response"))
-    tell(double.dispute(bought.session, "updated", "under_review"))
-    tell(double.dispute(bought.session, "closed", "won"))
-    tell(double.dispute(bought.session, "funds_reinstated", "won"))
+    send_event(double.dispute(bought.session, "funds_withdrawn", "needs_response"))
+    send_event(double.dispute(bought.session, "updated", "under_review"))
+    send_event(double.dispute(bought.session, "closed", "won"))
+    send_event(double.dispute(bought.session, "funds_reinstated", "won"))
     assert (status(bought), stands(charlie), taken(bought)) == ("paid", (100, 0, 0), (0, 0)) and content()
 
 
@@ -120,15 +120,15 @@ def test_an_inquiry_takes_nothing_until_it_becomes_a_dispute(
 def test_either_word_of_a_withdrawal_alone_takes_the_credits(
     charlie: User, bought: Purchase, double: StripeDouble, kind: str
 ) -> None:
-    tell(double.dispute(bought.session, "created", "warning_needs_response"))
-    tell(double.dispute(bought.session, kind, "needs_response"))
+    send_event(double.dispute(bought.session, "created", "warning_needs_response"))
+    send_event(double.dispute(bought.session, kind, "needs_response"))
     assert stands(charlie) == (0, 0, 0)
 
 
 def test_an_inquiry_that_ends_moves_nothing(charlie: User, bought: Purchase, double: StripeDouble) -> None:
-    tell(double.dispute(bought.session, "created", "warning_needs_response"))
-    tell(double.dispute(bought.session, "updated", "warning_under_review"))
-    tell(double.dispute(bought.session, "closed", "warning_closed"))
+    send_event(double.dispute(bought.session, "created", "warning_needs_response"))
+    send_event(double.dispute(bought.session, "updated", "warning_under_review"))
+    send_event(double.dispute(bought.session, "closed", "warning_closed"))
     assert (status(bought), stands(charlie)) == ("paid", (100, 0, 0)) and content()
 
 
@@ -136,14 +136,14 @@ def test_money_that_comes_back_gives_the_credits_again_before_the_dispute_is_clo
     charlie: User, bought: Purchase, double: StripeDouble
 ) -> None:
     now = double.dispute(bought.session, "created", "needs_response")
-    tell(now)
-    tell(double.dispute(bought.session, "funds_reinstated", "under_review"))
+    send_event(now)
+    send_event(double.dispute(bought.session, "funds_reinstated", "under_review"))
     assert stands(charlie) == (100, 0, 0)
     # The bank takes it once more, later.
     later = double.dispute(bought.session, "funds_withdrawn", "under_review") | {
         "created": now["created"] + 60
     }
-    tell(later)
+    send_event(later)
     assert (status(bought), stands(charlie)) == ("disputed", (0, 0, 0)) and content()
 
 
@@ -202,8 +202,8 @@ def test_a_lost_dispute_that_is_won_on_appeal_gives_the_credits_again(charlie: U
 def test_the_desk_and_the_receipt_show_each_dispute(
     staff: User, charlie: User, bought: Purchase, double: StripeDouble, client_of: ClientOf
 ) -> None:
-    tell(double.dispute(bought.session, "created", "needs_response", id="dp_a", amount=200))
-    tell(double.dispute(bought.session, "closed", "lost", id="dp_b", amount=100))
+    send_event(double.dispute(bought.session, "created", "needs_response", id="dp_a", amount=200))
+    send_event(double.dispute(bought.session, "closed", "lost", id="dp_b", amount=100))
     page = client_of(staff).get(reverse("admin:accounts_purchase_change", args=[bought.pk])).content.decode()
     assert "dp_a" in page and "dp_b" in page and "$2.00" in page
     receipt = client_of(charlie).get(f"/account/credits/{bought.reference}/").content.decode()
@@ -213,14 +213,14 @@ def test_the_desk_and_the_receipt_show_each_dispute(
 def test_a_buyer_of_a_closed_account_is_not_paid_what_their_bank_takes(
     charlie: User, client_of: ClientOf, pack: CreditPack, double: StripeDouble
 ) -> None:
-    assert order(client_of(charlie), pack).status_code == 303
+    assert place_order(client_of(charlie), pack).status_code == 303
     purchase = Purchase.objects.get()
     Account.objects.filter(pk=charlie.account_id).update(status=Account.Status.CLOSED)
-    tell(double.pay(purchase.session))
-    tell(double.dispute(purchase.session, "created", "needs_response", amount=200))
+    send_event(double.pay(purchase.session))
+    send_event(double.dispute(purchase.session, "created", "needs_response", amount=200))
     again()
     assert double.refunds == []
-    tell(double.dispute(purchase.session, "closed", "lost", amount=200))
+    send_event(double.dispute(purchase.session, "closed", "lost", amount=200))
     again()
     assert [one["amount"] for one in double.refunds] == [300]
     purchase.refresh_from_db()

@@ -18,22 +18,15 @@ from accounts import credits
 from accounts.audit import checks
 from accounts.billing import payment_events, refunds
 from accounts.billing.provider_base import Event, EventType
-from accounts.models import MICRO, Account, AuditEntry, CreditPack, Notice, PaymentEvent, Purchase, User
+from accounts.models import MICRO, Account, AuditEntry, Notice, PaymentEvent, Purchase, User
 from tests import factories
 from tests.accounts.billing.billing_rows import make_purchase
-from tests.accounts.billing.test_purchases import balance, order, tell
+from tests.accounts.billing.checkout import balance, send_event
 from tests.runner.sampling import one_in
 from tests.servers.stripe_double import StripeDouble
 from tests.support.races import together
 
 ClientOf = Callable[[User], Client]
-
-
-@pytest.fixture
-def bought(charlie: User, client_of: ClientOf, pack: CreditPack) -> Purchase:
-    """Charlie's order, waiting for the payment. He has no credits but these."""
-    assert order(client_of(charlie), pack).status_code == 303
-    return Purchase.objects.get()
 
 
 def again() -> bool:
@@ -118,11 +111,11 @@ def test_a_return_at_the_instant_of_its_payment_leaves_no_credits(
 def test_a_payment_back_that_fails_gives_the_credits_again(
     charlie: User, bought: Purchase, double: StripeDouble
 ) -> None:
-    tell(double.pay(bought.session))
+    send_event(double.pay(bought.session))
     made = refund(double, bought, 500)
-    tell(double.refunded(bought.session, 500))
+    send_event(double.refunded(bought.session, 500))
     assert balance(charlie) == 0
-    told = tell(double.send_back(made))
+    told = send_event(double.send_back(made))
     assert told.json()["outcome"] == "the provider is asked what was paid back"
     assert refunds.run_once() is True and refunds.run_once() is False
     bought.refresh_from_db()
@@ -135,11 +128,11 @@ def test_a_payment_back_that_fails_gives_the_credits_again(
 
 
 def test_only_what_was_taken_is_given_again(charlie: User, bought: Purchase, double: StripeDouble) -> None:
-    tell(double.pay(bought.session))
+    send_event(double.pay(bought.session))
     credits.adjust(factories.account_of(charlie), -70 * MICRO, reason="spent", actor=None)
     made = refund(double, bought, 500)
-    tell(double.refunded(bought.session, 500))
-    tell(double.send_back(made))
+    send_event(double.refunded(bought.session, 500))
+    send_event(double.send_back(made))
     again()
     assert balance(charlie) == 30 * MICRO
     assert list(checks.breaches()) == []
@@ -164,7 +157,7 @@ def test_what_is_told_in_any_order_ends_at_what_the_provider_says(
             if inner["object"] == "checkout.session":
                 inner |= {"id": f"cs_{number}", "client_reference_id": purchase.reference}
             sent = event | {"id": f"{event['id']}_{number}", "data": {"object": inner}}
-            assert tell(sent).status_code == 200
+            assert send_event(sent).status_code == 200
         double.sessions[str(number)] = double.sessions[bought.session]
         double.refunds.append({"payment_intent": f"pi_{number}", "amount": 200, "status": "succeeded"})
         again()
@@ -178,17 +171,17 @@ def test_what_is_told_in_any_order_ends_at_what_the_provider_says(
 def test_an_answer_is_void_where_something_was_told_meanwhile(
     charlie: User, bought: Purchase, double: StripeDouble, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    tell(double.pay(bought.session))
+    send_event(double.pay(bought.session))
     made = refund(double, bought, 500)
-    tell(double.refunded(bought.session, 500))
-    tell(double.send_back(made))
+    send_event(double.refunded(bought.session, 500))
+    send_event(double.send_back(made))
     real = payment_events.set_refunded
 
     def late(*words: Any, **more: Any) -> str:
         # Asked before the second payment back, answered after its event.
         monkeypatch.undo()
         refund(double, bought, 500)
-        tell(double.refunded(bought.session, 500))
+        send_event(double.refunded(bought.session, 500))
         return real(*words, **more)
 
     monkeypatch.setattr(payment_events, "set_refunded", late)
@@ -202,10 +195,10 @@ def test_an_answer_is_void_where_something_was_told_meanwhile(
 def test_a_provider_that_does_not_answer_is_asked_again_later_and_later(
     charlie: User, bought: Purchase, double: StripeDouble
 ) -> None:
-    tell(double.pay(bought.session))
+    send_event(double.pay(bought.session))
     made = refund(double, bought, 500)
-    tell(double.refunded(bought.session, 500))
-    tell(double.send_back(made))
+    send_event(double.refunded(bought.session, 500))
+    send_event(double.send_back(made))
     double.fail_with = 500
     assert (refunds.run_once(), refunds.run_once()) == (True, False)
     waits = []
@@ -223,12 +216,12 @@ def test_a_provider_that_does_not_answer_is_asked_again_later_and_later(
 def test_a_lost_dispute_stays_lost_whatever_became_of_a_payment_back(
     charlie: User, bought: Purchase, double: StripeDouble
 ) -> None:
-    tell(double.pay(bought.session))
+    send_event(double.pay(bought.session))
     made = refund(double, bought, 100)
-    tell(double.refunded(bought.session, 100))
-    tell(double.dispute(bought.session, "created", "needs_response"))
-    tell(double.dispute(bought.session, "closed", "lost"))
-    tell(double.send_back(made))
+    send_event(double.refunded(bought.session, 100))
+    send_event(double.dispute(bought.session, "created", "needs_response"))
+    send_event(double.dispute(bought.session, "closed", "lost"))
+    send_event(double.send_back(made))
     again()
     bought.refresh_from_db()
     assert (bought.status, bought.refunded, bought.returned(), balance(charlie)) == ("refunded", 0, 500, 0)
@@ -245,9 +238,9 @@ def test_a_lost_dispute_stays_lost_whatever_became_of_a_payment_back(
 def test_every_way_in_which_stripe_tells_that_it_failed(
     bought: Purchase, double: StripeDouble, kind: str, status: str, fails: bool
 ) -> None:
-    tell(double.pay(bought.session))
+    send_event(double.pay(bought.session))
     made = refund(double, bought, 500) | {"status": status}
-    tell(double.event(kind, made))
+    send_event(double.event(kind, made))
     bought.refresh_from_db()
     assert (bought.refund_failed, bought.look_at is not None) == (fails, fails)
 
@@ -259,7 +252,7 @@ def test_every_way_in_which_stripe_tells_that_it_failed(
 def closed(charlie: User, bought: Purchase, double: StripeDouble) -> Purchase:
     """A payment that came after its account was closed for good."""
     Account.objects.filter(pk=charlie.account_id).update(status=Account.Status.CLOSED)
-    tell(double.pay(bought.session))
+    send_event(double.pay(bought.session))
     bought.refresh_from_db()
     assert (bought.status, bought.owed, balance(charlie)) == ("paid", 500, 0)
     return bought
@@ -270,7 +263,7 @@ def test_what_is_paid_for_a_closed_account_goes_back_once(
 ) -> None:
     assert refunds.run_once() is True and refunds.run_once() is False
     assert [one["amount"] for one in double.refunds] == [500]
-    tell(double.refunded(closed.session, 500))
+    send_event(double.refunded(closed.session, 500))
     again()
     closed.refresh_from_db()
     assert (closed.status, closed.refunded, closed.owed, closed.look_at) == ("refunded", 500, 0, None)
@@ -306,7 +299,7 @@ def test_what_a_bank_sends_back_stays_owed_until_staff_have_seen_to_it(
     charlie: User, staff: User, closed: Purchase, double: StripeDouble, client_of: ClientOf
 ) -> None:
     refunds.run_once()
-    tell(double.send_back(double.refunds[0]))
+    send_event(double.send_back(double.refunds[0]))
     again()
     assert refunds.run_once() is False and len(double.refunds) == 1
     closed.refresh_from_db()

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from accounts.models import CreditPack, PaymentEvent
-from tests.accounts.billing.test_purchases import tell
+from tests.accounts.billing.checkout import send_event
 from tests.servers.stripe_double import StripeDouble
 
 
@@ -17,6 +17,6 @@ from tests.servers.stripe_double import StripeDouble
 def test_a_signature_of_another_time_does_nothing(
     pack: CreditPack, double: StripeDouble, ahead_s: int, status: int
 ) -> None:
-    answer = tell(double.event("customer.created", {"id": "cus_1"}), at=int(time.time()) + ahead_s)
+    answer = send_event(double.event("customer.created", {"id": "cus_1"}), at=int(time.time()) + ahead_s)
     assert answer.status_code == status
     assert PaymentEvent.objects.exists() == (status == 200)
