@@ -217,12 +217,16 @@ class GiftsView(OwnApiView):
 
 
 def _denied(error: gifts.CannotGive) -> Denied:
-    if error.why is gifts.Why.ANOTHER:
+    if error.why is gifts.RefusalReason.ANOTHER:
         # The default message says to open the form again, which an API client cannot.
         message = _("This key was sent with another gift. Use a new key for a new one.")
         words = f"{message} {_('Nothing was changed.')}"
         return Denied(409, "Conflict", words, {"Idempotency-Key": [error.why.value]})
-    statuses = {gifts.Why.NOBODY: 404, gifts.Why.MUTED: 403, gifts.Why.LIMITED: 403}
+    statuses = {
+        gifts.RefusalReason.NOBODY: 404,
+        gifts.RefusalReason.MUTED: 403,
+        gifts.RefusalReason.LIMITED: 403,
+    }
     status = statuses.get(error.why, 409)
     title = {404: "Not Found", 403: "Forbidden", 409: "Conflict"}[status]
     words = f"{error} {_('Nothing was changed.')}"

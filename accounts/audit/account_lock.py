@@ -15,9 +15,9 @@ from core.db.invariants import Row, in_batches
 def confirmed(suspects: QuerySet[Row], account_of: Callable[[Row], int]) -> Iterator[Row]:
     """The suspects that still match the query while their account is locked."""
     for suspect in in_batches(suspects):
-        again = under_lock(account_of(suspect), suspects.filter(pk=suspect.pk).first)
-        if again is not None:
-            yield again
+        current = under_lock(account_of(suspect), suspects.filter(pk=suspect.pk).first)
+        if current is not None:
+            yield current
 
 
 Answer = TypeVar("Answer")

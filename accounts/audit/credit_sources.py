@@ -60,12 +60,12 @@ def _gift_row(end: str, whose: str, sign: int) -> QuerySet[LedgerEntry]:
     return _row(Kind.GIFT, f"gift-*-{end}", "reference").filter(account=OuterRef(whose), balance_delta=amount)
 
 
-def _unpaired(rows: QuerySet[Any], own: str, other: str) -> Iterator[Breach]:
-    there = Replace(OuterRef("reference"), Value(own), Value(other))
+def _unpaired(rows: QuerySet[Any], prefix: str, other_prefix: str) -> Iterator[Breach]:
+    counterpart = Replace(OuterRef("reference"), Value(prefix), Value(other_prefix))
     pair = LedgerEntry.objects.filter(
-        kind=Kind.GIFT, reference=there, balance_delta=Value(0) - OuterRef("balance_delta")
+        kind=Kind.GIFT, reference=counterpart, balance_delta=Value(0) - OuterRef("balance_delta")
     )
-    wrong = rows.filter(~Q(reference__endswith=own) | ~Exists(pair))
+    wrong = rows.filter(~Q(reference__endswith=prefix) | ~Exists(pair))
     for entry in confirmed(wrong, _account):
         yield Breach(
             "gift",
@@ -89,8 +89,8 @@ def _pk_of(model: Any, prefix: str) -> Exists:
     )
 
 
-def _unknown(entries: QuerySet[LedgerEntry], kind: str, known: Exists, words: str) -> Iterator[Breach]:
-    for entry in confirmed(entries.filter(~known, kind=kind), _account):
+def _unknown(entries: QuerySet[LedgerEntry], kind: str, source: Exists, words: str) -> Iterator[Breach]:
+    for entry in confirmed(entries.filter(~source, kind=kind), _account):
         yield Breach(kind, entry.reference, f"added {decimal_text(entry.balance_delta)}, but {words}")
 
 
@@ -104,8 +104,8 @@ def _purchases(entries: QuerySet[LedgerEntry]) -> Iterator[Breach]:
         yield Breach("purchase", purchase.reference, "was paid, but gave no credits or others than it says")
     # Credits given again after a dispute have a number after the purchase's own reference.
     own = Substr(OuterRef("reference"), len("purchase-") + 1, 20)
-    known = Purchase.objects.filter(account=OuterRef("account"), reference=own, paid_at__isnull=False)
-    yield from _unknown(entries, Kind.PURCHASE, Exists(known), "nothing was paid for it")
+    purchases = Purchase.objects.filter(account=OuterRef("account"), reference=own, paid_at__isnull=False)
+    yield from _unknown(entries, Kind.PURCHASE, Exists(purchases), "nothing was paid for it")
 
 
 def _taken_back(_entries: QuerySet[LedgerEntry]) -> Iterator[Breach]:
@@ -115,9 +115,9 @@ def _taken_back(_entries: QuerySet[LedgerEntry]) -> Iterator[Breach]:
         Q(kind=Kind.REFUND, reference__startswith=_text(f"{TAKEN_BACK}*-", "reference"))
         | Q(kind=Kind.PURCHASE, reference__startswith=_text("purchase-*-", "reference"))
     )
-    taken = moved.values("account").annotate(s=Sum("balance_delta")).values("s")
+    total = moved.values("account").annotate(s=Sum("balance_delta")).values("s")
     purchases: QuerySet[Any] = Purchase.objects.filter(paid_at__isnull=False).annotate(
-        taken=Value(0) - Coalesce(Subquery(taken), Value(0))
+        taken=Value(0) - Coalesce(Subquery(total), Value(0))
     )
     for purchase in confirmed(purchases.exclude(taken_back=F("taken")), _account):
         yield Breach(

@@ -34,13 +34,13 @@ def _purchases() -> Iterator[Breach]:
     for row in in_batches(rows.filter(Q(refunded__gt=0) | Q(disputed_now__gt=0) | Q(to_take_back__gt=0))):
         if _adds_up(row):
             continue
-        again = under_lock(row.account_id, rows.filter(pk=row.pk).first)
-        if again is not None and not _adds_up(again):
+        current = under_lock(row.account_id, rows.filter(pk=row.pk).first)
+        if current is not None and not _adds_up(current):
             yield Breach(
                 "purchase",
-                again.reference,
-                f"has {decimal_text(again.to_take_back)} to be taken back where "
-                f"{decimal_text(again.to_be_taken_back())} follows from what was paid back and disputed",
+                current.reference,
+                f"has {decimal_text(current.to_take_back)} to be taken back where "
+                f"{decimal_text(current.to_be_taken_back())} follows from what was paid back and disputed",
             )
 
 

@@ -27,9 +27,9 @@ def breaches(*, quick: bool = False) -> Iterator[Breach]:
         yield Breach(
             "record", f"entries {newest + 1} to {marked}", "were there at an earlier audit and are gone"
         )
-    for number, why in audit_log.broken_entries():
+    for number, reason in audit_log.broken_entries():
         is_intact = False
-        yield Breach("record", f"entry {number}", why)
+        yield Breach("record", f"entry {number}", reason)
     if is_intact and newest > marked:
         AuditMark.objects.update_or_create(name=MARK, defaults={"upto": newest, "at": Now()})
 

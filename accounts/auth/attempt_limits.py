@@ -29,9 +29,9 @@ _SALT = "accounts.throttle"
 
 @dataclass(frozen=True)
 class Limit:
-    """`most` attempts in `window_s` seconds by `who`: any text that identifies a subject, such as `user 7`."""
+    """`most` attempts in `window_s` seconds by `subject`: any text that identifies it, such as `user 7`."""
 
-    who: str
+    subject: str
     most: int
     window_s: int
 
@@ -60,26 +60,26 @@ class CountedAttempt:
             Throttle.objects.filter(pk=pk, ends_at=ends_at, count__gt=0).update(count=F("count") - 1)
 
 
-def count_attempt(what: str, limits: Sequence[Limit]) -> CountedAttempt:
+def count_attempt(kind: str, limits: Sequence[Limit]) -> CountedAttempt:
     """Count one attempt against every limit, or raise TooMany and count it against none."""
     # Sorted, so that concurrent attempts lock the rows in one order and cannot deadlock.
-    keyed = dict(sorted((_key(what, limit.who), limit) for limit in limits))
-    if wait_s := _wait_s(what, keyed):
+    keyed = dict(sorted((_key(kind, limit.subject), limit) for limit in limits))
+    if wait_s := _wait_s(kind, keyed):
         raise TooMany(wait_s)
     with transaction.atomic():
         # The upsert also locks existing rows, so that none is pruned before it is counted.
         Throttle.objects.bulk_create(
-            [Throttle(what=what, who=key) for key in keyed],
+            [Throttle(what=kind, who=key) for key in keyed],
             update_conflicts=True,
             unique_fields=["what", "who"],
             update_fields=["who"],
         )
         for key, limit in keyed.items():
-            if not _count(Throttle.objects.filter(what=what, who=key), limit):
+            if not _count(Throttle.objects.filter(what=kind, who=key), limit):
                 # A concurrent attempt took the last place: the transaction rolls all counts back.
-                raise TooMany(_wait_s(what, keyed) or 1)
-        rows = {row.who: row for row in Throttle.objects.filter(what=what, who__in=keyed)}
-    counts = {limit.who: rows[key].count for key, limit in keyed.items()}
+                raise TooMany(_wait_s(kind, keyed) or 1)
+        rows = {row.who: row for row in Throttle.objects.filter(what=kind, who__in=keyed)}
+    counts = {limit.subject: rows[key].count for key, limit in keyed.items()}
     return CountedAttempt(counts, [(row.pk, row.ends_at) for row in rows.values()])
 
 
@@ -92,15 +92,15 @@ def _count(rows: QuerySet[Throttle], limit: Limit) -> int:
     )
 
 
-def _wait_s(what: str, keyed: dict[str, Limit]) -> int:
+def _wait_s(kind: str, keyed: dict[str, Limit]) -> int:
     """Seconds until all limits allow an attempt; 0: now."""
-    rows = Throttle.objects.filter(what=what, who__in=keyed, ends_at__gt=Now()).annotate(now=Now())
+    rows = Throttle.objects.filter(what=kind, who__in=keyed, ends_at__gt=Now()).annotate(now=Now())
     waits = [(row.ends_at - row.now).total_seconds() for row in rows if row.count >= keyed[row.who].most]
     return math.ceil(max(waits, default=0))
 
 
-def _key(what: str, who: str) -> str:
-    return salted_hmac(_SALT, f"{what} {who}", algorithm="sha256").hexdigest()
+def _key(kind: str, subject: str) -> str:
+    return salted_hmac(_SALT, f"{kind} {subject}", algorithm="sha256").hexdigest()
 
 
 def expired() -> QuerySet[Throttle]:

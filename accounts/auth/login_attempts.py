@@ -137,10 +137,10 @@ def count_code(request: HttpRequest, user: User) -> CountedAttempt:
     """Count one attempt at a second-factor code. Raises ValidationError with how long to wait."""
     device = known_devices.device_for(request, user)
     subject = f"{_subject(user)} device {device}" if device else _subject(user)
-    few, many = CODE_LIMITS
+    short_limit, day_limit = CODE_LIMITS
     try:
         return attempt_limits.count_attempt(
-            "code", [Limit(subject, *few), Limit(f"{subject} in a day", *many)]
+            "code", [Limit(subject, *short_limit), Limit(f"{subject} in a day", *day_limit)]
         )
     except TooMany as error:
         notify_guessing(user, "account.codes_guessed")

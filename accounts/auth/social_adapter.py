@@ -64,8 +64,8 @@ class SocialAdapter(allauth_adapter.DefaultSocialAccountAdapter):
         except admission.Refused as refused:
             raise ImmediateHttpResponse(refusal_response(request, refused)) from None
         except IntegrityError:
-            taken = admission.Refused(_("Somebody just took that name. Please choose another."))
-            raise ImmediateHttpResponse(refusal_response(request, taken)) from None
+            refusal = admission.Refused(_("Somebody just took that name. Please choose another."))
+            raise ImmediateHttpResponse(refusal_response(request, refusal)) from None
         return cast(User, user)
 
     def _check(self, request: HttpRequest, email: str) -> None:

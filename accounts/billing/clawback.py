@@ -10,7 +10,7 @@ from accounts.notifications import notices
 Status = Purchase.Status
 
 
-def apply(purchase: Purchase, why: str) -> str:
+def apply(purchase: Purchase, reason: str) -> str:
     """Update a paid purchase's status and the credits taken back of it; returns the outcome in words for staff.
 
     Call inside a transaction that has locked the account and then the purchase. `purchase` itself is updated.
@@ -23,7 +23,7 @@ def apply(purchase: Purchase, why: str) -> str:
     try:
         # A payment for a closed account credited nothing, so nothing is taken back.
         target = purchase.to_be_taken_back() if _was_credited(purchase) else 0
-        taken_back = credits.take_back(purchase, target, reason=why)
+        taken_back = credits.take_back(purchase, target, reason=reason)
     except credits.AccountClosed:
         # An error would make the provider resend the event for days, and leave the dispute open for ever.
         return "nothing given again: the account is closed"
@@ -60,11 +60,11 @@ def _was_credited(purchase: Purchase) -> bool:
     return rows.exists()
 
 
-def _notify(purchase: Purchase, done: credits.Taken) -> None:
+def _notify(purchase: Purchase, change: credits.TakeBackResult) -> None:
     for kind, amount in (
-        ("credits.taken_back", done.taken),
-        ("credits.owed", done.owed),
-        ("credits.given_again", done.given_again),
+        ("credits.taken_back", change.taken),
+        ("credits.owed", change.owed),
+        ("credits.given_again", change.given_again),
     ):
         if amount:
             link = f"/account/credits/{purchase.reference}/"

@@ -22,7 +22,7 @@ _FURTHER = {State.INQUIRY: 0, State.OPEN: 1, State.WON: 2, State.LOST: 2}
 
 def apply(purchase: Purchase, event: Event) -> str:
     """Apply a dispute event to a purchase whose account and row are locked; returns the outcome in words for staff."""
-    state = STATES[event.what]
+    state = STATES[event.type]
     amount = min(purchase.price if event.amount is None else event.amount, purchase.price)
     row = Dispute.objects.filter(purchase=purchase, number=event.dispute).first()
     if row is None:
@@ -35,7 +35,7 @@ def apply(purchase: Purchase, event: Event) -> str:
         Dispute.objects.filter(pk=row.pk).update(
             amount=amount, state=state, told_at=max(row.told_at, event.at)
         )
-    return f"{event.what.value}: {clawback.apply(purchase, 'dispute')} {event.dispute}".strip()
+    return f"{event.type.value}: {clawback.apply(purchase, 'dispute')} {event.dispute}".strip()
 
 
 def _is_stale(row: Dispute, state: Dispute.State, at: int) -> bool:

@@ -60,8 +60,8 @@ class CannotBuy(Exception):
 class ReturnUrls:
     """URLs the provider sends the buyer back to; `{reference}` is replaced by the purchase's reference."""
 
-    done: str
-    cancelled: str
+    success_url: str
+    cancel_url: str
 
 
 def reference_of(account: Account, once: str) -> str:
@@ -70,7 +70,7 @@ def reference_of(account: Account, once: str) -> str:
 
 
 def buy(
-    user: User, account: Account, pack_id: int, *, once: str, ways: ReturnUrls
+    user: User, account: Account, pack_id: int, *, once: str, return_urls: ReturnUrls
 ) -> tuple[Purchase, Checkout]:
     """Order a pack and open the provider's checkout page for it. Raises CannotBuy.
 
@@ -93,8 +93,8 @@ def buy(
     try:
         checkout = provider.checkout(
             _provider_order(purchase, user),
-            done=ways.done.format(**fill),
-            cancelled=ways.cancelled.format(**fill),
+            success_url=return_urls.success_url.format(**fill),
+            cancel_url=return_urls.cancel_url.format(**fill),
         )
     except ProviderError as error:
         if not error.permanent:

@@ -45,7 +45,7 @@ def receive(provider: str, event: Event) -> str:
             return SEEN
         _lock_payment(event)
         purchase = _find_locked(provider, event)
-        if purchase is not None and purchase.paid_at is None and event.what in _AFTER_PAYMENT:
+        if purchase is not None and purchase.paid_at is None and event.type in _AFTER_PAYMENT:
             # Found by an earlier refund, but not paid yet: apply this event when the payment arrives.
             purchase = None
         outcome = _without_purchase(event) if purchase is None else _apply(purchase, event)
@@ -78,7 +78,7 @@ def _find_locked(provider: str, event: Event) -> Purchase | None:
         condition |= Q(session=event.session)
     if event.payment:
         condition |= Q(payment=event.payment)
-    if not condition or event.what == EventType.OTHER:
+    if not condition or event.type == EventType.OTHER:
         return None
     purchase = Purchase.objects.filter(condition, provider=provider).order_by("pk").first()
     return _locked(purchase) if purchase is not None else None
@@ -90,10 +90,10 @@ def _locked(purchase: Purchase) -> Purchase:
 
 
 def _without_purchase(event: Event) -> str:
-    if event.what == EventType.OTHER:
+    if event.type == EventType.OTHER:
         return "not about a purchase"
-    if event.payment and event.what in {*_AFTER_PAYMENT, EventType.REFUNDED}:
-        return f"{_LATER} {event.payment} {event.what.name} {event.amount or 0} {event.dispute} {event.at}"
+    if event.payment and event.type in {*_AFTER_PAYMENT, EventType.REFUNDED}:
+        return f"{_LATER} {event.payment} {event.type.name} {event.amount or 0} {event.dispute} {event.at}"
     return "no such purchase"
 
 
@@ -101,19 +101,19 @@ _AFTER_PAYMENT = {*disputes.STATES, EventType.REFUND_FAILED}
 
 
 def _apply(purchase: Purchase, event: Event) -> str:
-    if event.what == EventType.PAID:
+    if event.type == EventType.PAID:
         return _apply_payment(purchase, event)
-    if event.what == EventType.WAITING:
+    if event.type == EventType.WAITING:
         return "waiting for the bank"
-    if event.what == EventType.NOT_PAID:
+    if event.type == EventType.NOT_PAID:
         return _apply_expiry(purchase, event)
     if event.currency and event.currency != purchase.currency:
         return _refuse(purchase, event, "another currency")
-    if event.what == EventType.REFUNDED:
+    if event.type == EventType.REFUNDED:
         return _apply_refund(purchase, event)
-    if event.what == EventType.REFUND_FAILED:
+    if event.type == EventType.REFUND_FAILED:
         Purchase.objects.filter(pk=purchase.pk).update(refund_failed=True)
-        return _ask_provider(purchase)
+        return _schedule_refund_check(purchase)
     return disputes.apply(purchase, event)
 
 
@@ -195,7 +195,7 @@ def _apply_refund(purchase: Purchase, event: Event) -> str:
     if amount > purchase.price:
         return _refuse(purchase, event, "more than was paid")
     if purchase.refund_failed or purchase.look_at is not None:
-        return _ask_provider(purchase)
+        return _schedule_refund_check(purchase)
     if amount <= purchase.refunded:
         return "nothing: known already"
     purchase.refunded = amount
@@ -204,21 +204,21 @@ def _apply_refund(purchase: Purchase, event: Event) -> str:
     return clawback.apply(purchase, "refund")
 
 
-def _ask_provider(purchase: Purchase) -> str:
+def _schedule_refund_check(purchase: Purchase) -> str:
     """Schedule asking the provider what was refunded; invalidates the answer to any earlier question."""
     Purchase.objects.filter(pk=purchase.pk).update(look_at=Now(), looks=0)
     return "the provider is asked what was paid back"
 
 
-def set_refunded(purchase: Purchase, amount: int, *, asked: datetime | None, owed: int = 0) -> str:
+def set_refunded(purchase: Purchase, amount: int, *, asked_at: datetime | None, owed: int = 0) -> str:
     """Store the provider's answer of how much was refunded in all.
 
-    Does nothing where an event arrived meanwhile: `asked` is the purchase's `look_at` at the time of the question.
+    Does nothing where an event arrived meanwhile: `asked_at` is the purchase's `look_at` at the time of the question.
     `owed`: what is still to be paid back to the buyer.
     """
     with transaction.atomic():
         locked = _locked(purchase)
-        if locked.look_at != asked:
+        if locked.look_at != asked_at:
             return "told meanwhile"
         Purchase.objects.filter(pk=locked.pk).update(look_at=None, looks=0)
         before = locked.refunded
@@ -237,6 +237,6 @@ def set_refunded(purchase: Purchase, amount: int, *, asked: datetime | None, owe
     return outcome
 
 
-def _refuse(purchase: Purchase, event: Event, why: str) -> str:
-    log.warning("payment_event_refused", purchase=purchase.reference, kind=event.kind, why=why)
-    return f"refused: {why}"
+def _refuse(purchase: Purchase, event: Event, reason: str) -> str:
+    log.warning("payment_event_refused", purchase=purchase.reference, kind=event.kind, why=reason)
+    return f"refused: {reason}"

@@ -49,7 +49,7 @@ class Event:
 
     id: str
     kind: str
-    what: EventType
+    type: EventType
     reference: str = ""
     session: str = ""
     payment: str = ""
@@ -91,13 +91,13 @@ class Provider(Protocol):
     def page_origins(self) -> list[str]:
         """Origins of its pages, for our Content-Security-Policy."""
 
-    def checkout(self, order: Order, *, done: str, cancelled: str) -> Checkout:
+    def checkout(self, order: Order, *, success_url: str, cancel_url: str) -> Checkout:
         """Open a checkout page, the same one for the same reference. Raises ProviderError."""
 
     def verify(self, headers: Mapping[str, str], body: bytes) -> Event:
         """Verify a webhook's signature and parse its event. Raises NotGenuine."""
 
-    def look(self, session: str) -> Event:
+    def fetch_state(self, session: str) -> Event:
         """The state of a checkout, as the event that should have reported it. Raises ProviderError."""
 
     def refund(self, payment: str, amount: int, *, once: str, reason: str, hurried: bool = False) -> None:
@@ -106,5 +106,5 @@ class Provider(Protocol):
         `hurried`: use a short timeout, in a periodic job that holds up others.
         """
 
-    def paid_back(self, payment: str) -> int:
+    def refunded_amount(self, payment: str) -> int:
         """The amount of a payment refunded so far, failed refunds excluded. Raises ProviderError."""

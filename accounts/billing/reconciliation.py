@@ -31,23 +31,23 @@ def run_once() -> bool:
         _asked_to = 0
         return False
     _asked_to = purchase.pk
-    ask_provider(purchase)
+    reconcile(purchase)
     return True
 
 
-def ask_provider(purchase: Purchase) -> str:
+def reconcile(purchase: Purchase) -> str:
     """Ask about one order and apply the answer."""
     provider = provider_registry.provider(purchase.provider)
     if purchase.session and provider is not None:
         try:
-            event = provider.look(purchase.session)
+            event = provider.fetch_state(purchase.session)
         except (ProviderError, InvalidWebhook) as error:
             log.warning("payment_look_failed", purchase=purchase.reference, error=str(error))
             return _expire_after(purchase, EXPIRES_UNPAID)
         outcome = payment_events.receive(purchase.provider, event)
         # A refused answer leaves the order open and recurs each time: it expires by age too.
         state = _expire_after(purchase, EXPIRES_UNPAID)
-        return state if event.what == provider_base.EventType.WAITING else outcome
+        return state if event.type == provider_base.EventType.WAITING else outcome
     return _expire_after(purchase, EXPIRES_WITHOUT_PAGE)
 
 

@@ -174,10 +174,10 @@ def _derived_codes(once: str, count: int) -> list[str]:
 def _require_same(first: CodeBatch, batch: CodeBatch, codes: list[str]) -> None:
     """Raise AlreadyMade where the repeated request differs, or comes too late to be a double click."""
     names = ("name", "credits", "uses", "expires_at", "plan_id", "made_by_id")
-    same = all(getattr(first, name) == getattr(batch, name) for name in names)
+    is_same = all(getattr(first, name) == getattr(batch, name) for name in names)
     recent = CodeBatch.objects.filter(pk=first.pk, created_at__gt=Now() - AGAIN_FOR, revoked_at__isnull=True)
     stored = RedeemCode.objects.filter(batch=first)
-    if not (same and recent.exists() and stored.count() == len(codes)):
+    if not (is_same and recent.exists() and stored.count() == len(codes)):
         raise AlreadyMade(first)
     if not stored.filter(digest=digest(normalize(codes[0]))).exists():
         # Made under another secret key.

@@ -63,7 +63,7 @@ def settle_owed(purchase: Purchase) -> str:
 
 
 def _settle(purchase: Purchase, provider: Provider) -> str:
-    back = min(provider.paid_back(purchase.payment), purchase.price)
+    back = min(provider.refunded_amount(purchase.payment), purchase.price)
     lost = purchase.disputed(Dispute.State.LOST)
     left = max(0, purchase.price - back - lost)
     if purchase.owed and left and purchase.disputed(Dispute.State.OPEN):
@@ -73,12 +73,12 @@ def _settle(purchase: Purchase, provider: Provider) -> str:
         # The key contains the rest too, which a lost dispute reduces.
         once = f"refund-{purchase.reference}-owed-{back}-{left}"
         provider.refund(purchase.payment, left, once=once, reason=_REASON, hurried=True)
-        return payment_events.set_refunded(purchase, back + left, asked=purchase.look_at)
+        return payment_events.set_refunded(purchase, back + left, asked_at=purchase.look_at)
     # A refund that failed would fail again: where no credits can be given instead, it stays owed for staff to resolve.
     closed = purchase.account.status == Account.Status.CLOSED
     unpaid = purchase.owed or (purchase.refund_failed and back < purchase.refunded)
     owed = left if closed and unpaid else 0
-    return payment_events.set_refunded(purchase, back, asked=purchase.look_at, owed=owed)
+    return payment_events.set_refunded(purchase, back, asked_at=purchase.look_at, owed=owed)
 
 
 log = structlog.get_logger(__name__)

@@ -20,7 +20,7 @@ from accounts.billing.provider_base import Checkout, Event, EventType, InvalidWe
 
 PAGES = "https://checkout.stripe.com"
 TIMEOUT_S = 15.0
-CHORE_TIMEOUT_S = 4.0
+JOB_TIMEOUT_S = 4.0
 """For periodic jobs, where a slow call holds up others."""
 TOLERANCE_S = 300
 """Maximum age of a signature in seconds; Stripe signs every delivery attempt anew."""
@@ -92,7 +92,7 @@ class Stripe:
             http_client=stripe.RequestsClient(timeout=timeout_s),
         )
 
-    def checkout(self, order: Order, *, done: str, cancelled: str) -> Checkout:
+    def checkout(self, order: Order, *, success_url: str, cancel_url: str) -> Checkout:
         """Create a Checkout Session in mode `payment`."""
         metadata = {"purchase": order.reference}
         params: dict[str, Any] = {
@@ -111,8 +111,8 @@ class Stripe:
             "metadata": metadata,
             # Stripe copies it to the charge, so that a refund names the purchase even if it arrives first.
             "payment_intent_data": {"metadata": metadata, "description": order.name},
-            "success_url": done,
-            "cancel_url": cancelled,
+            "success_url": success_url,
+            "cancel_url": cancel_url,
             "expires_at": order.ends_at,
             # Otherwise Stripe may charge, and report, another currency than that of the order.
             "adaptive_pricing": {"enabled": False},
@@ -144,10 +144,10 @@ class Stripe:
         except (stripe.SignatureVerificationError, TypeError, ValueError, RecursionError, _MalformedEvent):
             raise InvalidWebhook from None
 
-    def look(self, session: str) -> Event:
+    def fetch_state(self, session: str) -> Event:
         """The session's current state as an event, whose id derives from the state so that it is applied once."""
         try:
-            found = self._made(CHORE_TIMEOUT_S, retries=0).v1.checkout.sessions.retrieve(session)
+            found = self._made(JOB_TIMEOUT_S, retries=0).v1.checkout.sessions.retrieve(session)
         except stripe.StripeError as error:
             raise _provider_error(error) from None
         values = found.to_dict()
@@ -164,7 +164,7 @@ class Stripe:
 
     def refund(self, payment: str, amount: int, *, once: str, reason: str, hurried: bool = False) -> None:
         """Create a refund of the payment intent."""
-        client = self._made(CHORE_TIMEOUT_S, retries=0) if hurried else self._client
+        client = self._made(JOB_TIMEOUT_S, retries=0) if hurried else self._client
         try:
             client.v1.refunds.create(
                 {"payment_intent": payment, "amount": amount, "metadata": {"reason": reason[:400]}},
@@ -173,9 +173,9 @@ class Stripe:
         except stripe.StripeError as error:
             raise _provider_error(error) from None
 
-    def paid_back(self, payment: str) -> int:
+    def refunded_amount(self, payment: str) -> int:
         """The refunded amount of the payment's charge, from which Stripe subtracts failed refunds."""
-        client = self._made(CHORE_TIMEOUT_S, retries=0)
+        client = self._made(JOB_TIMEOUT_S, retries=0)
         try:
             found = client.v1.payment_intents.retrieve(payment, {"expand": ["latest_charge"]})
         except stripe.StripeError as error:
@@ -226,15 +226,15 @@ def _parse_event(values: Any) -> Event:
 
 
 def _session_event(event_id: str, kind: str, session: Mapping[str, Any]) -> Event:
-    what = EventType.NOT_PAID
+    event_type = EventType.NOT_PAID
     if kind in {"checkout.session.completed", "checkout.session.async_payment_succeeded"}:
-        what = EventType.PAID if session.get("payment_status") == "paid" else EventType.WAITING
+        event_type = EventType.PAID if session.get("payment_status") == "paid" else EventType.WAITING
     metadata = session.get("metadata")
     reference = _text(metadata, "purchase") if isinstance(metadata, dict) else ""
     return Event(
         event_id,
         kind,
-        what,
+        event_type,
         reference=reference or _text(session, "client_reference_id"),
         session=_text(session, "id"),
         payment=_id(session.get("payment_intent")),
@@ -269,12 +269,12 @@ def _refund_event(event_id: str, kind: str, refund: Mapping[str, Any]) -> Event:
 
 
 def _dispute_event(event_id: str, kind: str, dispute: Mapping[str, Any], at: int) -> Event:
-    what = _STATES.get(_text(dispute, "status"), EventType.OTHER)
-    what = _FUNDS.get(kind.removeprefix(_DISPUTES), {}).get(what, what)
+    event_type = _STATES.get(_text(dispute, "status"), EventType.OTHER)
+    event_type = _FUNDS.get(kind.removeprefix(_DISPUTES), {}).get(event_type, event_type)
     return Event(
         event_id,
         kind,
-        what,
+        event_type,
         payment=_id(dispute.get("payment_intent")),
         amount=_amount(dispute, "amount"),
         currency=_text(dispute, "currency").lower(),
@@ -284,21 +284,21 @@ def _dispute_event(event_id: str, kind: str, dispute: Mapping[str, Any], at: int
 
 
 def _created_at(event: Mapping[str, Any]) -> int:
-    found = event.get("created")
-    if found is None:
+    created = event.get("created")
+    if created is None:
         return 0
-    if isinstance(found, bool) or not isinstance(found, int) or not 0 <= found < 2**40:
+    if isinstance(created, bool) or not isinstance(created, int) or not 0 <= created < 2**40:
         raise _MalformedEvent
-    return found
+    return created
 
 
 def _text(values: Mapping[str, Any], name: str) -> str:
-    found = values.get(name)
-    if found is None:
+    text = values.get(name)
+    if text is None:
         return ""
-    if not isinstance(found, str) or len(found) > 200 or "\x00" in found:
+    if not isinstance(text, str) or len(text) > 200 or "\x00" in text:
         raise _MalformedEvent
-    return found
+    return text
 
 
 def _id(value: Any) -> str:

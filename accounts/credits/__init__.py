@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from accounts.credits.allowance_ends import ended_with_holds, still_to_end, used_and_on_hold
 from accounts.credits.balance_updates import Balance
-from accounts.credits.debts import Taken, collect, paid_by, take_back
+from accounts.credits.debts import TakeBackResult, collect, paid_by, take_back
 from accounts.credits.exceptions import (
     AccountClosed,
     AccountLimitReached,
@@ -54,7 +54,7 @@ __all__ = [
     "GiftLimitReached",
     "Hold",
     "InsufficientCredits",
-    "Taken",
+    "TakeBackResult",
     "TokenLimitReached",
     "TooMuch",
     "adjust",

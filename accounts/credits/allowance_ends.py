@@ -24,21 +24,21 @@ def reference(account_id: int, period: str, hold: int | None = None) -> str:
     return name if hold is None else f"{name}-{hold}"
 
 
-def begin(account_id: int, period: str, given: int, first: int) -> int:
+def begin(account_id: int, period: str, total: int, first: int) -> int:
     """Begin the end of an allowance; returns the micro-credits to take now.
 
-    `given` is its amount, `first` the id of its oldest ledger row. The caller's transaction has locked the account.
+    `total` is its amount, `first` the id of its oldest ledger row. The caller's transaction has locked the account.
     """
     account = Account.objects.get(pk=account_id)
     used, on_hold = used_and_on_hold(account_id, first)
     if on_hold:
         last = LedgerEntry.objects.filter(account=account_id).order_by("-id").values_list("id", flat=True)[0]
         EndedAllowance.objects.create(
-            account_id=account_id, period=period, first=first, last=last, given=given, left=given - used,
+            account_id=account_id, period=period, first=first, last=last, given=total, left=total - used,
             on_hold=on_hold,
         )  # fmt: skip
         Account.objects.filter(pk=account_id).update(allowance_ended_upto=last)
-    return max(0, min(given - used, account.balance))
+    return max(0, min(total - used, account.balance))
 
 
 def used_and_on_hold(account_id: int, first: int, last: int | None = None) -> tuple[int, int]:

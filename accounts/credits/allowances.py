@@ -67,8 +67,12 @@ def renew(account_id: int, *, at: datetime | None = None) -> bool:
         now = at or _database_now()
         if account.allowance_until is not None and now < account.allowance_until:
             return False
-        changed = _give(account, plan, now, zone) if _amount(account) or account.allowance_period else False
-        _look_again(account, plan, now, zone)
+        changed = (
+            _post_allowance(account, plan, now, zone)
+            if _amount(account) or account.allowance_period
+            else False
+        )
+        _schedule_next_check(account, plan, now, zone)
         return changed
 
 
@@ -83,14 +87,14 @@ def _amount(account: Account) -> int:
     return plan.allowance
 
 
-def _give(account: Account, plan: Plan, now: datetime, zone: tzinfo) -> bool:
-    current, known = period(plan.allowance_every, now, zone), account.allowance_period
-    if not _overlap(current, known) and current < known:
+def _post_allowance(account: Account, plan: Plan, now: datetime, zone: tzinfo) -> bool:
+    current, former = period(plan.allowance_every, now, zone), account.allowance_period
+    if not _overlap(current, former) and current < former:
         # The clock was set back or the zone moved west: this period has had its allowance.
         return False
     rows = _rows(account)
     had = sum(row.amount for row in rows if row.amount > 0 and _overlap(row.period, current))
-    changed = bool(plan.allowance_ends and known) and _end(account, rows, known, current)
+    changed = bool(plan.allowance_ends and former) and _end(account, rows, former, current)
     amount = _amount(account)
     due = amount - had
     if due > 0:
@@ -99,8 +103,8 @@ def _give(account: Account, plan: Plan, now: datetime, zone: tzinfo) -> bool:
             reference += f"-to-{amount}"
         credits.allow(account, due, reference=reference, reason=plan.name)
         changed = True
-    if (amount or plan.allowance_ends) and known != current:
-        Account.objects.filter(pk=account.pk, allowance_period=known).update(allowance_period=current)
+    if (amount or plan.allowance_ends) and former != current:
+        Account.objects.filter(pk=account.pk, allowance_period=former).update(allowance_period=current)
     return changed
 
 
@@ -115,64 +119,66 @@ class _Row:
 
 def _rows(account: Account) -> list[_Row]:
     """The newest rows of the account's allowances, newest first."""
-    found = LedgerEntry.objects.of_kinds(LedgerEntry.Kind.ALLOWANCE).filter(account=account).order_by("-id")
+    entries = LedgerEntry.objects.of_kinds(LedgerEntry.Kind.ALLOWANCE).filter(account=account).order_by("-id")
     # Rows that take late releases can be as many as there were holds, and matter to no period.
-    found = found.exclude(reference__contains="-end-")
+    entries = entries.exclude(reference__contains="-end-")
     rows = []
-    for entry in found.only("id", "reference", "balance_delta")[:_ROWS]:
+    for entry in entries.only("id", "reference", "balance_delta")[:_ROWS]:
         rest = entry.reference.removeprefix(f"allowance-{account.pk}-")
         name, _, _target = rest.removesuffix("-end").partition("-to-")
         rows.append(_Row(entry.pk, entry.reference, name, entry.balance_delta, rest.endswith("-end")))
     return rows
 
 
-def _overlap(one: str, other: str) -> bool:
+def _overlap(first: str, second: str) -> bool:
     """Whether two periods share time: they are the same, or one is a day of the other."""
-    return bool(one and other) and (one.startswith(other) or other.startswith(one))
+    return bool(first and second) and (first.startswith(second) or second.startswith(first))
 
 
-def _end(account: Account, rows: list[_Row], known: str, current: str) -> bool:
-    """Expire the unspent rest of the former period's allowance, `known`, unless `current` overlaps it."""
-    if _overlap(known, current) or not rows:
+def _end(account: Account, rows: list[_Row], former: str, current: str) -> bool:
+    """Expire the unspent rest of the former period's allowance, `former`, unless `current` overlaps it."""
+    if _overlap(former, current) or not rows:
         return False
     ended = {row.period for row in rows if row.ends}
-    ended |= credits.ended_with_holds(account.pk, known, min(row.id for row in rows))
+    ended |= credits.ended_with_holds(account.pk, former, min(row.id for row in rows))
     # A day before one that has ended is over too, even if nothing was left to take.
     over = max((name for name in ended if len(name) == _DAY), default="")
-    former = [
+    former_rows = [
         row for row in rows
-        if row.amount > 0 and _overlap(row.period, known) and row.period not in ended
+        if row.amount > 0 and _overlap(row.period, former) and row.period not in ended
         and not (len(row.period) == _DAY and row.period < over)
         # A month's allowance goes on where the plan has since become daily: else each day would take it once more.
         and not _overlap(row.period, current)
     ]  # fmt: skip
-    if not former or known in ended:
+    if not former_rows or former in ended:
         return False
-    first = min(row.id for row in former)
-    given = sum(row.amount for row in former) - credits.paid_by(account.pk, {row.id for row in former})
-    return credits.end_allowance(account, known, given, first=first) is not None
+    first = min(row.id for row in former_rows)
+    total = sum(row.amount for row in former_rows) - credits.paid_by(
+        account.pk, {row.id for row in former_rows}
+    )
+    return credits.end_allowance(account, former, total, first=first) is not None
 
 
-def beside(account: Account) -> int | None:
+def balance_without_allowance(account: Account) -> int | None:
     """Micro-credits of the account that are not allowance; None where it has no allowance.
 
     That is what it had when its newest allowance arrived, plus all later movements other than work; anything above is
     allowance. Credits on hold at that moment count, since they may be released, except those of an ended allowance.
     """
-    known = account.allowance_period
-    given = [row.id for row in _rows(account) if row.amount > 0 and _overlap(row.period, known)]
-    if not given:
+    current = account.allowance_period
+    posted = [row.id for row in _rows(account) if row.amount > 0 and _overlap(row.period, current)]
+    if not posted:
         return None
-    first = LedgerEntry.objects.get(pk=min(given))
+    first = LedgerEntry.objects.get(pk=min(posted))
     since = LedgerEntry.objects.not_work().filter(account=account, id__gt=first.pk)
     since = since.filter(~Q(kind=LedgerEntry.Kind.ALLOWANCE) | Q(reference__contains="-end-"))
     moved = since.aggregate(s=Coalesce(Sum("balance_delta"), 0))["s"]
     had = first.balance_after + first.held_after - first.balance_delta + moved
-    had += credits.paid_by(account.pk, given)
+    had += credits.paid_by(account.pk, posted)
     return int(had) - credits.still_to_end(account.pk)
 
 
-def _look_again(account: Account, plan: Plan, now: datetime, zone: tzinfo) -> None:
+def _schedule_next_check(account: Account, plan: Plan, now: datetime, zone: tzinfo) -> None:
     until = ends_at(plan.allowance_every, now, zone)
     Account.objects.filter(pk=account.pk).update(allowance_until=until)
 
@@ -182,16 +188,16 @@ def _database_now() -> datetime:
         cursor.execute(
             "SELECT clock_timestamp()" if connection.vendor == "postgresql" else "SELECT julianday('now')"
         )
-        found = cursor.fetchone()[0]
-    if isinstance(found, datetime):
-        return found.astimezone(UTC)
-    return datetime.fromtimestamp((found - 2440587.5) * 86400, UTC)
+        now = cursor.fetchone()[0]
+    if isinstance(now, datetime):
+        return now.astimezone(UTC)
+    return datetime.fromtimestamp((now - 2440587.5) * 86400, UTC)
 
 
 def due() -> Any:
     """Accounts whose allowance is due to be checked."""
-    looked = Q(allowance_until__isnull=True) | Q(allowance_until__lte=Now())
-    return Account.objects.filter(looked, plan__isnull=False, status=Account.Status.ACTIVE)
+    is_due = Q(allowance_until__isnull=True) | Q(allowance_until__lte=Now())
+    return Account.objects.filter(is_due, plan__isnull=False, status=Account.Status.ACTIVE)
 
 
 def due_soonest() -> tuple[Any, Any]:

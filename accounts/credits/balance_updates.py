@@ -85,7 +85,7 @@ def move(
     return Balance(row[0], row[1], bool(row[2]), row[3], row[4]) if row else None
 
 
-def move_or_say_why(
+def move_or_raise(
     account_id: int, balance_delta: int, allowed: tuple[str, ...] = ANY, *, spends: bool = False
 ) -> Balance:
     """`move` that raises InsufficientCredits, AccountClosed or TooMuch where the UPDATE was refused."""

@@ -24,7 +24,7 @@ from accounts.models.ledger_kinds import OWED, TAKEN_BACK
 
 
 @dataclass(frozen=True)
-class Taken:
+class TakeBackResult:
     """What `take_back` changed, in micro-credits: credits taken (or given again) and the change of the debt."""
 
     taken: int = 0
@@ -33,58 +33,60 @@ class Taken:
     written_off: int = 0
 
 
-def take_back(purchase: Purchase, wanted: int, *, reason: str) -> Taken:
-    """Set the total to take back for a purchase to `wanted` micro-credits: from the balance, the rest becomes debt.
+def take_back(purchase: Purchase, target: int, *, reason: str) -> TakeBackResult:
+    """Set the total to take back for a purchase to `target` micro-credits: from the balance, the rest becomes debt.
 
-    Where `wanted` falls, debt is written off first, then credits are given again; AccountClosed where the account is
+    Where `target` falls, debt is written off first, then credits are given again; AccountClosed where the account is
     closed. Works in every other status. Refreshes `purchase`.
     """
-    if not 0 <= wanted <= purchase.credits:
+    if not 0 <= target <= purchase.credits:
         raise ValueError("Of a purchase no more is taken back than it gave.")
     with transaction.atomic():
         account = Account.objects.select_for_update(no_key=True).get(pk=purchase.account_id)
         purchase.refresh_from_db(fields=["to_take_back", "taken_back"])
-        change = wanted - purchase.to_take_back
+        change = target - purchase.to_take_back
         if change > 0:
-            done = _take(purchase, account, change, reason)
+            result = _take(purchase, account, change, reason)
         elif change < 0:
-            done = _leave(purchase, account, -change, reason)
+            result = _give_again(purchase, account, -change, reason)
         else:
-            return Taken()
+            return TakeBackResult()
         purchase.refresh_from_db(fields=["to_take_back", "taken_back"])
-        return done
+        return result
 
 
-def _take(purchase: Purchase, account: Account, more: int, reason: str) -> Taken:
-    taken = min(more, account.balance)
-    owed = 0 if account.status == Account.Status.CLOSED else more - taken
+def _take(purchase: Purchase, account: Account, amount: int, reason: str) -> TakeBackResult:
+    taken = min(amount, account.balance)
+    owed = 0 if account.status == Account.Status.CLOSED else amount - taken
     after = balance_updates.move(account.pk, balance_delta=-taken, owed_delta=owed)
     assert after is not None, "The account was locked."
     # Also for an amount of 0: the statement shows that the payment was returned.
     _record(purchase, account.pk, taken, after, f"{TAKEN_BACK}{purchase.reference}-{_number()}", reason)
     Purchase.objects.filter(pk=purchase.pk).update(
-        to_take_back=F("to_take_back") + more, taken_back=F("taken_back") + taken
+        to_take_back=F("to_take_back") + amount, taken_back=F("taken_back") + taken
     )
-    return Taken(taken=taken, owed=owed)
+    return TakeBackResult(taken=taken, owed=owed)
 
 
-def _leave(purchase: Purchase, account: Account, less: int, reason: str) -> Taken:
-    again = max(0, less - purchase.credits_owed)
-    written_off = 0 if account.status == Account.Status.CLOSED else less - again
-    if again and account.status == Account.Status.CLOSED:
+def _give_again(purchase: Purchase, account: Account, amount: int, reason: str) -> TakeBackResult:
+    given_again = max(0, amount - purchase.credits_owed)
+    written_off = 0 if account.status == Account.Status.CLOSED else amount - given_again
+    if given_again and account.status == Account.Status.CLOSED:
         raise AccountClosed
     Purchase.objects.filter(pk=purchase.pk).update(
-        to_take_back=F("to_take_back") - less, taken_back=F("taken_back") - again
+        to_take_back=F("to_take_back") - amount, taken_back=F("taken_back") - given_again
     )
     if written_off:
         balance_updates.move(account.pk, balance_delta=0, owed_delta=-written_off)
-    if again:
-        after = balance_updates.move_or_say_why(account.pk, again)
+    if given_again:
+        after = balance_updates.move_or_raise(account.pk, given_again)
         name = f"purchase-{purchase.reference}-{_number()}"
-        balance_updates.record(account.pk, LedgerEntry.Kind.PURCHASE, name, again, 0, after, reason=reason)
+        balance_updates.record(
+            account.pk, LedgerEntry.Kind.PURCHASE, name, given_again, 0, after, reason=reason
+        )
         # Credits given again may pay debts of other purchases.
         pay(account.pk, after)
-    return Taken(given_again=again, written_off=written_off)
+    return TakeBackResult(given_again=given_again, written_off=written_off)
 
 
 def pay(account_id: int, after: Balance) -> Balance:

@@ -31,10 +31,10 @@ def hold(
     Raises InsufficientCredits, TokenLimitReached, AccountLimitReached, or AccountClosed where the account is not
     active. A hold of 0 gets a ledger row too.
     """
-    one = Hold(account_id, amount, reference, token, member)
+    new_hold = Hold(account_id, amount, reference, token, member)
     with pipeline.batch() as together:
-        one.send(together)
-    one.check()
+        new_hold.send(together)
+    new_hold.check()
 
 
 class Hold:

@@ -83,13 +83,13 @@ def allow(account: Account, amount: int, *, reference: str, reason: str = "") ->
     return _post(Kind.ALLOWANCE, account, _positive(amount), reason, None, reference, balance_updates.ACTIVE)
 
 
-def end_allowance(account: Account, period: str, given: int, *, first: int) -> LedgerEntry | None:
+def end_allowance(account: Account, period: str, total: int, *, first: int) -> LedgerEntry | None:
     """Expire the unspent rest of an ended period's allowance; None where nothing is left.
 
-    `given`: its micro-credits; `first`: its oldest ledger row. Credits on hold count as used; `settle` takes what is
+    `total`: its micro-credits; `first`: its oldest ledger row. Credits on hold count as used; `settle` takes what is
     released later.
     """
-    left = allowance_ends.begin(account.pk, period, given, first)
+    left = allowance_ends.begin(account.pk, period, total, first)
     if left <= 0:
         return None
     return _post(
@@ -143,35 +143,42 @@ def give(
         with transaction.atomic():
             # Lower id first, whoever gives: two accounts that give to each other cannot deadlock.
             after = {
-                pk: balance_updates.move_or_say_why(
+                pk: balance_updates.move_or_raise(
                     pk, -amount if pk == giver.pk else amount, balance_updates.ACTIVE, spends=pk == giver.pk
                 )
                 for pk in sorted((giver.pk, receiver.pk))
             }
-            _ask_limit(giver.pk, amount, most, since)
-            said = _clean(reason)
-            out = balance_updates.record(
-                giver.pk, Kind.GIFT, outward, -amount, 0, after[giver.pk], reason=said, actor=actor
+            _check_gift_limit(giver.pk, amount, most, since)
+            clean_reason = _clean(reason)
+            sent = balance_updates.record(
+                giver.pk, Kind.GIFT, outward, -amount, 0, after[giver.pk], reason=clean_reason, actor=actor
             )
-            came = balance_updates.record(
-                receiver.pk, Kind.GIFT, inward, amount, 0, after[receiver.pk], reason=said, actor=actor
+            received = balance_updates.record(
+                receiver.pk,
+                Kind.GIFT,
+                inward,
+                amount,
+                0,
+                after[receiver.pk],
+                reason=clean_reason,
+                actor=actor,
             )
             debts.pay(receiver.pk, after[receiver.pk])
-            return out, came
+            return sent, received
     except (IntegrityError, InsufficientCredits, AccountClosed, TooMuch):
-        _if_posted(Kind.GIFT, outward)
+        _raise_if_posted(Kind.GIFT, outward)
         raise
 
 
-def _ask_limit(giver_id: int, amount: int, most: int | None, since: datetime | None) -> None:
+def _check_gift_limit(giver_id: int, amount: int, most: int | None, since: datetime | None) -> None:
     if most is None:
         return
     rows = LedgerEntry.objects.of_kinds(Kind.GIFT).filter(account=giver_id, balance_delta__lt=0)
     if since is not None:
         rows = rows.filter(created_at__gte=since)
-    given = -(rows.aggregate(s=Sum("balance_delta"))["s"] or 0)
-    if given + amount > most:
-        raise GiftLimitReached(most, max(0, most - given))
+    total = -(rows.aggregate(s=Sum("balance_delta"))["s"] or 0)
+    if total + amount > most:
+        raise GiftLimitReached(most, max(0, most - total))
 
 
 def _post(
@@ -191,18 +198,18 @@ def _post(
     _named(reference)
     try:
         with transaction.atomic():
-            after = balance_updates.move_or_say_why(account.pk, delta, allowed)
+            after = balance_updates.move_or_raise(account.pk, delta, allowed)
             entry = balance_updates.record(
                 account.pk, kind, reference, delta, 0, after, reason=_clean(reason), actor=actor
             )
             debts.pay(account.pk, after)
             return entry
     except (IntegrityError, InsufficientCredits, AccountClosed, TooMuch):
-        _if_posted(kind, reference)
+        _raise_if_posted(kind, reference)
         raise
 
 
-def _if_posted(kind: LedgerKind, reference: str) -> None:
+def _raise_if_posted(kind: LedgerKind, reference: str) -> None:
     first = LedgerEntry.objects.filter(kind=kind, reference=reference).first()
     if first is not None:
         raise AlreadyPosted(first) from None
@@ -233,7 +240,7 @@ def _clean(reason: str) -> str:
 
 def erase_gift_reasons(gifts: Iterable[str]) -> int:
     """Erase the reasons in both ledger rows of these gifts, by reference; returns the number of rows."""
-    references = [f"gift-{one}-{way}" for one in gifts for way in ("out", "in")]
+    references = [f"gift-{gift}-{way}" for gift in gifts for way in ("out", "in")]
     changed = 0
     for start in range(0, len(references), 500):
         # The base manager bypasses the append-only guard.

@@ -167,9 +167,9 @@ def limits_of(account_id: int, member_id: int | None = None) -> Iterator[tuple[b
     )
     for day, month, plan_day, plan_month in found:
         for name, own, of_plan in ((_DAY, day, plan_day), (_MONTH, month, plan_month)):
-            known = [most for most in (own, of_plan) if most is not None]
-            if known:
-                yield False, name, min(known)
+            limits = [most for most in (own, of_plan) if most is not None]
+            if limits:
+                yield False, name, min(limits)
     if member_id is not None:
         members = Membership.objects.filter(
             account_id=account_id, user_id=member_id, month_limit__isnull=False

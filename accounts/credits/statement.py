@@ -163,9 +163,15 @@ def _sources(account: Account, filters: Filters) -> list[LedgerQuerySet]:
         return [rows.of_kinds(kind) for kind in kinds] if kinds else [rows]
     # Only the few rows other than work have a reason; all others are found by the index of references.
     by_reason = [kind for kind in kinds or OTHERS if kind in OTHERS and filters.token is None]
-    named = _named(account, text)
-    found = [rows.of_kinds(kind).filter(reason__icontains=text).exclude(pk__in=named) for kind in by_reason]
-    return [*found, rows.filter(pk__in=named, **({"kind__in": kinds} if kinds else {}))] if named else found
+    references = _named(account, text)
+    found = [
+        rows.of_kinds(kind).filter(reason__icontains=text).exclude(pk__in=references) for kind in by_reason
+    ]
+    return (
+        [*found, rows.filter(pk__in=references, **({"kind__in": kinds} if kinds else {}))]
+        if references
+        else found
+    )
 
 
 def _named(account: Account, text: str) -> list[int]:
@@ -214,16 +220,16 @@ def first_id(account: Account, at: datetime) -> int | None:
 
     Binary search: times have no index, since every hold would have to write it.
     """
-    mine = LedgerEntry.objects.filter(account=account).order_by("id")
+    rows = LedgerEntry.objects.filter(account=account).order_by("id")
     # Two queries: for MIN and MAX in one, SQLite reads everything between.
-    low = mine.values_list("id", flat=True).first()
-    high = mine.values_list("id", flat=True).last() or 0
+    low = rows.values_list("id", flat=True).first()
+    high = rows.values_list("id", flat=True).last() or 0
     if low is None:
         return None
     found: int | None = None
     while low <= high:
         middle = (low + high) // 2
-        row = mine.filter(id__gte=middle, id__lte=high).values_list("id", "created_at").first()
+        row = rows.filter(id__gte=middle, id__lte=high).values_list("id", "created_at").first()
         if row is None:
             high = middle - 1
         elif row[1] >= at:
@@ -240,8 +246,8 @@ def lines(rows: list[LedgerEntry]) -> list[Line]:
     if held:
         settled = LedgerEntry.objects.filter(kind=Kind.SETTLE, reference__in=held)
         ended = set(settled.values_list("reference", flat=True))
-    asked = {row.token_id for row in rows if row.token_id is not None}
-    names = dict(ApiToken.objects.filter(pk__in=asked).values_list("pk", "name")) if asked else {}
+    token_ids = {row.token_id for row in rows if row.token_id is not None}
+    names = dict(ApiToken.objects.filter(pk__in=token_ids).values_list("pk", "name")) if token_ids else {}
     return [
         replace(
             line(row),
@@ -313,6 +319,6 @@ def cells(entry: LedgerEntry) -> list[Cell]:
     """One row of the CSV."""
     movements = (entry.balance_delta, entry.held_delta, entry.captured, entry.released)
     amounts = (*movements, entry.balance_after, entry.held_after)
-    shown = [Number("" if amount is None else decimal_text(amount)) for amount in amounts]
-    when = entry.created_at.isoformat(timespec="seconds")
-    return [when, entry.kind, entry.reference, *shown, entry.reason]
+    amount_cells = [Number("" if amount is None else decimal_text(amount)) for amount in amounts]
+    time = entry.created_at.isoformat(timespec="seconds")
+    return [time, entry.kind, entry.reference, *amount_cells, entry.reason]

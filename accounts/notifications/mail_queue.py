@@ -52,7 +52,7 @@ def run_once() -> bool:
             continue
         if notice.mail_tries > len(PAUSES):
             # All its attempts ended with the death of the process: it must not be retried for ever.
-            _done(notice, mail_note="given up")
+            _mark_done(notice, mail_note="given up")
             continue
         try:
             _send(notice)
@@ -112,14 +112,14 @@ def _send(notice: Notice) -> None:
         _end(notice, "nothing to say")
         return
     message.send()
-    _done(notice, mailed_at=Now(), mail_note="")
+    _mark_done(notice, mailed_at=Now(), mail_note="")
 
 
 def _end(notice: Notice, note: str) -> None:
-    _done(notice, mail_note=note)
+    _mark_done(notice, mail_note=note)
 
 
-def _done(notice: Notice, **values: Any) -> None:
+def _mark_done(notice: Notice, **values: Any) -> None:
     # Without an account nothing is kept once the mail is sent, not even the secret of an invitation link.
     gone = {"address": "", "link": "", "params": {}} if notice.user_id is None else {}
     Notice.objects.filter(pk=notice.pk).update(mail_owed=False, **gone, **values)
@@ -130,7 +130,7 @@ def _failed(notice: Notice, error: Exception) -> None:
     log.warning("mail_failed", notice=notice.pk, error=type(error).__name__)
     note = type(error).__name__[:200]
     if notice.mail_tries >= len(PAUSES):
-        _done(notice, mail_note=note)
+        _mark_done(notice, mail_note=note)
         return
     pause = timedelta(seconds=PAUSES[notice.mail_tries])
     Notice.objects.filter(pk=notice.pk).update(mail_at=Now() + pause, mail_note=note)

@@ -54,7 +54,7 @@ def invite(account: Account, email: str, role: str, *, by: User) -> Organization
             if pending(account).exclude(email=email).count() >= MAX_PENDING:
                 raise CannotDo(_("%(most)s invitations wait for an answer already.") % {"most": MAX_PENDING})
             _end(account, email)
-            made = OrganizationInvitation.objects.create(
+            invitation = OrganizationInvitation.objects.create(
                 account=account,
                 email=email,
                 role=role,
@@ -68,7 +68,7 @@ def invite(account: Account, email: str, role: str, *, by: User) -> Organization
             )  # fmt: skip
     except IntegrityError:
         raise CannotDo(_("They were invited at this moment already.")) from None
-    return made
+    return invitation
 
 
 def _limit_invitations(by: User, email: str) -> None:
@@ -108,10 +108,10 @@ def accept(secret: str, user: User) -> Membership:
         ).update(accepted_at=Now(), accepted_by=user)
         if not accepted:
             raise CannotDo(_("This invitation has ended, or was accepted already. Ask for a new one."))
-        member, made = Membership.objects.get_or_create(
+        member, is_new = Membership.objects.get_or_create(
             account=invitation.account, user=user, defaults={"role": invitation.role}
         )
-        if made and invitation.made_by_id != user.pk:
+        if is_new and invitation.made_by_id != user.pk:
             notices.notify(
                 invitation.made_by, "organization.joined", link=reverse("organization", args=[invitation.account_id]),
                 name=invitation.account.name, who=user.shown_name,

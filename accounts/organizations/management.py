@@ -48,13 +48,13 @@ def create(user: User, name: str) -> Account:
         account = Account.objects.create(name=name, kind=Account.Kind.ORGANIZATION)
         Membership.objects.create(account=account, user=user, role=roles.OWNER)
         # A new organisation must not escape its founder's plan.
-        plan = first_plan(user)
+        plan = plan_of_new_organization(user)
         if plan is not None:
             credits.set_plan(account, plan)
     return account
 
 
-def first_plan(founder: User) -> Plan | None:
+def plan_of_new_organization(founder: User) -> Plan | None:
     """Plan of a new organisation: the site's choice, else the default plan, else its founder's."""
     plan = Plan.objects.filter(pk=site_rules.current().organization_plan_id or 0).first()
     plan = plan or Plan.objects.filter(is_default=True).first()

@@ -86,9 +86,11 @@ class Admission:
             credits.set_plan(account, plan)
         if self.invitation is not None and self.invitation.email:
             # The invited address stays unverified where another account has verified it already.
-            same = EmailAddress.objects.filter(email__in=email_addresses.spellings(self.invitation.email))
-            taken = same.filter(verified=True).exclude(user=user)
-            same.filter(~Exists(taken), user=user).update(verified=True, primary=True)
+            addresses = EmailAddress.objects.filter(
+                email__in=email_addresses.spellings(self.invitation.email)
+            )
+            verified_elsewhere = addresses.filter(verified=True).exclude(user=user)
+            addresses.filter(~Exists(verified_elsewhere), user=user).update(verified=True, primary=True)
         grant_welcome(user)
         if self.invitation is not None:
             grant_invited(user, self.invitation)

@@ -74,9 +74,9 @@ def browser(user_agent: str) -> str:
     """Browser and system as text, such as `Firefox 128 · Linux`; an unknown client by its own first word."""
     text = user_agent[:_LONGEST]
     name = next(
-        (f"{known} {found[1]}" for known, pattern in _BROWSERS if (found := re.search(pattern, text))), ""
+        (f"{name} {found[1]}" for name, pattern in _BROWSERS if (found := re.search(pattern, text))), ""
     )
-    system = next((known for known, pattern in _SYSTEMS if re.search(pattern, text)), "")
+    system = next((name for name, pattern in _SYSTEMS if re.search(pattern, text)), "")
     if name or system:
         return " · ".join(part for part in (name, system) if part)
     own = re.match(r"[A-Za-z][\w .-]{0,29}", text)

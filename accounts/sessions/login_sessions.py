@@ -85,9 +85,9 @@ def end_every(user: User) -> None:
 def on_new_password(sender: Any, request: HttpRequest, user: User, **kwargs: Any) -> None:
     """Receiver of allauth's signals of a new password (changed, set, reset): earlier sessions end."""
     with transaction.atomic():
-        here = (request.session.session_key or "") if request.user.pk == user.pk else ""
-        _remove_rows(user, but=here)
-    if here:
+        current_key = (request.session.session_key or "") if request.user.pk == user.pk else ""
+        _remove_rows(user, but=current_key)
+    if current_key:
         UserSession.objects.create_from_request(request)
 
 
@@ -97,8 +97,8 @@ def on_factor_saved(sender: Any, instance: Authenticator, created: bool, raw: bo
     In the transaction that stores it, so that only the session in which it was set up remains.
     """
     user = instance.user
-    others = second_factor.authenticators_of(user).exclude(pk=instance.pk)
-    if not created or raw or instance.type == Authenticator.Type.RECOVERY_CODES or others.exists():
+    other_factors = second_factor.authenticators_of(user).exclude(pk=instance.pk)
+    if not created or raw or instance.type == Authenticator.Type.RECOVERY_CODES or other_factors.exists():
         return
     request = context.request
     is_own = request is not None and request.user.pk == user.pk

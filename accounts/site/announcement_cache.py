@@ -36,10 +36,10 @@ def _query() -> list[Announcement]:
     return sorted(chain(*newest), key=lambda audience: -audience.pk)
 
 
-def fill_cache(known: list[Announcement]) -> None:
+def fill_cache(announcements: list[Announcement]) -> None:
     """Fill the cache, without a query."""
     global _kept
-    _kept = (time.monotonic(), known)
+    _kept = (time.monotonic(), announcements)
 
 
 def clear_cache() -> None:
@@ -58,6 +58,6 @@ def visible_to(user: User | None) -> list[Announcement]:
     return [announcement for announcement in current() if announcement.audience in audiences]
 
 
-def text_of(one: Announcement, language: str) -> str:
+def text_of(announcement: Announcement, language: str) -> str:
     """Its text in a language: Chinese for every variant of Chinese, else English."""
-    return one.text_zh if language.startswith("zh") else one.text_en
+    return announcement.text_zh if language.startswith("zh") else announcement.text_en

@@ -16,7 +16,7 @@ class FeatureFlag(NamedTuple):
 
     name: str
     title: str | Promise
-    told: str | Promise
+    message: str | Promise
 
 
 ALL: tuple[FeatureFlag, ...] = (
@@ -51,7 +51,7 @@ ALL: tuple[FeatureFlag, ...] = (
     FeatureFlag("purchases", _("Buying credits"), _("Buying credits is switched off here for now.")),
 )
 NAMES = frozenset(flag.name for flag in ALL)
-_MESSAGES = {flag.name: flag.told for flag in ALL}
+_MESSAGES = {flag.name: flag.message for flag in ALL}
 RETRY_AFTER_S = 60
 
 

@@ -46,11 +46,11 @@ def mismatches() -> list[Kind]:
 
     The database knows only others, or holds only data that this process cannot read.
     """
-    known = _known()
+    stored = _known()
     return [
         kind
         for kind, digests in own_fingerprints().items()
-        if (not known[kind] & set(digests) if known[kind] else _READS_NOTHING[kind]())
+        if (not stored[kind] & set(digests) if stored[kind] else _READS_NOTHING[kind]())
     ]
 
 
@@ -59,9 +59,9 @@ def renew() -> None:
 
     Called once per start, while no other process starts.
     """
-    known, wrong = _known(), mismatches()
+    stored, wrong = _known(), mismatches()
     for kind, digests in own_fingerprints().items():
-        if kind not in wrong and known[kind] != set(digests):
+        if kind not in wrong and stored[kind] != set(digests):
             _replace(kind, digests)
 
 

@@ -29,10 +29,10 @@ def current() -> Site:
     return _kept[1]
 
 
-def fill_cache(known: Site) -> None:
+def fill_cache(site: Site) -> None:
     """Fill the cache, without a query."""
     global _kept
-    _kept = (time.monotonic(), known)
+    _kept = (time.monotonic(), site)
 
 
 def clear_cache() -> None:
@@ -58,8 +58,8 @@ def registration() -> str:
 
 def welcome_credits() -> int:
     """Micro-credits a new user gets."""
-    own = current().welcome_credits
-    return settings.WELCOME_CREDITS * MICRO if own is None else own
+    of_site = current().welcome_credits
+    return settings.WELCOME_CREDITS * MICRO if of_site is None else of_site
 
 
 def billing_zone() -> tzinfo:

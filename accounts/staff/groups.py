@@ -74,9 +74,9 @@ def sync() -> None:
     with transaction.atomic():
         for name in NAMES:
             group, _made = Group.objects.get_or_create(name=name)
-            wanted = {row.pk for row in _permissions(name)}
-            if wanted != set(group.permissions.values_list("pk", flat=True)):
-                group.permissions.set(wanted)
+            permission_ids = {row.pk for row in _permissions(name)}
+            if permission_ids != set(group.permissions.values_list("pk", flat=True)):
+                group.permissions.set(permission_ids)
 
 
 def connect_signals() -> None:
@@ -110,7 +110,7 @@ def restore() -> None:
 
 def permissions_are_complete() -> bool:
     """Whether the last `migrate` completed: Django makes the permissions at its end, just before the groups."""
-    wanted = {
+    expected = {
         (model._meta.app_label, codename)
         for model in apps.get_models()
         for codename in (
@@ -118,7 +118,7 @@ def permissions_are_complete() -> bool:
             *(codename for codename, _words in model._meta.permissions),
         )
     }
-    return wanted <= set(Permission.objects.values_list("content_type__app_label", "codename"))
+    return expected <= set(Permission.objects.values_list("content_type__app_label", "codename"))
 
 
 def _permissions(group: str) -> Iterator[Permission]:

@@ -108,9 +108,9 @@ def mute(
         user = _locked(user, by)
         row = _create_row(user, Sanction.Kind.MUTE, by, reason, case, note, until)
         _update_muted_until(user)
-        when: dict[str, Any] = {} if until is None else {"until_at": until.astimezone(UTC).isoformat()}
+        params: dict[str, Any] = {} if until is None else {"until_at": until.astimezone(UTC).isoformat()}
         kind = "sanction.mute" if until is None else "sanction.mute_until"
-        notices.notify(user, kind, link=link, reason=row.reason, **when)
+        notices.notify(user, kind, link=link, reason=row.reason, **params)
         _write_log(by, "user.mute", user, row)
     return row
 
@@ -143,9 +143,9 @@ def ban(
         User.objects.filter(pk=user.pk).update(is_active=False, session_epoch=F("session_epoch") + 1)
         for closer in _closers:
             closer(user, row)
-        when: dict[str, Any] = {} if until is None else {"until_at": until.astimezone(UTC).isoformat()}
+        params: dict[str, Any] = {} if until is None else {"until_at": until.astimezone(UTC).isoformat()}
         kind = "sanction.ban" if until is None else "sanction.ban_until"
-        notices.notify(user, kind, link=link, reason=row.reason, **when)
+        notices.notify(user, kind, link=link, reason=row.reason, **params)
         if own is not None:
             Account.objects.filter(pk=own.pk, status=Account.Status.ACTIVE).update(
                 status=Account.Status.SUSPENDED
@@ -158,7 +158,7 @@ def lift(sanction: Sanction, by: User | None, reason: str) -> bool:
     """End a sanction and restore the previous state. False where it was lifted already. Raises NotAllowed."""
     reason = _clean_reason(reason)
     with transaction.atomic(), audit_log.gathered():
-        user = _locked(sanction.user, by, house=True)
+        user = _locked(sanction.user, by, by_system=True)
         changed = Sanction.objects.filter(pk=sanction.pk, lifted_at__isnull=True).update(
             lifted_at=Now(), lifted_by=by, lift_reason=reason, work_owed=False
         )
@@ -270,26 +270,26 @@ _ENDED = DueRows(
 )
 
 
-def work_is_done(sanction: Sanction) -> None:
+def mark_work_stopped(sanction: Sanction) -> None:
     """Mark that no work of a banned user is live and none can start."""
     Sanction.objects.filter(pk=sanction.pk).update(work_owed=False)
 
 
-def hiding_is_done(sanction: Sanction) -> None:
+def mark_items_updated(sanction: Sanction) -> None:
     """Mark that their items are hidden, or shown again."""
     # Only in the state that was handled: a ban lifted meanwhile now owes showing them again.
     lifted = Q(lifted_at__isnull=sanction.lifted_at is None)
     Sanction.objects.filter(lifted, pk=sanction.pk).update(hiding_owed=False)
 
 
-def _locked(user: User, by: User | None, *, house: bool = False) -> User:
+def _locked(user: User, by: User | None, *, by_system: bool = False) -> User:
     """The user's current row, locked. Raises NotAllowed unless `by` may sanction them.
 
-    `house`: the system (`by` None) may, whoever they are.
+    `by_system`: the system (`by` None) may, whoever they are.
     """
     # FOR NO KEY UPDATE: inserts of rows that reference the user need not wait, which avoids deadlocks.
     row = User.objects.select_for_update(no_key=True).get(pk=user.pk)
-    if not (may_sanction(by, row) or (house and by is None)):
+    if not (may_sanction(by, row) or (by_system and by is None)):
         raise NotAllowed
     return row
 
@@ -309,7 +309,7 @@ def _create_row(
     case: int | None,
     note: str,
     until: datetime | None,
-    **more: Any,
+    **values: Any,
 ) -> Sanction:
     note = note.replace("\x00", "").strip()[:_LONGEST_NOTE]
     row = Sanction.objects.create(
@@ -320,7 +320,7 @@ def _create_row(
         case=case,
         note=note,
         until=until,
-        **more,
+        **values,
     )
     if until is not None and Sanction.objects.filter(pk=row.pk, until__lte=Now()).exists():
         raise ValueError("The end of a sanction lies ahead.")

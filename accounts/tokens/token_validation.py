@@ -69,34 +69,34 @@ def known_models() -> list[str]:
     return sorted(ref for refs in _known_models for ref in refs())
 
 
-def scopes(given: Sequence[str]) -> list[str]:
+def scopes(names: Sequence[str]) -> list[str]:
     """Known scopes without duplicates, in declaration order; at least one."""
-    unknown = [name for name in given if name not in ApiToken.Scope.values]
+    unknown = [name for name in names if name not in ApiToken.Scope.values]
     if unknown:
         raise BadTerm(
             _("There is no scope “%(name)s”; there are %(all)s.")
             % {"name": unknown[0][:50], "all": ", ".join(ApiToken.Scope.values)}
         )
-    chosen = [name for name in ApiToken.Scope.values if name in given]
+    chosen = [name for name in ApiToken.Scope.values if name in names]
     if not chosen:
         raise BadTerm(_("A token may do something: choose at least one scope."))
     return chosen
 
 
-def allowed_models(given: Sequence[str], *, kept: Sequence[str] = ()) -> list[str]:
+def allowed_models(refs: Sequence[str], *, kept: Sequence[str] = ()) -> list[str]:
     """References of existing models, without duplicates. `kept`: those the token allows already may stay."""
-    chosen = _unique(given)
-    known = {*known_models(), *kept} if chosen else set()
-    unknown = [ref for ref in chosen if ref not in known]
+    chosen = _unique(refs)
+    existing = {*known_models(), *kept} if chosen else set()
+    unknown = [ref for ref in chosen if ref not in existing]
     if unknown:
         raise BadTerm(_("There is no model “%(name)s” here.") % {"name": unknown[0][:_LONGEST_REF]})
     return chosen
 
 
-def network_list(given: Sequence[str]) -> list[str]:
+def network_list(texts: Sequence[str]) -> list[str]:
     """Networks as normalised CIDR, without duplicates."""
     networks: list[str] = []
-    for text in _unique(given):
+    for text in _unique(texts):
         try:
             networks.append(str(ip_addresses.parse(text)))
         except ValueError:
@@ -135,32 +135,33 @@ def inherited(own: ApiToken, terms: TokenTerms) -> TokenTerms:
     return {**defaults, **terms}  # type: ignore[typeddict-item]
 
 
-def _unique(given: Sequence[str]) -> list[str]:
-    chosen = list(dict.fromkeys(text.strip() for text in given if text.strip()))
+def _unique(values: Sequence[str]) -> list[str]:
+    chosen = list(dict.fromkeys(text.strip() for text in values if text.strip()))
     if len(chosen) > MAX_ENTRIES:
         raise BadTerm(_("At most %(most)s can be listed.") % {"most": MAX_ENTRIES})
     return chosen
 
 
-def _more_scopes(own: list[str], given: list[str]) -> bool:
-    return not set(given) <= set(own)
+def _more_scopes(former: list[str], new: list[str]) -> bool:
+    return not set(new) <= set(former)
 
 
-def _more_models(own: list[str], given: list[str]) -> bool:
-    return bool(own) and (not given or not set(given) <= set(own))
+def _more_models(former: list[str], new: list[str]) -> bool:
+    return bool(former) and (not new or not set(new) <= set(former))
 
 
-def _more_networks(own: list[str], given: list[str]) -> bool:
-    if not own:
+def _more_networks(former: list[str], new: list[str]) -> bool:
+    if not former:
         return False
-    mine, theirs = [ip_addresses.parse(text) for text in own], [ip_addresses.parse(text) for text in given]
-    inside = [any(a.version == b.version and b.subnet_of(a) for a in mine) for b in theirs]  # type: ignore[arg-type]
-    return not theirs or not all(inside)
+    former_networks = [ip_addresses.parse(text) for text in former]
+    new_networks = [ip_addresses.parse(text) for text in new]
+    inside = [any(a.version == b.version and b.subnet_of(a) for a in former_networks) for b in new_networks]  # type: ignore[arg-type]
+    return not new_networks or not all(inside)
 
 
-def _more(own: Any, given: Any) -> bool:
+def _more(former: Any, new: Any) -> bool:
     """For numbers and times; None means unlimited."""
-    return own is not None and (given is None or given > own)
+    return former is not None and (new is None or new > former)
 
 
 _EXCEEDS: dict[str, Callable[[Any, Any], bool]] = {

@@ -75,7 +75,7 @@ class GiftForm(OnceForm):
         """Micro-credits, more than none."""
         micro = int(self.cleaned_data["amount"])
         if micro <= 0:
-            raise forms.ValidationError(str(gifts.CannotGive(gifts.Why.AMOUNT)))
+            raise forms.ValidationError(str(gifts.CannotGive(gifts.RefusalReason.AMOUNT)))
         return micro
 
 

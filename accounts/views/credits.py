@@ -141,7 +141,7 @@ def gift_page(request: HttpRequest) -> HttpResponse:
     context = {
         "form": form,
         "own": account,
-        "to_give": gifts.to_give(account),
+        "to_give": gifts.giveable_balance(account),
         "limit": site_rules.current().gift_limit_day,
         "gifts": [(gift, gift.giver_id == account.pk) for gift in recent.order_by("-id")[:_GIFTS_LISTED]],
     }

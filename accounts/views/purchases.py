@@ -68,11 +68,13 @@ def _place_order(request: HttpRequest, user: User) -> HttpResponse | orders.Cann
     page = request.build_absolute_uri(reverse("account_purchase", args=["0" * 20])).replace(
         "0" * 20, "{reference}"
     )
-    ways = orders.ReturnUrls(
-        done=page, cancelled=request.build_absolute_uri(f"{reverse('account_credits')}?cancelled=1")
+    return_urls = orders.ReturnUrls(
+        success_url=page, cancel_url=request.build_absolute_uri(f"{reverse('account_credits')}?cancelled=1")
     )
     try:
-        _purchase, checkout = orders.buy(user, ownership.money_account(user), int(pack), once=once, ways=ways)
+        _purchase, checkout = orders.buy(
+            user, ownership.money_account(user), int(pack), once=once, return_urls=return_urls
+        )
     except orders.CannotBuy as error:
         log.info("not_bought", why=error.why, cause=str(error.__cause__ or ""))
         return error

@@ -42,13 +42,13 @@ def token_list(request: HttpRequest) -> HttpResponse:
         except api_tokens.CannotIssue as error:
             form.add_error("name", str(error))
     status = 422 if form.errors else 200
-    mine = ApiToken.objects.filter(user=user).select_related("account").order_by("-id")
-    usable = list(mine.usable())
+    tokens = ApiToken.objects.filter(user=user).select_related("account").order_by("-id")
+    usable = list(tokens.usable())
     context = {
         "form": form,
         "plain": plain,
         "tokens": _with_meters(usable),
-        "closed": list(mine.exclude(pk__in=[token.pk for token in usable])[:_CLOSED_LISTED]),
+        "closed": list(tokens.exclude(pk__in=[token.pk for token in usable])[:_CLOSED_LISTED]),
     }
     return render(request, "accounts/tokens.html", context, status=status)
 
@@ -91,6 +91,6 @@ def _require_recent(request: HttpRequest, form: TokenForm) -> None:
         reauthentication.redirect_to_confirm(request)
 
 
-def _with_meters(mine: list[ApiToken]) -> list[tuple[ApiToken, list[limit_usage.Meter]]]:
-    meters = limit_usage.meters(mine)
-    return [(token, meters.get(token.pk, [])) for token in mine]
+def _with_meters(tokens: list[ApiToken]) -> list[tuple[ApiToken, list[limit_usage.Meter]]]:
+    meters = limit_usage.meters(tokens)
+    return [(token, meters.get(token.pk, [])) for token in tokens]

@@ -80,7 +80,7 @@ def _end_some(due: tuple[int]) -> bool:
     if not public_ids and not dropped and not live.exists():
         quiet = Sanction.objects.filter(pk=row.pk, created_at__lte=after(-QUIET_S))
         if quiet.exists():
-            sanctions.work_is_done(row)
+            sanctions.mark_work_stopped(row)
     return bool(public_ids or dropped)
 
 

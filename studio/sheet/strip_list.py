@@ -99,7 +99,7 @@ def find_strips(
             row.batch: row
             for row in _rows(account).filter(pk__in=[members[batch][0].pk for batch in group_ids])
         }
-        done = _done(account, group_ids)
+        done = _item_counts(account, group_ids)
         found += [Group(firsts[batch], members[batch], done.get(batch, 0)) for batch in group_ids]
     return found
 
@@ -136,7 +136,7 @@ def _members(account: Account, batches: Collection[str]) -> dict[str, list[Membe
     return found
 
 
-def _done(account: Account, batches: Collection[str]) -> dict[str, int]:
+def _item_counts(account: Account, batches: Collection[str]) -> dict[str, int]:
     """The number of items each group has by now."""
     found: dict[str, int] = {}
     rows = Prediction.objects.filter(IN_BATCH, account=account, batch__in=batches)
@@ -165,7 +165,7 @@ def _strips(
     }
     visible = [prediction for prediction in [*heads, *more] if prediction.pk in visible_pks]
     built = {prediction.prediction.pk: prediction for prediction in _batches(visible, members, user)}
-    done = _done(account, members) if members else {}
+    done = _item_counts(account, members) if members else {}
     return [
         Group(
             head, members[head.batch], done.get(head.batch, 0), [built[row.pk] for row in shown[head.batch]]
@@ -188,7 +188,7 @@ def _batches(
 ) -> list[Batch]:
     """Each prediction with its frames, in the order given."""
     items = _items(predictions)
-    look = _look(predictions, items, user)
+    look = _frame_context(predictions, items, user)
     elsewhere = failure_messages.would_move(
         [prediction for prediction in predictions if prediction.status == Status.FAILED]
     )
@@ -235,7 +235,7 @@ def _items(predictions: list[Prediction]) -> dict[int, list[Item]]:
     return items
 
 
-def _look(
+def _frame_context(
     predictions: list[Prediction], items: dict[int, list[Item]], user: User | None
 ) -> frame_states.FrameContext:
     numbers = previews.numbers_of(

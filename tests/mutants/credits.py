@@ -100,10 +100,10 @@ MUTANTS = [
     ),
     Mutant(
         LIMITS,
-        "            known = [most for most in (own, of_plan) if most is not None]\n            if known:\n"
-        "                yield False, name, min(known)",
-        "            known = [most for most in (own, of_plan) if most is not None]\n            if known:\n"
-        "                yield False, name, max(known)",
+        "            limits = [most for most in (own, of_plan) if most is not None]\n            if limits:\n"
+        "                yield False, name, min(limits)",
+        "            limits = [most for most in (own, of_plan) if most is not None]\n            if limits:\n"
+        "                yield False, name, max(limits)",
         "Of an account's limit and its plan's the higher one counts.",
         BOUNDS[1:],
     ),
@@ -116,15 +116,15 @@ MUTANTS = [
     ),
     Mutant(
         ENDINGS,
-        "return max(0, min(given - used, account.balance))",
-        "return max(0, min(given, account.balance))",
+        "return max(0, min(total - used, account.balance))",
+        "return max(0, min(total, account.balance))",
         "An allowance that was used is taken from other credits when it ends.",
         ENDS,
     ),
     Mutant(
         DEBTS,
-        "taken = min(more, account.balance)\n",
-        "taken = more\n",
+        "taken = min(amount, account.balance)\n",
+        "taken = amount\n",
         "A payment that is returned takes what is not there.",
         DEBT,
     ),
@@ -145,14 +145,14 @@ MUTANTS = [
     ),
     Mutant(
         POSTING,
-        "    if given + amount > most:",
-        "    if given > most:",
+        "    if total + amount > most:",
+        "    if total > most:",
         "A gift over the limit of a day goes through.",
         GIFTS,
     ),
     Mutant(
         POSTING,
-        "        _if_posted(kind, reference)\n        raise",
+        "        _raise_if_posted(kind, reference)\n        raise",
         "        raise",
         "A second posting under the same reference is an error of the database's.",
         ("tests/accounts/credits/test_balance_updates.py", *CREDITS),

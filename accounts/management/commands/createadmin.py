@@ -21,9 +21,9 @@ class Command(BaseCommand):
         parser.add_argument("--token", action="store_true", help="print a second line, `Token: TOKEN`")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        made = first_admin.create()
-        if made is None:
+        admin = first_admin.create()
+        if admin is None:
             return
-        self.stdout.write(f"Administrator: {made.username} {made.password}")
+        self.stdout.write(f"Administrator: {admin.username} {admin.password}")
         if options["token"]:
-            self.stdout.write(f"Token: {made.token}")
+            self.stdout.write(f"Token: {admin.token}")

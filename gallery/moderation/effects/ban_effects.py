@@ -48,7 +48,7 @@ def _process(key: tuple[int]) -> bool:
         items = Item.objects.filter(hidden_for=row)
     batch = list(items.order_by("pk").values_list("pk", flat=True)[:AT_ONCE])
     if not batch:
-        sanctions.hiding_is_done(row)
+        sanctions.mark_items_updated(row)
     elif row.lifted_at is None:
         # Items hidden meanwhile for another reason stay so.
         Item.objects.filter(pk__in=batch, hidden_at__isnull=True).update(

@@ -135,7 +135,7 @@ def test_what_was_given_away_before_its_payment_is_returned_is_owed(charlie: Use
     # A friend gives them back: they pay what is owed, and are nobody's to spend or to give.
     gifts.give(bob, factories.account_of(bob), to="charlie", amount=60 * MICRO, key="2")
     assert (stands(charlie), taken(purchase)) == ((0, 0, 40), (60, 40)) and content()
-    assert gifts.to_give(factories.account_of(charlie)) == 0
+    assert gifts.giveable_balance(factories.account_of(charlie)) == 0
 
 
 # -- What comes next -------------------------------------------------------------------------------------------------

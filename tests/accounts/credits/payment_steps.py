@@ -87,7 +87,7 @@ class PaymentSteps:
     def _provider_says(self, known: ReferenceBalance, bought: Bought, total: int, crash: int) -> None:
         row = Purchase.objects.get(pk=bought.row.pk)
         if (
-            self._do(crash, lambda: payment_events.set_refunded(row, total, asked=row.look_at), None)
+            self._do(crash, lambda: payment_events.set_refunded(row, total, asked_at=row.look_at), None)
             is not None
         ):
             bought.refunded = total

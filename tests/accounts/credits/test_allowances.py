@@ -448,7 +448,7 @@ def test_what_of_an_allowance_paid_a_debt_is_not_taken_again_when_it_ends(
     spend(account, spent, charge=spent)
     credits.grant(account, 10)
     # None of what came since is the allowance's.
-    assert allowances.beside(Account.objects.get(pk=account.pk)) == kept
+    assert allowances.balance_without_allowance(Account.objects.get(pk=account.pk)) == kept
     allowances.renew(account.pk, at=NOON + timedelta(days=1))
     # The next allowance pays what is still owed.
     assert balance(account) == kept + (10 if owing <= 10 else 0)

@@ -129,11 +129,11 @@ def test_an_allowance_is_not_given_away_in_the_place_of_what_was_spent_before_it
     credits.grant(account, 10 * MICRO, reason="won again")
     # Work uses up the allowance first, and only then what may be given.
     _work(account, 25 * MICRO)
-    assert gifts.to_give(account) == 10 * MICRO
+    assert gifts.giveable_balance(account) == 10 * MICRO
     _work(account, 7 * MICRO)
-    assert gifts.to_give(account) == 8 * MICRO
+    assert gifts.giveable_balance(account) == 8 * MICRO
     give(charlie, "bob", 8 * MICRO)
-    assert gifts.to_give(account) == balance(charlie) == 0
+    assert gifts.giveable_balance(account) == balance(charlie) == 0
 
 
 def _work(account: Account, cost: int) -> None:
@@ -148,7 +148,7 @@ def test_the_limit_of_the_day_is_held(alice: User, bob: User) -> None:
     give(alice, "bob", 15 * MICRO, "one")
     with pytest.raises(gifts.CannotGive) as error:
         give(alice, "bob", 6 * MICRO, "two")
-    assert (error.value.why, error.value.left) == (gifts.Why.DAY, 5 * MICRO)
+    assert (error.value.why, error.value.left) == (gifts.RefusalReason.DAY, 5 * MICRO)
     give(alice, "bob", 5 * MICRO, "three")
 
 
