@@ -139,14 +139,14 @@ def accept_each(
     account: Account,
     user: User,
     version: Version,
-    wanted: Sequence[tuple[dict[str, Any], Origin]],
+    requests: Sequence[tuple[dict[str, Any], Origin]],
     address: str,
 ) -> list[Prediction]:
     """Submit one prediction per input, each with its origin: all or none, as one batch where there are several.
 
     Raises what `acceptance.accept_all` raises.
     """
-    batch_id = new_public_id() if len(wanted) > 1 else ""
+    batch_id = new_public_id() if len(requests) > 1 else ""
     return acceptance.accept_all(
         [
             work_request.Request(
@@ -160,7 +160,7 @@ def accept_each(
                 made_from=origin.item_id,
                 made_how=origin.how,
             )
-            for model_input, origin in wanted
+            for model_input, origin in requests
         ]
     )
 

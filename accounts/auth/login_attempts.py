@@ -5,7 +5,7 @@ alone; anywhere else by user and network, by user over all networks (far higher)
 still). Codes of the second factor count by user, since who gets there has the password; on a known device by that too.
 Passkeys cannot be guessed and are not counted.
 
-Only wrong ones count there; the work of comparing is limited separately, right or wrong (`OF_WORK`). A user is one
+Only wrong ones count there; the work of comparing is limited separately, right or wrong (`WORK_LIMIT`). A user is one
 subject by whatever spelling, name or address. The typed text is another subject, whether it names a user or not, and
 only its limit states how long to wait: so nobody learns which names exist, or which belong to one user.
 """

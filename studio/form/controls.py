@@ -190,19 +190,19 @@ def panel(
     listed.sort(key=_weight if slots else _weight_of_words)
     for_all = [control for control in listed if control.name not in _ALWAYS_MORE]
     first = _first(for_all)
-    more = [control for control in listed if control not in first]
-    return Panel(version, prompt, negative, first, more, dropped or [], ending, slots)
+    others = [control for control in listed if control not in first]
+    return Panel(version, prompt, negative, first, others, dropped or [], ending, slots)
 
 
 def _first(listed: list[Control]) -> list[Control]:
     """The open controls: the first relevant ones, and those between them that may become relevant."""
-    seen = [control for control in listed if control.follows or not control.idle][:OPEN_CONTROLS]
-    return listed[: listed.index(seen[-1]) + 1] if seen else listed
+    visible = [control for control in listed if control.follows or not control.idle][:OPEN_CONTROLS]
+    return listed[: listed.index(visible[-1]) + 1] if visible else listed
 
 
 def _slots(version: Version, errors: Mapping[str, str], pictures: Mapping[str, Picture | None]) -> list[Slot]:
     required = requirements.required_pictures(version)
-    there = any(picture for name, picture in pictures.items() if not is_mask(name))
+    has_picture = any(picture for name, picture in pictures.items() if not is_mask(name))
     return [
         Slot(
             name=name,
@@ -214,7 +214,7 @@ def _slots(version: Version, errors: Mapping[str, str], pictures: Mapping[str, P
             if name in input_labels.LABELS
             else str(version.properties[name].get("description", "")),
             error=errors.get(name, ""),
-            blocked=is_mask(name) and not there,
+            blocked=is_mask(name) and not has_picture,
         )
         for name in picture_fields(version)
     ]

@@ -99,7 +99,7 @@ def _same_picture(old: Version, new: Version, name: str) -> str:
     """The name of an input in another model: the picture to work from has several names."""
     if name in new.properties or name not in picture_fields(old) or is_mask(name):
         return name
-    return next((other for other in picture_fields(new) if not is_mask(other)), name)
+    return next((candidate for candidate in picture_fields(new) if not is_mask(candidate)), name)
 
 
 def _is_valid_for(version: Version, name: str, form: Mapping[str, str]) -> bool:

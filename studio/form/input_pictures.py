@@ -103,8 +103,8 @@ def store_upload(request: HttpRequest, file: UploadedFile) -> Picture:
         with path.open("wb") as out:
             for chunk in file.chunks(media.CHUNK):
                 out.write(chunk)
-        look = _checked(path, name)
-    return _stored(request, name, look, file.chunks(media.CHUNK))
+        checked = _checked(path, name)
+    return _stored(request, name, checked, file.chunks(media.CHUNK))
 
 
 def _checked(path: Path, name: str) -> image_conversion.Checked:
@@ -124,9 +124,9 @@ def _checked(path: Path, name: str) -> image_conversion.Checked:
 
 
 def _stored(
-    request: HttpRequest, name: str, look: image_conversion.Checked, chunks: Iterable[bytes]
+    request: HttpRequest, name: str, checked: image_conversion.Checked, chunks: Iterable[bytes]
 ) -> Picture:
-    file = uploads.Sent(name, look.content_type, {"width": look.width, "height": look.height})
+    file = uploads.Sent(name, checked.content_type, {"width": checked.width, "height": checked.height})
     try:
         upload = uploads.keep(member_pages.user_of(request), member_pages.account_of(request), file, chunks)
     except uploads.TooLarge:
@@ -168,30 +168,30 @@ def picture_changes(request: HttpRequest, version: Version) -> tuple[dict[str, s
     Files sent without JavaScript are stored; removed pictures become empty; somebody else's public picture
     becomes a copy of the member's own.
     """
-    taken: dict[str, str] = {}
+    urls: dict[str, str] = {}
     errors: dict[str, str] = {}
     for name in picture_fields(version):
         file = request.FILES.get(FILE_PREFIX + name)
         value = request.POST.get(name, "")
         try:
             if isinstance(file, UploadedFile):
-                taken[name] = store_upload(request, file).url
+                urls[name] = store_upload(request, file).url
             elif REMOVE_PREFIX + name in request.POST:
-                taken[name] = ""
+                urls[name] = ""
             elif _item_named(request, value):
-                taken[name] = _usable_url(request, _item_named(request, value))
+                urls[name] = _usable_url(request, _item_named(request, value))
         except PictureRefused as refused:
             errors[name] = str(refused)
-    return taken, errors
+    return urls, errors
 
 
 def posted_form(request: HttpRequest, version: Version) -> tuple[QueryDict, dict[str, str]]:
     """The posted form with its pictures as URLs, and an error message for each that was not accepted."""
-    taken, errors = picture_changes(request, version)
-    if not taken:
+    urls, errors = picture_changes(request, version)
+    if not urls:
         return input_fields.inputs_of(request.POST), errors
     form = input_fields.inputs_of(request.POST)
-    for name, url in taken.items():
+    for name, url in urls.items():
         form[name] = url
     return form, errors
 
@@ -302,6 +302,6 @@ def _usable_url(request: HttpRequest, public_id: str) -> str:
     name = item.output.name
     if body.size > MAX_PICTURE:
         raise _too_large(name)
-    look = image_conversion.Checked(body.content_type, item.width, item.height, clear=False)
+    checked = image_conversion.Checked(body.content_type, item.width, item.height, clear=False)
     with contextlib.closing(body.read(0, body.size)) as chunks:
-        return _stored(request, name, look, chunks).url
+        return _stored(request, name, checked, chunks).url

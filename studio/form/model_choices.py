@@ -160,8 +160,8 @@ def _has_a_form(version: Version) -> bool:
     pictures = picture_fields(version)
     required = {*version.input_schema.get("required", []), *requirements.required_pictures(version)}
     rules = version.properties
-    given = bool(pictures) or any(name in rules for name in PROMPTS) or not required
-    return given and all(
+    has_input = bool(pictures) or any(name in rules for name in PROMPTS) or not required
+    return has_input and all(
         name in pictures
         or rules.get(name, {}).get("type") in (None, "string", "integer", "number", "boolean")
         for name in required

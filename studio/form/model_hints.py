@@ -104,7 +104,7 @@ def follows_picture(version: Version, name: str) -> bool:
     return "image" not in version.input_schema.get("required", [])
 
 
-def action_label(version: Version, given: Mapping[str, Any], count: int) -> str:
+def action_label(version: Version, inputs: Mapping[str, Any], count: int) -> str:
     """What the button says before the price: `Make 4`, `Repaint 2`, `Cut out`."""
     kind, rules = version.model.kind, version.properties
     if kind == HostedModel.Kind.BACKGROUND_REMOVAL:
@@ -114,9 +114,9 @@ def action_label(version: Version, given: Mapping[str, Any], count: int) -> str:
     if kind == HostedModel.Kind.OBJECT_REMOVAL:
         return _("Remove")
     required = version.input_schema.get("required", [])
-    if "mask" in required or ("mask" in rules and given.get("mask") and given.get("image")):
+    if "mask" in required or ("mask" in rules and inputs.get("mask") and inputs.get("image")):
         return ngettext("Repaint %(n)s", "Repaint %(n)s", count) % {"n": count}
-    if "image" in required or ("image" in rules and given.get("image")):
+    if "image" in required or ("image" in rules and inputs.get("image")):
         return ngettext("Remake %(n)s", "Remake %(n)s", count) % {"n": count}
     return ngettext("Make %(n)s", "Make %(n)s", count) % {"n": count}
 
@@ -129,12 +129,12 @@ class Film:
     seconds: float
 
 
-def film(version: Version, given: Mapping[str, Any]) -> Film | None:
+def film(version: Version, inputs: Mapping[str, Any]) -> Film | None:
     """The film that an input gives, as the published model counts; None for other models and for wrong values."""
     rules = version.properties
     if "num_animation_frames" not in rules or "prompt_end" not in rules:
         return None
-    values = {name: given.get(name, rule.get("default")) for name, rule in rules.items()}
+    values = {name: inputs.get(name, rule.get("default")) for name, rule in rules.items()}
     numbers = [
         values.get(name)
         for name in ("num_animation_frames", "num_interpolation_steps", "gif_frames_per_second")

@@ -34,9 +34,9 @@ class Frame:
     ratio: float
     tile: tiles.Tile | None = None
     seed: int | None = None
-    look: str = ""
+    preview_url: str = ""
     """URL of the newest preview while it is in progress."""
-    done: float = 0.0
+    progress: float = 0.0
     """Its progress, 0 to 100, while the outputs of a prediction are made one after the other."""
     words: str = ""
     """The answer of a text model."""
@@ -66,12 +66,12 @@ def requested_count(prediction: Prediction) -> int:
 
 
 def for_prediction(
-    prediction: Prediction, items: list[Item], look: FrameContext, before: int = 0
+    prediction: Prediction, items: list[Item], context: FrameContext, before: int = 0
 ) -> list[Frame]:
     """The frames of a prediction with its items, in order; `before` frames of its batch precede them."""
     count, ratio = requested_count(prediction), requested_ratio(prediction)
     if prediction.status == Status.SUCCEEDED:
-        return _finished(prediction, items, count, look, before)
+        return _finished(prediction, items, count, context, before)
     if prediction.status == Status.FAILED:
         state = "dropped" if failure_messages.is_too_sensitive(prediction) else "failed"
         return [Frame(before + 1, state, ratio)]
@@ -79,35 +79,35 @@ def for_prediction(
         return [Frame(before + 1, "cancelled", ratio)]
     if not is_developing(prediction):
         return [Frame(before + index + 1, "queued", ratio) for index in range(count)]
-    return _developing(prediction, count, ratio, look.previews.get(prediction.pk), before)
+    return _developing(prediction, count, ratio, context.previews.get(prediction.pk), before)
 
 
 def _developing(
-    prediction: Prediction, count: int, ratio: float, look: int | None, before: int
+    prediction: Prediction, count: int, ratio: float, preview: int | None, before: int
 ) -> list[Frame]:
     # Outputs are made one after the other, so the preview is of the one that the progress has reached.
     completed = (prediction.progress or 0) * count
     current = min(count - 1, int(completed))
-    address = previews.path_of(prediction, look) if look is not None else ""
+    address = previews.path_of(prediction, preview) if preview is not None else ""
     return [
         Frame(
             before + index + 1,
             "developing",
             ratio,
-            look=address if index == current else "",
-            done=round(100 * min(1.0, max(0.0, completed - index)), 1),
+            preview_url=address if index == current else "",
+            progress=round(100 * min(1.0, max(0.0, completed - index)), 1),
         )
         for index in range(count)
     ]
 
 
 def _finished(
-    prediction: Prediction, items: list[Item], count: int, look: FrameContext, before: int
+    prediction: Prediction, items: list[Item], count: int, context: FrameContext, before: int
 ) -> list[Frame]:
     ratio = requested_ratio(prediction)
     if not prediction.version.gives_files:
         return [Frame(before + 1, "text", ratio, words=_text(prediction))]
-    frames = [_of_item(prediction, item, look, before) for item in items]
+    frames = [_of_item(prediction, item, context, before) for item in items]
     delivered = len(prediction.output) if isinstance(prediction.output, list) else 1
     if prediction.data_removed or not isinstance(prediction.output, list):
         delivered = count
@@ -117,9 +117,9 @@ def _finished(
     )
 
 
-def _missing(prediction: Prediction, there: list[Frame], numbers: range, count: int) -> list[Frame]:
+def _missing(prediction: Prediction, frames: list[Frame], numbers: range, count: int) -> list[Frame]:
     """Frames for missing outputs, in the free places."""
-    taken = {frame.number for frame in there}
+    taken = {frame.number for frame in frames}
     free = [number for number in numbers if number not in taken]
     # Where an item was deleted nobody knows which place was its own.
     places = free[max(0, len(free) - count) :] if count > 0 else []
@@ -131,7 +131,7 @@ def _missing(prediction: Prediction, there: list[Frame], numbers: range, count: 
     ]
 
 
-def _of_item(prediction: Prediction, item: Item, look: FrameContext, before: int) -> Frame:
+def _of_item(prediction: Prediction, item: Item, context: FrameContext, before: int) -> Frame:
     index, first = item.output.index, prediction.seed()
     state = "trashed" if item.in_trash else "hidden" if item.hidden_at else "done"
     return Frame(
@@ -140,8 +140,8 @@ def _of_item(prediction: Prediction, item: Item, look: FrameContext, before: int
         justified_rows.clamped_ratio(item.ratio),
         tiles.Tile(item, own=True),
         None if first is None else first + index,
-        liked=item.pk in look.liked,
-        veiled=item.sensitive and look.veil,
+        liked=item.pk in context.liked,
+        veiled=item.sensitive and context.veil,
     )
 
 

@@ -99,8 +99,8 @@ def find_strips(
             row.batch: row
             for row in _rows(account).filter(pk__in=[members[batch][0].pk for batch in group_ids])
         }
-        done = _item_counts(account, group_ids)
-        found += [Group(firsts[batch], members[batch], done.get(batch, 0)) for batch in group_ids]
+        item_counts = _item_counts(account, group_ids)
+        found += [Group(firsts[batch], members[batch], item_counts.get(batch, 0)) for batch in group_ids]
     return found
 
 
@@ -124,11 +124,11 @@ def _heads(account: Account) -> PredictionQuerySet:
 
 def _members(account: Account, batches: Collection[str]) -> dict[str, list[Member]]:
     """All predictions of each of these groups, in order."""
-    named = [batch for batch in batches if batch]
+    ids = [batch for batch in batches if batch]
     found: dict[str, list[Member]] = {}
-    if named:
+    if ids:
         # Sorted here: with ORDER BY, SQLite would read all of the account's predictions.
-        rows = Prediction.objects.owned_by(account).filter(IN_BATCH, batch__in=named).order_by()
+        rows = Prediction.objects.owned_by(account).filter(IN_BATCH, batch__in=ids).order_by()
         for batch, *values in rows.values_list("batch", *Member.COLUMNS):
             found.setdefault(batch, []).append(Member(*values))
     for members in found.values():
@@ -158,17 +158,20 @@ def _strips(
             budget -= len(rows)
             shown[batch] = rows
     head_pks = {head.pk for head in heads}
-    others = [row.pk for rows in shown.values() for row in rows if row.pk not in head_pks]
-    more = list(_rows(account).filter(pk__in=others)) if others else []
+    other_pks = [row.pk for rows in shown.values() for row in rows if row.pk not in head_pks]
+    other_rows = list(_rows(account).filter(pk__in=other_pks)) if other_pks else []
     visible_pks = {row.pk for rows in shown.values() for row in rows} | {
         prediction.pk for prediction in heads if not prediction.batch
     }
-    visible = [prediction for prediction in [*heads, *more] if prediction.pk in visible_pks]
+    visible = [prediction for prediction in [*heads, *other_rows] if prediction.pk in visible_pks]
     built = {prediction.prediction.pk: prediction for prediction in _batches(visible, members, user)}
-    done = _item_counts(account, members) if members else {}
+    item_counts = _item_counts(account, members) if members else {}
     return [
         Group(
-            head, members[head.batch], done.get(head.batch, 0), [built[row.pk] for row in shown[head.batch]]
+            head,
+            members[head.batch],
+            item_counts.get(head.batch, 0),
+            [built[row.pk] for row in shown[head.batch]],
         )
         if head.batch in members
         else built[head.pk]
@@ -188,7 +191,7 @@ def _batches(
 ) -> list[Batch]:
     """Each prediction with its frames, in the order given."""
     items = _items(predictions)
-    look = _frame_context(predictions, items, user)
+    context = _frame_context(predictions, items, user)
     elsewhere = failure_messages.would_move(
         [prediction for prediction in predictions if prediction.status == Status.FAILED]
     )
@@ -198,7 +201,7 @@ def _batches(
             prediction,
             members,
             items.get(prediction.pk, []),
-            look,
+            context,
             places.get(prediction.pk),
             prediction.pk in elsewhere,
             fresh,
@@ -211,7 +214,7 @@ def _batch(
     prediction: Prediction,
     members: dict[str, list[Member]],
     items: list[Item],
-    look: frame_states.FrameContext,
+    context: frame_states.FrameContext,
     place: queue_position.QueuePosition | None,
     elsewhere: bool,
     fresh: bool,
@@ -220,7 +223,7 @@ def _batch(
     if prediction.batch in members:
         part = Part(prediction.batch, [row.pk for row in members[prediction.batch]].index(prediction.pk))
         before = part.index * frame_states.requested_count(prediction)
-    frames = frame_states.for_prediction(prediction, items, look, before)
+    frames = frame_states.for_prediction(prediction, items, context, before)
     return Batch(prediction, frames, place, items, fresh, part, elsewhere)
 
 

@@ -117,25 +117,25 @@ class Batch:
         return sum(frame.tile is not None for frame in self.frames)
 
     @property
-    def came_back(self) -> int:
+    def credits_returned(self) -> int:
         """The part of the hold that was returned, in micro-credits; 0 while it is live."""
         return self.prediction.ceiling - (self.prediction.charge or 0) if self.prediction.is_ended else 0
 
     @property
-    def why(self) -> str:
+    def failure_reason(self) -> str:
         """Why it failed, without the sentence on credits, which is shown beside."""
         return failure_messages.reason(self.prediction)
 
     @property
-    def again(self) -> bool:
+    def can_retry(self) -> bool:
         """Whether a retry is offered: not where it failed as too sensitive, nor without its data."""
         return not self.prediction.data_removed and not failure_messages.is_too_sensitive(self.prediction)
 
     @property
-    def said(self) -> str:
+    def status_text(self) -> str:
         """One sentence on how it ended, for screen readers; for a part only a failure."""
         if self.prediction.status == Status.FAILED:
-            return _("Failed: %(reason)s Nothing was charged.") % {"reason": self.why[:200]}
+            return _("Failed: %(reason)s Nothing was charged.") % {"reason": self.failure_reason[:200]}
         if self.part:
             return ""
         if self.halted:
@@ -154,7 +154,7 @@ class Batch:
                 "%(away)s of %(all)s could not be had. You paid for %(paid)s; %(credits)s came back.",
                 len(missing),
             )
-        elif self.came_back <= 0:
+        elif self.credits_returned <= 0:
             words = ngettext(
                 "%(away)s of %(all)s was too sensitive and was dropped. Here it is paid for all the same.",
                 "%(away)s of %(all)s were too sensitive and were dropped. Here they are paid for all the same.",
@@ -170,7 +170,7 @@ class Batch:
             )
         return words % {
             "away": len(missing), "all": len(self.frames), "paid": len(self.frames) - len(missing),
-            "credits": amounts.with_unit(self.came_back),
+            "credits": amounts.with_unit(self.credits_returned),
         }  # fmt: skip
 
 
@@ -250,7 +250,7 @@ class Group:
         return sum(member.status == Status.FAILED for member in self.members)
 
     @property
-    def came_back(self) -> int:
+    def credits_returned(self) -> int:
         """The part of the holds returned by now, in micro-credits."""
         return sum(member.ceiling - (member.charge or 0) for member in self.members if not member.live)
 
@@ -276,11 +276,11 @@ class Group:
         if cancelled:
             parts.append(ngettext("%(n)s cancelled", "%(n)s cancelled", cancelled) % {"n": cancelled})
         if parts and not self.live:
-            parts.append(_("%(credits)s came back") % {"credits": amounts.with_unit(self.came_back)})
+            parts.append(_("%(credits)s came back") % {"credits": amounts.with_unit(self.credits_returned)})
         return " · ".join(parts)
 
     @property
-    def said(self) -> str:
+    def status_text(self) -> str:
         """Its progress, for screen readers."""
         return _("%(done)s of %(all)s done") % {"done": self.done, "all": self.all}
 

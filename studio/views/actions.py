@@ -49,15 +49,15 @@ def group(request: HttpRequest, batch: str) -> HttpResponse:
 @member_required
 def live(request: HttpRequest) -> HttpResponse:
     """Poll: the strips that changed since the page last got them. Status 286 where nothing is left to poll for."""
-    known = dict(_parse_key(key) for key in request.POST.getlist("known")[:MAX_KNOWN])
+    states = dict(_parse_key(key) for key in request.POST.getlist("known")[:MAX_KNOWN])
     account = account_of(request)
-    batches = strip_list.find_strips(account, list(known), fresh=True, user=user_of(request))
-    changed = [batch for batch in batches if batch.state_key != known.get(batch.key)]
-    more = strip_list.any_live(batches)
+    batches = strip_list.find_strips(account, list(states), fresh=True, user=user_of(request))
+    changed = [batch for batch in batches if batch.state_key != states.get(batch.key)]
+    is_live = strip_list.any_live(batches)
     context = {"batches": changed, "account": account, "settled": any(not batch.live for batch in changed)}
     if not changed:
-        return HttpResponse(status=204 if more else STOP_POLLING)
-    return page(request, "studio/_live.html", context, status=200 if more else STOP_POLLING)
+        return HttpResponse(status=204 if is_live else STOP_POLLING)
+    return page(request, "studio/_live.html", context, status=200 if is_live else STOP_POLLING)
 
 
 def _parse_key(key: str) -> tuple[str, str]:

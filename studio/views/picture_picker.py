@@ -74,10 +74,10 @@ def _detail(sentence: str, status: int) -> HttpResponse:
 @member_required
 def file(request: HttpRequest, public_id: str) -> HttpResponse:
     """An upload, for the member who sent it; 404 for everybody else, and for anything but pictures."""
-    sent = access.or_404(input_pictures.own_upload(request, public_id))
-    if sent.content_type not in EXTENSIONS:
+    upload = access.or_404(input_pictures.own_upload(request, public_id))
+    if upload.content_type not in EXTENSIONS:
         raise Http404
-    return file_responses.send(request, sent.file, filename=sent.name, max_age=3600)
+    return file_responses.send(request, upload.file, filename=upload.name, max_age=3600)
 
 
 @require_safe

@@ -435,9 +435,9 @@ def developing(user: User, progress: float | None, asked: int = 1) -> Prediction
 def test_the_frame_that_is_at_work_shows_the_newest_look(as_alice: Client, alice: User) -> None:
     running = developing(alice, 0.6, asked=4)
     (batch,) = strip_list.recent(alice.account)
-    looks = [frame.look for frame in batch.frames]
+    looks = [frame.preview_url for frame in batch.frames]
     assert looks == ["", "", f"/p/{running.public_id}/preview?n=4", ""]
-    assert [frame.done for frame in batch.frames] == [100.0, 100.0, 40.0, 0.0]
+    assert [frame.progress for frame in batch.frames] == [100.0, 100.0, 40.0, 0.0]
     page = as_alice.get("/studio/").content.decode()
     assert page.count('class="look"') == 1
     assert f'src="/p/{running.public_id}/preview?n=4"' in page
@@ -465,4 +465,4 @@ def test_who_saves_data_is_sent_no_looks(as_alice: Client, alice: User) -> None:
 def test_where_the_provider_tells_no_progress_the_first_frame_shows_the_look(alice: User) -> None:
     developing(alice, None, asked=2)
     (batch,) = strip_list.recent(alice.account)
-    assert [bool(frame.look) for frame in batch.frames] == [True, False]
+    assert [bool(frame.preview_url) for frame in batch.frames] == [True, False]
