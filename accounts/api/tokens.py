@@ -40,8 +40,8 @@ class WholeNumber(serializers.IntegerField):
 
 
 def _credits_a(period: str) -> serializers.IntegerField:
-    words = f"What it may spend {period}, in micro-credits; null: as much as there is."
-    return WholeNumber(required=False, allow_null=True, min_value=0, max_value=LARGEST, help_text=words)
+    message = f"What it may spend {period}, in micro-credits; null: as much as there is."
+    return WholeNumber(required=False, allow_null=True, min_value=0, max_value=LARGEST, help_text=message)
 
 
 def _pace(words: str) -> serializers.IntegerField:

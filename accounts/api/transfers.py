@@ -79,11 +79,11 @@ class RedeemView(OwnApiView):
             found = redeem_codes.redeem(self.user, self.account, serializer.validated_data["code"])
         except redeem_codes.CannotRedeem as error:
             status, title = (404, "Not Found") if error.why == "unknown" else (409, "Conflict")
-            words = f"{error} {_('Nothing was changed.')}"
-            raise Denied(status, title, words, {"code": [error.why]}) from None
+            message = f"{error} {_('Nothing was changed.')}"
+            raise Denied(status, title, message, {"code": [error.why]}) from None
         except attempt_limits.TooMany as error:
-            words = f"Too many wrong codes. Try again in {error.wait_s} seconds."
-            raise Denied(429, "Too Many Requests", words, wait=error.wait_s) from None
+            message = f"Too many wrong codes. Try again in {error.wait_s} seconds."
+            raise Denied(429, "Too Many Requests", message, wait=error.wait_s) from None
         balance = Account.objects.values_list("balance", flat=True).get(pk=self.account.pk)
         return Response(
             {
@@ -191,16 +191,16 @@ class GiftsView(OwnApiView):
         """
         if self.token is not None and limit_usage.is_limited(self.token):
             # Gifts are counted by none of its limits, so it could exceed them.
-            words = (
+            message = (
                 "This API token has a spending limit, so it cannot give credits away. Nothing was changed."
             )
-            raise Denied(403, "Forbidden", words)
+            raise Denied(403, "Forbidden", message)
         serializer = NewGiftSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         key = request.headers.get("Idempotency-Key", "")
         if not _KEY.fullmatch(key):
-            words = "Send a key of 1 to 255 visible characters, so that the gift is made once."
-            raise serializers.ValidationError({"Idempotency-Key": [words]})
+            message = "Send a key of 1 to 255 visible characters, so that the gift is made once."
+            raise serializers.ValidationError({"Idempotency-Key": [message]})
         data = serializer.validated_data
         try:
             gift, new = gifts.give(
@@ -220,8 +220,8 @@ def _denied(error: gifts.CannotGive) -> Denied:
     if error.why is gifts.RefusalReason.ANOTHER:
         # The default message says to open the form again, which an API client cannot.
         message = _("This key was sent with another gift. Use a new key for a new one.")
-        words = f"{message} {_('Nothing was changed.')}"
-        return Denied(409, "Conflict", words, {"Idempotency-Key": [error.why.value]})
+        message = f"{message} {_('Nothing was changed.')}"
+        return Denied(409, "Conflict", message, {"Idempotency-Key": [error.why.value]})
     statuses = {
         gifts.RefusalReason.NOBODY: 404,
         gifts.RefusalReason.MUTED: 403,
@@ -229,7 +229,7 @@ def _denied(error: gifts.CannotGive) -> Denied:
     }
     status = statuses.get(error.why, 409)
     title = {404: "Not Found", 403: "Forbidden", 409: "Conflict"}[status]
-    words = f"{error} {_('Nothing was changed.')}"
+    message = f"{error} {_('Nothing was changed.')}"
     if error.left is not None:
-        words += " " + _("%(amount)s are left today.") % {"amount": amounts.display_plain(error.left)}
-    return Denied(status, title, words, {error.field: [error.why.value]} if error.field else None)
+        message += " " + _("%(amount)s are left today.") % {"amount": amounts.display_plain(error.left)}
+    return Denied(status, title, message, {error.field: [error.why.value]} if error.field else None)

@@ -89,9 +89,9 @@ def _pk_of(model: Any, prefix: str) -> Exists:
     )
 
 
-def _unknown(entries: QuerySet[LedgerEntry], kind: str, source: Exists, words: str) -> Iterator[Breach]:
+def _unknown(entries: QuerySet[LedgerEntry], kind: str, source: Exists, problem: str) -> Iterator[Breach]:
     for entry in confirmed(entries.filter(~source, kind=kind), _account):
-        yield Breach(kind, entry.reference, f"added {decimal_text(entry.balance_delta)}, but {words}")
+        yield Breach(kind, entry.reference, f"added {decimal_text(entry.balance_delta)}, but {problem}")
 
 
 def _purchases(entries: QuerySet[LedgerEntry]) -> Iterator[Breach]:

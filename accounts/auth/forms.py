@@ -217,7 +217,7 @@ def refusal_response(request: HttpRequest, refused: admission.Refused) -> HttpRe
     """Redirect to the page that explains why a sign-up was refused."""
     if refused.invitation:
         return redirect("entrance_invitation_ended")
-    messages.error(request, str(refused.words))
+    messages.error(request, str(refused.message))
     return redirect("account_signup")
 
 

@@ -90,8 +90,8 @@ def _count_work(request: HttpRequest, users: Sequence[User], login: str) -> Coun
     try:
         return attempt_limits.count_attempt("work", limits)
     except TooMany as error:
-        words = _("Too many attempts. Try again in %(wait)s.")
-        raise ValidationError(words % {"wait": _wait(error)}, code="too_many_login_attempts") from None
+        message = _("Too many attempts. Try again in %(wait)s.")
+        raise ValidationError(message % {"wait": _wait(error)}, code="too_many_login_attempts") from None
 
 
 def _count_guess(request: HttpRequest, users: Sequence[User], login: str) -> CountedAttempt:
@@ -127,10 +127,10 @@ def _count_stated(limits: Sequence[Limit]) -> CountedAttempt:
     try:
         return attempt_limits.count_attempt("password", limits)
     except TooMany as error:
-        words = _(
+        message = _(
             "Too many wrong passwords. Try again in %(wait)s, or reset your password by e-mail to skip the wait."
         )
-        raise ValidationError(words % {"wait": _wait(error)}, code="too_many_login_attempts") from None
+        raise ValidationError(message % {"wait": _wait(error)}, code="too_many_login_attempts") from None
 
 
 def count_code(request: HttpRequest, user: User) -> CountedAttempt:
@@ -144,8 +144,8 @@ def count_code(request: HttpRequest, user: User) -> CountedAttempt:
         )
     except TooMany as error:
         notify_guessing(user, "account.codes_guessed")
-        words = _("Too many wrong codes. Try again in %(wait)s.")
-        raise ValidationError(words % {"wait": _wait(error)}, code="too_many_login_attempts") from None
+        message = _("Too many wrong codes. Try again in %(wait)s.")
+        raise ValidationError(message % {"wait": _wait(error)}, code="too_many_login_attempts") from None
 
 
 def consume_code(user: User, code: str) -> None:

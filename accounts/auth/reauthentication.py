@@ -37,5 +37,7 @@ def redirect_to_confirm(request: HttpRequest) -> None:
 def require_recent(request: HttpRequest) -> None:
     """For APIs: raise Denied 403, naming the page on which to confirm."""
     if not is_recent(request):
-        words = _("For this, show once more that it is you, at %(path)s, and ask again within five minutes.")
-        raise Denied(403, "Sign in again", words % {"path": "/accounts/reauthenticate/"})
+        message = _(
+            "For this, show once more that it is you, at %(path)s, and ask again within five minutes."
+        )
+        raise Denied(403, "Sign in again", message % {"path": "/accounts/reauthenticate/"})

@@ -87,8 +87,8 @@ log = structlog.get_logger(__name__)
 class CannotRefund(Exception):
     """The provider did not accept the refund; nothing was paid back."""
 
-    def __init__(self, words: str | Promise) -> None:
-        super().__init__(str(words))
+    def __init__(self, message: str | Promise) -> None:
+        super().__init__(str(message))
 
 
 def is_refundable(purchase: Purchase) -> bool:

@@ -174,9 +174,9 @@ def compose(notice: Notice, address: str) -> EmailMultiAlternatives | None:
     return message
 
 
-def _subject(words: str) -> str:
+def _subject(subject: str) -> str:
     """On one line, shortened to what mail clients display."""
-    text = " ".join(words.split())
+    text = " ".join(subject.split())
     return text if len(text) <= MAX_SUBJECT_LENGTH else f"{text[: MAX_SUBJECT_LENGTH - 1].rstrip()}…"
 
 

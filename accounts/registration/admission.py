@@ -37,11 +37,11 @@ DAY = timedelta(days=1)
 
 
 class Refused(Exception):
-    """Sign-up is refused; nothing was created. `words` is the message for the visitor."""
+    """Sign-up is refused; nothing was created. `message` is for the visitor."""
 
-    def __init__(self, words: str | Promise, *, invitation: bool = False) -> None:
-        self.words, self.invitation = words, invitation
-        super().__init__(str(words))
+    def __init__(self, message: str | Promise, *, invitation: bool = False) -> None:
+        self.message, self.invitation = message, invitation
+        super().__init__(str(message))
 
 
 def remember_invitation(session: SessionBase, row: Invitation) -> None:

@@ -19,55 +19,55 @@ MAX_ROWS = 200
 MAX_LENGTH = 200
 
 
-def clean(words: str) -> str:
+def clean(query: str) -> str:
     """Normalised search text: without NUL, which PostgreSQL rejects, and shortened."""
-    return words.replace("\x00", "").strip()[:MAX_LENGTH]
+    return query.replace("\x00", "").strip()[:MAX_LENGTH]
 
 
-def is_number(words: str) -> bool:
+def is_number(query: str) -> bool:
     """Whether the text may be a primary key."""
-    return words.isascii() and words.isdigit() and len(words) < 19
+    return query.isascii() and query.isdigit() and len(query) < 19
 
 
-def user_ids(words: str, *, by_address: bool, most: int = MAX_ROWS) -> list[int]:
+def user_ids(query: str, *, by_address: bool, most: int = MAX_ROWS) -> list[int]:
     """Ids of users whose username or display name starts with the text. Unordered.
 
     With `by_address` also those with such an e-mail address.
     """
-    words = clean(words)
-    queries = user_queries(words, by_address=by_address) if words else []
+    query = clean(query)
+    queries = user_queries(query, by_address=by_address) if query else []
     return list(dict.fromkeys(pk for rows in queries for pk in rows[:most]))
 
 
-def user_queries(words: str, *, by_address: bool) -> list[QuerySet[Any, int]]:
+def user_queries(query: str, *, by_address: bool) -> list[QuerySet[Any, int]]:
     """The index lookups whose results are users."""
     columns = ["username", "display_name", *(["email"] if by_address else [])]
-    queries = [rows for column in columns for rows in _beginning(User, column, words)]
-    return [*queries, _by_any_address(words)] if by_address else queries
+    queries = [rows for column in columns for rows in _beginning(User, column, query)]
+    return [*queries, _by_any_address(query)] if by_address else queries
 
 
-def account_ids(words: str, *, by_address: bool, most: int = MAX_ROWS) -> list[int]:
+def account_ids(query: str, *, by_address: bool, most: int = MAX_ROWS) -> list[int]:
     """Ids of accounts whose name starts with the text, or with a member that matches. Unordered."""
-    words = clean(words)
-    if not words:
+    query = clean(query)
+    if not query:
         return []
-    members = user_ids(words, by_address=by_address, most=most)
+    members = user_ids(query, by_address=by_address, most=most)
     of_members = Membership.objects.filter(user__in=members).values_list("account_id", flat=True)
-    queries = [*_beginning(Account, "name", words), of_members]
+    queries = [*_beginning(Account, "name", query), of_members]
     return list(dict.fromkeys(pk for rows in queries for pk in rows[:most]))
 
 
-def _beginning(model: type[User | Account], column: str, words: str) -> list[QuerySet[Any, int]]:
+def _beginning(model: type[User | Account], column: str, query: str) -> list[QuerySet[Any, int]]:
     rows: QuerySet[Any] = model._default_manager.order_by()
     return [
-        rows.filter(**{f"{column}__{lookup}": words}).values_list("pk", flat=True)
+        rows.filter(**{f"{column}__{lookup}": query}).values_list("pk", flat=True)
         for lookup in ("iexact", "istartswith")
     ]
 
 
-def _by_any_address(words: str) -> QuerySet[Any, int]:
+def _by_any_address(query: str) -> QuerySet[Any, int]:
     """By allauth's addresses, which are stored in lower case, with its index on them."""
-    low = words.lower()
+    low = query.lower()
     rows = EmailAddress.objects.order_by()
     if connection.vendor == "postgresql":
         rows = rows.filter(email__startswith=low)

@@ -100,8 +100,8 @@ def network_list(texts: Sequence[str]) -> list[str]:
         try:
             networks.append(str(ip_addresses.parse(text)))
         except ValueError:
-            words = _("“%(text)s” is no network; write it as 192.0.2.0/24 or 2001:db8::/32.")
-            raise BadTerm(words % {"text": text[:50]}) from None
+            message = _("“%(text)s” is no network; write it as 192.0.2.0/24 or 2001:db8::/32.")
+            raise BadTerm(message % {"text": text[:50]}) from None
     return list(dict.fromkeys(networks))
 
 

@@ -133,9 +133,9 @@ def gift_page(request: HttpRequest) -> HttpResponse:
     account = ownership.money_account(user)
     form = GiftForm(request.POST if request.method == "POST" else None)
     if request.method == "POST" and form.is_valid() and (gift := _give(user, account, form)) is not None:
-        words = _("%(name)s has %(amount)s credits from you.")
+        message = _("%(name)s has %(amount)s credits from you.")
         params = {"name": form.cleaned_data["to"], "amount": amounts.display_plain(gift.amount)}
-        messages.success(request, words % params)
+        messages.success(request, message % params)
         return redirect("account_gifts")
     recent = Gift.objects.filter(Q(giver=account) | Q(receiver=account)).select_related("giver", "receiver")
     context = {

@@ -132,8 +132,8 @@ def _stored(
     except uploads.TooLarge:
         raise _too_large(name) from None
     except media.DiskFull:
-        words = _("The server has too little free space for new pictures. Nothing was charged.")
-        raise PictureRefused(words, 503) from None
+        message = _("The server has too little free space for new pictures. Nothing was charged.")
+        raise PictureRefused(message, 503) from None
     except StorageFull as full:
         raise PictureRefused(refusal_messages.storage_full(full), full.status) from None
     except TooManyWaiting as waiting:
@@ -146,8 +146,8 @@ def _stored(
 
 
 def _too_large(name: str) -> PictureRefused:
-    words = _("%(name)s is larger than %(most)s MB. Use a smaller picture.")
-    return PictureRefused(words % {"name": display_name(name), "most": MAX_MB}, 413)
+    message = _("%(name)s is larger than %(most)s MB. Use a smaller picture.")
+    return PictureRefused(message % {"name": display_name(name), "most": MAX_MB}, 413)
 
 
 def safe_name(name: str) -> str:

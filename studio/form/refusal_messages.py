@@ -30,17 +30,19 @@ def storage_full(full: StorageFull) -> str:
 def too_many_waiting(refused: refusals.TooManyWaiting) -> str:
     """The message where too much of the account's is waiting."""
     if refused.what == "predictions":
-        words = ngettext(
+        message = ngettext(
             "This account already has %(n)s picture waiting, the most it may have.",
             "This account already has %(n)s pictures waiting, the most it may have.",
             refused.most,
         ) % {"n": refused.most}
     elif refused.what == "input_bytes":
-        words = _("The files sent with this account's waiting pictures take up %(size)s, the most they may.")
-        words %= {"size": filesizeformat(refused.most)}
+        message = _(
+            "The files sent with this account's waiting pictures take up %(size)s, the most they may."
+        )
+        message %= {"size": filesizeformat(refused.most)}
     else:
-        words = _("The pictures being made may take up all the storage that's left.")
-    return f"{words} {_('Nothing was charged. Try again when some of it is done.')}"
+        message = _("The pictures being made may take up all the storage that's left.")
+    return f"{message} {_('Nothing was charged. Try again when some of it is done.')}"
 
 
 def insufficient_funds(funds: visible_funds.VisibleFunds, balance: int, cost: int) -> str:

@@ -61,6 +61,6 @@ def _objects(value: str) -> dict[str, str]:
         return {model_hints.OBJECTS: _("Choose at least one kind of thing to remove.")}
     unknown = [name for name in value.split(",") if name not in model_hints.NAMES]
     if unknown:
-        words = _("This model does not know “%(name)s”. Choose from its list.") % {"name": unknown[0][:40]}
-        return {model_hints.OBJECTS: words}
+        message = _("This model does not know “%(name)s”. Choose from its list.") % {"name": unknown[0][:40]}
+        return {model_hints.OBJECTS: message}
     return {}

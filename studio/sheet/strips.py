@@ -149,26 +149,26 @@ class Batch:
         if not missing or self.prediction.status != Status.SUCCEEDED:
             return ""
         if "missing" in missing:
-            words = ngettext(
+            message = ngettext(
                 "%(away)s of %(all)s could not be had. You paid for %(paid)s; %(credits)s came back.",
                 "%(away)s of %(all)s could not be had. You paid for %(paid)s; %(credits)s came back.",
                 len(missing),
             )
         elif self.credits_returned <= 0:
-            words = ngettext(
+            message = ngettext(
                 "%(away)s of %(all)s was too sensitive and was dropped. Here it is paid for all the same.",
                 "%(away)s of %(all)s were too sensitive and were dropped. Here they are paid for all the same.",
                 len(missing),
             )
         else:
-            words = ngettext(
+            message = ngettext(
                 "%(away)s of %(all)s was too sensitive and was dropped. You paid for %(paid)s; "
                 "%(credits)s came back.",
                 "%(away)s of %(all)s were too sensitive and were dropped. You paid for %(paid)s; "
                 "%(credits)s came back.",
                 len(missing),
             )
-        return words % {
+        return message % {
             "away": len(missing), "all": len(self.frames), "paid": len(self.frames) - len(missing),
             "credits": amounts.with_unit(self.credits_returned),
         }  # fmt: skip

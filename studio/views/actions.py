@@ -107,8 +107,8 @@ def cancel_rest(request: HttpRequest, batch: str) -> HttpResponse:
 
 
 def _report_cancelled(request: HttpRequest, came_back: int) -> None:
-    words = _("Cancelled. %(credits)s came back.") % {"credits": amounts.with_unit(came_back)}
-    messages.success(request, words)
+    message = _("Cancelled. %(credits)s came back.") % {"credits": amounts.with_unit(came_back)}
+    messages.success(request, message)
 
 
 @require_POST
@@ -160,8 +160,8 @@ def vary_price(request: HttpRequest, public_id: str) -> HttpResponse:
         cost = checks.quote(source.version, input_, account_of(request))
     except refusals.ModelNotAvailable:
         return HttpResponse(_("Not available"), content_type="text/plain; charset=utf-8")
-    words = f"{max(1, calculator.asked_outputs(source.version, input_))} · {amounts.with_unit(cost)}"
-    return HttpResponse(words, content_type="text/plain; charset=utf-8")
+    message = f"{max(1, calculator.asked_outputs(source.version, input_))} · {amounts.with_unit(cost)}"
+    return HttpResponse(message, content_type="text/plain; charset=utf-8")
 
 
 def _submit(request: HttpRequest, source: Prediction, input_: dict[str, Any], origin: Origin) -> HttpResponse:

@@ -125,8 +125,8 @@ def _payer_change(form: Mapping[str, str], account: Account) -> str:
     if form.get(form_state.PAYER, "") in ("", str(account.pk)):
         return ""
     if account.kind == Account.Kind.ORGANIZATION:
-        words = _("You act for %(name)s now. Nothing was charged. Press again to make it on its balance.")
-        return words % {"name": account.name}
+        message = _("You act for %(name)s now. Nothing was charged. Press again to make it on its balance.")
+        return message % {"name": account.name}
     return _(
         "You act for your own account now. Nothing was charged. Press again to make it on your own balance."
     )

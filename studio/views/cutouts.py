@@ -73,12 +73,12 @@ class Plan:
     @property
     def left_out(self) -> str:
         """A sentence on what is left out; empty where nothing is."""
-        words = ngettext(
+        message = ngettext(
             "%(n)s film is left as it is: only pictures are cut out.",
             "%(n)s films are left as they are: only pictures are cut out.",
             self.films,
         )
-        return words % {"n": self.films} if self.films else ""
+        return message % {"n": self.films} if self.films else ""
 
 
 def plan(user: User, pks: list[int]) -> Plan:
