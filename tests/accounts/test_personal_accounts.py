@@ -1,4 +1,4 @@
-"""Every user has exactly one account of their own, whichever door they came in by."""
+"""Every user has exactly one personal account, however they signed up."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The price on the button, and the one that scripts are told, is what is held: for every unit, rule, input and plan."""
+"""The price on the button and in the API is what is held: for every unit, rule, input and plan."""
 
 from __future__ import annotations
 
@@ -99,10 +99,10 @@ def plan(db: None) -> Plan:
     return Plan.objects.create(name="Studio")
 
 
-def page_form(version: Version, wish: dict[str, Any]) -> dict[str, str]:
-    """A wish as the page's form sends it."""
+def page_form(version: Version, inputs: dict[str, Any]) -> dict[str, str]:
+    """The inputs as the page's form sends them."""
     fields = {"model": version.model.ref, "switches": "1", "prompt": "a hill"}
-    for name, value in wish.items():
+    for name, value in inputs.items():
         if value is True:
             fields[name] = "on"
         elif value is not False:
@@ -121,14 +121,14 @@ def held_by(*references: str) -> int:
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
-@given(said=PRICES, wish=FORMS, percent=st.sampled_from([100, 100, 0, 33, 250]), shared=st.booleans())
+@given(said=PRICES, inputs=FORMS, percent=st.sampled_from([100, 100, 0, 33, 250]), shared=st.booleans())
 def test_the_button_says_what_is_held(
     alice: User,
     version: Version,
     plan: Plan,
     client_of: Any,
     said: Any,
-    wish: Any,
+    inputs: Any,
     percent: int,
     shared: bool,
 ) -> None:
@@ -136,7 +136,7 @@ def test_the_button_says_what_is_held(
     Plan.objects.filter(pk=plan.pk).update(price_percent=percent)
     Account.objects.filter(pk=account.pk).update(plan=plan, balance=10**12)
     Price.objects.create(model=version.model, number=version.model.prices.count() + 1, **said)
-    client, fields = client_of(alice), page_form(version, wish)
+    client, fields = client_of(alice), page_form(version, inputs)
     button = client.post("/studio/quote/", fields).content.decode()
     quoted = re.search(r'name="quoted" value="(\d+)"', button)
     assert quoted is not None
@@ -147,10 +147,10 @@ def test_the_button_says_what_is_held(
     assert rows.count() == batches.count_of(version, fields)
     assert held_by(*rows.values_list("public_id", flat=True)) == int(quoted[1])
     for row in rows:
-        told = client.post(
+        response = client.post(
             "/api/quotes", {"version": version.pk, "input": row.input}, content_type="application/json"
         )
-        assert told.json()["ceiling"] == held_by(row.public_id) == row.ceiling
+        assert response.json()["ceiling"] == held_by(row.public_id) == row.ceiling
     Account.objects.filter(pk=account.pk).update(balance=10**12)
 
 

@@ -25,7 +25,7 @@ CLIENT, SECRET = "darkroom", "a secret of the double"
 
 
 class OidcProvider:
-    """What the server knows: its key, whom it lets in next, the codes and tokens that are out."""
+    """State of the server: its key, the user that signs in next, the codes and tokens that are valid."""
 
     def __init__(self) -> None:
         self.key = rsa.generate_private_key(public_exponent=65537, key_size=2048)

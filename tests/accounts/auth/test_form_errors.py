@@ -1,4 +1,4 @@
-"""The doors say what is wrong in words that are true here, and of each language its own."""
+"""Error messages of the sign-in and sign-up forms, in each language."""
 
 from __future__ import annotations
 

@@ -319,8 +319,8 @@ def test_a_member_is_told_once_that_somebody_guesses(alice: User, monkeypatch: p
     monkeypatch.setattr(login_attempts, "NOTIFY_FROM", 3)
     for number in range(3):
         guesses(address=f"192.0.2.{number}", times=2)
-    told = Notice.objects.get(user=alice, kind="account.guessed")
-    assert told.params == {"n": 3} and told.mail_owed and told.link == "/accounts/sessions/"
+    notice = Notice.objects.get(user=alice, kind="account.guessed")
+    assert notice.params == {"n": 3} and notice.mail_owed and notice.link == "/accounts/sessions/"
 
 
 def test_ones_own_slips_on_a_known_device_are_told_to_nobody(

@@ -159,9 +159,9 @@ def test_no_page_but_the_one_that_makes_it_shows_the_secret(
     client = Client()
     sign_in(client)
     client.post("/accounts/2fa/authenticate/", {"code": protected[1][1]})
-    desk = client_of(staff)
+    admin_client = client_of(staff)
     row = Authenticator.objects.get(type="totp")
-    pages = [client.get("/accounts/2fa/"), desk.get(f"/admin/mfa/authenticator/{row.pk}/change/")]
+    pages = [client.get("/accounts/2fa/"), admin_client.get(f"/admin/mfa/authenticator/{row.pk}/change/")]
     for page in pages:
         assert page.status_code == 200
         assert protected[0] not in page.content.decode() and row.data["secret"] not in page.content.decode()
@@ -171,9 +171,9 @@ def test_no_page_but_the_one_that_makes_it_shows_the_secret(
 def test_staff_is_sent_to_set_one_up_where_the_operator_wants_that(
     alice: User, staff: User, protected: tuple[str, list[str]], client_of: ClientOf
 ) -> None:
-    desk = client_of(staff)
-    assert desk.get("/admin/")["Location"] == "/accounts/2fa/"
-    assert desk.get("/studio/").status_code == 200
+    admin_client = client_of(staff)
+    assert admin_client.get("/admin/")["Location"] == "/accounts/2fa/"
+    assert admin_client.get("/studio/").status_code == 200
     User.objects.filter(pk=alice.pk).update(is_staff=True)
     alice.refresh_from_db()
     assert client_of(alice).get("/admin/").status_code == 200
@@ -186,13 +186,13 @@ def test_staff_needs_none_where_the_operator_says_nothing(staff: User, client_of
 def test_an_administrator_takes_second_factors_away_with_a_reason(
     alice: User, staff: User, protected: tuple[str, list[str]], client_of: ClientOf
 ) -> None:
-    desk = client_of(staff)
-    page = desk.get(f"/admin/accounts/user/{alice.pk}/change/").content.decode()
+    admin_client = client_of(staff)
+    page = admin_client.get(f"/admin/accounts/user/{alice.pk}/change/").content.decode()
     path = reverse("admin:accounts_user_remove_second_factor", args=[alice.pk])
     assert path in page
-    assert desk.post(path, {"reason": ""}, follow=True).status_code == 422
+    assert admin_client.post(path, {"reason": ""}, follow=True).status_code == 422
     assert Authenticator.objects.exists()
-    assert desk.post(path, {"reason": "lost her telephone"}).status_code == 302
+    assert admin_client.post(path, {"reason": "lost her telephone"}).status_code == 302
     assert not Authenticator.objects.exists()
     assert AuditEntry.objects.get(action="user.remove_second_factor").reason == "lost her telephone"
     client = Client()

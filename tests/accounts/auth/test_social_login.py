@@ -123,7 +123,7 @@ def test_nobody_takes_over_an_account_by_an_address_that_was_not_checked(
     EmailAddress.objects.create(user=alice, email=alice.email, verified=here, primary=True)
     claim = {} if there is None else {"email_verified": there}
     come(client, provider, email=alice.email, preferred_username="mallory", **claim)
-    # Whoever it is has an account of their own, and is not told that somebody else gave the address too.
+    # They get an account of their own, and do not learn that somebody else gave the address too.
     assert signed_in(client) == "mallory"
     assert not SocialAccount.objects.filter(user=alice).exists()
     assert EmailAddress.objects.get(user=alice).verified is here

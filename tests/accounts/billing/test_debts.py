@@ -30,7 +30,7 @@ ClientOf = Callable[[User], Client]
 _events = itertools.count(1)
 
 
-def told(what: EventType, amount: int = 500, *, payment: str = "pi_1", **more: Any) -> str:
+def receive_event(what: EventType, amount: int = 500, *, payment: str = "pi_1", **more: Any) -> str:
     """An event of Stripe's."""
     number = next(_events)
     return payment_events.receive(
@@ -42,7 +42,7 @@ def told(what: EventType, amount: int = 500, *, payment: str = "pi_1", **more: A
 def paid(user: User, payment: str = "pi_1", **more: Any) -> Purchase:
     """A purchase of a hundred credits for 5.00, paid."""
     purchase = make_purchase(user, session=f"cs_{payment}", **more)
-    told(
+    receive_event(
         EventType.PAID,
         purchase.price,
         payment=payment,
@@ -88,7 +88,7 @@ def test_what_is_on_hold_while_its_payment_is_returned_is_taken_when_it_comes_ba
 ) -> None:
     purchase = paid(charlie)
     held(charlie)
-    told(what)
+    receive_event(what)
     assert (stands(charlie), taken(purchase)) == ((0, 100, 100), (0, 100)) and content()
     settled(charlie)
     assert (stands(charlie), taken(purchase)) == ((0, 0, 0), (100, 0)) and content()
@@ -106,7 +106,7 @@ def test_nobody_keeps_a_refunded_payment_by_predictions_that_wait_and_are_cancel
         while True:
             made.append(acceptance.accept(request))
     left = factories.account_of(charlie).balance
-    told(EventType.REFUNDED)
+    receive_event(EventType.REFUNDED)
     assert factories.account_of(charlie).owed == 100 * MICRO - left
     for one in made:
         lifecycle.cancel(one.public_id)
@@ -118,7 +118,7 @@ def test_nobody_keeps_a_refunded_payment_by_predictions_that_wait_and_are_cancel
 def test_what_is_charged_after_all_stays_owed(charlie: User) -> None:
     purchase = paid(charlie)
     held(charlie)
-    told(EventType.REFUNDED)
+    receive_event(EventType.REFUNDED)
     settled(charlie, 30)
     assert (stands(charlie), taken(purchase)) == ((0, 0, 30), (70, 30)) and content()
 
@@ -130,7 +130,7 @@ def test_what_was_given_away_before_its_payment_is_returned_is_owed(charlie: Use
     site_rules.change(gifts=True)
     purchase = paid(charlie)
     gifts.give(charlie, factories.account_of(charlie), to="bob", amount=100 * MICRO, key="1")
-    told(EventType.REFUNDED)
+    receive_event(EventType.REFUNDED)
     assert (stands(charlie), taken(purchase)) == ((0, 0, 100), (0, 100)) and content()
     # A friend gives them back: they pay what is owed, and are nobody's to spend or to give.
     gifts.give(bob, factories.account_of(bob), to="charlie", amount=60 * MICRO, key="2")
@@ -171,7 +171,7 @@ def test_whatever_comes_next_pays_what_is_owed_first(charlie: User, come: Callab
     purchase = paid(charlie)
     held(charlie)
     settled(charlie, 100)
-    told(EventType.REFUNDED, 300)
+    receive_event(EventType.REFUNDED, 300)
     assert (stands(charlie), taken(purchase)) == ((0, 0, 60), (0, 60))
     come(charlie)
     assert (stands(charlie), taken(purchase)) == ((0, 0, 20), (40, 20)) and content()
@@ -200,8 +200,8 @@ def test_the_oldest_debt_is_paid_first(charlie: User) -> None:
     first, second = paid(charlie), paid(charlie, "pi_2")
     held(charlie, 200)
     settled(charlie, 200)
-    told(EventType.REFUNDED, payment="pi_2")
-    told(EventType.REFUNDED)
+    receive_event(EventType.REFUNDED, payment="pi_2")
+    receive_event(EventType.REFUNDED)
     credits.grant(factories.account_of(charlie), 130 * MICRO)
     assert (taken(first), taken(second), stands(charlie)) == ((100, 0), (30, 70), (0, 0, 70)) and content()
 
@@ -210,19 +210,19 @@ def test_what_is_won_back_is_written_off_before_anything_is_given_again(charlie:
     purchase = paid(charlie)
     held(charlie, 70)
     settled(charlie, 70)
-    told(EventType.DISPUTED, dispute="dp_1")
+    receive_event(EventType.DISPUTED, dispute="dp_1")
     assert (stands(charlie), taken(purchase)) == ((0, 0, 70), (30, 70))
-    told(EventType.DISPUTE_WON, dispute="dp_1")
+    receive_event(EventType.DISPUTE_WON, dispute="dp_1")
     assert (stands(charlie), taken(purchase)) == ((30, 0, 0), (0, 0)) and content()
 
 
 def test_what_is_given_again_pays_what_is_owed_for_another_purchase(charlie: User) -> None:
     first, second = paid(charlie), paid(charlie, "pi_2")
-    told(EventType.DISPUTED, dispute="dp_1")
+    receive_event(EventType.DISPUTED, dispute="dp_1")
     held(charlie)
     settled(charlie, 100)
-    told(EventType.REFUNDED, payment="pi_2")
-    told(EventType.DISPUTE_WON, dispute="dp_1")
+    receive_event(EventType.REFUNDED, payment="pi_2")
+    receive_event(EventType.DISPUTE_WON, dispute="dp_1")
     assert (taken(first), taken(second), stands(charlie)) == ((0, 0), (100, 0), (0, 0, 0)) and content()
 
 
@@ -234,7 +234,7 @@ def test_it_is_told_in_plain_words_wherever_the_balance_is(
 ) -> None:
     purchase = paid(charlie)
     held(charlie, 80)
-    told(EventType.REFUNDED)
+    receive_event(EventType.REFUNDED)
     settled(charlie, 50)
     client = client_of(charlie)
     page = client.get("/account/").content.decode()
@@ -253,15 +253,17 @@ def test_it_is_told_in_plain_words_wherever_the_balance_is(
     ]  # fmt: skip
     kinds = set(Notice.objects.filter(user=charlie).values_list("kind", flat=True))
     assert {"credits.taken_back", "credits.owed"} <= kinds
-    desk = client_of(staff)
-    row = desk.get(reverse("admin:accounts_account_change", args=[charlie.account_id])).content.decode()
+    admin_client = client_of(staff)
+    row = admin_client.get(
+        reverse("admin:accounts_account_change", args=[charlie.account_id])
+    ).content.decode()
     assert "50.00" in row
-    bought = desk.get(reverse("admin:accounts_purchase_change", args=[purchase.pk])).content.decode()
+    bought = admin_client.get(reverse("admin:accounts_purchase_change", args=[purchase.pk])).content.decode()
     assert "credits owed" in bought.lower()
     assert "20 of 100 credits taken back, 80 owed" in bought
-    listed = desk.get(reverse("admin:accounts_purchase_changelist"), {"credits_owed": "yes"})
+    listed = admin_client.get(reverse("admin:accounts_purchase_changelist"), {"credits_owed": "yes"})
     assert [one.pk for one in listed.context["cl"].result_list] == [purchase.pk]
-    assert "50" in desk.get(f"/admin/members/{charlie.pk}/").content.decode()
+    assert "50" in admin_client.get(f"/admin/members/{charlie.pk}/").content.decode()
 
 
 # -- Audit -----------------------------------------------------------------------------------------------------------
@@ -297,18 +299,18 @@ def test_an_account_that_is_closed_owes_nothing_and_what_it_cost_stands_at_its_p
     purchase = paid(charlie)
     held(charlie)
     settled(charlie, 100)
-    told(EventType.REFUNDED, 250)
+    receive_event(EventType.REFUNDED, 250)
     assert stands(charlie) == (0, 0, 50)
     Account.objects.filter(pk=charlie.account_id).update(status=Account.Status.CLOSED)
     credits.clear(factories.account_of(charlie), reason="deleted")
-    told(EventType.REFUNDED, 500)
+    receive_event(EventType.REFUNDED, 500)
     assert stands(charlie) == (0, 0, 0) and taken(purchase) == (0, 100) and content()
 
 
 def test_nothing_is_owed_for_credits_that_never_came(charlie: User) -> None:
     Account.objects.filter(pk=charlie.account_id).update(status=Account.Status.CLOSED)
     purchase = paid(charlie)
-    told(EventType.REFUNDED)
+    receive_event(EventType.REFUNDED)
     assert stands(charlie) == (0, 0, 0) and taken(purchase) == (0, 0) and content()
 
 
@@ -319,8 +321,8 @@ def test_a_payment_at_the_moment_at_which_its_account_is_closed_goes_back(
     user = factories.make_user("leaving")
     purchase = make_purchase(user, session="cs_pi_1")
     credits.grant(factories.account_of(user), 5)
-    wish = closure.request_closure(user)
-    erasure.begin(wish)
+    closure_request = closure.request_closure(user)
+    erasure.begin(closure_request)
     move, payment = balance_updates.move, threading.Thread(target=_paid_for, args=[purchase], daemon=True)
 
     def clear(account_id: int, **deltas: Any) -> Any:
@@ -331,7 +333,7 @@ def test_a_payment_at_the_moment_at_which_its_account_is_closed_goes_back(
         return move(account_id, **deltas)
 
     monkeypatch.setattr(balance_updates, "move", clear)
-    erasure._finish(wish)
+    erasure._finish(closure_request)
     payment.join(60)
     assert not payment.is_alive()
     row = Account.objects.get(pk=purchase.account_id)
@@ -341,7 +343,7 @@ def test_a_payment_at_the_moment_at_which_its_account_is_closed_goes_back(
 
 def _paid_for(purchase: Purchase) -> None:
     try:
-        told(EventType.PAID, purchase.price, reference=purchase.reference, session=purchase.session)
+        receive_event(EventType.PAID, purchase.price, reference=purchase.reference, session=purchase.session)
     finally:
         connection.close()
 

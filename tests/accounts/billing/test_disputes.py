@@ -1,4 +1,4 @@
-"""Disputes of a payment: of a part, several at once, inquiries first, won, lost; in whatever order it is told."""
+"""Disputes of a payment: of a part, several at once, inquiries first, won, lost; in any order of events."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from accounts.models import MICRO, Account, CreditPack, Dispute, Purchase, User
 from tests import factories
 from tests.accounts.billing.billing_rows import make_purchase
 from tests.accounts.billing.checkout import place_order, send_event
-from tests.accounts.billing.test_debts import paid, stands, taken, told
+from tests.accounts.billing.test_debts import paid, receive_event, stands, taken
 from tests.accounts.billing.test_refunds import again
 from tests.runner.sampling import one_in
 from tests.servers.stripe_double import StripeDouble
@@ -155,7 +155,7 @@ def receive(event: Any) -> None:
 
 
 def test_every_order_of_what_is_told_ends_alike(charlie: User, double: StripeDouble) -> None:
-    """An inquiry, a dispute of 3.00, won or lost: told in every order, a second apart at Stripe, the first twice."""
+    """An inquiry, a dispute of 3.00, won or lost: in every order, a second apart at Stripe, the first twice."""
     for number, turn in one_in(10, enumerate(itertools.permutations(range(5)))):
         purchase = make_purchase(charlie, session=f"cs_{number}")
         double.sessions[purchase.session] = {
@@ -180,9 +180,9 @@ def test_every_order_of_what_is_told_ends_alike(charlie: User, double: StripeDou
 
 
 def test_what_was_told_before_the_payment_of_several_disputes_is_done_when_it_comes(charlie: User) -> None:
-    told(EventType.DISPUTED, 200, dispute="dp_a")
-    told(EventType.DISPUTED, 100, dispute="dp_b")
-    told(EventType.DISPUTE_WON, 200, dispute="dp_a")
+    receive_event(EventType.DISPUTED, 200, dispute="dp_a")
+    receive_event(EventType.DISPUTED, 100, dispute="dp_b")
+    receive_event(EventType.DISPUTE_WON, 200, dispute="dp_a")
     purchase = paid(charlie)
     assert (purchase.status, stands(charlie), taken(purchase)) == (
         "disputed",
@@ -193,9 +193,9 @@ def test_what_was_told_before_the_payment_of_several_disputes_is_done_when_it_co
 
 def test_a_lost_dispute_that_is_won_on_appeal_gives_the_credits_again(charlie: User) -> None:
     purchase = paid(charlie)
-    told(EventType.DISPUTE_LOST, dispute="dp_1", at=1_800_000_000)
+    receive_event(EventType.DISPUTE_LOST, dispute="dp_1", at=1_800_000_000)
     assert stands(charlie) == (0, 0, 0)
-    told(EventType.DISPUTE_WON, dispute="dp_1", at=1_800_000_100)
+    receive_event(EventType.DISPUTE_WON, dispute="dp_1", at=1_800_000_100)
     assert (status(purchase), stands(charlie)) == ("paid", (100, 0, 0)) and content()
 
 
@@ -228,6 +228,6 @@ def test_a_buyer_of_a_closed_account_is_not_paid_what_their_bank_takes(
 
 
 def test_a_dispute_of_nothing_known_is_no_error(db: Any) -> None:
-    assert told(EventType.DISPUTED, dispute="dp_1").startswith("later")
-    assert told(EventType.INQUIRY, payment="", dispute="dp_1") == "no such purchase"
+    assert receive_event(EventType.DISPUTED, dispute="dp_1").startswith("later")
+    assert receive_event(EventType.INQUIRY, payment="", dispute="dp_1") == "no such purchase"
     assert not Dispute.objects.exists()

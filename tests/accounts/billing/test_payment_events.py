@@ -264,12 +264,12 @@ def test_an_answer_that_is_refused_is_not_asked_for_without_end(
 
 
 def test_every_order_of_events_ends_alike(charlie: User, bought: Purchase, double: StripeDouble) -> None:
-    told = [
+    originals = [
         double.pay(bought.session),
         double.refunded(bought.session, 100),
         double.refunded(bought.session, 250),
     ]
-    for number, events in one_in(2, enumerate(itertools.permutations(told)), lambda one: one[0]):
+    for number, events in one_in(2, enumerate(itertools.permutations(originals)), lambda one: one[0]):
         PaymentEvent.objects.all().delete()
         start = balance(charlie)
         purchase = make_purchase(charlie, session=f"cs_{number}")

@@ -150,8 +150,8 @@ def test_a_provider_that_fails_costs_nothing_and_tells_no_secret(
     double.fail_with = 402
     answer = place_order(client_of(alice), pack)
     assert answer.status_code == 502 and "Nothing was charged" in answer.content.decode()
-    told = caplog.text + "".join(capsys.readouterr()) + answer.content.decode()
-    assert KEY not in told and SECRET not in told
+    output = caplog.text + "".join(capsys.readouterr()) + answer.content.decode()
+    assert KEY not in output and SECRET not in output
     double.fail_with = 0
     assert place_order(client_of(alice), pack, "1" * 24).status_code == 303
     assert Purchase.objects.filter(status="open").count() == 1

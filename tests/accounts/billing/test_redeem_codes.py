@@ -190,20 +190,22 @@ def test_many_tries_of_one_account_are_one_success() -> None:
     plain = api_tokens.issue(user, "race")[1]
     answers = together([partial(_post, plain, code) for _number in range(16)])
     statuses = sorted(answer.status_code for answer in answers)
-    # Each counts as a try until it is looked at, so that those beyond ten at once may be told to wait.
+    # Each counts as an attempt until it is examined, so that those beyond ten at once may have to wait.
     assert statuses[0] == 200 and set(statuses[1:]) <= {409, 429}
     assert balance(user) == 10 * MICRO and RedeemCode.objects.get().uses_left == 15
 
 
 @pytest.mark.server
 def test_many_clients_over_http_on_a_real_server(conformant_server: ServerProcess) -> None:
-    """A socket each, real processes, the house's own database on its disk."""
+    """A socket each, real processes, the server's database on disk."""
     code, plains = _prepared(conformant_server)
     asks = [partial(_send, f"{conformant_server.url}/api/redeem", plain, code) for plain in plains]
     statuses = sorted(answer.status_code for answer in together(asks))
     assert statuses == [200] + [409] * (CLIENTS - 1)
-    told = _shell(conformant_server, "from accounts.audit import checks;print(len(list(checks.breaches())))")
-    assert told.strip().endswith("0")
+    output = _shell(
+        conformant_server, "from accounts.audit import checks;print(len(list(checks.breaches())))"
+    )
+    assert output.strip().endswith("0")
 
 
 def _send(address: str, plain: str, code: str) -> httpx.Response:

@@ -1,4 +1,4 @@
-"""Payments that go back: told at the same instant as the payment, sent back by a bank, owed to a closed account."""
+"""Refunds: reported at the same instant as the payment, returned by a bank, owed to a closed account."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ ClientOf = Callable[[User], Client]
 
 
 def again() -> bool:
-    """A turn of the chore, whatever it waits for."""
+    """One run of the job, whatever it waits for."""
     Purchase.objects.filter(look_at__isnull=False).update(look_at=timezone.now() - timedelta(days=2))
     return refunds.run_once()
 
@@ -88,17 +88,17 @@ def test_a_return_at_the_instant_of_its_payment_leaves_no_credits(
     purchase = make_purchase(user)
     paid = Event("evt_1", "paid", EventType.PAID, purchase.reference, purchase.session, "pi_1", 500, "usd")
     back = Event("evt_2", "back", what, payment="pi_1", amount=500, currency="usd", dispute="dp_1")
-    told = [paid, back] if leader == "payment" else [back, paid]
+    events = [paid, back] if leader == "payment" else [back, paid]
     instant = Instant(monkeypatch)
 
     def follow() -> str:
         assert instant.first.wait(30)
         try:
-            return payment_events.receive("stripe", told[1])
+            return payment_events.receive("stripe", events[1])
         finally:
             instant.done.set()
 
-    outcomes = together([lambda: payment_events.receive("stripe", told[0]), follow])
+    outcomes = together([lambda: payment_events.receive("stripe", events[0]), follow])
     assert all(isinstance(outcome, str) for outcome in outcomes), outcomes
     purchase.refresh_from_db()
     assert (balance(user), purchase.taken_back) == (0, 100 * MICRO), outcomes
@@ -115,8 +115,8 @@ def test_a_payment_back_that_fails_gives_the_credits_again(
     made = refund(double, bought, 500)
     send_event(double.refunded(bought.session, 500))
     assert balance(charlie) == 0
-    told = send_event(double.send_back(made))
-    assert told.json()["outcome"] == "the provider is asked what was paid back"
+    response = send_event(double.send_back(made))
+    assert response.json()["outcome"] == "the provider is asked what was paid back"
     assert refunds.run_once() is True and refunds.run_once() is False
     bought.refresh_from_db()
     assert (bought.status, bought.refunded, bought.taken_back, bought.owed) == ("paid", 0, 0, 0)
@@ -141,13 +141,13 @@ def test_only_what_was_taken_is_given_again(charlie: User, bought: Purchase, dou
 def test_what_is_told_in_any_order_ends_at_what_the_provider_says(
     charlie: User, bought: Purchase, double: StripeDouble
 ) -> None:
-    """Paid, 5.00 back, which fails, then 2.00 back, which does not: told in every order, asked after each."""
+    """Paid, 5.00 back, which fails, then 2.00 back, which does not: in every order, and reconciled after each."""
     paid = double.pay(bought.session)
     first = refund(double, bought, 500)
-    told = [paid, double.refunded(bought.session, 500), double.send_back(first)]
+    events = [paid, double.refunded(bought.session, 500), double.send_back(first)]
     refund(double, bought, 200)
-    told.append(double.refunded(bought.session, 200))
-    for number, turn in one_in(12, enumerate(itertools.permutations(told)), lambda one: one[0]):
+    events.append(double.refunded(bought.session, 200))
+    for number, turn in one_in(12, enumerate(itertools.permutations(events)), lambda one: one[0]):
         start = balance(charlie)
         purchase = make_purchase(charlie, session=f"cs_{number}")
         for event in turn:

@@ -1,4 +1,4 @@
-"""A house whose credits move in every way there is, beside the same rules in plain arithmetic, with crashes between.
+"""A simulation that moves credits in every way, compared with the rules in plain arithmetic, with crashes between.
 
 Each step is one transaction. A crash breaks it before its n-th statement, as a process that dies would: then nothing
 may have moved. `Steps` are chosen by numbers alone, so that Hypothesis, a plain generator and a process to be killed
@@ -187,7 +187,7 @@ class CreditSimulation(organization_steps.OrganizationSteps, payment_steps.Payme
             return
         refused: type[Exception] | None = None
         if (known.status, receiver.status) != ("active", "active"):
-            # Who is poor and shut out is told one of the two.
+            # Of two reasons to refuse, either may be reported.
             refused = credits.AccountClosed if known.balance > amount else Exception
         elif known.balance < amount + 1:
             refused = credits.InsufficientCredits

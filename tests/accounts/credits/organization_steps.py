@@ -1,4 +1,4 @@
-"""What happens to organisations in a house: founded, joined, left, limited, acted for, spent through and dissolved."""
+"""Simulation steps of organisations: founded, joined, left, limited, acted for, spent from and dissolved."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ VERBS = ("found", "join", "leave", "role", "member_limit", "act", "dissolve")
 
 
 class OrganizationSteps:
-    """The part of a house that is about organisations. Those who do nothing with them do not notice."""
+    """The steps about organisations; members outside of them are not affected."""
 
     name: str
     crashes: int
@@ -130,8 +130,8 @@ class OrganizationSteps:
         standing = closure.pending_for(club.account)
         others = Closure.objects.filter(user=owner, called_off_at__isnull=True, finished_at__isnull=True)
         refused = closure.CannotClose if standing is None and others.exists() else None
-        wish = self._do(crash, lambda: closure.request_closure(owner, club.account), refused)
-        if wish is None:
+        closure_request = self._do(crash, lambda: closure.request_closure(owner, club.account), refused)
+        if closure_request is None:
             return
         if club.status == "active":
             club.status = "closing"
@@ -139,21 +139,21 @@ class OrganizationSteps:
         if club.held or any(job.live for job in club.jobs):
             # The work that it is for would be waited for.
             return
-        self._erase(club, wish, crash)
+        self._erase(club, closure_request, crash)
 
-    def _erase(self, club: ReferenceBalance, wish: Closure, crash: int) -> None:
-        erasure.begin(wish)
+    def _erase(self, club: ReferenceBalance, closure_request: Closure, crash: int) -> None:
+        erasure.begin(closure_request)
         club.status = "closing"
         for turn in range(40):
-            wish = Closure.objects.select_related("user", "account").get(pk=wish.pk)
-            if wish.finished_at is not None:
+            closure_request = Closure.objects.select_related("user", "account").get(pk=closure_request.pk)
+            if closure_request.finished_at is not None:
                 break
             try:
                 with connection.execute_wrapper(Crash(crash if turn < 2 else 0)):
-                    erasure.go_on(wish)
+                    erasure.go_on(closure_request)
             except Crashed:
                 self.crashes += 1
-        assert wish.finished_at is not None
+        assert closure_request.finished_at is not None
         club.status, club.balance, club.members = "closed", 0, {}
 
     def check_clubs(self) -> None:

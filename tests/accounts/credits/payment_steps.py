@@ -1,4 +1,4 @@
-"""What happens to payments in a house: bought, paid back whole, in part or not after all, disputed, told twice."""
+"""Simulation steps of payments: bought, refunded whole, in part or not after all, disputed, reported twice."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ STATES = {
 
 
 class PaymentSteps:
-    """The part of a house that is about payments. Those who buy nothing do not notice."""
+    """The steps about payments; members who buy nothing are not affected."""
 
     name: str
     _do: Callable[[int, Call, type[Exception] | None], Any]
 
     def __init__(self) -> None:
-        self.told: list[Event] = []
+        self.events: list[Event] = []
         self.clock = 1_800_000_000
 
     def _event(self, what: EventType, bought: Bought | None = None, **more: Any) -> Event:
@@ -34,7 +34,7 @@ class PaymentSteps:
         event = Event(
             f"evt-{next(numbers)}-{self.name}", what.value, what, payment=payment, currency="usd", **more
         )
-        self.told.append(event)
+        self.events.append(event)
         return event
 
     def _purchase(self, known: ReferenceBalance, amount: int, other: int, crash: int) -> None:
@@ -50,17 +50,17 @@ class PaymentSteps:
             account=known.account, user=known.user, credits=amount, price=PRICE, currency="usd", provider=PROVIDER,
             session=f"cs-{next(numbers)}-{self.name}",
         )  # fmt: skip
-        told = Event(
+        event = Event(
             f"evt-{next(numbers)}-{self.name}", "paid", EventType.PAID, reference=row.reference, session=row.session,
             payment=f"pi-{row.reference}", amount=PRICE, currency="usd",
         )  # fmt: skip
-        payment_events.receive(PROVIDER, told)
+        payment_events.receive(PROVIDER, event)
         row.refresh_from_db()
         assert row.paid_at is not None
         return row
 
     def _pay_back(self, known: ReferenceBalance, amount: int, other: int, crash: int) -> None:
-        """Some more of it, or all that is left; what is told late is less than what was told before."""
+        """Some more of it, or all that is left; what is reported late is less than what was reported before."""
         bought = known.bought(other)
         if bought is None:
             return
@@ -94,7 +94,7 @@ class PaymentSteps:
             known.level(bought)
 
     def _dispute(self, known: ReferenceBalance, amount: int, other: int, crash: int) -> None:
-        """A new one or one of before, of a part or the whole, in any state, seldom told later than what came after."""
+        """A new one or one of before, of a part or the whole, in any state, seldom reported out of order."""
         bought = known.bought(other)
         if bought is None:
             return
@@ -116,8 +116,8 @@ class PaymentSteps:
             known.level(bought)
 
     def _tell_again(self, known: ReferenceBalance, amount: int, other: int, crash: int) -> None:
-        """What was told and done before changes nothing."""
-        seen = [event for event in self.told[-50:] if self._was_done(event)]
+        """An event that was applied before changes nothing."""
+        seen = [event for event in self.events[-50:] if self._was_done(event)]
         if seen:
             event = seen[other % len(seen)]
             assert self._do(crash, lambda: payment_events.receive(PROVIDER, event), None) in {

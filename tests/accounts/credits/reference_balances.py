@@ -1,4 +1,4 @@
-"""What a house is made of, as plain arithmetic has it; and the crash that breaks a step."""
+"""Expected balances in plain arithmetic, and the crash that interrupts a step."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Whatever happens in whatever order, with crashes between the statements: plain arithmetic and the audit agree.
 
-The short form runs with every suite. `DARKROOM_TEST_LONG=10000` makes it so many steps of one house (some minutes).
+The short form runs with every suite. `DARKROOM_TEST_LONG=10000` runs so many steps of one simulation (some minutes).
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ CRASH = st.one_of(st.just(0), st.just(0), st.integers(1, 14))
 
 
 class Machine(RuleBasedStateMachine):
-    """Each rule is one step in a house; a long test goes on in the house of the run before."""
+    """Each rule is one step of a simulation; a long test continues the simulation of the run before."""
 
     kept: ClassVar[CreditSimulation | None] = None
     keep: ClassVar[bool] = False
@@ -82,7 +82,7 @@ for _verb in (*VERBS, "hold", "settle"):
 
 
 def run(examples: int, steps: int) -> None:
-    """So many runs of so many steps each. Nothing is shrunk where a house is kept: it is not the same house again."""
+    """So many runs of so many steps each. Not shrunk where a simulation is continued: its state differs each time."""
     phases = [Phase.generate] if Machine.keep else [Phase.generate, Phase.shrink]
     chosen = settings(
         max_examples=examples,
@@ -144,7 +144,7 @@ def test_the_audit_is_content_all_along() -> None:
 
 
 def _any_step(simulation: CreditSimulation, chosen: random.Random) -> None:
-    """One step of several threads in one house: nobody can tell what it comes to, so nothing is compared."""
+    """One step of several threads in one simulation: its result is not determined, so nothing is compared."""
     who, other = chosen.choice(simulation.people), chosen.choice(simulation.people)
     amount, jobs = chosen.randint(1, 30), [one.reference for one in who.jobs]
     refusals = [credits.InsufficientCredits, credits.AccountClosed, IntegrityError, LedgerEntry.DoesNotExist]
@@ -177,8 +177,8 @@ def _any_step(simulation: CreditSimulation, chosen: random.Random) -> None:
             case "dispute" if who.purchases:
                 bought, number = chosen.choice(who.purchases[-5:]), f"dp-{chosen.randint(0, 2)}"
                 what = chosen.choice(list(STATES.values()))
-                told = simulation._event(what, bought, amount=amount, dispute=number, at=simulation.clock)
-                payment_events.receive(PROVIDER, told)
+                event = simulation._event(what, bought, amount=amount, dispute=number, at=simulation.clock)
+                payment_events.receive(PROVIDER, event)
             case "grant":
                 credits.grant(who.account, amount)
             case "renew":
@@ -235,13 +235,13 @@ def _moving(seed: int) -> tuple[int, IO[str]]:
 
 @pytest.mark.django_db(transaction=True)
 def test_a_process_that_is_killed_leaves_whole_movements_behind(alice: User) -> None:
-    # `alice` makes sure that there is a house to be found.
+    # `alice` makes sure that the database has been set up.
     for seed, lines in one_in(4, ((2, 17), (1, 3), (3, 40))):
-        pid, told = _moving(seed)
-        with told:
+        pid, output = _moving(seed)
+        with output:
             try:
                 for _n in range(lines):
-                    assert told.readline(), "it ended by itself"
+                    assert output.readline(), "it ended by itself"
             finally:
                 os.kill(pid, signal.SIGKILL)
                 os.waitpid(pid, 0)

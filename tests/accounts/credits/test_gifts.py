@@ -249,15 +249,15 @@ def test_the_api_refuses_in_one_language_from_the_first_word_to_the_last(
 ) -> None:
     site_rules.change(gifts=True, gift_limit_day=2 * MICRO)
     headers = bearer(alice) | {"Accept-Language": "zh-hans", "Idempotency-Key": "k"}
-    wishes: list[tuple[str, Any]] = [
+    requests: list[tuple[str, Any]] = [
         ("/api/redeem", {"code": "DR-AAAA-AAAA-AAAA-AAAA"}),
         ("/api/gifts", {"to": "bob", "amount": 5 * 10**12}),
         ("/api/gifts", {"to": "bob", "amount": 3 * MICRO}),
     ]
-    for path, body in wishes:
+    for path, body in requests:
         answer = Client().post(path, body, content_type="application/json", headers=headers)
-        told = answer.json()["detail"]
-        assert "没有改动。" in told and not re.search("[a-z]{3}", told), told
+        detail = answer.json()["detail"]
+        assert "没有改动。" in detail and not re.search("[a-z]{3}", detail), detail
 
 
 def test_a_stranger_sees_no_gift(alice: User, bob: User, charlie: User, client_of: ClientOf) -> None:

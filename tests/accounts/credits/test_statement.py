@@ -1,4 +1,4 @@
-"""The statement: filters by every door alike, sums that add up, and pages that cost the same however long it is."""
+"""The statement: the same filters on page, API and CSV, sums that add up, and pages of constant cost."""
 
 from __future__ import annotations
 
@@ -151,11 +151,11 @@ def test_page_csv_and_api_answer_the_same_filters_alike(
     answer: Any = client.get("/account/statement.csv", query)
     rows = rows_of(answer)
     assert [row["reference"] for row in rows] == wanted
-    told = client.get(
+    response = client.get(
         "/api/ledger", {"since": "2026-03-15T00:00:00Z", "until": "2026-03-18T00:00:00Z", "limit": 2}
     )
-    following = client.get(told.json()["next"])
-    assert [row["reference"] for row in told.json()["results"] + following.json()["results"]] == wanted
+    following = client.get(response.json()["next"])
+    assert [row["reference"] for row in response.json()["results"] + following.json()["results"]] == wanted
 
 
 def spent_by(user: User, token: ApiToken, numbers: tuple[int, ...] = (0, 1)) -> None:
@@ -192,9 +192,9 @@ def test_page_csv_and_api_answer_a_token_alike(
     answer: Any = client.get("/account/statement.csv", query)
     rows = rows_of(answer)
     assert [row["reference"] for row in rows] == wanted
-    told = client.get("/api/ledger", query | {"limit": 3}).json()
-    following = client.get(told["next"]).json()
-    assert [row["reference"] for row in told["results"] + following["results"]] == wanted
+    response = client.get("/api/ledger", query | {"limit": 3}).json()
+    following = client.get(response["next"]).json()
+    assert [row["reference"] for row in response["results"] + following["results"]] == wanted
 
 
 def test_a_token_goes_with_every_other_filter(alice: User, storefront: ApiToken) -> None:
@@ -331,7 +331,7 @@ def test_no_filter_counts_skips_or_sorts_a_ledger(
 
 
 def explained(sql: str) -> str:
-    """How the database would find the rows; PostgreSQL is told that sorting and reading all is dear, as it would be."""
+    """The query plan; on PostgreSQL with sorts and full scans made expensive, as on large tables."""
     with connection.cursor() as cursor:
         if connection.vendor == "sqlite":
             cursor.execute(f"EXPLAIN QUERY PLAN {sql}")
@@ -360,13 +360,13 @@ def test_limits_are_set_and_the_line_below_which_one_is_told(alice: User, client
 
 
 def test_the_ledgers_api_keeps_its_shape(alice: User, client_of: ClientOf) -> None:
-    told = client_of(alice).get("/api/ledger").json()
-    assert set(told) == {"results", "next"}
-    assert set(told["results"][0]) == {
+    response = client_of(alice).get("/api/ledger").json()
+    assert set(response) == {"results", "next"}
+    assert set(response["results"][0]) == {
         "id", "kind", "reference", "balance_delta", "held_delta", "captured", "released", "balance_after",
         "held_after", "reason", "created_at",
     }  # fmt: skip
-    assert json.dumps(told)
+    assert json.dumps(response)
 
 
 def test_what_the_house_gave_is_named_in_the_readers_language(charlie: User) -> None:

@@ -1,4 +1,4 @@
-"""People are told once that credits run low, and once more after they were above that again."""
+"""Notices of a low balance: one each time it falls below the threshold."""
 
 from __future__ import annotations
 
@@ -56,15 +56,15 @@ def test_who_has_enough_never_spent_or_is_shut_out_is_told_nothing() -> None:
 
 
 @pytest.mark.parametrize(
-    ("own", "site_mark", "told"), [(0, 5, 0), (7, 0, 1), (None, 0, 0), (None, 5, 1), (2, 5, 0)]
+    ("own", "site_mark", "notice_count"), [(0, 5, 0), (7, 0, 1), (None, 0, 0), (None, 5, 1), (2, 5, 0)]
 )
 def test_the_accounts_own_mark_goes_before_that_of_the_house(
-    own: int | None, site_mark: int, told: int
+    own: int | None, site_mark: int, notice_count: int
 ) -> None:
     site_rules.change(low_balance=site_mark * MICRO)
     user = spender(10, 6)
     Account.objects.filter(pk=user.account_id).update(low_at=None if own is None else own * MICRO)
-    assert len(look()) == told
+    assert len(look()) == notice_count
 
 
 def test_those_who_pay_for_an_organisation_are_told_and_its_members_are_not() -> None:

@@ -1,4 +1,4 @@
-"""What the house tells people: in the inbox, by mail where they want it, and once."""
+"""Notices: in the inbox, by mail where the user wants it, and once."""
 
 from __future__ import annotations
 
@@ -39,10 +39,10 @@ def give(user: User, reason: str = "for the show") -> Notice:
 
 
 def test_a_notice_speaks_the_readers_language(alice: User) -> None:
-    told = give(alice)
-    assert notice_text.for_notice(told).line == "5.00 credits were added: for the show"
+    notice = give(alice)
+    assert notice_text.for_notice(notice).line == "5.00 credits were added: for the show"
     with translation.override("zh-hans"):
-        assert "5.00" in notice_text.for_notice(told).line
+        assert "5.00" in notice_text.for_notice(notice).line
 
 
 def test_every_kind_has_words_that_name_nothing_unknown(alice: User) -> None:
@@ -85,11 +85,11 @@ def test_hostile_words_stay_words(alice: User) -> None:
 
 def test_who_declined_gets_no_mail_and_still_the_notice(alice: User) -> None:
     NoticeChoice.objects.create(user=alice, kind="credits.granted", mail=False)
-    told = give(alice)
+    notice = give(alice)
     mail_queue.run_once()
-    told.refresh_from_db()
+    notice.refresh_from_db()
     assert mail.outbox == []
-    assert not told.mail_owed and told.mailed_at is None
+    assert not notice.mail_owed and notice.mailed_at is None
 
 
 def test_one_click_in_the_mail_ends_that_kind_without_signing_in(alice: User) -> None:
@@ -117,7 +117,7 @@ def test_what_is_necessary_cannot_be_declined(alice: User, monkeypatch: pytest.M
 def test_a_server_that_is_away_is_tried_again_and_one_that_died_in_between_too(
     alice: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    told = give(alice)
+    notice = give(alice)
 
     def away(*_all: Any) -> int:
         raise smtplib.SMTPServerDisconnected("secret.example said no")
@@ -125,27 +125,27 @@ def test_a_server_that_is_away_is_tried_again_and_one_that_died_in_between_too(
     with monkeypatch.context() as patch:
         patch.setattr(locmem.EmailBackend, "send_messages", away)
         assert mail_queue.run_once() is False
-        told.refresh_from_db()
-        assert told.mail_owed and told.mail_tries == 1 and "secret" not in told.mail_note
-        assert mail_queue.run_once() is False, "the chore rests"
+        notice.refresh_from_db()
+        assert notice.mail_owed and notice.mail_tries == 1 and "secret" not in notice.mail_note
+        assert mail_queue.run_once() is False, "the job rests"
     mail_queue.clear_pause()
     assert mail.outbox == [], "not before its time"
-    Notice.objects.filter(pk=told.pk).update(mail_at=told.created_at)
+    Notice.objects.filter(pk=notice.pk).update(mail_at=notice.created_at)
     mail_queue.run_once()
     assert len(mail.outbox) == 1
 
 
 def test_after_its_last_try_a_mail_is_given_up(alice: User, monkeypatch: pytest.MonkeyPatch) -> None:
-    told = give(alice)
-    Notice.objects.filter(pk=told.pk).update(mail_tries=len(mail_queue.PAUSES))
+    notice = give(alice)
+    Notice.objects.filter(pk=notice.pk).update(mail_tries=len(mail_queue.PAUSES))
 
     def away(*_all: Any) -> int:
         raise OSError("no route")
 
     monkeypatch.setattr(locmem.EmailBackend, "send_messages", away)
     mail_queue.run_once()
-    told.refresh_from_db()
-    assert not told.mail_owed and told.mailed_at is None and told.mail_note == "OSError"
+    notice.refresh_from_db()
+    assert not notice.mail_owed and notice.mailed_at is None and notice.mail_note == "OSError"
 
 
 def test_a_slow_mail_server_leaves_the_other_chores_their_turn(
@@ -160,11 +160,16 @@ def test_a_slow_mail_server_leaves_the_other_chores_their_turn(
 
 
 def test_a_mail_whose_every_try_killed_its_process_is_given_up_unsent(alice: User) -> None:
-    told = give(alice)
-    Notice.objects.filter(pk=told.pk).update(mail_tries=len(mail_queue.PAUSES) + 1)
+    notice = give(alice)
+    Notice.objects.filter(pk=notice.pk).update(mail_tries=len(mail_queue.PAUSES) + 1)
     mail_queue.run_once()
-    told.refresh_from_db()
-    assert (told.mail_owed, told.mailed_at, told.mail_note, mail.outbox) == (False, None, "given up", [])
+    notice.refresh_from_db()
+    assert (notice.mail_owed, notice.mailed_at, notice.mail_note, mail.outbox) == (
+        False,
+        None,
+        "given up",
+        [],
+    )
 
 
 def test_somebody_without_an_account_is_written_to(settings: Any) -> None:
@@ -187,11 +192,11 @@ def test_somebody_without_an_account_is_written_to(settings: Any) -> None:
 
 def test_the_inbox_lists_by_day_and_marks_what_is_read(alice: User, client_of: ClientOf) -> None:
     client = client_of(alice)
-    told = [give(alice, reason=f"reason {n}") for n in range(3)]
+    created = [give(alice, reason=f"reason {n}") for n in range(3)]
     shown = client.get("/account/notices/").content.decode()
     assert all(f"reason {n}" in shown for n in range(3))
     assert client.get("/account/notices/count/").json() == {"unread": 3}
-    answer = client.post(reverse("notice", args=[told[0].pk]))
+    answer = client.post(reverse("notice", args=[created[0].pk]))
     assert answer["Location"] == "/account/"
     assert client.get("/account/notices/count/").json() == {"unread": 2}
     client.post("/account/notices/read/")
@@ -199,22 +204,22 @@ def test_the_inbox_lists_by_day_and_marks_what_is_read(alice: User, client_of: C
 
 
 def test_nobody_reads_or_marks_anothers(alice: User, bob: User, client_of: ClientOf) -> None:
-    told = give(alice, reason="between us")
-    assert client_of(bob).post(reverse("notice", args=[told.pk])).status_code == 404
+    notice = give(alice, reason="between us")
+    assert client_of(bob).post(reverse("notice", args=[notice.pk])).status_code == 404
     assert "between us" not in client_of(bob).get("/account/notices/").content.decode()
     headers = {"Authorization": f"Bearer {api_tokens.issue(bob, 'b')[1]}"}
     answer = Client().post(
-        "/api/notices/read", {"ids": [told.pk]}, content_type="application/json", headers=headers
+        "/api/notices/read", {"ids": [notice.pk]}, content_type="application/json", headers=headers
     )
     assert answer.json() == {"read": 0}
-    told.refresh_from_db()
-    assert told.read_at is None
+    notice.refresh_from_db()
+    assert notice.read_at is None
 
 
 def test_a_link_that_is_not_ours_is_not_followed(alice: User, client_of: ClientOf) -> None:
     for link in ("//evil.example/", "https://evil.example/", "/\\evil.example", "javascript:alert(1)"):
-        told = notices.notify(alice, "credits.granted", link=link)
-        assert client_of(alice).post(reverse("notice", args=[told.pk]))["Location"] == reverse("notices")
+        notice = notices.notify(alice, "credits.granted", link=link)
+        assert client_of(alice).post(reverse("notice", args=[notice.pk]))["Location"] == reverse("notices")
 
 
 def test_the_api_lists_pages_and_marks(alice: User) -> None:
@@ -280,13 +285,13 @@ def test_a_mail_that_cannot_be_written_stands_before_no_other(
 @pytest.mark.parametrize("verified", [False, True])
 def test_nobody_is_written_to_who_has_not_confirmed_the_address(alice: User, verified: bool) -> None:
     EmailAddress.objects.create(user=alice, email=alice.email, primary=True, verified=verified)
-    told = notices.notify(alice, "export.ready", link="/account/export/")
+    notice = notices.notify(alice, "export.ready", link="/account/export/")
     mail_queue.run_once()
-    told.refresh_from_db()
-    assert (len(mail.outbox), told.mail_owed) == (int(verified), False)
-    assert told.mail_note == ("" if verified else "not confirmed")
-    wish = closure.request_closure(alice)
-    assert wish.address == (alice.email if verified else "")
+    notice.refresh_from_db()
+    assert (len(mail.outbox), notice.mail_owed) == (int(verified), False)
+    assert notice.mail_note == ("" if verified else "not confirmed")
+    closure_request = closure.request_closure(alice)
+    assert closure_request.address == (alice.email if verified else "")
 
 
 def test_nor_of_a_change_of_the_password(alice: User) -> None:
@@ -333,14 +338,16 @@ def test_every_kind_is_a_mail_in_both_languages_with_one_link_and_a_way_out_wher
 
 
 def test_a_token_of_an_organisation_reads_nobodys_inbox(alice: User) -> None:
-    told = give(alice)
+    notice = give(alice)
     shared = api_tokens.issue(alice, "shared", account=management.create(alice, "Studio Nord"))[1]
     headers = {"Authorization": f"Bearer {shared}"}
     assert Client().get("/api/notices", headers=headers).status_code == 403
     assert Client().post("/api/notices/read", {}, "application/json", headers=headers).status_code == 403
-    told.refresh_from_db()
-    assert told.read_at is None
+    notice.refresh_from_db()
+    assert notice.read_at is None
     headers = {
         "Authorization": f"Bearer {api_tokens.issue(alice, 'own', account=management.personal_account_of(alice))[1]}"
     }
-    assert [one["id"] for one in Client().get("/api/notices", headers=headers).json()["results"]] == [told.pk]
+    assert [one["id"] for one in Client().get("/api/notices", headers=headers).json()["results"]] == [
+        notice.pk
+    ]

@@ -57,7 +57,7 @@ def ada(db: None) -> User:
     return factories.make_staff("ada")
 
 
-Door = Callable[[User, Account, Version, ClientOf], tuple[int, str]]
+Endpoint = Callable[[User, Account, Version, ClientOf], tuple[int, str]]
 
 
 def by_v1(
@@ -92,7 +92,7 @@ def by_studio(user: User, club: Account, version: Version, client_of: ClientOf) 
     return answer.status_code, answer.content.decode()
 
 
-DOORS = [by_v1, by_replicate, by_images, by_quote, by_studio]
+ENDPOINTS = [by_v1, by_replicate, by_images, by_quote, by_studio]
 
 
 def test_it_begins_on_what_the_house_says_or_on_the_plan_of_new_accounts_or_on_its_founders(
@@ -107,7 +107,7 @@ def test_it_begins_on_what_the_house_says_or_on_the_plan_of_new_accounts_or_on_i
     assert management.create(alice, "the usual").plan == usual
     named = Plan.objects.create(name="clubs")
     site_rules.change(organization_plan=named)
-    assert management.create(alice, "as the house says").plan == named
+    assert management.create(alice, "as the site says").plan == named
 
 
 def test_founding_gives_nothing_unless_the_plan_pays_organisations(alice: User, free: Plan) -> None:
@@ -140,11 +140,11 @@ def _model(ref: str) -> Any:
     return factories.make_model(owner, name)
 
 
-@pytest.mark.parametrize("door", DOORS)
+@pytest.mark.parametrize("request_as", ENDPOINTS)
 def test_the_models_of_the_plan_are_those_of_the_organisation(
-    door: Door, alice: User, free: Plan, version: Version, client_of: ClientOf
+    request_as: Endpoint, alice: User, free: Plan, version: Version, client_of: ClientOf
 ) -> None:
-    status, said = door(alice, club_of(alice), version, client_of)
+    status, said = request_as(alice, club_of(alice), version, client_of)
     assert status in (400, 404, 422) and "free" in said, said
     assert not Prediction.objects.exists()
 
@@ -165,10 +165,10 @@ def test_its_pace_and_how_much_it_may_have_under_way_are_the_plans(
         assert len(fair_share.choose(16)) == 1
 
 
-@pytest.mark.parametrize("door", DOORS)
+@pytest.mark.parametrize("request_as", ENDPOINTS)
 @pytest.mark.parametrize("strict", ["person", "organisation"])
 def test_of_what_a_rule_does_for_the_person_and_for_who_pays_the_stricter_counts(
-    door: Door, strict: str, alice: User, version: Version, client_of: ClientOf
+    request_as: Endpoint, strict: str, alice: User, version: Version, client_of: ClientOf
 ) -> None:
     rule = PromptRule.objects.create(name="bare", text="pier", action="off")
     tight = Plan.objects.create(name="tight")
@@ -177,10 +177,10 @@ def test_of_what_a_rule_does_for_the_person_and_for_who_pays_the_stricter_counts
     club = club_of(alice)
     whose = alice.account_id if strict == "person" else club.pk
     Account.objects.filter(pk=whose).update(plan=tight)
-    status, said = door(alice, club, version, client_of)
+    status, said = request_as(alice, club, version, client_of)
     assert status in (400, 422) and "does not allow" in said, said
     assert not Prediction.objects.exists()
-    if door is not by_quote:
+    if request_as is not by_quote:
         assert RuleHit.objects.get().account == club
 
 
@@ -196,15 +196,15 @@ def test_what_is_let_through_for_both_runs(alice: User, version: Version) -> Non
     assert RuleHit.objects.get().prediction == made.public_id
 
 
-@pytest.mark.parametrize("door", DOORS)
+@pytest.mark.parametrize("request_as", ENDPOINTS)
 @pytest.mark.parametrize("status", ["suspended", "closing"])
 def test_who_is_closed_makes_nothing_for_an_organisation_either(
-    door: Door, status: str, alice: User, bob: User, version: Version, client_of: ClientOf
+    request_as: Endpoint, status: str, alice: User, bob: User, version: Version, client_of: ClientOf
 ) -> None:
     club = club_of(alice, member=bob)
     headers = bearer(bob, club)
     Account.objects.filter(pk=management.personal_account_of(bob).pk).update(status=status)
-    answer, said = door(bob, club, version, client_of)
+    answer, said = request_as(bob, club, version, client_of)
     assert answer in (400, 403, 422) and "closed" in said, said
     assert not Prediction.objects.exists()
     assert Client().get("/api/me", headers=headers).status_code == 200

@@ -72,8 +72,8 @@ def test_from_founding_to_the_first_picture_of_a_new_member(
     assert roles.role_of(bob, club) == "member"
     credits.hold(club.pk, MICRO, "a-picture")
     assert factories.account_of(bob).balance == 9 * MICRO
-    told = client.get("/account/notices/").content.decode()
-    assert "bob joined Studio Nord." in told
+    page_text = client.get("/account/notices/").content.decode()
+    assert "bob joined Studio Nord." in page_text
     assert guest.get(link).status_code == 404, "once"
 
 
@@ -373,7 +373,7 @@ def test_a_token_sees_and_makes_collections_of_its_own_account_alone(alice: User
         "/api/collections", {"title": "ours"}, content_type="application/json", headers=headers
     )
     assert Collection.objects.get(public_id=made.json()["id"]).account == club
-    assert User.objects.get(pk=alice.pk).account == own, "whom they act for on the pages stays"
+    assert User.objects.get(pk=alice.pk).account == own, "the account they act for on the pages stays"
 
 
 def test_names_and_numbers_that_are_none_are_refused(alice: User, client_of: ClientOf) -> None:

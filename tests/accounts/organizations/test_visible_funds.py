@@ -66,19 +66,19 @@ def test_the_api_tells_it_to_the_same(role: str, alice: User, bob: User, version
     limited(club, bob, 20)
     credits.hold(club.pk, 5 * MICRO, "a-picture", member=bob)
     headers = bearer(bob, club)
-    wish = {"version": version.pk, "input": {"prompt": "a pier"}}
+    body = {"version": version.pk, "input": {"prompt": "a pier"}}
     me = Client().get("/api/me", headers=headers).json()
     listed = Client().get("/api/organizations", headers=headers).json()[0]
     one = Client().get(f"/api/organizations/{club.pk}", headers=headers).json()
-    quoted = Client().post("/api/quotes", wish, content_type=JSON, headers=headers).json()
-    batch = Client().post("/api/quotes/batch", {"wishes": [wish]}, content_type=JSON, headers=headers).json()
+    quoted = Client().post("/api/quotes", body, content_type=JSON, headers=headers).json()
+    batch = Client().post("/api/quotes/batch", {"wishes": [body]}, content_type=JSON, headers=headers).json()
     has = None if role == "member" else (HAS - 5) * MICRO
-    assert [told["balance"] for told in (listed, one, quoted)] == [has] * 3, batch
+    assert [answer["balance"] for answer in (listed, one, quoted)] == [has] * 3, batch
     assert batch.get("balance") == has, batch
     # Always numbers, which frontends reckon with: of a plain member what is left of their limit.
     mine = (15 * MICRO, 0) if role == "member" else (has, 5 * MICRO)
     assert (me["balance"], me["held"]) == mine
-    assert {told["month_left"] for told in (me, listed, one)} == {15 * MICRO}
+    assert {answer["month_left"] for answer in (me, listed, one)} == {15 * MICRO}
 
 
 def test_an_account_of_ones_own_is_ones_own(alice: User) -> None:
@@ -151,13 +151,13 @@ def test_a_limit_of_the_organisation_tells_its_numbers_to_those_who_see_its_mone
     club = club_of(alice, credit=HAS, **{role: bob})
     credits.limit_account(club, day=4_321_000, month=None)
     headers = bearer(bob, club)
-    wish = {"version": version.pk, "input": {"prompt": "a pier"}}
-    made = Client().post("/v1/predictions", wish, content_type=JSON, headers=headers)
-    quoted = Client().post("/api/quotes", wish, content_type=JSON, headers=headers).json()
+    body = {"version": version.pk, "input": {"prompt": "a pier"}}
+    made = Client().post("/v1/predictions", body, content_type=JSON, headers=headers)
+    quoted = Client().post("/api/quotes", body, content_type=JSON, headers=headers).json()
     studio = _ask(bob, version, client_of)
     assert made.status_code == 402 and quoted["enough"] is False
-    for told in (made.json()["detail"], quoted["objection"]):
-        assert "spending limit of this account" in told and ("4.321" in told) == (role == "owner"), told
+    for answer in (made.json()["detail"], quoted["objection"]):
+        assert "spending limit of this account" in answer and ("4.321" in answer) == (role == "owner"), answer
     assert ("4.3 are left of the account" in studio) == (role == "owner")
     assert ("limit of your organisation leaves less" in studio) == (role == "member")
 
@@ -173,5 +173,5 @@ def test_the_stream_tells_the_balance_to_those_who_see_it(
     monkeypatch.setattr(poller, "reader", lambda: looks)
     looks.visit(club.pk)
     looks.look()
-    told = client_of(bob).get("/live/?after=").json()
-    assert any(one in str(told) for one in SHOWN) == (role == "owner"), told
+    answer = client_of(bob).get("/live/?after=").json()
+    assert any(one in str(answer) for one in SHOWN) == (role == "owner"), answer

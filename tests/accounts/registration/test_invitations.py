@@ -1,4 +1,4 @@
-"""Registration by invitation: made at the desk, used as often as it is good for, and explained where it is no more."""
+"""Registration by invitation: made in the admin, used as often as it allows, and refused with a reason after that."""
 
 from __future__ import annotations
 
@@ -150,12 +150,12 @@ def test_of_many_at_once_as_many_get_in_as_it_has_uses(staff: User) -> None:
     assert Invitation.objects.get(pk=row.pk).uses_left == 0
 
 
-# -- At the desk ---------------------------------------------------------------------------------------------
+# -- In the admin ---------------------------------------------------------------------------------------------
 
 
 def invite(client: Client, *, host: str = "testserver", **form: object) -> str:
-    told = {"count": 1, "uses": 1, "days": 14, **form}
-    answer = client.post("/admin/accounts/invitation/add/", told, headers={"host": host})
+    data = {"count": 1, "uses": 1, "days": 14, **form}
+    answer = client.post("/admin/accounts/invitation/add/", data, headers={"host": host})
     assert answer.status_code == 200, answer.content.decode()[:500]
     return answer.content.decode()
 
@@ -185,9 +185,9 @@ def test_links_at_the_desk_lead_where_the_operator_is_unless_an_address_is_set(
 
 def test_addresses_are_each_sent_a_link_of_their_own(staff: User, client_of: ClientOf) -> None:
     page = invite(client_of(staff), emails="dora@example.org\neve@example.org")
-    told = list(Notice.objects.order_by("id"))
-    assert [one.address for one in told] == ["dora@example.org", "eve@example.org"]
-    assert all(one.link in page and one.mail_owed for one in told)
+    sent = list(Notice.objects.order_by("id"))
+    assert [notice.address for notice in sent] == ["dora@example.org", "eve@example.org"]
+    assert all(notice.link in page and notice.mail_owed for notice in sent)
 
 
 @pytest.mark.parametrize(

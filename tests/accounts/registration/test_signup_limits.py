@@ -1,4 +1,4 @@
-"""Who may not sign up: too many from one network, addresses to throw away. And what nobody is told."""
+"""Refused sign-ups: too many from one network, disposable addresses; and what the messages do not reveal."""
 
 from __future__ import annotations
 
@@ -247,7 +247,7 @@ def test_mails_are_sent_only_where_their_links_lead_to_a_host_of_ours(alice: Use
     with override_settings(EMAIL_URL="smtp://mail.example", ALLOWED_HOSTS=["*"]):
         Client().post("/accounts/password/reset/", asked, headers={"host": "evil.example"})
         assert "evil.example" not in str(mail.outbox[-1].body)
-        assert [one.id for one in mails_lead_here(None)] == ["darkroom.E007"], "so the house does not start"
+        assert [one.id for one in mails_lead_here(None)] == ["darkroom.E007"], "so the server does not start"
     with override_settings(
         EMAIL_URL="smtp://mail.example", ALLOWED_HOSTS=["*"], PUBLIC_URL="https://here.example"
     ):

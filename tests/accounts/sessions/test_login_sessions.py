@@ -1,4 +1,4 @@
-"""Where one is signed in, who came in lately, ending it; and what a banned member meets at the door."""
+"""Sessions of a user: the list, recent sign-ins, ending them; and sign-in of a banned member."""
 
 from __future__ import annotations
 

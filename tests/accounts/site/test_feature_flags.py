@@ -34,10 +34,10 @@ def test_nothing_is_published_or_shared(alice: User, client_of: Any, bearer: Any
     form = {"visibility": "public", "title": "A hill", "licence": ""}
     page = browser.post(f"/library/{item.public_id}/publish/", form, follow=True)
     assert NOTHING_NEW in page.content.decode()
-    told = Client().post(
+    response = Client().post(
         f"/api/items/{item.public_id}/publish", {}, content_type="application/json", headers=bearer(alice)
     )
-    assert (told.status_code, NOTHING_NEW in told.json()["detail"]) == (503, True), told.content
+    assert (response.status_code, NOTHING_NEW in response.json()["detail"]) == (503, True), response.content
     browser.post(f"/library/{item.public_id}/share/", {})
     item.refresh_from_db()
     assert item.visibility == "private"
@@ -56,13 +56,13 @@ def test_nobody_comments(bob: User, client_of: Any, bearer: Any, shown: Item) ->
     site_rules.change(switches_off=["comments"])
     page = client_of(bob).post(f"/gallery/{shown.public_id}/comment/", {"text": "well done"}, follow=True)
     assert "Comments are switched off" in page.content.decode()
-    told = Client().post(
+    response = Client().post(
         f"/api/gallery/{shown.public_id}/comments",
         {"text": "well done"},
         content_type="application/json",
         headers=bearer(bob),
     )
-    assert (told.status_code, "Comments are switched off" in told.json()["detail"]) == (503, True)
+    assert (response.status_code, "Comments are switched off" in response.json()["detail"]) == (503, True)
     assert not Comment.objects.exists()
 
 

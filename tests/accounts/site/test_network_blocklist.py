@@ -1,4 +1,4 @@
-"""Networks that the house rules refuse: no door is open to them, whoever stands before it."""
+"""Refused networks: every path answers them with a refusal, signed in or not."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests import factories
 
 pytestmark = pytest.mark.django_db
 HERE, ELSEWHERE = "203.0.113.77", "198.51.100.1"
-DOORS = (
+PATHS = (
     "/", "/gallery/", "/accounts/signup/", "/accounts/login/", "/studio", "/admin/", "/account/", "/api/me",
     "/api/items", "/v1/account", "/replicate/v1/predictions", "/openai/v1/models", "/nowhere",
 )  # fmt: skip
@@ -29,15 +29,15 @@ def refused() -> None:
     site_rules.change(refused_networks=["203.0.113.0/24", "2001:db8::/48"])
 
 
-@pytest.mark.parametrize("door", DOORS)
-def test_no_door_is_open_to_them(bob: User, door: str) -> None:
+@pytest.mark.parametrize("path", PATHS)
+def test_no_door_is_open_to_them(bob: User, path: str) -> None:
     token = factories.make_token(bob)
     client = Client(REMOTE_ADDR=HERE)
     client.force_login(bob)
-    answer = client.get(door, headers={"Authorization": f"Bearer {token}"})
+    answer = client.get(path, headers={"Authorization": f"Bearer {token}"})
     assert answer.status_code == 403
     assert "network" in answer.content.decode()
-    assert Client(REMOTE_ADDR="2001:db8::7").get(door).status_code == 403
+    assert Client(REMOTE_ADDR="2001:db8::7").get(path).status_code == 403
 
 
 def test_others_notice_nothing(bob: User) -> None:

@@ -18,7 +18,7 @@ LIST = "/admin/accounts/auditentry/"
 
 
 @pytest.fixture
-def desk(staff: User, alice: User, bob: User, client_of: ClientOf) -> Client:
+def admin_client(staff: User, alice: User, bob: User, client_of: ClientOf) -> Client:
     audit_log.write(staff, "user.warn", alice, reason="=1+1")
     audit_log.write(staff, "user.ban", bob, reason="spam")
     audit_log.write(None, "item.hide", alice, reason="\uff20SUM(A1)\r\n,x")
@@ -35,22 +35,24 @@ def desk(staff: User, alice: User, bob: User, client_of: ClientOf) -> Client:
         ("?q=nobody", []),
     ],
 )
-def test_the_button_takes_the_search_and_the_filters_along(desk: Client, query: str, acts: list[str]) -> None:
-    page = desk.get(f"{LIST}{query}")
+def test_the_button_takes_the_search_and_the_filters_along(
+    admin_client: Client, query: str, acts: list[str]
+) -> None:
+    page = admin_client.get(f"{LIST}{query}")
     assert [row.action for row in page.context["cl"].result_list] == acts
     (button,) = re.findall(r'href="([^"]*auditentry/csv[^"]*)"', page.content.decode())
-    answer: Any = desk.get(button.replace("&amp;", "&"))
+    answer: Any = admin_client.get(button.replace("&amp;", "&"))
     assert [row["act"] for row in rows_of(answer)] == acts
 
 
-def test_no_cell_is_a_formula(desk: Client) -> None:
-    rows = rows_of(desk.get(f"{LIST}csv/"))
+def test_no_cell_is_a_formula(admin_client: Client) -> None:
+    rows = rows_of(admin_client.get(f"{LIST}csv/"))
     reasons = [row["reason"] for row in rows]
     assert reasons == ["'\uff20SUM(A1)\r\n,x", "spam", "'=1+1"]
 
 
-def test_taking_a_copy_is_on_record_with_its_filters_and_not_in_it(desk: Client, staff: User) -> None:
-    assert len(rows_of(desk.get(f"{LIST}csv/?q=alice"))) == 2
+def test_taking_a_copy_is_on_record_with_its_filters_and_not_in_it(admin_client: Client, staff: User) -> None:
+    assert len(rows_of(admin_client.get(f"{LIST}csv/?q=alice"))) == 2
     entry = AuditEntry.objects.order_by("-number")[0]
     assert (entry.actor, entry.action, entry.detail) == (
         staff,
@@ -60,8 +62,8 @@ def test_taking_a_copy_is_on_record_with_its_filters_and_not_in_it(desk: Client,
     assert action_labels.label_for(entry.action) == "took a copy of the audit log"
 
 
-def test_a_filter_that_is_none_leads_back_to_the_list(desk: Client) -> None:
-    answer = desk.get(f"{LIST}csv/?at__gte=never")
+def test_a_filter_that_is_none_leads_back_to_the_list(admin_client: Client) -> None:
+    answer = admin_client.get(f"{LIST}csv/?at__gte=never")
     assert (answer.status_code, answer["Location"]) == (302, LIST)
 
 

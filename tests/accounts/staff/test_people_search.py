@@ -29,7 +29,7 @@ LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 
 @pytest.fixture
 def by_indexes() -> None:
-    """PostgreSQL reads a table of a few rows as a whole, unless it is told that this is dear."""
+    """PostgreSQL scans a table of a few rows, unless a setting makes that expensive."""
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
             cursor.execute("SET LOCAL enable_seqscan = off")

@@ -1,4 +1,4 @@
-"""Warnings, mutes and bans: what each does at once, whom nobody may sanction, and that lifting restores what was."""
+"""Warnings, mutes and bans: their immediate effects, who is exempt, and that lifting restores the state before."""
 
 from __future__ import annotations
 
@@ -42,8 +42,12 @@ def test_a_warning_is_counted_told_and_changes_nothing_else(alice: User, moderat
     row = sanctions.warn(alice, moderator, "Be kind.", case=7)
     assert sanctions.warnings(alice) == 1 and sanctions.in_force(alice) == []
     assert fresh(alice).is_active and not sanctions.is_muted(alice.pk)
-    told = Notice.objects.get(user=alice)
-    assert (told.kind, told.params, told.mail_owed) == ("sanction.warning", {"reason": "Be kind."}, True)
+    notice = Notice.objects.get(user=alice)
+    assert (notice.kind, notice.params, notice.mail_owed) == (
+        "sanction.warning",
+        {"reason": "Be kind."},
+        True,
+    )
     entry = AuditEntry.objects.get()
     assert (entry.action, entry.reason, entry.case, entry.account_id) == (
         "user.warn", "Be kind.", 7, alice.account_id,
@@ -111,35 +115,35 @@ WHO = ("oneself", "another moderator", "an administrator", "by a member", "witho
     one_in_each(3, itertools.product(WHO, ("warn", "mute", "ban", "lift", "unban")), itemgetter(0)),
 )
 def test_a_moderator_cannot_sanction(alice: User, moderator: User, deed: str, who: str) -> None:
-    by, whom = moderator, alice
+    by, target = moderator, alice
     if who == "oneself":
-        whom = moderator
+        target = moderator
     elif who == "another moderator":
-        whom = factories.make_user("other", is_staff=True)
+        target = factories.make_user("other", is_staff=True)
     elif who == "an administrator":
-        whom = factories.make_staff("root")
+        target = factories.make_staff("root")
     elif who == "by a member":
         by = factories.make_user("bob")
     else:
         by = factories.make_user("reader", is_staff=True)
     boss = factories.make_staff("boss")
-    set_by = boss if whom != boss else None
-    row = sanctions.warn(whom, set_by, "Before.") if deed == "lift" else None
+    set_by = boss if target != boss else None
+    row = sanctions.warn(target, set_by, "Before.") if deed == "lift" else None
     count = AuditEntry.objects.count()
     with pytest.raises(sanctions.NotAllowed):
         match deed:
             case "warn":
-                sanctions.warn(whom, by, "r")
+                sanctions.warn(target, by, "r")
             case "mute":
-                sanctions.mute(whom, by, None, "r")
+                sanctions.mute(target, by, None, "r")
             case "ban":
-                sanctions.ban(whom, by, "r")
+                sanctions.ban(target, by, "r")
             case "lift":
                 assert row is not None
                 sanctions.lift(row, by, "r")
             case _:
-                sanctions.unban(whom, by, "r")
-    assert fresh(whom).is_active and AuditEntry.objects.count() == count
+                sanctions.unban(target, by, "r")
+    assert fresh(target).is_active and AuditEntry.objects.count() == count
 
 
 def test_an_administrator_may_ban_staff_but_not_oneself(staff: User, moderator: User) -> None:
@@ -210,8 +214,8 @@ def test_consequences_are_what_a_ban_then_ends(alice: User, moderator: User, ver
         alice, version, ceiling=3 * MICRO, phase=Phase.RUNNING, status="processing"
     )
     Delivery.objects.create(account_id=alice.account_id, prediction=running, event="start")
-    told = sanctions.consequences(fresh(alice))
-    assert {name: told[name] for name in ("tokens", "waiting", "running", "webhooks", "held_micro")} == {
+    consequences = sanctions.consequences(fresh(alice))
+    assert {name: consequences[name] for name in ("tokens", "waiting", "running", "webhooks", "held_micro")} == {
         "tokens": 1, "waiting": 1, "running": 1, "webhooks": 1, "held_micro": 5 * MICRO,
     }  # fmt: skip
     sanctions.ban(alice, moderator, "Spam.")

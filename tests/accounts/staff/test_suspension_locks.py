@@ -43,7 +43,7 @@ def test_a_member_asks_to_go_while_they_are_told_of_their_credits(alice: User) -
         meanwhile = Beside(closure.request_closure, alice)
         meanwhile.start()
         meanwhile.waits()
-        # … and then tells its owner.
+        # … and then notifies its owner.
         Notice.objects.create(user=alice, kind="credits.granted")
     meanwhile.end()
     assert Account.objects.get(pk=account.pk).status == "closing"

@@ -1,4 +1,4 @@
-"""The `Authorization` header opens the door, or says why not."""
+"""The `Authorization` header: accepted, or refused with a reason."""
 
 from __future__ import annotations
 
