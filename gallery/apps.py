@@ -46,5 +46,5 @@ class GalleryConfig(AppConfig):
         )
         removal.register_owner(creation.is_rendition)
         removal.register_owner(exports.is_export_file)
-        blocked_login.register_way_out(closure.export_option)
+        blocked_login.register_link(closure.export_option)
         login_redirect.register_redirect(closure.keep_account_url)

@@ -1,6 +1,6 @@
 """Page of a blocked (banned or closed) user: after the right password, the reason and what they can still do.
 
-Apps above add links (an appeal, an export) with `register_way_out`; their own views ask `blocked_user`. For half an
+Apps above add links (an appeal, an export) with `register_link`; their own views ask `blocked_user`. For half an
 hour a signed token in the session identifies the user; it grants nothing else.
 """
 
@@ -23,22 +23,22 @@ _SESSION_KEY, _SALT = "entrance.barred", "accounts.entrance.barred"
 
 
 @dataclass(frozen=True)
-class WayOut:
-    """A link on the page of a blocked user: something they can still do."""
+class BlockedUserLink:
+    """A link on the page of a blocked user, to something that they can still do."""
 
-    words: str | Promise
-    address: str
+    label: str | Promise
+    url: str
     icon: str = "arrow-right"
 
 
-Maker = Callable[[HttpRequest, User], WayOut | None]
-_makers: list[Maker] = []
+LinkBuilder = Callable[[HttpRequest, User], BlockedUserLink | None]
+_link_builders: list[LinkBuilder] = []
 
 
-def register_way_out(maker: Maker) -> None:
+def register_link(build: LinkBuilder) -> None:
     """Let an app above add a link to the page; its function returns None where it has none for the user."""
-    if maker not in _makers:
-        _makers.append(maker)
+    if build not in _link_builders:
+        _link_builders.append(build)
 
 
 def remember_user(request: HttpRequest, user: User) -> None:
@@ -65,6 +65,10 @@ def page(request: HttpRequest) -> HttpResponse:
     user = blocked_user(request)
     if user is None and request.user.is_authenticated:
         return redirect("account_overview")
-    ways = [way for maker in _makers if (way := maker(request, user)) is not None] if user is not None else []
+    links = (
+        [link for build in _link_builders if (link := build(request, user)) is not None]
+        if user is not None
+        else []
+    )
     ban = sanctions.ban_of(user) if user is not None else None
-    return render(request, "account/account_inactive.html", {"barred": user, "ban": ban, "ways": ways})
+    return render(request, "account/account_inactive.html", {"blocked": user, "ban": ban, "links": links})

@@ -95,7 +95,7 @@ class Provider(Protocol):
         """Open a checkout page, the same one for the same reference. Raises ProviderError."""
 
     def verify(self, headers: Mapping[str, str], body: bytes) -> Event:
-        """Verify a webhook's signature and parse its event. Raises NotGenuine."""
+        """Verify a webhook's signature and parse its event. Raises InvalidWebhook."""
 
     def fetch_state(self, session: str) -> Event:
         """The state of a checkout, as the event that should have reported it. Raises ProviderError."""

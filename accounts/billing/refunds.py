@@ -110,7 +110,7 @@ def mark_paid_otherwise(purchase: Purchase, *, by: User, reason: str) -> bool:
 
 
 def refund(purchase: Purchase, amount: int, *, by: User, reason: str, once: str) -> None:
-    """Ask the provider to refund an amount, once for each `once`. Raises NotPaidBack.
+    """Ask the provider to refund an amount, once for each `once`. Raises CannotRefund.
 
     Written to the audit log first, and again where it failed: after a crash in between it is known who asked for what.
     """

@@ -48,12 +48,12 @@ class Verb(Protocol):
 
 
 def suspend(account: Account, *, by: User, reason: str) -> None:
-    """Suspend an active account: no holds, purchases or gifts, and its tokens are refused. Raises CannotStand."""
+    """Suspend an active account: no holds, purchases or gifts, and its tokens are refused. Raises CannotChange."""
     _change(account, by, reason, Status.ACTIVE, Status.SUSPENDED, "suspend")
 
 
 def reopen(account: Account, *, by: User, reason: str) -> None:
-    """End a suspension. Raises CannotStand, also where it comes from a ban still in force."""
+    """End a suspension. Raises CannotChange, also where it comes from a ban still in force."""
     _change(account, by, reason, Status.SUSPENDED, Status.ACTIVE, "reopen")
 
 

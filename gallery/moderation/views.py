@@ -139,16 +139,16 @@ def withdraw(request: HttpRequest, public_id: str) -> HttpResponse:
     return HttpResponseRedirect(safe_next(request, reverse("library_item", args=[public_id])))
 
 
-def appeal_option(request: HttpRequest, user: User) -> blocked_login.WayOut | None:
+def appeal_option(request: HttpRequest, user: User) -> blocked_login.BlockedUserLink | None:
     """For the page of blocked users: a link to appeal, or to the appeal made."""
     row = Sanction.objects.filter(user=user, kind=Sanction.Kind.BAN, lifted_at__isnull=True).first()
     if row is None:
         return None
     appealed = appeals.against_sanction(row) is not None
     words = gettext_lazy("See your appeal") if appealed else gettext_lazy("Appeal")
-    return blocked_login.WayOut(words, reverse("decision_sanction", args=[row.pk]), "gavel")
+    return blocked_login.BlockedUserLink(words, reverse("decision_sanction", args=[row.pk]), "gavel")
 
 
 def connect_signals() -> None:
     """Register the appeal link for blocked users."""
-    blocked_login.register_way_out(appeal_option)
+    blocked_login.register_link(appeal_option)

@@ -194,9 +194,9 @@ def _go_on(row: Closure) -> bool:
     return True
 
 
-def export_option(request: HttpRequest, user: User) -> blocked_login.WayOut:
+def export_option(request: HttpRequest, user: User) -> blocked_login.BlockedUserLink:
     """The data export, for the page of blocked users."""
-    return blocked_login.WayOut(gettext("Take everything along"), reverse("export"), "file-archive")
+    return blocked_login.BlockedUserLink(gettext("Take everything along"), reverse("export"), "file-archive")
 
 
 def keep_account_url(user: User) -> str:

@@ -187,11 +187,11 @@ def test_a_banned_member_reads_why_after_the_right_password_alone(alice: User, s
 def test_what_is_left_to_them_is_offered_by_the_floors_above(
     alice: User, staff: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(blocked_login, "_makers", [])
-    blocked_login.register_way_out(
-        lambda request, user: blocked_login.WayOut("Appeal", f"/appeal/{user.username}/")
+    monkeypatch.setattr(blocked_login, "_link_builders", [])
+    blocked_login.register_link(
+        lambda request, user: blocked_login.BlockedUserLink("Appeal", f"/appeal/{user.username}/")
     )
-    blocked_login.register_way_out(lambda request, user: None)
+    blocked_login.register_link(lambda request, user: None)
     sanctions.ban(alice, staff, "spam")
     page = Client().post("/accounts/login/", {"login": "alice", "password": "correct horse"}, follow=True)
     assert 'href="/appeal/alice/"' in page.content.decode()
