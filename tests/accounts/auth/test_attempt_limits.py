@@ -22,16 +22,16 @@ pytestmark = pytest.mark.django_db
 FIVE = Limit("alice", 5, 300)
 
 
-def take(*limits: Limit, what: str = "password") -> attempt_limits.CountedAttempt | int:
+def take(*limits: Limit, kind: str = "password") -> attempt_limits.CountedAttempt | int:
     """What was taken, or how many seconds one has to wait."""
     try:
-        return attempt_limits.count_attempt(what, limits or [FIVE])
+        return attempt_limits.count_attempt(kind, limits or [FIVE])
     except TooMany as error:
         return error.wait_s
 
 
-def passed(*limits: Limit, what: str = "password") -> bool:
-    return isinstance(take(*limits, what=what), attempt_limits.CountedAttempt)
+def passed(*limits: Limit, kind: str = "password") -> bool:
+    return isinstance(take(*limits, kind=kind), attempt_limits.CountedAttempt)
 
 
 def time_passes(seconds: int) -> None:
@@ -51,7 +51,7 @@ def test_the_sixth_try_waits_until_the_window_of_the_first_ends() -> None:
 def test_each_who_tries_and_each_kind_of_try_has_a_count_of_its_own() -> None:
     for _try in range(5):
         take()
-    assert passed(Limit("bob", 5, 300)) and passed(what="code") and not passed()
+    assert passed(Limit("bob", 5, 300)) and passed(kind="code") and not passed()
 
 
 def test_a_try_that_one_limit_refuses_counts_against_none() -> None:
@@ -79,7 +79,7 @@ def test_what_was_right_is_given_back_but_only_into_its_own_window() -> None:
 def test_of_many_tries_at_once_no_more_pass_than_may() -> None:
     for names in (["alice"], ["bob", "network"], ["network", "carol"]):
         limits = [Limit(name, 5, 300) for name in names]
-        done = together([partial(passed, *limits, what=names[0]) for _try in range(12)])
+        done = together([partial(passed, *limits, kind=names[0]) for _try in range(12)])
         assert sorted(map(str, done)) == ["False"] * 7 + ["True"] * 5
 
 

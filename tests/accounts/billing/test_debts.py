@@ -30,12 +30,20 @@ ClientOf = Callable[[User], Client]
 _events = itertools.count(1)
 
 
-def receive_event(what: EventType, amount: int = 500, *, payment: str = "pi_1", **more: Any) -> str:
+def receive_event(event_type: EventType, amount: int = 500, *, payment: str = "pi_1", **more: Any) -> str:
     """An event of Stripe's."""
     number = next(_events)
     return payment_events.receive(
         "stripe",
-        Event(f"evt_{number}", what.value, what, payment=payment, amount=amount, currency="usd", **more),
+        Event(
+            f"evt_{number}",
+            event_type.value,
+            event_type,
+            payment=payment,
+            amount=amount,
+            currency="usd",
+            **more,
+        ),
     )
 
 
@@ -54,7 +62,7 @@ def paid(user: User, payment: str = "pi_1", **more: Any) -> Purchase:
     return purchase
 
 
-def stands(user: User) -> tuple[int, int, int]:
+def balance_held_owed(user: User) -> tuple[int, int, int]:
     """Balance, on hold and owed, in whole credits."""
     row = factories.account_of(user)
     return row.balance // MICRO, row.held // MICRO, row.owed // MICRO
@@ -70,28 +78,31 @@ def settled(user: User, charge: int = 0, name: str = "job") -> None:
         credits.settle(factories.account_of(user).pk, name, charge * MICRO)
 
 
-def taken(purchase: Purchase) -> tuple[int, int]:
+def taken_and_owed(purchase: Purchase) -> tuple[int, int]:
     purchase.refresh_from_db()
     return purchase.taken_back // MICRO, purchase.credits_owed // MICRO
 
 
-def content() -> bool:
+def audit_passes() -> bool:
     return [str(breach) for breach in checks.breaches()] == []
 
 
 # -- On hold ---------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("what", [EventType.REFUNDED, EventType.DISPUTED, EventType.DISPUTE_LOST])
+@pytest.mark.parametrize("event_type", [EventType.REFUNDED, EventType.DISPUTED, EventType.DISPUTE_LOST])
 def test_what_is_on_hold_while_its_payment_is_returned_is_taken_when_it_comes_back(
-    charlie: User, what: EventType
+    charlie: User, event_type: EventType
 ) -> None:
     purchase = paid(charlie)
     held(charlie)
-    receive_event(what)
-    assert (stands(charlie), taken(purchase)) == ((0, 100, 100), (0, 100)) and content()
+    receive_event(event_type)
+    assert (balance_held_owed(charlie), taken_and_owed(purchase)) == (
+        (0, 100, 100),
+        (0, 100),
+    ) and audit_passes()
     settled(charlie)
-    assert (stands(charlie), taken(purchase)) == ((0, 0, 0), (100, 0)) and content()
+    assert (balance_held_owed(charlie), taken_and_owed(purchase)) == ((0, 0, 0), (100, 0)) and audit_passes()
 
 
 @pytest.mark.usefixtures("provider")
@@ -110,7 +121,7 @@ def test_nobody_keeps_a_refunded_payment_by_predictions_that_wait_and_are_cancel
     assert factories.account_of(charlie).owed == 100 * MICRO - left
     for one in made:
         lifecycle.cancel(one.public_id)
-    assert stands(charlie) == (0, 0, 0) and taken(purchase) == (100, 0) and content()
+    assert balance_held_owed(charlie) == (0, 0, 0) and taken_and_owed(purchase) == (100, 0) and audit_passes()
     with pytest.raises(refusals.InsufficientCredit):
         acceptance.accept(request)
 
@@ -120,7 +131,7 @@ def test_what_is_charged_after_all_stays_owed(charlie: User) -> None:
     held(charlie)
     receive_event(EventType.REFUNDED)
     settled(charlie, 30)
-    assert (stands(charlie), taken(purchase)) == ((0, 0, 30), (70, 30)) and content()
+    assert (balance_held_owed(charlie), taken_and_owed(purchase)) == ((0, 0, 30), (70, 30)) and audit_passes()
 
 
 # -- Given away ------------------------------------------------------------------------------------------------------
@@ -131,10 +142,13 @@ def test_what_was_given_away_before_its_payment_is_returned_is_owed(charlie: Use
     purchase = paid(charlie)
     gifts.give(charlie, factories.account_of(charlie), to="bob", amount=100 * MICRO, key="1")
     receive_event(EventType.REFUNDED)
-    assert (stands(charlie), taken(purchase)) == ((0, 0, 100), (0, 100)) and content()
+    assert (balance_held_owed(charlie), taken_and_owed(purchase)) == (
+        (0, 0, 100),
+        (0, 100),
+    ) and audit_passes()
     # A friend gives them back: they pay what is owed, and are nobody's to spend or to give.
     gifts.give(bob, factories.account_of(bob), to="charlie", amount=60 * MICRO, key="2")
-    assert (stands(charlie), taken(purchase)) == ((0, 0, 40), (60, 40)) and content()
+    assert (balance_held_owed(charlie), taken_and_owed(purchase)) == ((0, 0, 40), (60, 40)) and audit_passes()
     assert gifts.giveable_balance(factories.account_of(charlie)) == 0
 
 
@@ -172,11 +186,11 @@ def test_whatever_comes_next_pays_what_is_owed_first(charlie: User, come: Callab
     held(charlie)
     settled(charlie, 100)
     receive_event(EventType.REFUNDED, 300)
-    assert (stands(charlie), taken(purchase)) == ((0, 0, 60), (0, 60))
+    assert (balance_held_owed(charlie), taken_and_owed(purchase)) == ((0, 0, 60), (0, 60))
     come(charlie)
-    assert (stands(charlie), taken(purchase)) == ((0, 0, 20), (40, 20)) and content()
+    assert (balance_held_owed(charlie), taken_and_owed(purchase)) == ((0, 0, 20), (40, 20)) and audit_passes()
     credits.grant(factories.account_of(charlie), 50 * MICRO)
-    assert (stands(charlie), taken(purchase)) == ((30, 0, 0), (60, 0)) and content()
+    assert (balance_held_owed(charlie), taken_and_owed(purchase)) == ((30, 0, 0), (60, 0)) and audit_passes()
 
 
 def test_who_owes_something_can_neither_set_aside_nor_give_but_what_is_free_goes_on(
@@ -203,7 +217,11 @@ def test_the_oldest_debt_is_paid_first(charlie: User) -> None:
     receive_event(EventType.REFUNDED, payment="pi_2")
     receive_event(EventType.REFUNDED)
     credits.grant(factories.account_of(charlie), 130 * MICRO)
-    assert (taken(first), taken(second), stands(charlie)) == ((100, 0), (30, 70), (0, 0, 70)) and content()
+    assert (taken_and_owed(first), taken_and_owed(second), balance_held_owed(charlie)) == (
+        (100, 0),
+        (30, 70),
+        (0, 0, 70),
+    ) and audit_passes()
 
 
 def test_what_is_won_back_is_written_off_before_anything_is_given_again(charlie: User) -> None:
@@ -211,9 +229,9 @@ def test_what_is_won_back_is_written_off_before_anything_is_given_again(charlie:
     held(charlie, 70)
     settled(charlie, 70)
     receive_event(EventType.DISPUTED, dispute="dp_1")
-    assert (stands(charlie), taken(purchase)) == ((0, 0, 70), (30, 70))
+    assert (balance_held_owed(charlie), taken_and_owed(purchase)) == ((0, 0, 70), (30, 70))
     receive_event(EventType.DISPUTE_WON, dispute="dp_1")
-    assert (stands(charlie), taken(purchase)) == ((30, 0, 0), (0, 0)) and content()
+    assert (balance_held_owed(charlie), taken_and_owed(purchase)) == ((30, 0, 0), (0, 0)) and audit_passes()
 
 
 def test_what_is_given_again_pays_what_is_owed_for_another_purchase(charlie: User) -> None:
@@ -223,7 +241,11 @@ def test_what_is_given_again_pays_what_is_owed_for_another_purchase(charlie: Use
     settled(charlie, 100)
     receive_event(EventType.REFUNDED, payment="pi_2")
     receive_event(EventType.DISPUTE_WON, dispute="dp_1")
-    assert (taken(first), taken(second), stands(charlie)) == ((0, 0), (100, 0), (0, 0, 0)) and content()
+    assert (taken_and_owed(first), taken_and_owed(second), balance_held_owed(charlie)) == (
+        (0, 0),
+        (100, 0),
+        (0, 0, 0),
+    ) and audit_passes()
 
 
 # -- Told ------------------------------------------------------------------------------------------------------------
@@ -281,7 +303,7 @@ def test_the_audit_finds_what_should_have_been_taken_and_was_not_and_can_take_it
     assert found() == ["owes 100.00 and has 100.00 that were not taken for it"]
     (breach,) = checks.breaches()
     assert breach.repair is not None and breach.repair() == "100.00 taken for what was owed"
-    assert content() and stands(charlie) == (0, 0, 0) and taken(purchase) == (100, 0)
+    assert audit_passes() and balance_held_owed(charlie) == (0, 0, 0) and taken_and_owed(purchase) == (100, 0)
 
 
 def test_the_audit_finds_a_purchase_that_takes_back_another_part_than_was_returned(charlie: User) -> None:
@@ -300,18 +322,18 @@ def test_an_account_that_is_closed_owes_nothing_and_what_it_cost_stands_at_its_p
     held(charlie)
     settled(charlie, 100)
     receive_event(EventType.REFUNDED, 250)
-    assert stands(charlie) == (0, 0, 50)
+    assert balance_held_owed(charlie) == (0, 0, 50)
     Account.objects.filter(pk=charlie.account_id).update(status=Account.Status.CLOSED)
     credits.clear(factories.account_of(charlie), reason="deleted")
     receive_event(EventType.REFUNDED, 500)
-    assert stands(charlie) == (0, 0, 0) and taken(purchase) == (0, 100) and content()
+    assert balance_held_owed(charlie) == (0, 0, 0) and taken_and_owed(purchase) == (0, 100) and audit_passes()
 
 
 def test_nothing_is_owed_for_credits_that_never_came(charlie: User) -> None:
     Account.objects.filter(pk=charlie.account_id).update(status=Account.Status.CLOSED)
     purchase = paid(charlie)
     receive_event(EventType.REFUNDED)
-    assert stands(charlie) == (0, 0, 0) and taken(purchase) == (0, 0) and content()
+    assert balance_held_owed(charlie) == (0, 0, 0) and taken_and_owed(purchase) == (0, 0) and audit_passes()
 
 
 @pytest.mark.django_db(transaction=True)

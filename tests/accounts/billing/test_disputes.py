@@ -17,8 +17,8 @@ from accounts.models import MICRO, Account, CreditPack, Dispute, Purchase, User
 from tests import factories
 from tests.accounts.billing.billing_rows import make_purchase
 from tests.accounts.billing.checkout import place_order, send_event
-from tests.accounts.billing.test_debts import paid, receive_event, stands, taken
-from tests.accounts.billing.test_refunds import again
+from tests.accounts.billing.test_debts import balance_held_owed, paid, receive_event, taken_and_owed
+from tests.accounts.billing.test_refunds import run_due_job
 from tests.runner.sampling import one_in
 from tests.servers.stripe_double import StripeDouble
 
@@ -42,15 +42,23 @@ def status(purchase: Purchase) -> str:
     return str(purchase.status)
 
 
-def content() -> bool:
+def audit_passes() -> bool:
     return [str(breach) for breach in checks.breaches()] == []
 
 
 def test_a_dispute_of_a_part_takes_that_part(charlie: User, bought: Purchase, double: StripeDouble) -> None:
     send_event(double.dispute(bought.session, "created", "needs_response", amount=100))
-    assert (status(bought), stands(charlie), taken(bought)) == ("disputed", (80, 0, 0), (20, 0))
+    assert (status(bought), balance_held_owed(charlie), taken_and_owed(bought)) == (
+        "disputed",
+        (80, 0, 0),
+        (20, 0),
+    )
     send_event(double.dispute(bought.session, "closed", "lost", amount=100))
-    assert (status(bought), stands(charlie), bought.returned()) == ("paid", (80, 0, 0), 100) and content()
+    assert (status(bought), balance_held_owed(charlie), bought.returned()) == (
+        "paid",
+        (80, 0, 0),
+        100,
+    ) and audit_passes()
 
 
 def test_staff_can_pay_back_what_a_lost_dispute_left(
@@ -66,7 +74,11 @@ def test_staff_can_pay_back_what_a_lost_dispute_left(
     assert client_of(staff).post(page, asked | {"amount": ""}).status_code == 302
     assert [one["amount"] for one in double.refunds] == [400]
     send_event(double.refunded(bought.session, 400))
-    assert (status(bought), stands(charlie), taken(bought)) == ("refunded", (0, 0, 0), (100, 0)) and content()
+    assert (status(bought), balance_held_owed(charlie), taken_and_owed(bought)) == (
+        "refunded",
+        (0, 0, 0),
+        (100, 0),
+    ) and audit_passes()
 
 
 def test_of_two_disputes_the_one_that_is_won_gives_back_its_own_part(
@@ -74,11 +86,19 @@ def test_of_two_disputes_the_one_that_is_won_gives_back_its_own_part(
 ) -> None:
     send_event(double.dispute(bought.session, "created", "needs_response", id="dp_a", amount=200))
     send_event(double.dispute(bought.session, "created", "needs_response", id="dp_b", amount=300))
-    assert (status(bought), stands(charlie)) == ("disputed", (0, 0, 0))
+    assert (status(bought), balance_held_owed(charlie)) == ("disputed", (0, 0, 0))
     send_event(double.dispute(bought.session, "closed", "won", id="dp_a", amount=200))
-    assert (status(bought), stands(charlie), taken(bought)) == ("disputed", (40, 0, 0), (60, 0))
+    assert (status(bought), balance_held_owed(charlie), taken_and_owed(bought)) == (
+        "disputed",
+        (40, 0, 0),
+        (60, 0),
+    )
     send_event(double.dispute(bought.session, "closed", "lost", id="dp_b", amount=300))
-    assert (status(bought), stands(charlie), bought.returned()) == ("paid", (40, 0, 0), 300) and content()
+    assert (status(bought), balance_held_owed(charlie), bought.returned()) == (
+        "paid",
+        (40, 0, 0),
+        300,
+    ) and audit_passes()
 
 
 def test_disputes_and_refunds_take_no_more_than_was_bought(
@@ -86,9 +106,13 @@ def test_disputes_and_refunds_take_no_more_than_was_bought(
 ) -> None:
     send_event(double.refunded(bought.session, 400))
     send_event(double.dispute(bought.session, "created", "needs_response"))
-    assert (status(bought), stands(charlie), bought.refundable()) == ("disputed", (0, 0, 0), 0)
+    assert (status(bought), balance_held_owed(charlie), bought.refundable()) == ("disputed", (0, 0, 0), 0)
     send_event(double.dispute(bought.session, "closed", "won"))
-    assert (status(bought), stands(charlie), taken(bought)) == ("paid", (20, 0, 0), (80, 0)) and content()
+    assert (status(bought), balance_held_owed(charlie), taken_and_owed(bought)) == (
+        "paid",
+        (20, 0, 0),
+        (80, 0),
+    ) and audit_passes()
 
 
 def test_the_buyer_reads_in_whose_favour_a_dispute_ended(
@@ -106,14 +130,18 @@ def test_an_inquiry_takes_nothing_until_it_becomes_a_dispute(
     charlie: User, bought: Purchase, double: StripeDouble
 ) -> None:
     send_event(double.dispute(bought.session, "created", "warning_needs_response"))
-    assert (status(bought), stands(charlie)) == ("paid", (100, 0, 0))
+    assert (status(bought), balance_held_owed(charlie)) == ("paid", (100, 0, 0))
     send_event(double.dispute(bought.session, "updated", "needs_response"))
-    assert (status(bought), stands(charlie)) == ("disputed", (0, 0, 0))
+    assert (status(bought), balance_held_owed(charlie)) == ("disputed", (0, 0, 0))
     send_event(double.dispute(bought.session, "funds_withdrawn", "needs_response"))
     send_event(double.dispute(bought.session, "updated", "under_review"))
     send_event(double.dispute(bought.session, "closed", "won"))
     send_event(double.dispute(bought.session, "funds_reinstated", "won"))
-    assert (status(bought), stands(charlie), taken(bought)) == ("paid", (100, 0, 0), (0, 0)) and content()
+    assert (status(bought), balance_held_owed(charlie), taken_and_owed(bought)) == (
+        "paid",
+        (100, 0, 0),
+        (0, 0),
+    ) and audit_passes()
 
 
 @pytest.mark.parametrize("kind", ["updated", "funds_withdrawn"])
@@ -122,14 +150,14 @@ def test_either_word_of_a_withdrawal_alone_takes_the_credits(
 ) -> None:
     send_event(double.dispute(bought.session, "created", "warning_needs_response"))
     send_event(double.dispute(bought.session, kind, "needs_response"))
-    assert stands(charlie) == (0, 0, 0)
+    assert balance_held_owed(charlie) == (0, 0, 0)
 
 
 def test_an_inquiry_that_ends_moves_nothing(charlie: User, bought: Purchase, double: StripeDouble) -> None:
     send_event(double.dispute(bought.session, "created", "warning_needs_response"))
     send_event(double.dispute(bought.session, "updated", "warning_under_review"))
     send_event(double.dispute(bought.session, "closed", "warning_closed"))
-    assert (status(bought), stands(charlie)) == ("paid", (100, 0, 0)) and content()
+    assert (status(bought), balance_held_owed(charlie)) == ("paid", (100, 0, 0)) and audit_passes()
 
 
 def test_money_that_comes_back_gives_the_credits_again_before_the_dispute_is_closed(
@@ -138,13 +166,13 @@ def test_money_that_comes_back_gives_the_credits_again_before_the_dispute_is_clo
     now = double.dispute(bought.session, "created", "needs_response")
     send_event(now)
     send_event(double.dispute(bought.session, "funds_reinstated", "under_review"))
-    assert stands(charlie) == (100, 0, 0)
+    assert balance_held_owed(charlie) == (100, 0, 0)
     # The bank takes it once more, later.
     later = double.dispute(bought.session, "funds_withdrawn", "under_review") | {
         "created": now["created"] + 60
     }
     send_event(later)
-    assert (status(bought), stands(charlie)) == ("disputed", (0, 0, 0)) and content()
+    assert (status(bought), balance_held_owed(charlie)) == ("disputed", (0, 0, 0)) and audit_passes()
 
 
 def receive(event: Any) -> None:
@@ -176,7 +204,7 @@ def test_every_order_of_what_is_told_ends_alike(charlie: User, double: StripeDou
         purchase.refresh_from_db()
         assert (purchase.status, purchase.taken_back) == ("paid", taken_back), turn
         assert factories.account_of(charlie).balance - start == 100 * MICRO - taken_back
-    assert content()
+    assert audit_passes()
 
 
 def test_what_was_told_before_the_payment_of_several_disputes_is_done_when_it_comes(charlie: User) -> None:
@@ -184,19 +212,19 @@ def test_what_was_told_before_the_payment_of_several_disputes_is_done_when_it_co
     receive_event(EventType.DISPUTED, 100, dispute="dp_b")
     receive_event(EventType.DISPUTE_WON, 200, dispute="dp_a")
     purchase = paid(charlie)
-    assert (purchase.status, stands(charlie), taken(purchase)) == (
+    assert (purchase.status, balance_held_owed(charlie), taken_and_owed(purchase)) == (
         "disputed",
         (80, 0, 0),
         (20, 0),
-    ) and content()
+    ) and audit_passes()
 
 
 def test_a_lost_dispute_that_is_won_on_appeal_gives_the_credits_again(charlie: User) -> None:
     purchase = paid(charlie)
     receive_event(EventType.DISPUTE_LOST, dispute="dp_1", at=1_800_000_000)
-    assert stands(charlie) == (0, 0, 0)
+    assert balance_held_owed(charlie) == (0, 0, 0)
     receive_event(EventType.DISPUTE_WON, dispute="dp_1", at=1_800_000_100)
-    assert (status(purchase), stands(charlie)) == ("paid", (100, 0, 0)) and content()
+    assert (status(purchase), balance_held_owed(charlie)) == ("paid", (100, 0, 0)) and audit_passes()
 
 
 def test_the_desk_and_the_receipt_show_each_dispute(
@@ -218,13 +246,13 @@ def test_a_buyer_of_a_closed_account_is_not_paid_what_their_bank_takes(
     Account.objects.filter(pk=charlie.account_id).update(status=Account.Status.CLOSED)
     send_event(double.pay(purchase.session))
     send_event(double.dispute(purchase.session, "created", "needs_response", amount=200))
-    again()
+    run_due_job()
     assert double.refunds == []
     send_event(double.dispute(purchase.session, "closed", "lost", amount=200))
-    again()
+    run_due_job()
     assert [one["amount"] for one in double.refunds] == [300]
     purchase.refresh_from_db()
-    assert (purchase.owed, purchase.status) == (0, "refunded") and content()
+    assert (purchase.owed, purchase.status) == (0, "refunded") and audit_passes()
 
 
 def test_a_dispute_of_nothing_known_is_no_error(db: Any) -> None:

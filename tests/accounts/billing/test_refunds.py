@@ -29,7 +29,7 @@ from tests.support.races import together
 ClientOf = Callable[[User], Client]
 
 
-def again() -> bool:
+def run_due_job() -> bool:
     """One run of the job, whatever it waits for."""
     Purchase.objects.filter(look_at__isnull=False).update(look_at=timezone.now() - timedelta(days=2))
     return refunds.run_once()
@@ -133,7 +133,7 @@ def test_only_what_was_taken_is_given_again(charlie: User, bought: Purchase, dou
     made = refund(double, bought, 500)
     send_event(double.refunded(bought.session, 500))
     send_event(double.send_back(made))
-    again()
+    run_due_job()
     assert balance(charlie) == 30 * MICRO
     assert list(checks.breaches()) == []
 
@@ -160,7 +160,7 @@ def test_what_is_told_in_any_order_ends_at_what_the_provider_says(
             assert send_event(sent).status_code == 200
         double.sessions[str(number)] = double.sessions[bought.session]
         double.refunds.append({"payment_intent": f"pi_{number}", "amount": 200, "status": "succeeded"})
-        again()
+        run_due_job()
         purchase.refresh_from_db()
         ended = (purchase.status, purchase.refunded, purchase.taken_back, purchase.look_at)
         assert ended == ("paid", 200, 40 * MICRO, None), (number, [one["type"] for one in turn])
@@ -187,7 +187,7 @@ def test_an_answer_is_void_where_something_was_told_meanwhile(
     monkeypatch.setattr(payment_events, "set_refunded", late)
     refunds.run_once()
     assert balance(charlie) == 0
-    again()
+    run_due_job()
     bought.refresh_from_db()
     assert (bought.status, bought.refunded, balance(charlie)) == ("refunded", 500, 0)
 
@@ -203,13 +203,13 @@ def test_a_provider_that_does_not_answer_is_asked_again_later_and_later(
     assert (refunds.run_once(), refunds.run_once()) == (True, False)
     waits = []
     for _time in range(14):
-        assert again() is True
+        assert run_due_job() is True
         bought.refresh_from_db()
         assert bought.look_at is not None
         waits.append(round((bought.look_at - timezone.now()).total_seconds() / 60))
     assert waits == sorted(waits) and waits[0] == 2 and waits[-2:] == [1440, 1440]
     double.fail_with = 0
-    again()
+    run_due_job()
     assert balance(charlie) == 100 * MICRO
 
 
@@ -222,7 +222,7 @@ def test_a_lost_dispute_stays_lost_whatever_became_of_a_payment_back(
     send_event(double.dispute(bought.session, "created", "needs_response"))
     send_event(double.dispute(bought.session, "closed", "lost"))
     send_event(double.send_back(made))
-    again()
+    run_due_job()
     bought.refresh_from_db()
     assert (bought.status, bought.refunded, bought.returned(), balance(charlie)) == ("refunded", 0, 500, 0)
 
@@ -264,7 +264,7 @@ def test_what_is_paid_for_a_closed_account_goes_back_once(
     assert refunds.run_once() is True and refunds.run_once() is False
     assert [one["amount"] for one in double.refunds] == [500]
     send_event(double.refunded(closed.session, 500))
-    again()
+    run_due_job()
     closed.refresh_from_db()
     assert (closed.status, closed.refunded, closed.owed, closed.look_at) == ("refunded", 500, 0, None)
     assert [one["amount"] for one in double.refunds] == [500] and list(checks.breaches()) == []
@@ -284,7 +284,7 @@ def test_a_lost_answer_pays_nothing_back_twice(
         assert refunds.run_once() is True
     closed.refresh_from_db()
     assert (closed.owed, len(double.refunds)) == (500, 1)
-    again()
+    run_due_job()
     closed.refresh_from_db()
     assert (closed.owed, closed.status, len(double.refunds)) == (0, "refunded", 1)
 
@@ -300,7 +300,7 @@ def test_what_a_bank_sends_back_stays_owed_until_staff_have_seen_to_it(
 ) -> None:
     refunds.run_once()
     send_event(double.send_back(double.refunds[0]))
-    again()
+    run_due_job()
     assert refunds.run_once() is False and len(double.refunds) == 1
     closed.refresh_from_db()
     assert (closed.status, closed.owed, closed.refunded, balance(charlie)) == ("paid", 500, 0, 0)
@@ -320,9 +320,9 @@ def test_what_a_bank_sends_back_stays_owed_until_staff_have_seen_to_it(
 def test_a_refusal_is_on_record_once_and_tried_again(closed: Purchase, double: StripeDouble) -> None:
     double.fail_with = 402
     for _time in range(3):
-        again()
+        run_due_job()
     entry = AuditEntry.objects.get(action="purchase.refund_failed")
     assert (entry.actor, entry.detail["owed"]) == (None, 500)
     double.fail_with = 0
-    again()
+    run_due_job()
     assert [one["amount"] for one in double.refunds] == [500]

@@ -28,7 +28,7 @@ def spender(credit: int, spent: int) -> User:
     return user
 
 
-def look() -> list[str]:
+def notified_users() -> list[str]:
     while low_balance.run_once():
         pass
     return [
@@ -40,11 +40,11 @@ def look() -> list[str]:
 
 def test_it_is_told_once_until_there_was_more_again() -> None:
     user = spender(10, 6)
-    assert look() == look() == [user.username]
+    assert notified_users() == notified_users() == [user.username]
     factories.give(user, 10)
-    assert look() == [user.username]
+    assert notified_users() == [user.username]
     credits.adjust(factories.account_of(user), -12 * MICRO, reason="so", actor=None)
-    assert look() == [user.username] * 2
+    assert notified_users() == [user.username] * 2
 
 
 def test_who_has_enough_never_spent_or_is_shut_out_is_told_nothing() -> None:
@@ -52,7 +52,7 @@ def test_who_has_enough_never_spent_or_is_shut_out_is_told_nothing() -> None:
     factories.make_user()
     shut = spender(10, 9)
     Account.objects.filter(pk=shut.account_id).update(status="suspended")
-    assert look() == []
+    assert notified_users() == []
 
 
 @pytest.mark.parametrize(
@@ -64,7 +64,7 @@ def test_the_accounts_own_mark_goes_before_that_of_the_house(
     site_rules.change(low_balance=site_mark * MICRO)
     user = spender(10, 6)
     Account.objects.filter(pk=user.account_id).update(low_at=None if own is None else own * MICRO)
-    assert len(look()) == notice_count
+    assert len(notified_users()) == notice_count
 
 
 def test_those_who_pay_for_an_organisation_are_told_and_its_members_are_not() -> None:
@@ -72,7 +72,7 @@ def test_those_who_pay_for_an_organisation_are_told_and_its_members_are_not() ->
     account = factories.account_of(owner)
     for role in ("billing", "member"):
         Membership.objects.create(account=account, user=factories.make_user(f"the-{role}"), role=role)
-    assert sorted(look()) == sorted([owner.username, "the-billing"])
+    assert sorted(notified_users()) == sorted([owner.username, "the-billing"])
     notice = Notice.objects.filter(user=owner).get()
     assert (notice.params["balance_micro"], notice.params["account"]) == (2 * MICRO, account.name)
 
@@ -80,7 +80,7 @@ def test_those_who_pay_for_an_organisation_are_told_and_its_members_are_not() ->
 def test_it_goes_through_all_accounts_portion_by_portion(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(low_balance, "PORTION", 2)
     users = [spender(10, 9) for _n in range(7)]
-    assert sorted(look()) == sorted(user.username for user in users)
+    assert sorted(notified_users()) == sorted(user.username for user in users)
 
 
 def test_a_turn_that_is_out_of_time_goes_on_behind_the_last_who_was_told(
@@ -89,4 +89,4 @@ def test_a_turn_that_is_out_of_time_goes_on_behind_the_last_who_was_told(
     monkeypatch.setattr(low_balance, "ROUND_S", -1.0)
     users = [spender(10, 9) for _n in range(4)]
     assert low_balance.run_once() and Notice.objects.filter(kind="credits.low").count() == 1
-    assert sorted(look()) == sorted(user.username for user in users)
+    assert sorted(notified_users()) == sorted(user.username for user in users)
