@@ -40,6 +40,6 @@ class AccountsConfig(AppConfig):
         scheduler.register("old notices", mail_queue.prune, every_s=3600.0)
         scheduler.register("allowances", allowances.run_once, due=allowances.due_soonest, every_s=5.0)
         scheduler.register(
-            "low balances", low_balance.run_once, due=low_balance.due, every_s=10.0, unasked_s=60.0
+            "low balances", low_balance.run_once, due=low_balance.due, every_s=10.0, max_interval_s=60.0
         )
         scheduler.register("sanctions", sanctions.lift_ended, due=sanctions.ended, every_s=5.0)

@@ -1,8 +1,8 @@
 """Charts drawn on the server: the geometry of bars, lines and axes, and whole charts as SVG.
 
-Everything is placed in per cent, so a chart is as wide as its place and its text keeps its size; lines live in a box of
-their own whose strokes do not scale. Axes are HTML beside it. Each day or moment is a slot that takes the focus and has
-a label. A template that draws a chart of its own takes the places from here: `round_top`, `grid_lines`, `stack`, `Bar`.
+Positions are in per cent, so a chart fills its container and its text keeps its size; lines are in an SVG box of their
+own whose strokes do not scale. Axes are HTML beside it. Each day or moment is a slot that takes the focus and has a
+label. Templates that draw their own charts take positions from here: `round_top`, `grid_lines`, `stack`, `Bar`.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ class Piece:
 
 @dataclass(frozen=True)
 class Bar:
-    """A horizontal bar: its name, its parts in per cent, the words behind it, and all of it as a label."""
+    """A horizontal bar: its name, its parts in per cent, the texts behind it, and all of it as a label."""
 
     name: str
     parts: list[tuple[int, float, float]]
-    """Colour, where it begins, how long it is."""
+    """Colour, start and length of each part."""
     words: list[str]
     label: str
 
@@ -46,20 +46,20 @@ class Series:
     values: Sequence[float | None]
     colour: int
     form: str = "bar"
-    shown: Callable[[float], str] = "{:,.0f}".format
+    format: Callable[[float], str] = "{:,.0f}".format
     axis: Callable[[float], str] = "{:,.0f}".format
 
 
 @dataclass
 class Chart:
-    """What a template needs to draw one: see `operations/_chart.html`."""
+    """The context of a chart template: see `operations/_chart.html`."""
 
     key: str
     title: str
     slots: list[str]
-    """What each slot is called in full, for its label."""
+    """The full name of each slot, for its label."""
     marks: list[tuple[float, str]]
-    """Words under the axis, and where in per cent."""
+    """Labels under the axis, with their position in per cent."""
     series: list[Series]
     partial: bool = False
     """Whether the last slot is not over."""
@@ -70,28 +70,28 @@ class Chart:
     @property
     def is_empty(self) -> bool:
         """Whether there is nothing at all to draw."""
-        return not any(value for one in self.series for value in one.values)
+        return not any(value for series in self.series for value in series.values)
 
     @property
     def top(self) -> int:
         """The value at the upper edge: round, and no smaller than any."""
         stacks = [
-            sum(one.values[at] or 0 for one in self.series if one.form == "bar")
+            sum(series.values[at] or 0 for series in self.series if series.form == "bar")
             for at in range(len(self.slots))
         ]
-        lines = [value or 0 for one in self.series if one.form != "bar" for value in one.values]
+        lines = [value or 0 for series in self.series if series.form != "bar" for value in series.values]
         # A hair above a line counts as on it.
         return round_top(max([*stacks, *lines, 0]) * 0.999999)
 
     @property
     def ticks(self) -> list[tuple[float, str]]:
-        """Heights in per cent and their words."""
+        """Heights in per cent, with their labels."""
         axis = self.series[0].axis
         return [(height, axis(value)) for value, height in grid_lines(self.top)]
 
     @property
     def svg(self) -> SafeString:
-        """The drawing, with a slot to focus for each day or moment."""
+        """The drawing, with a focusable slot for each day or moment."""
         parts = [self._grid(), *self._bars(), *self._lines(), *self._slots()]
         return format_html(
             '<svg role="group" aria-label="{}" width="100%" height="100%">{}</svg>',
@@ -101,9 +101,10 @@ class Chart:
 
     @property
     def rows(self) -> list[tuple[str, list[str]]]:
-        """The same as a table."""
+        """The same data as a table."""
         return [
-            (name, [_said(one, one.values[at]) for one in self.series]) for at, name in enumerate(self.slots)
+            (name, [_format(one, one.values[at]) for one in self.series])
+            for at, name in enumerate(self.slots)
         ]
 
     def _grid(self) -> SafeString:
@@ -116,50 +117,50 @@ class Chart:
     def _bars(self) -> list[SafeString]:
         slot = 100 / max(1, len(self.slots))
         width = min(slot * _BAR, _WIDEST)
-        bars = [one for one in self.series if one.form == "bar"]
-        found = []
+        bars = [series for series in self.series if series.form == "bar"]
+        rects = []
         for at in range(len(self.slots)):
             hatched = " partial" if self.partial and at == len(self.slots) - 1 else ""
-            values = [max(0, one.values[at] or 0) for one in bars]
-            for one, value, piece in zip(bars, values, stack(values, self.top), strict=True):
+            values = [max(0, series.values[at] or 0) for series in bars]
+            for series, value, piece in zip(bars, values, stack(values, self.top), strict=True):
                 if not value:
                     continue
-                found.append(
+                rects.append(
                     format_html(
                         '<rect class="c{}{}" data-slot="{}" x="{}%" y="{}%" width="{}%" height="{}%" rx="1.5"/>',
-                        one.colour, hatched, at, _n(self._x(at) - width / 2), _n(piece.top), _n(width),
+                        series.colour, hatched, at, _n(self._x(at) - width / 2), _n(piece.top), _n(width),
                         _n(piece.height),
                     )
                 )  # fmt: skip
-        return found
+        return rects
 
     def _lines(self) -> list[SafeString]:
-        found = []
-        for one in self.series:
-            if one.form == "bar":
+        lines = []
+        for series in self.series:
+            if series.form == "bar":
                 continue
-            runs = self._runs(one)
+            runs = self._runs(series)
             shapes = []
-            if one.form == "area":
-                shapes += [self._area(one, run) for run in runs]
-            dashed = " dashed" if one.form == "dashed" else ""
-            path = " ".join(f"M{self._steps(one, run)}" for run in runs)
-            shapes.append(format_html('<path class="stroke c{}{}" d="{}"/>', one.colour, dashed, path))
+            if series.form == "area":
+                shapes += [self._area(series, run) for run in runs]
+            dashed = " dashed" if series.form == "dashed" else ""
+            path = " ".join(f"M{self._steps(series, run)}" for run in runs)
+            shapes.append(format_html('<path class="stroke c{}{}" d="{}"/>', series.colour, dashed, path))
             inner = format_html_join("", "{}", ((shape,) for shape in shapes))
-            found.append(
+            lines.append(
                 format_html(
                     '<svg viewBox="0 0 100 100" preserveAspectRatio="none" width="100%" height="100%">{}</svg>',
                     inner,
                 )
             )
-        return found
+        return lines
 
-    def _runs(self, one: Series) -> list[list[int]]:
-        """The slots that a line goes through: of an area all that lie side by side, since nothing is known between
-        them; of another line all, since it is of what happens now and then.
+    def _runs(self, series: Series) -> list[list[int]]:
+        """The slots that a line connects: of an area only adjacent ones, since the values between are unknown; of
+        another line all, since it is of occasional events.
         """
-        known = [at for at, value in enumerate(one.values) if value is not None]
-        if one.form != "area":
+        known = [at for at, value in enumerate(series.values) if value is not None]
+        if series.form != "area":
             return [known] if known else []
         runs: list[list[int]] = []
         for at in known:
@@ -169,43 +170,44 @@ class Chart:
                 runs.append([at])
         return runs
 
-    def _steps(self, one: Series, run: Sequence[int]) -> str:
-        points = [f"{_n(self._x(at))} {_n(100 - 100 * (one.values[at] or 0) / self.top)}" for at in run]
-        # One alone is a dot.
+    def _steps(self, series: Series, run: Sequence[int]) -> str:
+        points = [f"{_n(self._x(at))} {_n(100 - 100 * (series.values[at] or 0) / self.top)}" for at in run]
+        # A single point is drawn as a dot.
         return " L".join(points if len(points) > 1 else points * 2)
 
-    def _area(self, one: Series, run: Sequence[int]) -> SafeString:
+    def _area(self, series: Series, run: Sequence[int]) -> SafeString:
         first, last = _n(self._x(run[0])), _n(self._x(run[-1]))
-        path = f"M{first} 100 L{self._steps(one, run)} L{last} 100 Z"
-        return format_html('<path class="area c{}" d="{}"/>', one.colour, path)
+        path = f"M{first} 100 L{self._steps(series, run)} L{last} 100 Z"
+        return format_html('<path class="area c{}" d="{}"/>', series.colour, path)
 
     def _x(self, at: int) -> float:
         return middle(at, len(self.slots))
 
     def _slots(self) -> list[SafeString]:
         slot = 100 / max(1, len(self.slots))
-        found = []
+        rects = []
         for at, name in enumerate(self.slots):
-            said = "\n".join([name, *(f"{one.name}: {_said(one, one.values[at])}" for one in self.series)])
-            found.append(
+            values = (f"{series.name}: {_format(series, series.values[at])}" for series in self.series)
+            label = "\n".join([name, *values])
+            rects.append(
                 format_html(
                     '<rect class="hit" role="img" aria-label="{}" tabindex="{}" data-slot="{}" x="{}%" width="{}%"'
                     ' height="100%"><title>{}</title></rect>',
-                    said, 0 if at == len(self.slots) - 1 else -1, at, _n(slot * at), _n(slot), said,
+                    label, 0 if at == len(self.slots) - 1 else -1, at, _n(slot * at), _n(slot), label,
                 )
             )  # fmt: skip
-        return found
+        return rects
 
 
 def spark(values: Sequence[float | None]) -> SafeString:
-    """A small line without axes; a dot in its middle where nothing is known."""
+    """A sparkline: a small line without axes; empty with fewer than two known values."""
     known = [value for value in values if value is not None]
     if len(known) < 2:
         return SafeString("")
     low, high = min(known), max(known)
-    room = (high - low) or 1
+    span = (high - low) or 1
     steps = [
-        f"{_n(100 * at / (len(values) - 1))} {_n(88 - 76 * (value - low) / room if high > low else 50)}"
+        f"{_n(100 * at / (len(values) - 1))} {_n(88 - 76 * (value - low) / span if high > low else 50)}"
         for at, value in enumerate(values)
         if value is not None
     ]
@@ -216,12 +218,12 @@ def spark(values: Sequence[float | None]) -> SafeString:
     )
 
 
-def round_top(value: float, least: int = _TICKS) -> int:
-    """The value at the upper edge of a chart: no smaller than the given one, nor than `least`, a multiple of four.
+def round_top(value: float, minimum: int = _TICKS) -> int:
+    """The value at the upper edge of a chart: no smaller than `value`, nor than `minimum`, a multiple of four.
 
-    `least` times 1, 2, 2.5 or 5 times a power of ten; four steps that are whole numbers lead to it.
+    It is `minimum` times 1, 2, 2.5 or 5 times a power of ten, so that four ticks are whole numbers.
     """
-    step = least // _TICKS
+    step = minimum // _TICKS
     while True:
         for factor in (1, 2, 2.5, 5):
             top = _TICKS * math.ceil(factor * step)
@@ -231,7 +233,7 @@ def round_top(value: float, least: int = _TICKS) -> int:
 
 
 def grid_lines(top: int) -> list[tuple[int, float]]:
-    """Where lines across stand: their values, and how far above the lower edge, in per cent."""
+    """Horizontal grid lines: their values, and their heights above the lower edge, in per cent."""
     return [(top * n // _TICKS, 100 * n / _TICKS) for n in range(_TICKS + 1)]
 
 
@@ -241,32 +243,32 @@ def stack(values: Sequence[float], top: float, gap: float = 0) -> list[Piece]:
     below = 0.0
     for value in values:
         height = 100 * value / top
-        gone = gap if below and height > 2 * gap else 0
-        pieces.append(Piece(100 - 100 * below / top - height, height - gone))
+        divider = gap if below and height > 2 * gap else 0
+        pieces.append(Piece(100 - 100 * below / top - height, height - divider))
         below += value
     return pieces
 
 
 def row_parts(
-    values: Sequence[tuple[int, float]], longest: float, least: float = 0
+    values: Sequence[tuple[int, float]], longest: float, min_length: float = 0
 ) -> list[tuple[int, float, float]]:
-    """The parts of a horizontal bar, from colours and values; `least` per cent are what can be seen of a part."""
+    """The parts of a horizontal bar, from colours and values. `min_length`: the shortest visible part, in per cent."""
     parts = []
     begin = 0.0
     for colour, value in values:
-        length = max(least, 100 * value / longest) if value else 0.0
+        length = max(min_length, 100 * value / longest) if value else 0.0
         parts.append((colour, begin, length))
         begin += length
     return parts
 
 
 def middle(at: int, slots: int) -> float:
-    """Where the middle of a slot is, in per cent of the width."""
+    """The horizontal middle of a slot, in per cent of the width."""
     return 100 * (at + 0.5) / max(1, slots)
 
 
-def _said(one: Series, value: float | None) -> str:
-    return "–" if value is None else one.shown(value)
+def _format(series: Series, value: float | None) -> str:
+    return "–" if value is None else series.format(value)
 
 
 def _n(number: float) -> str:

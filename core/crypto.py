@@ -19,38 +19,38 @@ if TYPE_CHECKING:
     from cryptography.fernet import MultiFernet
 
 
-_held: list[tuple[type[Model], str]] = []
+_columns: list[tuple[type[Model], str]] = []
 
 
-def holds(model: type[Model], column: str) -> None:
-    """Have this column encrypted anew too when the keys are rotated; what is empty in it holds nothing."""
-    if (model, column) not in _held:
-        _held.append((model, column))
+def register_column(model: type[Model], column: str) -> None:
+    """Include this column when the keys are rotated; an empty value holds no secret."""
+    if (model, column) not in _columns:
+        _columns.append((model, column))
 
 
-def held() -> list[tuple[type[Model], str]]:
-    """The columns that were told."""
-    return list(_held)
+def registered_columns() -> list[tuple[type[Model], str]]:
+    """All encrypted columns."""
+    return list(_columns)
 
 
-class NoKeyFits(Exception):
+class NoMatchingKey(Exception):
     """What is stored was encrypted with none of the keys that this process has. The text holds no secret."""
 
 
 def encrypt(secret: str) -> str:
     """The secret as it is stored: text in ASCII, different each time."""
     redaction.remember(secret)
-    return ring_of(keys()).encrypt(secret.encode()).decode("ascii")
+    return fernet_for(keys()).encrypt(secret.encode()).decode("ascii")
 
 
 def decrypt(stored: str) -> str:
-    """The secret of what `encrypt` gave. Raises NoKeyFits."""
+    """The secret of what `encrypt` gave. Raises NoMatchingKey."""
     from cryptography.fernet import InvalidToken
 
     try:
-        secret = ring_of(keys()).decrypt(stored.encode()).decode()
+        secret = fernet_for(keys()).decrypt(stored.encode()).decode()
     except (InvalidToken, UnicodeError):
-        raise NoKeyFits(
+        raise NoMatchingKey(
             "A stored secret fits none of the keys in DARKROOM_KEYS. Put back the key that it was encrypted with, "
             "or enter the secret again."
         ) from None
@@ -58,12 +58,12 @@ def decrypt(stored: str) -> str:
     return secret
 
 
-def opens(stored: str, keys: tuple[str, ...]) -> bool:
-    """Whether one of these keys fits. What is read is forgotten at once, and not blotted out of anything."""
+def can_decrypt(stored: str, keys: tuple[str, ...]) -> bool:
+    """Whether one of these keys fits. The secret is discarded at once, and not remembered for redaction."""
     from cryptography.fernet import InvalidToken
 
     try:
-        ring_of(keys).decrypt(stored.encode())
+        fernet_for(keys).decrypt(stored.encode())
     except InvalidToken:
         return False
     return True
@@ -89,8 +89,8 @@ def _read(path: Path, _changed_ns: int, _inode: int) -> tuple[str, ...]:
 
 
 @lru_cache(maxsize=4)
-def ring_of(keys: tuple[str, ...]) -> MultiFernet:
-    # Not at the top: most processes of a house without upstreams never need it.
+def fernet_for(keys: tuple[str, ...]) -> MultiFernet:
+    # Not at the top: most processes of a server without upstreams never need it.
     from cryptography.fernet import Fernet, MultiFernet
 
     for key in keys:
@@ -98,11 +98,11 @@ def ring_of(keys: tuple[str, ...]) -> MultiFernet:
     try:
         return MultiFernet([Fernet(key) for key in keys])
     except ValueError:
-        raise NoKeyFits(
+        raise NoMatchingKey(
             "DARKROOM_KEYS holds something that is no key; `manage.py keys new` prints one."
         ) from None
 
 
 def signing_keys() -> list[str]:
-    """The key that things are made with now, then those that are only compared."""
+    """The key that signs now, then the fallbacks that are only verified against."""
     return [settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS]

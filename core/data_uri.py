@@ -37,26 +37,26 @@ def parse(text: str) -> tuple[str, bytes]:
     return safe_type(kind) or DEFAULT_TYPE, data
 
 
-def beginning(text: str, most: int) -> tuple[bytes, int]:
-    """The first bytes, at most `most` of them, and about how many there are in all (exact for short ones).
+def first_bytes(text: str, limit: int) -> tuple[bytes, int]:
+    """The first bytes, at most `limit`, and about how many there are in all (exact for short ones).
 
-    Does not look at the rest. Raises `NotADataUri`.
+    The remaining text is not decoded. Raises `NotADataUri`.
     """
     head, comma, body = text.partition(",")
     # Base64 is read in whole groups of four.
-    cut = 4 * most
+    cut = 4 * limit
     if not comma or len(body) <= cut or "%" in body[:cut]:
         data = parse(text)[1]
-        return data[:most], len(data)
+        return data[:limit], len(data)
     if "base64" not in head.lower():
-        return parse(f"{head},{body[:cut]}")[1][:most], len(body)
+        return parse(f"{head},{body[:cut]}")[1][:limit], len(body)
     plain = "".join(body[:cut].split())
     data = parse(f"{head},{plain[: len(plain) // 4 * 4]}")[1]
-    return data[:most], len(body) * 3 // 4
+    return data[:limit], len(body) * 3 // 4
 
 
 def build(content_type: str, data: bytes) -> str:
-    """The data URI for these bytes, as Base64. An empty type is that of bytes that nobody named."""
+    """The data URI for these bytes, as Base64. An empty type becomes `UNKNOWN_TYPE`."""
     return f"data:{content_type or UNKNOWN_TYPE};base64,{base64.b64encode(data).decode()}"
 
 

@@ -1,7 +1,7 @@
 """Image headers: format and size from the first bytes of a file, enough to refuse what is no picture or far too large.
 
-No imaging code, so that the web processes may ask before anything is accepted. A file that passes may still be broken:
-the decoder judges it whole, in a process with limits.
+No imaging library, so that the web processes may check before anything is accepted. A file that passes may still be
+broken: the decoder checks all of it, in a process with limits.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Final
 MAX_BYTES: Final = 25 * 1024 * 1024
 MAX_PIXELS: Final = 40_000_000
 LOOKED_AT: Final = 64 * 1024
-"""Bytes from the beginning that are enough; the size of a photograph stands behind its embedded preview."""
+"""First bytes of a file that are enough; the size of a photograph is behind its embedded preview."""
 INSTEAD: Final = "send a PNG, JPEG or WebP picture instead"
 
 _PICTURES = (
@@ -47,7 +47,7 @@ _PADDING = re.compile(rb"\A[\xef\xbb\xbf \t\r\n]+")
 
 
 def objection(head: bytes, size: int) -> str | None:
-    """One sentence why a file of `size` bytes that begins with `head` is not taken; None where nothing says so."""
+    """One sentence why a file of `size` bytes that begins with `head` is refused; None where it is not."""
     if size == 0:
         return f"The file is empty; {INSTEAD}."
     if size > MAX_BYTES:
@@ -73,7 +73,7 @@ def too_large(size: tuple[int, int] | None) -> str:
 
 
 def claimed_size(head: bytes) -> tuple[int, int] | None:
-    """Width and height in pixels that the header claims; None where it does not stand in these bytes."""
+    """Width and height in pixels that the header claims; None where these bytes do not contain it."""
     try:
         if head.startswith(_PICTURES[0]):
             return _pair(">II", head, 16) if head[12:16] == b"IHDR" else None
@@ -133,7 +133,7 @@ def _is_a_picture(head: bytes) -> bool:
 
 
 def _refused_kind(head: bytes) -> str | None:
-    """The name of a well-known kind of file that is not taken."""
+    """The name of a well-known file format that is refused."""
     if head[4:8] == b"ftyp" and not any(brand in head[8:64] for brand in _AVIF):
         # An AVIF file may name mif1 first and avif among its compatible brands.
         return "HEIC" if head[8:12] in _HEIC else "Video"

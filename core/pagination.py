@@ -15,7 +15,7 @@ Row = TypeVar("Row", bound=Model)
 
 
 class BadCursor(ValueError):
-    """The text is no cursor that we gave out."""
+    """The text is no cursor that we issued."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ def page(queryset: QuerySet[Row], cursor: str, size: int) -> Page[Row]:
 
 
 def encode(row_id: int) -> str:
-    """The cursor that stands behind the row of that id."""
+    """The cursor after the row of that id."""
     return pack(f"id:{row_id}")
 
 
@@ -55,7 +55,7 @@ def decode(cursor: str) -> int:
 
 
 def pack(text: str) -> str:
-    """A text as an opaque cursor: base64 for addresses, without padding."""
+    """A text as an opaque cursor: URL-safe Base64 without padding."""
     return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
 

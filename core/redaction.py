@@ -1,4 +1,4 @@
-"""Redaction of secrets in texts: the ones that this process has read, and what looks like one."""
+"""Redaction of secrets in texts: those that this process has read, and everything that looks like one."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ _KEYS_IN_PATHS = re.compile(
     r"(/(?:f|s|streams|invitation|join|notices/stop|confirm-email|reset/key|hooks/upstream)/|/files/stream-)"
     r"([A-Za-z0-9_:-]{4})[A-Za-z0-9_:.%=-]{4,}(/[A-Za-z0-9_:-]{24,})?"
 )
-"""Paths of ours whose next part opens a door for whoever has it: a picture's, a share link's, an invitation's."""
+"""Paths of ours whose next segment is a bearer secret: a picture's, a share link's, an invitation's."""
 _known: set[str] = set()
 
 
 def remember(secret: str) -> None:
-    """Blot this one out from now on, in each spelling that a log line, a JSON text or an address may give it.
+    """Redact this secret from now on, in each spelling that a log line, a JSON text or a URL may give it.
 
-    What is shorter than eight characters is left alone: it would take half of each sentence with it.
+    One shorter than eight characters is ignored: it would match ordinary words.
     """
     if len(secret) < _SHORTEST:
         return
@@ -49,8 +49,8 @@ def remember(secret: str) -> None:
 
 
 def scrub(text: str) -> str:
-    """The text with every remembered secret, and everything that looks like a key or a token, blotted out."""
-    # A copy: another thread may just remember one more. The longest first, for one may be part of another.
+    """The text with every remembered secret, and everything that looks like a key or a token, redacted."""
+    # A copy: another thread may add one meanwhile. The longest first, since one may be part of another.
     for secret in sorted(_known.copy(), key=len, reverse=True):
         if secret in text:
             text = text.replace(secret, BLOT)
@@ -60,5 +60,5 @@ def scrub(text: str) -> str:
 
 
 def scrub_path(path: str) -> str:
-    """A path with what opens a door cut to its first four characters: enough to know it again, too little to use."""
+    """A path with its secret segment cut to four characters: enough to recognise it, too little to use it."""
     return _KEYS_IN_PATHS.sub(r"\1\2…", path)

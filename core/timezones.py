@@ -14,7 +14,7 @@ COOKIE = "timezone"
 
 
 def for_reader(request: HttpRequest) -> zoneinfo.ZoneInfo:
-    """The reader's time zone; UTC until the browser has told it."""
+    """The reader's time zone by the cookie; UTC without one."""
     name = request.COOKIES.get(COOKIE, "")
     if not name or len(name) > 64:
         return zoneinfo.ZoneInfo("UTC")
@@ -26,7 +26,7 @@ def for_reader(request: HttpRequest) -> zoneinfo.ZoneInfo:
 
 YEARS = range(1970, 9001)
 INVALID_DAY = gettext_lazy("This is no day of ours.")
-"""What is said of others."""
+"""The error of a date outside of these years."""
 
 
 def is_valid_day(day: date) -> bool:

@@ -196,7 +196,7 @@ def _encryption() -> dict[str, Any]:
     """Which of DARKROOM_KEYS the stored secrets are encrypted with, and advice on what to do."""
     try:
         now = key_rotation.rotation()
-    except crypto.NoKeyFits as error:
+    except crypto.NoMatchingKey as error:
         return {"figures": [], "advice": str(error)}
     figures = [
         (_("Keys in DARKROOM_KEYS"), now.keys),

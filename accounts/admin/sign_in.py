@@ -40,7 +40,7 @@ from core.admin.columns import Column, time_column, value_column
 from core.admin.forms import ReasonForm, ask_page, object_or_404
 from core.admin.model_admins import BaseAdmin, register_read_only
 from core.http import csv_rows
-from core.http.public_origin import shown_origin
+from core.http.public_origin import caller_origin
 
 # Social providers come from the settings and their tokens are not stored, so those tables stay empty and need no admin.
 for _model in (SocialApp, SocialToken, SocialAccount, Authenticator, UserSession):
@@ -203,7 +203,7 @@ class InvitationAdmin(BaseAdmin):
         return self._links_page(request, made)
 
     def _links_page(self, request: HttpRequest, made: list[tuple[Invitation, str]]) -> HttpResponse:
-        lines = [(row.email, shown_origin(request) + path, row.note) for row, path in made]
+        lines = [(row.email, caller_origin(request) + path, row.note) for row, path in made]
         table = "".join(csv_rows.line(line) for line in [("address", "link", "note"), *lines])
         context = {
             **self.admin_site.each_context(request),

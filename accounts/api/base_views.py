@@ -14,14 +14,14 @@ from accounts.auth import reauthentication
 from accounts.models import Account, ApiToken, Membership, User
 from accounts.organizations import roles as organization_roles
 from accounts.tokens import token_scopes
-from core.api.problems import Denied, OnlyJSON, OwnJSONParser, as_problem
+from core.api.problems import Denied, JSONNegotiation, StrictJSONParser, handle_exception
 
 
 class OwnApiView(APIView):
     """Base of every view under `/api/`: token or session, a signed-in user, errors as problem JSON."""
 
-    parser_classes = (OwnJSONParser,)
-    content_negotiation_class = OnlyJSON
+    parser_classes = (StrictJSONParser,)
+    content_negotiation_class = JSONNegotiation
     scope: ClassVar[str] = ""
     """The scope a token needs for every method; by default `read` for safe methods and `admin` for others."""
     scopes: ClassVar[token_scopes.ScopesByMethod] = {}
@@ -31,7 +31,7 @@ class OwnApiView(APIView):
     """Roles that may call, where the account is an organisation's; None: every role."""
 
     def get_exception_handler(self) -> Any:
-        return as_problem
+        return handle_exception
 
     def check_permissions(self, request: Request) -> None:
         """Require a user, the token's scope for the method, and the role."""

@@ -99,7 +99,7 @@ class NoticesView(PrivateView):
         rows = Notice.objects.filter(user=self.user)
         if query.get("unread"):
             rows = rows.filter(read_at__isnull=True)
-        return list_pages.answer(request, rows, query, lambda row: NoticeSerializer(row).data)
+        return list_pages.list_response(request, rows, query, lambda row: NoticeSerializer(row).data)
 
 
 class NoticesReadView(PrivateView):

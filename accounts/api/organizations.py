@@ -267,7 +267,7 @@ class MembersView(_View):
         """Everybody who acts for the organisation, the newest first, with their role and limit."""
         caller = self.membership(number)
         rows = Membership.objects.filter(account=caller.account).select_related("user")
-        return list_pages.answer(
+        return list_pages.list_response(
             request,
             rows,
             list_pages.page_query(Listed, request),
@@ -350,7 +350,7 @@ class InvitationsView(_View):
     def get(self, request: Request, number: int) -> Response:
         """Invitations that nobody has answered yet, newest first; owners alone see them."""
         rows = join_invitations.pending(self.managed(number))
-        return list_pages.answer(
+        return list_pages.list_response(
             request, rows, list_pages.page_query(Listed, request), lambda row: InvitationSerializer(row).data
         )
 

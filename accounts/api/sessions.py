@@ -85,7 +85,9 @@ class SessionsView(PersonalView):
             session.pk: session for session in login_sessions.open_sessions(request._request, self.user)
         }
         rows = UserSession.objects.filter(pk__in=sessions)
-        return list_pages.answer(request, rows, query, lambda row: SessionSerializer(sessions[row.pk]).data)
+        return list_pages.list_response(
+            request, rows, query, lambda row: SessionSerializer(sessions[row.pk]).data
+        )
 
     @extend_schema(
         operation_id="sessions_end_others",
@@ -143,4 +145,6 @@ class SignInsView(PersonalView):
         """Sign-ins of the last 90 days and tries that were refused, newest first, by network and never by address."""
         rows = SignIn.objects.filter(user=self.user)
         query = list_pages.page_query(Listed, request)
-        return list_pages.answer(request, rows, query, lambda row: cast(Any, SignInSerializer(row)).data)
+        return list_pages.list_response(
+            request, rows, query, lambda row: cast(Any, SignInSerializer(row)).data
+        )

@@ -155,7 +155,7 @@ class GiftsView(OwnApiView):
         query = list_pages.page_query(Listed, request)
         mine = Gift.objects.filter(Q(giver=self.account) | Q(receiver=self.account))
         rows = mine.select_related("giver", "receiver")
-        return list_pages.answer(request, rows, query, lambda row: GiftSerializer(row).data)
+        return list_pages.list_response(request, rows, query, lambda row: GiftSerializer(row).data)
 
     @extend_schema(
         operation_id="give",

@@ -15,7 +15,7 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from accounts.sessions import client_info
-from core.http.public_origin import on_own_origin, own_origin
+from core.http.public_origin import trusted_origin, with_trusted_origin
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ def allauth_text(prefix: str, context: dict[str, Any]) -> EmailText | None:
     if maker is not None:
         text = maker(context)
         # allauth builds its URLs from the request's Host header.
-        address = text.address and on_own_origin(allauth_context.request, text.address)
+        address = text.address and with_trusted_origin(allauth_context.request, text.address)
         return replace(text, address=address)
     notice = _SECURITY_NOTICES.get(prefix)
     return _security_notice(*notice(context)) if notice is not None else None
@@ -187,6 +187,6 @@ def _security_notice(subject: str, line: str) -> EmailText:
         subject,
         [line, _("It was done with %(browser)s from %(network)s.") % {"browser": agent, "network": place}],
         _("Look after your account"),
-        own_origin(request) + reverse("mfa_index"),
+        trusted_origin(request) + reverse("mfa_index"),
         [_("If that was not you, change your password and end the other sessions at once.")],
     )

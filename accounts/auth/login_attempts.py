@@ -77,7 +77,7 @@ def count_password(request: HttpRequest, users: Sequence[User], login: str = "")
 
 
 def _count_work(request: HttpRequest, users: Sequence[User], login: str) -> CountedAttempt:
-    household = client_ip.household(request)
+    household = client_ip.rate_limit_key(request)
     limits = [
         Limit(f"{_subject(user)} devices", *WORK_LIMIT)
         for user in users
@@ -95,7 +95,7 @@ def _count_work(request: HttpRequest, users: Sequence[User], login: str) -> Coun
 
 
 def _count_guess(request: HttpRequest, users: Sequence[User], login: str) -> CountedAttempt:
-    household, typed = client_ip.household(request), login.strip().casefold()
+    household, typed = client_ip.rate_limit_key(request), login.strip().casefold()
     subjects: Sequence[User | str] = users or [typed]
     stated: list[Limit] = []
     silent: list[Limit] = []
@@ -166,7 +166,7 @@ def note_passkey(request: HttpRequest, user: User | None) -> None:
     """Record a refused passkey in the sign-in history, a limited number per network; never makes anybody wait."""
     try:
         attempt_limits.count_attempt(
-            "passkey", [Limit(f"network {client_ip.household(request)}", *PASSKEY_LIMIT)]
+            "passkey", [Limit(f"network {client_ip.rate_limit_key(request)}", *PASSKEY_LIMIT)]
         )
     except TooMany:
         return

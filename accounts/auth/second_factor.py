@@ -75,7 +75,7 @@ def remove_all(user: User, by: User, reason: str) -> int:
 
 
 def reencrypt() -> int:
-    """Re-encrypt every stored secret with the newest key; returns how many rows changed. Raises crypto.NoKeyFits."""
+    """Re-encrypt every stored secret with the newest key; returns how many rows changed. Raises crypto.NoMatchingKey."""
     changed = 0
     for pk in Authenticator.objects.order_by("pk").values_list("pk", flat=True):
         with transaction.atomic():
@@ -105,6 +105,6 @@ def unreadable() -> list[str]:
             for name in _ENCRYPTED_FIELDS:
                 if name in row.data:
                     crypto.decrypt(row.data[name])
-        except crypto.NoKeyFits:
+        except crypto.NoMatchingKey:
             found.append(f"a second factor of {row.user.get_username()}")
     return found

@@ -93,7 +93,7 @@ def rate_limit_address(request: HttpRequest) -> str:
 
     One value for all whose address is unknown.
     """
-    household = client_ip.household(request)
+    household = client_ip.rate_limit_key(request)
     return str(
         IPv4Address(0) if household == ip_addresses.UNKNOWN else ip_addresses.parse(household).network_address
     )

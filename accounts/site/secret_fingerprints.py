@@ -100,12 +100,12 @@ def _reads_no_secret() -> bool:
 
     columns = (
         model._default_manager.exclude(**{column: ""}).order_by("-pk").values_list(column, flat=True)
-        for model, column in crypto.held()
+        for model, column in crypto.registered_columns()
     )
     values = chain.from_iterable(newest[:_SAMPLE] for newest in columns)
     factors = islice(second_factor.encrypted_values(), _SAMPLE)
     keys = crypto.keys()
-    return _all_fail(chain(values, factors), lambda stored: crypto.opens(stored, keys))
+    return _all_fail(chain(values, factors), lambda stored: crypto.can_decrypt(stored, keys))
 
 
 def _all_fail(values: Iterable[str], fits: Callable[[str], bool]) -> bool:

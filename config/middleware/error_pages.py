@@ -18,7 +18,7 @@ from django.utils.translation import gettext_noop
 from accounts.organizations.roles import NotYourRole
 from core.db.retry import AWAY
 from core.http.pages import theme_of
-from core.http.redirects import came_from
+from core.http.redirects import safe_referer
 
 log = logging.getLogger(__name__)
 # Under these nobody reads HTML, and official clients stumble over it.
@@ -81,7 +81,7 @@ def _again(request: HttpRequest) -> str:
     """Where a link leads that tries once more: what was read, or the page that the form was sent from."""
     # A path that begins with two slashes would lead to another host.
     here = escape_leading_slashes(request.get_full_path())
-    return here if _reads(request) else came_from(request, here)
+    return here if _reads(request) else safe_referer(request, here)
 
 
 def _reads(request: HttpRequest) -> bool:

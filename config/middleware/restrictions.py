@@ -20,7 +20,7 @@ from accounts.site import feature_flags
 from accounts.tokens import network_access
 from config.middleware.error_pages import error_page
 from config.middleware.page_only import TOKEN_MOUNTS
-from core.http.redirects import came_from
+from core.http.redirects import safe_referer
 from predictions.files import media
 
 
@@ -77,7 +77,7 @@ def _told(request: HttpRequest, off: feature_flags.FeatureOff | media.StorageUna
         answer = HttpResponse(status=204)
         answer["HX-Refresh"] = "true"
         return answer
-    return HttpResponseRedirect(came_from(request, "/"))
+    return HttpResponseRedirect(safe_referer(request, "/"))
 
 
 def _busy(request: HttpRequest, busy: passwords.Busy) -> HttpResponse:

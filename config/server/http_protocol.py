@@ -50,8 +50,8 @@ _REASONS = {
 
 
 class Peer:
-    """The connections of one client network (`core.net.ip_addresses.household`): their number, the idle ones, longest
-    idle first, and those that receive or received a body.
+    """The connections of one client network (`core.net.ip_addresses.rate_limit_key`): their number, the idle ones,
+    longest idle first, and those that receive or received a body.
     """
 
     def __init__(self, household: str) -> None:
@@ -93,7 +93,7 @@ class Connections(ServerState):
 
         One that is refused counts until it ends, and is the first to go.
         """
-        household = ip_addresses.household(ip_addresses.read(one.address))
+        household = ip_addresses.rate_limit_key(ip_addresses.read(one.address))
         peer = one.peer = self._peers.setdefault(household, Peer(household))
         peer.count += 1
         self.count += 1

@@ -52,7 +52,7 @@ def main() -> int:
     # Until the supervisor takes the signals over, a request to stop ends the start at once.
     signal.signal(signal.SIGTERM, _give_up)
     signal.signal(signal.SIGINT, _give_up)
-    session.call_this_process("dr-server")
+    session.set_process_name("dr-server")
     pdeathsig.arm()
     try:
         data = _data_folder()

@@ -143,7 +143,7 @@ class Bodies:
         if announced is not None and announced > limit:
             raise _too_large(scope["path"], limit)
         # Before the client is told to go on, where it waits for that.
-        sender: Sender = ip_addresses.household(client_ip.scope_address(scope))
+        sender: Sender = ip_addresses.rate_limit_key(client_ip.scope_address(scope))
         if announced is not None and announced > free:
             sender = await self._sender(scope)
         if announced == 0:

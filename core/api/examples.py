@@ -15,10 +15,10 @@ def request_example(value: Any, name: str = "Request") -> OpenApiExample:
 
 
 def response_example(value: Any, status: int = 200, name: str = "Answer") -> OpenApiExample:
-    """A body that comes back."""
+    """A body of a response."""
     return OpenApiExample(name, value=value, response_only=True, status_codes=[str(status)])
 
 
 def page_example(*rows: Any, after: str = "") -> OpenApiExample:
-    """A page of a list; `after` is the address of the next one."""
+    """A page of a list; `after`: the URL of the next one."""
     return response_example({"results": list(rows), "next": after or None})

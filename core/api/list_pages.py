@@ -19,18 +19,18 @@ Row = TypeVar("Row", bound=Model)
 
 
 def page_query(query: type[serializers.Serializer[Any]], request: Request) -> dict[str, Any]:
-    """The filters of a list, checked. Raises ValidationError (400), which names the wrong one."""
-    # As plain texts: read as a form, an empty value would pass for one that was not given.
-    found = query(data=request.query_params.dict())
-    found.is_valid(raise_exception=True)
-    # A list without a cursor begins at its beginning; an empty one is none that was given out.
-    beginning = {"cursor": ""} if isinstance(found, Listed) else {}
-    checked: dict[str, Any] = {**beginning, **found.validated_data}
-    return checked
+    """The validated filters of a list. Raises ValidationError (400), which names the wrong one."""
+    # A plain dict: in a QueryDict an empty value would count as absent.
+    serializer = query(data=request.query_params.dict())
+    serializer.is_valid(raise_exception=True)
+    # Without a cursor a list starts at its first row; an empty cursor is invalid, since none is issued.
+    defaults = {"cursor": ""} if isinstance(serializer, Listed) else {}
+    filters: dict[str, Any] = {**defaults, **serializer.validated_data}
+    return filters
 
 
 def page(rows: QuerySet[Row], query: dict[str, Any], *, time: str = "") -> pagination.Page[Row]:
-    """One page of `rows`. `time`: the column that orders them, where it is not the id alone."""
+    """One page of `rows`. `time`: the column that orders them, if not the id alone."""
     try:
         if time:
             return pagination.page_by_time(rows, time, query["cursor"], query["limit"])
@@ -39,7 +39,7 @@ def page(rows: QuerySet[Row], query: dict[str, Any], *, time: str = "") -> pagin
         raise serializers.ValidationError({"cursor": [BAD_CURSOR]}) from None
 
 
-def answer(
+def list_response(
     request: Request,
     rows: QuerySet[Row],
     query: dict[str, Any],
@@ -47,13 +47,13 @@ def answer(
     *,
     time: str = "",
 ) -> Response:
-    """The answer with one page of `rows`, each rendered."""
-    found = page(rows, query, time=time)
-    return Response({"results": [render(row) for row in found.rows], "next": next_url(request, found.next)})
+    """The response with one page of `rows`, each rendered."""
+    result = page(rows, query, time=time)
+    return Response({"results": [render(row) for row in result.rows], "next": next_url(request, result.next)})
 
 
 def next_url(request: Request, cursor: str) -> str | None:
-    """The address of this list after `cursor`, with the same filters; None without a cursor."""
+    """The URL of this list after `cursor`, with the same filters; None without a cursor."""
     if not cursor:
         return None
     query = request.query_params.copy()
@@ -63,7 +63,7 @@ def next_url(request: Request, cursor: str) -> str | None:
 
 @cache
 def page_of(name: str, row: type[serializers.BaseSerializer[Any]]) -> serializers.Serializer[Any]:
-    """The shape of one page of such rows, for the API's description."""
+    """The serializer of one page of such rows, for the OpenAPI document."""
     return inline_serializer(
         name,
         {
@@ -75,4 +75,4 @@ def page_of(name: str, row: type[serializers.BaseSerializer[Any]]) -> serializer
     )
 
 
-__all__ = ["BAD_CURSOR", "Listed", "answer", "next_url", "page", "page_of", "page_query"]
+__all__ = ["BAD_CURSOR", "Listed", "list_response", "next_url", "page", "page_of", "page_query"]

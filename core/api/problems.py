@@ -28,7 +28,7 @@ _LONGEST_FAULT = 300
 
 
 class Denied(exceptions.APIException):
-    """Any refusal with a status, a title and words of its own; `faults` by field where there are some.
+    """A refusal with a status, a title and a message of its own; `faults` by field.
 
     `wait`: the seconds after which to try again, for `Retry-After`.
     """
@@ -43,16 +43,16 @@ class Denied(exceptions.APIException):
         wait: int | None = None,
     ) -> None:
         self.status_code = status
-        # The framework's own handler reads it.
+        # Read by REST framework's exception handler.
         self.wait = wait
         self.title = title
         self.faults = faults
         super().__init__(detail)
 
     def problem(self) -> dict[str, Any]:
-        """The body that tells of it."""
-        found = problem(self.status_code, str(self.detail)) | {"title": self.title}
-        return found | {"faults": self.faults} if self.faults else found
+        """The body of the response."""
+        body = problem(self.status_code, str(self.detail)) | {"title": self.title}
+        return body | {"faults": self.faults} if self.faults else body
 
 
 class ProblemSerializer(Serializer[Any]):
@@ -64,8 +64,8 @@ class ProblemSerializer(Serializer[Any]):
     faults = DictField(required=False, help_text="Each wrong field with what is wrong about it.")
 
 
-class OwnJSONParser(JSONParser):
-    """JSON as every API of ours reads it; what is wrong with it is the caller's fault."""
+class StrictJSONParser(JSONParser):
+    """JSON with the limits of `core.http.json_body`; a malformed body is a ParseError (400)."""
 
     def parse(self, stream: Any, media_type: Any = None, parser_context: Any = None) -> Any:
         try:
@@ -74,8 +74,8 @@ class OwnJSONParser(JSONParser):
             raise exceptions.ParseError(error.detail) from None
 
 
-class OnlyJSON(BaseContentNegotiation):
-    """Answers are JSON, whatever a client says it accepts: an error page of another kind would help nobody."""
+class JSONNegotiation(BaseContentNegotiation):
+    """Content negotiation that always answers JSON, whatever `Accept` says, also for errors."""
 
     def select_parser(self, request: Request, parsers: Any) -> Any:
         return DefaultContentNegotiation().select_parser(request, parsers)
@@ -92,8 +92,8 @@ class TooLarge(exceptions.APIException):
     default_code = "too_large"
 
 
-def as_problem(error: Exception, context: dict[str, Any]) -> Response:
-    """DRF's handler with our body; an error that is not the caller's is logged and told without its words."""
+def handle_exception(error: Exception, context: dict[str, Any]) -> Response:
+    """REST framework's handler with our body; a server error is logged, and its text is not sent."""
     if isinstance(error, RequestDataTooBig):
         error = TooLarge()
     response = exception_handler(error, context)
@@ -101,10 +101,10 @@ def as_problem(error: Exception, context: dict[str, Any]) -> Response:
         log.error("api_error", exc_info=error)
         got_request_exception.send(sender=None, request=context["request"]._request)
         if isinstance(error, AWAY):
-            away = problem(503, "The server cannot do this right now. Nothing was lost; try again.")
-            return Response(away, status=503, headers={"Retry-After": "5"})
+            unavailable = problem(503, "The server cannot do this right now. Nothing was lost; try again.")
+            return Response(unavailable, status=503, headers={"Retry-After": "5"})
         return Response(problem(500, "The server failed to answer. Nothing was lost; try again."), status=500)
-    data = _tellable(response.data)
+    data = _truncated(response.data)
     response.data = problem(response.status_code, _sentence(error, data))
     if isinstance(error, exceptions.ValidationError):
         response.data["faults"] = data if isinstance(data, dict) else {"body": data}
@@ -113,12 +113,12 @@ def as_problem(error: Exception, context: dict[str, Any]) -> Response:
     return response
 
 
-def _tellable(data: Any) -> Any:
-    """The faults as an answer can hold them: they repeat what was sent, however long, halves of characters too."""
+def _truncated(data: Any) -> Any:
+    """The faults, shortened and valid Unicode: they repeat what was sent, however long, lone surrogates too."""
     if isinstance(data, dict):
-        return {_tellable(name): _tellable(words) for name, words in data.items()}
+        return {_truncated(name): _truncated(fault) for name, fault in data.items()}
     if isinstance(data, list):
-        return [_tellable(words) for words in data]
+        return [_truncated(fault) for fault in data]
     text = str(data).encode("utf-8", "replace").decode()
     return text if len(text) <= _LONGEST_FAULT else f"{text[:_LONGEST_FAULT]}…"
 
@@ -130,7 +130,7 @@ def problem(status: int, detail: str) -> dict[str, Any]:
 
 @csrf_exempt
 def not_found(request: HttpRequest, *args: Any, **kwargs: Any) -> JsonResponse:
-    """Every address under the mount that is nobody's."""
+    """The 404 of every unknown URL below an API's prefix."""
     return JsonResponse(problem(404, "There is nothing at this address."), status=404)
 
 
@@ -148,11 +148,11 @@ def _sentence(error: Exception, data: Any) -> str:
 
 
 def _faults(data: Any, name: str = "") -> list[str]:
-    """Each fault as `field: words`, with the whole way to a field inside others."""
+    """Each fault as `field: message`, with the full path of a nested field."""
     if isinstance(data, dict):
-        before = f"{name}." if name else ""
-        return [fault for inner, words in data.items() for fault in _faults(words, f"{before}{inner}")]
-    if isinstance(data, list) and any(isinstance(words, dict) for words in data):
-        return [fault for number, words in enumerate(data) for fault in _faults(words, f"{name}.{number}")]
-    said = " ".join(map(str, data)) if isinstance(data, list) else str(data)
-    return [f"{name}: {said.rstrip('.')}" if name else said.rstrip(".")] if said else []
+        prefix = f"{name}." if name else ""
+        return [fault for key, inner in data.items() for fault in _faults(inner, f"{prefix}{key}")]
+    if isinstance(data, list) and any(isinstance(inner, dict) for inner in data):
+        return [fault for number, inner in enumerate(data) for fault in _faults(inner, f"{name}.{number}")]
+    message = " ".join(map(str, data)) if isinstance(data, list) else str(data)
+    return [f"{name}: {message.rstrip('.')}" if name else message.rstrip(".")] if message else []

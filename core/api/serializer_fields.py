@@ -21,7 +21,9 @@ class Text(serializers.CharField):
         super().__init__(**{"trim_whitespace": False, **options})
         # The base class refuses it too, but says nothing of it in the description.
         self.validators = [
-            each for each in self.validators if not isinstance(each, ProhibitNullCharactersValidator)
+            validator
+            for validator in self.validators
+            if not isinstance(validator, ProhibitNullCharactersValidator)
         ]
         self.validators.append(RegexValidator(r"^[^\x00]*$", ProhibitNullCharactersValidator.message))
 
@@ -39,7 +41,9 @@ class BlankText(Text):
 
     def __init__(self, *, max_length: int, **options: Any) -> None:
         super().__init__(**{"allow_blank": True, "default": "", "max_length": max_length, **options})
-        self.validators = [each for each in self.validators if not isinstance(each, RegexValidator)]
+        self.validators = [
+            validator for validator in self.validators if not isinstance(validator, RegexValidator)
+        ]
 
     def to_internal_value(self, data: Any) -> str:
         return super().to_internal_value(data).replace("\x00", "\ufffd")

@@ -1,1 +1,1 @@
-"""Caches: counters that nobody can evict, and Redis that may be away."""
+"""Caches: counters that are not evicted, and Redis with a fallback."""

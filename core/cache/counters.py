@@ -1,7 +1,7 @@
 """The cache of counters: an alias of its own, so that keys which others can fill never evict a count.
 
-For limits that protect the server (sign-ups, mails, an upstream's calls) and may be forgotten at a restart. Counts that
-keep somebody from guessing stand in the database: `accounts.auth.attempt_limits`.
+For limits that protect the server (sign-ups, mails, an upstream's calls) and may be lost at a restart. Counts that
+prevent guessing are in the database: `accounts.auth.attempt_limits`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Circuit breaker for a cache or counter that may be away: it rests after an error, and logs that once a minute.
+"""Circuit breaker for a cache or counter: after an error it skips the store for a while, and logs once a minute.
 
-What is counted there is worth less than the request that asks for it, so nobody is refused or kept waiting: a store
-that swallows packets costs one time limit in two seconds, not one a call.
+A count is worth less than the request that reads it, so no request is refused or delayed: an unreachable store costs
+one timeout in two seconds, not one per call.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ import structlog
 
 log = structlog.get_logger(__name__)
 REST_S = 2.0
-"""Seconds for which nobody asks after an error."""
+"""Seconds after an error in which the store is not called."""
 LOGGED_EVERY_S = 60.0
 REDIS_TIMEOUTS_S: dict[str, Any] = {"socket_connect_timeout": 1.0, "socket_timeout": 2.0}
-"""How long one question waits; Redis answers in a thousandth of that or is away."""
+"""Timeouts of one call; Redis answers in a thousandth of that or is unreachable."""
 
 
 class Outage:
-    """Whether a store rests after an error, and its line in the log: at once, then one a minute with a count."""
+    """Whether a store is skipped after an error, and its log line: at once, then one a minute with a count."""
 
     def __init__(self, event: str) -> None:
         self._event = event
@@ -30,11 +30,11 @@ class Outage:
         self._errors = 0
 
     def rests(self) -> bool:
-        """Whether the store is to be left alone for now."""
+        """Whether the store is to be skipped for now."""
         return time.monotonic() < self._rests_until
 
     def note(self, error: Exception) -> None:
-        """An error of the store: let it rest, and log it where the last line is old enough."""
+        """Record an error of the store: skip the store for a while, and log it unless a line is recent."""
         now = time.monotonic()
         with self._lock:
             self._rests_until = now + REST_S
@@ -45,6 +45,6 @@ class Outage:
         log.error(self._event, errors=errors, exc_info=error)
 
     def forget(self) -> None:
-        """Ask again at once (for tests)."""
+        """Use the store again at once (for tests)."""
         self._rests_until = self._logged_at = float("-inf")
         self._errors = 0

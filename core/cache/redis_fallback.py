@@ -1,4 +1,4 @@
-"""Cache backend for Redis that falls back to this process's memory while Redis is away."""
+"""Cache backend for Redis that falls back to this process's memory while Redis is unreachable."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ outage = Outage("cache_unreachable")
 
 
 class FallbackRedisCache(RedisCache):
-    """Django's cache in Redis; while Redis is away, in this process's memory, where counts still bound something."""
+    """Django's cache in Redis; while Redis is unreachable, in this process's memory, where limits still hold."""
 
     def __init__(self, server: Any, params: dict[str, Any]) -> None:
         options = {**REDIS_TIMEOUTS_S, **params.get("OPTIONS", {})}
         super().__init__(server, {**params, "OPTIONS": options})
-        # One for each cache, so that the keys of one drive out none of another.
+        # One for each cache, so that the keys of one evict none of another.
         name = f"redis-is-away {params.get('KEY_PREFIX', '')}"
         self._stand_in = LocMemCache(name, {**params, "OPTIONS": {"MAX_ENTRIES": 100_000}})
 
@@ -63,6 +63,6 @@ class FallbackRedisCache(RedisCache):
         self._either("delete_many", list(keys), version)
 
     def clear(self) -> None:
-        # Both: what was kept while Redis was away is not to be seen again after it.
+        # Both: what was stored during an outage must not reappear in the next one.
         self._stand_in.clear()
         self._either("clear")

@@ -1,4 +1,4 @@
-"""CSV downloads whose cells no spreadsheet runs as a formula. The one place that escapes them."""
+"""CSV downloads, with cells escaped against formula injection. The only module that writes CSV."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from collections.abc import Iterable, Iterator, Sequence
 from django.http import StreamingHttpResponse
 
 _DANGEROUS = ("=", "+", "-", "@", "\t", "\r", "\n", "|", "\uff1d", "\uff0b", "\uff0d", "\uff20")
-"""What a spreadsheet may take for the beginning of a formula, in full width too, which some fold to the same."""
-_TOGETHER = 200
-"""Rows that are sent in one piece: a stream of single lines costs more to send than to make."""
+"""Characters that may begin a formula in a spreadsheet; some also take the full-width forms."""
+_ROWS_PER_CHUNK = 200
+"""Rows in one chunk of the stream: single lines cost more to send than to make."""
 
 Cell = str | int | float | None
 
 
 def cell(text: str) -> str:
-    """The text, with an apostrophe before what a spreadsheet would run as a formula. NUL is a blank.
+    """The text, with an apostrophe before what a spreadsheet would run as a formula. NUL becomes a blank.
 
-    Blanks in front do not hide it: spreadsheets that trim what they import would find it behind them.
+    Also behind leading blanks, since spreadsheets may trim what they import.
     """
     flat = text.replace("\x00", " ")
     return (
@@ -34,7 +34,7 @@ class Number(str):
 
 
 def line(cells: Sequence[Cell]) -> str:
-    """One line in which a `Number` is left as it is and every other text is made safe."""
+    """One line, in which every text but a `Number` is escaped."""
     buffer = io.StringIO()
     safe = [
         cell(value) if isinstance(value, str) and not isinstance(value, Number) else value for value in cells
@@ -43,21 +43,21 @@ def line(cells: Sequence[Cell]) -> str:
     return buffer.getvalue()
 
 
-def pieces(head: Sequence[str], rows: Iterable[Sequence[Cell]]) -> Iterator[str]:
-    """A whole file, piece by piece, so that memory stays flat however long it is."""
-    kept = [line(head)]
+def chunks(head: Sequence[str], rows: Iterable[Sequence[Cell]]) -> Iterator[str]:
+    """A whole file in chunks, so that memory use does not grow with its length."""
+    lines = [line(head)]
     for cells in rows:
-        kept.append(line(cells))
-        if len(kept) >= _TOGETHER:
-            yield "".join(kept)
-            kept.clear()
-    if kept:
-        yield "".join(kept)
+        lines.append(line(cells))
+        if len(lines) >= _ROWS_PER_CHUNK:
+            yield "".join(lines)
+            lines.clear()
+    if lines:
+        yield "".join(lines)
 
 
 def download(name: str, head: Sequence[str], rows: Iterable[Sequence[Cell]]) -> StreamingHttpResponse:
-    """The answer that downloads such a file under that name, streamed and kept by nobody on the way."""
-    response = StreamingHttpResponse(pieces(head, rows), content_type="text/csv; charset=utf-8")
+    """A streamed CSV download under that name, which no cache keeps."""
+    response = StreamingHttpResponse(chunks(head, rows), content_type="text/csv; charset=utf-8")
     response["Content-Disposition"] = f'attachment; filename="{name}.csv"'
     response["Cache-Control"] = "private, no-store"
     response["X-Content-Type-Options"] = "nosniff"

@@ -1,4 +1,4 @@
-"""Exceptions that become answers whatever asked: a page or an API."""
+"""Exceptions that become error responses of pages and APIs alike."""
 
 from __future__ import annotations
 
@@ -6,4 +6,4 @@ from django.core.exceptions import PermissionDenied
 
 
 class ExplainedDenial(PermissionDenied):
-    """403 with words for people: what is missing, and who may do it."""
+    """403 with a message for people: what is missing, and who may do it."""

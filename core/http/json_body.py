@@ -1,4 +1,4 @@
-"""JSON bodies of all APIs, parsed as hostile: encoding, number of values, depth, then use."""
+"""Parser of JSON request bodies of all APIs, with limits against hostile ones: encoding, number of values, depth."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import Any, NoReturn
 
 MAX_DEPTH = 64
 MAX_VALUES = 100_000
-"""Values inside a body. Each is looked at several times, and shown again with every poll."""
+"""Values inside a body. Each is read several times, and returned with every poll."""
 MAX_OWN_API = 256 * 1024
 """Bytes of a body under `/api/` that carries no picture."""
-# Signs that part values, in texts too, where prose has one in fifty characters. Counting them costs nothing; millions
-# of empty lists would take a hundred times the memory of their body before anybody could count values.
+# Separators of values, also inside strings, where prose has one in fifty characters. Counting them costs nothing;
+# parsing millions of empty lists would take a hundred times the memory of their body before values could be counted.
 _MAX_SEPARATORS = 5 * MAX_VALUES
 
 
@@ -25,7 +25,7 @@ class MalformedBody(Exception):
 
 
 def loads(raw: bytes) -> Any:
-    """The value that a body holds, whatever its label says. Raises MalformedBody."""
+    """The value of a JSON body, whatever its content type. Raises MalformedBody."""
     if sum(raw.count(sign) for sign in (b",", b"[", b"{")) > _MAX_SEPARATORS:
         raise MalformedBody(f"The body holds more than {MAX_VALUES} values.")
     try:
@@ -38,7 +38,7 @@ def loads(raw: bytes) -> Any:
         raise MalformedBody(f"The body is nested deeper than {MAX_DEPTH} levels.") from None
     except ValueError:
         raise MalformedBody("The body is not JSON.") from None
-    _refuse_unwieldy(value)
+    _check_size(value)
     return value
 
 
@@ -53,18 +53,18 @@ def _finite(text: str) -> float:
     return value
 
 
-def _refuse_unwieldy(value: Any) -> None:
-    """Raises MalformedBody for what is nested too deep or holds too much, level by level."""
-    level, seen = [value], 0
+def _check_size(value: Any) -> None:
+    """Raise MalformedBody for a value that is nested too deep or holds too many values; level by level."""
+    level, count = [value], 0
     for _depth in range(MAX_DEPTH + 1):
         deeper: list[Any] = []
-        for one in level:
-            if isinstance(one, dict | list):
-                seen += len(one)
-                if seen > MAX_VALUES:
+        for container in level:
+            if isinstance(container, dict | list):
+                count += len(container)
+                if count > MAX_VALUES:
                     raise MalformedBody(f"The body holds more than {MAX_VALUES} values.")
-                deeper += one.values() if isinstance(one, dict) else one
-        level = [one for one in deeper if isinstance(one, dict | list)]
+                deeper += container.values() if isinstance(container, dict) else container
+        level = [value for value in deeper if isinstance(value, dict | list)]
         if not level:
             return
     raise MalformedBody(f"The body is nested deeper than {MAX_DEPTH} levels.")

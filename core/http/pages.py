@@ -19,13 +19,13 @@ THEMES = ("dark", "light")
 def page(
     request: HttpRequest, template: str, context: dict[str, Any] | None = None, *, status: int = 200
 ) -> HttpResponse:
-    """Render a page or a fragment with times in the reader's zone, as the browser told it in a cookie."""
+    """Render a page or a fragment, with times in the reader's zone, which the browser sends in a cookie."""
     with timezone.override(timezones.for_reader(request)):
         response = render(request, template, context, status=status)
-    # Pages differ by who looks; nothing between may keep them, and going back shows what is true now. Of what is for
-    # its reader alone not even the browser keeps a copy: the next person at it may press "back".
-    kept = "private, no-store" if getattr(request, "is_private", False) else "private, no-cache"
-    response.headers.setdefault("Cache-Control", kept)
+    # Pages differ by reader: no shared cache may keep them, and "back" shows the current state. Of a private page not
+    # even the browser keeps a copy: the next person at it may press "back".
+    caching = "private, no-store" if getattr(request, "is_private", False) else "private, no-cache"
+    response.headers.setdefault("Cache-Control", caching)
     return response
 
 
@@ -36,5 +36,5 @@ def theme_of(request: HttpRequest) -> str:
 
 
 def base_url(request: HttpRequest) -> str:
-    """The origin of this server as people paste it: the operator's, or the one that was asked."""
+    """The origin of this server for texts to copy: the configured one, or that of the request."""
     return settings.PUBLIC_URL or f"{request.scheme}://{request.get_host()}"

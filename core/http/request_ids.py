@@ -1,7 +1,7 @@
-"""Request ids: bound to the log's context and carried on by the work that a request leads to.
+"""Request ids: bound to the log context of a request and of the work that it causes.
 
-An id begins at the edge (`X-Request-Id`, received or made), stands in the row of each prediction that the request made,
-and is bound again wherever a process takes that row up: every log line, call to an upstream and webhook bears it.
+An id is received or made by the web server (`X-Request-Id`), stored in the row of each prediction that the request
+made, and bound again wherever a process works on that row: log lines, upstream calls and webhooks carry it.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ LONGEST = 64
 
 
 def current() -> str:
-    """The id that is bound now; empty outside of any request and work."""
+    """The id that is bound now; empty outside of requests and their work."""
     return str(structlog.contextvars.get_contextvars().get("request_id") or "")
 
 
 def bound(request_id: str) -> AbstractContextManager[Any]:
-    """Bind an id for the time of a block; an empty one says that what is done is for no request."""
+    """Bind an id within a block; an empty one marks work that belongs to no request."""
     return structlog.contextvars.bound_contextvars(request_id=request_id)
 
 
 def header() -> dict[str, str]:
     """The id as a header of a request to others; empty where there is none."""
-    found = current()
-    return {HEADER: found} if found else {}
+    request_id = current()
+    return {HEADER: request_id} if request_id else {}

@@ -1,8 +1,8 @@
-"""Hints between machines that share a PostgreSQL: NOTIFY where they are given, LISTEN in one process of each machine.
+"""Wake-ups between machines that share a PostgreSQL: NOTIFY by the sender, LISTEN in one process of each machine.
 
-What comes from elsewhere is given on as a hint of this machine. Nothing is sent while no other machine listens, which
-the listener marks in the folder of the hints. Behind a pooler that hands out a server connection for each transaction
-nobody can listen: there all look more often while there are several machines.
+A notification of another machine is forwarded to the processes of this one. Nothing is sent while no other machine
+listens, which the listener marks in the wake-up folder. Behind a pooler in transaction mode LISTEN does not work: there
+every process polls more often while several machines are running.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ from core.jobs.wakeups import CHANNEL
 log = structlog.get_logger(__name__)
 
 HELLO = "hello"
-RECKON_S = 60.0
-"""How often it is asked who listens: one that was killed says no farewell."""
-POOLED_RECKON_S = 10.0
-AGAIN_S = 5.0
+PRESENCE_CHECK_S = 60.0
+"""Seconds between two queries for other listeners: a killed one does not sign off."""
+POOLED_PRESENCE_CHECK_S = 10.0
+RETRY_S = 5.0
 _NAME = "darkroom hints "
 _OTHERS = """
 SELECT EXISTS (SELECT 1 FROM pg_stat_activity WHERE datname = current_database()
@@ -35,39 +35,39 @@ AND starts_with(application_name, %s) AND application_name <> %s)
 """
 
 
-def run(stop: threading.Event, others_work: Callable[[], bool]) -> None:
-    """Give on what other machines say, until `stop` is set, where no other process of this machine does.
+def run(stop: threading.Event, has_other_machines: Callable[[], bool]) -> None:
+    """Forward wake-ups of other machines until `stop` is set, unless another process of this machine does.
 
-    `others_work` says whether another machine works on this database; it is asked where nobody can listen.
+    `has_other_machines`: whether another machine works on this database; called where LISTEN does not work.
     """
     if connections[DEFAULT_DB_ALIAS].vendor != "postgresql":
         return
-    with _Rouser(stop) as rouser:
+    with _StopDescriptor(stop) as stop_descriptor:
         while not stop.is_set():
             try:
-                with _alone() as is_mine:
+                with _machine_lock() as is_mine:
                     if is_mine:
-                        _listen(stop, rouser, others_work)
+                        _listen(stop, stop_descriptor, has_other_machines)
             except (Error, OSError) as error:
                 log.info("hints_from_elsewhere_broke", reason=str(error).strip().partition("\n")[0])
             finally:
                 connections[DEFAULT_DB_ALIAS].close()
-            stop.wait(AGAIN_S)
+            stop.wait(RETRY_S)
 
 
-class _Rouser:
-    """A descriptor that is ready to read once `stop` is set, so that nobody looks at it again and again."""
+class _StopDescriptor:
+    """A descriptor that becomes readable once `stop` is set, so that `stop` need not be polled."""
 
     def __init__(self, stop: threading.Event) -> None:
         self._stop = stop
         self._reader, self._writer = os.pipe()
 
-    def __enter__(self) -> _Rouser:
-        # It keeps the writing end, and ends with the process where nobody stops it.
+    def __enter__(self) -> _StopDescriptor:
+        # The thread holds the writing end; without `stop` it ends with the process.
         threading.Thread(target=self._wait, name="listener-stop", daemon=True).start()
         return self
 
-    def __exit__(self, *_given: object) -> None:
+    def __exit__(self, *_exc_info: object) -> None:
         os.close(self._reader)
 
     def fileno(self) -> int:
@@ -79,13 +79,13 @@ class _Rouser:
 
 
 @contextlib.contextmanager
-def _alone() -> Iterator[bool]:
-    """Whether this process is the one of its machine that listens: it holds a lock, which ends with it."""
+def _machine_lock() -> Iterator[bool]:
+    """Whether this process is its machine's listener: it holds a file lock, released when the process ends."""
     with wakeups.lock_file().open("w") as file:
-        yield _locked(file)
+        yield _try_lock(file)
 
 
-def _locked(file: IO[str]) -> bool:
+def _try_lock(file: IO[str]) -> bool:
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -93,12 +93,14 @@ def _locked(file: IO[str]) -> bool:
     return True
 
 
-def _listen(stop: threading.Event, rouser: _Rouser, others_work: Callable[[], bool]) -> None:
+def _listen(
+    stop: threading.Event, stop_descriptor: _StopDescriptor, has_other_machines: Callable[[], bool]
+) -> None:
     connection = connections[DEFAULT_DB_ALIAS]
     connection.ensure_connection()
     if connection.settings_dict.get("DISABLE_SERVER_SIDE_CURSORS"):
         log.info("hints_from_elsewhere_pooled", words="A pooler is in between: nobody can listen through it.")
-        _watch_pooled(stop, others_work)
+        _watch_pooled(stop, has_other_machines)
         return
     own = f"{_NAME}{wakeups.machine()}"
     with connection.cursor() as cursor:
@@ -108,47 +110,47 @@ def _listen(stop: threading.Event, rouser: _Rouser, others_work: Callable[[], bo
     raw: Any = connection.connection
     poll = select.poll()
     poll.register(raw.fileno(), select.POLLIN)
-    poll.register(rouser.fileno(), select.POLLIN | select.POLLHUP)
-    wakeups.mark(wakeups.HEARS, is_set=True)
+    poll.register(stop_descriptor.fileno(), select.POLLIN | select.POLLHUP)
+    wakeups.mark(wakeups.LISTENING, is_set=True)
     try:
         while not stop.is_set():
             with connection.cursor() as cursor:
                 cursor.execute(_OTHERS, [_NAME, own])
-                wakeups.mark(wakeups.OTHERS, is_set=bool(cursor.fetchone()[0]))
-            _hear(raw, poll, rouser)
+                wakeups.mark(wakeups.OTHER_MACHINES, is_set=bool(cursor.fetchone()[0]))
+            _receive(raw, poll, stop_descriptor)
     finally:
-        for mark in (wakeups.HEARS, wakeups.OTHERS):
+        for mark in (wakeups.LISTENING, wakeups.OTHER_MACHINES):
             wakeups.mark(mark, is_set=False)
 
 
-def _hear(raw: Any, poll: select.poll, rouser: _Rouser) -> None:
-    """Give on what comes, until it is time to ask who listens. Raises what the connection raises."""
+def _receive(raw: Any, poll: select.poll, stop_descriptor: _StopDescriptor) -> None:
+    """Forward notifications until the next check for other listeners is due. Raises the connection's errors."""
     while True:
-        ready = {number for number, _event in poll.poll(RECKON_S * 1000)}
-        if not ready or rouser.fileno() in ready:
+        ready = {number for number, _event in poll.poll(PRESENCE_CHECK_S * 1000)}
+        if not ready or stop_descriptor.fileno() in ready:
             return
-        # Of a connection that has ended there is something to be read, too, and this raises.
-        for one in raw.notifies(timeout=0):
-            _give_on(one.payload)
+        # A closed connection is readable too, and raises here.
+        for notification in raw.notifies(timeout=0):
+            _forward(notification.payload)
 
 
-def _give_on(payload: str) -> None:
-    origin, _, rest = payload.partition(" ")
-    kind, _, named = rest.partition(" ")
+def _forward(payload: str) -> None:
+    origin, _, message = payload.partition(" ")
+    kind, _, names = message.partition(" ")
     if origin == wakeups.machine():
-        # It came by datagram already.
+        # Already received as a datagram.
         return
-    wakeups.mark(wakeups.OTHERS, is_set=True)
+    wakeups.mark(wakeups.OTHER_MACHINES, is_set=True)
     if kind in wakeups.KINDS:
-        for what in named.split(","):
-            wakeups.send(kind, what)
+        for name in names.split(","):
+            wakeups.send(kind, name)
 
 
-def _watch_pooled(stop: threading.Event, others_work: Callable[[], bool]) -> None:
-    """Say that nothing is missed while no other machine works; else everybody here looks more often."""
+def _watch_pooled(stop: threading.Event, has_other_machines: Callable[[], bool]) -> None:
+    """Mark wake-ups as complete while no other machine works; otherwise all processes here poll more often."""
     try:
         while not stop.is_set():
-            wakeups.mark(wakeups.HEARS, is_set=not others_work())
-            stop.wait(POOLED_RECKON_S)
+            wakeups.mark(wakeups.LISTENING, is_set=not has_other_machines())
+            stop.wait(POOLED_PRESENCE_CHECK_S)
     finally:
-        wakeups.mark(wakeups.HEARS, is_set=False)
+        wakeups.mark(wakeups.LISTENING, is_set=False)

@@ -1,7 +1,7 @@
 """Registry of background jobs that are not urgent: indexing, copies, emptying the trash; in a thread beside the sweep.
 
 Due work is stored in rows, written in the transaction that causes it; a job handles some of them and returns whether
-there may be more. It registers a query for its rows and is called where there are any; a rare job may run by the clock
+there may be more. It registers a query for its rows and runs where there are any; a rare job may run at an interval
 alone. Each is bounded to about a second per turn, may be killed at any moment, and may run twice.
 """
 
@@ -10,43 +10,43 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from core.db.prepared import Question
-from core.jobs.runner import Step
+from core.jobs.runner import PeriodicJob
 
 PAUSE_S = 0.5
 """Seconds between the turns of a job that has more to do."""
-UNASKED_S = 300.0
-BY_CLOCK_S = 30.0
+MAX_INTERVAL_S = 300.0
+MIN_UNCONDITIONAL_INTERVAL_S = 30.0
 """A job called more often than this must have a query, so that an idle server runs just one statement."""
 
-_chores: dict[str, Step] = {}
+_jobs: dict[str, PeriodicJob] = {}
 
 
 def register(
     name: str,
-    step: Callable[[], bool],
+    run: Callable[[], bool],
     *,
     due: Question | None = None,
     every_s: float = PAUSE_S,
-    unasked_s: float = UNASKED_S,
+    max_interval_s: float = MAX_INTERVAL_S,
 ) -> None:
-    """Have `step` called while any row of `due()` is there, or, without it, every so many seconds.
+    """Have `run` called while `due()` finds a row, or, without `due`, every `every_s` seconds.
 
-    With it, `every_s` is the rest after a turn that left nothing over. What changes in `due` must be a database
-    function; it is asked every second, so an index must answer it. `unasked_s`: how often it is called at the least.
+    With `due`, `every_s` is the pause after a turn that left nothing. What varies in `due` must be a database function;
+    it runs every second, so it needs an index. `max_interval_s`: `run` is called at least this often.
     """
-    if due is None and every_s < BY_CLOCK_S:
-        raise ValueError(f"The chore {name} is called often: it needs a question.")
-    _chores[name] = Step(name, step, due, every_s, unasked_s=max(unasked_s, every_s))
+    if due is None and every_s < MIN_UNCONDITIONAL_INTERVAL_S:
+        raise ValueError(f"The job {name} runs often: it needs a query for due rows.")
+    _jobs[name] = PeriodicJob(name, run, due, every_s, max_interval_s=max(max_interval_s, every_s))
 
 
-def jobs() -> list[Step]:
-    """All of them, as steps of a thread of their own."""
-    return list(_chores.values())
+def jobs() -> list[PeriodicJob]:
+    """All registered jobs."""
+    return list(_jobs.values())
 
 
-def all_done(most: int = 1000) -> None:
-    """Everything that is owed now, one after the other; for commands and tests. What breaks is raised."""
-    for chore in jobs():
-        for _turn in range(most):
-            if not chore.do():
+def run_all(max_turns: int = 1000) -> None:
+    """Run every job until it has nothing left, one after the other; for commands and tests. Raises their errors."""
+    for job in jobs():
+        for _turn in range(max_turns):
+            if not job.run():
                 break

@@ -1,8 +1,8 @@
-"""Hints between the processes of one machine: "look now", over datagrams in the data folder.
+"""Wake-ups between the processes of one machine ("poll now"), as datagrams over Unix sockets in the data folder.
 
-What is due stands in the database, and everybody looks there from time to time; a hint only saves the time until then.
-So none is ever needed: where nobody listens, or the folder's path is too long for a socket, all goes on as without.
-Nobody waits to send one. Between machines they travel by the database (`core.jobs.postgres_listener`).
+What is due is stored in the database, which every process polls; a wake-up only saves the time until the next poll.
+So none is required: where nobody listens, or the folder's path is too long for a socket, everything works, later.
+Sending never blocks. Between machines they travel through the database (`core.jobs.postgres_listener`).
 """
 
 from __future__ import annotations
@@ -25,38 +25,38 @@ from django.db import DEFAULT_DB_ALIAS, connection, connections, transaction
 WORK = "work"
 """Something was written into the task queue."""
 ENDED = "ended"
-"""Work that requests wait for has ended; the hint says which, by its public id."""
+"""Work that requests wait for has ended; the message is its public id."""
 ITEMS = "items"
-"""A row that open pages show has changed; the hint says which."""
-CHORES = "chores"
-"""Something is owed that somebody waits for (`core.jobs.runner`)."""
-LOOKS = "looks"
-"""A job elsewhere is to be asked after sooner than its watcher may know."""
+"""A row that open pages show has changed; the message names it."""
+JOBS = "chores"
+"""A periodic job has work that somebody waits for (`core.jobs.runner`)."""
+POLLS = "looks"
+"""A remote job is to be polled sooner than its watcher may know."""
 DELIVERIES = "deliveries"
-"""A message to another server is owed."""
-KINDS = (WORK, ENDED, ITEMS, CHORES, LOOKS, DELIVERIES)
-OTHERS = "others"
-"""The mark of a machine that others hear."""
-HEARS = "hears"
-"""The mark of a machine that hears whatever others say, or is the only one."""
-LONGEST = 64
-"""Bytes of one hint."""
+"""A message to another server is due."""
+KINDS = (WORK, ENDED, ITEMS, JOBS, POLLS, DELIVERIES)
+OTHER_MACHINES = "others"
+"""The mark of a machine whose notifications other machines receive."""
+LISTENING = "hears"
+"""The mark of a machine that receives the notifications of all others, or is the only one."""
+MAX_HINT = 64
+"""Bytes of one message."""
 SETTLED_S = 0.1
-"""So long after a change of the folder its times tell of the next one, however coarse they are."""
-_ALL = 4096
+"""Seconds after which the folder's modification time shows a further change, however coarse it is."""
+_MAX_READ = 4096
 CHANNEL = "darkroom_hints"
-LARGEST = 7_000
-"""Bytes of what one notification names; PostgreSQL takes 8,000 in all."""
+MAX_NOTIFICATION = 7_000
+"""Bytes of the messages in one notification; PostgreSQL takes 8,000 in all."""
 
 
 class Listener:
-    """Listens to hints of one kind; `who` tells several in one process apart. Raises OSError where that cannot be."""
+    """Receives wake-ups of one kind; `prefix` distinguishes several in one process. Raises OSError."""
 
-    def __init__(self, kind: str, who: str = "") -> None:
-        self._path = _made_folder() / f"{kind}-{who}{os.getpid()}.{machine()}"
+    def __init__(self, kind: str, prefix: str = "") -> None:
+        self._path = _created_folder() / f"{kind}-{prefix}{os.getpid()}.{machine()}"
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         try:
-            # Of a process that had our number before.
+            # Left by a process that had the same id before.
             self._path.unlink(missing_ok=True)
             self._socket.bind(str(self._path))
             self._socket.setblocking(False)
@@ -67,107 +67,107 @@ class Listener:
         self._poll.register(self._socket, select.POLLIN)
 
     def fileno(self) -> int:
-        """For those who wait for several things at once; `wait(0)` then says what was heard."""
+        """For waiting on several descriptors at once; `wait(0)` then returns the messages."""
         return self._socket.fileno()
 
     def wait(self, seconds: float) -> list[str]:
-        """What was said, each once, as soon as there is anything; nothing after so many seconds."""
+        """The messages received, each once, as soon as there are any; empty after `seconds`."""
         self._poll.poll(seconds * 1000)
-        heard: dict[str, None] = {}
-        # Bounded, so that somebody who talks without end keeps nobody from looking.
-        for _ in range(_ALL):
+        messages: dict[str, None] = {}
+        # Bounded, so that a stream of messages cannot keep the caller from polling.
+        for _ in range(_MAX_READ):
             try:
-                heard[self._socket.recv(LONGEST).decode("ascii", "replace")] = None
+                messages[self._socket.recv(MAX_HINT).decode("ascii", "replace")] = None
             except BlockingIOError:
                 break
-        return list(heard)
+        return list(messages)
 
     def close(self) -> None:
-        """Listen no more."""
+        """Stop listening."""
         self._path.unlink(missing_ok=True)
         self._socket.close()
 
 
 class Listeners:
-    """Several kinds at once, as far as that can be; where no ear can be had it only waits."""
+    """Receives several kinds at once, as far as sockets can be opened; without any it only waits."""
 
-    def __init__(self, kinds: Iterable[str], who: str = "") -> None:
-        self._ears: list[Listener] = []
+    def __init__(self, kinds: Iterable[str], prefix: str = "") -> None:
+        self._listeners: list[Listener] = []
         for kind in kinds:
             with contextlib.suppress(OSError):
-                self._ears.append(Listener(kind, who))
+                self._listeners.append(Listener(kind, prefix))
         self._reader, self._writer = os.pipe()
         os.set_blocking(self._reader, False)
         os.set_blocking(self._writer, False)
         self._poll = select.poll()
-        for number in (self._reader, *(ear.fileno() for ear in self._ears)):
-            self._poll.register(number, select.POLLIN)
+        for fd in (self._reader, *(listener.fileno() for listener in self._listeners)):
+            self._poll.register(fd, select.POLLIN)
 
     def wait(self, seconds: float) -> bool:
-        """Whether anything was said, or somebody roused us, within so many seconds."""
+        """Whether a message arrived, or `wake` was called, within so many seconds."""
         if not self._poll.poll(seconds * 1000):
             return False
         with contextlib.suppress(BlockingIOError):
-            os.read(self._reader, _ALL)
-        for ear in self._ears:
-            ear.wait(0)
+            os.read(self._reader, _MAX_READ)
+        for listener in self._listeners:
+            listener.wait(0)
         return True
 
-    def rouse(self) -> None:
+    def wake(self) -> None:
         """End the wait; from any thread, until closed."""
         with contextlib.suppress(OSError):
             os.write(self._writer, b".")
 
     def close(self) -> None:
-        """Listen no more."""
-        for ear in self._ears:
-            ear.close()
+        """Stop listening."""
+        for listener in self._listeners:
+            listener.close()
         os.close(self._reader)
         os.close(self._writer)
 
 
-def notify(kind: str, whats: Sequence[str]) -> None:
-    """Have other machines hear it when the transaction is committed. Nothing where there are none."""
-    if not has_mark(OTHERS):
+def notify(kind: str, messages: Sequence[str]) -> None:
+    """Notify other machines when the transaction is committed. Nothing where there are none."""
+    if not has_mark(OTHER_MACHINES):
         return
     connection = connections[DEFAULT_DB_ALIAS]
     if connection.vendor != "postgresql":
         return
     with connection.cursor() as cursor:
-        for named in _parts(whats):
-            cursor.execute("SELECT pg_notify(%s, %s)", [CHANNEL, f"{machine()} {kind} {named}"])
+        for names in _parts(messages):
+            cursor.execute("SELECT pg_notify(%s, %s)", [CHANNEL, f"{machine()} {kind} {names}"])
 
 
-def _parts(whats: Sequence[str]) -> Iterator[str]:
-    """The names, each once, joined by commas to what fits into one notification."""
+def _parts(messages: Sequence[str]) -> Iterator[str]:
+    """The messages, each once, joined by commas to what fits into one notification."""
     part = ""
-    for what in dict.fromkeys(whats):
-        if part and len(part) + len(what) >= LARGEST:
+    for message in dict.fromkeys(messages):
+        if part and len(part) + len(message) >= MAX_NOTIFICATION:
             yield part
             part = ""
-        part = f"{part},{what}" if part else what
+        part = f"{part},{message}" if part else message
     yield part
 
 
-def send_on_commit(kind: str, *whats: str) -> None:
-    """Say these as soon as the transaction is committed, on all machines; at once outside of one."""
-    said = whats or ("",)
-    notify(kind, said)
-    transaction.on_commit(partial(_give_all, kind, said))
+def send_on_commit(kind: str, *messages: str) -> None:
+    """Send these on all machines as soon as the transaction is committed; at once outside of one."""
+    to_send = messages or ("",)
+    notify(kind, to_send)
+    transaction.on_commit(partial(_send_all, kind, to_send))
 
 
-def _give_all(kind: str, whats: Iterable[str]) -> None:
-    for what in whats:
-        send(kind, what)
+def _send_all(kind: str, messages: Iterable[str]) -> None:
+    for message in messages:
+        send(kind, message)
 
 
-def send(kind: str, what: str = "") -> None:
-    """Say it to everybody on this machine who listens to hints of that kind. Never waits, never raises."""
-    for path in _ears(kind):
+def send(kind: str, message: str = "") -> None:
+    """Wake every process of this machine that listens for this kind. Never blocks, never raises."""
+    for path in _listener_paths(kind):
         try:
-            _mouth().sendto(what.encode("ascii", "replace")[:LONGEST], str(path))
+            _sender().sendto(message.encode("ascii", "replace")[:MAX_HINT], str(path))
         except (FileNotFoundError, BlockingIOError):
-            # Just gone; or with more to hear than it has heard yet, so that it is awake.
+            # It has just ended; or its buffer is full, so that it is awake.
             continue
         except ConnectionRefusedError:
             # Left behind by a process that was killed.
@@ -178,7 +178,7 @@ def send(kind: str, what: str = "") -> None:
 
 
 def machine() -> str:
-    """What tells those apart that one datagram cannot reach together: kernels, and folders of data."""
+    """The id of this machine and data folder: a datagram reaches no process of another kernel or folder."""
     return _machine(str(settings.DATA))
 
 
@@ -191,36 +191,36 @@ def _machine(data: str) -> str:
     return hashlib.sha256(f"{kernel} {data}".encode()).hexdigest()[:6]
 
 
-def come_from_all() -> bool:
-    """Whether hints come from everybody who may write into the database, as far as is known."""
-    return connection.vendor == "sqlite" or has_mark(HEARS)
+def are_complete() -> bool:
+    """Whether wake-ups arrive from every process that may write into the database, as far as is known."""
+    return connection.vendor == "sqlite" or has_mark(LISTENING)
 
 
 def has_mark(name: str) -> bool:
-    """Whether this machine bears that mark, which one of its processes has set."""
+    """Whether a process of this machine has set that mark."""
     return f"{name}.{machine()}" in _names()
 
 
 def mark(name: str, *, is_set: bool) -> None:
     """Set or remove a mark of this machine."""
     with contextlib.suppress(OSError):
-        path = _made_folder() / f"{name}.{machine()}"
+        path = _created_folder() / f"{name}.{machine()}"
         path.touch(mode=0o600) if is_set else path.unlink(missing_ok=True)
 
 
 def lock_file() -> Path:
-    """Whoever holds its lock listens to other machines for this one. Raises OSError."""
-    return _made_folder() / f"lock.{machine()}"
+    """The lock file of the process that listens to other machines for this one. Raises OSError."""
+    return _created_folder() / f"lock.{machine()}"
 
 
-def _ears(kind: str) -> Iterator[Path]:
-    folder, own = _folder(), machine()
+def _listener_paths(kind: str) -> Iterator[Path]:
+    folder, suffix = _folder(), machine()
     # The folder may be on storage that several machines share.
-    yield from (folder / name for name in _names() if name.startswith(f"{kind}-") and name.endswith(own))
+    yield from (folder / name for name in _names() if name.startswith(f"{kind}-") and name.endswith(suffix))
 
 
 def _names() -> Collection[str]:
-    """What is in the folder. Listed anew only where its time has changed, or may not tell of a change yet."""
+    """The file names in the folder. Listed again only where its time has changed, or may not show a change yet."""
     global _listed
     folder = str(_folder())
     try:
@@ -240,19 +240,19 @@ def _folder() -> Path:
     return Path(settings.DATA) / "hints"
 
 
-def _made_folder() -> Path:
+def _created_folder() -> Path:
     folder = _folder()
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     return folder
 
 
-def _mouth() -> socket.socket:
-    global _talking
-    if _talking is None:
-        _talking = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        _talking.setblocking(False)
-        atexit.register(_talking.close)
-    return _talking
+def _sender() -> socket.socket:
+    global _sender_socket
+    if _sender_socket is None:
+        _sender_socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        _sender_socket.setblocking(False)
+        atexit.register(_sender_socket.close)
+    return _sender_socket
 
 
-_talking: socket.socket | None = None
+_sender_socket: socket.socket | None = None

@@ -19,12 +19,12 @@ __all__ = ["UNKNOWN", "Address", "Network", "parse"]
 
 
 def client_address(request: HttpRequest) -> Address | None:
-    """The caller's address, IPv4 wherever it is one; None where it cannot be told."""
+    """The caller's address, IPv4-mapped ones as IPv4; None where it is unknown."""
     return _address(request.META.get("REMOTE_ADDR", ""), request.headers.get("X-Forwarded-For"))
 
 
 def scope_address(scope: Mapping[str, Any]) -> Address | None:
-    """The same of an ASGI scope, before there is a request."""
+    """The caller's address by an ASGI scope, before there is a request."""
     forwarded = [value.decode("latin1") for name, value in scope["headers"] if name == b"x-forwarded-for"]
     remote = (scope.get("client") or [""])[0]
     return _address(remote, ",".join(forwarded) if forwarded else None)
@@ -37,9 +37,9 @@ def _address(remote: str, forwarded: str | None) -> Address | None:
     return ip_addresses.read(text)
 
 
-def household(request: HttpRequest) -> str:
+def rate_limit_key(request: HttpRequest) -> str:
     """The rate limit key of a client: its IPv4 address, or the /64 of its IPv6 address, whose devices choose the rest.
 
-    `UNKNOWN` for all whose address cannot be told.
+    `UNKNOWN` where the address is unknown.
     """
-    return ip_addresses.household(client_address(request))
+    return ip_addresses.rate_limit_key(client_address(request))

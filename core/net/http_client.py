@@ -1,7 +1,7 @@
 """HTTP clients: the one module that imports the HTTP library (httpx over httpcore).
 
 Every client is made by `client`, with one TLS context for the whole process: to make one reads the system's
-certificates, which takes as much processor as ten posts. Plain Python: whom a client may reach is passed in.
+certificates, as costly as ten posts. Plain Python: the addresses that may be reached are passed in.
 """
 
 from __future__ import annotations
@@ -41,8 +41,8 @@ from httpx import (
 from core.net import tracebacks
 
 __all__ = [
+    "CONNECTION_ERRORS",
     "CONNECT_S",
-    "TROUBLES",
     "USER_AGENT",
     "AsyncClient",
     "Auth",
@@ -69,8 +69,8 @@ __all__ = [
 
 USER_AGENT = "Darkroom"
 CONNECT_S = 5.0
-TROUBLES = (HTTPError, InvalidURL, StreamError, OSError, UnicodeError)
-"""What may go wrong with a connection. TimeoutError is an OSError."""
+CONNECTION_ERRORS = (HTTPError, InvalidURL, StreamError, OSError, UnicodeError)
+"""Errors of a connection. TimeoutError is an OSError."""
 _ADDRESSES_TRIED = 3
 
 
@@ -93,11 +93,11 @@ def client(
 ) -> AsyncClient:
     """A client that follows no redirect, keeps no cookie and looks at no proxy or `.netrc` of the environment.
 
-    `guard`: what decides whom it connects to. `socket_path`: a Unix socket in place of any network. `connections`: at
-    most so many at once, each kept for `keep_s` seconds after its last use.
+    `guard`: decides which addresses it connects to. `socket_path`: a Unix socket in place of any network.
+    `connections`: at most so many at once, each kept for `keep_s` seconds after its last use.
     """
     pool = httpcore.AsyncConnectionPool(
-        # A Unix socket speaks none, so that a process which calls the engine alone never makes one.
+        # A Unix socket needs no TLS, so a process that calls nothing else never makes a context.
         ssl_context=None if socket_path else tls_context(),
         max_connections=connections,
         max_keepalive_connections=connections if keep_s else 0,
@@ -167,14 +167,14 @@ class Guard(httpcore.AsyncNetworkBackend):
     def __init__(
         self,
         may_connect: Callable[[str], bool],
-        look_up: Callable[[str, int], Awaitable[list[str]]],
+        resolve: Callable[[str, int], Awaitable[list[str]]],
         *,
         no_name: str,
         inner: str,
     ) -> None:
         self._inner = httpcore.AnyIOBackend()
         self._may_connect = may_connect
-        self._look_up = look_up
+        self._resolve = resolve
         self._no_name = no_name
         self._inner_text = inner
 
@@ -187,20 +187,20 @@ class Guard(httpcore.AsyncNetworkBackend):
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.AsyncNetworkStream:
         try:
-            # An address is its own: nobody is asked for it, in a thread.
-            found = (
+            # An IP address needs no resolver, which would run in a thread.
+            addresses = (
                 [host]
                 if _is_address(host)
-                else await asyncio.wait_for(self._look_up(host, port), timeout or CONNECT_S)
+                else await asyncio.wait_for(self._resolve(host, port), timeout or CONNECT_S)
             )
         except TimeoutError:
             raise httpcore.ConnectTimeout("The name could not be resolved in time.") from None
         except (OSError, UnicodeError):
             raise httpcore.ConnectError(self._no_name) from None
-        if not found or not all(self._may_connect(address) for address in found):
+        if not addresses or not all(self._may_connect(address) for address in addresses):
             # One inner address among several is enough: which of them is used must not be left to chance.
             raise httpcore.ConnectError(self._inner_text)
-        *first, last = found[:_ADDRESSES_TRIED]
+        *first, last = addresses[:_ADDRESSES_TRIED]
         for address in first:
             with contextlib.suppress(httpcore.ConnectError, httpcore.ConnectTimeout):
                 return await self._inner.connect_tcp(address, port, timeout, local_address, socket_options)

@@ -1,4 +1,4 @@
-"""IP addresses and networks: IPv4 also where it comes mapped into IPv6, and an IPv6 /64 counted as one household.
+"""IP addresses and networks: parsing, IPv4 mapped into IPv6, and rate limit keys (an IPv6 /64 counts as one client).
 
 Plain Python, so that the web process has it before there is a request.
 """
@@ -15,7 +15,7 @@ Network = IPv4Network | IPv6Network
 
 _WITH_PORT = re.compile(r"\[([^\]]+)\](?::\d+)?|(\d+\.\d+\.\d+\.\d+):\d+")
 UNKNOWN = "unknown"
-_HOUSEHOLD_BITS = 64
+_IPV6_PREFIX_BITS = 64
 _MAPPED_BITS = 96
 """Of an IPv6 address stand before an IPv4 address that is written as one (`::ffff:192.0.2.1`)."""
 
@@ -32,7 +32,7 @@ def parse(text: str) -> Network:
 
 
 def read(text: str) -> Address | None:
-    """The address that a text tells, with or without a port; None where it is none."""
+    """The address in a text, with or without a port; None where there is none."""
     text = text.strip()
     match = _WITH_PORT.fullmatch(text)
     if match:
@@ -45,11 +45,11 @@ def read(text: str) -> Address | None:
     return mapped or address
 
 
-def household(address: Address | None) -> str:
-    """Whose requests are counted together: one IPv4 address, or the /64 of an IPv6 one; else `UNKNOWN`."""
+def rate_limit_key(address: Address | None) -> str:
+    """The rate limit key of a client: its IPv4 address, or the /64 of its IPv6 address; else `UNKNOWN`."""
     if address is None:
         return UNKNOWN
-    return str(address) if address.version == 4 else str(parse(f"{address}/{_HOUSEHOLD_BITS}"))
+    return str(address) if address.version == 4 else str(parse(f"{address}/{_IPV6_PREFIX_BITS}"))
 
 
 def contains(networks: Sequence[str], address: Address) -> bool:

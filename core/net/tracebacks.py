@@ -14,19 +14,19 @@ E = TypeVar("E", bound=BaseException)
 
 def drop(error: E) -> E:
     """The same exception with no traceback, neither its own nor those of what it came from."""
-    for one in chain(error):
-        one.__traceback__ = None
+    for linked in chain(error):
+        linked.__traceback__ = None
     return error
 
 
 def chain(error: BaseException | None) -> Iterator[BaseException]:
-    """An exception, then all that it was raised from, or in whose handling, and those of a group; each once."""
+    """An exception, its causes and contexts, and the members of groups; each once."""
     seen: set[int] = set()
     todo = [error]
     while todo:
-        one = todo.pop(0)
-        if one is None or id(one) in seen:
+        current = todo.pop(0)
+        if current is None or id(current) in seen:
             continue
-        seen.add(id(one))
-        yield one
-        todo += [one.__cause__, one.__context__, *getattr(one, "exceptions", ())]
+        seen.add(id(current))
+        yield current
+        todo += [current.__cause__, current.__context__, *getattr(current, "exceptions", ())]

@@ -1,7 +1,7 @@
-"""Forking a part from a process that has imported everything: nothing of the parent is left in it but its memory.
+"""Forking a part from a process that has imported everything: the child keeps nothing of the parent but its memory.
 
 The child has a session, descriptors, signals, leash and environment of its own, and never returns into the parent's
-code. Whoever forks has one thread and no open connection (`ready` says what stands in the way).
+code. The parent must have one thread and no open connection (`objection` returns what prevents a fork).
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ class Forked:
 
 
 def objection() -> str:
-    """Why this process must not fork, in a sentence; empty where nothing stands in the way."""
+    """Why this process must not fork, in a sentence; empty where it may."""
     if threading.active_count() > 1:
-        names = ", ".join(sorted(one.name for one in threading.enumerate()))
+        names = ", ".join(sorted(thread.name for thread in threading.enumerate()))
         return f"It has more than one thread: {names}."
     tasks = Path("/proc/self/task")
     if tasks.is_dir() and len(list(tasks.iterdir())) > 1:
@@ -54,12 +54,12 @@ def fork(
     environment: Mapping[str, str] | None = None,
     stdout: bool = False,
 ) -> Forked:
-    """Have a child call `run`, whose result is its exit code. Raises OSError where there can be no more processes.
+    """Fork a child that calls `run`, whose result is its exit code. Raises OSError where no process can be made.
 
-    It keeps standard error, the leash and `fds` open. What it prints goes to standard error, to standard output only
-    where `stdout` asks for that. `name`: as `kin.call_this_process` has it.
+    It keeps standard error, the leash and `fds` open. What it prints goes to standard error, or to standard output
+    with `stdout`. `name`: for `session.set_process_name`.
     """
-    # A signal that came now would be handled twice, in the child by the parent's handler.
+    # A signal now would be handled twice, in the child by the parent's handler.
     before = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
     try:
         pid = os.fork()
@@ -79,8 +79,8 @@ def _become(
         _forget_signals()
         _arrange_descriptors({leash_fd, *fds}, stdout)
         os.environ.update(environment)
-        pdeathsig.take(leash_fd)
-        session.call_this_process(name)
+        pdeathsig.adopt_leash(leash_fd)
+        session.set_process_name(name)
         signal.pthread_sigmask(signal.SIG_SETMASK, ())
         code = run() or 0
     except SystemExit as end:
@@ -104,13 +104,13 @@ def _forget_signals() -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-def _arrange_descriptors(kept: set[int], stdout: bool) -> None:
-    """Close what is the parent's: held here, other parts' leashes would never be let go."""
-    nothing = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(nothing, 0)
+def _arrange_descriptors(fds: set[int], stdout: bool) -> None:
+    """Close the parent's descriptors: a copy here would keep other parts' leashes open."""
+    devnull = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(devnull, 0)
     if not stdout:
         os.dup2(2, 1)
-    session.close_all_but(*kept)
+    session.close_other_descriptors(*fds)
 
 
 def _code(end: SystemExit) -> int:

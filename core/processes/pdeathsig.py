@@ -1,9 +1,9 @@
-"""No orphans: every descendant of a supervisor ends when the supervisor is gone, however it went.
+"""Parent-death signals: every descendant of a supervisor ends when the supervisor is gone, whatever ended it.
 
 Two mechanisms. The kernel's parent-death signal reaches one level and needs no cooperation. And a supervisor gives
 each part the read end of a pipe of its own, the leash, and names it in `DARKROOM_LEASH_FD`. Nothing is ever written to
-it: its end of file means that the holder has died or lets go, and ends whoever watches it, however deep. Forked
-children are armed again after the fork; programs started by `subprocess` inherit it through `pass_fds=leash_fds()`.
+it: end of file means that the supervisor has died or closed it, and ends every process that watches it, at any depth.
+Forked children are armed again after the fork; programs started by `subprocess` inherit it by `pass_fds=leash_fds()`.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ import sys
 LEASH_VARIABLE = "DARKROOM_LEASH_FD"
 _PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None, use_errno=True)
-"""Opened once: forked children, which ask it something first of all, need not do so."""
+"""Opened once, before any fork, since every forked child calls it first."""
 _armed = False
-_own = -1
-"""Our own opening of the leash, to which the kernel's signal is bound."""
+_leash_copy = -1
+"""This process's own open file description of the leash, to which the kernel's signal is bound."""
 
 
 def leash_fd() -> int | None:
@@ -39,13 +39,13 @@ def leash_fd() -> int | None:
 
 
 def leash_fds() -> tuple[int, ...]:
-    """What to hand to `subprocess` as `pass_fds`, so that the grandchildren hang on the leash too."""
+    """The value of `pass_fds` for `subprocess`, so that grandchildren inherit the leash."""
     fd = leash_fd()
     return () if fd is None else (fd,)
 
 
 def arm() -> None:
-    """End this process, and what it forks from now on, once the leash is let go. Without a leash nothing happens."""
+    """End this process, and what it forks from now on, once the leash is closed. Does nothing without a leash."""
     global _armed
     fd = leash_fd()
     if fd is None or _armed:
@@ -56,13 +56,13 @@ def arm() -> None:
     _watch()
 
 
-def take(fd: int) -> None:
-    """Hang on that end of a leash from now on, in place of the parent's: for a process that was just forked.
+def adopt_leash(fd: int) -> None:
+    """Watch this leash in place of the parent's, in a process that was just forked.
 
-    The caller has closed the descriptors that were the parent's.
+    The caller has closed the parent's descriptors.
     """
-    global _own
-    _own = -1
+    global _leash_copy
+    _leash_copy = -1
     os.environ[LEASH_VARIABLE] = str(fd)
     if not _armed:
         arm()
@@ -76,26 +76,26 @@ def _watch() -> None:
     if fd is None:
         return
     try:
-        _have_us_killed(fd)
+        _request_kill_at_eof(fd)
     except (AttributeError, OSError):  # not Linux, or no /proc
         # A bare thread: nothing joins it, and it costs nothing at the interpreter's end.
         _thread.start_new_thread(_wait_for_end, (fd,))
 
 
-def _have_us_killed(fd: int) -> None:
-    """Ask the kernel for SIGKILL at the end of file. A thread that waits for it would be one too many in whoever forks.
+def _request_kill_at_eof(fd: int) -> None:
+    """Ask the kernel for SIGKILL at end of file. A thread that waits for it would forbid this process to fork.
 
-    Whom the signal is for belongs to an opening of the pipe, which forks share: each process opens it for itself.
+    The signal's receiver belongs to the open file description, which forks share: each process opens its own.
     """
-    global _own
-    inherited, _own = _own, os.open(f"/proc/self/fd/{fd}", os.O_RDONLY | os.O_NONBLOCK)
+    global _leash_copy
+    inherited, _leash_copy = _leash_copy, os.open(f"/proc/self/fd/{fd}", os.O_RDONLY | os.O_NONBLOCK)
     if inherited != -1:
         os.close(inherited)
-    fcntl.fcntl(_own, fcntl.F_SETOWN, os.getpid())
-    fcntl.fcntl(_own, fcntl.F_SETSIG, signal.SIGKILL)
-    fcntl.fcntl(_own, fcntl.F_SETFL, os.O_NONBLOCK | os.O_ASYNC)
+    fcntl.fcntl(_leash_copy, fcntl.F_SETOWN, os.getpid())
+    fcntl.fcntl(_leash_copy, fcntl.F_SETSIG, signal.SIGKILL)
+    fcntl.fcntl(_leash_copy, fcntl.F_SETFL, os.O_NONBLOCK | os.O_ASYNC)
     poll = select.poll()
-    poll.register(_own, 0)
+    poll.register(_leash_copy, 0)
     if poll.poll(0):  # it ended before
         os._exit(1)
 

@@ -1,4 +1,4 @@
-"""Programs of ours that load no Django: command line, import path, running until a signal, signs of life."""
+"""Our programs without Django: command line, import path, running until a signal, liveness reports."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from pathlib import Path
 from core.processes import pdeathsig
 
 
-def python_command(module: str, *words: str) -> list[str]:
-    """The command line of a module of ours; it wants `python_path()` in its environment."""
-    return [sys.executable, "-P", "-m", module, *words]
+def python_command(module: str, *args: str) -> list[str]:
+    """The command line that runs one of our modules; it needs `python_path()` in its environment."""
+    return [sys.executable, "-P", "-m", module, *args]
 
 
 def python_path() -> dict[str, str]:
-    """Where such a program, started in whatever folder, finds our packages."""
+    """The environment in which such a program finds our packages from any working directory."""
     root = str(Path(__file__).resolve().parents[2])
-    known = [one for one in os.environ.get("PYTHONPATH", "").split(os.pathsep) if one and one != root]
-    return {"PYTHONPATH": os.pathsep.join([root, *known])}
+    others = [path for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path and path != root]
+    return {"PYTHONPATH": os.pathsep.join([root, *others])}
 
 
 def run_until_stopped(run: Callable[[threading.Event], None]) -> None:
@@ -32,7 +32,7 @@ def run_until_stopped(run: Callable[[threading.Event], None]) -> None:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    # What was imported is never garbage; to look through all of it stops a loop for a tenth of a second and more.
+    # Imported modules are never garbage; scanning them would stop the loop for a tenth of a second and more.
     gc.collect()
     gc.freeze()
     run(stop)

@@ -22,7 +22,7 @@ def thread_environment(threads: int) -> dict[str, str]:
 
 
 def set_oom_score(score: int) -> None:
-    """Where memory ends the kernel takes the process with the highest score, -1000 to 1000; children inherit it."""
+    """Out of memory the kernel kills the process with the highest score, -1000 to 1000; children inherit it."""
     with contextlib.suppress(OSError):
         fd = os.open("/proc/self/oom_score_adj", os.O_WRONLY)
         try:

@@ -1,4 +1,4 @@
-"""Sessions of processes: which ones belong together, their names, and how to end them all (Linux; else by group)."""
+"""Process sessions: their members, process names, and killing all of a session (Linux; elsewhere the process group)."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ _PR_SET_NAME = 15
 _PR_SET_CHILD_SUBREAPER = 36
 _EVERY_DESCRIPTOR = 1 << 20
 _libc = ctypes.CDLL(None, use_errno=True)
-"""Opened once: forked children, which ask it something first of all, need not do so."""
+"""Opened once, before any fork, since every forked child calls it first."""
 
 
-def call_this_process(name: str) -> None:
-    """The name, at most 15 bytes, under which `ps -o comm` shows this process: forked ones share a command line."""
+def set_process_name(name: str) -> None:
+    """Set the name, at most 15 bytes, that `ps -o comm` shows: forked processes share a command line."""
     if sys.platform == "linux":
         _libc.prctl(_PR_SET_NAME, name.encode()[:15], 0, 0, 0)
 
 
-def close_all_but(*kept: int) -> None:
+def close_other_descriptors(*kept: int) -> None:
     """In a process that was just forked: close every descriptor but the standard three and these."""
     low = 3
-    for fd in sorted(one for one in kept if one > 2):
+    for fd in sorted(fd for fd in kept if fd > 2):
         os.closerange(low, fd)
         low = fd + 1
     os.closerange(low, _EVERY_DESCRIPTOR)
@@ -46,14 +46,14 @@ def kill_session(leader: int) -> None:
     """SIGKILL for the whole session of `leader`, which the caller must not have reaped yet (its id could be reused)."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(leader, signal.SIGKILL)
-    # The leader by itself too: just forked, it may have no session of its own yet.
+    # The leader separately: just forked, it may have no session of its own yet.
     for pid in {leader, *session_members(leader)}:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.kill(pid, signal.SIGKILL)
 
 
 def adopt_orphans() -> None:
-    """From now on orphaned descendants become children of this process, so that it can see and end every one."""
+    """Make orphaned descendants children of this process from now on, so that it can find and end all of them."""
     if sys.platform == "linux":
         _libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
@@ -72,7 +72,7 @@ def _table() -> list[tuple[int, int, int]]:
     for entry in _PROC.iterdir() if _PROC.is_dir() else ():
         if entry.name.isdigit():
             with contextlib.suppress(OSError, ValueError, IndexError):
-                # The name stands in brackets and may itself hold blanks and brackets.
+                # The name is in brackets and may itself contain blanks and brackets.
                 fields = (entry / "stat").read_text(errors="replace").rpartition(")")[2].split()
                 found.append((int(entry.name), int(fields[1]), int(fields[3])))
     return found

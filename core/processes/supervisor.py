@@ -1,7 +1,7 @@
-"""Supervisor: starts each part in a session of its own, and again at once when it ends or freezes.
+"""Supervisor: starts each part in a session of its own, and restarts it at once when it ends or freezes.
 
-A part is forked from this process, which has imported what it needs, or started as a program. Plain Python, no Django,
-no thread and no database: a supervisor cannot fail for want of one.
+A part is forked from this process, which has imported what it needs, or started as a program. Plain Python without
+Django, threads or a database, none of which can then make the supervisor fail.
 """
 
 from __future__ import annotations
@@ -62,8 +62,8 @@ class _Slot:
         self.leash = -1
         self.life = -1
         """Our end of the pipe with its signs of life."""
-        self.heard = 0.0
-        """When there was the last one, or when it was started."""
+        self.last_sign = 0.0
+        """Monotonic time of the last sign of life, or of the start."""
         self.crashes: deque[float] = deque()
         self.starts = 0
         self.due = time.monotonic() + part.after_s
@@ -97,7 +97,7 @@ class _Slot:
                 )
             ours.pop_all()
         self.starts += 1
-        self.heard = time.monotonic()
+        self.last_sign = time.monotonic()
 
     def ended(self) -> bool:
         """Whether the main process has ended; it is not reaped yet, so that its id still names its session."""
@@ -106,15 +106,15 @@ class _Slot:
         return os.waitid(os.P_PID, self.process.pid, flags) is not None
 
     def silent(self, now: float) -> float:
-        """Seconds since its last sign of life, where it owes one and they are too many; else 0."""
+        """Seconds since its last sign of life, where that is longer than it may be; else 0."""
         with contextlib.suppress(BlockingIOError):
             while os.read(self.life, 4096):
-                self.heard = now
-        gone = now - self.heard
-        return gone if 0 < self.part.silent_s < gone else 0.0
+                self.last_sign = now
+        elapsed = now - self.last_sign
+        return elapsed if 0 < self.part.silent_s < elapsed else 0.0
 
     def end(self) -> int:
-        """Kill whatever is left of the part, at every depth, and give the main process's exit code."""
+        """Kill what is left of the part, at every depth. Returns the main process's exit code."""
         assert self.process is not None
         session.kill_session(self.process.pid)
         os.close(self.leash)
@@ -153,7 +153,7 @@ class Supervisor:
             end.setblocking(False)
 
     def run(self) -> None:
-        """Supervise until told to stop, then stop every part. No process of theirs is left when it returns."""
+        """Supervise until asked to stop, then stop every part. None of their processes is left when it returns."""
         session.adopt_orphans()
         with self._signals():
             try:
@@ -170,7 +170,7 @@ class Supervisor:
 
     @property
     def stopping(self) -> bool:
-        """Whether it was told to stop."""
+        """Whether it was asked to stop."""
         return self._stopping.is_set()
 
     def states(self) -> dict[str, dict[str, Any]]:
@@ -196,9 +196,9 @@ class Supervisor:
     def _crashed(self, slot: _Slot) -> None:
         code = slot.end()
         slot.note_crash(time.monotonic())
-        how = f"by signal {-code}" if code < 0 else f"with exit code {code}"
+        cause = f"by signal {-code}" if code < 0 else f"with exit code {code}"
         again = f"again in {slot.waits_s:g} s" if slot.waits_s else "started again at once"
-        log.warning("%s ended %s; %s", slot.part.name, how, again)
+        log.warning("%s ended %s; %s", slot.part.name, cause, again)
 
     def _start(self, slot: _Slot) -> None:
         try:
@@ -218,21 +218,21 @@ class Supervisor:
             self._on_tick()
         for stage in sorted({slot.part.stage for slot in self._slots}):
             self._stop_stage([s for s in self._slots if s.part.stage == stage and s.process is not None])
-        _end_the_rest()
+        _kill_orphans()
 
     def _stop_stage(self, slots: list[_Slot]) -> None:
         began = time.monotonic()
         for slot in slots:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(slot.process.pid, signal.SIGTERM)  # type: ignore[union-attr]
-        left = list(slots)
-        while left:
-            for slot in list(left):
+        running = list(slots)
+        while running:
+            for slot in list(running):
                 late = self._hurry or time.monotonic() - began > slot.part.grace_s
                 if late or slot.ended():
                     slot.end()
-                    left.remove(slot)
-            if left:
+                    running.remove(slot)
+            if running:
                 self._sleep(0.1)
 
     # -- signals and sleep -----------------------------------------------------------------------------------
@@ -257,7 +257,7 @@ class Supervisor:
     def _on_signal(self, number: int, frame: object) -> None:
         if number == signal.SIGCHLD:
             return
-        # Asked a second time: whoever asks has no patience left.
+        # A second signal: stop without grace.
         self._hurry = self._stopping.is_set()
         self._stopping.set()
 
@@ -284,14 +284,14 @@ def _state(slot: _Slot, now: float) -> dict[str, Any]:
     }
 
 
-def _end_the_rest() -> None:
-    """Whatever still hangs below this process was orphaned on the way: kill it and wait until it is gone."""
-    give_up = time.monotonic() + 3.0
-    while time.monotonic() < give_up:
-        rest = session.children(os.getpid())
-        if not rest:
+def _kill_orphans() -> None:
+    """Kill every child that is left, orphaned while stopping, and wait until it is gone."""
+    deadline = time.monotonic() + 3.0
+    while time.monotonic() < deadline:
+        orphans = session.children(os.getpid())
+        if not orphans:
             return
-        for pid in rest:
+        for pid in orphans:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.kill(pid, signal.SIGKILL)
         session.reap_orphans(set())

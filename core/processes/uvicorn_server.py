@@ -22,7 +22,7 @@ class Server(uvicorn.Server):
         self._woken: asyncio.Event | None = None
 
     async def main_loop(self) -> None:
-        """Until a signal has come."""
+        """Run until a signal arrives."""
         self._woken = asyncio.Event()
         self._loop = asyncio.get_running_loop()
         # With 0 it does at each tick what it otherwise does at every tenth, once a second.
@@ -33,7 +33,7 @@ class Server(uvicorn.Server):
                 continue
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Note the signal, and end the sleep. Before there is a loop, its first look finds what was noted."""
+        """Record the signal, and end the sleep. Before the loop runs, its first check finds the record."""
         super().handle_exit(sig, frame)
         if self._loop is not None and self._woken is not None:
             self._loop.call_soon_threadsafe(self._woken.set)

@@ -55,7 +55,7 @@ def become_child(assignment: Assignment, pipe: int, parent: int) -> None:
             signal.signal(number, signal.SIG_DFL)
         die_with_parent(parent)
         arm()
-        session.call_this_process("dr-painter")
+        session.set_process_name("dr-painter")
         set_oom_score(OOM_SCORE)
         output = JobOutput(pipe, assignment.folder)
         apply_limits(assignment.memory_bytes, assignment.cpu_seconds)

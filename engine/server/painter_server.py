@@ -162,5 +162,5 @@ def _threads_of_this_process() -> int:
 
 def serve(control: socket.socket) -> None:
     """Fork painters until the engine closes the socket. Called in a process forked for it, without other threads."""
-    session.call_this_process("dr-painters")
+    session.set_process_name("dr-painters")
     PainterServer(control).run()

@@ -25,7 +25,7 @@ def flag(name: str) -> bool:
 def run(name: str, serve: Callable[[], None]) -> int:
     """Run `serve` under the process title `dr-NAME`; returns the exit code, 1 for an `EngineError`."""
     os.umask(0o077)
-    session.call_this_process(f"dr-{name}")
+    session.set_process_name(f"dr-{name}")
     level = os.environ.get("DARKROOM_LOG_LEVEL", "").strip().upper() or "INFO"
     logs.configure(level, as_json=flag("DARKROOM_LOG_JSON"))
     try:

@@ -109,7 +109,7 @@ class DecisionsView(OwnApiView):
         """
         query = list_pages.page_query(Listed, request)
         rows = _seen_by(self, appeals.decisions(self.user)).prefetch_related("appeals")
-        return list_pages.answer(request, rows, query, _decision)
+        return list_pages.list_response(request, rows, query, _decision)
 
 
 class AppealsView(OwnApiView):
@@ -130,7 +130,7 @@ class AppealsView(OwnApiView):
         """
         query = list_pages.page_query(Listed, request)
         rows = _seen_by(self, Case.objects.filter(user=self.user, kind=Case.Kind.APPEAL))
-        return list_pages.answer(request, rows, query, _appeal)
+        return list_pages.list_response(request, rows, query, _appeal)
 
     @extend_schema(
         operation_id="appeals_create",

@@ -160,7 +160,7 @@ class CollectionsView(OwnCollectionsView):
     def get(self, request: Request) -> Response:
         """Your own, and those of others where you are an editor; the last changed first."""
         query, origin = list_pages.page_query(Listed, request), origin_of(request._request)
-        return list_pages.answer(
+        return list_pages.list_response(
             request, self.rows(), query, lambda row: _rendered(row, origin), time="changed_at"
         )
 

@@ -73,7 +73,7 @@ class ItemsView(OwnApiView):
         rows = _filtered(item_serializers.with_facts(Item.objects.owned_by(self.account)), query, self.user)
         origin = origin_of(request._request)
         if not query["q"].strip():
-            return list_pages.answer(
+            return list_pages.list_response(
                 request, rows, query, lambda row: item_serializers.item(row, origin), time="created_at"
             )
         after = item_serializers.number_cursor(query["cursor"])

@@ -69,7 +69,7 @@ class ExportsView(PersonalView):
     def get(self, request: Request) -> Response:
         """Copies of everything that is the caller's: those under way, ready, failed and removed, newest first."""
         rows = Export.objects.filter(user=self.user).select_related("file")
-        return list_pages.answer(
+        return list_pages.list_response(
             request, rows, list_pages.page_query(Listed, request), lambda row: ExportSerializer(row).data
         )
 

@@ -66,7 +66,7 @@ def _create(view: OwnApiView, request: Request, target: Item | Collection) -> Re
 def _list_links(request: Request, links: QuerySet[ShareLink]) -> Response:
     query, origin = list_pages.page_query(Listed, request), origin_of(request._request)
     rows = links.select_related("item", "collection")
-    return list_pages.answer(request, rows, query, lambda link: item_serializers.share(link, origin))
+    return list_pages.list_response(request, rows, query, lambda link: item_serializers.share(link, origin))
 
 
 _CREATED = {

@@ -140,7 +140,7 @@ class FollowsView(OwnApiView):
         """Members that you follow, the last one that you followed first."""
         query = list_pages.page_query(Listed, request)
         rows = Follow.objects.filter(follower=self.user).select_related("followed")
-        return list_pages.answer(
+        return list_pages.list_response(
             request,
             rows,
             query,
@@ -240,7 +240,7 @@ class CommentsView(OwnApiView):
         rows = Comment.objects.filter(discussion.VISIBLE, item=access.published(item_id)).select_related(
             "user"
         )
-        return list_pages.answer(request, rows, query, _comment, time="created_at")
+        return list_pages.list_response(request, rows, query, _comment, time="created_at")
 
     @extend_schema(
         operation_id="comments_create",

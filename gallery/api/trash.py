@@ -120,7 +120,7 @@ class TrashView(OwnApiView):
         """What you put there, last first. After the operator's number of days it goes for good."""
         query = list_pages.page_query(Listed, request)
         rows, origin = item_serializers.with_facts(trash.items_of(self.account)), origin_of(request._request)
-        return list_pages.answer(
+        return list_pages.list_response(
             request, rows, query, lambda row: item_serializers.item(row, origin), time="trashed_at"
         )
 

@@ -81,7 +81,7 @@ def encrypt_texts(words: dict[str, Any]) -> str:
     key = Fernet.generate_key().decode("ascii")
     text = json.dumps({**words, "_key": key}, ensure_ascii=False, default=str)
     # Not `crypto.encrypt`: that adds what it encrypts to the secrets redacted from every log line.
-    return crypto.ring_of(crypto.keys()).encrypt(text.encode("utf-8", "replace")).decode("ascii")
+    return crypto.fernet_for(crypto.keys()).encrypt(text.encode("utf-8", "replace")).decode("ascii")
 
 
 def decrypt_texts(row: Evidence) -> dict[str, Any]:
@@ -89,8 +89,8 @@ def decrypt_texts(row: Evidence) -> dict[str, Any]:
     from cryptography.fernet import InvalidToken
 
     try:
-        text = crypto.ring_of(crypto.keys()).decrypt(row.words.encode())
-    except (InvalidToken, crypto.NoKeyFits):
+        text = crypto.fernet_for(crypto.keys()).decrypt(row.words.encode())
+    except (InvalidToken, crypto.NoMatchingKey):
         raise Gone from None
     words: dict[str, Any] = json.loads(text)
     return words

@@ -82,7 +82,7 @@ def request_export(user: User, account: Account) -> Export:
             raise TooSoon(ready)
         if not has_room:
             raise NoRoom
-        wakeups.send_on_commit(wakeups.CHORES)
+        wakeups.send_on_commit(wakeups.JOBS)
         return Export.objects.create(user=user, account=account, total=export_contents.count(user, account))
 
 

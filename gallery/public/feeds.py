@@ -21,7 +21,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
 from accounts.models import User
-from core.http.public_origin import own_origin
+from core.http.public_origin import trusted_origin
 from gallery import safe_text
 from gallery.items import access, item_tags, tiles
 from gallery.models import Item, ReaderChoice, Tag
@@ -81,7 +81,7 @@ class Newest(Feed):
 
     def get_object(self, request: HttpRequest, **named: str) -> Subject:
         """The whole gallery."""
-        return Subject(own_origin(request), reverse("gallery"))
+        return Subject(trusted_origin(request), reverse("gallery"))
 
     def title(self, subject: Subject) -> str:
         """The feed's title."""
@@ -155,7 +155,9 @@ class OfAuthor(Newest):
         author = access.or_404(User.objects.filter(username=named["username"], is_active=True).first())
         if not Item.objects.public().filter(user=author).exists():
             raise Http404
-        return Subject(own_origin(request), reverse("gallery_author", args=[author.username]), author=author)
+        return Subject(
+            trusted_origin(request), reverse("gallery_author", args=[author.username]), author=author
+        )
 
     def title(self, subject: Subject) -> str:
         """The feed's title."""
@@ -175,7 +177,7 @@ class OfTag(Newest):
         """The tag, however it is spelled; 404 for an unknown one."""
         name = item_tags.normalize(named["name"][: item_tags.MAX_LENGTH * 4])
         tag = access.or_404(Tag.objects.filter(name=name).first())
-        return Subject(own_origin(request), reverse("gallery_tag", args=[tag.name]), tag=tag)
+        return Subject(trusted_origin(request), reverse("gallery_tag", args=[tag.name]), tag=tag)
 
     def title(self, subject: Subject) -> str:
         """The feed's title."""

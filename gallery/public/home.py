@@ -8,7 +8,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from accounts.site import feature_flags
 from core.http.pages import THEMES, base_url, page
-from core.http.public_origin import own_origin
+from core.http.public_origin import trusted_origin
 from core.http.redirects import safe_next
 from gallery.items import access
 from gallery.models import Item
@@ -26,7 +26,7 @@ def home(request: HttpRequest) -> HttpResponse:
     context = {
         "strip": list(safe.order_by("-published_at", "-id")[:STRIP]) if open_to_reader else [],
         "base_url": base_url(request),
-        "canonical": own_origin(request) + "/",
+        "canonical": trusted_origin(request) + "/",
         "feed": reverse("feed_newest"),
     }
     return page(request, "public/home.html", context)

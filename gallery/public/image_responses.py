@@ -10,7 +10,7 @@ from django.templatetags.static import static
 from django.urls import reverse
 from django.utils.http import content_disposition_header
 
-from core.http.public_origin import own_origin
+from core.http.public_origin import trusted_origin
 from gallery.items import access, details
 from gallery.models import Item
 from gallery.provenance import file_response
@@ -24,13 +24,13 @@ CARD_FILE = "cards/sensitive.png"
 
 def oembed_url(request: HttpRequest) -> str:
     """The oEmbed URL of this page, for other sites."""
-    origin = own_origin(request)
+    origin = trusted_origin(request)
     return f"{origin}{reverse('oembed')}?{urlencode({'url': origin + request.path})}"
 
 
 def open_graph(request: HttpRequest, item: Item, picture_path: str) -> dict[str, object]:
     """Open Graph tags: the picture with its size, or the card for a sensitive item."""
-    origin = own_origin(request)
+    origin = trusted_origin(request)
     tags: dict[str, object] = {
         "og_url": origin + request.path,
         "oembed_url": oembed_url(request),

@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from accounts.auth.member_pages import visible_to_visitors
-from core.http.public_origin import own_origin
+from core.http.public_origin import trusted_origin
 from gallery import safe_text
 from gallery.collections import public_views, querysets
 from gallery.items import access, tiles
@@ -72,7 +72,7 @@ def _pixels(request: HttpRequest, name: str) -> int:
 
 
 def _content(request: HttpRequest, url: str, most: tuple[int, int]) -> dict[str, Any]:
-    origin = own_origin(request)
+    origin = trusted_origin(request)
     found = resolve(_path(url, {origin, f"{request.scheme}://{request.get_host()}"}))
     if found.url_name == "gallery_item":
         return _of_item(access.published(found.kwargs["public_id"]), origin, most)

@@ -17,7 +17,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_safe
 
 from accounts.auth.member_pages import visible_to_visitors
-from core.http.public_origin import own_origin
+from core.http.public_origin import trusted_origin
 from gallery.models import Item
 from gallery.models.items import IS_PUBLIC
 
@@ -38,7 +38,7 @@ _DISALLOWED = (
 def robots(request: HttpRequest) -> HttpResponse:
     """Keeps crawlers out of member pages, APIs and secret URLs."""
     lines = ["User-agent: *", *(f"Disallow: {path}" for path in _DISALLOWED), "Allow: /"]
-    lines += ["", f"Sitemap: {own_origin(request)}{reverse('sitemap')}", ""]
+    lines += ["", f"Sitemap: {trusted_origin(request)}{reverse('sitemap')}", ""]
     return HttpResponse("\n".join(lines), content_type="text/plain; charset=utf-8")
 
 
@@ -122,7 +122,7 @@ _SECTIONS: dict[str, Any] = {"pages": Pages, "pictures": Pictures}
 @visible_to_visitors
 def index(request: HttpRequest) -> HttpResponse:
     """The sitemap files that have items, each with the time of its newest."""
-    origin = own_origin(request)
+    origin = trusted_origin(request)
     pages, pictures = (origin + reverse("sitemap_section", args=[name]) for name in _SECTIONS)
     files: list[dict[str, Any]] = [{"location": pages}]
     for number, newest in _Spans().filled().items():

@@ -12,7 +12,7 @@ from django.views.decorators.http import require_POST, require_safe
 from accounts.auth.member_pages import member_required, user_of, visible_to_visitors
 from accounts.models import User
 from core.http.pages import page
-from core.http.public_origin import own_origin
+from core.http.public_origin import trusted_origin
 from core.http.redirects import safe_next
 from gallery.items import access, details, item_tags, justified_rows, tiles
 from gallery.library.views import neighbours
@@ -142,7 +142,7 @@ def _list(
         "first": "after" not in request.GET,
         "kind": kind,
         "place": place,
-        "canonical": own_origin(request) + place,
+        "canonical": trusted_origin(request) + place,
         "uncovered": reader.shows,
         "reader": reader,
         **about,

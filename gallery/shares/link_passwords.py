@@ -53,7 +53,9 @@ def _folded(password: str) -> str:
 def count_attempt(request: HttpRequest, link: ShareLink) -> attempt_limits.CountedAttempt:
     """Count an attempt before it is checked; where it was right the caller gives it back. Raises
     attempt_limits.TooMany."""
-    network = attempt_limits.Limit(f"link {link.pk} network {client_ip.household(request)}", *_OF_NETWORK)
+    network = attempt_limits.Limit(
+        f"link {link.pk} network {client_ip.rate_limit_key(request)}", *_OF_NETWORK
+    )
     return attempt_limits.count_attempt(
         "share", [network, attempt_limits.Limit(f"link {link.pk}", *_OF_LINK)]
     )

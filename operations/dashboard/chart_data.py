@@ -92,7 +92,7 @@ def credits(period: Period) -> Chart:
     incoming = [
         Series(
             str(income.name), [max(0, of_day[kind]) for _day_, of_day in days], income.colour,
-            shown=shown, axis=axis,
+            format=shown, axis=axis,
         )
         for kind, income in INCOME
     ]  # fmt: skip

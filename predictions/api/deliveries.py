@@ -126,7 +126,7 @@ class DeliveriesView(OwnApiView):
         rows = delivery_log.entries(
             self.account, state=query["state"], event=query["event"], prediction=query["prediction"]
         )
-        return list_pages.answer(request, rows, query, lambda row: DeliverySerializer(row).data)
+        return list_pages.list_response(request, rows, query, lambda row: DeliverySerializer(row).data)
 
 
 class DeliveryView(OwnApiView):

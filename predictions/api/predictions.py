@@ -65,7 +65,7 @@ class PredictionsView(OwnApiView):
         query = list_pages.page_query(PredictionQuery, request)
         rows = _filtered(queries.prefetched(Prediction.objects.owned_by(self.account)), query)
         addresses = addresses_of(request)
-        return list_pages.answer(
+        return list_pages.list_response(
             request, rows, query, lambda row: prediction_fields.row_fields(row, addresses), time="created_at"
         )
 

@@ -139,7 +139,7 @@ class Watcher:
             def ask(function: Callable[[], T]) -> asyncio.Future[T]:
                 return loop.run_in_executor(database, function)
 
-            alarm = Alarm(wakeups.LOOKS, stop)
+            alarm = Alarm(wakeups.POLLS, stop)
             reporter = asyncio.create_task(self._report_for_ever(ask, alarm))
             try:
                 await self._tick_until(stop, ask, alarm)
@@ -178,7 +178,7 @@ class Watcher:
     async def _take(self, ask: Ask, alarm: Alarm, *, is_due: bool) -> int:
         """Launch the polls that are due and return how many; if none, set the alarm to the next due time."""
         if not is_due:
-            seconds = await ask(partial(self._due.seconds, wakeups.LOOKS, self._changed, alarm.longest()))
+            seconds = await ask(partial(self._due.seconds, wakeups.POLLS, self._changed, alarm.longest()))
             if seconds > 0:
                 alarm.sooner(seconds)
                 return 0

@@ -44,7 +44,7 @@ def run_jobs(memory: int, cpu_s: int, order: int) -> None:
     Limits are set before anything is read: bytes of address space, seconds of processor time.
     """
     gc.disable()
-    session.call_this_process("dr-sandbox")
+    session.set_process_name("dr-sandbox")
     set_oom_score(_OOM_SCORE)
     apply_limits(memory, cpu_s)
     resource.setrlimit(resource.RLIMIT_FSIZE, (MAX_FILE_BYTES, MAX_FILE_BYTES))

@@ -131,7 +131,7 @@ def _order_socket(control: socket.socket, limits: Limits) -> socket.socket:
 def _take(answer: wire_format.Answer, chunk: bytes) -> None:
     if not chunk:
         raise wire_format.Incomplete
-    answer.take(chunk)
+    answer.feed(chunk)
 
 
 def _done(answer: wire_format.Answer) -> bool:
@@ -139,7 +139,7 @@ def _done(answer: wire_format.Answer) -> bool:
     try:
         if answer.ended_early:
             raise Stopped if answer.begun else Lost
-        return answer.whole
+        return answer.is_complete
     except wire_format.TooLong:
         raise Stopped from None
 

@@ -84,7 +84,7 @@ async def _post(
     if judge.secret:
         try:
             secret = crypto.decrypt(judge.secret)
-        except crypto.NoKeyFits as error:
+        except crypto.NoMatchingKey as error:
             raise ClassifierDown(str(error)) from None
         headers |= signatures.headers(secret, f"msg_{secrets.token_urlsafe(18)}", body, timezone.now())
     try:
@@ -95,7 +95,7 @@ async def _post(
                 return await _read(answer)
             finally:
                 await answer.aclose()
-    except (*http_client.TROUBLES, ValueError) as error:
+    except (*http_client.CONNECTION_ERRORS, ValueError) as error:
         raise ClassifierDown(_why(error)) from None
 
 

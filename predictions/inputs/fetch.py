@@ -210,7 +210,7 @@ async def _get_all(wanted: Sequence[FileReference], *, pictures: bool = False) -
         raise _not_fetched(name, str(error)) from None
     except (TimeoutError, http_client.TimeoutException):
         raise _not_fetched(name, f"it did not come within {FETCH_S:.0f} seconds") from None
-    except (*http_client.TROUBLES, ValueError):
+    except (*http_client.CONNECTION_ERRORS, ValueError):
         raise _not_fetched(name, "its server could not be reached") from None
     return came
 

@@ -69,7 +69,7 @@ def _picture_objection(one: FileReference, account: Account) -> str:
 
 def _of_data_uri(text: str) -> str:
     try:
-        head, size = data_uri.beginning(text, image_header.LOOKED_AT)
+        head, size = data_uri.first_bytes(text, image_header.LOOKED_AT)
     except data_uri.NotADataUri as fault:
         return str(fault)
     return _as_a_part(image_header.objection(head, size))

@@ -39,7 +39,7 @@ def close(user: User, sanction: Sanction) -> None:
     """Drop pending webhooks and request the cancellations; in the ban's own transaction."""
     outbox.drop_of(user)
     # Cancel their live predictions at once, too.
-    wakeups.send_on_commit(wakeups.CHORES)
+    wakeups.send_on_commit(wakeups.JOBS)
 
 
 def tell(user: User) -> dict[str, int]:

@@ -91,7 +91,7 @@ def begin(prediction: Prediction, claim: str, job: Job, provider_limit_s: float)
             revision=F("revision") + 1,
         )
         if changed:
-            wakeups.send_on_commit(wakeups.LOOKS)
+            wakeups.send_on_commit(wakeups.POLLS)
         if changed and prediction.started_at is None:
             outbox.enqueue(prediction.pk, "start")
     if changed == 1:

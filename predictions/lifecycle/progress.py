@@ -108,7 +108,7 @@ def look_now(public_id: str, run: int, provider_names: Collection[str]) -> bool:
             public_id=public_id, run=run, phase=Phase.RUNNING, provider__in=provider_names
         ).update(look_at=Now())
         if changed:
-            wakeups.send_on_commit(wakeups.LOOKS)
+            wakeups.send_on_commit(wakeups.POLLS)
     return changed == 1
 
 

@@ -47,12 +47,12 @@ def _until(name: str) -> ExpressionWrapper:
     return ExpressionWrapper(F(name) - Now(), output_field=DurationField())
 
 
-_NEXT = PreparedFirsts({wakeups.LOOKS: _look, wakeups.DELIVERIES: _delivery})
+_NEXT = PreparedFirsts({wakeups.POLLS: _look, wakeups.DELIVERIES: _delivery})
 
 
 def longest() -> float:
     """Longest sleep in seconds, depending on whether wake-ups of all machines are received."""
-    return LONGEST_S if wakeups.come_from_all() else LONGEST_WITH_OTHERS_S
+    return LONGEST_S if wakeups.are_complete() else LONGEST_WITH_OTHERS_S
 
 
 def overdue_looks() -> QuerySet[Prediction]:

@@ -80,7 +80,7 @@ def work(*, with_engine: bool | None = None) -> None:
 def cluster() -> None:
     """`manage.py cluster`: the queue workers alone."""
     pdeathsig.arm()
-    session.call_this_process("dr-cluster")
+    session.set_process_name("dr-cluster")
     with (
         queue_workers.descriptors() as wake_ups,
         services.with_fork_server(queue_workers.parts(settings.WORKERS, wake_ups)) as parts,

@@ -84,7 +84,7 @@ class Shared:
     def hear(self) -> bool:
         """Wait for a wake-up; False after the timeout of `wait_at_most`."""
         try:
-            self._ear.recv(wakeups.LONGEST)
+            self._ear.recv(wakeups.MAX_HINT)
         except BlockingIOError:
             return False
         return True
@@ -138,7 +138,7 @@ def run() -> int:
     Exit code: 0 after a signal or after `recycle` tasks, 1 after a task that exceeded its time limit.
     """
     pdeathsig.arm()
-    session.call_this_process("dr-worker")
+    session.set_process_name("dr-worker")
     provider_calls.keep()
     with contextlib.ExitStack() as stack:
         ear, page = _inherited() or stack.enter_context(descriptors())
@@ -230,7 +230,7 @@ class _Rows:
     def _pause(self) -> float:
         """Seconds after which one of the waiting workers polls. The same for all: the socket has one timeout."""
         shared = self._shared
-        all_come = shared.hears and wakeups.come_from_all() and shared.is_due(_FOUND, FAST_POLL_FOR_S)
+        all_come = shared.hears and wakeups.are_complete() and shared.is_due(_FOUND, FAST_POLL_FOR_S)
         return POLL_S if all_come else FAST_POLL_S
 
     def _hear(self, seconds: float) -> bool:

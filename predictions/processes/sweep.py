@@ -15,7 +15,7 @@ from django.db.models import Q, QuerySet
 from core.clock import Now
 from core.db.due_rows import PART_S
 from core.jobs import postgres_listener, scheduler, wakeups
-from core.jobs.runner import DuePoller, Runner, Step
+from core.jobs.runner import DuePoller, PeriodicJob, Runner
 from core.processes import programs
 from predictions import availability, lifecycle
 from predictions.execution import task_queue
@@ -59,11 +59,11 @@ def run(stop: threading.Event) -> None:
         "chores": Runner(scheduler.jobs(), pause_s=scheduler.PAUSE_S),
         "removal": Runner(removal_steps(), pause_s=ROUND_S),
     }
-    asker = DuePoller(step for runner in runners.values() for step in runner.steps)
+    poller = DuePoller(step for runner in runners.values() for step in runner.jobs)
     helpers = [
-        threading.Thread(target=asker.run, args=[stop], name="questions", daemon=True),
+        threading.Thread(target=poller.run, args=[stop], name="questions", daemon=True),
         *(
-            threading.Thread(target=runner.run, args=[stop, asker], name=name, daemon=True)
+            threading.Thread(target=runner.run, args=[stop, poller], name=name, daemon=True)
             for name, runner in runners.items()
         ),
         threading.Thread(target=service_status.run, args=[stop], name="pulse", daemon=True),
@@ -77,7 +77,7 @@ def run(stop: threading.Event) -> None:
     for helper in helpers:
         helper.start()
     stop.wait()
-    asker.close()
+    poller.close()
     # A step ends within about a second; what it leaves undone is still due.
     until = time.monotonic() + STOPPING_S
     for helper in helpers:
@@ -108,45 +108,47 @@ class _Clock:
         return True
 
 
-def recovery_steps() -> list[Step]:
+def recovery_steps() -> list[PeriodicJob]:
     """Steps that find lost work, each with the query that shows whether there is any."""
     return [
-        Step("life", programs.report_alive),
-        Step("beat", _beat, every_s=heartbeat.EVERY_S),
-        Step("wake", _bounded(wake_due), _to_wake),
-        Step("leases", _bounded(lifecycle.take_back), lifecycle.leases_over),
-        Step("overdue starts", _bounded(lifecycle.give_up), lifecycle.overdue_starts),
-        Step("limits", _bounded(lifecycle.expire), completion.late),
-        Step("caps", _bounded(availability.fail_capped), availability.waiting_while_capped),
-        Step("forgotten starts", _bounded(strays.close_forgotten), strays.forgotten),
+        PeriodicJob("life", programs.report_alive),
+        PeriodicJob("beat", _beat, every_s=heartbeat.EVERY_S),
+        PeriodicJob("wake", _bounded(wake_due), _to_wake),
+        PeriodicJob("leases", _bounded(lifecycle.take_back), lifecycle.leases_over),
+        PeriodicJob("overdue starts", _bounded(lifecycle.give_up), lifecycle.overdue_starts),
+        PeriodicJob("limits", _bounded(lifecycle.expire), completion.late),
+        PeriodicJob("caps", _bounded(availability.fail_capped), availability.waiting_while_capped),
+        PeriodicJob("forgotten starts", _bounded(strays.close_forgotten), strays.forgotten),
     ]
 
 
-def background_steps() -> list[Step]:
+def background_steps() -> list[PeriodicJob]:
     """Steps that only start something and never wait for it."""
     prober, fetcher, audit = Prober(), Fetcher(), HourlyAudit()
     return [
-        Step("probes", prober.step, circuits.probes_due, unasked_s=SLOWEST_ROUND_S),
-        Step(
+        PeriodicJob("probes", prober.step, circuits.probes_due, max_interval_s=SLOWEST_ROUND_S),
+        PeriodicJob(
             "hook secrets",
             fetcher.step,
             webhook_secrets.missing,
             every_s=SLOW_ROUND_S,
-            unasked_s=SLOWEST_ROUND_S,
+            max_interval_s=SLOWEST_ROUND_S,
         ),
         # It keeps its own time, without the database.
-        Step("audit", audit.step),
+        PeriodicJob("audit", audit.step),
     ]
 
 
-def reminder_steps() -> list[Step]:
+def reminder_steps() -> list[PeriodicJob]:
     """Wake-ups for watcher and poster about overdue items, in case the first was lost: they poll rarely.
 
     Workers need none: `wake_due` has just sent theirs again.
     """
     return [
-        Step("overdue looks", partial(wakeups.send, wakeups.LOOKS), due_times.overdue_looks, every_s=ROUND_S),
-        Step(
+        PeriodicJob(
+            "overdue looks", partial(wakeups.send, wakeups.POLLS), due_times.overdue_looks, every_s=ROUND_S
+        ),
+        PeriodicJob(
             "overdue deliveries",
             partial(wakeups.send, wakeups.DELIVERIES),
             due_times.overdue_deliveries,
@@ -155,13 +157,15 @@ def reminder_steps() -> list[Step]:
     ]
 
 
-def removal_steps() -> list[Step]:
+def removal_steps() -> list[PeriodicJob]:
     """Steps that remove files and rows that nothing needs any more."""
     return [
-        Step("unowned files", lambda: bool(removal.remove_unowned()), removal.unowned, every_s=ROUND_S),
-        Step("temporary files", _none_left(removal.remove_old_temporary), every_s=SLOW_ROUND_S),
-        Step("uploads", _none_left(uploads.remove_unneeded), every_s=SLOW_ROUND_S),
-        Step("old rows", prune, every_s=PRUNE_EVERY_S),
+        PeriodicJob(
+            "unowned files", lambda: bool(removal.remove_unowned()), removal.unowned, every_s=ROUND_S
+        ),
+        PeriodicJob("temporary files", _none_left(removal.remove_old_temporary), every_s=SLOW_ROUND_S),
+        PeriodicJob("uploads", _none_left(uploads.remove_unneeded), every_s=SLOW_ROUND_S),
+        PeriodicJob("old rows", prune, every_s=PRUNE_EVERY_S),
     ]
 
 

@@ -167,7 +167,7 @@ def _configs(upstream: Upstream) -> Iterator[tuple[UpstreamKey, UpstreamConfig]]
     for key in keys:
         try:
             secret = crypto.decrypt(key.secret)
-        except crypto.NoKeyFits:
+        except crypto.NoMatchingKey:
             # The others go on; a system check and the panel name it.
             log.error("upstream_key_unreadable", upstream=upstream.name, key=key.label)
             continue

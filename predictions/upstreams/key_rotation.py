@@ -14,11 +14,11 @@ from django.db import transaction
 from django.db.models import Model
 
 from core import crypto
-from core.crypto import NoKeyFits, decrypt, encrypt
+from core.crypto import NoMatchingKey, decrypt, encrypt
 from predictions.models import Classifier, Upstream, UpstreamKey
 
 __all__ = [
-    "NoKeyFits",
+    "NoMatchingKey",
     "add_key",
     "decrypt",
     "encrypt",
@@ -36,9 +36,9 @@ _HINTED_FROM = 12
 
 def register_columns() -> None:
     """Register the columns with encrypted secrets; called once when the app is ready."""
-    crypto.holds(UpstreamKey, "secret")
-    crypto.holds(Upstream, "webhook_secret")
-    crypto.holds(Classifier, "secret")
+    crypto.register_column(UpstreamKey, "secret")
+    crypto.register_column(Upstream, "webhook_secret")
+    crypto.register_column(Classifier, "secret")
 
 
 def hint(secret: str) -> str:
@@ -56,12 +56,12 @@ def new_key() -> str:
 def add_key() -> Path:
     """Put a fresh key in front of the file that the keys stand in, and give the file.
 
-    Every running process reads the file anew with the next secret. Raises NoKeyFits where they stand in the
+    Every running process reads the file anew with the next secret. Raises NoMatchingKey where they stand in the
     environment itself, which only the operator can change.
     """
     path: Path | None = settings.VAULT_KEYS_FILE
     if path is None:
-        raise NoKeyFits("DARKROOM_KEYS stands in the environment: put a new key in front of it there.")
+        raise NoMatchingKey("DARKROOM_KEYS stands in the environment: put a new key in front of it there.")
     fresh = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
     text = "\n".join([new_key(), *crypto.keys()]) + "\n"
     fresh.touch(mode=0o600)
@@ -71,12 +71,12 @@ def add_key() -> Path:
 
 
 def rotate_all() -> int:
-    """Re-encrypt every stored secret with the newest key; returns their number. Raises NoKeyFits.
+    """Re-encrypt every stored secret with the newest key; returns their number. Raises NoMatchingKey.
 
     Idempotent, and safe beside running processes: a row is changed only if it still is as it was read.
     """
     rows: list[tuple[type[Model], str, int, str]] = []
-    for model, column in crypto.held():
+    for model, column in crypto.registered_columns():
         found = model._default_manager.exclude(**{column: ""}).order_by("pk").values_list("pk", column)
         rows += [(model, column, pk, stored) for pk, stored in found]
     # All are read before the first is written: one that fits no key stops it while nothing has changed.
@@ -103,15 +103,15 @@ class Rotation:
 
 
 def rotation() -> Rotation:
-    """The state of a key rotation. Raises NoKeyFits where a configured key is invalid."""
+    """The state of a key rotation. Raises NoMatchingKey where a configured key is invalid."""
     stored = [
         one
-        for model, column in crypto.held()
+        for model, column in crypto.registered_columns()
         for one in model._default_manager.exclude(**{column: ""}).values_list(column, flat=True)
     ]
     keys = crypto.keys()
-    newest = sum(crypto.opens(one, keys[:1]) for one in stored)
-    readable = sum(crypto.opens(one, keys) for one in stored)
+    newest = sum(crypto.can_decrypt(one, keys[:1]) for one in stored)
+    readable = sum(crypto.can_decrypt(one, keys) for one in stored)
     return Rotation(
         len(keys), newest, readable - newest, len(stored) - readable, settings.VAULT_KEYS_FILE is not None
     )
@@ -130,10 +130,10 @@ def unreadable() -> list[str]:
         if not _fits(classifier.secret):
             found.append(f"the secret of the classifier {classifier.name}")
     keys = crypto.keys()
-    for model, column in crypto.held():
+    for model, column in crypto.registered_columns():
         if model not in (UpstreamKey, Upstream, Classifier):
             rows = model._default_manager.exclude(**{column: ""}).values_list(column, flat=True)
-            if lost := sum(not crypto.opens(stored, keys) for stored in rows):
+            if lost := sum(not crypto.can_decrypt(stored, keys) for stored in rows):
                 found.append(f"{model._meta.verbose_name_plural} ({lost})")
     return found
 
@@ -141,6 +141,6 @@ def unreadable() -> list[str]:
 def _fits(stored: str) -> bool:
     try:
         decrypt(stored)
-    except NoKeyFits:
+    except NoMatchingKey:
         return False
     return True

@@ -193,7 +193,7 @@ def seal(key: UpstreamKey, secret: str) -> None:
 def _is_same(key: UpstreamKey, secret: str) -> bool:
     try:
         return secrets.compare_digest(crypto.decrypt(key.secret), secret)
-    except crypto.NoKeyFits:
+    except crypto.NoMatchingKey:
         return False
 
 

@@ -84,7 +84,7 @@ def _is_signed(upstream: Upstream, scheme: WebhookScheme, request: HttpRequest, 
         return True
     try:
         secret = crypto.decrypt(upstream.webhook_secret)
-    except crypto.NoKeyFits:
+    except crypto.NoMatchingKey:
         return False
     return scheme.is_signed(secret, request.headers, body)
 

@@ -133,7 +133,7 @@ def bounds(period: str) -> tuple[date, date]:
 
 def _drawn(days: list[Day], names: list[str], today: date) -> list[tuple[int, float]]:
     """Fill in where everything stands, and answer the lines across."""
-    top = charts.round_top(max((day.total for day in days), default=0), least=_LEAST_TOP)
+    top = charts.round_top(max((day.total for day in days), default=0), minimum=_LEAST_TOP)
     for number, day in enumerate(days):
         day.partial = day.day == today
         day.label = number % 7 == 3

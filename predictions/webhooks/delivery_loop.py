@@ -51,7 +51,7 @@ computes.
 """
 SHUTDOWN_GRACE_S = 4.0
 """Seconds that posts under way get to finish when the process is told to stop."""
-_ERRORS = (*http_client.TROUBLES, ValueError)
+_ERRORS = (*http_client.CONNECTION_ERRORS, ValueError)
 
 
 @dataclass(frozen=True)

@@ -74,7 +74,7 @@ def test_the_gallery_is_read_by_words_tag_author_model_and_week(
 ) -> None:
     fog = public(alice, "fog over the harbour", tags=["sea"])
     cat = public(charlie, "一只橙色的猫在窗边", sensitive=True)
-    scheduler.all_done()
+    scheduler.run_all()
     assert mine.send("PUT", f"/api/likes/{fog.public_id}").status_code == 204
     for query, items in (
         ({}, [cat, fog]), ({"q": "harbour"}, [fog]), ({"q": "橙色"}, [cat]), ({"tag": "SEA"}, [fog]),
@@ -93,7 +93,7 @@ def test_lists_of_the_gallery_are_not_mixed_and_forged_cursors_are_refused() -> 
 
 def test_a_walk_through_a_search_sees_each_once(alice: User) -> None:
     made = [public(alice, f"harbour {number}").public_id for number in range(5)]
-    scheduler.all_done()
+    scheduler.run_all()
     found: list[Any] = []
     address: str | None = "/api/gallery?q=harbour&limit=2"
     while address:

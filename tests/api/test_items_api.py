@@ -53,7 +53,7 @@ def test_filters_leave_what_meets_them(mine: Frontend, alice: User) -> None:
     factories.make_share_link(shared)
     factories.make_share_link(other, withdrawn_at=timezone.now())
     public = factories.make_item(alice, visibility="public", prompt="A Snowy peak")
-    scheduler.all_done()
+    scheduler.run_all()
     wanted: list[tuple[dict[str, Any], list[Item]]] = [
         ({"shared": "true"}, [shared]), ({"shared": "false"}, [public, other]), ({"visibility": "public"}, [public]),
         ({"q": "snowy"}, [public]), ({"q": "fog"}, [shared]), ({"q": "red barn"}, [other]), ({"q": "100%"}, []),

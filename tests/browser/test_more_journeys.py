@@ -77,7 +77,7 @@ def harbour(transactional_db: None) -> Item:
     found = picture_item(alice, "清晨雾中的港口，木船和灯塔", seed=2)
     for item, title in ((found, "雾港"), (picture_item(alice, "雪山下的湖泊", seed=3), "湖")):
         publication.publish(item, title=title)
-    scheduler.all_done()
+    scheduler.run_all()
     return found
 
 

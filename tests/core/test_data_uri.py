@@ -53,12 +53,12 @@ def test_what_it_writes_it_reads() -> None:
 )
 def test_the_beginning_is_that_of_the_whole(text: str) -> None:
     whole = data_uri.parse(text)[1]
-    head, size = data_uri.beginning(text, 100)
+    head, size = data_uri.first_bytes(text, 100)
     assert head == whole[:100]
     assert abs(size - len(whole)) <= 4
 
 
 def test_the_beginning_of_something_long_is_read_without_the_rest() -> None:
-    assert data_uri.beginning("data:image/png;base64," + "AAEC" * 500 + "@", 30)[0] == bytes((0, 1, 2)) * 10
+    assert data_uri.first_bytes("data:image/png;base64," + "AAEC" * 500 + "@", 30)[0] == bytes((0, 1, 2)) * 10
     with pytest.raises(data_uri.NotADataUri):
-        data_uri.beginning("data:image/png;base64,@" + "AAEC" * 500, 30)
+        data_uri.first_bytes("data:image/png;base64,@" + "AAEC" * 500, 30)

@@ -29,10 +29,10 @@ TERMINAL = (
 """Read by who starts the server, in a terminal, or by the checks of its settings."""
 
 OPERATORS = {
-    # On the desk, where staff set up what they are told is wrong.
+    # On admin pages, where staff correct what is reported.
     "predictions/admin/image_safety.py": {"ClassifierDown"},
     "predictions/admin/upstream_forms.py": {"BadSetting"},
-    "operations/upstream_health.py": {"NoKeyFits"},
+    "operations/upstream_health.py": {"NoMatchingKey"},
     "predictions/catalogue/cog_schema.py": {"ValueError"},
     "predictions/policy/matcher.py": {"error"},
     # In the audit log.
@@ -40,10 +40,10 @@ OPERATORS = {
     "accounts/billing/refunds.py": {"ProviderError"},
     "accounts/billing/stripe_api.py": {"StripeError"},
     # In a ProviderError, a Down or a DeliveryAttempt: for operators, in words of ours beside the class.
-    "predictions/image_safety/classifier_client.py": {"Exception", "NoKeyFits"},
+    "predictions/image_safety/classifier_client.py": {"Exception", "NoMatchingKey"},
     "predictions/providers/embedded.py": {"TransportError"},
     "predictions/providers/http/api_client.py": {"BaseException"},
-    "predictions/providers/http/downloads.py": {"TROUBLES"},
+    "predictions/providers/http/downloads.py": {"CONNECTION_ERRORS"},
     "predictions/providers/replicate/provider.py": {"Broken", "Unsent"},
     # In the row of a run or of a key, or in a variable that is logged.
     "predictions/execution/starts.py": {"ProviderError"},

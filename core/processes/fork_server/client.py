@@ -24,7 +24,7 @@ PROGRAM = "predictions.processes.fork_server_program"
 FFMPEG_VARIABLE = "IMAGEIO_FFMPEG_EXE"
 """Names the operator's own ffmpeg; the package imageio-ffmpeg reads the same."""
 DISTRUST_S = 60.0
-"""Seconds for which an inherited server that was silent is not asked again."""
+"""Seconds for which an inherited server that did not answer is not used."""
 _KEPT = (
     "PATH", "LANG", "LC_ALL", "LC_CTYPE", "TMPDIR", "LD_LIBRARY_PATH",
     "DARKROOM_DATA", FFMPEG_VARIABLE, pdeathsig.LEASH_VARIABLE, programs.LIVENESS_VARIABLE,
@@ -34,11 +34,11 @@ _MALLOC = "glibc.malloc.hugetlb=1:glibc.malloc.mmap_threshold=268435456:glibc.ma
 
 
 class NoServer(OSError):
-    """No order can be handed over now."""
+    """No order can be sent now."""
 
 
 def pair() -> tuple[socket.socket, socket.socket]:
-    """The two ends of a control socket: for those who order, and for the server."""
+    """The two ends of a control socket: the clients' and the server's."""
     return socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
 
 
@@ -48,7 +48,7 @@ def command(control: int) -> list[str]:
 
 
 def environment() -> dict[str, str]:
-    """A server's whole environment: a child that a file takes over finds none of this installation's secrets in it."""
+    """A server's whole environment: a child that a hostile file takes over finds no secret of ours in it."""
     return {
         **{name: os.environ[name] for name in _KEPT if name in os.environ},
         **programs.python_path(),
@@ -75,12 +75,12 @@ class Servers:
         self._leaving: list[subprocess.Popen[bytes]] = []
 
     def control(self) -> socket.socket:
-        """Where to send orders now; starts a server where there is none. Returns before that is ready."""
+        """The socket to send orders to; starts a server where there is none, and returns before it is ready."""
         with self._lock:
-            self._bury()
+            self._reap()
             inherited = self._find_inherited()
             if inherited is not None and time.monotonic() >= self._distrusted_until:
-                self._let_own_go()
+                self._release_own()
                 return inherited
             if self._own is None:
                 self._start()
@@ -96,7 +96,7 @@ class Servers:
             raise NoServer(error.errno, "no order can be sent") from None
 
     def silent(self, control: socket.socket) -> None:
-        """It does not answer: end it where it is ours, ask one of our own for a while where it was inherited."""
+        """It does not answer: end it where this process started it, or use a server of our own for a while."""
         with self._lock:
             if control is self._inherited:
                 self._distrusted_until = time.monotonic() + DISTRUST_S
@@ -104,7 +104,7 @@ class Servers:
         self.lost(control)
 
     def lost(self, control: socket.socket) -> None:
-        """It died under an order. An inherited one is started again by others; of our own nothing is left behind."""
+        """It died with an order under way. An inherited one is restarted by its supervisor; our own is cleaned up."""
         with self._lock:
             if self._own is not control:
                 return
@@ -123,10 +123,10 @@ class Servers:
     def reap(self) -> None:
         """Reap servers that have died, so that none stays a zombie. Never waits."""
         with self._lock:
-            self._bury()
+            self._reap()
 
     def forked(self) -> None:
-        """In a fork: what there is is shared from now on, and the parent's to reap."""
+        """After a fork, in the child: its servers are shared with the parent, which reaps them."""
         self._lock = threading.Lock()
         for process in (self._process, *self._leaving):
             if process is not None:
@@ -134,14 +134,14 @@ class Servers:
         self._process, self._leaving = None, []
 
     def _find_inherited(self) -> socket.socket | None:
-        """The socket that the environment names now: a process that was just forked may have been given another."""
+        """The socket that the environment names now: a fork may have been given another one."""
         text = os.environ.get(VARIABLE, "")
         if text != self._inherited_fd:
             self._inherited_fd, self._inherited = text, _opened(text)
         return self._inherited
 
-    def _let_own_go(self) -> None:
-        """Its orders under way are finished first; then it ends, as nobody can order anything any more."""
+    def _release_own(self) -> None:
+        """Close the control socket of our own server: it finishes its orders, then ends."""
         if self._own is not None:
             self._own.close()
             self._own = None
@@ -149,8 +149,8 @@ class Servers:
                 self._leaving.append(self._process)
                 self._process = None
 
-    def _bury(self) -> None:
-        self._leaving = [one for one in self._leaving if one.poll() is None]
+    def _reap(self) -> None:
+        self._leaving = [process for process in self._leaving if process.poll() is None]
         if self._process is not None and self._process.poll() is not None and self._own is not None:
             self._own.close()
             self._own = self._process = None
@@ -159,13 +159,13 @@ class Servers:
         ours, theirs = pair()
         with theirs, contextlib.ExitStack() as unless_started:
             unless_started.callback(ours.close)
-            kept = environment()
-            kept.pop(programs.LIVENESS_VARIABLE, None)  # signs of life are this process's own affair
+            env = environment()
+            env.pop(programs.LIVENESS_VARIABLE, None)  # this process reports its own liveness
             self._process = subprocess.Popen(
                 command(theirs.fileno()),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
-                env=kept,
+                env=env,
                 pass_fds=(theirs.fileno(), *pdeathsig.leash_fds()),
             )
             unless_started.pop_all()
@@ -173,14 +173,14 @@ class Servers:
 
 
 def _opened(text: str) -> socket.socket | None:
-    """A socket of our own on the inherited descriptor; None where it is not what it should be."""
+    """A socket of our own on the inherited descriptor; None where that is not open or of another type."""
     if not text.isdigit():
         return None
     try:
-        found = socket.socket(fileno=os.dup(int(text)))
+        control = socket.socket(fileno=os.dup(int(text)))
     except OSError:
         return None
-    if found.type != socket.SOCK_SEQPACKET:
-        found.close()
+    if control.type != socket.SOCK_SEQPACKET:
+        control.close()
         return None
-    return found
+    return control

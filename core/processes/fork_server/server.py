@@ -1,8 +1,8 @@
-"""The loop of the fork server: takes orders, forks a child for each, reaps them, and kills those that are given up.
+"""The loop of the fork server: takes orders, forks a child for each, reaps them, and kills those that are canceled.
 
 It has one thread, because a process with threads must not fork, and never touches a file itself: whatever a hostile
 file does, it does to one child. NumPy and OpenCV are loaded by the child that forks painters, so that forks for files
-stay cheap. When nobody holds the control socket any more it ends after its last child; at the end of the leash at once.
+stay cheap. When the last client closes the control socket it ends after its last child; when the leash closes, at once.
 """
 
 from __future__ import annotations
@@ -39,14 +39,14 @@ class ChildKind:
     work: Callable[[dict[str, Any], int], None]
     """Does an order in the freshly forked child, with the descriptor of its end of the order's socket."""
     keeps_leash: bool = False
-    """Whether the child forks children of its own, which hang on the leash too."""
+    """Whether the child forks children of its own, which inherit the leash."""
     reports_end: bool = False
     """Whether `wire_format.ENDED` is sent through the order's socket once the child is gone."""
 
 
 @dataclass(frozen=True)
 class _Order:
-    """What one child works on. `socket` is our copy of its end; it is closed, and so told, when the child is gone."""
+    """The order of one child. `socket`: our copy of the child's end, closed when the child is gone."""
 
     socket: socket.socket
     kind: ChildKind
@@ -62,12 +62,12 @@ class ForkServer:
         """By the child's process id."""
         self._poll = select.poll()
         self._wake_read, self._wake_write = os.pipe()
-        self._wanted = True
+        self._has_clients = True
         self._signed = 0.0
         self._supervised = programs.LIVENESS_VARIABLE in os.environ
 
     def run(self) -> None:
-        """Serve until nobody can order anything any more and nothing is under way."""
+        """Serve until no client is left and no order is under way."""
         os.set_blocking(self._wake_write, False)
         signal.signal(signal.SIGCHLD, lambda *_: None)
         signal.set_wakeup_fd(self._wake_write, warn_on_full_buffer=False)
@@ -77,7 +77,7 @@ class ForkServer:
                 self._poll.register(fd, select.POLLIN)
         gc.collect()
         gc.freeze()  # what was imported stays shared with the children; their collector would copy it
-        while (self._wanted or self._orders) and self._step(leash):
+        while (self._has_clients or self._orders) and self._step(leash):
             self._sign()
         for pid in self._orders:
             os.kill(pid, signal.SIGKILL)
@@ -88,8 +88,8 @@ class ForkServer:
             programs.report_alive()
 
     def _step(self, leash: int | None) -> bool:
-        """Handle what is ready; False when it is time to end at once."""
-        given_up = []
+        """Handle what is ready. Returns False when the leash is closed: end at once."""
+        canceled = []
         for fd, _events in self._poll.poll(SIGN_EVERY_S * 1000 if self._supervised else None):
             if fd == self._wake_read:
                 os.read(self._wake_read, 512)
@@ -98,9 +98,9 @@ class ForkServer:
             elif fd == self._control.fileno():
                 self._receive()
             else:
-                given_up.append(fd)
+                canceled.append(fd)
         for pid, order in self._orders.items():
-            if order.socket.fileno() in given_up:
+            if order.socket.fileno() in canceled:
                 self._poll.unregister(order.socket)
                 os.kill(pid, signal.SIGKILL)
         self._reap()
@@ -112,15 +112,17 @@ class ForkServer:
         except BlockingIOError:  # another server on the same socket took it
             return
         if fds:
-            with contextlib.suppress(OSError):  # no memory for a process: the order is closed without a word
+            with contextlib.suppress(
+                OSError
+            ):  # no memory for a process: the order is closed without a message
                 self._fork(json.loads(data), socket.socket(fileno=fds[0]))
         elif not data:
             self._poll.unregister(self._control)
-            self._wanted = False
+            self._has_clients = False
 
     def _fork(self, order: dict[str, Any], theirs: socket.socket) -> None:
         kind = self._kinds.get(str(order.get("kind")))
-        if kind is None or _is_given_up(theirs):  # it waited for a server for too long
+        if kind is None or _is_canceled(theirs):  # it waited for a server for too long
             theirs.close()
             return
         me = os.getpid()
@@ -132,7 +134,7 @@ class ForkServer:
         if pid == 0:
             _become_child(kind, order, theirs.detach(), me)
         self._orders[pid] = _Order(theirs, kind)
-        # Nothing but the other end's closing is waited for, which no mask can hide.
+        # Only the hang-up of the other end is waited for, which poll reports whatever the mask.
         self._poll.register(theirs, 0)
 
     def _reap(self) -> None:
@@ -149,7 +151,7 @@ class ForkServer:
                         order.socket.send(wire_format.ENDED, socket.MSG_DONTWAIT)
 
 
-def _is_given_up(theirs: socket.socket) -> bool:
+def _is_canceled(theirs: socket.socket) -> bool:
     poll = select.poll()
     poll.register(theirs, 0)
     return bool(poll.poll(0))
@@ -158,8 +160,8 @@ def _is_given_up(theirs: socket.socket) -> bool:
 def _become_child(kind: ChildKind, order: dict[str, Any], theirs: int, server: int) -> None:
     """Do one order in the freshly forked process; never returns.
 
-    1. It lets go of everything but its own socket, above all of other orders' sockets; who forks children of its own
-       keeps the leash, which they hang on too.
+    1. It closes every descriptor but its own socket, above all other orders' sockets; a child that forks children of
+       its own keeps the leash, which they inherit.
     2. It dies with the server.
     """
     code = 1
@@ -167,7 +169,7 @@ def _become_child(kind: ChildKind, order: dict[str, Any], theirs: int, server: i
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         leash = leash_fd() if kind.keeps_leash else None
-        session.close_all_but(theirs, *([] if leash is None else [leash]))
+        session.close_other_descriptors(theirs, *([] if leash is None else [leash]))
         os.environ.pop(programs.LIVENESS_VARIABLE, None)
         die_with_parent(server)
         kind.work(order, theirs)
@@ -180,9 +182,9 @@ def _become_child(kind: ChildKind, order: dict[str, Any], theirs: int, server: i
 
 def serve(control: int, kinds: Mapping[str, ChildKind], warm_up: Callable[[], None]) -> None:
     """Serve the orders that come over this descriptor. `warm_up` loads what the children share."""
-    session.call_this_process("dr-fork-server")
-    # A key pressed in the terminal, or a supervisor's signal, reaches the whole group; this process ends with those
-    # that it works for.
+    session.set_process_name("dr-fork-server")
+    # A key pressed in the terminal, or a supervisor's signal, reaches the whole group; this process ends with its
+    # clients.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     set_oom_score(OOM_SCORE)

@@ -7,7 +7,7 @@ import socket
 from typing import Any
 
 BEGUN = b"+"
-"""The first byte that a child says."""
+"""The first byte that a child sends."""
 ENDED = b"\0ended\0"
 """What the fork server appends when a child has ended; JSON holds no NUL."""
 _DIGITS = 10
@@ -19,7 +19,7 @@ class TooLong(Exception):
 
 
 class Incomplete(Exception):
-    """The other side stopped in the middle of a frame."""
+    """The peer closed in the middle of a frame."""
 
 
 def framed(data: bytes) -> bytes:
@@ -27,10 +27,10 @@ def framed(data: bytes) -> bytes:
     return f"{len(data):0{_DIGITS}d}".encode() + data
 
 
-def read(source: socket.socket, most: int) -> bytes:
+def read(source: socket.socket, max_bytes: int) -> bytes:
     """One frame from a blocking socket. Raises TooLong, or Incomplete."""
     length = int(_exactly(source, _DIGITS))
-    if length > most:
+    if length > max_bytes:
         raise TooLong
     return bytes(_exactly(source, length))
 
@@ -46,14 +46,14 @@ def _exactly(source: socket.socket, size: int) -> bytearray:
 
 
 class Answer:
-    """What has come of an answer so far: BEGUN, one frame of JSON, and ENDED where the child ended before."""
+    """An answer as received so far: BEGUN, one frame of JSON, and ENDED where the child ended early."""
 
-    def __init__(self, most: int) -> None:
-        self._most = most
+    def __init__(self, max_bytes: int) -> None:
+        self._max_bytes = max_bytes
         self._data = bytearray()
 
-    def take(self, chunk: bytes) -> None:
-        """Add what was received."""
+    def feed(self, chunk: bytes) -> None:
+        """Append received bytes."""
         self._data += chunk
 
     @property
@@ -62,23 +62,23 @@ class Answer:
         return self._data.startswith(BEGUN)
 
     @property
-    def whole(self) -> bool:
-        """Whether the frame is there. Raises TooLong."""
+    def is_complete(self) -> bool:
+        """Whether the whole frame was received. Raises TooLong."""
         start = len(BEGUN)
         head = self._data[start : start + _DIGITS]
         if len(head) < _DIGITS or not head.isdigit():
             return False
-        if int(head) > self._most:
+        if int(head) > self._max_bytes:
             raise TooLong
         return len(self._data) >= start + _DIGITS + int(head)
 
     @property
     def ended_early(self) -> bool:
-        """Whether the child ended before its answer was whole."""
-        return not self.whole and self._data.endswith(ENDED)
+        """Whether the child ended before its answer was complete."""
+        return not self.is_complete and self._data.endswith(ENDED)
 
     def value(self) -> Any:
-        """The JSON of a whole answer. Raises ValueError."""
+        """The JSON of a complete answer. Raises ValueError."""
         start = len(BEGUN) + _DIGITS
         length = int(self._data[len(BEGUN) : start])
         return json.loads(self._data[start : start + length])

@@ -92,7 +92,7 @@ def restore_all(case: Case, moderator: User, reason: str, *, appealed: bool = Fa
 def _create(user: User, case: Case, moderator: User, reason: str, of: AccountDeed | None) -> AccountDeed:
     try:
         with transaction.atomic():
-            wakeups.send_on_commit(wakeups.CHORES)
+            wakeups.send_on_commit(wakeups.JOBS)
             return AccountDeed.objects.create(user=user, case=case, made_by=moderator, reason=reason, of=of)
     except IntegrityError:
         raise Busy from None

@@ -35,7 +35,7 @@ def connect_signals() -> None:
     ban_effects.connect_signals()
     removal.register_owner(evidence.is_evidence_file)
     removal.register_owner(upload_cases.is_case_thumbnail)
-    crypto.holds(Evidence, "words")
+    crypto.register_column(Evidence, "words")
     scheduler.register("banned pictures", ban_effects.run_once, due=ban_effects.pending)
     scheduler.register("evidence", evidence.run_once, due=evidence.due)
     scheduler.register("old evidence", evidence.delete_expired, due=evidence.expired, every_s=60.0)
@@ -94,7 +94,7 @@ def remove(
             account=item.account_id, case=number,
             detail={"evidence": sealed.pk, "block": block, "prediction": output.prediction.public_id},
         )  # fmt: skip
-        wakeups.send_on_commit(wakeups.CHORES)
+        wakeups.send_on_commit(wakeups.JOBS)
     return sealed
 
 

@@ -32,7 +32,7 @@ class RateThrottle(BaseThrottle):
     def _spend(self, request: Request, view: Any) -> rate_limits.LimitStatus | None:
         account = getattr(view, "account", None) if request.user and request.user.is_authenticated else None
         if not isinstance(account, Account):
-            return rate_limits.count_network_request(client_ip.household(request._request))
+            return rate_limits.count_network_request(client_ip.rate_limit_key(request._request))
         kind = rate_limits.kind_of(request._request, creates=False)
         return rate_limits.count_request(
             kind, account, view.kwargs.get("prediction_id", "") if kind == "poll" else ""

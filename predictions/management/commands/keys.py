@@ -35,7 +35,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         try:
             getattr(self, f"_{options['act']}")(add=options["add"])
-        except crypto.NoKeyFits as error:
+        except crypto.NoMatchingKey as error:
             raise CommandError(str(error)) from None
 
     def _new(self, *, add: bool) -> None:

@@ -100,7 +100,7 @@ class Api:
                         return use(answer)
                 finally:
                     await response.aclose()
-        except http_client.TROUBLES as error:
+        except http_client.CONNECTION_ERRORS as error:
             reason = _reason(error)
         # Raised outside the block: inside, it would keep the other error, whose frames hold the data received.
         if sent.anything:

@@ -135,7 +135,7 @@ async def _within(waiting: Awaitable[T], until: float) -> T:
     except Unreadable as error:
         message = f"The output cannot be read: {error}."
         raise (gone(message) if error.hopeless else FileError(message, "cut")) from None
-    except http_client.TROUBLES as error:
+    except http_client.CONNECTION_ERRORS as error:
         if connection_pool.INNER in str(error):
             raise gone(
                 f"The output cannot be fetched: {connection_pool.INNER}.",

@@ -305,4 +305,4 @@ def test_the_banned_ones_work_is_refused_where_it_enters(
 def test_the_chores_know_of_it(alice: User, moderator: User, version: Version) -> None:
     factories.make_prediction(alice, version)
     sanctions.ban(alice, moderator, "Spam.")
-    assert {"banned", "sanctions"} <= set(scheduler._chores)
+    assert {"banned", "sanctions"} <= set(scheduler._jobs)

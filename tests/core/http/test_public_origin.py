@@ -7,7 +7,7 @@ from django.core import mail
 from django.test import Client, RequestFactory, override_settings
 
 from accounts.models import User
-from core.http.public_origin import own_origin
+from core.http.public_origin import trusted_origin
 from gallery.models import Item
 from tests.support.picture_items import picture_item
 
@@ -100,19 +100,21 @@ def test_the_address_that_a_connection_came_in_at_is_ours(
     host: str, came_in: str, port: str, told: str
 ) -> None:
     request = RequestFactory().get("/", headers={"host": host}, SERVER_NAME=came_in, SERVER_PORT=port)
-    assert own_origin(request) == told
+    assert trusted_origin(request) == told
 
 
 @override_settings(ALLOWED_HOSTS=["a.example"], ORIGIN="http://own.example", PUBLIC_URL="")
 def test_a_host_that_the_operator_named_is_ours() -> None:
-    assert own_origin(RequestFactory().get("/", headers={"host": "a.example"})) == "http://a.example"
+    assert trusted_origin(RequestFactory().get("/", headers={"host": "a.example"})) == "http://a.example"
 
 
 @override_settings(ALLOWED_HOSTS=["*"], PUBLIC_URL="https://studio.example")
 def test_the_public_address_goes_before_any_other() -> None:
-    assert own_origin(RequestFactory().get("/", headers={"host": "a.example"})) == "https://studio.example"
+    assert (
+        trusted_origin(RequestFactory().get("/", headers={"host": "a.example"})) == "https://studio.example"
+    )
 
 
 @override_settings(ORIGIN="http://own.example", PUBLIC_URL="")
 def test_without_a_request_it_is_this_machines_own() -> None:
-    assert own_origin(None) == "http://own.example"
+    assert trusted_origin(None) == "http://own.example"

@@ -18,7 +18,7 @@ from django.utils import timezone
 
 from accounts.models import Account, Notice, Plan, Purchase, Sanction, Throttle, User
 from core.jobs import runner, scheduler, wakeups
-from core.jobs.runner import DuePoller, Runner, Step
+from core.jobs.runner import DuePoller, PeriodicJob, Runner
 from gallery.models import AccountDeed, Case, Closure, Evidence, Export, Item, Like
 from predictions import lifecycle, tasks
 from predictions.execution import watcher
@@ -49,8 +49,8 @@ SETTLED_S = 3.0
 IDLE_S = 6.0
 
 
-def everything() -> list[Step]:
-    """Every step and every chore, as the sweep runs them."""
+def everything() -> list[PeriodicJob]:
+    """Every job, as the sweep runs them."""
     return [
         *sweep.recovery_steps(),
         *sweep.reminder_steps(),
@@ -61,7 +61,7 @@ def everything() -> list[Step]:
 
 
 @pytest.fixture
-def asker(settings: LazySettings) -> DuePoller:
+def poller(settings: LazySettings) -> DuePoller:
     settings.C2PA = {"certificate": "here.pem", "key": "", "timestamps": ""}
     return DuePoller(everything())
 
@@ -208,20 +208,20 @@ OWED: dict[str, Callable[[Rows], object]] = {
 
 @pytest.mark.parametrize("name", [step.name for step in everything() if step.due is not None])
 def test_each_step_that_has_a_question_is_found_where_it_has_work(
-    name: str, asker: DuePoller, charlie: User, version: Version
+    name: str, poller: DuePoller, charlie: User, version: Version
 ) -> None:
-    assert name not in asker.ask()
+    assert name not in poller.poll()
     OWED[name](Rows(charlie, version))
-    assert name in asker.ask()
+    assert name in poller.poll()
 
 
-def test_what_is_past_its_time_of_an_export_is_found_too(asker: DuePoller, alice: User) -> None:
+def test_what_is_past_its_time_of_an_export_is_found_too(poller: DuePoller, alice: User) -> None:
     Export.objects.create(account_id=alice.account_id, user=alice, state="ready", expires_at=LONG_AGO)
-    assert "exports" in asker.ask()
+    assert "exports" in poller.poll()
 
 
-def test_a_chore_that_is_called_often_has_a_question() -> None:
-    with pytest.raises(ValueError, match="needs a question"):
+def test_a_job_that_runs_often_needs_a_query() -> None:
+    with pytest.raises(ValueError, match="needs a query"):
         scheduler.register("often", lambda: False, every_s=5.0)
 
 
@@ -229,23 +229,25 @@ def test_a_chore_that_is_called_often_has_a_question() -> None:
 def test_a_question_that_breaks_stops_no_other(
     alice: User, version: Version, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    waits = Step("waits", lambda: None, lambda: Prediction.objects.filter(phase="waiting"))
-    never = Step("never", lambda: None, lambda: Prediction.objects.filter(phase="ended"))
-    broken = Step("broken", lambda: None, lambda: Prediction.objects.extra(where=["no_such_column = 1"]))
-    asker, said = DuePoller([waits, never, broken]), []
-    monkeypatch.setattr(runner.log, "error", lambda event, **more: said.append(more.get("step")))
+    waits = PeriodicJob("waits", lambda: None, lambda: Prediction.objects.filter(phase="waiting"))
+    never = PeriodicJob("never", lambda: None, lambda: Prediction.objects.filter(phase="ended"))
+    broken = PeriodicJob(
+        "broken", lambda: None, lambda: Prediction.objects.extra(where=["no_such_column = 1"])
+    )
+    poller, logged = DuePoller([waits, never, broken]), []
+    monkeypatch.setattr(runner.log, "error", lambda event, **more: logged.append(more.get("step")))
     factories.make_prediction(alice, version)
     for _ in range(2):
         # Its step is done, and says for itself what is wrong.
-        assert asker.ask() == {"waits", "broken"}
-    assert said == ["broken"]
+        assert poller.poll() == {"waits", "broken"}
+    assert logged == ["broken"]
 
 
 @pytest.mark.django_db
 def test_a_step_is_done_by_its_clock_while_no_answer_comes() -> None:
     done: list[str] = []
-    slow = Step("slow", lambda: done.append("slow"), lambda: Prediction.objects.none(), every_s=60.0)
-    quick = Step("quick", lambda: done.append("quick"), lambda: Prediction.objects.none())
+    slow = PeriodicJob("slow", lambda: done.append("slow"), lambda: Prediction.objects.none(), every_s=60.0)
+    quick = PeriodicJob("quick", lambda: done.append("quick"), lambda: Prediction.objects.none())
     runner = Runner([slow, quick], pause_s=0.0)
     runner.round(frozenset())
     assert done == []
@@ -257,7 +259,9 @@ def test_a_step_is_done_by_its_clock_while_no_answer_comes() -> None:
 @pytest.mark.django_db
 def test_a_step_is_done_unasked_now_and_then() -> None:
     done: list[str] = []
-    step = Step("one", lambda: done.append("one"), lambda: Prediction.objects.none(), unasked_s=0.0)
+    step = PeriodicJob(
+        "one", lambda: done.append("one"), lambda: Prediction.objects.none(), max_interval_s=0.0
+    )
     Runner([step], pause_s=0.0).round(frozenset())
     assert done == ["one"]
 
@@ -276,7 +280,7 @@ def settles(sent: Counter[str], most: Callable[[float], float]) -> bool:
     return False
 
 
-# -- What an idle house asks -------------------------------------------------------------------------------------------
+# -- Queries of an idle server ----------------------------------------------------------------------------------------
 
 
 @pytest.mark.django_db(transaction=True)
@@ -291,7 +295,7 @@ def test_an_idle_sweep_sends_little_more_than_a_statement_a_second() -> None:
 def test_what_is_owed_is_done_within_the_round_though_no_hint_comes(
     alice: User, version: Version, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(runner, "HEARD", ())
+    monkeypatch.setattr(runner, "WAKEUP_KINDS", ())
     with running(sweep.run):
         eventually(lambda: Beat.objects.filter(kind="sweep").exists(), 30)
         time.sleep(SETTLED_S)
@@ -306,8 +310,8 @@ def test_while_the_statement_hangs_every_step_goes_on(
     alice: User, version: Version, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hangs = threading.Event()
-    monkeypatch.setattr(runner, "PATIENCE_S", 0.2)
-    monkeypatch.setattr(DuePoller, "ask", lambda self: hangs.wait(60) and frozenset())
+    monkeypatch.setattr(runner, "ANSWER_TIMEOUT_S", 0.2)
+    monkeypatch.setattr(DuePoller, "poll", lambda self: hangs.wait(60) and frozenset())
     with running(sweep.run):
         late = factories.make_prediction(alice, version, deadline=LONG_AGO)
         eventually(lambda: Prediction.objects.get(pk=late.pk).is_ended, 30)
@@ -316,14 +320,14 @@ def test_while_the_statement_hangs_every_step_goes_on(
 
 @pytest.mark.django_db(transaction=True)
 def test_while_the_database_is_away_nothing_is_taken_for_due(monkeypatch: pytest.MonkeyPatch) -> None:
-    asker = DuePoller([Step("one", lambda: None, lambda: Prediction.objects.all())])
+    poller = DuePoller([PeriodicJob("one", lambda: None, lambda: Prediction.objects.all())])
     monkeypatch.setattr(connection, "vendor", "postgresql")
 
     def away() -> frozenset[str]:
         raise OperationalError("server closed the connection unexpectedly")
 
-    monkeypatch.setattr(asker._all, "found", away)
-    assert asker.ask() == frozenset()
+    monkeypatch.setattr(poller._combined_query, "found", away)
+    assert poller.poll() == frozenset()
 
 
 # -- Watcher and poster ------------------------------------------------------------------------------------------------
@@ -334,7 +338,7 @@ def both() -> Iterator[None]:
     """Watcher and poster, as they share a process."""
     known, signs = NextDue(), Heartbeats("watcher", "poster")
     # As the listener of the sweep says on PostgreSQL.
-    wakeups.mark(wakeups.HEARS, is_set=True)
+    wakeups.mark(wakeups.LISTENING, is_set=True)
     with (
         running(lambda stop: watcher.run(stop, known, signs)),
         running(lambda stop: delivery_loop.run(stop, known, signs)),

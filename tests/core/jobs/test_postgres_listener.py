@@ -42,7 +42,7 @@ import django
 django.setup()
 from django.db import transaction
 from core.jobs import wakeups
-wakeups.mark(wakeups.OTHERS, is_set=True)
+wakeups.mark(wakeups.OTHER_MACHINES, is_set=True)
 with transaction.atomic():
     wakeups.send_on_commit(wakeups.ENDED, "from elsewhere")
 """
@@ -103,7 +103,7 @@ def test_what_is_committed_here_is_heard_on_another_machine(data: Path, postgres
         ) as there,
     ):  # fmt: skip
         try:
-            eventually(lambda: wakeups.has_mark(wakeups.OTHERS) and wakeups.come_from_all(), LONG_S)
+            eventually(lambda: wakeups.has_mark(wakeups.OTHER_MACHINES) and wakeups.are_complete(), LONG_S)
             with pytest.raises(ZeroDivisionError), transaction.atomic():
                 wakeups.send_on_commit(wakeups.ENDED, "rolled back")
                 raise ZeroDivisionError
@@ -147,12 +147,12 @@ def test_nothing_is_sent_where_nobody_else_listens(
 
 
 def test_one_process_of_a_machine_listens(postgresql: str) -> None:
-    with listening(), postgres_listener._alone():
+    with listening(), postgres_listener._machine_lock():
         pass
     with listening():
 
         def is_taken() -> bool:
-            with postgres_listener._alone() as is_mine:
+            with postgres_listener._machine_lock() as is_mine:
                 return not is_mine
 
         eventually(is_taken, LONG_S)
@@ -189,9 +189,9 @@ def test_behind_a_pooler_it_looks_more_often_while_others_work(
 def test_where_others_cannot_be_heard_the_sleep_is_short() -> None:
     is_many = connection.vendor == "postgresql"
     assert due_times.longest() == (due_times.LONGEST_WITH_OTHERS_S if is_many else due_times.LONGEST_S)
-    wakeups.mark(wakeups.HEARS, is_set=True)
+    wakeups.mark(wakeups.LISTENING, is_set=True)
     assert due_times.longest() == due_times.LONGEST_S
-    wakeups.mark(wakeups.HEARS, is_set=False)
+    wakeups.mark(wakeups.LISTENING, is_set=False)
     assert due_times.longest() == (due_times.LONGEST_WITH_OTHERS_S if is_many else due_times.LONGEST_S)
 
 

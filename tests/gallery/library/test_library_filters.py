@@ -87,7 +87,7 @@ def test_words_are_found_within_the_other_filters(alice: User, as_alice: Client)
     now = timezone.now()
     private = some_items(alice, 2, prompt="a red balloon over 山湖")
     public = some_items(alice, 1, prompt="a balloon", visibility="public", published_at=now)
-    scheduler.all_done()
+    scheduler.run_all()
     assert sorted(tiles_of(as_alice.get("/library/?q=balloon"))) == sorted(ids(private + public))
     assert tiles_of(as_alice.get("/library/?q=balloon&show=public")) == ids(public)
     assert sorted(tiles_of(as_alice.get("/library/?q=山湖"))) == sorted(ids(private))
@@ -178,7 +178,7 @@ def test_a_fuller_library_costs_no_more_queries(alice: User, as_alice: Client) -
         items = some_items(alice, count, prompt="red")
         Like.objects.bulk_create(Like(item=item, user=alice) for item in items)
         some_items(alice, count, trashed_at=timezone.now())
-        scheduler.all_done()
+        scheduler.run_all()
 
     def queries(path: str) -> int:
         target = (

@@ -160,7 +160,7 @@ def test_what_is_too_much_for_one_answer_goes_by_the_chore(
     # What waits for the chore is gone for its owner, and nothing brings it back.
     assert trash.restore(factories.account_of(alice), [item.public_id for item in items]) == 0
     assert items[4].public_id not in as_alice.get("/library/trash/").content.decode()
-    scheduler.all_done()
+    scheduler.run_all()
     assert Item.objects.count() == 0
 
 
@@ -196,7 +196,7 @@ def test_one_that_cannot_go_stops_no_other(alice: User, monkeypatch: pytest.Monk
 
     monkeypatch.setattr(deletion, "delete", broken)
     monkeypatch.setattr(trash, "_stuck", trash.deque(maxlen=500))
-    scheduler.all_done()
+    scheduler.run_all()
     assert list(Item.objects.all()) == [stuck]
 
 

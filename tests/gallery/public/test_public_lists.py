@@ -84,7 +84,7 @@ def test_a_like_leaves_the_week_after_seven_days(alice: User, bob: User, charlie
     likes.toggle(item, bob)
     likes.toggle(item, charlie)
     Like.objects.filter(user=bob).update(created_at=timezone.now() - timedelta(days=7, minutes=1))
-    scheduler.all_done()
+    scheduler.run_all()
     item.refresh_from_db()
     assert (item.likes, item.recent_likes) == (2, 1)
     # Taken back later, it is not taken off the week a second time.
@@ -239,7 +239,7 @@ def test_what_a_member_reported_stands_in_their_lists_no_more(
 
 def test_the_search_finds_words_and_chinese(alice: User, client: Client) -> None:
     boat, sea = shown(alice, 1, title="A quiet boat")[0], shown(alice, 1, prompt="海上日出，水彩")[0]
-    scheduler.all_done()
+    scheduler.run_all()
     assert tiles_of(client.get("/gallery/?q=quiet")) == ids([boat])
     assert tiles_of(client.get("/gallery/", {"q": "日出"})) == ids([sea])
     nothing = client.get("/gallery/", {"q": "<script>alert(1)</script>"})

@@ -305,24 +305,24 @@ def test_an_answer_is_whole_at_its_last_byte_and_not_before() -> None:
     said = wire_format.BEGUN + wire_format.framed(json.dumps([{"width": 64}]).encode())
     for byte in said[:-1]:
         assert not sandbox_client._done(answer)
-        answer.take(bytes([byte]))
-        assert answer.begun and not answer.whole and not answer.ended_early
-    answer.take(said[-1:])
-    assert answer.whole and answer.value() == [{"width": 64}]
-    answer.take(wire_format.ENDED)
+        answer.feed(bytes([byte]))
+        assert answer.begun and not answer.is_complete and not answer.ended_early
+    answer.feed(said[-1:])
+    assert answer.is_complete and answer.value() == [{"width": 64}]
+    answer.feed(wire_format.ENDED)
     assert not answer.ended_early and answer.value() == [{"width": 64}]
 
 
 @pytest.mark.parametrize("said", [b"", b"+", b"+00", b"+0000000100[1"])
 def test_a_file_is_blamed_for_a_child_that_ended_at_any_point_after_it_began(said: bytes) -> None:
     answer = wire_format.Answer(1000)
-    answer.take(said + wire_format.ENDED)
+    answer.feed(said + wire_format.ENDED)
     with pytest.raises(sandbox_client.Stopped if said else sandbox_client.Lost):
         sandbox_client._done(answer)
 
 
 def test_an_answer_longer_than_it_may_be_is_not_waited_for() -> None:
     answer = wire_format.Answer(1000)
-    answer.take(b"+0000001001")
+    answer.feed(b"+0000001001")
     with pytest.raises(wire_format.TooLong):
-        _ = answer.whole
+        _ = answer.is_complete
