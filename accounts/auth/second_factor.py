@@ -75,7 +75,7 @@ def remove_all(user: User, by: User, reason: str) -> int:
 
 
 def reencrypt() -> int:
-    """Re-encrypt every stored secret with the newest key; returns how many rows changed. Raises crypto.NoMatchingKey."""
+    """Re-encrypt every stored secret with the newest key; returns how many changed. Raises crypto.NoMatchingKey."""
     changed = 0
     for pk in Authenticator.objects.order_by("pk").values_list("pk", flat=True):
         with transaction.atomic():

@@ -235,9 +235,9 @@ class _Month:
         rng, case = self.stage.rng, Case.objects.get(pk=numbers[0])
         told = reasons.COPIED if case.reason == "copied" else reasons.RULES
         note = "Seen before." if rng.random() < 0.2 else ""
-        verdict = Verdict(decision, told=told, note=note)
+        verdict = Verdict(decision, message=told, note=note)
         if decision == Decision.HIDE and rng.random() < 0.4:
-            verdict = Verdict(decision, told=told, note=note, sanction="warn")
+            verdict = Verdict(decision, message=told, note=note, sanction="warn")
         elif decision == Decision.ALLOW:
             verdict = Verdict(decision, note=note, sensitive=case.reason == "sexual")
         # What is removed for good an operator removes.
@@ -261,7 +261,7 @@ class _Month:
                 other = next(one for one in self.stage.moderators if one.pk != before)
                 verdict = Verdict(Decision.RESTORE, note="The sketch is convincing.")
                 if not granted:
-                    verdict = Verdict(Decision.UPHOLD, told="It is the same picture, mirrored.")
+                    verdict = Verdict(Decision.UPHOLD, message="It is the same picture, mirrored.")
                 decisions.decide(number, other, verdict)
 
         asked = after if open_still else after + timedelta(hours=rng.uniform(1, 20))
@@ -288,7 +288,7 @@ class _Month:
 
     def _flag(self, item: Item, marks: dict[str, Any]) -> None:
         if Item.objects.filter(pk=item.pk, hidden_at__isnull=True).exists():
-            cases.flag(item, words="", marks=marks)
+            cases.flag(item, description="", marks=marks)
 
     # -- Sanctions ----------------------------------------------------------------------------------------------------
 

@@ -88,8 +88,8 @@ class NewAppealSerializer(serializers.Serializer[Any]):
         if ("decision" in attrs) == ("sanction" in attrs):
             # Each alone is valid, which the schema cannot express as "exactly one"; hence 409 rather than
             # 400.
-            words = "Name a decision or a sanction, one of the two."
-            raise Denied(409, "One of the two", words, {"decision": [words]})
+            message = "Name a decision or a sanction, one of the two."
+            raise Denied(409, "One of the two", message, {"decision": [message]})
         return attrs
 
 
@@ -152,12 +152,12 @@ class AppealsView(OwnApiView):
         except appeals.AlreadyAppealed:
             raise Denied(409, "Conflict", "You appealed against it before; once is what there is.") from None
         except (appeals.NotAppealable, appeals.EmptyAppeal) as refused:
-            words = (
+            message = (
                 "Say why it was wrong."
                 if isinstance(refused, appeals.EmptyAppeal)
                 else "It no longer counts."
             )
-            raise Denied(409, "Conflict", words) from None
+            raise Denied(409, "Conflict", message) from None
         return Response(_appeal(appeal), status=status.HTTP_201_CREATED)
 
     def _create_appeal(self, data: dict[str, Any]) -> Case:
@@ -166,9 +166,9 @@ class AppealsView(OwnApiView):
             case = access.or_404(_seen_by(self, decision).first())
             return appeals.create(case, self.user, data["words"])
         # A sanction concerns the member, whichever account they act for.
-        own = self.token is None or self.account.kind == Account.Kind.USER
+        is_personal = self.token is None or self.account.kind == Account.Kind.USER
         rows = Sanction.objects.filter(user=self.user, pk=data["sanction"])
-        row = access.or_404(rows.first() if own else None)
+        row = access.or_404(rows.first() if is_personal else None)
         return appeals.create_against_sanction(row, self.user, data["words"])
 
 

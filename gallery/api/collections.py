@@ -113,13 +113,13 @@ def collection_problems() -> Iterator[None]:
     except curation.Hidden:
         raise Denied(409, "Hidden", "A moderator hid this collection.") from None
     except curation.TooManyCollections:
-        words = f"An account has {curation.MAX_COLLECTIONS} collections at most."
-        raise Denied(409, "Too many", words) from None
+        message = f"An account has {curation.MAX_COLLECTIONS} collections at most."
+        raise Denied(409, "Too many", message) from None
     except curation.TooManyItems:
         raise Denied(409, "Too many", f"A collection holds {curation.MAX_ITEMS} items at most.") from None
     except editors.TooManyEditors:
-        words = f"A collection has {editors.MAX_EDITORS} editors at most."
-        raise Denied(409, "Too many", words) from None
+        message = f"A collection has {editors.MAX_EDITORS} editors at most."
+        raise Denied(409, "Too many", message) from None
     except positions.Gone:
         raise Denied(404, "Not found", "It is no longer there.") from None
 
@@ -208,24 +208,24 @@ class CollectionView(OwnCollectionsView):
     )
     def patch(self, request: Request, collection_id: str) -> Response:
         """Change its words, its cover, and who sees it. Its owner only."""
-        own = querysets.owned(self.user, collection_id)
+        collection = querysets.owned(self.user, collection_id)
         serializer = ChangeCollectionSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         changes = serializer.validated_data
         with collection_problems():
             if "title" in changes or "description" in changes:
                 curation.describe(
-                    own,
-                    title=changes.get("title", own.title),
-                    description=changes.get("description", own.description),
+                    collection,
+                    title=changes.get("title", collection.title),
+                    description=changes.get("description", collection.description),
                     by=self.user,
                 )
             if "cover" in changes:
-                entry = querysets.entry(own.entries.all(), changes["cover"])
-                curation.set_cover(own, entry.item)
+                entry = querysets.entry(collection.entries.all(), changes["cover"])
+                curation.set_cover(collection, entry.item)
             if "visibility" in changes:
-                curation.set_visibility(own, changes["visibility"], by=self.user)
-        return self.answer(own)
+                curation.set_visibility(collection, changes["visibility"], by=self.user)
+        return self.answer(collection)
 
     @extend_schema(
         operation_id="collections_delete", summary="Delete a collection", responses={204: None, **NOT_FOUND}
@@ -272,5 +272,5 @@ class EditorView(OwnCollectionsView):
                 return Response(status=status.HTTP_204_NO_CONTENT)
             user = row.user
         with collection_problems():
-            editors.leave(collection, user)
+            editors.remove(collection, user)
         return Response(status=status.HTTP_204_NO_CONTENT)

@@ -15,13 +15,13 @@ from gallery.provenance import file_response
 from predictions.files import file_responses
 
 
-def send(request: HttpRequest, item: Item, size: str, *, words: bool, public: bool) -> HttpResponse:
-    """One size of the item's picture. `words`: whether the file name may reveal the prompt; `public`: whether
+def send(request: HttpRequest, item: Item, size: str, *, show_prompt: bool, public: bool) -> HttpResponse:
+    """One size of the item's picture. `show_prompt`: whether the file name may reveal the prompt; `public`: whether
     any site may embed it."""
     file = access.file_of(item, cast(access.Size, size))
-    name = details.download_name(item, file, words=words)
+    name = details.download_name(item, file, show_prompt=show_prompt)
     if size == "full":
-        response = file_response.send(request, item, filename=name, attachment=False, words=words)
+        response = file_response.send(request, item, filename=name, attachment=False, show_prompt=show_prompt)
     else:
         response = file_responses.send(request, file, filename=name, revalidate=True)
     response["Vary"] = "Authorization, Cookie"

@@ -166,10 +166,10 @@ def number_cursor(cursor: str) -> str:
     return cursor
 
 
-def page_response(request: Request, found: pagination.Page[Row], render: Callable[[Row], Any]) -> Response:
+def page_response(request: Request, page: pagination.Page[Row], render: Callable[[Row], Any]) -> Response:
     """The response with a page of rows already fetched."""
     return Response(
-        {"results": [render(row) for row in found.rows], "next": list_pages.next_url(request, found.next)}
+        {"results": [render(row) for row in page.rows], "next": list_pages.next_url(request, page.next)}
     )
 
 

@@ -255,7 +255,7 @@ class ItemPictureView(OwnItemView):
         """The bytes, with an ETag and ranges; where there is no such thumbnail, those of the next larger file."""
         if size not in SIZES:
             raise Http404
-        return item_files.send(request._request, self.own(item_id), size, words=True, public=False)
+        return item_files.send(request._request, self.own(item_id), size, show_prompt=True, public=False)
 
 
 @contextmanager
@@ -268,13 +268,13 @@ def publication_problems() -> Iterator[None]:
             409, "Refused", "A moderator did not let this item be published; you may appeal against that."
         ) from None
     except publication.Hidden:
-        words = "A moderator hid this item; it can be neither published nor shared."
-        raise Denied(409, "Hidden", words) from None
+        message = "A moderator hid this item; it can be neither published nor shared."
+        raise Denied(409, "Hidden", message) from None
     except permissions.Suspended as refused:
         raise Denied(403, "Forbidden", refused.detail) from None
     except share_links.TooManyLinks:
-        words = f"This item has {share_links.MAX_OPEN_LINKS} open links; withdraw one first."
-        raise Denied(409, "Too many links", words) from None
+        message = f"This item has {share_links.MAX_OPEN_LINKS} open links; withdraw one first."
+        raise Denied(409, "Too many links", message) from None
 
 
 def _words(request: Request) -> dict[str, Any]:

@@ -94,11 +94,11 @@ class ExportsView(PersonalView):
         try:
             export = exports.request_export(self.user, account)
         except exports.TooSoon:
-            words = _("There is a copy of the last 24 hours already: take that one.")
-            raise Denied(409, "Too soon", words) from None
+            message = _("There is a copy of the last 24 hours already: take that one.")
+            raise Denied(409, "Too soon", message) from None
         except exports.NoRoom:
-            words = _("The server has no room for a copy at present. Nothing was changed; try again later.")
-            raise Denied(507, "No room", words) from None
+            message = _("The server has no room for a copy at present. Nothing was changed; try again later.")
+            raise Denied(507, "No room", message) from None
         export.refresh_from_db()
         return Response(ExportSerializer(export).data, status=status.HTTP_202_ACCEPTED)
 
@@ -146,10 +146,10 @@ class ExportDownloadView(PersonalView):
 
 
 def _own(view: OwnApiView, export_id: str) -> Export:
-    found = Export.objects.filter(user=view.user, public_id=export_id).select_related("file").first()
-    if found is None:
+    export = Export.objects.filter(user=view.user, public_id=export_id).select_related("file").first()
+    if export is None:
         raise Http404
-    return found
+    return export
 
 
 class ClosureSerializer(serializers.ModelSerializer[Closure]):

@@ -130,16 +130,16 @@ def _checked(parse: Any, cursor: str) -> str:
     return cursor
 
 
-def public_answer(request: Request, found: pagination.Page[Item]) -> Response:
+def public_answer(request: Request, page: pagination.Page[Item]) -> Response:
     """The response with a page of public items and their tags."""
     rows = {
         row.pk: row
         for row in item_serializers.with_tags(Item.objects.public()).filter(
-            pk__in=[item.pk for item in found.rows]
+            pk__in=[item.pk for item in page.rows]
         )
     }
     origin = origin_of(request._request)
-    still_public = pagination.Page([rows[item.pk] for item in found.rows if item.pk in rows], found.next)
+    still_public = pagination.Page([rows[item.pk] for item in page.rows if item.pk in rows], page.next)
     return item_serializers.page_response(
         request, still_public, lambda row: item_serializers.public_item(row, origin)
     )
@@ -196,4 +196,4 @@ class GalleryPictureView(PublicView):
         if size not in SIZES:
             raise Http404
         item = access.published(item_id)
-        return item_files.send(request._request, item, size, words=item.show_prompt, public=True)
+        return item_files.send(request._request, item, size, show_prompt=item.show_prompt, public=True)

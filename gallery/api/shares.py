@@ -127,8 +127,8 @@ class CollectionSharesView(OwnApiView):
     )  # fmt: skip
     def get(self, request: Request, collection_id: str) -> Response:
         """All links to the collection, newest first, ended and withdrawn ones too."""
-        own = querysets.owned(self.user, collection_id)
-        return _list_links(request, ShareLink.objects.filter(collection=own))
+        collection = querysets.owned(self.user, collection_id)
+        return _list_links(request, ShareLink.objects.filter(collection=collection))
 
     @extend_schema(
         operation_id="collection_shares_create",
@@ -189,10 +189,10 @@ class ShareView(OwnApiView):
         """The link, if it is of one of the account's items or collections; Http404."""
         links = _own(self).select_related("item", "collection")
         # Larger than any id: the database would reject the number.
-        found = links.filter(pk=share_id).first() if share_id < 2**63 else None
-        if found is None:
+        link = links.filter(pk=share_id).first() if share_id < 2**63 else None
+        if link is None:
             raise Http404
-        return found
+        return link
 
 
 def _own(view: OwnApiView) -> QuerySet[ShareLink]:

@@ -47,8 +47,8 @@ def social_problems() -> Iterator[None]:
     except permissions.Suspended as refused:
         raise Denied(403, "Forbidden", refused.detail) from None
     except interaction_limits.TooMany as refused:
-        words = f"Too many at once. Try again in {refused.seconds} seconds."
-        raise Denied(429, "Too many requests", words, wait=refused.seconds) from None
+        message = f"Too many at once. Try again in {refused.seconds} seconds."
+        raise Denied(429, "Too many requests", message, wait=refused.seconds) from None
     except follows.CannotFollowSelf:
         raise Denied(409, "Conflict", "Nobody follows themselves.") from None
     except follows.TooManyFollowed:
@@ -180,11 +180,11 @@ class FollowView(OwnApiView):
         return self._set(username, wanted=False)
 
     def _set(self, username: str, *, wanted: bool) -> Response:
-        other = access.or_404(User.objects.filter(username=username, is_active=True).first())
+        member = access.or_404(User.objects.filter(username=username, is_active=True).first())
         # Unfollowing oneself is a no-op.
-        if wanted or other != self.user:
+        if wanted or member != self.user:
             with social_problems():
-                follows.set_following(self.user, other, wanted)
+                follows.set_following(self.user, member, wanted)
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
@@ -282,10 +282,10 @@ class CommentView(OwnApiView):
     def delete(self, request: Request, comment_id: int) -> Response:
         """Remove your own, or one under a picture of yours, for good."""
         rows = Comment.objects.filter(discussion.VISIBLE).select_related("item")
-        found = rows.filter(pk=comment_id).first() if comment_id < 2**63 else None
-        if found is None or not discussion.may_remove(found, self.user):
+        comment = rows.filter(pk=comment_id).first() if comment_id < 2**63 else None
+        if comment is None or not discussion.may_remove(comment, self.user):
             raise Http404
-        discussion.remove(found)
+        discussion.remove(comment)
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 

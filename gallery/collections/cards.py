@@ -42,16 +42,16 @@ class Card:
 
 def cards(
     collections: Sequence[Collection],
-    seen: EntryFilter,
+    visible: EntryFilter,
     href: Callable[[Collection], str],
-    look: Callable[[Collection], Presentation],
+    presentation_for: Callable[[Collection], Presentation],
 ) -> list[Card]:
     """Cards of these collections, with the entries that `seen` lets through; two queries.
 
     Separate from the query that finds the collections: joined to it, the counts and pictures would be computed
     for every row that it sorts.
     """
-    rows = {row.pk: row for row in _annotated([row.pk for row in collections], seen)}
+    rows = {row.pk: row for row in _annotated([row.pk for row in collections], visible)}
     pictures = {pk: _pictures(row) for pk, row in rows.items()}
     items = access.with_files(Item.objects.all()).in_bulk({pk for pks in pictures.values() for pk in pks})
     return [
@@ -59,15 +59,15 @@ def cards(
             row,
             href(row),
             getattr(rows.get(row.pk), "seen_count", 0),
-            [Frame(items[pk], look(row)) for pk in pictures.get(row.pk, ()) if pk in items],
+            [Frame(items[pk], presentation_for(row)) for pk in pictures.get(row.pk, ()) if pk in items],
         )
         for row in collections
     ]
 
 
-def _annotated(ids: Sequence[int], seen: EntryFilter) -> QuerySet[Collection]:
+def _annotated(ids: Sequence[int], visible: EntryFilter) -> QuerySet[Collection]:
     """These collections, annotated with the ids of their first pictures and their number of entries."""
-    entries = seen(CollectionItem.objects.filter(collection=OuterRef("pk")))
+    entries = visible(CollectionItem.objects.filter(collection=OuterRef("pk")))
     ordered = entries.order_by("place", "id").values("item_id")
     facts: dict[str, Any] = {
         f"picture_{number}": Subquery(ordered[number : number + 1]) for number in range(_PICTURES)
@@ -79,6 +79,6 @@ def _annotated(ids: Sequence[int], seen: EntryFilter) -> QuerySet[Collection]:
 
 def _pictures(collection: Collection) -> list[int]:
     """Ids of the cover and then of the first other pictures, at most `_PICTURES`."""
-    found = [getattr(collection, "shown_cover", None)]
-    found += [getattr(collection, f"picture_{number}", None) for number in range(_PICTURES)]
-    return list(dict.fromkeys(pk for pk in found if pk is not None))[:_PICTURES]
+    ids = [getattr(collection, "shown_cover", None)]
+    ids += [getattr(collection, f"picture_{number}", None) for number in range(_PICTURES)]
+    return list(dict.fromkeys(pk for pk in ids if pk is not None))[:_PICTURES]

@@ -145,12 +145,12 @@ def add(collection: Collection, items: Iterable[Item], user: User) -> int:
 
 def _addable(collection: Collection, account: Account, wanted: Sequence[int]) -> list[int]:
     """The items among these that are the account's own, not in the trash and not yet in the collection."""
-    found: list[int] = []
+    candidates: list[int] = []
     for batch in _batches(wanted):
-        own = set(Item.objects.owned_by(account).filter(pk__in=batch).values_list("pk", flat=True))
-        own -= set(collection.entries.filter(item__in=batch).values_list("item_id", flat=True))
-        found += [pk for pk in batch if pk in own]
-    return found
+        own_ids = set(Item.objects.owned_by(account).filter(pk__in=batch).values_list("pk", flat=True))
+        own_ids -= set(collection.entries.filter(item__in=batch).values_list("item_id", flat=True))
+        candidates += [pk for pk in batch if pk in own_ids]
+    return candidates
 
 
 def remove(collection: Collection, public_ids: Sequence[str]) -> int:
@@ -173,8 +173,8 @@ def remove_own_item(item: Item, collection: Collection) -> bool:
         return False
 
 
-def _take_out(collection: Collection, which: Q) -> int:
-    entries = collection.entries.filter(which)
+def _take_out(collection: Collection, condition: Q) -> int:
+    entries = collection.entries.filter(condition)
     if collection.cover_id is not None and entries.filter(item=collection.cover_id).exists():
         Collection.objects.filter(pk=collection.pk).update(cover=None)
     return entries.delete()[0]

@@ -60,7 +60,7 @@ def remove(request: HttpRequest, public_id: str) -> HttpResponse:
     name = safe_text.line(request.POST.get("username", "")[:160], 150)
     editor = or_404(editors.for_collection(collection).filter(user__username=name).first()).user
     try:
-        editors.leave(collection, editor)
+        editors.remove(collection, editor)
     except positions.Gone:
         raise Http404 from None
     message = _("%(name)s no longer sees this collection. Their pictures have left it.")
@@ -75,10 +75,10 @@ def leave(request: HttpRequest, public_id: str) -> HttpResponse:
     user = user_of(request)
     collection = querysets.edited(user, public_id)
     try:
-        left = editors.leave(collection, user)
+        was_editor = editors.remove(collection, user)
     except positions.Gone:
         raise Http404 from None
-    if not left:
+    if not was_editor:
         # The owner cannot leave, only delete the collection.
         raise Http404
     message = _("You left “%(title)s”. Your pictures are in your library alone.")

@@ -42,7 +42,7 @@ def invite(collection: Collection, username: str) -> User:
     return user
 
 
-def leave(collection: Collection, user: User) -> bool:
+def remove(collection: Collection, user: User) -> bool:
     """Remove an editor: they lose access, and their items leave the collection. Returns whether they were an
     editor.
 

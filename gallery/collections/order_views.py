@@ -30,15 +30,15 @@ def move(request: HttpRequest, public_id: str) -> HttpResponse:
     """
     user = user_of(request)
     collection = querysets.edited(user, public_id)
-    seen = entries_for(user, collection)
+    visible = entries_for(user, collection)
     step = next((name for name in STEPS if request.POST.get(name)), "")
     item = request.POST.get(step or "item", "")
     try:
         if step:
-            positions.step(collection, seen, item, cast(positions.Step, step))
+            positions.step(collection, visible, item, cast(positions.Step, step))
         else:
             before, after = request.POST.get("before", ""), request.POST.get("after", "")
-            positions.move(collection, seen, item, before=before, after=after)
+            positions.move(collection, visible, item, before=before, after=after)
     except positions.Gone:
         raise Http404 from None
     if request.headers.get("X-Requested-With") == "fetch":
@@ -78,10 +78,10 @@ def _take_out(request: HttpRequest, collection: Collection, ids: list[str]) -> H
     except positions.Gone:
         raise Http404 from None
     if count:
-        words = ngettext(
+        message = ngettext(
             "%(n)d picture taken out. It is still in its owner's library.",
             "%(n)d pictures taken out. They are still in their owners' libraries.",
             count,
         )
-        messages.success(request, words % {"n": count})
+        messages.success(request, message % {"n": count})
     return redirect_to_collection(collection, arrange=True)

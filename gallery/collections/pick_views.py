@@ -120,7 +120,7 @@ def _refused_response(request: HttpRequest, sentence: str) -> HttpResponse:
 
 @require_POST
 @member_required
-def take_back(request: HttpRequest, public_id: str, collection_id: str) -> HttpResponse:
+def remove_own_item(request: HttpRequest, public_id: str, collection_id: str) -> HttpResponse:
     """Take an own item out of a collection, whoever owns that."""
     item = access.owned(request.user, public_id)
     row = access.or_404(Collection.objects.filter(public_id=collection_id, entries__item=item).first())

@@ -86,7 +86,7 @@ class Rows:
     filler_style: str
 
 
-def lay_out(entries: Sequence[CollectionItem], look: Presentation, *, more: bool) -> Rows:
+def lay_out(entries: Sequence[CollectionItem], presentation: Presentation, *, more: bool) -> Rows:
     """Lay out entries as rows; with `more` to come, the last row is filled up as well."""
     items = [entry.item for entry in entries]
     widths = justified_rows.GALLERY
@@ -94,6 +94,7 @@ def lay_out(entries: Sequence[CollectionItem], look: Presentation, *, more: bool
         [justified_rows.clamped_ratio(item.ratio) for item in items], widths, more=more
     )
     frames = [
-        Frame(item, look, ends, widths[-2].target) for item, ends in zip(items, layout.breaks, strict=True)
+        Frame(item, presentation, ends, widths[-2].target)
+        for item, ends in zip(items, layout.breaks, strict=True)
     ]
     return Rows(frames, layout.filler_style)

@@ -39,30 +39,30 @@ def locked(collection: Collection) -> Iterator[Collection]:
 
 
 def move(
-    collection: Collection, seen: QuerySet[CollectionItem], item: str, *, before: str = "", after: str = ""
+    collection: Collection, visible: QuerySet[CollectionItem], item: str, *, before: str = "", after: str = ""
 ) -> None:
     """Move one item before or after another, all by public id. Raises Gone.
 
     `seen` are the entries visible to the caller: others cannot be moved, and keep their places.
     """
     with locked(collection):
-        moved, target = _entry(seen, item), _entry(seen, before or after)
+        moved, target = _entry(visible, item), _entry(visible, before or after)
         if moved.pk != target.pk:
             _put(collection, moved, target, in_front=bool(before))
 
 
-def step(collection: Collection, seen: QuerySet[CollectionItem], item: str, where: Step) -> None:
+def step(collection: Collection, visible: QuerySet[CollectionItem], item: str, direction: Step) -> None:
     """Move one item by one place, or to either end, among the visible entries. Raises Gone."""
     with locked(collection):
-        moved = _entry(seen, item)
-        forward = where in ("earlier", "first")
-        others = seen.exclude(pk=moved.pk)
-        if where == "earlier":
-            target = others.filter(ahead(moved.place, moved.pk)).order_by("-place", "-id").first()
-        elif where == "later":
-            target = others.filter(behind(moved.place, moved.pk)).order_by("place", "id").first()
+        moved = _entry(visible, item)
+        forward = direction in ("earlier", "first")
+        other_entries = visible.exclude(pk=moved.pk)
+        if direction == "earlier":
+            target = other_entries.filter(ahead(moved.place, moved.pk)).order_by("-place", "-id").first()
+        elif direction == "later":
+            target = other_entries.filter(behind(moved.place, moved.pk)).order_by("place", "id").first()
         else:
-            target = others.order_by(*(("place", "id") if forward else ("-place", "-id"))).first()
+            target = other_entries.order_by(*(("place", "id") if forward else ("-place", "-id"))).first()
         if target is not None:
             _put(collection, moved, target, in_front=forward)
 
@@ -73,12 +73,12 @@ def last_place(collection: Collection) -> int:
     return last or 0
 
 
-def _entry(seen: QuerySet[CollectionItem], item: str) -> CollectionItem:
+def _entry(visible: QuerySet[CollectionItem], item: str) -> CollectionItem:
     # A forged id may hold NUL, which the database rejects in text.
-    found = seen.filter(item__public_id=item).first() if "\0" not in item else None
-    if found is None:
+    entry = visible.filter(item__public_id=item).first() if "\0" not in item else None
+    if entry is None:
         raise Gone
-    return found
+    return entry
 
 
 def _put(collection: Collection, moved: CollectionItem, target: CollectionItem, *, in_front: bool) -> None:
@@ -102,11 +102,11 @@ def _free_place(
     collection: Collection, moved: CollectionItem, target: CollectionItem, in_front: bool
 ) -> int | None:
     """A free place right before or after the target; None where there is none."""
-    others = collection.entries.exclude(pk__in=[moved.pk, target.pk])
+    other_entries = collection.entries.exclude(pk__in=[moved.pk, target.pk])
     if in_front:
-        near = others.filter(ahead(target.place, target.pk)).order_by("-place", "-id").first()
+        near = other_entries.filter(ahead(target.place, target.pk)).order_by("-place", "-id").first()
     else:
-        near = others.filter(behind(target.place, target.pk)).order_by("place", "id").first()
+        near = other_entries.filter(behind(target.place, target.pk)).order_by("place", "id").first()
     if near is None:
         return target.place - GAP if in_front else target.place + GAP
     place = (near.place + target.place) // 2

@@ -28,11 +28,11 @@ def public_list(reader: Reader, after: str = "", size: int = PAGE) -> tuple[list
     def seen(entries: Any) -> Any:
         return querysets.for_readers(entries).filter(reader.conditions("item__"))
 
-    found = pagination.page_or_newest(
+    newest = pagination.page_or_newest(
         reader.collections(querysets.public_collections()), "published_at", size, after
     )
-    look = audiences.readers(reader)
-    return cards.cards(found.rows, seen, public_url, lambda _collection: look), found.next
+    presentation = audiences.readers(reader)
+    return cards.cards(newest.rows, seen, public_url, lambda _collection: presentation), newest.next
 
 
 def public_url(collection: Collection) -> str:

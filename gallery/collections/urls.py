@@ -30,7 +30,7 @@ urlpatterns = [
     path(f"{_COLLECTION}<slug:item_id>/picture/<slug:size>", views.picture, name="collection_picture"),
     path(
         "library/<slug:public_id>/collections/<slug:collection_id>/remove/",
-        pick_views.take_back,
+        pick_views.remove_own_item,
         name="item_leaves_collection",
     ),
     path("collections/", public_views.collections, name="collections_public"),

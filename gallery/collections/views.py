@@ -101,11 +101,11 @@ def collection_page(
     entries, older = positions.page(
         querysets.with_items(entries_for(user, collection)), request.GET.get("after", ""), PICTURES
     )
-    look = audiences.members(user, collection, reader_of(request))
+    presentation = audiences.members(user, collection, reader_of(request))
     context: dict[str, Any] = {
         "collection": collection,
         "owner": querysets.is_owner(user, collection),
-        "rows": picture_rows.lay_out(entries, look, more=bool(older)),
+        "rows": picture_rows.lay_out(entries, presentation, more=bool(older)),
         "older": _older(address, older, **({"arrange": "1"} if arrange else {})),
         "arrange": arrange,
         "first": "after" not in request.GET,
@@ -136,21 +136,30 @@ def item(request: HttpRequest, public_id: str, item_id: str) -> HttpResponse:
     entry = querysets.entry(entries_for(user, collection), item_id)
     if entry.item.account_id == user.account_id:
         return HttpResponseRedirect(reverse("library_item", args=[item_id]))
-    look = audiences.members(user, collection, reader_of(request))
-    context = {"collection": collection, "frame": picture_rows.Frame(entry.item, look), "item": entry.item}
+    presentation = audiences.members(user, collection, reader_of(request))
+    context = {
+        "collection": collection,
+        "frame": picture_rows.Frame(entry.item, presentation),
+        "item": entry.item,
+    }
     return page(
-        request, "collections/item.html", context | neighbours(entries_for(user, collection), entry, look)
+        request,
+        "collections/item.html",
+        context | neighbours(entries_for(user, collection), entry, presentation),
     )
 
 
 def neighbours(
-    seen: QuerySet[CollectionItem], entry: CollectionItem, look: picture_rows.Presentation
+    visible: QuerySet[CollectionItem], entry: CollectionItem, presentation: picture_rows.Presentation
 ) -> dict[str, Any]:
     """The URLs of the items before and after an entry, None where there is none."""
-    rows = seen.select_related("item")
+    rows = visible.select_related("item")
     before = rows.filter(positions.ahead(entry.place, entry.pk)).order_by("-place", "-id").first()
     after = rows.filter(positions.behind(entry.place, entry.pk)).order_by("place", "id").first()
-    return {"newer": before and look.href(before.item), "older": after and look.href(after.item)}
+    return {
+        "newer": before and presentation.href(before.item),
+        "older": after and presentation.href(after.item),
+    }
 
 
 @require_safe
@@ -161,7 +170,7 @@ def picture(request: HttpRequest, public_id: str, item_id: str, size: str) -> Ht
     entry = querysets.entry(entries_for(user, querysets.edited(user, public_id)), item_id)
     own = entry.item.account_id == user.account_id
     return send_picture(
-        request, entry.item, size, words=own or (entry.item.is_open and entry.item.show_prompt)
+        request, entry.item, size, show_prompt=own or (entry.item.is_open and entry.item.show_prompt)
     )
 
 

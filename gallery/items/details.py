@@ -99,9 +99,9 @@ def extension(file: StoredFile) -> str:
     return _EXTENSIONS.get(file.content_type, "bin")
 
 
-def download_name(item: Item, file: StoredFile, *, words: bool) -> str:
-    """A file name from the title or, where `words` may be revealed, the beginning of the prompt."""
-    text = item.title or (item.prompt if words else "")
+def download_name(item: Item, file: StoredFile, *, show_prompt: bool) -> str:
+    """A file name from the title or, with `show_prompt`, the beginning of the prompt."""
+    text = item.title or (item.prompt if show_prompt else "")
     return f"{_NOT_IN_NAMES.sub('-', text[:60]).strip('-_') or 'picture'}.{extension(file)}"
 
 

@@ -141,9 +141,9 @@ def describe(
         if not changes and tag_names is None:
             return
         # Only others get a rendition: the owner of a private item downloads the file itself.
-        others = When(~Q(visibility=Item.Visibility.PRIVATE), then=True)
-        owed = Case(others, default=F("rendition_owed"), output_field=BooleanField())
-        Item.objects.filter(pk=item.pk).update(**changes, search_owed=True, rendition_owed=owed)
+        if_shared = When(~Q(visibility=Item.Visibility.PRIVATE), then=True)
+        rendition_owed = Case(if_shared, default=F("rendition_owed"), output_field=BooleanField())
+        Item.objects.filter(pk=item.pk).update(**changes, search_owed=True, rendition_owed=rendition_owed)
         if tag_names is not None:
             item_tags.set_tags(item.pk, tag_names)
         broadcast.items_changed([item.pk])
@@ -167,14 +167,14 @@ def publish_many(items: Sequence[Item], form_data: Mapping[str, Any], by: User |
     Each keeps its own title, and its own tags where the form has none. Items that are hidden or in the trash
     are skipped, those that wait for a review are not counted. Raises Suspended.
     """
-    done = 0
+    count = 0
     for item in items:
-        own = {"title": item.title, "tags": form_data.get("tags") or item_tags.for_item(item)}
+        texts = {"title": item.title, "tags": form_data.get("tags") or item_tags.for_item(item)}
         try:
-            done += publish(item, **{**form_data, **own}, by=by)
+            count += publish(item, **{**form_data, **texts}, by=by)
         except Hidden:
             continue
-    return done
+    return count
 
 
 def unpublish_many(items: Sequence[Item]) -> int:

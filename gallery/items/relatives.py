@@ -89,9 +89,9 @@ def _children(item: Item, viewer: Viewer) -> list[Relative]:
 def _relative(item: Item, prediction: Prediction, viewer: Viewer) -> Relative:
     account = access.account_of(viewer)
     own = account is not None and account.pk == item.account_id
-    words = {
+    labels = {
         MadeHow.REMIX.value: _("remix"),
         MadeHow.VARIATION.value: _("variation"),
         MadeHow.INPUT.value: _("input"),
     }
-    return Relative(tiles.Tile(item, own), words.get(prediction.made_how, ""))
+    return Relative(tiles.Tile(item, own), labels.get(prediction.made_how, ""))

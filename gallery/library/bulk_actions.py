@@ -184,14 +184,14 @@ def download_zip(request: HttpRequest) -> HttpResponse:
 def selection_size(request: HttpRequest) -> HttpResponse:
     """How many items match the filter of the URL, and their size: what "select all" would cover."""
     with timezone.override(timezones.for_reader(request)):
-        found = item_queries.measure(user_of(request), item_filters.from_params(request.GET.dict()))
-    words = f"{found.count:,}{'+' if found.more else ''}"
+        measure = item_queries.measure(user_of(request), item_filters.from_params(request.GET.dict()))
+    count = f"{measure.count:,}{'+' if measure.more else ''}"
     answer = {
-        "count": found.count,
-        "more": found.more,
-        "words": words,
-        "bytes": found.bytes,
-        "size": filesizeformat(found.bytes),
+        "count": measure.count,
+        "more": measure.more,
+        "words": count,
+        "bytes": measure.bytes,
+        "size": filesizeformat(measure.bytes),
     }
     return JsonResponse(answer, headers={"Cache-Control": "private, no-store"})
 
@@ -231,21 +231,21 @@ def erase(request: HttpRequest) -> HttpResponse:
     return _answer(request, ActionResult(count, toasts.deleted(count), gone=True))
 
 
-def _answer(request: HttpRequest, done: ActionResult) -> HttpResponse:
+def _answer(request: HttpRequest, result: ActionResult) -> HttpResponse:
     if _wants_json(request):
-        undo = selection.to_param(done.at) if done.at and done.count else ""
-        return JsonResponse({"count": done.count, "words": done.words, "undo": undo, "gone": done.gone})
-    if done.at is not None:
-        toasts.show_moved_to_trash(request, done.count, done.at)
+        undo = selection.to_param(result.at) if result.at and result.count else ""
+        return JsonResponse({"count": result.count, "words": result.words, "undo": undo, "gone": result.gone})
+    if result.at is not None:
+        toasts.show_moved_to_trash(request, result.count, result.at)
     else:
-        messages.success(request, done.words)
+        messages.success(request, result.words)
     return HttpResponseRedirect(safe_next(request, reverse("library")))
 
 
-def _refused(request: HttpRequest, words: str) -> HttpResponse:
+def _refused(request: HttpRequest, message: str) -> HttpResponse:
     if _wants_json(request):
-        return JsonResponse({"detail": words}, status=422)
-    messages.error(request, words)
+        return JsonResponse({"detail": message}, status=422)
+    messages.error(request, message)
     return HttpResponseRedirect(safe_next(request, reverse("library")))
 
 

@@ -81,6 +81,6 @@ def from_param(text: str) -> datetime | None:
     return _EPOCH + timedelta(microseconds=int(text)) if _AT.fullmatch(text) else None
 
 
-def to_param(when: datetime) -> str:
+def to_param(at: datetime) -> str:
     """A moment as the parameter that `from_param` reads."""
-    return str((when - _EPOCH) // timedelta(microseconds=1))
+    return str((at - _EPOCH) // timedelta(microseconds=1))

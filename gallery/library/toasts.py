@@ -36,58 +36,58 @@ def show_moved_to_trash(request: HttpRequest, count: int, at: datetime, then: st
 
 def in_trash(count: int) -> str:
     """`6 moved to the trash for 30 days.`"""
-    words = ngettext(
+    message = ngettext(
         "%(count)s moved to the trash for %(days)s days.",
         "%(count)s moved to the trash for %(days)s days.",
         count,
     )
-    return words % {"count": f"{count:,}", "days": settings.TRASH_DAYS}
+    return message % {"count": f"{count:,}", "days": settings.TRASH_DAYS}
 
 
 def restored(count: int) -> str:
     """`6 brought back.`"""
-    words = ngettext("%(count)s picture brought back.", "%(count)s pictures brought back.", count)
-    return words % {"count": f"{count:,}"}
+    message = ngettext("%(count)s picture brought back.", "%(count)s pictures brought back.", count)
+    return message % {"count": f"{count:,}"}
 
 
 def deleted(count: int) -> str:
     """`6 deleted for good.`"""
-    words = ngettext("%(count)s picture deleted for good.", "%(count)s pictures deleted for good.", count)
-    return words % {"count": f"{count:,}"}
+    message = ngettext("%(count)s picture deleted for good.", "%(count)s pictures deleted for good.", count)
+    return message % {"count": f"{count:,}"}
 
 
-def published(count: int, asked: int, waiting: int = 0) -> str:
+def published(count: int, selected: int, waiting: int = 0) -> str:
     """How many of the `asked` are published, how many wait for a moderator, how many were left out."""
     words = ngettext("%(count)s picture is published now.", "%(count)s pictures are published now.", count)
     message = words % {"count": f"{count:,}"}
     if waiting:
         wait = ngettext("%(count)s waits for a moderator.", "%(count)s wait for a moderator.", waiting)
         message = f"{message} {wait % {'count': f'{waiting:,}'}}"
-    return _with_left_out(message, asked - count - waiting)
+    return _with_left_out(message, selected - count - waiting)
 
 
 def unpublished(count: int) -> str:
     """How many are private now."""
-    words = ngettext("%(count)s picture is private now.", "%(count)s pictures are private now.", count)
-    return words % {"count": f"{count:,}"}
+    message = ngettext("%(count)s picture is private now.", "%(count)s pictures are private now.", count)
+    return message % {"count": f"{count:,}"}
 
 
-def collected(count: int, asked: int, title: str) -> str:
+def collected(count: int, selected: int, title: str) -> str:
     """How many of the `asked` were added to a collection, and how many were in it already."""
     words = ngettext(
         "%(count)s picture added to “%(title)s”.", "%(count)s pictures added to “%(title)s”.", count
     )
     message = words % {"count": f"{count:,}", "title": title}
-    if asked == count:
+    if selected == count:
         return message
-    rest = ngettext("%(count)s was in it already.", "%(count)s were in it already.", asked - count)
-    return f"{message} {rest % {'count': f'{asked - count:,}'}}"
+    rest = ngettext("%(count)s was in it already.", "%(count)s were in it already.", selected - count)
+    return f"{message} {rest % {'count': f'{selected - count:,}'}}"
 
 
 def _with_left_out(message: str, count: int) -> str:
     if count <= 0:
         return message
-    rest = ngettext(
+    note = ngettext(
         "%(count)s that a moderator hid was left out.", "%(count)s that a moderator hid were left out.", count
     )
-    return f"{message} {rest % {'count': f'{count:,}'}}"
+    return f"{message} {note % {'count': f'{count:,}'}}"

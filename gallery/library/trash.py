@@ -103,22 +103,22 @@ def delete_now(account: Account, ids: Iterable[str]) -> int:
     """Delete items in the trash for good, by their public ids; returns how many. They can't be restored from
     then on."""
     public_ids = list(ids)
-    gone = 0
+    count = 0
     for start in range(0, len(public_ids), BATCH):
-        gone += (
+        count += (
             items_of(account)
             .filter(public_id__in=public_ids[start : start + BATCH])
             .update(trashed_at=DELETED_AT)
         )
     _remove_first(account)
-    return gone
+    return count
 
 
 def empty(account: Account) -> int:
     """Delete all of the account's trash for good; returns how many. They can't be restored from then on."""
-    gone = items_of(account).update(trashed_at=DELETED_AT)
+    count = items_of(account).update(trashed_at=DELETED_AT)
     _remove_first(account)
-    return gone
+    return count
 
 
 def _remove_first(account: Account) -> None:

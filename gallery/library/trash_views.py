@@ -50,18 +50,18 @@ def set_lifetime(request: HttpRequest) -> HttpResponse:
     except ValueError:
         raise Http404 from None
     if days:
-        words = ngettext(
+        message = ngettext(
             "Private pictures that you neither like, collect nor share go to the trash after %(days)s day.",
             "Private pictures that you neither like, collect nor share go to the trash after %(days)s days.",
             int(days),
         ) % {"days": days}
     else:
-        words = _("Your pictures are kept until you delete them.")
-    messages.success(request, words)
+        message = _("Your pictures are kept until you delete them.")
+    messages.success(request, message)
     return HttpResponseRedirect(reverse("library_trash"))
 
 
 def days_left(item: Any) -> int:
     """Days, rounded up and at least one, that an item can still be restored."""
-    gone = (timezone.now() - item.trashed_at).total_seconds()
-    return max(1, -int(-(trash.lifetime_s() - gone) // 86400))
+    elapsed = (timezone.now() - item.trashed_at).total_seconds()
+    return max(1, -int(-(trash.lifetime_s() - elapsed) // 86400))

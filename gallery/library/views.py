@@ -48,20 +48,22 @@ def library(request: HttpRequest) -> HttpResponse:
         return page(request, "library/library.html", context | _around(request, filter_))
 
 
-def _rows(request: HttpRequest, found: pagination.Page[Item], filter_: Filter) -> dict[str, Any]:
+def _rows(request: HttpRequest, items_page: pagination.Page[Item], filter_: Filter) -> dict[str, Any]:
     """Context of the rows, grouped by the reader's own days, with the links to older and newer ones."""
     size = row_height(request)
     groups = tiles.groups_by_day(
-        found.rows, more=bool(found.next), widths=justified_rows.scaled(justified_rows.LIBRARY, size)
+        items_page.rows,
+        more=bool(items_page.next),
+        widths=justified_rows.scaled(justified_rows.LIBRARY, size),
     )
     today = timezone.localdate()
-    first = found.rows[0] if found.rows else None
+    first = items_page.rows[0] if items_page.rows else None
     return {
         "groups": groups,
         "today": today,
         "yesterday": today - timedelta(days=1),
         "last_day": groups[-1].day if groups else None,
-        "older": item_filters.filtered_url(filter_, after=found.next) if found.next else "",
+        "older": item_filters.filtered_url(filter_, after=items_page.next) if items_page.next else "",
         "query": filter_.query,
         "size": size,
         "newest": str(pagination.Place(first.created_at, first.pk)) if first else "0.0",
@@ -81,7 +83,7 @@ def _around(request: HttpRequest, filter_: Filter) -> dict[str, Any]:
         "models": item_filters.options(filter_, "model", used),
         "kinds": item_filters.options(filter_, "kind", item_filters.kinds()),
         "visibilities": item_filters.options(
-            filter_, "show", {value: words() for value, words in item_filters.VISIBILITY_LABELS.items()}
+            filter_, "show", {value: label() for value, label in item_filters.VISIBILITY_LABELS.items()}
         ),
         "months": [
             (day, item_filters.filtered_url(replace(filter_, since=None, until=day))) for day in _months(mine)
@@ -225,8 +227,8 @@ def delete(request: HttpRequest, public_id: str) -> HttpResponse:
     place = pagination.Place(item.created_at, item.pk)
     following = mine.filter(pagination.older_than("created_at", place)).order_by("-created_at", "-id").first()
     at = trash.now()
-    here = reverse("library_item", args=[item.public_id])
-    toasts.show_moved_to_trash(request, trash.move(account, [item], at=at), at, here)
+    item_url = reverse("library_item", args=[item.public_id])
+    toasts.show_moved_to_trash(request, trash.move(account, [item], at=at), at, item_url)
     if following is None:
         return HttpResponseRedirect(reverse("library"))
     return redirect_to_item(following)

@@ -45,10 +45,10 @@ def _parts(account: Account, pks: Sequence[int]) -> Iterator[bytes]:
     names = Names()
     missing: list[str] = []
     settings.TEMPORARY.mkdir(parents=True, exist_ok=True)
-    with tempfile.SpooledTemporaryFile(_IN_MEMORY, dir=str(settings.TEMPORARY), prefix="zip-") as words:
+    with tempfile.SpooledTemporaryFile(_IN_MEMORY, dir=str(settings.TEMPORARY), prefix="zip-") as prompts:
         for number, item in enumerate(_items(account, pks)):
             name = names.of(item, item.output.file)
-            words.write((",\n" if number else "[\n").encode() + _description(item, name))
+            prompts.write((",\n" if number else "[\n").encode() + _description(item, name))
             try:
                 file = media.open_file(item.output.file)
             except media.FileMissing:
@@ -57,9 +57,9 @@ def _parts(account: Account, pks: Sequence[int]) -> Iterator[bytes]:
             with file:  # Also closes it where the client disconnects.
                 archive.add(media.chunks(file), name, size=item.output.file.size)
                 yield from archive.all_files()
-        words.write(b"\n]\n" if words.tell() else b"[]\n")
-        words.seek(0)
-        archive.add(media.chunks(words), "prompts.json", compress_type=ZIP_DEFLATED)
+        prompts.write(b"\n]\n" if prompts.tell() else b"[]\n")
+        prompts.seek(0)
+        archive.add(media.chunks(prompts), "prompts.json", compress_type=ZIP_DEFLATED)
         if missing:
             archive.add(_note(missing), "missing.txt", compress_type=ZIP_DEFLATED)
         yield from archive.finalize()
@@ -82,7 +82,7 @@ class Names:
 
     def of(self, item: Item, file: StoredFile) -> str:
         """A free name from the item's title or prompt."""
-        path = PurePosixPath(details.download_name(item, file, words=True))
+        path = PurePosixPath(details.download_name(item, file, show_prompt=True))
         number = self._taken.get(str(path).lower(), 0) + 1
         name = str(path)
         while name.lower() in self._taken:

@@ -80,7 +80,7 @@ class Listener:
 
 
 @dataclass(slots=True)
-class _Seen:
+class _TrackedPrediction:
     public_id: str
     state: tuple[int, str]
     """Revision and phase."""
@@ -96,13 +96,13 @@ class Channel:
     number: int = 0
     balance: int | None = None
     listeners: set[Listener] = field(default_factory=set)
-    tracked: dict[int, _Seen] = field(default_factory=dict)
+    tracked: dict[int, _TrackedPrediction] = field(default_factory=dict)
     """Unfinished predictions by primary key."""
     known: dict[str, set[int]] = field(default_factory=lambda: {PREDICTIONS: set(), ITEMS: set()})
     """Primary keys of new rows already reported, so that polling them again reports them once."""
     ready: bool = False
     """Whether it was polled at least once."""
-    asked_at: float = 0.0
+    last_used_at: float = 0.0
     """When a page last listened or asked, in monotonic seconds."""
     placed_at: float = 0.0
     """When queue positions were last sent."""
@@ -113,7 +113,7 @@ class Channel:
         """The present position, as pages send it back."""
         return f"{self.boot}-{self.number}"
 
-    def tell(self, kind: str, ids: Iterable[str], now: float) -> None:
+    def append_news(self, kind: str, ids: Iterable[str], now: float) -> None:
         """Append news; the caller wakes the listeners."""
         all_ids = tuple(ids)
         for start in range(0, len(all_ids), MAX_IDS):
@@ -163,7 +163,7 @@ class Channel:
     # -- Results of polls
     # -------------------------------------------------------------------------------------
 
-    def saw_prediction(self, pk: int, public_id: str, state: tuple[int, str], *, ended: bool) -> str | None:
+    def note_prediction(self, pk: int, public_id: str, state: tuple[int, str], *, ended: bool) -> str | None:
         """Note a prediction's state; returns its id where that is news."""
         before = self.tracked.get(pk)
         if before is None:
@@ -175,26 +175,26 @@ class Channel:
         if ended:
             self.tracked.pop(pk, None)
         else:
-            self.tracked[pk] = _Seen(public_id, state)
+            self.tracked[pk] = _TrackedPrediction(public_id, state)
             if len(self.tracked) > MAX_TRACKED:
                 del self.tracked[min(self.tracked)]
         return public_id
 
-    def lost_predictions(self, found: set[int]) -> list[str]:
+    def remove_missing(self, existing: set[int]) -> list[str]:
         """Ids of predictions that were tracked and no longer exist (an account is being removed)."""
-        gone = [pk for pk in self.tracked if pk not in found]
-        return [self.tracked.pop(pk).public_id for pk in gone]
+        missing = [pk for pk in self.tracked if pk not in existing]
+        return [self.tracked.pop(pk).public_id for pk in missing]
 
-    def saw_item(self, pk: int) -> bool:
+    def note_item(self, pk: int) -> bool:
         """Note an item; returns whether it is new."""
         fresh = pk not in self.known[ITEMS]
         self.known[ITEMS].add(pk)
         return fresh
 
-    def waiting(self, phase: str, most: int) -> list[str]:
+    def waiting(self, phase: str, limit: int) -> list[str]:
         """The newest tracked predictions in that phase."""
-        found = [seen.public_id for _, seen in sorted(self.tracked.items()) if seen.state[1] == phase]
-        return found[-most:]
+        tracked = [seen.public_id for _, seen in sorted(self.tracked.items()) if seen.state[1] == phase]
+        return tracked[-limit:]
 
     def forget(self, kind: str, until: int) -> None:
         """Forget rows up to that primary key: they are no longer polled as new."""

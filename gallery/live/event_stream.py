@@ -105,13 +105,13 @@ def to_events(
     parts: list[tuple[str, dict[str, Any]]] = []
     if news.ids.get(PREDICTIONS):
         parts.append((PREDICTIONS, {"ids": news.ids[PREDICTIONS]}))
-    items, gone = news.ids.get(ITEMS, []), news.ids.get(GONE, [])
-    if items or gone:
-        parts.append((ITEMS, {"ids": [*items, *gone], "gone": gone}))
+    items, trashed = news.ids.get(ITEMS, []), news.ids.get(GONE, [])
+    if items or trashed:
+        parts.append((ITEMS, {"ids": [*items, *trashed], "gone": trashed}))
     if money and news.balance and channel.balance is not None:
         with translation.override(language):
-            words = {"shown": amounts.short(channel.balance), "unit": amounts.unit(channel.balance)}
-        parts.append((BALANCE, words))
+            balance = {"shown": amounts.short(channel.balance), "unit": amounts.unit(channel.balance)}
+        parts.append((BALANCE, balance))
     return parts
 
 

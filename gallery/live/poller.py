@@ -77,7 +77,7 @@ class Reader:
         """How many are open."""
         return self._streams
 
-    def has_room(self, account_id: int) -> bool:
+    def has_capacity(self, account_id: int) -> bool:
         """Whether one more page of the account may listen."""
         with self._lock:
             channel = self._channels.get(account_id)
@@ -89,7 +89,7 @@ class Reader:
     ) -> tuple[Channel, Listener] | None:
         """Register a stream, from its event loop; None where the limit is reached. Ends with `leave`."""
         with self._lock:
-            if not self.has_room(account_id):
+            if not self.has_capacity(account_id):
                 return None
             listener = Listener(asyncio.get_running_loop(), account_id, user_id, session_key, mark, money)
             channel = self._watch(account_id)
@@ -103,7 +103,7 @@ class Reader:
             channel = self._channels.get(listener.account_id)
             if channel is not None and listener in channel.listeners:
                 channel.listeners.discard(listener)
-                channel.asked_at = time.monotonic()
+                channel.last_used_at = time.monotonic()
                 self._streams -= 1
 
     def visit(self, account_id: int) -> Channel | None:
@@ -125,7 +125,7 @@ class Reader:
             self._closed = True
             for channel in self._channels.values():
                 _end(channel.listeners, "closed")
-            self._rouse()
+            self._wake_thread()
 
     def join(self, seconds: float) -> None:
         """Wait until the thread of a closed reader has ended."""
@@ -137,8 +137,8 @@ class Reader:
         if channel is None:
             channel = self._channels[account_id] = Channel(account_id)
             self._start()
-            self._rouse()
-        channel.asked_at = time.monotonic()
+            self._wake_thread()
+        channel.last_used_at = time.monotonic()
         return channel
 
     # -- The thread
@@ -153,7 +153,7 @@ class Reader:
             # thread.
             contextvars.Context().run(self._thread.start)
 
-    def _rouse(self) -> None:
+    def _wake_thread(self) -> None:
         if self._wake is not None:
             with contextlib.suppress(BlockingIOError):
                 os.write(self._wake[1], b".")
@@ -188,13 +188,13 @@ class Reader:
         for hint_listener in hint_listeners:
             poll.register(hint_listener.fileno(), select.POLLIN)
         while not self._closed:
-            left = due - time.monotonic()
-            if self._channels and left <= 0:
+            remaining = due - time.monotonic()
+            if self._channels and remaining <= 0:
                 return
-            ready = {fd for fd, _ in poll.poll(left * 1000 if self._channels else None)}
+            ready = {fd for fd, _ in poll.poll(remaining * 1000 if self._channels else None)}
             if self._wake[0] in ready:
                 os.read(self._wake[0], 4096)
-            has_hint = self._has_relevant_hint(
+            has_wakeup = self._has_relevant_hint(
                 [
                     hint
                     for hint_listener in hint_listeners
@@ -203,7 +203,7 @@ class Reader:
                 ]
             )
             # New listeners are polled for at once, too.
-            if has_hint or any(not channel.ready for channel in list(self._channels.values())):
+            if has_wakeup or any(not channel.ready for channel in list(self._channels.values())):
                 due = min(due, soonest)
 
     def _has_relevant_hint(self, hints: list[str]) -> bool:
@@ -220,7 +220,7 @@ class Reader:
         """Poll; returns the processor seconds used."""
         began = time.thread_time()
         try:
-            self.look()
+            self.poll_once()
         except Exception:
             # The database is away: the streams stay open, and the next poll comes after the longest interval.
             log.exception("live could not read")
@@ -230,7 +230,7 @@ class Reader:
                 close_old_connections()
         return time.thread_time() - began
 
-    def look(self) -> None:
+    def poll_once(self) -> None:
         """Poll once for all accounts: note what is new, and wake the streams concerned. Raises what the
         database raises."""
         now = time.monotonic()
@@ -240,20 +240,22 @@ class Reader:
             fresh = [channel for channel in self._channels.values() if not channel.ready]
             others = [channel for channel in self._channels.values() if channel.ready]
         for channel in fresh:
-            self._note([channel], change_queries.initial_rows(channel.account_id), whole=False)
+            self._note([channel], change_queries.initial_rows(channel.account_id), is_complete=False)
             channel.ready = True
         floors = self._floors
         assert floors is not None
         for chunk in _chunks(others):
             tracked = [pk for channel in chunk for pk in channel.tracked]
             accounts = [channel.account_id for channel in chunk]
-            self._note(chunk, change_queries.changes(accounts, tracked, floors), whole=True)
+            self._note(chunk, change_queries.changes(accounts, tracked, floors), is_complete=True)
         self._report_named()
         if now - self._guarded_at >= SESSION_CHECK_S:
             self._guarded_at = now
             self._end_stale_streams()
 
-    def _note(self, channels: Sequence[Channel], rows: Iterable[change_queries.Row], *, whole: bool) -> None:
+    def _note(
+        self, channels: Sequence[Channel], rows: Iterable[change_queries.Row], *, is_complete: bool
+    ) -> None:
         """Note the rows of a poll. `whole`: tracked predictions that are not among them no longer exist."""
         now = time.monotonic()
         by_account: dict[int, list[change_queries.Row]] = {channel.account_id: [] for channel in channels}
@@ -263,9 +265,9 @@ class Reader:
             for channel in channels:
                 before = channel.number
                 found = by_account[channel.account_id]
-                channel.tell(PREDICTIONS, _changed(channel, found, now, whole=whole), now)
-                fresh = [row for row in found if row.kind == "item" and channel.saw_item(row.pk)]
-                channel.tell(ITEMS, [row.public_id for row in fresh], now)
+                channel.append_news(PREDICTIONS, _changed(channel, found, now, is_complete=is_complete), now)
+                fresh = [row for row in found if row.kind == "item" and channel.note_item(row.pk)]
+                channel.append_news(ITEMS, [row.public_id for row in fresh], now)
                 for row in found:
                     if row.kind == "balance":
                         channel.set_balance(row.number, now)
@@ -283,7 +285,7 @@ class Reader:
                 for account_id, public_id, trashed in found:
                     channel = self._channels.get(account_id)
                     if channel is not None:
-                        channel.tell(GONE if trashed else ITEMS, [public_id], time.monotonic())
+                        channel.append_news(GONE if trashed else ITEMS, [public_id], time.monotonic())
                         _wake(channel)
 
     def _move_floors(self, now: float) -> None:
@@ -299,7 +301,7 @@ class Reader:
     def _drop_idle(self, now: float) -> None:
         with self._lock:
             for account_id, channel in list(self._channels.items()):
-                if not channel.listeners and now - channel.asked_at > LINGER_S:
+                if not channel.listeners and now - channel.last_used_at > LINGER_S:
                     del self._channels[account_id]
 
     def _end_stale_streams(self) -> None:
@@ -332,17 +334,17 @@ class Reader:
             _end(expired, "session-over")
 
 
-def _changed(channel: Channel, rows: list[change_queries.Row], now: float, *, whole: bool) -> list[str]:
+def _changed(channel: Channel, rows: list[change_queries.Row], now: float, *, is_complete: bool) -> list[str]:
     """The ids of predictions that changed, or whose queue position is to be refreshed."""
     found = [row for row in rows if row.kind == "prediction"]
     ids: dict[str, None] = {}
     for row in sorted(found, key=lambda row: row.pk):
         state = (row.number, row.phase)
-        news = channel.saw_prediction(row.pk, row.public_id, state, ended=row.phase == Phase.ENDED)
+        news = channel.note_prediction(row.pk, row.public_id, state, ended=row.phase == Phase.ENDED)
         if news is not None:
             ids[news] = None
-    if whole:
-        ids.update(dict.fromkeys(channel.lost_predictions({row.pk for row in found})))
+    if is_complete:
+        ids.update(dict.fromkeys(channel.remove_missing({row.pk for row in found})))
     if now - channel.placed_at >= POSITIONS_INTERVAL_S:
         channel.placed_at = now
         ids.update(dict.fromkeys(channel.waiting(Phase.WAITING, MAX_POSITIONS)))
@@ -366,9 +368,9 @@ def _wake(channel: Channel) -> None:
         listener.wake()
 
 
-def _end(listeners: Iterable[Listener], why: str) -> None:
+def _end(listeners: Iterable[Listener], reason: str) -> None:
     for listener in listeners:
-        listener.over = why
+        listener.over = reason
         listener.wake()
 
 

@@ -29,7 +29,7 @@ def events(request: HttpRequest) -> HttpResponseBase:
     if not hasattr(request, "scope"):
         # Under WSGI a stream would hold a thread while it is open: the page polls instead.
         return HttpResponse(status=204)
-    if not poller.reader().has_room(account):
+    if not poller.reader().has_capacity(account):
         return HttpResponse(status=429, headers={"Retry-After": "30"})
     # Pages open new connections themselves, at their own pace, where browsers can't send the header.
     cursor = (request.headers.get("Last-Event-ID") or request.GET.get("last", ""))[:LONGEST_CURSOR]

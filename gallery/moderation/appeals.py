@@ -128,15 +128,17 @@ def state(appeal: Case | None) -> str:
     return STATES[appeal.decision]
 
 
-def hiding_decision(thing: cases.Subject) -> Case | None:
+def hiding_decision(subject: cases.Subject) -> Case | None:
     """The decision that hides something now, or that refused to publish it."""
-    if isinstance(thing, Item) and thing.hidden_at is not None:
-        if thing.hidden_for_id is not None:
+    if isinstance(subject, Item) and subject.hidden_at is not None:
+        if subject.hidden_for_id is not None:
             return None  # hidden by a ban, which is what can be appealed
         # A bulk hide first: an earlier decision about the item alone may have been undone since.
-        of_all = Case.objects.filter(user=thing.user_id, deeds__created_at=thing.hidden_at, deeds__of=None)
+        of_all = Case.objects.filter(
+            user=subject.user_id, deeds__created_at=subject.hidden_at, deeds__of=None
+        )
         if (found := of_all.first()) is not None:
             return found
-    field = cases.FIELDS[type(thing)]
-    rows = Case.objects.filter(**{field: thing}, decision__in=APPEALABLE).exclude(done__has_key="with")
+    field = cases.FIELDS[type(subject)]
+    rows = Case.objects.filter(**{field: subject}, decision__in=APPEALABLE).exclude(done__has_key="with")
     return rows.order_by("-decided_at", "-id").first()

@@ -79,8 +79,8 @@ def _open(hit: RuleHit) -> None:
         if not RuleHit.objects.filter(pk=hit.pk, case_owed=True).update(case_owed=False):
             return
         for item in items:
-            words = f"{hit.source}: {hit.excerpt}" if hit.excerpt else hit.source
-            cases.flag(item, words=words, marks={"found": [mark]})
+            description = f"{hit.source}: {hit.excerpt}" if hit.excerpt else hit.source
+            cases.flag(item, description=description, marks={"found": [mark]})
 
 
 def close_orphans() -> bool:

@@ -27,41 +27,41 @@ def subject_of(row: Case | Report) -> Subject | None:
     return row.item or row.comment or row.collection
 
 
-def lock(thing: Subject | None) -> None:
+def lock(subject: Subject | None) -> None:
     """Lock the subject: others who would open or decide a case about it wait until the transaction ends."""
-    if thing is not None:
-        type(thing)._default_manager.select_for_update(no_key=True).filter(pk=thing.pk).first()
+    if subject is not None:
+        type(subject)._default_manager.select_for_update(no_key=True).filter(pk=subject.pk).first()
 
 
-def subject_name(thing: Subject) -> str:
+def subject_name(subject: Subject) -> str:
     """Its name in lists, kept for when it is deleted."""
-    return str(thing).replace("\x00", "")[:_LONGEST_ABOUT]
+    return str(subject).replace("\x00", "")[:_LONGEST_ABOUT]
 
 
-def owner_columns(thing: Subject) -> dict[str, int]:
+def owner_columns(subject: Subject) -> dict[str, int]:
     """Its author and account, as columns of a case."""
-    account = thing.item.account_id if isinstance(thing, Comment) else thing.account_id
-    if isinstance(thing, Comment) and thing.user.account_id is not None:
+    account = subject.item.account_id if isinstance(subject, Comment) else subject.account_id
+    if isinstance(subject, Comment) and subject.user.account_id is not None:
         # The author's personal account, not the one they act for at present, which may be an organisation's.
-        account = management.personal_account_of(thing.user).pk
-    return {"user_id": thing.user_id, "account_id": account}
+        account = management.personal_account_of(subject.user).pk
+    return {"user_id": subject.user_id, "account_id": account}
 
 
-def open_case(thing: Subject, kind: str) -> Case | None:
+def open_case(subject: Subject, kind: str) -> Case | None:
     """The open case of that kind, or None."""
-    return Case.objects.filter(**{FIELDS[type(thing)]: thing}, kind=kind, decided_at__isnull=True).first()
+    return Case.objects.filter(**{FIELDS[type(subject)]: subject}, kind=kind, decided_at__isnull=True).first()
 
 
 def join(report: Report) -> Case:
     """Attach a report to its subject's open case, or open one. In the report's transaction, with the subject
     locked."""
-    thing = subject_of(report)
-    assert thing is not None
-    case = open_case(thing, Case.Kind.REPORT)
+    subject = subject_of(report)
+    assert subject is not None
+    case = open_case(subject, Case.Kind.REPORT)
     if case is None:
         more: dict[str, Any] = {} if report.created_at is None else {"opened_at": report.created_at}
         case = create(
-            thing,
+            subject,
             Case.Kind.REPORT,
             reason=report.reason,
             words=report.words,
@@ -92,29 +92,29 @@ def for_reports(reports: QuerySet[Report]) -> list[Case]:
     return list(found.values())
 
 
-def create(thing: Subject, kind: str, **fields: Any) -> Case:
+def create(subject: Subject, kind: str, **fields: Any) -> Case:
     """Create a case about it."""
-    about = {FIELDS[type(thing)]: thing}
+    about = {FIELDS[type(subject)]: subject}
     return Case.objects.create(
-        kind=kind, about=subject_name(thing), **about, **owner_columns(thing), **fields
+        kind=kind, about=subject_name(subject), **about, **owner_columns(subject), **fields
     )
 
 
-def for_moderator(thing: Subject, moderator: User, reason: str = "") -> Case:
+def for_moderator(subject: Subject, moderator: User, reason: str = "") -> Case:
     """Its open case, or a new one for a moderator who decides without a report."""
     with transaction.atomic():
-        lock(thing)
-        found = open_case(thing, Case.Kind.REPORT) or open_case(thing, Case.Kind.FLAG)
-        return found or create(thing, Case.Kind.REPORT, reason=reason, opened_by=moderator, count=0)
+        lock(subject)
+        found = open_case(subject, Case.Kind.REPORT) or open_case(subject, Case.Kind.FLAG)
+        return found or create(subject, Case.Kind.REPORT, reason=reason, opened_by=moderator, count=0)
 
 
-def flag(item: Item, *, words: str, marks: dict[str, Any]) -> Case:
+def flag(item: Item, *, description: str, marks: dict[str, Any]) -> Case:
     """Open a case for an item found by a rule or a classifier, or add to the open one."""
     with transaction.atomic():
         lock(item)
         case = open_case(item, Case.Kind.FLAG)
         if case is None:
-            return create(item, Case.Kind.FLAG, words=words[:2000], marks=marks)
+            return create(item, Case.Kind.FLAG, words=description[:2000], marks=marks)
         found = [*case.marks.get("found", []), *marks.get("found", [])]
         Case.objects.filter(pk=case.pk).update(
             count=F("count") + 1, marks={**case.marks, **marks, "found": found[:20]}
@@ -122,17 +122,17 @@ def flag(item: Item, *, words: str, marks: dict[str, Any]) -> Case:
         return case
 
 
-def hidden_since(case: Case, thing: Subject) -> bool:
+def hidden_since(case: Case, subject: Subject) -> bool:
     """Whether a later decision hides it, which is then the one in effect."""
     assert case.decided_at is not None
-    rows = Case.objects.filter(**{FIELDS[type(thing)]: thing}, decision=Case.Decision.HIDE)
+    rows = Case.objects.filter(**{FIELDS[type(subject)]: subject}, decision=Case.Decision.HIDE)
     later = rows.filter(decided_at__gt=case.decided_at).exclude(pk=case.pk)
     return later.exclude(done__has_key="with").exists()
 
 
-def siblings(case: Case, thing: Subject) -> list[Case]:
+def siblings(case: Case, subject: Subject) -> list[Case]:
     """Other open cases about the same subject that the first tab shows."""
     rows = Case.objects.filter(
-        **{FIELDS[type(thing)]: thing}, kind__in=OPEN_KINDS, decided_at__isnull=True
+        **{FIELDS[type(subject)]: subject}, kind__in=OPEN_KINDS, decided_at__isnull=True
     ).exclude(pk=case.pk)
     return list(rows)

@@ -34,7 +34,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
 """Which decisions close which kind of case."""
 REASON_REQUIRED = frozenset({Decision.HIDE, Decision.REMOVE, Decision.REFUSE, Decision.UPHOLD})
 """Decisions with a reason that the owner reads."""
-_END_ALL = frozenset({Decision.HIDE, Decision.REMOVE})
+_CLOSES_SIBLINGS = frozenset({Decision.HIDE, Decision.REMOVE})
 """Decisions that close the subject's other open cases as well."""
 ADVERSE = frozenset({Decision.HIDE, Decision.REMOVE, Decision.REFUSE})
 """Decisions against the member, after which a ban may still be added."""
@@ -54,10 +54,10 @@ _RELATED = (
 
 @dataclass(frozen=True)
 class Verdict:
-    """A moderator's decision: the owner reads `told`, staff alone `note`."""
+    """A moderator's decision: the owner reads `message`, staff alone `note`."""
 
     decision: str
-    told: str = ""
+    message: str = ""
     note: str = ""
     sensitive: bool = False
     """Mark the item as sensitive, where it is allowed."""
@@ -109,15 +109,19 @@ def decide(number: int, moderator: User, verdict: Verdict, batch: str = "") -> C
         verdict = _checked(case, moderator, verdict)
         _claim(case, moderator, verdict, batch)
         # Before the effects: removing an item clears its cases' links to it.
-        others = cases.siblings(case, subject) if verdict.decision in _END_ALL and subject is not None else []
-        done = outcomes.DO[verdict.decision](case, subject, moderator, verdict.told)
+        siblings = (
+            cases.siblings(case, subject)
+            if verdict.decision in _CLOSES_SIBLINGS and subject is not None
+            else []
+        )
+        effects = outcomes.DO[verdict.decision](case, subject, moderator, verdict.message)
         if verdict.decision == Decision.ALLOW and verdict.sensitive and isinstance(subject, Item):
-            done |= outcomes.mark_sensitive(case, subject)
+            effects |= outcomes.mark_sensitive(case, subject)
         if verdict.sanction:
-            done["sanctions"] = [row.pk for row in _sanction(case, moderator, verdict)]
-        Case.objects.filter(pk=case.pk).update(done=done)
-        _write_audit_log(case, subject, moderator, verdict, done)
-        for other in others:
+            effects["sanctions"] = [row.pk for row in _sanction(case, moderator, verdict)]
+        Case.objects.filter(pk=case.pk).update(done=effects)
+        _write_audit_log(case, subject, moderator, verdict, effects)
+        for other in siblings:
             _claim(other, moderator, replace(verdict, note=""), batch)
             Case.objects.filter(pk=other.pk).update(done={"with": case.pk})
             _write_audit_log(other, subject, moderator, verdict, {"with": case.pk})
@@ -131,17 +135,17 @@ def _checked(case: Case, moderator: User, verdict: Verdict) -> Verdict:
         raise NotAllowed
     if verdict.decision == Decision.REMOVE and not moderator.has_perm("gallery.remove_item"):
         raise NotAllowed
-    told = " ".join(verdict.told.replace("\x00", "").split())[:MAX_REASON]
-    if not told and (verdict.decision in REASON_REQUIRED or verdict.sanction):
-        told = reasons.suggested(case.reason)
-    return replace(verdict, told=told, note=verdict.note.replace("\x00", "").strip()[:MAX_NOTE])
+    message = " ".join(verdict.message.replace("\x00", "").split())[:MAX_REASON]
+    if not message and (verdict.decision in REASON_REQUIRED or verdict.sanction):
+        message = reasons.suggested(case.reason)
+    return replace(verdict, message=message, note=verdict.note.replace("\x00", "").strip()[:MAX_NOTE])
 
 
 def _claim(case: Case, moderator: User, verdict: Verdict, batch: str) -> None:
     """Close the case and its reports if it is still open; else raise AlreadyDecided."""
     changed = Case.objects.filter(pk=case.pk, decided_at__isnull=True).update(
         decision=verdict.decision,
-        told=verdict.told,
+        told=verdict.message,
         note=verdict.note,
         decided_at=Now(),
         decided_by=moderator,
@@ -161,7 +165,7 @@ def _has_effect(verdict: Verdict) -> bool:
 
 def _sanction(case: Case, moderator: User, verdict: Verdict) -> list[Any]:
     """Impose the sanction chosen with the decision; nothing where the member is banned already."""
-    user, reason = case.user, reasons.for_user(verdict.told, case.user)
+    user, reason = case.user, reasons.for_user(verdict.message, case.user)
     more: dict[str, Any] = {"case": case.pk, "note": verdict.note}
     try:
         if verdict.sanction == "warn":
@@ -188,13 +192,13 @@ def ban(number: int, moderator: User, verdict: Verdict) -> Case:
         raise NotPossible
     if not sanctions.outranks(moderator, case.user):
         raise NotAllowed
-    words = " ".join(verdict.told.replace("\x00", "").split())[:MAX_REASON] or case.told
+    message = " ".join(verdict.message.replace("\x00", "").split())[:MAX_REASON] or case.told
     note = verdict.note.replace("\x00", "").strip()[:MAX_NOTE]
     try:
         sanctions.ban(
             case.user,
             moderator,
-            reasons.for_user(words or reasons.suggested(case.reason), case.user),
+            reasons.for_user(message or reasons.suggested(case.reason), case.user),
             case=case.pk,
             note=note,
             hide_public=verdict.hide_public,
@@ -207,18 +211,20 @@ def ban(number: int, moderator: User, verdict: Verdict) -> Case:
 _KINDS: dict[type, str] = {Item: "item", Comment: "comment", Collection: "collection"}
 
 
-def _write_audit_log(case: Case, thing: Any, moderator: User, verdict: Verdict, done: dict[str, Any]) -> None:
-    subject = thing if thing is not None else case
+def _write_audit_log(
+    case: Case, subject: Any, moderator: User, verdict: Verdict, effects: dict[str, Any]
+) -> None:
+    target = subject if subject is not None else case
     audit_log.write(
         moderator,
-        f"{_KINDS.get(type(thing), 'case')}.{verdict.decision}",
-        subject,
+        f"{_KINDS.get(type(subject), 'case')}.{verdict.decision}",
+        target,
         name=case.about,
-        reason=verdict.told,
+        reason=verdict.message,
         account=case.account_id,
         case=case.pk,
         detail={
-            "kind": case.kind, "note": verdict.note, "done": done,
+            "kind": case.kind, "note": verdict.note, "done": effects,
             "before": {"decision": ""}, "after": {"decision": verdict.decision},
         },
     )  # fmt: skip
@@ -271,40 +277,44 @@ def _undo(number: int, moderator: User) -> Case:
     with transaction.atomic(), audit_log.gathered():
         cases.lock(cases.subject_of(get_case(number)))
         case = get_case(number)
-        thing = cases.subject_of(case)
+        subject = cases.subject_of(case)
         if case.decided_by_id != moderator.pk or case.decided_at is None:
             raise AlreadyDecided(case)
-        _check_way_back(case, thing)
-        was, done = case.decision, case.done
+        _check_can_undo(case, subject)
+        was, effects = case.decision, case.done
         Case.objects.filter(pk=case.pk).update(
             decision="", told="", note="", decided_at=None, decided_by=None, batch="", done={}
         )
         Report.objects.filter(case=case, closed_by=moderator).update(closed_at=None, closed_by=None)
-        outcomes.UNDO[was](case, thing, done)
-        _lift(case, moderator, done)
+        outcomes.UNDO[was](case, subject, effects)
+        _lift(case, moderator, effects)
         audit_log.write(
-            moderator, f"{_KINDS.get(type(thing), 'case')}.undo_{was}", thing if thing is not None else case,
+            moderator, f"{_KINDS.get(type(subject), 'case')}.undo_{was}", subject if subject is not None else case,
             name=case.about, account=case.account_id, case=case.pk,
-            detail={"before": {"decision": was}, "after": {"decision": ""}, "done": done},
+            detail={"before": {"decision": was}, "after": {"decision": ""}, "done": effects},
         )  # fmt: skip
         return get_case(number)
 
 
-def _check_way_back(case: Case, thing: Any) -> None:
+def _check_can_undo(case: Case, subject: Any) -> None:
     if not can_undo(case):
         raise NotPossible
     if Case.objects.filter(parent=case).exists():
         raise NotPossible
-    if thing is not None and case.kind != Case.Kind.APPEAL and cases.open_case(thing, case.kind) is not None:
+    if (
+        subject is not None
+        and case.kind != Case.Kind.APPEAL
+        and cases.open_case(subject, case.kind) is not None
+    ):
         # It was reported again since, and has an open case.
         raise NotPossible
-    if thing is not None and case.decision == Decision.HIDE and cases.hidden_since(case, thing):
+    if subject is not None and case.decision == Decision.HIDE and cases.hidden_since(case, subject):
         # Another moderator hid it since.
         raise NotPossible
 
 
-def _lift(case: Case, moderator: User, done: dict[str, Any]) -> None:
-    for row in Sanction.objects.filter(pk__in=done.get("sanctions", [])).select_related("user"):
+def _lift(case: Case, moderator: User, effects: dict[str, Any]) -> None:
+    for row in Sanction.objects.filter(pk__in=effects.get("sanctions", [])).select_related("user"):
         try:
             sanctions.lift(row, moderator, outcomes.TAKEN_BACK)
         except sanctions.NotAllowed:
@@ -315,17 +325,17 @@ def _lift(case: Case, moderator: User, done: dict[str, Any]) -> None:
 # ---------------------------------------------------------------------
 
 
-def hide_directly(things: Sequence[cases.Subject], moderator: User, reason: str) -> list[Case]:
+def hide_directly(subjects: Sequence[cases.Subject], moderator: User, reason: str) -> list[Case]:
     """Hide content that nobody reported, each as a case that its owner may appeal. Returns those newly hidden."""
     batch = new_batch()
     hidden = []
-    for thing in things:
-        if thing.hidden_at is None:
+    for subject in subjects:
+        if subject.hidden_at is None:
             try:
                 # In one transaction, so that no case is left open where deciding is refused.
                 with transaction.atomic():
-                    case = cases.for_moderator(thing, moderator)
-                    hidden.append(decide(case.pk, moderator, Verdict(Decision.HIDE, told=reason), batch))
+                    case = cases.for_moderator(subject, moderator)
+                    hidden.append(decide(case.pk, moderator, Verdict(Decision.HIDE, message=reason), batch))
             except (AlreadyDecided, NotAllowed):
                 continue
     return hidden
@@ -342,26 +352,26 @@ def allow_directly(rows: Iterable[Case], moderator: User) -> list[Case]:
     return allowed
 
 
-def restore_directly(thing: cases.Subject, moderator: User, reason: str = "") -> bool:
+def restore_directly(subject: cases.Subject, moderator: User, reason: str = "") -> bool:
     """Restore something hidden, granting its open appeal if there is one. Returns False where it was not
     hidden, or the moderator may not decide about its owner."""
-    if not sanctions.outranks(moderator, thing.user):
+    if not sanctions.outranks(moderator, subject.user):
         return False
     with transaction.atomic(), audit_log.gathered():
-        cases.lock(thing)
-        appeal = cases.open_case(thing, Case.Kind.APPEAL)
+        cases.lock(subject)
+        appeal = cases.open_case(subject, Case.Kind.APPEAL)
         if appeal is not None:
-            decide(appeal.pk, moderator, Verdict(Decision.RESTORE, told=reason))
+            decide(appeal.pk, moderator, Verdict(Decision.RESTORE, message=reason))
             return True
-        was = Decision.REFUSE if outcomes.undo_refusal(thing) else Decision.HIDE
-        if was == Decision.HIDE and not outcomes.show(thing):
+        was = Decision.REFUSE if outcomes.undo_refusal(subject) else Decision.HIDE
+        if was == Decision.HIDE and not outcomes.show(subject):
             return False
-        field = cases.FIELDS[type(thing)]
-        rows = Case.objects.filter(**{field: thing}, decision=was).select_related("user")
+        field = cases.FIELDS[type(subject)]
+        rows = Case.objects.filter(**{field: subject}, decision=was).select_related("user")
         case = rows.order_by("-decided_at", "-id").first()
         audit_log.write(
-            moderator, f"{field}.restore", thing, reason=reason,
-            account=cases.owner_columns(thing)["account_id"], case=case.pk if case else None,
+            moderator, f"{field}.restore", subject, reason=reason,
+            account=cases.owner_columns(subject)["account_id"], case=case.pk if case else None,
             detail={"before": {"hidden": True}, "after": {"hidden": False}},
         )  # fmt: skip
         if case is not None:

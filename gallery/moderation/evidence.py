@@ -74,12 +74,12 @@ def is_evidence_file() -> Exists:
 # -----------------------------------------------------------------------------------------------------------
 
 
-def encrypt_texts(words: dict[str, Any]) -> str:
+def encrypt_texts(texts: dict[str, Any]) -> str:
     """Encrypt the texts about an item, with a fresh key for its file."""
     from cryptography.fernet import Fernet
 
     key = Fernet.generate_key().decode("ascii")
-    text = json.dumps({**words, "_key": key}, ensure_ascii=False, default=str)
+    text = json.dumps({**texts, "_key": key}, ensure_ascii=False, default=str)
     # Not `crypto.encrypt`: that adds what it encrypts to the secrets redacted from every log line.
     return crypto.fernet_for(crypto.keys()).encrypt(text.encode("utf-8", "replace")).decode("ascii")
 
@@ -92,8 +92,8 @@ def decrypt_texts(row: Evidence) -> dict[str, Any]:
         text = crypto.fernet_for(crypto.keys()).decrypt(row.words.encode())
     except (InvalidToken, crypto.NoMatchingKey):
         raise Gone from None
-    words: dict[str, Any] = json.loads(text)
-    return words
+    texts: dict[str, Any] = json.loads(text)
+    return texts
 
 
 def shortened(value: Any) -> Any:
@@ -153,7 +153,7 @@ def seal(row: Evidence) -> None:
         copy = Path(folder) / "plain"
         _copy(plain, copy)
         if row.block_owed and not row.phash:
-            _block_by_look(row, copy, Path(folder))
+            _block_by_hash(row, copy, Path(folder))
         if not Evidence.objects.filter(pk=row.pk, sealed_until__gt=Now()).exists():
             # Site settings keep no evidence, or it has expired: only the plain file is left to remove.
             _sealed(row, plain, None)
@@ -177,7 +177,7 @@ def _sealed(row: Evidence, plain: StoredFile | None, encrypted: StoredFile | Non
             media.doom([plain] if plain is not None else [])
 
 
-def _block_by_look(row: Evidence, copy: Path, folder: Path) -> None:
+def _block_by_hash(row: Evidence, copy: Path, folder: Path) -> None:
     try:
         phash = image_probe.probe(copy, folder).phash
     except (image_probe.UnreadableImage, OSError) as fault:
@@ -235,14 +235,14 @@ def open_evidence(number: int, by: User, reason: str) -> OpenedEvidence:
         row = Evidence.objects.select_related("file", "user", "case").get(pk=number)
         if row.gone_at is not None or not row.words:
             raise Gone
-        words = decrypt_texts(row)
+        texts = decrypt_texts(row)
         account = row.case.account_id if row.case is not None else _personal_account_id(row.user)
         audit_log.write(by, "evidence.open", row, reason=reason, account=account, case=row.case_id)
-    words.pop("_key", None)
+    texts.pop("_key", None)
     if row.user_id == by.pk:
         # Nobody learns who reported them.
-        words.pop("reports", None)
-    return OpenedEvidence(row, words)
+        texts.pop("reports", None)
+    return OpenedEvidence(row, texts)
 
 
 def _personal_account_id(user: User) -> int | None:

@@ -51,15 +51,15 @@ def short(reason: str) -> str:
 
 def choices() -> list[tuple[str, str]]:
     """The presets: as stored, and in the active language."""
-    return [(words, _(words)) for words in PRESETS]
+    return [(reason, _(reason)) for reason in PRESETS]
 
 
-def display(words: str) -> str:
+def display(reason: str) -> str:
     """A stored reason for display: presets in the active language, own texts as they are."""
-    return _(words) if words in PRESETS else words
+    return _(reason) if reason in PRESETS else reason
 
 
-def for_user(words: str, user: User) -> str:
+def for_user(reason: str, user: User) -> str:
     """The same in the member's own language."""
     with translation.override(user.language or None):
-        return display(words)
+        return display(reason)

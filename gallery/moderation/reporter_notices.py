@@ -28,11 +28,11 @@ def notify(case: Case, moderator: User, *, acted: bool) -> int:
         rows.select_related("reporter", "item", "comment__item", "collection").order_by("reporter", "id")
     )
     for report in unnotified:
-        _notify_one(report, outcome)
+        _notify_reporter(report, outcome)
     return Report.objects.filter(pk__in=[report.pk for report in unnotified]).update(told=outcome)
 
 
-def _notify_one(report: Report, outcome: str) -> None:
+def _notify_reporter(report: Report, outcome: str) -> None:
     assert report.reporter is not None
     target = cases.subject_of(report)
     with translation.override(report.reporter.language or None):
@@ -46,11 +46,11 @@ def _notify_one(report: Report, outcome: str) -> None:
     )
 
 
-def _kind_label(thing: cases.Subject | None) -> str:
+def _kind_label(subject: cases.Subject | None) -> str:
     """The kind of the reported content. Not its name, which may be a prompt that only its owner may read."""
-    if isinstance(thing, Comment):
+    if isinstance(subject, Comment):
         return _("a comment")
-    return _("a collection") if isinstance(thing, Collection) else _("a picture")
+    return _("a collection") if isinstance(subject, Collection) else _("a picture")
 
 
 def _public_url(target: cases.Subject | None) -> str:

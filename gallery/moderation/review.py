@@ -31,8 +31,8 @@ _MOST_COUNTED = 1000
 
 def reviewed_first(account: Account | None) -> int:
     """The number of first items of a new member that are reviewed, for that account."""
-    own = account.plan.reviewed_first if account is not None and account.plan is not None else None
-    return site_rules.current().reviewed_first if own is None else own
+    plan_value = account.plan.reviewed_first if account is not None and account.plan is not None else None
+    return site_rules.current().reviewed_first if plan_value is None else plan_value
 
 
 def is_needed(item: Item, by: User | None = None) -> bool:
@@ -137,7 +137,7 @@ def is_marked_sensitive(item: Item) -> bool:
     )
 
 
-def request_publication(item: Item, how: dict[str, Any], by: User | None = None) -> Case:
+def request_publication(item: Item, options: dict[str, Any], by: User | None = None) -> Case:
     """Store a request to publish, or replace the stored one. In a transaction, with the item locked.
 
     `by`: who requests it, where that is not the author.
@@ -145,8 +145,8 @@ def request_publication(item: Item, how: dict[str, Any], by: User | None = None)
     Item.objects.filter(pk=item.pk).update(review=Item.Review.WAITING)
     case = cases.open_case(item, Case.Kind.REVIEW)
     if case is None:
-        return cases.create(item, Case.Kind.REVIEW, wish=how, opened_by=by or item.user)
-    Case.objects.filter(pk=case.pk).update(wish=how, opened_by=by or item.user)
+        return cases.create(item, Case.Kind.REVIEW, wish=options, opened_by=by or item.user)
+    Case.objects.filter(pk=case.pk).update(wish=options, opened_by=by or item.user)
     return case
 
 

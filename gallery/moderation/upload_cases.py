@@ -46,8 +46,10 @@ def open_case(hit: RuleHit) -> Case | None:
             return None
         case = _open_case_of(hit.user_id, sha256) if sha256 else None
         if case is not None:
-            found = [*case.marks.get("found", []), mark][-20:]
-            Case.objects.filter(pk=case.pk).update(count=F("count") + 1, marks={**case.marks, "found": found})
+            findings = [*case.marks.get("found", []), mark][-20:]
+            Case.objects.filter(pk=case.pk).update(
+                count=F("count") + 1, marks={**case.marks, "found": findings}
+            )
             media.doom([hit.look] if hit.look is not None else [])
             return case
         return Case.objects.create(
@@ -73,7 +75,7 @@ def lock(case: Case) -> None:
         uploads.lock(case.upload_id)
 
 
-def take_away(case: Case) -> bool:
+def end_use(case: Case) -> bool:
     """End the use of the file. Returns whether it still existed."""
     return case.upload_id is not None and uploads.take_away(case.upload_id)
 
@@ -122,18 +124,18 @@ def _texts(case: Case, file: StoredFile | None) -> dict[str, Any]:
 def delete_old_thumbnails() -> bool:
     """Background job: delete thumbnails of decided cases once the decision can be neither undone nor appealed.
     Returns whether there were any."""
-    return _LOOKS.step()
+    return _THUMBNAILS.step()
 
 
-def _old_looks() -> QuerySet[Case]:
+def _old_thumbnails() -> QuerySet[Case]:
     retention = timedelta(days=site_rules.current().evidence_days)
     allowed = Q(decision=Case.Decision.ALLOW, decided_at__lt=Now() - UNDO_WITHIN)
-    others = ~Q(decision=Case.Decision.ALLOW) & Q(decided_at__lt=Now() - retention - UNDO_WITHIN)
-    return Case.objects.filter(allowed | others, look__isnull=False)
+    other_cases = ~Q(decision=Case.Decision.ALLOW) & Q(decided_at__lt=Now() - retention - UNDO_WITHIN)
+    return Case.objects.filter(allowed | other_cases, look__isnull=False)
 
 
-def _forget_look(row: tuple[int]) -> bool:
-    case = _old_looks().filter(pk=row[0]).select_related("look").first()
+def _delete_thumbnail(row: tuple[int]) -> bool:
+    case = _old_thumbnails().filter(pk=row[0]).select_related("look").first()
     if case is None or case.look is None:
         return False
     if not Case.objects.filter(pk=case.pk, look=case.look).update(look=None):
@@ -142,7 +144,7 @@ def _forget_look(row: tuple[int]) -> bool:
     return True
 
 
-_LOOKS = DueRows("looks of sent files", lambda: _old_looks().values_list("pk"), _forget_look)
+_THUMBNAILS = DueRows("looks of sent files", lambda: _old_thumbnails().values_list("pk"), _delete_thumbnail)
 
 
 def is_case_thumbnail() -> Exists:

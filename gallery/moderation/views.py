@@ -145,8 +145,8 @@ def appeal_option(request: HttpRequest, user: User) -> blocked_login.BlockedUser
     if row is None:
         return None
     appealed = appeals.against_sanction(row) is not None
-    words = gettext_lazy("See your appeal") if appealed else gettext_lazy("Appeal")
-    return blocked_login.BlockedUserLink(words, reverse("decision_sanction", args=[row.pk]), "gavel")
+    label = gettext_lazy("See your appeal") if appealed else gettext_lazy("Appeal")
+    return blocked_login.BlockedUserLink(label, reverse("decision_sanction", args=[row.pk]), "gavel")
 
 
 def connect_signals() -> None:

@@ -170,7 +170,7 @@ def run_once() -> bool:
     _last = found[-1].pk if did else 0
     for row in found:
         try:
-            did = _go_on(row) or did
+            did = _process(row) or did
         except Exception:
             # A failing one must not block all others: it is tried again in an hour.
             log.exception("closure_broke", closure=row.pk)
@@ -178,9 +178,9 @@ def run_once() -> bool:
     return did
 
 
-def _go_on(row: Closure) -> bool:
+def _process(row: Closure) -> bool:
     if row.begun_at is not None:
-        return erasure.go_on(row)
+        return erasure.run_stage(row)
     with transaction.atomic():
         # Lock the organisations: of two owners deleted at once (or one leaving) the second waits, and finds
         # the other gone.

@@ -70,7 +70,7 @@ def begin(closure: Closure) -> None:
         _count(closure, PREDICTIONS, Prediction.objects.owned_by(closure.account).count())
 
 
-def go_on(closure: Closure) -> bool:
+def run_stage(closure: Closure) -> bool:
     """Delete some of what is left, from the first stage that has anything. Returns whether anything was done."""
     if is_personal(closure):
         # A ban that has expired meanwhile made them active again.

@@ -132,12 +132,12 @@ class SigningFailed(Exception):
 
 
 def _signed_copy(item: Item, signer: Identity) -> StoredFile:
-    file, words = item.output.file, item.show_prompt
-    packet = xmp_packet.packet_of(item, words=words)
+    file, show_prompt = item.output.file, item.show_prompt
+    packet = xmp_packet.packet_of(item, show_prompt=show_prompt)
     with tempfile.TemporaryDirectory(dir=_folder(), prefix="sign-") as folder:
         source, target, parent = (Path(folder, name) for name in ("source", "signed", "parent"))
         with media.storage().open(file.key, "rb") as opened:
-            has_credentials = file_response.is_unmodified(file, opened, "" if words else item.prompt)
+            has_credentials = file_response.is_unmodified(file, opened, "" if show_prompt else item.prompt)
             _copy(opened, containers.rewrite(opened, file.size, file.content_type, packet), source)
             if has_credentials:
                 # The maker's own credentials become those of the parent.

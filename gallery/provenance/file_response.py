@@ -27,27 +27,29 @@ _MANIFEST = b"jumdc2pa"
 _KNOWN_S = 3600
 
 
-def send(request: HttpRequest, item: Item, *, filename: str, attachment: bool, words: bool) -> HttpResponse:
-    """Respond with the whole file. `words`: whether this reader may have the prompt and the settings."""
-    body = body_of(item, words=words)
+def send(
+    request: HttpRequest, item: Item, *, filename: str, attachment: bool, show_prompt: bool
+) -> HttpResponse:
+    """Respond with the whole file. `show_prompt`: whether this reader may have the prompt and the settings."""
+    body = body_of(item, show_prompt=show_prompt)
     return file_responses.send_body(request, body, filename=filename, attachment=attachment, revalidate=True)
 
 
-def body_of(item: Item, *, words: bool) -> file_responses.Body:
+def body_of(item: Item, *, show_prompt: bool) -> file_responses.Body:
     """The whole file as others get it. Raises FileGone or StorageAway."""
     file = item.output.file
-    signed_copy = current_signed_copy(item, words=words)
+    signed_copy = current_signed_copy(item, show_prompt=show_prompt)
     if signed_copy is not None:
         return file_responses.body_of(signed_copy)
-    packet = xmp_packet.packet_of(item, words=words)
+    packet = xmp_packet.packet_of(item, show_prompt=show_prompt)
     with media.open_file(file) as opened:
-        if is_unmodified(file, opened, "" if words else item.prompt):
+        if is_unmodified(file, opened, "" if show_prompt else item.prompt):
             # These very bytes are signed by somebody: writing into them would break the signature.
             return file_responses.body_of(file)
         try:
             parts = containers.rewrite(opened, file.size, file.content_type, packet)
         except UnsupportedContainer:
-            return _fallback(item, words=words)
+            return _fallback(item, show_prompt=show_prompt)
     return file_responses.Body(
         etag=f"{file.sha256[:40]}-{hashlib.sha256(packet).hexdigest()[:16]}",
         size=container_parts.length_of(parts),
@@ -56,10 +58,12 @@ def body_of(item: Item, *, words: bool) -> file_responses.Body:
     )
 
 
-def current_signed_copy(item: Item, *, words: bool) -> StoredFile | None:
-    """The copy with content credentials, if it is current and made for this `words`."""
+def current_signed_copy(item: Item, *, show_prompt: bool) -> StoredFile | None:
+    """The copy with content credentials, if it is current and made for this `show_prompt`."""
     return (
-        item.rendition if item.rendition and not item.rendition_owed and words == item.show_prompt else None
+        item.rendition
+        if item.rendition and not item.rendition_owed and show_prompt == item.show_prompt
+        else None
     )
 
 
@@ -95,14 +99,14 @@ def _scan(opened: IO[bytes], words: tuple[bytes, ...]) -> tuple[bool, bool]:
     return has_credentials, tells
 
 
-def _fallback(item: Item, *, words: bool) -> file_responses.Body:
+def _fallback(item: Item, *, show_prompt: bool) -> file_responses.Body:
     """For a file of unsupported structure: its thumbnail, which carries no metadata.
 
     A video that could not be decoded has none; it is sent whole unless a prompt is hidden. Raises Http404.
     """
     output = item.output
     thumbnail = output.medium or output.small
-    if thumbnail is None and item.prompt and not words:
+    if thumbnail is None and item.prompt and not show_prompt:
         raise Http404
     return file_responses.body_of(thumbnail or output.file)
 

@@ -33,9 +33,9 @@ _HEAD = """<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>
 _FOOT = '</rdf:Description></rdf:RDF></x:xmpmeta>\n<?xpacket end="r"?>'
 
 
-def packet_of(item: Item, *, words: bool) -> bytes:
-    """The packet in UTF-8, at most about 55 KB. `words`: whether prompt, seed and settings are included."""
-    lines = [_line(name, value) for name, value in _values(item, words=words) if value]
+def packet_of(item: Item, *, show_prompt: bool) -> bytes:
+    """The packet in UTF-8, at most about 55 KB. `show_prompt`: whether prompt, seed and settings are included."""
+    lines = [_line(name, value) for name, value in _values(item, show_prompt=show_prompt) if value]
     head = _HEAD.replace("{namespace}", NAMESPACE)
     return (head + "".join(lines) + _FOOT).encode()
 
@@ -57,7 +57,7 @@ def maker_of(prediction: Prediction) -> str:
     return "Darkroom embedded engine" if provider == "embedded" else provider
 
 
-def _values(item: Item, *, words: bool) -> Iterator[tuple[str, str]]:
+def _values(item: Item, *, show_prompt: bool) -> Iterator[tuple[str, str]]:
     prediction = item.output.prediction
     made_at = (prediction.completed_at or item.created_at).astimezone(UTC)
     maker = maker_of(prediction)
@@ -72,7 +72,7 @@ def _values(item: Item, *, words: bool) -> Iterator[tuple[str, str]]:
     yield "darkroom:model", item.model.ref
     yield "darkroom:version", prediction.version_id
     yield "darkroom:provider", maker
-    if words and not prediction.data_removed:
+    if show_prompt and not prediction.data_removed:
         seed = prediction.seed()
         yield "dc:description", item.prompt[:LONGEST]
         yield "darkroom:seed", "" if seed is None else str(seed)

@@ -48,17 +48,19 @@ def open_graph(request: HttpRequest, item: Item, picture_path: str) -> dict[str,
     }
 
 
-def send_picture(request: HttpRequest, item: Item, size: str, *, words: bool) -> HttpResponse:
-    """The bytes of an item in one size; the caller has checked access. `words`: whether this reader may have
+def send_picture(request: HttpRequest, item: Item, size: str, *, show_prompt: bool) -> HttpResponse:
+    """The bytes of an item in one size; the caller has checked access. `show_prompt`: whether this reader may have
     the prompt."""
     if size not in ("small", "medium", "full"):
         raise Http404
     file = access.file_of(item, cast(access.Size, size))
     attachment = "download" in request.GET
-    name = details.download_name(item, file, words=words)
+    name = details.download_name(item, file, show_prompt=show_prompt)
     # Browsers keep it but revalidate each time: unpublishing, withdrawing and hiding end it at once.
     if size == "full":
-        response = file_response.send(request, item, filename=name, attachment=attachment, words=words)
+        response = file_response.send(
+            request, item, filename=name, attachment=attachment, show_prompt=show_prompt
+        )
     else:
         response = file_responses.send(request, file, filename=name, attachment=attachment, revalidate=True)
     response["Content-Disposition"] = content_disposition_header(attachment, name) or "inline"

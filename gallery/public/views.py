@@ -218,7 +218,7 @@ def picture(request: HttpRequest, public_id: str, size: str) -> HttpResponse:
     item = access.visible(request.user, public_id)
     own = access.account_of(request.user)
     response = send_picture(
-        request, item, size, words=item.show_prompt or (own is not None and own.pk == item.account_id)
+        request, item, size, show_prompt=item.show_prompt or (own is not None and own.pk == item.account_id)
     )
     if not item.is_public:
         response["X-Robots-Tag"] = "noindex, nofollow"

@@ -187,7 +187,9 @@ def _picture(request: HttpRequest, link: ShareLink, item: Item, size: str) -> Ht
         raise Http404
     if not link_access.allows(link, item, size) or (not link.allow_download and "download" in request.GET):
         raise Http404
-    response = without_indexing(send_picture(request, item, size, words=link_access.shows_prompt(link, item)))
+    response = without_indexing(
+        send_picture(request, item, size, show_prompt=link_access.shows_prompt(link, item))
+    )
     if size in link_preview.THUMBNAILS and link_preview.may_show(link, item):
         # Link previews on other sites show it as an image; scripts there can't read it all the same.
         response["Cross-Origin-Resource-Policy"] = "cross-origin"

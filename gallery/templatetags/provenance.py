@@ -17,9 +17,10 @@ register = template.Library()
 def item_provenance(context: Context) -> dict[str, Any]:
     """Whether the file is signed, and whether a neural network made it."""
     item: Item = context["item"]
-    words = item.show_prompt
+    show_prompt = item.show_prompt
     return {
         "item": item,
-        "signed": item.is_open and file_response.current_signed_copy(item, words=words) is not None,
+        "signed": item.is_open
+        and file_response.current_signed_copy(item, show_prompt=show_prompt) is not None,
         "without_network": xmp_packet.source_of(item.output.prediction).startswith("algorithmic"),
     }

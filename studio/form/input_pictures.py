@@ -298,7 +298,7 @@ def _usable_url(request: HttpRequest, public_id: str) -> str:
     if item.account_id == member_pages.account_of(request).pk:
         return picture_of(request, item).url
     # As everybody gets it: the original may carry metadata of its origin, or a hidden prompt.
-    body = file_response.body_of(item, words=item.show_prompt)
+    body = file_response.body_of(item, show_prompt=item.show_prompt)
     name = item.output.name
     if body.size > MAX_PICTURE:
         raise _too_large(name)

@@ -58,13 +58,13 @@ def hide_all(user: User, moderator: User, reason: str, note: str = "") -> Accoun
             opened_by=moderator, marks={"all": True}, decision=Case.Decision.HIDE, told=reason,
             note=note[:500], decided_at=Now(), decided_by=moderator,
         )  # fmt: skip
-        deed = _create(user, case, moderator, reason, None)
+        bulk_hide = _create(user, case, moderator, reason, None)
         member_notices.notify(case, "hidden", reason)
         audit_log.write(
             moderator, "user.hide_pictures", user, reason=reason, account=account.pk, case=case.pk,
-            detail={"deed": deed.pk},
+            detail={"deed": bulk_hide.pk},
         )  # fmt: skip
-    return deed
+    return bulk_hide
 
 
 def restore_all(case: Case, moderator: User, reason: str, *, appealed: bool = False) -> int:
@@ -79,14 +79,14 @@ def restore_all(case: Case, moderator: User, reason: str, *, appealed: bool = Fa
         hide = AccountDeed.objects.filter(case=case, of=None).order_by("-id").first()
         if hide is None or AccountDeed.objects.filter(of=hide).exists():
             raise NothingToHide
-        deed = _create(case.user, case, moderator, reason, hide)
+        operation = _create(case.user, case, moderator, reason, hide)
         if not appealed:
             member_notices.notify(case, "restored", reason)
         audit_log.write(
             moderator, "user.show_pictures", case.user, reason=reason, account=case.account_id, case=case.pk,
-            detail={"deed": deed.pk},
+            detail={"deed": operation.pk},
         )  # fmt: skip
-    return deed.pk
+    return operation.pk
 
 
 def _create(user: User, case: Case, moderator: User, reason: str, of: AccountDeed | None) -> AccountDeed:
@@ -104,18 +104,18 @@ def run_once() -> bool:
 
 
 def _process(row: tuple[int]) -> bool:
-    deed = unfinished().filter(pk=row[0]).select_related("of").first()
-    if deed is None:
+    operation = unfinished().filter(pk=row[0]).select_related("of").first()
+    if operation is None:
         return False
-    rows = _remaining(deed).filter(pk__gt=deed.last_id).order_by("pk")
+    rows = _remaining(operation).filter(pk__gt=operation.last_id).order_by("pk")
     found = list(rows.values_list("pk", flat=True)[:AT_ONCE])
     if not found:
-        AccountDeed.objects.filter(pk=deed.pk).update(done_at=Now())
+        AccountDeed.objects.filter(pk=operation.pk).update(done_at=Now())
         return True
     # Filtered again: an item hidden meanwhile for another reason stays so.
-    changed = _remaining(deed).filter(pk__in=found).update(**_change(deed))
+    changed = _remaining(operation).filter(pk__in=found).update(**_change(operation))
     visibility.propagate(found)
-    AccountDeed.objects.filter(pk=deed.pk).update(last_id=found[-1], changed=F("changed") + changed)
+    AccountDeed.objects.filter(pk=operation.pk).update(last_id=found[-1], changed=F("changed") + changed)
     return True
 
 
@@ -127,10 +127,10 @@ def unfinished() -> QuerySet[AccountDeed]:
 _JOB = DueRows("pictures of a member", lambda: unfinished().values_list("pk"), _process)
 
 
-def _remaining(deed: AccountDeed) -> QuerySet[Item]:
-    if deed.of is None:
-        return _to_hide(deed.user_id)
-    return Item.objects.filter(user=deed.user_id, hidden_at=deed.of.created_at)
+def _remaining(operation: AccountDeed) -> QuerySet[Item]:
+    if operation.of is None:
+        return _to_hide(operation.user_id)
+    return Item.objects.filter(user=operation.user_id, hidden_at=operation.of.created_at)
 
 
 def _to_hide(user_id: int) -> QuerySet[Item]:
@@ -140,9 +140,9 @@ def _to_hide(user_id: int) -> QuerySet[Item]:
     return Item.objects.filter(user=user_id, visibility__in=open_ones, hidden_at__isnull=True)
 
 
-def _change(deed: AccountDeed) -> dict[str, Any]:
-    if deed.of is None:
-        return {"hidden_at": deed.created_at, "hidden_reason": deed.reason, "search_owed": True}
+def _change(operation: AccountDeed) -> dict[str, Any]:
+    if operation.of is None:
+        return {"hidden_at": operation.created_at, "hidden_reason": operation.reason, "search_owed": True}
     return {"hidden_at": None, "hidden_reason": "", "search_owed": True}
 
 

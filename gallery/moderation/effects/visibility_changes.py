@@ -39,9 +39,9 @@ def hide_separately(item: Item, reason: str) -> dict[str, Any] | None:
     In a transaction, with the item locked. Returns what it was hidden for, as `undo_hide_separately` takes it; None for
     any other item.
     """
-    deed = AccountDeed.objects.filter(user=OuterRef("user"), of=None, created_at=OuterRef("hidden_at"))
+    operation = AccountDeed.objects.filter(user=OuterRef("user"), of=None, created_at=OuterRef("hidden_at"))
     rows = Item.objects.filter(pk=item.pk, hidden_at__isnull=False)
-    found = rows.annotate(deed=Subquery(deed.values("pk")[:1])).values(
+    found = rows.annotate(deed=Subquery(operation.values("pk")[:1])).values(
         "hidden_for_id", "deed", "hidden_reason"
     )
     before = found.first()
@@ -55,11 +55,11 @@ def undo_hide_separately(item: Item, before: dict[str, Any]) -> None:
     """Undo `hide_separately`: hidden by the ban or bulk hide again, or shown where those were undone meanwhile."""
     rows = Item.objects.filter(pk=item.pk, hidden_at__isnull=False)
     ban = Sanction.objects.filter(pk=before["ban"] or 0, lifted_at__isnull=True).first()
-    deed = AccountDeed.objects.filter(pk=before["deed"] or 0, taken_back__isnull=True).first()
+    operation = AccountDeed.objects.filter(pk=before["deed"] or 0, taken_back__isnull=True).first()
     if ban is not None:
         rows.update(hidden_for=ban, hidden_reason=before["reason"])
-    elif deed is not None:
-        rows.update(hidden_at=deed.created_at, hidden_reason=before["reason"])
+    elif operation is not None:
+        rows.update(hidden_at=operation.created_at, hidden_reason=before["reason"])
     else:
         restore(item)
 

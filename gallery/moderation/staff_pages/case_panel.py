@@ -47,7 +47,7 @@ def context(case: Case, moderator: User) -> dict[str, Any]:
         "case": case,
         "tile": case_tiles.CaseTile(case, ""),
         "title": case_tiles.title(case),
-        "count_words": _count_words(case),
+        "count_words": _count_text(case),
         "open_words": _("open %(age)s") % {"age": case_tiles.age(case.opened_at)},
         "item": item,
         "facts": _item_facts(item) if item is not None else [],
@@ -78,7 +78,7 @@ def context(case: Case, moderator: User) -> dict[str, Any]:
     }
 
 
-def _count_words(case: Case) -> str:
+def _count_text(case: Case) -> str:
     if case.kind == Case.Kind.REPORT and case.count:
         return ngettext("%(n)d report", "%(n)d reports", case.count) % {"n": case.count}
     return ""
@@ -91,9 +91,9 @@ def _decided_it(case: Case, moderator: User) -> bool:
     return case.sanction is not None and case.sanction.made_by_id == moderator.pk
 
 
-def day(when: datetime) -> str:
+def day(at: datetime) -> str:
     """A date, without the year where it is the current one: `18 November`."""
-    local = timezone.localtime(when)
+    local = timezone.localtime(at)
     if local.year != timezone.localtime().year:
         return date_format(local, pgettext("format of a day", "j F Y"))
     return date_format(local, pgettext("format of a day of this year", "j F"))
@@ -103,8 +103,8 @@ def _item_facts(item: Item) -> list[str]:
     views = ShareLink.objects.filter(item=item).aggregate(sum=Sum("views"))["sum"] or 0
     facts = []
     if item.published_at is not None and item.visibility != Item.Visibility.PRIVATE:
-        words = _("Public since %(day)s") if item.visibility == "public" else _("Unlisted since %(day)s")
-        facts.append(words % {"day": day(item.published_at)})
+        text = _("Public since %(day)s") if item.visibility == "public" else _("Unlisted since %(day)s")
+        facts.append(text % {"day": day(item.published_at)})
     else:
         facts.append(_("Private"))
     facts.append(ngettext("%(n)s like", "%(n)s likes", item.likes) % {"n": f"{item.likes:,}"})
@@ -121,8 +121,8 @@ def _sanction_badge(user: User) -> tuple[str, str]:
             return "danger", _("banned")
         return "warning", _("muted")
     number = sanctions.warnings(user)
-    words = ngettext("%(n)d warning", "%(n)d warnings", number) % {"n": number}
-    return ("warning", words) if number else ("", "")
+    label = ngettext("%(n)d warning", "%(n)d warnings", number) % {"n": number}
+    return ("warning", label) if number else ("", "")
 
 
 def history(case: Case) -> list[Line]:
@@ -141,24 +141,24 @@ def history(case: Case) -> list[Line]:
     counts = dict(former)
     hidden = counts.get(Case.Decision.HIDE, 0) + counts.get(Case.Decision.REMOVE, 0)
     if hidden:
-        words = ngettext("%(n)d case before: hidden", "%(n)d cases before: hidden", hidden) % {"n": hidden}
-        lines.append(Line("warning", words))
+        text = ngettext("%(n)d case before: hidden", "%(n)d cases before: hidden", hidden) % {"n": hidden}
+        lines.append(Line("warning", text))
     if counts.get(Case.Decision.ALLOW):
         allowed = counts[Case.Decision.ALLOW]
-        words = ngettext("%(n)d case before: allowed", "%(n)d cases before: allowed", allowed)
-        lines.append(Line("quiet", words % {"n": allowed}))
+        text = ngettext("%(n)d case before: allowed", "%(n)d cases before: allowed", allowed)
+        lines.append(Line("quiet", text % {"n": allowed}))
     others = Case.objects.filter(user=user, decided_at__isnull=True, kind__in=cases.OPEN_KINDS).exclude(
         pk=case.pk
     )
     number = others.order_by().values("pk")[:100].count()
     if number:
-        words = ngettext("%(n)d other case is open", "%(n)d other cases are open", number) % {"n": number}
-        lines.append(Line("warning", words, _("now")))
+        text = ngettext("%(n)d other case is open", "%(n)d other cases are open", number) % {"n": number}
+        lines.append(Line("warning", text, _("now")))
     lines += _same_network(user)
     queued = Prediction.objects.filter(user=user, status__in=LIVE).order_by().values("pk")[:1000].count()
     if queued:
-        words = ngettext("%(n)d prediction now in the queue", "%(n)d predictions now in the queue", queued)
-        lines.append(Line("quiet", words % {"n": queued}, _("now")))
+        text = ngettext("%(n)d prediction now in the queue", "%(n)d predictions now in the queue", queued)
+        lines.append(Line("quiet", text % {"n": queued}, _("now")))
     return lines
 
 
@@ -170,11 +170,11 @@ def _same_network(user: User) -> list[Line]:
     number = rows.order_by().values("pk")[:100].count()
     if not number:
         return []
-    words = ngettext(
+    text = ngettext(
         "%(n)d more sign-up from the same network", "%(n)d more sign-ups from the same network", number
     )
     newest = rows.order_by("-date_joined").values_list("date_joined", flat=True)[0]
-    return [Line("quiet", words % {"n": number}, short_day(newest))]
+    return [Line("quiet", text % {"n": number}, short_day(newest))]
 
 
 def _sanction_line(row: Sanction) -> Line:
@@ -190,9 +190,9 @@ def _sanction_line(row: Sanction) -> Line:
     return Line(tone, text, f"{short_day(row.created_at)}, {by}")
 
 
-def short_day(when: datetime) -> str:
+def short_day(at: datetime) -> str:
     """A short date: `17 Nov`."""
-    return formatted(timezone.localtime(when), pgettext("format of a short day", "j M"))
+    return formatted(timezone.localtime(at), pgettext("format of a short day", "j M"))
 
 
 def ban_effects_text(user: User, ends: dict[str, int]) -> str:
@@ -210,13 +210,13 @@ def ban_effects_text(user: User, ends: dict[str, int]) -> str:
         parts.append(_("ends %(what)s") % {"what": _(" and ").join(credentials)})
     work = ends.get("waiting", 0) + ends.get("running", 0)
     if work:
-        words = ngettext("cancels %(n)d prediction", "cancels %(n)d predictions", work) % {"n": work}
+        text = ngettext("cancels %(n)d prediction", "cancels %(n)d predictions", work) % {"n": work}
         if ends.get("held_micro"):
-            words = _("%(cancels)s and returns %(credits)s") % {
-                "cancels": words,
+            text = _("%(cancels)s and returns %(credits)s") % {
+                "cancels": text,
                 "credits": amounts.with_unit(ends["held_micro"]),
             }
-        parts.append(words)
+        parts.append(text)
     if ends.get("webhooks"):
         hooks = ends["webhooks"]
         parts.append(ngettext("drops %(n)d webhook", "drops %(n)d webhooks", hooks) % {"n": hooks})
@@ -239,8 +239,8 @@ def decision_effects(case: Case, ends: dict[str, int]) -> list[tuple[str, str]]:
     if case.kind == Case.Kind.APPEAL:
         return _appeal_effects(case)
     if upload_cases.is_upload_case(case):
-        gone = _("ends its use at once, only its sender ever saw it; they are told and may appeal.")
-        return [(_("Take away"), gone), (_("Ban"), banned)]
+        take_away = _("ends its use at once, only its sender ever saw it; they are told and may appeal.")
+        return [(_("Take away"), take_away), (_("Ban"), banned)]
     if case.kind == Case.Kind.REVIEW:
         return [
             (_("Publish"), _("puts it into the gallery just as its owner wished, and tells them.")),
@@ -263,9 +263,9 @@ def decision_effects(case: Case, ends: dict[str, int]) -> list[tuple[str, str]]:
 
 
 def _appeal_effects(case: Case) -> list[tuple[str, str]]:
-    stands = _("leaves everything as it is; the member is told why. They appeal once.")
+    uphold = _("leaves everything as it is; the member is told why. They appeal once.")
     if case.sanction is not None:
-        return [(_("Restore"), _("lifts it at once, and tells the member.")), (_("Uphold"), stands)]
+        return [(_("Restore"), _("lifts it at once, and tells the member.")), (_("Uphold"), uphold)]
     parent = case.parent
     if parent is not None and parent.decision == Case.Decision.REFUSE:
         restore = _("publishes it as its owner wished.")
@@ -277,4 +277,4 @@ def _appeal_effects(case: Case) -> list[tuple[str, str]]:
         restore = _("shows all pictures again that this decision hid, in the background.")
     else:
         restore = _("shows it again where it was shown before, and tells the author.")
-    return [(_("Restore"), restore), (_("Uphold"), stands)]
+    return [(_("Restore"), restore), (_("Uphold"), uphold)]

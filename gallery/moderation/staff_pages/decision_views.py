@@ -43,7 +43,7 @@ def decide(request: HttpRequest, number: int) -> HttpResponse:
     if not form.is_valid():
         return _message_response(request, filter_, case, _form_errors(form), status=422)
     if case.decision and not (form.bans and case.decision in decisions.ADVERSE):
-        return _message_response(request, filter_, case, _decided_words(case))
+        return _message_response(request, filter_, case, _decided_text(case))
     if form.is_to_be_asked:
         return page(
             request,
@@ -57,7 +57,7 @@ def decide(request: HttpRequest, number: int) -> HttpResponse:
     try:
         decided = decisions.decide(number, user_of(request), form.verdict())
     except AlreadyDecided as late:
-        return _message_response(request, filter_, late.case, _decided_words(late.case))
+        return _message_response(request, filter_, late.case, _decided_text(late.case))
     except NotAllowed:
         return _message_response(
             request,
@@ -89,47 +89,47 @@ def _ban(request: HttpRequest, filter_: Filter, case: Case, form: DecisionForm) 
         return _message_response(
             request, filter_, case, _("That cannot be done any more: what it is about changed.")
         )
-    words = _("%(name)s is banned. The earlier decision still stands.") % name
-    return _next_response(request, filter_, [banned], banned.pk, words)
+    message = _("%(name)s is banned. The earlier decision still stands.") % name
+    return _next_response(request, filter_, [banned], banned.pk, message)
 
 
 def _form_errors(form: DecisionForm) -> str:
     return " ".join(str(fault) for faults in form.errors.values() for fault in faults)
 
 
-def _decided_words(case: Case) -> str:
+def _decided_text(case: Case) -> str:
     by = case.decided_by.shown_name if case.decided_by is not None else _("its owner")
     word = str(case_tiles.DECISION_LABELS[case.decision][1]).lower() if case.decision else ""
     return _("Already decided by %(name)s: %(decision)s.") % {"name": by, "decision": word}
 
 
 def _message_response(
-    request: HttpRequest, filter_: Filter, case: Case, words: str | Promise, status: int = 200
+    request: HttpRequest, filter_: Filter, case: Case, message: str | Promise, status: int = 200
 ) -> HttpResponse:
     """Show why nothing was done, with the case as it is now."""
     if not is_htmx(request):
-        messages.error(request, str(words))
+        messages.error(request, str(message))
         return HttpResponseRedirect(filter_.address(case=case.pk))
     fresh = case_or_404(case.pk)
     context = panel_context(request, fresh, filter_) | {
-        "said": words, "changed": [case_tiles.CaseTile(fresh, filter_.address(case=fresh.pk))],
+        "said": message, "changed": [case_tiles.CaseTile(fresh, filter_.address(case=fresh.pk))],
     }  # fmt: skip
     return page(request, "moderation/staff_pages/_decision_response.html", context, status=status)
 
 
 def _next_response(
-    request: HttpRequest, filter_: Filter, done: Iterable[Case], following: int | None, message: str = ""
+    request: HttpRequest, filter_: Filter, decided: Iterable[Case], following: int | None, message: str = ""
 ) -> HttpResponse:
     """Go on to the next case; those decided stay in the grid, dimmed."""
-    done = list(done)
+    decided = list(decided)
     after = case_lists.get_case(following) if following else None
-    if after is None and done:
-        after = case_lists.next_open(filter_, done[-1])
+    if after is None and decided:
+        after = case_lists.next_open(filter_, decided[-1])
     if not is_htmx(request):
         if message:
             messages.success(request, message)
         return HttpResponseRedirect(filter_.address(case=after.pk if after else ""))
-    changed = [case_lists.get_case(case.pk) for case in done]
+    changed = [case_lists.get_case(case.pk) for case in decided]
     context: dict[str, Any] = {
         **page_context(request, filter_),
         "changed": [
@@ -169,31 +169,33 @@ def bulk(request: HttpRequest) -> HttpResponse:
             else "moderation/staff_pages/confirm_bulk.html"
         )
         return page(request, name, context)
-    done, left = _decide_all(request, numbers, form)
-    return _next_response(request, filter_, done, form.cleaned_data.get("next"), _bulk_words(len(done), left))
+    decided, skipped = _decide_all(request, numbers, form)
+    return _next_response(
+        request, filter_, decided, form.cleaned_data.get("next"), _bulk_message(len(decided), skipped)
+    )
 
 
 def _decide_all(request: HttpRequest, numbers: list[int], form: BulkForm) -> tuple[list[Case], int]:
-    batch, done = decisions.new_batch(), []
+    batch, decided = decisions.new_batch(), []
     for number in numbers:
         verdict = form.verdict()
         try:
-            done.append(decisions.decide(number, user_of(request), verdict, batch))
+            decided.append(decisions.decide(number, user_of(request), verdict, batch))
         except (AlreadyDecided, NotAllowed, NotPossible, ValueError, Case.DoesNotExist):
             continue
-    return done, len(numbers) - len(done)
+    return decided, len(numbers) - len(decided)
 
 
-def _bulk_words(done: int, left: int) -> str:
-    words = ngettext("%(n)d case decided.", "%(n)d cases decided.", done) % {"n": done}
-    if left:
+def _bulk_message(decided: int, skipped: int) -> str:
+    message = ngettext("%(n)d case decided.", "%(n)d cases decided.", decided) % {"n": decided}
+    if skipped:
         more = ngettext(
             "%(n)d stays as it was: decided already, or not yours.",
             "%(n)d stay as they were: decided already, or not yours.",
-            left,
+            skipped,
         )
-        words = f"{words} {more % {'n': left}}"
-    return words
+        message = f"{message} {more % {'n': skipped}}"
+    return message
 
 
 @require_POST
@@ -203,19 +205,19 @@ def undo(request: HttpRequest) -> HttpResponse:
     filter_ = Filter.read(request.GET)
     reopened, stuck = decisions.undo(user_of(request), _batch(request))
     if not reopened and not stuck:
-        words = _("There is nothing to take back.")
+        message = _("There is nothing to take back.")
     else:
-        words = ngettext("%(n)d decision taken back.", "%(n)d decisions taken back.", len(reopened)) % {
+        message = ngettext("%(n)d decision taken back.", "%(n)d decisions taken back.", len(reopened)) % {
             "n": len(reopened)
         }
     if stuck:
-        words += " " + ngettext(
+        message += " " + ngettext(
             "%(n)d stands: it cannot be taken back any more.",
             "%(n)d stand: they cannot be taken back any more.",
             len(stuck),
         ) % {"n": len(stuck)}
     following = reopened[0].pk if reopened else None
-    return _next_response(request, filter_, [*reopened, *stuck], following, words)
+    return _next_response(request, filter_, [*reopened, *stuck], following, message)
 
 
 def _batch(request: HttpRequest) -> str:

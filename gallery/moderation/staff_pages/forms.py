@@ -52,7 +52,7 @@ class DecisionForm(forms.Form):
         days = data.get("days")
         return Verdict(
             **ACTIONS[data["deed"]],
-            told=data["own_words"] or data["reason"],
+            message=data["own_words"] or data["reason"],
             note=data["note"],
             until=_days_from_now(7 if days is None else days) if data["deed"] == "mute" else None,
             hide_public=data["hide_public"],

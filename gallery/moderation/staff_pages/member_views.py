@@ -26,16 +26,16 @@ def pictures(request: HttpRequest, username: str) -> HttpResponse:
     """GET: the page with what was done. POST: hide all of them (`deed=hide`), or restore those of one bulk
     hide."""
     member = get_object_or_404(User, username=username)
-    here = reverse("moderation_member", args=[member.username])
+    url = reverse("moderation_member", args=[member.username])
     if request.method == "POST":
         _act(request, member)
-        return HttpResponseRedirect(here)
-    done = bulk_hide.for_user(member)
+        return HttpResponseRedirect(url)
+    operations = bulk_hide.for_user(member)
     context = {
         "member": member,
         "public": case_lists.capped_count(Item.objects.public().filter(user=member)),
-        "deeds": [(deed, _can_be_restored(deed, done)) for deed in done],
-        "going": any(deed.done_at is None for deed in done),
+        "deeds": [(operation, _can_be_restored(operation, operations)) for operation in operations],
+        "going": any(operation.done_at is None for operation in operations),
         "reasons": reasons.choices(),
         "suggested": reasons.RULES,
         "not_theirs": _refusal(member, user_of(request)),
@@ -57,9 +57,9 @@ def _refusal(member: User, moderator: User) -> str:
     return _("This is about staff: an administrator decides it.")
 
 
-def _can_be_restored(deed: AccountDeed, deeds: list[AccountDeed]) -> bool:
-    is_undone = any(deed_.of_id == deed.pk for deed_ in deeds)
-    return deed.of_id is None and deed.done_at is not None and not is_undone
+def _can_be_restored(operation: AccountDeed, operations: list[AccountDeed]) -> bool:
+    is_undone = any(other.of_id == operation.pk for other in operations)
+    return operation.of_id is None and operation.done_at is not None and not is_undone
 
 
 def _act(request: HttpRequest, member: User) -> None:

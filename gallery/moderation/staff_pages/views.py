@@ -151,11 +151,11 @@ def picture(request: HttpRequest, number: int, size: str) -> HttpResponse:
     if item is None and case.comment is not None:
         item = case.comment.item
     if item is not None:
-        return send_picture(request, item, size, words=False)
-    look = case_tiles.thumbnail_of(case)
-    if look is None or size not in ("medium", "full"):
+        return send_picture(request, item, size, show_prompt=False)
+    thumbnail = case_tiles.thumbnail_of(case)
+    if thumbnail is None or size not in ("medium", "full"):
         raise Http404
-    return send_thumbnail(request, look)
+    return send_thumbnail(request, thumbnail)
 
 
 @require_safe

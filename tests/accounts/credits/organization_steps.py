@@ -150,7 +150,7 @@ class OrganizationSteps:
                 break
             try:
                 with connection.execute_wrapper(Crash(crash if turn < 2 else 0)):
-                    erasure.go_on(closure_request)
+                    erasure.run_stage(closure_request)
             except Crashed:
                 self.crashes += 1
         assert closure_request.finished_at is not None

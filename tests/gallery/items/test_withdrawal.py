@@ -192,7 +192,7 @@ def test_an_editor_who_left_finds_nothing_of_the_collection() -> None:
     own = f"/library/collections/{scene.kept.public_id}/"
     assert bob.get(own).status_code == 200
     assert len(cache) >= 3
-    editors.leave(scene.kept, scene.bob)
+    editors.remove(scene.kept, scene.bob)
     assert still_there(bob, cache | {own: {}}) == []
     assert bob.post(f"{own}move/", {"first": scene.item.public_id}).status_code == 404
     assert bob.post(f"{own}remove/", {"ids": [scene.item.public_id]}).status_code == 404

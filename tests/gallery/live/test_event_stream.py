@@ -51,7 +51,7 @@ class Page:
 
     def told(self) -> dict[str, dict[str, Any]]:
         """What a look tells it."""
-        self.reader.look()
+        self.reader.poll_once()
         news = self.channel.after(self.number)
         self.number = news.number
         return dict(event_stream.to_events(self.channel, news, "en"))
@@ -110,7 +110,7 @@ def test_nobody_is_told_of_what_is_another_members(looks: Reader, alice: User, b
 
     Page(looks, alice).told()
     Prediction.objects.filter(pk=made.pk).update(revision=9)
-    looks.look()
+    looks.poll_once()
     assert page.told() == {}
 
 
@@ -132,7 +132,7 @@ def test_who_comes_back_is_told_what_it_missed(looks: Reader, alice: User) -> No
     page.told()
     cursor = page.channel.cursor
     item = picture_item(alice, "made meanwhile")
-    looks.look()
+    looks.poll_once()
 
     back = Page(looks, alice, cursor)
 
@@ -149,12 +149,12 @@ def test_who_comes_back_with_another_cursor_has_to_read_everything(
 
 def test_who_missed_more_than_is_remembered_has_to_read_everything() -> None:
     channel = Channel(1)
-    channel.tell("items", ["first"], 0.0)
+    channel.append_news("items", ["first"], 0.0)
     cursor = channel.cursor
     for number in range(LOG_LENGTH):
-        channel.tell("items", [str(number)], 0.0)
+        channel.append_news("items", [str(number)], 0.0)
     assert channel.position(cursor) == 1
-    channel.tell("items", ["one more"], 0.0)
+    channel.append_news("items", ["one more"], 0.0)
     assert channel.position(cursor) is None
 
 
@@ -174,11 +174,11 @@ def test_a_look_for_many_costs_one_query(
     pages = [Page(looks, user) for user in (alice, bob, *(factories.make_user() for _ in range(8)))]
     for user in (alice, bob):
         factories.make_prediction(user, status=Status.PROCESSING, phase=Phase.RUNNING)
-    looks.look()
-    looks.look()
+    looks.poll_once()
+    looks.poll_once()
 
     with django_assert_num_queries(1):
-        looks.look()
+        looks.poll_once()
     assert [len(page.channel.tracked) for page in pages][:3] == [1, 1, 0]
 
 
@@ -187,7 +187,7 @@ def test_an_account_is_forgotten_some_time_after_its_last_page(
 ) -> None:
     Page(looks, alice).told()
     monkeypatch.setattr(poller, "LINGER_S", -1.0)
-    looks.look()
+    looks.poll_once()
     assert looks._channels == {}
 
 
@@ -384,7 +384,7 @@ def test_all_streams_end_when_the_process_does(alice: User, session: str) -> Non
             pass
 
     in_time(page())
-    assert not poller.reader().has_room(alice.account_id or 0)
+    assert not poller.reader().has_capacity(alice.account_id or 0)
 
 
 # -- The address ------------------------------------------------------------------------------------------------

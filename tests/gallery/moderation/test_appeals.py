@@ -32,7 +32,7 @@ JSON = "application/json"
 @pytest.fixture
 def hidden(public: Item, case: Case, ada: User) -> Case:
     """The decision that hides Alice's picture."""
-    return decisions.decide(case.pk, ada, Verdict("hide", told="copied work"))
+    return decisions.decide(case.pk, ada, Verdict("hide", message="copied work"))
 
 
 def test_the_owner_reads_why_and_appeals_once(public: Item, hidden: Case, as_alice: Client) -> None:
@@ -68,7 +68,7 @@ def test_an_appeal_that_is_turned_down_says_why(
     public: Item, hidden: Case, alice: User, bea: User, as_alice: Client
 ) -> None:
     appeal = appeals.create(hidden, alice, "Look at the sketches.")
-    decisions.decide(appeal.pk, bea, Verdict("uphold", told="The sketches are younger."))
+    decisions.decide(appeal.pk, bea, Verdict("uphold", message="The sketches are younger."))
     assert "The sketches are younger." in as_alice.get(f"/library/{public.public_id}/").content.decode()
     public.refresh_from_db()
     assert not public.is_public
@@ -90,7 +90,7 @@ def test_an_appeal_against_a_removal_waits_for_its_answer(
     public: Item, case: Case, alice: User, ada: User
 ) -> None:
     ada.user_permissions.add(Permission.objects.get(codename="remove_item"))
-    removed = decisions.decide(case.pk, User.objects.get(pk=ada.pk), Verdict("remove", told="copied work"))
+    removed = decisions.decide(case.pk, User.objects.get(pk=ada.pk), Verdict("remove", message="copied work"))
     appeal = appeals.create(removed, alice, "It was my own work.")
     case_jobs.close_orphans()
     assert Case.objects.get(pk=appeal.pk).decided_at is None
@@ -165,8 +165,8 @@ def test_comments_and_collections_have_appeals_too(
     comment = discussion.write(public, bob, "Rude words")
     shelf = curation.create(alice, "Found elsewhere")
     curation.set_visibility(shelf, "public")
-    said = decisions.decide(complain(comment, charlie).pk, ada, Verdict("hide", told="hate or harassment"))
-    kept = decisions.decide(complain(shelf, charlie).pk, ada, Verdict("hide", told="copied work"))
+    said = decisions.decide(complain(comment, charlie).pk, ada, Verdict("hide", message="hate or harassment"))
+    kept = decisions.decide(complain(shelf, charlie).pk, ada, Verdict("hide", message="copied work"))
     assert "Rude words" in client_of(bob).get(f"/account/decisions/{said.pk}/").content.decode()
     page = client_of(alice).get(f"/library/collections/{shelf.public_id}/").content.decode()
     assert f'href="/account/decisions/{kept.pk}/"' in page
@@ -189,7 +189,7 @@ def test_a_banned_member_appeals_without_being_let_in(alice: User, ada: User, be
     browser.post(address, WORDS)
     appeal = Case.objects.get(kind="appeal")
     assert appeal.sanction == row
-    decisions.decide(appeal.pk, bea, Verdict("restore", told="It was no spam."))
+    decisions.decide(appeal.pk, bea, Verdict("restore", message="It was no spam."))
     alice.refresh_from_db()
     assert alice.is_active
     assert Sanction.objects.get().lifted_by == bea

@@ -22,7 +22,7 @@ from tests.support.audit_writes import recorded_writes
 from tests.support.picture_items import picture_item
 from tests.support.races import together
 
-HIDE = Verdict("hide", told="copied work")
+HIDE = Verdict("hide", message="copied work")
 ALLOW = Verdict("allow")
 
 
@@ -100,12 +100,12 @@ def test_hiding_takes_it_from_the_public_and_tells_its_owner_why(
 
 def test_the_owner_is_told_in_their_own_language(public: Item, case: Case, ada: User, alice: User) -> None:
     User.objects.filter(pk=alice.pk).update(language="zh-hans")
-    decisions.decide(case.pk, ada, Verdict("hide", told="Mine."))
+    decisions.decide(case.pk, ada, Verdict("hide", message="Mine."))
     assert Notice.objects.get(user=alice).params["reason"] == "Mine."
 
 
 def test_every_decision_is_on_record_with_its_case(public: Item, case: Case, ada: User) -> None:
-    decisions.decide(case.pk, ada, Verdict("hide", told="copied work", note="Same backdrop."))
+    decisions.decide(case.pk, ada, Verdict("hide", message="copied work", note="Same backdrop."))
     decisions.undo(ada)
     hidden, undone = AuditEntry.objects.filter(case=case.pk).order_by("number")
     assert (hidden.actor, hidden.action, hidden.subject_id) == (ada, "item.hide", public.public_id)
@@ -198,7 +198,7 @@ def test_a_picture_hidden_before_stays_hidden_when_a_later_case_is_taken_back(
 
 
 def test_hiding_ends_what_else_is_open_about_it(public: Item, case: Case, ada: User) -> None:
-    flagged = cases.flag(public, words="weapons", marks={"found": []})
+    flagged = cases.flag(public, description="weapons", marks={"found": []})
     decisions.decide(case.pk, ada, HIDE)
     flagged.refresh_from_db()
     assert flagged.decision == "hide"
@@ -221,7 +221,7 @@ def test_marking_sensitive_lets_it_stay_blurred(public: Item, case: Case, ada: U
 def test_a_ban_from_a_case_hides_closes_and_is_taken_back(
     public: Item, case: Case, ada: User, alice: User
 ) -> None:
-    decisions.decide(case.pk, ada, Verdict("hide", told="spam", sanction="ban"))
+    decisions.decide(case.pk, ada, Verdict("hide", message="spam", sanction="ban"))
     alice.refresh_from_db()
     assert not alice.is_active
     assert Sanction.objects.get(user=alice).case == case.pk
@@ -254,7 +254,7 @@ def test_only_senior_moderators_remove(public: Item, case: Case, ada: User) -> N
     with pytest.raises(NotAllowed):
         decisions.decide(case.pk, ada, Verdict("remove"))
     senior = make_moderator("senior", "remove_item")
-    decisions.decide(case.pk, senior, Verdict("remove", told="violent or gory"))
+    decisions.decide(case.pk, senior, Verdict("remove", message="violent or gory"))
     assert not Item.objects.filter(pk=public.pk).exists()
     case.refresh_from_db()
     assert (case.decision, case.item, case.about) == ("remove", None, "a green valley")
@@ -432,7 +432,7 @@ def test_no_row_is_written_behind_the_record(alice: User, charlie: User, ada: Us
         decisions.decide(found[0].pk, ada, Verdict("hide", sanction="warn"))
         decisions.undo(ada)
         decisions.decide(found[1].pk, ada, Verdict("hide", sanction="mute"))
-        cases.flag(items[2], words="weapons", marks={"found": []})
+        cases.flag(items[2], description="weapons", marks={"found": []})
         decisions.decide(found[2].pk, staff, Verdict("remove", sanction="warn"))
         decisions.decide(appealed(found[1]).pk, staff, Verdict("restore"))
         decisions.decide(found[3].pk, ada, Verdict("allow", sensitive=True))
@@ -467,7 +467,7 @@ def test_two_who_ban_the_same_member_beside_a_decision_do_not_wait_for_each_othe
     found = [complain(picture_item(alice, f"picture {n}", visibility="public"), charlie) for n in range(2)]
 
     def decide(case: Case, by: User) -> str:
-        decisions.decide(case.pk, by, Verdict("hide", told="spam", sanction="ban"))
+        decisions.decide(case.pk, by, Verdict("hide", message="spam", sanction="ban"))
         return "decided"
 
     assert together([lambda: decide(found[0], ada), lambda: decide(found[1], bea)]) == ["decided"] * 2

@@ -32,7 +32,7 @@ def told(user: User) -> list[tuple[str, str]]:
 @pytest.mark.parametrize(
     ("verdict", "kind"),
     [
-        (Verdict("hide", told="copied work"), "report.acted"),
+        (Verdict("hide", message="copied work"), "report.acted"),
         (Verdict("allow", sensitive=True), "report.acted"),
         (Verdict("allow", sanction="warn"), "report.acted"),
         (Verdict("allow"), "report.left"),
@@ -85,7 +85,7 @@ def test_a_case_that_ends_with_another_is_answered_too(
 ) -> None:
     from gallery.moderation import cases
 
-    flagged = cases.flag(public, words="weapons", marks={"found": []})
+    flagged = cases.flag(public, description="weapons", marks={"found": []})
     decisions.decide(flagged.pk, ada, Verdict("hide"))
     assert [kind for kind, _words in told(charlie)] == ["report.acted"]
 

@@ -89,7 +89,7 @@ def test_what_lies_in_the_trash_is_not_published(item: Item, waiting: Case, ada:
 def test_a_refusal_says_why_stands_and_is_appealed(
     item: Item, waiting: Case, ada: User, bea: User, alice: User, as_alice: Client
 ) -> None:
-    decisions.decide(waiting.pk, ada, Verdict("refuse", told="copied work"))
+    decisions.decide(waiting.pk, ada, Verdict("refuse", message="copied work"))
     page = as_alice.get(f"/library/{item.public_id}/").content.decode()
     assert "A moderator did not publish this picture: copied work." in page
     item.refresh_from_db()
@@ -133,7 +133,7 @@ def test_what_was_refused_is_in_no_public_collection_either(
     assert readers.count() == 1
     publication.publish(item)
     assert readers.count() == 1
-    decisions.decide(Case.objects.get(kind="review").pk, ada, Verdict("refuse", told="copied work"))
+    decisions.decide(Case.objects.get(kind="review").pk, ada, Verdict("refuse", message="copied work"))
     assert readers.count() == 0
 
 
@@ -246,7 +246,7 @@ def test_what_was_refused_is_seen_by_its_owner_alone_and_by_no_link(
     assert [client.get(one).status_code for one in strangers] == [200] * 3
     publication.publish(item)
     case = Case.objects.get(kind="review")
-    decisions.decide(case.pk, ada, Verdict("refuse", told="copied work"))
+    decisions.decide(case.pk, ada, Verdict("refuse", message="copied work"))
     assert [client.get(one).status_code for one in strangers] == [404] * 3
     assert item.public_id not in client.get(f"/s/{links[1].token}/").content.decode()
     notice = Notice.objects.get(user=alice)
@@ -259,7 +259,7 @@ def test_what_was_refused_is_seen_by_its_owner_alone_and_by_no_link(
     # Taken back, it is as it was; granted an appeal, it is public.
     decisions.undo(ada)
     assert [client.get(one).status_code for one in strangers] == [200] * 3
-    decisions.decide(case.pk, ada, Verdict("refuse", told="copied work"))
+    decisions.decide(case.pk, ada, Verdict("refuse", message="copied work"))
     appeal = appeals.create(Case.objects.get(pk=case.pk), alice, "Mine.")
     decisions.decide(appeal.pk, bea, Verdict("restore"))
     assert Item.objects.get(pk=item.pk).is_public
@@ -272,8 +272,8 @@ def test_what_was_hidden_and_refused_is_shown_when_both_are_taken_back(
     publication.publish(item, visibility="unlisted")
     publication.publish(item)
     reported, wished = complain(item, charlie), Case.objects.get(kind="review")
-    decisions.decide(reported.pk, ada, Verdict("hide", told="spam"))
-    decisions.decide(wished.pk, ada, Verdict("refuse", told="copied work"))
+    decisions.decide(reported.pk, ada, Verdict("hide", message="spam"))
+    decisions.decide(wished.pk, ada, Verdict("refuse", message="copied work"))
     decisions.decide(
         appeals.create(Case.objects.get(pk=reported.pk), alice, "No.").pk, bea, Verdict("restore")
     )

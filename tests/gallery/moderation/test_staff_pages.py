@@ -278,7 +278,7 @@ def test_pages_of_the_list_follow_each_other_without_gap_or_double(alice: User, 
 
 
 def test_the_case_page_shows_the_whole_trail(case: Case, ada: User, as_bea: Client) -> None:
-    decisions.decide(case.pk, ada, Verdict("hide", told="copied work", note="Same backdrop."))
+    decisions.decide(case.pk, ada, Verdict("hide", message="copied work", note="Same backdrop."))
     decisions.undo(ada)
     page = as_bea.get(f"{DESK}{case.pk}/").content.decode()
     assert "item.hide" in page and "item.undo_hide" in page and "Same backdrop." in page

@@ -61,7 +61,7 @@ def test_no_decision_and_no_removal_wait_in_a_circle(
         return whole(upload_id)
 
     monkeypatch.setattr(uploads, by, meanwhile)
-    decisions.decide(case.pk, staff, Verdict(decision, told="no"))
+    decisions.decide(case.pk, staff, Verdict(decision, message="no"))
     (other,) = others
     other.end()
     case.refresh_from_db()

@@ -135,7 +135,7 @@ def test_taking_it_away_with_a_ban_ends_its_use_tells_its_sender_and_may_be_appe
     case: Case, ada: User, bea: User, alice: User
 ) -> None:
     upload = Upload.objects.get()
-    decided = decisions.decide(case.pk, ada, Verdict("hide", told="violent or gory", sanction="ban"))
+    decided = decisions.decide(case.pk, ada, Verdict("hide", message="violent or gory", sanction="ban"))
     assert not uploads.usable(factories.account_of(alice), upload.public_id)
     assert Sanction.objects.get().kind == "ban" and decided.done["taken"]
     notice = Notice.objects.filter(user=alice).order_by("id")[0]
@@ -161,7 +161,7 @@ def test_removing_it_seals_the_whole_file_and_blocks_the_picture(
         decisions.decide(case.pk, ada, Verdict("remove"))
     exports.request_export(alice, factories.account_of(alice))
     assert exports.build_next()
-    decisions.decide(case.pk, staff, Verdict("remove", told="violent or gory"))
+    decisions.decide(case.pk, staff, Verdict("remove", message="violent or gory"))
     assert not Upload.objects.exists() and Export.objects.get().state == "gone"
     assert evidence.run_once()
     row = Evidence.objects.get()

@@ -217,14 +217,14 @@ def test_those_that_break_stand_before_no_other(alice: User, monkeypatch: pytest
     for number in range(6):
         closure.request_closure(factories.make_user(f"broken-{number}"))
     wish = closure.request_closure(alice)
-    go = erasure.go_on
+    go = erasure.run_stage
 
     def broken(one: Closure) -> bool:
         if one.pk != wish.pk:
             raise RuntimeError
         return go(one)
 
-    monkeypatch.setattr(erasure, "go_on", broken)
+    monkeypatch.setattr(erasure, "run_stage", broken)
     for number, one in enumerate(Closure.objects.order_by("pk")):
         Closure.objects.filter(pk=one.pk).update(due_at=after(number - 100))
     for _turn in range(60):
@@ -414,7 +414,7 @@ def test_wishes_that_must_wait_stand_before_no_other(monkeypatch: pytest.MonkeyP
         Closure.objects.create(user=user, account=factories.account_of(user), due_at=after(-1))
     seen: list[int] = []
     # As where something of theirs is still under way.
-    monkeypatch.setattr(closure, "_go_on", lambda wish: seen.append(wish.user_id) or False)
+    monkeypatch.setattr(closure, "_process", lambda wish: seen.append(wish.user_id) or False)
     assert closure.run_once()
     assert not closure.run_once()
     assert sorted(seen) == sorted(user.pk for user in users)
