@@ -102,9 +102,9 @@ def _listen(
         log.info("hints_from_elsewhere_pooled", words="A pooler is in between: nobody can listen through it.")
         _watch_pooled(stop, has_other_machines)
         return
-    own = f"{_NAME}{wakeups.machine()}"
+    application_name = f"{_NAME}{wakeups.machine()}"
     with connection.cursor() as cursor:
-        cursor.execute("SELECT set_config('application_name', %s, false)", [own])
+        cursor.execute("SELECT set_config('application_name', %s, false)", [application_name])
         cursor.execute(f"LISTEN {CHANNEL}")
         cursor.execute("SELECT pg_notify(%s, %s)", [CHANNEL, f"{wakeups.machine()} {HELLO} "])
     raw: Any = connection.connection
@@ -115,7 +115,7 @@ def _listen(
     try:
         while not stop.is_set():
             with connection.cursor() as cursor:
-                cursor.execute(_OTHERS, [_NAME, own])
+                cursor.execute(_OTHERS, [_NAME, application_name])
                 wakeups.mark(wakeups.OTHER_MACHINES, is_set=bool(cursor.fetchone()[0]))
             _receive(raw, poll, stop_descriptor)
     finally:

@@ -240,23 +240,21 @@ class Reader:
             fresh = [channel for channel in self._channels.values() if not channel.ready]
             others = [channel for channel in self._channels.values() if channel.ready]
         for channel in fresh:
-            self._note([channel], change_queries.initial_rows(channel.account_id), is_complete=False)
+            self._note([channel], change_queries.initial_rows(channel.account_id), full=False)
             channel.ready = True
         floors = self._floors
         assert floors is not None
         for chunk in _chunks(others):
             tracked = [pk for channel in chunk for pk in channel.tracked]
             accounts = [channel.account_id for channel in chunk]
-            self._note(chunk, change_queries.changes(accounts, tracked, floors), is_complete=True)
+            self._note(chunk, change_queries.changes(accounts, tracked, floors), full=True)
         self._report_named()
         if now - self._guarded_at >= SESSION_CHECK_S:
             self._guarded_at = now
             self._end_stale_streams()
 
-    def _note(
-        self, channels: Sequence[Channel], rows: Iterable[change_queries.Row], *, is_complete: bool
-    ) -> None:
-        """Note the rows of a poll. `whole`: tracked predictions that are not among them no longer exist."""
+    def _note(self, channels: Sequence[Channel], rows: Iterable[change_queries.Row], *, full: bool) -> None:
+        """Note the rows of a poll. `full`: tracked predictions that are not among them no longer exist."""
         now = time.monotonic()
         by_account: dict[int, list[change_queries.Row]] = {channel.account_id: [] for channel in channels}
         for row in rows:
@@ -265,7 +263,7 @@ class Reader:
             for channel in channels:
                 before = channel.number
                 found = by_account[channel.account_id]
-                channel.append_news(PREDICTIONS, _changed(channel, found, now, is_complete=is_complete), now)
+                channel.append_news(PREDICTIONS, _changed(channel, found, now, full=full), now)
                 fresh = [row for row in found if row.kind == "item" and channel.note_item(row.pk)]
                 channel.append_news(ITEMS, [row.public_id for row in fresh], now)
                 for row in found:
@@ -334,7 +332,7 @@ class Reader:
             _end(expired, "session-over")
 
 
-def _changed(channel: Channel, rows: list[change_queries.Row], now: float, *, is_complete: bool) -> list[str]:
+def _changed(channel: Channel, rows: list[change_queries.Row], now: float, *, full: bool) -> list[str]:
     """The ids of predictions that changed, or whose queue position is to be refreshed."""
     found = [row for row in rows if row.kind == "prediction"]
     ids: dict[str, None] = {}
@@ -343,7 +341,7 @@ def _changed(channel: Channel, rows: list[change_queries.Row], now: float, *, is
         news = channel.note_prediction(row.pk, row.public_id, state, ended=row.phase == Phase.ENDED)
         if news is not None:
             ids[news] = None
-    if is_complete:
+    if full:
         ids.update(dict.fromkeys(channel.remove_missing({row.pk for row in found})))
     if now - channel.placed_at >= POSITIONS_INTERVAL_S:
         channel.placed_at = now

@@ -1,4 +1,4 @@
-"""axe-core on a page as it stands: what it finds there of weight."""
+"""axe-core on the current page, and its serious findings."""
 
 from __future__ import annotations
 

@@ -167,7 +167,7 @@ class Window:
 
 @pytest.fixture(scope=_how_long)
 def _cleared(browser: Browser) -> dict[Kind, list[Page]]:
-    """Windows that wait for the next test. To open one anew takes longer than most of what is done in it."""
+    """Browser windows kept for the next test: opening one takes longer than most tests."""
     return defaultdict(list)
 
 

@@ -189,7 +189,7 @@ PAGES: tuple[Place, ...] = (
         ("upstreams", "/admin/upstreams/"),
         ("list of the desk", "/admin/gallery/item/"),
         heaviest=KIB * KIB,
-        # The desk's own scripts draw its lists: good enough as browsers judge it, no gallery.
+        # The admin's own scripts draw its lists: layout shifts there are judged less strictly than in the gallery.
         shift=0.1,
     ),
 )

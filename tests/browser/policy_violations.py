@@ -6,7 +6,7 @@ from typing import Any
 
 from tests.browser.conftest import Window
 
-# Told by the browser itself, whatever the console makes of it, also of what a page's own scripts would swallow.
+# Reported by the browser itself, whatever the console shows, also where a page's own scripts would swallow it.
 LISTEN = """window.forbidden = []; document.addEventListener("securitypolicyviolation", event =>
   window.forbidden.push(`${event.effectiveDirective} ${event.blockedURI} ${event.sample} ${event.sourceFile}`));"""
 SETTLED = """async () => { await document.fonts.ready;

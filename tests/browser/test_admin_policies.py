@@ -24,7 +24,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 Open = Callable[..., Window]
 LOADS_OR_RUNS = re.compile(r"src|href|action|style|on|x-|:|@|hx-")
 LINK = re.compile(r"^(?!\w+:|//).*", re.DOTALL)
-"""An address of this house. Another keeps its scheme and all: `javascript:` is one."""
+"""A URL of this server. Any other is kept with its scheme: `javascript:` is one."""
 NONCE = re.compile(r"'nonce-[^']*'")
 NUMBERS = re.compile(r"[0-9a-f]{8}[0-9a-f-]{24,28}|[0-9]+")
 
@@ -45,7 +45,7 @@ def pages_of(model: type[Model]) -> Iterator[tuple[str, str]]:
 class Parts(HTMLParser):
     """What of a page can go against its policies: what it loads, styles and runs, and which elements have what.
 
-    Numbers and keys are left out, and where a link leads: they tell two rows apart, not two pages.
+    Numbers and keys are left out, and where a link leads: they distinguish two rows, not two pages.
     """
 
     def __init__(self, html: str) -> None:

@@ -1,4 +1,4 @@
-"""What holds on every page, whoever looks at it: each is loaded, and a share of them is asked all that can be told.
+"""Checks of every page for every kind of viewer: all are loaded, and a sample of them gets all checks.
 
 Each stays put while it loads, is light, quiet and never wider than its window (measures.py); what it does is within its
 policies (policies.py). Of a share, axe-core finds nothing serious, in both themes (axe.py); the keyboard reaches
@@ -34,7 +34,7 @@ def named(place: Place) -> str:
 
 
 def in_chinese(place: Place) -> bool:
-    """The guide is prose in one frame: its first page and one of its models stand for it in Chinese."""
+    """The guide is prose in one frame: its first page and one of its model pages represent it in Chinese."""
     return not place.name.startswith("guide, ") or place.name == "guide, a model"
 
 
@@ -49,7 +49,7 @@ def by_viewer(window: Window, places: Iterable[Place]) -> Iterator[Place]:
 
 
 class Walk:
-    """Loads page after page in a window and asks of each what it can tell; the faults by what was asked."""
+    """Loads page after page in a window and runs the checks on each; the faults by check."""
 
     def __init__(self, window: Window, scene: dict[str, str]) -> None:
         self.window, self.scene = window, scene
@@ -58,7 +58,7 @@ class Walk:
         self.unreached: list[str] = []
 
     def glance(self, place: Place) -> None:
-        """What a page tells by being loaded, in the narrowest window."""
+        """The faults seen while a page loads, in the narrowest window."""
         self.measures.arrived(place, show(self.window, place, self.scene), NARROW)
         self.policies.note()
         self.measures.fits(place, (NARROW,))
@@ -150,7 +150,7 @@ def routes(patterns: Any, before: str = "") -> Iterator[tuple[str, str]]:
             yield pattern.name, f"/{route}"
 
 
-# What of the scene may stand in a place of an address, by the place's name.
+# Values of the scene for the parameters of URLs, by parameter name.
 FITTING = {
     "public_id": ("item", "published", "collection", "prediction"),
     "item_id": ("item", "published"),

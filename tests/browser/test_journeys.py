@@ -129,7 +129,7 @@ def test_the_price_follows_the_controls(window: Open) -> None:
 
 
 def test_nothing_lies_over_the_page_of_a_picture(window: Open) -> None:
-    """What stands in the middle of the picture is the picture, and its deeds can be clicked."""
+    """The element in the middle of the picture is the picture, and its actions can be clicked."""
     item = picture_item(factories.make_user("alice"), "a lighthouse")
     member = window()
     member.sign_in("alice")

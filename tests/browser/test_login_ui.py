@@ -74,7 +74,7 @@ def test_a_second_factor_is_set_up_and_asked_for_or_a_recovery_code(window: Open
     assert member.complaints == []
 
 
-def test_a_passkey_opens_the_door_without_the_password(window: Open) -> None:
+def test_a_passkey_signs_in_without_the_password(window: Open) -> None:
     factories.make_user("alice")
     member = here(window())
     session, device = telephone(member)

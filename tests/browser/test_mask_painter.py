@@ -55,7 +55,7 @@ class Bench:
             route.fulfill(status=204)
 
     def clean(self) -> Bench:
-        """The page anew, without drafts."""
+        """The page reloaded, without drafts."""
         self.complaints.clear()
         self.pictures.clear()
         self.page.goto(f"{BASE}/")
@@ -188,7 +188,7 @@ def test_keys_alone_make_a_rectangle_and_take_steps_back(bench: Bench) -> None:
     page.keyboard.press("Control+Shift+z")
     assert share(page) == "5% painted"
 
-    # The ring stands in the middle; a brush held down there follows it to the right.
+    # The ring is in the middle; a brush held down there follows it to the right.
     page.keyboard.press("b")
     page.keyboard.down("Space")
     for _ in range(3):

@@ -86,7 +86,7 @@ def test_from_the_invitation_to_the_receipt_of_a_deleted_account(window: Open) -
     finish(Prediction.objects.get())
     page.wait_for_selector(".batch.succeeded .frame.done img")
 
-    # It stands in the statement.
+    # It is listed in the statement.
     member.open("/account/")
     page.wait_for_selector("table.statement >> text=Prediction charged")
     page.wait_for_selector("table.statement >> text=+20.00")
@@ -113,13 +113,13 @@ def test_from_the_invitation_to_the_receipt_of_a_deleted_account(window: Open) -
     page.click("main button.danger")
     page.wait_for_selector("h1:has-text('will be deleted')")
     assert member.sideways() == 0
-    # A page that comes to the door after it was closed is refused, and says so in the console.
+    # A page requested after the account was closed is refused, and logs that in the console.
     page.goto("about:blank")
     Closure.objects.update(due_at=after(-1))
     for _turn in range(40):
         closure.run_once()
-    wish = Closure.objects.get()
-    assert wish.finished_at is not None
+    closure_request = Closure.objects.get()
+    assert closure_request.finished_at is not None
     mail_queue.clear_pause()
     mail.outbox.clear()
     while mail_queue.run_once():

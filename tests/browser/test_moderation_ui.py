@@ -1,4 +1,4 @@
-"""The moderators' desk in a real browser: a report to its end, by keys alone, several at once, on a phone."""
+"""The moderation pages in a real browser: a report to its end, by keys alone, several at once, on a phone."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def decided(page: object, case: Case) -> None:
 
 
 def shown(page: object, case: Case) -> None:
-    """Wait until it stands in the panel."""
+    """Wait until the panel shows it."""
     until(page, f"document.querySelector('#panel [data-case]')?.dataset.case === '{case.pk}'")  # type: ignore[arg-type]
 
 
@@ -112,10 +112,10 @@ def test_a_key_pressed_before_the_next_case_is_there_does_not_decide_the_one_bef
     assert Case.objects.get(pk=cases[0].pk).decided_at is None
 
 
-def test_the_desk_by_the_keyboard_alone(window: Windows, people: dict[str, User]) -> None:
+def test_moderation_by_the_keyboard_alone(window: Windows, people: dict[str, User]) -> None:
     cases = reported(people, 5)[::-1]
-    desk = enter(window, "ada")
-    page = desk.page
+    moderation = enter(window, "ada")
+    page = moderation.page
     shown(page, cases[0])
     page.keyboard.press("ArrowRight")
     shown(page, cases[1])
@@ -143,13 +143,13 @@ def test_the_desk_by_the_keyboard_alone(window: Windows, people: dict[str, User]
     assert not Case.objects.filter(decided_at__isnull=False).exists()
     page.keyboard.press("?")
     until(page, "document.querySelector('#keys').open")
-    assert desk.complaints == []
+    assert moderation.complaints == []
 
 
 def test_several_at_once_and_back(window: Windows, people: dict[str, User]) -> None:
     cases = reported(people, 4)[::-1]
-    desk = enter(window, "ada")
-    page = desk.page
+    moderation = enter(window, "ada")
+    page = moderation.page
     shown(page, cases[0])
     page.keyboard.press("x")
     page.keyboard.press("ArrowRight")
@@ -164,53 +164,53 @@ def test_several_at_once_and_back(window: Windows, people: dict[str, User]) -> N
     page.keyboard.press("z")
     until(page, "document.querySelector('.case.done') === null")
     assert Item.objects.public().count() == 4
-    assert desk.complaints == []
+    assert moderation.complaints == []
 
 
 def test_the_second_moderator_sees_who_was_first(window: Windows, people: dict[str, User]) -> None:
     [case] = reported(people, 1)
-    desk = enter(window, "bea")
-    shown(desk.page, case)
+    moderation = enter(window, "bea")
+    shown(moderation.page, case)
     decisions.decide(case.pk, people["ada"], decisions.Verdict("allow"))
-    desk.page.keyboard.press("h")
-    desk.page.wait_for_selector("text=Already decided by Ada: allowed.")
+    moderation.page.keyboard.press("h")
+    moderation.page.wait_for_selector("text=Already decided by Ada: allowed.")
     assert Item.objects.public().count() == 1
 
 
 def test_new_cases_are_announced_and_move_nothing(window: Windows, people: dict[str, User]) -> None:
     [case] = reported(people, 1)
-    desk = enter(window, "ada")
-    shown(desk.page, case)
-    before = desk.page.locator(f"#case-{case.pk}").bounding_box()
+    moderation = enter(window, "ada")
+    shown(moderation.page, case)
+    before = moderation.page.locator(f"#case-{case.pk}").bounding_box()
     reported(people, 1)
     # As the page does every fifteen seconds.
-    desk.page.evaluate(
+    moderation.page.evaluate(
         "htmx.ajax('GET', document.querySelector('#mod-news').getAttribute('hx-get'),"
         " {target: '#mod-news', swap: 'outerHTML'})"
     )
-    desk.page.wait_for_selector("#mod-news a")
-    assert desk.page.inner_text("#mod-news") == "1 new"
-    assert desk.page.locator(f"#case-{case.pk}").bounding_box() == before
+    moderation.page.wait_for_selector("#mod-news a")
+    assert moderation.page.inner_text("#mod-news") == "1 new"
+    assert moderation.page.locator(f"#case-{case.pk}").bounding_box() == before
 
 
-def test_the_desk_on_a_phone(window: Windows, people: dict[str, User]) -> None:
+def test_moderation_on_a_phone(window: Windows, people: dict[str, User]) -> None:
     cases = reported(people, 3)[::-1]
-    desk = enter(window, "ada", width=360)
-    page = desk.page
+    moderation = enter(window, "ada", width=360)
+    page = moderation.page
     shown(page, cases[0])
-    assert desk.sideways() == 0
+    assert moderation.sideways() == 0
     buttons = page.locator(".look-deeds .button")
     assert all((buttons.nth(n).bounding_box() or {})["height"] >= 52 for n in range(3))
     buttons.nth(1).tap()
     decided(page, cases[0])
     shown(page, cases[1])
-    assert desk.complaints == []
+    assert moderation.complaints == []
 
 
-def test_the_desk_without_scripts(window: Windows, people: dict[str, User]) -> None:
+def test_moderation_without_scripts(window: Windows, people: dict[str, User]) -> None:
     cases = reported(people, 2)[::-1]
-    desk = enter(window, "ada", scripts=False)
-    page = desk.page
+    moderation = enter(window, "ada", scripts=False)
+    page = moderation.page
     page.click(".look-deeds [value=hide]")
     assert page.locator("#panel [data-case]").get_attribute("data-case") == str(cases[1].pk)
     page.click("#mod-last button")

@@ -138,7 +138,7 @@ def test_a_press_that_the_server_refuses_is_said_and_what_was_typed_outlives_loa
     member.sign_in("alice")
     page = member.open("/studio/?model=lucataco/flux-schnell-lora")
     page.fill("#prompt", "a lighthouse in the fog")
-    # They sign in anew in another tab, which makes every form of this page old.
+    # They sign in again in another tab, which invalidates every form of this page.
     again = Window(member.context.new_page(), member.base)
     member.context.clear_cookies(name="sessionid")
     again.sign_in_by_form("alice")
@@ -168,7 +168,7 @@ def test_what_was_typed_for_a_chosen_model_is_there_after_going_away_and_back(
     page.go_back()
     until(page, "document.getElementById('prompt')?.value === 'a lighthouse in the fog'")
     until(page, "document.querySelector('[name=seed]')?.value === '7'")
-    # Another wish is a beginning, though it goes to the same page.
+    # Another choice of model starts fresh, though it leads to the same page.
     member.open("/studio/?model=stability-ai/sdxl")
     assert page.input_value("#prompt") == ""
     member.open("/studio/?model=lucataco/flux-schnell-lora")

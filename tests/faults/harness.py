@@ -1,4 +1,4 @@
-"""Kills processes of a working house at random, and asks afterwards whether anybody lost anything.
+"""Fault harness: kills processes of a working installation at random, then checks that nothing was lost.
 
 Five accounts send predictions over HTTP while every few seconds one random process dies by SIGKILL. In the end all
 predictions must have ended, each once, each settled once, with an audit that finds nothing and no process left.
@@ -99,7 +99,7 @@ class Report:
 
 
 class Database:
-    """Reads the house's tables directly, on connections that survive a restart of the server."""
+    """Reads the installation's tables directly, on connections that survive a restart of the database."""
 
     def __init__(self, installation: Installation) -> None:
         self._url = installation.env.get("DARKROOM_DATABASE_URL", "")
@@ -114,7 +114,7 @@ class Database:
             return connection.execute(sql).fetchall()
 
     def wake(self, package: str) -> int:
-        """Write a wake-up as the house does, hint included; the key of its row. `package`: see `WAKE_UP`."""
+        """Write a wake-up as the product does, notification included; returns its key. `package`: see `WAKE_UP`."""
         written = "INSERT INTO django_q_ormq (key, payload, lock) VALUES ('work', {}, {}) RETURNING id"
         if self._url:
             with psycopg.connect(self._url, connect_timeout=5) as connection:
@@ -148,13 +148,13 @@ class Database:
             connection.execute(statement)
 
     def statuses(self) -> Counter[str]:
-        """How many predictions stand in which status."""
+        """The number of predictions by status."""
         rows = self.rows("SELECT status, count(*) FROM predictions_prediction GROUP BY status")
         return Counter({status: int(number) for status, number in rows})
 
 
 class Faults:
-    """One run over a house that is up."""
+    """One run over a started installation."""
 
     def __init__(
         self, installation: Installation, predictions: int, kills: Sequence[str], *, pause_s: float, seed: int

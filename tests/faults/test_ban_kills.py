@@ -1,4 +1,4 @@
-"""A ban with work in the queue, in a working house, while the processes that end the work are killed."""
+"""A ban with work in the queue, in a working installation, while the processes that end the work are killed."""
 
 from __future__ import annotations
 

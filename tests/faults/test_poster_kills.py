@@ -1,4 +1,4 @@
-"""The poster is killed in the middle of a post: what it was telling is told by its successor."""
+"""The webhook sender is killed during a request: its successor delivers the message."""
 
 from __future__ import annotations
 

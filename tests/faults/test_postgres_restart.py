@@ -23,7 +23,7 @@ def test_what_was_being_reported_goes_on_after_a_restart_of_the_database(postgre
         database = Database(one)
         send(one)
         for _ in range(RESTARTS):
-            # Between a claim and its report: whoever waits for the lease now begins a second time after it.
+            # Between a claim and its report: a process that waits for the lease starts it a second time afterwards.
             eventually(
                 lambda: database.rows(BEING_FETCHED)[0][0] or not under_way(database), 120, pause_s=0.05
             )

@@ -1,4 +1,4 @@
-"""Kills in a working house, in short: with the engine, or with upstreams that go wrong, on one database or the other.
+"""Random kills in a working installation, in short: with the engine, or with failing upstreams, on either database.
 
 The long forms are `python -m tests.faults.long_run` and `python -m tests.faults.upstream_long_run`.
 """

@@ -33,7 +33,7 @@ def world(alice: User, settings: LazySettings) -> Iterator[UpstreamScenario]:
 
 @pytest.fixture
 def two(world: UpstreamScenario) -> UpstreamScenario:
-    """Two upstreams, the first preferred; both are the same service, told apart by their keys."""
+    """Two upstreams, the first preferred; both are the same service, distinguished by their keys."""
     world.add("first", secret=FIRST, priority=1)
     world.add("second", secret=SECOND, priority=2)
     return world

@@ -176,7 +176,7 @@ def test_logs_are_cut_with_a_line_that_says_so(world: UpstreamScenario) -> None:
     assert "cut" in prediction.logs[-200:]
 
 
-def test_a_success_after_a_cancel_is_dropped_and_told_to_the_operator(world: UpstreamScenario) -> None:
+def test_a_success_after_a_cancel_is_dropped_and_reported_to_the_operator(world: UpstreamScenario) -> None:
     world.add()
     prediction = world.ask("a cat fault:run-stubborn fault:run-seconds=600")
     world.round()

@@ -66,7 +66,7 @@ def is_looked_for(prediction: Prediction) -> bool:
 
 
 def answers(world: UpstreamScenario) -> list[object]:
-    """What the calls that tell of the end were answered."""
+    """The responses to the webhooks that report the end."""
     return [row["status"] for row in world.there.rows("hook") if row["event"] == "completed"]
 
 

@@ -56,13 +56,13 @@ def _sent(one: Installation, seed: int) -> str:
 
 
 def _looked_at(there: Upstream) -> int:
-    """How many of the runs over there have been looked at."""
+    """How many of the upstream's runs have been polled."""
     return len({row["path"] for row in there.rows("fault") if row["fault"] == "get-500"})
 
 
 @contextlib.contextmanager
 def _never_replaced(one: Installation) -> Iterator[None]:
-    """Whoever would start a killed part anew is stopped meanwhile; workers and sweep go on."""
+    """The supervisor that would restart a killed part is stopped meanwhile; workers and sweep continue."""
     [server] = one.kinds()["server"]
     server.send_signal(signal.SIGSTOP)
     try:

@@ -1,4 +1,4 @@
-"""Predictions over three upstreams that go wrong while processes of the house are killed; then a look for harm.
+"""Predictions over three failing upstreams while processes of the installation are killed; then a search for harm.
 
 `steady` asks to wait whenever there are more than it likes; `losing` takes work and loses its answers, and honours no
 keys, so that a lost answer is a lost prediction; `dying` is killed half way and never comes back, after which its
@@ -42,7 +42,7 @@ EVERY_KIND = (
 
 @dataclass(frozen=True)
 class Plan:
-    """One upstream: how the house knows it, and how it behaves."""
+    """One upstream: how it is configured, and how it behaves."""
 
     name: str
     idempotent: bool
@@ -62,7 +62,7 @@ PLANS = (
 
 
 class Chaos(Faults):
-    """The fault harness, with the upstreams of the plans behind the house."""
+    """The fault harness, with the upstreams of the plans behind the installation."""
 
     def __init__(
         self,
@@ -86,7 +86,7 @@ class Chaos(Faults):
 
     @contextlib.contextmanager
     def upstreams(self) -> Iterator[Chaos]:
-        """All three are there, and the house knows them."""
+        """Start all three upstreams and configure them."""
         try:
             for plan in PLANS:
                 self.services[plan.name].start()
@@ -269,7 +269,7 @@ def chaos(
     work_s: int = WORK_S,
     hurry: bool = False,
 ) -> Iterator[Chaos]:
-    """A started house without an engine, its three upstreams, and the harness over them."""
+    """A started installation without an engine, its three upstreams, and the harness over them."""
     settings = {
         "DARKROOM_ENGINE": "0",
         "DARKROOM_UPSTREAM_PRIVATE": "127.0.0.1",

@@ -82,7 +82,7 @@ def unusable(prompt: str, says: str = NOTHING, **more: Any) -> Case:
 
 SHORT = {"read_s": 1.0}
 CREATE = [
-    # Whose fault is the operator's: it waits, the circuit opens, and goes on when the key is well again.
+    # The operator's fault: it waits, the circuit opens, and it continues once the key works again.
     refused_once("create-401*1", "key", opened=True),
     refused_once("create-401-openai*1", "key", opened=True),
     refused_once("create-401-zh*1", "key", opened=True),
@@ -152,7 +152,7 @@ CREATE = [
     repeated("create-html*1"),
     repeated("create-no-id*1"),
     fails("create-drop-after", "lost", idempotent=True, outcomes=("lost",), kind="transient", opened=True),
-    # Strange, and enough to go on with.
+    # Unusual, but sufficient.
     Case("create-thin"),
     Case("create-slow=0.3"),
     Case("create-images"),

@@ -1,8 +1,8 @@
 """The long form, `python -m tests.faults.upstream_long_run --database sqlite|postgres`: 500 predictions, three
 upstreams.
 
-One dies, one asks to wait, one loses answers; meanwhile processes of the house are killed. Prints a report; the exit
-code is 1 where something was charged without a success, started twice, lost or left behind.
+One dies, one asks to wait, one loses answers; meanwhile processes of the installation are killed. Prints a report; the
+exit code is 1 where something was charged without a success, started twice, lost or left behind.
 """
 
 from __future__ import annotations

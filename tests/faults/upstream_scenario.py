@@ -1,6 +1,6 @@
-"""Real rows, the real provider and workers called by hand, against an upstream that goes wrong as it is told.
+"""Real rows, the real provider and workers called by hand, against an upstream with configured faults.
 
-Time does not pass by itself: whatever the house wants to do later is made due between two rounds of work.
+Time does not pass by itself: whatever is scheduled for later is made due between two rounds of work.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def make_version(ref: str = REF) -> Version:
 
 @dataclass
 class UpstreamScenario:
-    """One account, one model, upstreams that are all the same loopback service (told apart by their keys)."""
+    """One account, one model, upstreams that are all the same loopback service (distinguished by their keys)."""
 
     there: Upstream
     member: User

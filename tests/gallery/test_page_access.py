@@ -1,4 +1,4 @@
-"""Every page of the gallery and the studio says at its view whom it is for: members, staff or visitors."""
+"""Access marks: every view of the gallery and the studio is marked for members, staff or visitors."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from accounts.auth.member_pages import member_required, visible_to_visitors
 MARKS = ("for_members", "for_staff", "visible_to_visitors")
 PACKAGES = ("gallery", "studio", "operations")
 FOR_EVERYBODY = {
-    # The front page and what it offers whoever comes; a prediction's address, which only leads on.
+    # The home page and what it links for everybody; a prediction's URL, which only redirects.
     "gallery.public.home.home", "gallery.public.home.theme", "gallery.items.views.prediction_redirect",
     "gallery.public.sitemaps.robots",
     # They ask who it is themselves: members who may no longer sign in keep their data and their appeals, and these

@@ -110,7 +110,7 @@ class GalleryRows:
         return factories.make_item(self.alice, output, **{"prompt": f"{LONG} 长长的", **same, **fields})
 
     def path(self, pattern: str) -> str:
-        """The address of a list in this house."""
+        """The URL of a list on this server."""
         first = self.items[0]
         return pattern.format(
             model=first.model.ref, shelf=self.shelf.public_id, item=first.public_id

@@ -1,4 +1,4 @@
-"""The rules of the house: who may import whom, and who may write what."""
+"""Architecture rules: which package may import which, and which module may write which columns."""
 
 from __future__ import annotations
 

@@ -55,7 +55,7 @@ def test_it_prints_the_exact_command_where_venv_is_missing_and_it_may_not_instal
     done = machine(python3=NO_VENV, id="echo 1000", apt_get="exit 99")
     assert done.returncode == 1
     minor = sys.version_info[1]
-    # Alone on its line, so that it can be pasted as it stands.
+    # Alone on its line, so that it can be pasted unchanged.
     assert done.stderr.splitlines()[-1] == f"sudo apt-get install python3.{minor}-venv"
 
 

@@ -62,7 +62,7 @@ OPERATORS = {
         "AttributeError, LinAlgError, RuntimeError, TypeError, ValueError"
     },
     "engine/local/models/pipelines.py": {"OSError, ValueError"},
-    # Asked what it is, and told to nobody.
+    # Only its type is checked; the text goes nowhere.
     "engine/server/painter_child.py": {"Exception"},
     "engine/local/pipeline_worker.py": {"Exception"},
     "predictions/webhooks/failure_reasons.py": {"BaseException"},
@@ -74,7 +74,7 @@ OPERATORS = {
 
 @cache
 def places() -> list[tuple[str, str, str]]:
-    """Every place where an exception becomes text: its file, the line that tells of it, and the classes."""
+    """Every place where an exception becomes text: its file, the line, and the classes."""
     return [
         (one.path, line, line.rpartition(" of ")[2])
         for one in sources()
@@ -117,7 +117,7 @@ def test_the_list_of_those_for_operators_names_nothing_that_is_gone() -> None:
         "def told(error: KeyError | None) -> str:\n    return f'{error}'",
     ],
 )
-def test_it_would_notice_an_exception_that_is_told(text: str) -> None:
+def test_it_would_notice_an_exception_whose_text_is_shown(text: str) -> None:
     assert list(source_rules.exceptions_as_text(source(text), {"Refusal"}))
 
 

@@ -66,7 +66,7 @@ def test_the_papers_name_only_settings_that_exist(paper: str) -> None:
 
 
 def test_the_manual_names_every_setting() -> None:
-    # Not for operators: what processes tell each other, and what developers use.
+    # Not for operators: variables between processes, and those of developers.
     internal = {"DARKROOM_PROCESS_ROLE", "DARKROOM_DEBUG"}
     code = "".join((ROOT / "config" / name).read_text() for name in ("settings.py", "env.py"))
     settings = set(re.findall(r'"(DARKROOM_[A-Z_]+)"', code))

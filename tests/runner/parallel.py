@@ -54,7 +54,7 @@ def pytest_runtestloop(session: pytest.Session) -> bool | None:
 
 
 class Leader:
-    """Hands out the files and reports what the processes tell; it runs no test and so stays fit to be forked."""
+    """Assigns the test files and reports the workers' results; it runs no test, so that it can be forked."""
 
     def __init__(self, session: pytest.Session, number: int) -> None:
         self._session, self._number = session, number
@@ -218,7 +218,7 @@ def _set_apart(config: Any, name: str) -> None:
 
 
 class _Loop:
-    """The tests of one process, and the plugin that tells the leader of them."""
+    """The tests of one worker, and the plugin that reports them to the leader."""
 
     def __init__(self, session: pytest.Session, link: Connection) -> None:
         self._session, self._link = session, link

@@ -3,7 +3,7 @@
 The whole lane is run there once, and every statement that each test sends is written down: its text without what
 differs from call to call, and whether the database refused it. Chosen are, as few and as quick as will do, tests that
 together send every text, and every refused one, `TIMES` over where it asks for words, dates or the inside of JSON, and
-all in which the answer is more than the text: races, and those in `WHOLE`. The others stand in
+all in which the answer is more than the text: races, and those in `WHOLE`. The others are listed in
 `tests/runner/sqlite_only.txt` and run there by `script/test --all-databases` alone. What that list does not name, a new
 test above all, runs on both.
 
@@ -64,7 +64,7 @@ WHOLE = (
 
 TIMES = 2
 """Tests that send each text in which the kinds of database do differ, where there are so many."""
-# What the text alone does not tell: how each kind finds words, reckons with dates, reads JSON.
+# What the SQL text alone does not show: how each database searches text, computes dates, reads JSON.
 _OF_A_KIND = re.compile(
     r"@@|TSQUERY|SIMILARITY|->|#>|JSONB_|DATE_TRUNC|EXTRACT\(|AT TIME ZONE|::DATE\b", re.I
 )
@@ -143,7 +143,7 @@ def read(folder: Path) -> dict[str, Sent]:
 
 
 def choose(words: list[str]) -> int:
-    """Run the whole lane and write the list anew; pytest's exit code. `words` go to pytest; what fails stays chosen."""
+    """Run the whole lane and rewrite the list, keeping failing tests; returns pytest's exit code. `words`: options."""
     with tempfile.TemporaryDirectory(prefix="darkroom-statements-") as folder:
         env = {**os.environ, FOLDER: folder, sqlite_only.ALL: "1"}
         command = [sys.executable, "-m", "pytest", "-q", *LANE, *words]

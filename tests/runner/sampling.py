@@ -33,7 +33,7 @@ def short_or_whole(short: int, long: int) -> int:
 def one_in(share: int, cases: Iterable[Case], name: Callable[[Case], Any] = repr, of: Any = "") -> list[Case]:
     """About one in `share` of the cases, in their order, and at least one.
 
-    `name` is what a case is told by, the same in each process and run: no id of an object, no token, no row's number.
+    `name` identifies a case, the same in each process and run: no id of an object, no token, no row's number.
     `of` is what the cases belong to, such as a field or an address: of each of these others are tried.
     """
     listed = list(cases)

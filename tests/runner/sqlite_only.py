@@ -1,4 +1,4 @@
-"""Tests that ask the database and would learn nothing from another kind of it: they run on SQLite alone.
+"""Tests that use the database but would find nothing more on another kind: they run on SQLite alone.
 
 The rule: what is asked there is settled before the database is reached or after it has answered: who may enter, what
 is refused unread, what a page or a document looks like, how many questions were asked. Never here: money, lifecycle,
@@ -6,7 +6,7 @@ races, search, lists, what is deleted, and SQL of our own; nor what a number or 
 which the two kinds do differ. In doubt a test runs on both. Some that walk through every page cost as much as a hundred
 others: what of them is about columns stays (`test_what_can_be_no_id_is_not_there`, `test_malicious_text.py`).
 
-Beside these stand, in `sqlite_only.txt`, those that send no statement that others would not send
+`sqlite_only.txt` adds those that send no statement that others would not send
 (`tests/runner/postgres_selection.py`).
 """
 
@@ -59,7 +59,7 @@ SQLITE_ONLY: dict[str, str] = {
         for name in (
             "test_a_picture_that_is_no_longer_shown_is_gone_everywhere[hidden]",
             "test_a_picture_that_is_no_longer_shown_is_gone_everywhere[trashed]",
-            "test_who_sees_what_of_a_collection_is_what_the_house_says",
+            "test_each_audience_sees_its_part_of_a_collection",
         )
     },
     "tests/admin/test_model_admins.py::test_history_is_neither_added_to_nor_changed_nor_deleted": ENTRY,
@@ -115,7 +115,7 @@ def listed() -> frozenset[str]:
 
 
 def write(cases: set[str], others: set[str]) -> None:
-    """Write the list anew. A test of which no case is among the others stands there once, for all of its cases."""
+    """Rewrite the list. A test none of whose cases is among the others is listed once, for all of its cases."""
     needed = {name.partition("[")[0] for name in others}
     names = {name if (test := name.partition("[")[0]) in needed else test for name in cases}
     by_file = groupby(sorted(name.partition("::")[::2] for name in names), key=lambda one: one[0])

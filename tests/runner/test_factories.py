@@ -1,4 +1,4 @@
-"""The rows that other tests build on are rows that the house itself would make."""
+"""The rows of the factories are rows that the product itself would make."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ def encoded(fields: list[tuple[str, str]]) -> str:
 
 
 def sent(value: str) -> str:
-    """A value as it stands in a form or an address."""
+    """A value as encoded in a form or a URL."""
     return quote_from_bytes(value.encode("utf-8", "surrogatepass"))
 
 
@@ -196,7 +196,7 @@ _TELLS = re.compile(f"{MARK}|javascript|&#", re.I)
 
 
 def _telling(html: str) -> str:
-    """Of a page the markup in which something that was sent may stand: to read all of it costs more than to make it.
+    """The markup of a page that may contain submitted text: parsing all of it costs more than rendering it.
 
     The whole page where its markup is not as plain as ours.
     """

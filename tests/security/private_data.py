@@ -1,4 +1,4 @@
-"""Everything that a member may keep from others, with a word in each that stands nowhere else."""
+"""Everything that a member may keep private, with a unique marker word in each."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Secrets:
     own_numbers: dict[str, str] = field(default_factory=dict)
 
     def words(self) -> set[str]:
-        """What must stand in no answer to others, wherever it was asked for."""
+        """Texts that must be in no response to others, whatever the request."""
         outputs = [item.output for item in self.items.values()]
         return {
             WORD,
@@ -128,7 +128,7 @@ def _collections(made: Secrets) -> None:
     shown = curation.create(alice, "Shown to all")
     curation.set_visibility(shown, "public")
     editors.invite(private, "charlie")
-    # All but the unlisted one: whom its owner shows it in a public collection, everybody may see.
+    # All but the unlisted one: where its owner shows it in a public collection, everybody may see it.
     rows = Item.objects.filter(pk__in=[item.pk for item in items], trashed_at=None).exclude(
         visibility="unlisted"
     )
@@ -187,14 +187,14 @@ def _work(made: Secrets, user: User, ids: dict[str, str], numbers: dict[str, str
 
 
 def _reach(made: Secrets, user: User, ids: dict[str, str], numbers: dict[str, str], *, words: str) -> None:
-    """An organisation, what somebody was told and bought, decisions about them, a copy of everything."""
+    """An organisation, notices, purchases, moderation decisions, a data export."""
     account = factories.account_of(user)
     club = management.create(user, f"{words} club")
     asked = OrganizationInvitation.objects.create(
         account=club, email=f"{words.lower().replace(chr(39), '')}@asked.example", digest=user.username, made_by=user,
         expires_at=timezone.now() + timedelta(days=1),
     )  # fmt: skip
-    told = Notice.objects.create(
+    notice = Notice.objects.create(
         user=user, kind="credits.granted", params={"reason": words, "amount_micro": 1}
     )
     item = Item.objects.filter(user=user, hidden_at__isnull=False).first()
@@ -210,7 +210,7 @@ def _reach(made: Secrets, user: User, ids: dict[str, str], numbers: dict[str, st
     ids |= {"export": copy.public_id, "purchase": bought.reference}
     numbers |= {
         "organization": str(club.pk), "member": str(club.memberships.get().pk), "invitation": str(asked.pk),
-        "notice": str(told.pk), "decision": str(decided.pk), "sanction": str(warned.pk),
+        "notice": str(notice.pk), "decision": str(decided.pk), "sanction": str(warned.pk),
         "session": str(UserSession.objects.create(user=user, ip="203.0.113.7", session_key=words[:40]).pk),
     }  # fmt: skip
 

@@ -15,7 +15,7 @@ from django.conf import settings
 from django.http import QueryDict
 from django.urls import URLPattern, URLResolver, get_resolver
 
-# Somebody else's addresses (the desk's and allauth's have no ids that members know), and what upstreams call.
+# Other URLs (the admin's and allauth's have no ids that members know), and what upstreams call.
 OTHERS = ("^", "admin/", "accounts/", "hooks/")
 API = ("/api/", "/v1/", "/replicate/", "/openai/")
 # Streams have no end that a test client would get to.
@@ -68,7 +68,7 @@ def routes(patterns: Any = None, before: str = "") -> Iterator[Route]:
 
 
 def streams(route: Route) -> bool:
-    """Whether what it answers to those whom it concerns has no end."""
+    """Whether its response to authorised callers is an endless stream."""
     return _PLACE.sub("{}", route.path) in STREAMS
 
 

@@ -1,4 +1,4 @@
-"""What is not yours does not exist, wherever it is asked for: every page, every endpoint, every kind of thing.
+"""Other members' objects answer 404 everywhere: every page, every endpoint, every kind of object.
 
 Each address is asked for in every run, by another member or with a member's token, with a share of the things that may
 stand in it; by a visitor, in words, and with what can be no id a share of the addresses.
@@ -29,7 +29,7 @@ from tests.security.route_inventory import Route, named_in_source, noted_paramet
 from tests.support.module_data import ModuleData, module_data
 
 pytestmark = [pytest.mark.django_db, pytest.mark.timeout(300)]
-# Places that hold nothing of a member's: what stands there everybody may know.
+# URL parameters that hold nothing of a member's: everybody may know their values.
 PUBLIC_PLACES = {
     "owner", "name", "slug", "tag", "size", "version_id", "section", "model_id", "username", "provider", "deed", "pk",
     "secret",
@@ -110,23 +110,23 @@ class Walk:
             self.faults.append(what)
 
     def look(self, route: Route, method: str, address: str, answer: Any, named: Iterable[str]) -> str:
-        """That an answer tells nothing that it should not; the answer as text."""
+        """Check that a response reveals nothing private; returns its text."""
         self.asked += 1
         text = said(answer)
         where = f"{route.key}: {method} {address}"
         self.note(
             answer.status_code < 500 or answer.status_code == 501, f"{where} answers {answer.status_code}"
         )
-        # What was asked with may come back: it was known.
+        # The values of the request may be repeated: the caller knew them.
         named = " ".join(named)
-        told = [word for word in self.words if word in text and word not in named]
-        told += [one for one in self.ids if one in text and one not in named]
-        self.note(not told, f"{where} tells {told}")
+        leaked = [word for word in self.words if word in text and word not in named]
+        leaked += [one for one in self.ids if one in text and one not in named]
+        self.note(not leaked, f"{where} reveals {leaked}")
         return text
 
 
 def fits(scene: Secrets, route: Route) -> dict[str, list[str]]:
-    """What of Alice's may stand in a place: every kind of thing, for a page may mistake one for another."""
+    """Alice's values for a URL parameter: every kind of object, since a page may mistake one for another."""
     ids = scene.ids
     return _known(scene) | {
         "public_id": list(ids.values()),
@@ -144,7 +144,7 @@ def fits(scene: Secrets, route: Route) -> dict[str, list[str]]:
 
 
 def _known(scene: Secrets) -> dict[str, list[str]]:
-    """What stands in the places that hold nothing of a member's."""
+    """Values of the URL parameters that hold nothing of a member's."""
     model = scene.version.model
     found = {
         "owner": model.owner, "name": model.name, "username": "charlie", "size": "full", "slug": "x",
@@ -174,7 +174,7 @@ def _numbers(route: Route, numbers: dict[str, str]) -> list[str]:
     if "sanction" in route.path:
         # A case's number may be that of a sanction of Bob's.
         del kinds["decisions"]
-    # What stands under an open picture everybody may report.
+    # Everybody may report the comments under an open picture.
     kinds["comment"] += [] if route.name == "report_comment" else ["comment"]
     named = [name for kind, names in kinds.items() if kind in route.path for name in names]
     assert named or not NUMBERS & set(route.places), f"say which of Alice's numbers stands in {route.path}"
@@ -249,7 +249,7 @@ def private(kind: bool | None = None) -> list[Route]:
 
 
 def shared(route: Route, cases: Iterable[Case], share: int = 12) -> list[Case]:
-    """The share of a route's cases that this run tries, told by their number: ids are new each time."""
+    """The share of a route's cases that this run tries, chosen by number: ids are new each time."""
     return [case for _, case in one_in(share, enumerate(cases), lambda one: one[0], of=route.path)]
 
 
@@ -322,7 +322,7 @@ NOT_OFFERED = (
 
 
 def test_alice_finds_what_others_do_not(scene: Secrets) -> None:
-    """Else the tests above would ask at closed doors."""
+    """Otherwise the tests above would prove nothing."""
     page, program = Asker(scene.alice), Asker(scene.alice, token=True)
     form = dict.fromkeys(named_in_source("POST"), scene.ids["private"]) | {"username": "charlie"}
     shut = []
@@ -336,7 +336,7 @@ def test_alice_finds_what_others_do_not(scene: Secrets) -> None:
 
 
 def _hers(route: Route, scene: Secrets) -> list[str]:
-    """An address with all of Alice's that stands open or closed."""
+    """A URL with all of Alice's objects, open or private."""
     items = [scene.open["public"], *fits(scene, route)["item_id"]]
     more = {
         "token": scene.opening,
@@ -365,7 +365,7 @@ def _opens(asker: Asker, route: Route, addresses: list[str], body: str | None) -
 
 
 def _form(thing: str) -> tuple[int, bool]:
-    """What can be told of an id without looking for it."""
+    """What is known of an id without a query."""
     return len(thing), thing.isdigit()
 
 

@@ -1,5 +1,5 @@
-"""A banned member at every door: each address there is, those of tomorrow too, with their session, their token, and
-what they had handed out. Nothing lets them in, nothing is told, nothing changes, and nothing breaks.
+"""A banned member at every endpoint, future ones too, with their session, their token, and the links that they
+shared. Nothing lets them in, nothing is told, nothing changes, and nothing breaks.
 """
 
 from __future__ import annotations
@@ -82,9 +82,9 @@ def test_no_page_lets_her_session_in(hers: Banned) -> None:
                 elif answer.status_code != other.status_code:
                     faults.append(f"{where} answers {answer.status_code}, a visitor gets {other.status_code}")
                 text, known = said(answer), said(other)
-                told = [word for word in words if word in text and word not in known]
-                if told:
-                    faults.append(f"{where} tells {told}")
+                leaked = [word for word in words if word in text and word not in known]
+                if leaked:
+                    faults.append(f"{where} reveals {leaked}")
     assert not faults, "\n".join(faults)
     assert asked > short_or_whole(20, 100)
     assert private_data.rows_of_others(hers.scene.bob) == before
@@ -119,7 +119,7 @@ def test_what_she_handed_out_opens_for_nobody(alice: User, bob: User) -> None:
             "signature": uploads.signature(upload.account, upload.public_id, ends),
         }
     )
-    doors = [
+    urls = [
         f"/s/{link.token}/",
         f"/s/{link.token}/picture/full",
         f"/f/{item.output.token}/{item.output.name}",
@@ -133,9 +133,9 @@ def test_what_she_handed_out_opens_for_nobody(alice: User, bob: User) -> None:
             row = sanctions.ban(alice, None, "Spam.")
         elif row is not None:
             sanctions.lift(row, None, "A mistake.")
-        for door in doors:
-            assert Client().get(door).status_code == expected, door
-            assert Asker(bob).ask("GET", door).status_code == expected, door
+        for url in urls:
+            assert Client().get(url).status_code == expected, url
+            assert Asker(bob).ask("GET", url).status_code == expected, url
 
 
 def test_what_whoever_deleted_their_account_made_for_an_organisation_still_opens(
@@ -150,7 +150,7 @@ def test_what_whoever_deleted_their_account_made_for_an_organisation_still_opens
     assert {item.account_id, upload.account_id, run.account_id} == {club.pk}
     ends = 4102444800
     signature = uploads.signature(club, upload.public_id, ends)
-    doors = [
+    urls = [
         f"/f/{item.output.token}/{item.output.name}",
         f"/v1/files/{upload.public_id}/download?"
         + urlencode({"owner": club.name, "expiry": ends, "signature": signature}),
@@ -162,8 +162,8 @@ def test_what_whoever_deleted_their_account_made_for_an_organisation_still_opens
         pass
     bob.refresh_from_db()
     assert bob.erased_at is not None and not bob.is_active
-    for door in doors:
-        assert Client().get(door).status_code == 200, door
+    for url in urls:
+        assert Client().get(url).status_code == 200, url
 
 
 def test_her_public_pictures_stay_unless_the_moderator_hides_them(alice: User, bob: User) -> None:

@@ -105,7 +105,7 @@ def named(kind: str) -> SimpleUploadedFile:
     return SimpleUploadedFile("hut.png", (REFUSED | HARMLESS)[kind](), "image/png")
 
 
-def test_what_is_no_picture_is_refused_by_name_at_every_door(as_alice: Client, alice: User) -> None:
+def test_what_is_no_picture_is_refused_by_name_at_every_endpoint(as_alice: Client, alice: User) -> None:
     loader.load()
     faults = []
     before = files()

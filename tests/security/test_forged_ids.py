@@ -25,7 +25,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.timeout(300)]
 MANY = 10_000
 MOST_QUERIES = 200
 """Of one deed with so many ids: some hundreds of them are asked for at once."""
-# What a page says anew each time: ids of requests, moments, tokens of forms.
+# What differs in every response: request ids, times, form tokens.
 _FLEETING = re.compile(
     r'[0-9a-f]{16,}|csrfmiddlewaretoken" value="[^"]*|\d{15,17}|\d{4}-\d\d-\d\dT[\d:.]+Z|[A-Za-z0-9_-]{22}'
 )

@@ -57,7 +57,7 @@ def test_a_stranger_touches_no_prediction(alice: User, as_charlie: Client, deed:
     assert Prediction.objects.count() == 1
 
 
-def test_the_live_strips_of_others_are_not_told(alice: User, as_charlie: Client) -> None:
+def test_the_live_strips_of_others_are_not_sent(alice: User, as_charlie: Client) -> None:
     prediction = factories.make_prediction(alice, input={"prompt": "a secret"})
     answer = as_charlie.post("/studio/live/", {"known": f"{prediction.public_id}.0."})
     assert b"a secret" not in answer.content

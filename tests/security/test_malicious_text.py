@@ -74,7 +74,7 @@ class Browser:
     def ask(
         self, what: str, method: str, address: str, body: str = "", kind: str = URL, **headers: str
     ) -> Any:
-        """The answer, looked at."""
+        """The response, after checking it."""
         cache.clear()
         rate_limits.reset()
         self.queries, self.wrote = 0, False
@@ -103,7 +103,7 @@ def undone() -> Iterator[None]:
 
 
 def forms_of(browser: Browser, viewer: str, scene: dict[str, str]) -> Iterator[tuple[str, Form]]:
-    """Every form of the viewer's pages once, with the page it stands on."""
+    """Every form of the viewer's pages once, with its page."""
     known = set()
     own = [place for place in PAGES if place.viewer == viewer]
     looked = [place for place in own if not place.path.startswith(("/admin/", "/errors/", "/api/"))]
@@ -156,7 +156,7 @@ def test_no_word_in_any_field_of_any_page_does_harm(scene: dict[str, str], viewe
 
 
 def put(browser: Browser, here: str, form: Form, control: Control, kind: str) -> None:
-    """Send a form with one hostile word; then look at where it leads to, and at the page that it stands on."""
+    """Send a form with one hostile word; then check where it redirects to, and its own page."""
     what, body = f"{kind} in {control.name}", form.with_word(control.name, WORDS[kind])
     if form.method == "GET":
         answer = browser.ask(what, "GET", f"{form.action}?{body}")
@@ -176,14 +176,14 @@ def put(browser: Browser, here: str, form: Form, control: Control, kind: str) ->
 
 
 def _says_which(answer: Any, control: Control) -> bool:
-    """Whether the field is marked; what stands beside the form is named in its sentence."""
+    """Whether the field is marked invalid; an error beside the form must name it."""
     html = answer.content.decode()
     beside = {"seed_count": "Seeds: from 1 to"}
     return control.name in Page(html).invalid or beside.get(control.name, "\0") in html
 
 
 def test_no_word_in_any_parameter_of_any_address_does_harm(scene: dict[str, str]) -> None:
-    """All parameters that any page reads at once, and then one at a time what is looked for and where lists go on."""
+    """All parameters that any page reads at once, then search texts and cursors one at a time."""
     browser = Browser(MEMBER)
     looked = [place for place in PAGES if place.viewer != STAFF and place.status == 200]
     places = {_name(place.path.format(**scene)): place.path.split("?")[0].format(**scene) for place in looked}

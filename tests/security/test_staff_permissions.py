@@ -1,4 +1,4 @@
-"""Who may enter which view of the panel and of the API: one row for each, and none for a view fails.
+"""Permissions of every view of the admin and of the API: one row for each; a view without a row fails.
 
 Five levels: a visitor, a member, a moderator, an operator, an administrator. Whoever may not enter a view of the panel
 is sent to the sign-in page (who is no staff) or refused with 403; some places answer 404, as if they were not there.
@@ -185,7 +185,7 @@ OTHERS: dict[str, str] = {
 NEEDS_A_ROW = {name for name in OTHERS if name.startswith("moderation_")} | {"view_on_site"}
 """Who may enter these gets 404 for a key of nothing."""
 ABOUT: dict[str, Any] = {
-    # the beginning of the name of a view that is no model's: what stands in its address, or of which model a row's key
+    # the prefix of a view name that belongs to no model: its URL parameter, or the model whose row's key
     "operations_csv": "days",
     "operations_switch": Upstream,
     "withdraw_announcement": Announcement,
@@ -224,7 +224,7 @@ VIEWS = dict(panel())
 
 @pytest.fixture(autouse=True)
 def _nothing_is_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Who may enter is decided before a page is drawn; drawing them, and all that stands around, takes minutes."""
+    """Access is decided before a page is rendered; rendering all of them takes minutes."""
     monkeypatch.setattr(SimpleTemplateResponse, "rendered_content", property(lambda _self: ""))
     monkeypatch.setattr(admin.site, "each_context", lambda _request: {})
 
@@ -342,7 +342,7 @@ def test_who_may_enter_each_view_of_the_panel() -> None:
 
 def test_staff_is_nobody_special_in_the_api() -> None:
     """A token of staff opens what a member's opens; a visitor gets 401, but where everybody may look."""
-    # Numbers stand for what is somebody else's.
+    # Numbers are ids of others' objects.
     factories.make_token(factories.make_user())
     Actors()
     wrong = []

@@ -132,7 +132,7 @@ def test_there_are_routes_of_every_mount() -> None:
 
 @pytest.mark.parametrize("address", ["/v1/account", "/replicate/v1/account", "/openai/v1/models", "/api/me"])
 @pytest.mark.parametrize("networks", [["192.0.2.0/24"], ["2001:db8::/32"], ["0.0.0.0/0", "::/0"]])
-def test_every_door_asks_where_a_token_comes_from(alice: User, address: str, networks: list[str]) -> None:
+def test_every_endpoint_checks_the_network_of_a_token(alice: User, address: str, networks: list[str]) -> None:
     answer = ask(address, "GET", api_tokens.issue(alice, "elsewhere", networks=networks)[1])
     if "::/0" in networks:
         assert answer.status_code == 200

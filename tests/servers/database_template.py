@@ -34,7 +34,7 @@ _KEPT_FILES = 4
 
 
 def key() -> str:
-    """What tells one migrated database from another: Django, and every file of every migration."""
+    """The key of a migrated database: Django's version, and every file of every migration."""
     if not apps.ready:
         # The long forms of tests are programs of their own, which no plugin of pytest sets up.
         os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.settings")
@@ -64,7 +64,7 @@ def kept_file() -> Path:
 
 @contextlib.contextmanager
 def making(made: Path) -> Iterator[bool]:
-    """Whether the file is missing, and so to be made in the block: all others wait for whoever is first."""
+    """Whether the file is missing, and is to be made in the block; other processes wait meanwhile."""
     made.parent.mkdir(parents=True, exist_ok=True)
     with (made.parent / "lock").open("w") as lock:
         if not made.exists():

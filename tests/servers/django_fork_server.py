@@ -1,7 +1,7 @@
-"""A process with Django and all apps imported, forked for each program and command that a test runs in a house.
+"""A process with Django and all apps imported, forked for each program and command that a test runs in an installation.
 
 An interpreter of its own takes more than a second of the processor for each: nearly all of it imports. Here the
-settings are read anew in each child, from the environment of the house that is asked, and everything that Django
+settings are read again in each child, from the environment of the installation, and everything that Django
 derives from them is forgotten; `tests/runner/test_django_fork_server.py` compares what is left with a fresh
 interpreter.
 """
@@ -218,7 +218,7 @@ def _run(order: dict[str, Any]) -> None:
 
 
 def read_settings() -> None:
-    """Have the settings read anew, and forget what was made of those before."""
+    """Read the settings again, and discard everything derived from the previous ones."""
     from django.conf import empty, settings
     from django.db import connections
     from django.test.signals import setting_changed

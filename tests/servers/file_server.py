@@ -1,4 +1,4 @@
-"""A server of files on the loopback interface that answers each path as it is told."""
+"""An HTTP file server on the loopback interface with a configured response for each path."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A fork server as the top process of a house has it: the test holds both ends of its socket, and starts it again."""
+"""A fork server as the top process starts it: the test holds both ends of its socket, and restarts it."""
 
 from __future__ import annotations
 

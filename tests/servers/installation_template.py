@@ -1,4 +1,4 @@
-"""A house that was migrated once, for tests that start servers: where each comes from is not what they test.
+"""A migrated installation to copy, for tests that start servers but do not test the first start.
 
 Migrating an empty database and collecting a thousand static files takes most of the processor time of a first start. It
 is done once for all processes of a run, by the commands that a real start runs, and copied; a start then finds nothing
@@ -33,7 +33,7 @@ staticfiles.collect()
 def prepare_data(data: Path, *, database: bool = True) -> None:
     """Give a new data folder the static files, and the migrated SQLite unless `database` is false.
 
-    A folder in which a house has already lived is left alone.
+    A folder that an installation has already used is left unchanged.
     """
     if (data / "static").exists() or (data / DATABASE).exists():
         return
@@ -45,7 +45,7 @@ def prepare_data(data: Path, *, database: bool = True) -> None:
 
 
 def _made() -> Path:
-    """The shared house, made by whoever comes first."""
+    """The shared template, made by the first process that needs it."""
     template = _shared() / "house"
     with database_template.making(template) as missing:
         if missing:

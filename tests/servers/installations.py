@@ -25,7 +25,7 @@ from tests.support.source_rules import ROOT
 
 PYTHON = sys.executable
 START_S = 300.0
-"""Seconds in which a house is ready, a bare one on a machine that others load as well: alone it needs some twenty."""
+"""Seconds until an installation is ready, a bare one on a machine under load: alone it needs some twenty."""
 
 
 class Installation:
@@ -97,7 +97,7 @@ class Installation:
         return self.left()
 
     def left(self) -> list[psutil.Process]:
-        """Every process of this house, also of earlier starts, that runs now."""
+        """Every running process of this installation, also of earlier starts."""
         self.processes()
         return [one for one in self._seen if _runs(one)]
 
@@ -116,7 +116,7 @@ class Installation:
         return not found
 
     def processes(self) -> list[psutil.Process]:
-        """Every process of the house: whatever has its data folder in the environment, orphans included."""
+        """Every process with the installation's data folder in its environment, orphans included."""
         found = []
         for pid in _with_environment(f"DARKROOM_DATA={self.data}"):
             with contextlib.suppress(psutil.Error):
@@ -137,7 +137,7 @@ class Installation:
 
     # -- by hand ---------------------------------------------------------------------------------------------
     def manage(self, *words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
-        """`manage.py WORDS` in the environment of the house."""
+        """`manage.py ARGS` in the environment of the installation."""
         done = command(words, self.env)
         if check:
             done.check_returncode()
@@ -227,7 +227,7 @@ def eventually(
 def run_installation(
     database_url: str = "", *, bare: bool = False, **settings: str
 ) -> Iterator[Installation]:
-    """A fresh house in a temporary folder, started; everything of it is gone afterwards."""
+    """A fresh installation in a temporary folder, started; removed afterwards."""
     with tempfile.TemporaryDirectory(prefix="dk-") as folder:
         one = Installation(Path(folder), database_url, bare=bare, **settings)
         try:

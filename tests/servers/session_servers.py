@@ -38,8 +38,9 @@ def product_source() -> list[source_rules.Source]:
 
 @pytest.fixture(scope="session")
 def conformant_server() -> Iterator[ServerProcess]:
-    """A server in conformance mode with one slot, which may tell this machine's own addresses, and answers as often as
-    it is asked. `fixtures.json` in its data folder was written twice.
+    """A server in conformance mode with one slot, which may call this machine's own addresses, without rate limits.
+
+    `fixtures.json` in its data folder was written twice.
     """
     settings = {
         "DARKROOM_CONFORMANCE": "1",
@@ -56,7 +57,7 @@ def conformant_server() -> Iterator[ServerProcess]:
 
 @pytest.fixture(scope="session")
 def second_installation() -> Iterator[Installation]:
-    """A house in conformance mode, with its engine, and a caller's token: what `front_installation` may have behind it.
+    """An installation in conformance mode, with its engine and a token: the upstream of `front_installation`.
 
     Its parts are programs. Each imports everything for itself; one worker does what four do.
     """
@@ -68,9 +69,9 @@ def second_installation() -> Iterator[Installation]:
 
 @pytest.fixture(scope="session")
 def front_installation(second_installation: Installation) -> Iterator[Installation]:
-    """A house without an engine; tests put an `upstream` behind it.
+    """An installation without an engine; tests put an `upstream` behind it.
 
-    Its environment has the key of a loopback service, and as `SECOND_KEY` that of the second house.
+    Its environment has the key of a loopback service, and as `SECOND_KEY` that of the second installation.
     """
     # Not above: each run of tests reads this file, and few need such a service.
     from tests.loopback_upstream import Upstream
@@ -86,7 +87,7 @@ def front_installation(second_installation: Installation) -> Iterator[Installati
 
 @contextlib.contextmanager
 def upstream(one: Installation, name: str, url: str, key: str = LOOPBACK_KEY) -> Iterator[None]:
-    """It serves every model for the house, and is switched off again."""
+    """An upstream that serves every model, switched off afterwards."""
     one.manage("upstream", name, "--url", url, "--key-env", key, "--idempotent")
     try:
         yield
@@ -102,7 +103,7 @@ def _installation_to_kill() -> Iterator[Installation]:
 
 @pytest.fixture
 def installation_to_kill(_installation_to_kill: Installation) -> Installation:
-    """A house whose processes tests kill: each leaves it so that it becomes whole by itself, or not running at all."""
+    """An installation whose processes tests kill: each test leaves it recovering, or stopped."""
     assert _installation_to_kill.process
     if _installation_to_kill.process.poll() is not None:
         _installation_to_kill.start()

@@ -1,4 +1,4 @@
-"""A receiver of webhooks on the loopback interface that answers as it is told."""
+"""A webhook receiver on the loopback interface with configured responses."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How the database is emptied after a test with transactions of its own.
+"""Flush of the database after a test with transactions of its own.
 
 Django asks which tables there are, empties each, and tells all apps that they were migrated, upon which content types
 and permissions are written anew, row by row; on PostgreSQL TRUNCATE costs milliseconds a table on top. Then it connects

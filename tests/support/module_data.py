@@ -1,8 +1,8 @@
-"""Rows and files that each test of a module begins with, made once for all of them: `scene = module_data(make)`.
+"""Module-scoped test data: rows and files made once for all tests of a module: `scene = module_data(make)`.
 
 For modules whose tests all want them: from the first that asks to the end of the module the rows are there.
-They stand in a transaction around the tests, of which each undoes what it does itself; so no other process or thread
-sees them, and no test among them has transactions of its own. The files are laid down anew for each that asks.
+They are in a transaction around the tests, of which each undoes what it does itself; so no other process or thread
+sees them, and no test among them has transactions of its own. The files are written again for each test that asks.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ Made = TypeVar("Made")
 
 
 def reset_site_caches() -> None:
-    """What a process keeps of the house is as in a new one."""
+    """Reset the process-wide caches to those of a new process."""
     announcement_cache.fill_cache([])
     site_rules.fill_cache(Site(pk=1))
     prompt_rules.use_rules(prompt_rules.NONE)
@@ -42,7 +42,7 @@ class ModuleData(Generic[Made]):
     files: dict[Path, bytes]
 
     def again(self) -> Made:
-        """All of it as it was at first: files are laid down, and house rules read anew when they are asked for."""
+        """Restore the initial state: write the files, and drop the cached site settings."""
         for path, content in self.files.items():
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content)

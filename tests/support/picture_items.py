@@ -105,7 +105,7 @@ def picture_output(
 
 
 def many_items(user: User, count: int) -> list[Item]:
-    """So many items with real files, a minute apart, the newest first; a few pictures stand in for all."""
+    """So many items with real files, a minute apart, the newest first; all share a few pictures."""
     looks = [stored(paint(width, 64, seed)) for seed, width in enumerate((96, 48, 64, 128, 40))]
     prediction = factories.make_prediction(user, status=Status.SUCCEEDED, input={"prompt": "a hill"})
     files = [_again(looks[number % len(looks)], number) for number in range(count)]

@@ -10,7 +10,7 @@ from django.db import connection
 
 
 def together(calls: Sequence[Callable[[], Any]], within_s: float = 120) -> list[Any]:
-    """Start all calls at once and answer their results in order; what a call raised stands as its result.
+    """Start all calls at once and answer their results in order; what a call raised is its result.
 
     For tests marked `django_db(transaction=True)`. Connections are closed, so that the database can go after.
     """

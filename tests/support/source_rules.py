@@ -1,4 +1,4 @@
-"""The house's rules that imports cannot express, as questions to a syntax tree. Answers are lines `file:line what`."""
+"""Architecture rules that import contracts cannot express, as checks of the syntax tree. Results: `file:line what`."""
 
 from __future__ import annotations
 
@@ -214,7 +214,7 @@ def exceptions_as_text(one: Source, readable: set[str]) -> Iterator[str]:
     """Places where an exception becomes text that is not for a log alone: `str(error)`, in an f-string, by its name.
 
     An exception is what a handler catches, or an argument that is called one. `readable`: classes whose text is a
-    sentence for people; what is asked for by `isinstance` of them may be told too.
+    sentence for people; what `isinstance` checks for them may be shown too.
     """
     for scope, name, classes in _exceptions(one):
         if classes and classes <= readable:

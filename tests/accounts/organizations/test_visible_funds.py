@@ -172,6 +172,6 @@ def test_the_stream_tells_the_balance_to_those_who_see_it(
     monkeypatch.setattr(looks, "_start", lambda: None)
     monkeypatch.setattr(poller, "reader", lambda: looks)
     looks.visit(club.pk)
-    looks.look()
+    looks.poll_once()
     answer = client_of(bob).get("/live/?after=").json()
     assert any(one in str(answer) for one in SHOWN) == (role == "owner"), answer

@@ -84,7 +84,7 @@ def test_an_embed_names_no_made_up_host(published: Item, client: Client) -> None
 
 
 @pytest.mark.parametrize(
-    ("host", "came_in", "port", "told"),
+    ("host", "address", "port", "expected"),
     [
         ("127.0.0.1:8000", "127.0.0.1", "8000", "http://127.0.0.1:8000"),
         ("localhost:8000", "127.0.0.1", "8000", "http://localhost:8000"),
@@ -97,10 +97,10 @@ def test_an_embed_names_no_made_up_host(published: Item, client: Client) -> None
 )
 @override_settings(ALLOWED_HOSTS=["*"], ORIGIN="http://own.example", PUBLIC_URL="")
 def test_the_address_that_a_connection_came_in_at_is_ours(
-    host: str, came_in: str, port: str, told: str
+    host: str, address: str, port: str, expected: str
 ) -> None:
-    request = RequestFactory().get("/", headers={"host": host}, SERVER_NAME=came_in, SERVER_PORT=port)
-    assert trusted_origin(request) == told
+    request = RequestFactory().get("/", headers={"host": host}, SERVER_NAME=address, SERVER_PORT=port)
+    assert trusted_origin(request) == expected
 
 
 @override_settings(ALLOWED_HOSTS=["a.example"], ORIGIN="http://own.example", PUBLIC_URL="")

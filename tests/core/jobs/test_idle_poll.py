@@ -1,4 +1,4 @@
-"""An idle house: one statement a second asks for everything that may be due, and finds whatever is."""
+"""The poll of an idle server: one statement a second asks for everything that may be due, and finds it."""
 
 from __future__ import annotations
 
@@ -207,7 +207,7 @@ OWED: dict[str, Callable[[Rows], object]] = {
 
 
 @pytest.mark.parametrize("name", [step.name for step in everything() if step.due is not None])
-def test_each_step_that_has_a_question_is_found_where_it_has_work(
+def test_each_job_with_a_query_is_found_where_it_has_work(
     name: str, poller: DuePoller, charlie: User, version: Version
 ) -> None:
     assert name not in poller.poll()
@@ -226,7 +226,7 @@ def test_a_job_that_runs_often_needs_a_query() -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_question_that_breaks_stops_no_other(
+def test_a_query_that_fails_stops_no_other(
     alice: User, version: Version, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     waits = PeriodicJob("waits", lambda: None, lambda: Prediction.objects.filter(phase="waiting"))
@@ -244,7 +244,7 @@ def test_a_question_that_breaks_stops_no_other(
 
 
 @pytest.mark.django_db
-def test_a_step_is_done_by_its_clock_while_no_answer_comes() -> None:
+def test_a_job_runs_at_its_interval_while_no_result_comes() -> None:
     done: list[str] = []
     slow = PeriodicJob("slow", lambda: done.append("slow"), lambda: Prediction.objects.none(), every_s=60.0)
     quick = PeriodicJob("quick", lambda: done.append("quick"), lambda: Prediction.objects.none())
@@ -257,7 +257,7 @@ def test_a_step_is_done_by_its_clock_while_no_answer_comes() -> None:
 
 
 @pytest.mark.django_db
-def test_a_step_is_done_unasked_now_and_then() -> None:
+def test_a_job_runs_at_its_maximum_interval_without_work() -> None:
     done: list[str] = []
     step = PeriodicJob(
         "one", lambda: done.append("one"), lambda: Prediction.objects.none(), max_interval_s=0.0
@@ -292,7 +292,7 @@ def test_an_idle_sweep_sends_little_more_than_a_statement_a_second() -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_what_is_owed_is_done_within_the_round_though_no_hint_comes(
+def test_due_work_is_done_within_the_interval_without_a_wake_up(
     alice: User, version: Version, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(runner, "WAKEUP_KINDS", ())
@@ -306,7 +306,7 @@ def test_what_is_owed_is_done_within_the_round_though_no_hint_comes(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_while_the_statement_hangs_every_step_goes_on(
+def test_while_the_statement_hangs_every_job_still_runs(
     alice: User, version: Version, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hangs = threading.Event()
@@ -350,12 +350,12 @@ def both() -> Iterator[None]:
 @pytest.mark.django_db(transaction=True)
 def test_watcher_and_poster_send_a_statement_in_five_seconds_together() -> None:
     with counted() as sent, both():
-        # A sign of life every ten; one more of each may fall into the time, and each asks anew after a change.
+        # A sign of life every ten; one more of each may fall into the time, and each polls again after a change.
         assert settles(sent, lambda seconds: seconds / 5 + seconds / 10 + 2)
 
 
 @pytest.mark.django_db(transaction=True)
-def test_what_no_hint_told_of_is_looked_at_and_posted_once_the_sweep_finds_it_overdue(
+def test_work_without_a_wake_up_is_polled_and_delivered_once_the_sweep_finds_it_overdue(
     alice: User, version: Version, fake_upstreams: FakeUpstreams, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     posted = _posted(fake_upstreams, monkeypatch)
@@ -372,7 +372,7 @@ def test_what_no_hint_told_of_is_looked_at_and_posted_once_the_sweep_finds_it_ov
 
 
 @pytest.mark.django_db(transaction=True)
-def test_both_signs_of_life_are_written_together() -> None:
+def test_both_heartbeats_are_written_together() -> None:
     signs = Heartbeats()
     assert signs.note("watcher")
     signs.write()

@@ -113,7 +113,7 @@ def test_what_is_committed_here_is_heard_on_another_machine(data: Path, postgres
             assert there.stdout is not None
             assert [there.stdout.readline().strip() for _ in range(2)] == ["one", "two"]
             assert own.wait(LONG_S) == ["one", "two"]
-            # What comes back of our own is no hint.
+            # Notifications of this machine's own are not forwarded.
             assert own.wait(0.5) == []
         finally:
             there.kill()
@@ -167,7 +167,7 @@ def test_behind_a_pooler_it_looks_more_often_while_others_work(
                 "import threading, django; django.setup()\n"
                 "from core.jobs import postgres_listener\n"
                 "from predictions.processes import heartbeat\n"
-                "channel.run(threading.Event())\n"
+                "postgres_listener.run(threading.Event(), heartbeat.other_machines_alive)\n"
             )
             Beat.objects.create(kind="sweep", instance="another machine")
             with subprocess.Popen(

@@ -1,4 +1,4 @@
-"""A row that breaks a chore hides none of those behind it; nor does it keep the chore busy."""
+"""A row that breaks a background job blocks none of those behind it, nor does it keep the job busy."""
 
 from __future__ import annotations
 
@@ -199,7 +199,7 @@ def test_all_other_old_exports_are_removed(people: list[User], monkeypatch: pyte
     assert set(Export.objects.filter(state=Export.State.READY)) == {rows[1]}
 
 
-def test_a_row_that_breaks_leaves_the_chore_idle(people: list[User], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_row_that_breaks_leaves_the_job_idle(people: list[User], monkeypatch: pytest.MonkeyPatch) -> None:
     account = factories.account_of(people[0])
     credits.set_plan(account, Plan.objects.create(name="plan", allowance=5, allowance_every=Plan.Every.DAY))
     Account.objects.update(allowance_until=None)

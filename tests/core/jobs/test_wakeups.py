@@ -34,7 +34,7 @@ def data(settings: LazySettings, tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_whoever_listens_hears_each_thing_once_and_before_its_time() -> None:
+def test_a_listener_receives_each_message_once_and_before_its_timeout() -> None:
     one, other = wakeups.Listener("ended"), wakeups.Listener("work")
     for what in ("a", "b", "a"):
         wakeups.send("ended", what)
@@ -44,7 +44,7 @@ def test_whoever_listens_hears_each_thing_once_and_before_its_time() -> None:
     other.close()
 
 
-def test_nobody_waits_to_tell_who_does_not_listen(data: Path) -> None:
+def test_sending_to_a_full_listener_does_not_block(data: Path) -> None:
     wakeups.send("ended", "nobody has ever listened")
     ear = wakeups.Listener("ended")
     for _ in range(10_000):
@@ -52,7 +52,7 @@ def test_nobody_waits_to_tell_who_does_not_listen(data: Path) -> None:
     assert ear.wait(0.0) == ["x" * wakeups.MAX_HINT]
     ear.close()
     wakeups.send("ended", "nobody listens any more")
-    # What a killed process leaves behind is cleared away by whoever comes across it.
+    # The socket of a killed process is removed by the next sender.
     dead = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
     dead.bind(str(data / "hints" / f"ended-4711.{wakeups.machine()}"))
     dead.close()
@@ -112,9 +112,9 @@ def test_a_waiter_hears_of_the_end_long_before_it_would_look_again(
 
     async def wait() -> bool | None:
         ending = asyncio.create_task(asyncio.to_thread(end))
-        told = await reader.wait(prediction.public_id, LONG_S, lambda row: row.is_ended)
+        result = await reader.wait(prediction.public_id, LONG_S, lambda row: row.is_ended)
         await ending
-        return told
+        return result
 
     assert asyncio.run(wait()) is True
     reader.close()

@@ -282,7 +282,7 @@ def test_no_forked_part_outlives_a_supervisor_that_was_killed(start: Start, tmp_
     eventually(lambda: not any(map(alive, found)))
 
 
-def test_a_forked_part_that_raises_is_told_in_the_log_and_started_again(start: Start, tmp_path: Path) -> None:
+def test_a_forked_part_that_raises_is_logged_and_restarted(start: Start, tmp_path: Path) -> None:
     start([{"name": "a", "code": "mark('a'); raise ValueError('so it broke')", "fork": True}])
     eventually(lambda: len(marks(tmp_path, "a")) >= 2)
     assert "ValueError: so it broke" in (tmp_path / "log").read_text()

@@ -32,7 +32,7 @@ def test_an_unpublished_picture_is_gone_at_once(public: Item, as_alice: Client, 
     seen = client.get(picture)
     as_alice.post(f"/library/{public.public_id}/unpublish/")
     assert client.get(f"/gallery/{public.public_id}/").status_code == 404
-    # Not even a browser that has it already is told that it may keep it.
+    # Not even a browser that has it already gets a 304.
     assert client.get(picture, headers={"If-None-Match": seen["ETag"]}).status_code == 404
 
 

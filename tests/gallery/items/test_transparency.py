@@ -1,4 +1,4 @@
-"""Pictures that are transparent in part stand on a checkerboard, and on black or white where their owner wants it."""
+"""Pictures with transparency are shown on a checkerboard, or on black or white where their owner chooses that."""
 
 from __future__ import annotations
 

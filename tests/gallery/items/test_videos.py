@@ -66,7 +66,7 @@ def test_the_page_of_a_film_plays_it_and_shows_its_poster(as_alice: Client, alic
     page = as_alice.get(reverse("library_item", args=[item.public_id])).content.decode()
     assert "<video data-film controls muted loop playsinline" in page
     assert f'poster="{reverse("item_picture", args=[item.public_id, "medium"])}"' in page
-    # It starts by itself only where the script has asked whether things may move.
+    # It autoplays only where the script has checked that motion is allowed.
     assert " autoplay" not in page
     whole = as_alice.get(reverse("item_picture", args=[item.public_id, "full"]))
     assert whole["Content-Type"] == "video/mp4"

@@ -27,7 +27,7 @@ PASSWORD = "a quiet red lamp"
 
 
 class Scene:
-    """A published picture of Alice's that stands everywhere: gallery, link, collections, a collection's link."""
+    """A published picture of Alice's that is visible everywhere: gallery, link, collections, a collection's link."""
 
     def __init__(self) -> None:
         self.alice, self.bob = factories.make_user("alice", credit=10), factories.make_user("bob")
@@ -224,7 +224,7 @@ def _of_kind(kind: str, alice: User, bob: User, seed: int) -> Item:
     return item
 
 
-def test_who_sees_what_of_a_collection_is_what_the_house_says() -> None:
+def test_each_audience_sees_its_part_of_a_collection() -> None:
     alice, bob = factories.make_user("alice"), factories.make_user("bob")
     kept = curation.create(alice, "Hills")
     editors.invite(kept, "bob")

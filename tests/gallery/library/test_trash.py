@@ -149,7 +149,7 @@ def test_emptying_leaves_no_file_and_no_row(alice: User, as_alice: Client) -> No
     assert files_on_disk() == 3
 
 
-def test_what_is_too_much_for_one_answer_goes_by_the_chore(
+def test_what_is_too_much_for_one_request_is_left_to_the_background_job(
     alice: User, as_alice: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(trash, "AT_ONCE", 2)
@@ -157,14 +157,14 @@ def test_what_is_too_much_for_one_answer_goes_by_the_chore(
     trash.move(factories.account_of(alice), items)
     as_alice.post("/library/trash/erase/", {"all": "1"})
     assert Item.objects.count() == 3
-    # What waits for the chore is gone for its owner, and nothing brings it back.
+    # What waits for the background job is gone for its owner, and cannot be restored.
     assert trash.restore(factories.account_of(alice), [item.public_id for item in items]) == 0
     assert items[4].public_id not in as_alice.get("/library/trash/").content.decode()
     scheduler.run_all()
     assert Item.objects.count() == 0
 
 
-def test_the_chore_removes_what_is_past_its_time_and_nothing_else(alice: User) -> None:
+def test_the_background_job_removes_what_has_expired_and_nothing_else(alice: User) -> None:
     old, young, kept = some_items(alice, 3)
     trash.move(factories.account_of(alice), [old, young])
     days = timedelta(days=settings.TRASH_DAYS)
@@ -219,14 +219,14 @@ def test_a_full_account_makes_nothing_new_until_it_has_room(
 ) -> None:
     settings.STORAGE_QUOTA = storage_usage.for_account(item.account).bytes  # type: ignore[attr-defined]
     version = factories.make_version()
-    wish = work_request.Request(account=item.account, user=alice, version=version, input={"prompt": "x"})
+    work = work_request.Request(account=item.account, user=alice, version=version, input={"prompt": "x"})
     factories.give(alice, 50)
     with pytest.raises(refusals.StorageFull, match="empty the trash") as refused:
-        acceptance.accept(wish)
+        acceptance.accept(work)
     assert "Nothing was charged." in refused.value.detail
     put(item)
     trash.empty(item.account)
-    assert acceptance.accept(wish).public_id
+    assert acceptance.accept(work).public_id
 
 
 @pytest.mark.usefixtures("servable")

@@ -1,4 +1,4 @@
-"""What open pages are told: only their own, everything once, and nothing after they signed out."""
+"""Live updates of open pages: only the account's own, everything once, and nothing after signing out."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def looks() -> Reader:
 
 
 class Page:
-    """One open page, told by a reader without a thread."""
+    """One open page, updated by a reader without a thread."""
 
     def __init__(self, reader: Reader, user: User, cursor: str = "") -> None:
         assert user.account_id is not None
@@ -50,7 +50,7 @@ class Page:
         self.number, self.first = event_stream.opening_events(found, cursor, "en")
 
     def told(self) -> dict[str, dict[str, Any]]:
-        """What a look tells it."""
+        """The news that one poll yields."""
         self.reader.poll_once()
         news = self.channel.after(self.number)
         self.number = news.number
@@ -340,7 +340,7 @@ def test_a_stream_in_which_money_was_seen_ends_when_its_reader_may_see_it_no_mor
         await elsewhere(lambda: Membership.objects.filter(user=bob, account=club).update(role="member"))
         return [part async for part in told]
 
-    # Without a word, as when the network breaks: the page comes back, and is told what its reader may see by now.
+    # Without an end event, as when the network fails: the page reconnects, and gets what its reader may see by now.
     assert not any(b"event: end" in part for part in in_time(page()))
     assert poller.reader().streams == 0
 

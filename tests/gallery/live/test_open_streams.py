@@ -1,4 +1,4 @@
-"""Many open pages at a real server: they cost neither threads nor connections, and all are told."""
+"""Many open pages at a real server: they cost neither threads nor connections, and all are updated."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ def test_many_open_pages_cost_one_thread_and_one_connection(served: Served, held
     for page in pages[2 * poller.MAX_STREAMS_PER_ACCOUNT : 3 * poller.MAX_STREAMS_PER_ACCOUNT]:
         page.until(b'"shown": "7.0"')
     assert b'"shown": "7.0"' not in pages[0].heard
-    # The 21st is refused, and told when to come again.
+    # The 21st is refused, with the time to retry.
     assert b" 429 " in Open(served, cookies[2]).until(b"retry-after")
 
     served.stop()

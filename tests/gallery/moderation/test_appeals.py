@@ -215,7 +215,7 @@ def test_an_appeal_is_right_too_where_somebody_shows_all_of_it_already(
     deed = bulk_hide.hide_all(alice, ada, "spam")
     appeal = appeals.create(deed.case, alice, "These are my holiday pictures.")
     with pytest.raises(NotPossible):
-        decisions.decide(appeal.pk, bea, Verdict("restore"))  # the hiding still goes on
+        decisions.decide(appeal.pk, bea, Verdict("restore"))  # the bulk hide is still running
     while bulk_hide.run_once():
         pass
     bulk_hide.restore_all(deed.case, ada, "a mistake")

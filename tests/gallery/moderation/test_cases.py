@@ -60,7 +60,7 @@ def test_a_report_after_a_decision_opens_a_new_case(public: Item, case: Case, ad
     assert Case.objects.filter(decided_at__isnull=True).count() == 1
 
 
-def test_old_reports_get_a_case_by_a_chore(public: Item, charlie: User, bob: User) -> None:
+def test_old_reports_get_a_case_by_a_background_job(public: Item, charlie: User, bob: User) -> None:
     for user in (charlie, bob):
         Report.objects.create(item=public, reason="hate", words=user.username, reporter=user)
     assert case_jobs.open_for_reports()
@@ -98,7 +98,9 @@ def test_hiding_takes_it_from_the_public_and_tells_its_owner_why(
     assert "charlie" not in str(notice.params)
 
 
-def test_the_owner_is_told_in_their_own_language(public: Item, case: Case, ada: User, alice: User) -> None:
+def test_the_owner_is_notified_in_their_own_language(
+    public: Item, case: Case, ada: User, alice: User
+) -> None:
     User.objects.filter(pk=alice.pk).update(language="zh-hans")
     decisions.decide(case.pk, ada, Verdict("hide", message="Mine."))
     assert Notice.objects.get(user=alice).params["reason"] == "Mine."

@@ -1,4 +1,4 @@
-"""A muted member shows and says nothing to others, on every path, and is told until when; they go on making."""
+"""A muted member can publish and comment nothing, on every path, and sees until when; they can still generate."""
 
 from __future__ import annotations
 
@@ -48,8 +48,8 @@ CALLS: list[tuple[str, str, str, dict[str, Any]]] = [
 ]
 
 
-def filled(path: str, things: dict[str, Any]) -> str:
-    return path.format(**{name: thing.public_id for name, thing in things.items()})
+def filled(path: str, targets: dict[str, Any]) -> str:
+    return path.format(**{name: target.public_id for name, target in targets.items()})
 
 
 def nothing_came_of_it() -> None:
@@ -62,8 +62,8 @@ def nothing_came_of_it() -> None:
 def test_no_page_lets_them(
     muted: User, bob: User, client_of: ClientOf, what: str, path: str, form: dict[str, str]
 ) -> None:
-    things, client = scene(muted, bob), client_of(muted)
-    answer = client.post(filled(path, things), form, follow=True)
+    targets, client = scene(muted, bob), client_of(muted)
+    answer = client.post(filled(path, targets), form, follow=True)
     assert answer.status_code in (200, 422), answer.status_code
     assert "You are muted until" in answer.content.decode() and "Calm down." in answer.content.decode()
     nothing_came_of_it()
@@ -73,9 +73,9 @@ def test_no_page_lets_them(
 def test_no_call_lets_them(
     muted: User, bob: User, bearer: Any, what: str, method: str, path: str, body: dict[str, Any]
 ) -> None:
-    things = scene(muted, bob)
+    targets = scene(muted, bob)
     answer = Client().generic(
-        method, filled(path, things), __import__("json").dumps(body), content_type="application/json",
+        method, filled(path, targets), __import__("json").dumps(body), content_type="application/json",
         headers=bearer(muted),
     )  # fmt: skip
     assert answer.status_code == 403, answer.content
@@ -85,8 +85,8 @@ def test_no_call_lets_them(
 
 def test_they_like_and_make_and_take_back(muted: User, bob: User, client_of: ClientOf) -> None:
     open_before = factories.make_item(muted, visibility="public")
-    things, client = scene(muted, bob), client_of(muted)
-    client.post(f"/like/{things['public'].public_id}/")
+    targets, client = scene(muted, bob), client_of(muted)
+    client.post(f"/like/{targets['public'].public_id}/")
     assert Like.objects.count() == 1
     client.post(f"/library/{open_before.public_id}/unpublish/")
     assert Item.objects.get(pk=open_before.pk).visibility == "private"
@@ -112,9 +112,9 @@ def test_pages_tell_the_end_in_the_readers_zone_as_they_write_moments(
     alice: User, bob: User, client_of: ClientOf, what: str, path: str, form: dict[str, str]
 ) -> None:
     sanctions.mute(alice, None, datetime(2099, 3, 4, 20, 30, tzinfo=UTC), "Calm down.")
-    things, client = scene(alice, bob), client_of(alice)
+    targets, client = scene(alice, bob), client_of(alice)
     client.cookies["timezone"] = "Asia/Shanghai"
-    address = filled(path, things)
+    address = filled(path, targets)
     assert "muted until 5 Mar 2099, 04:30:" in client.post(address, form, follow=True).content.decode()
     client.cookies["django_language"] = "zh-hans"
     assert "禁言至 2099年3月5日 04:30：" in client.post(address, form, follow=True).content.decode()

@@ -1,4 +1,4 @@
-"""Those who reported something are told what came of it: once, in their language, and nothing more."""
+"""Notices to reporters of a decision: once, in their language, and without details."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ ClientOf = Callable[[User], Client]
 
 
 def told(user: User) -> list[tuple[str, str]]:
-    """What a member was told of their reports: kind and words."""
+    """The notices that a member got about their reports: kind and text."""
     rows = Notice.objects.filter(user=user, kind__startswith="report.").order_by("id")
     return [(row.kind, notice_text.for_notice(row).line) for row in rows]
 
@@ -38,7 +38,7 @@ def told(user: User) -> list[tuple[str, str]]:
         (Verdict("allow"), "report.left"),
     ],
 )
-def test_everybody_who_reported_it_is_told_once_and_neither_by_whom_nor_with_whom(
+def test_every_reporter_is_notified_once_and_learns_neither_the_moderator_nor_other_reporters(
     public: Item, case: Case, bob: User, charlie: User, ada: User, alice: User, verdict: Verdict, kind: str
 ) -> None:
     complain(public, bob, "sexual", "Ask charlie.")
@@ -70,7 +70,7 @@ def test_a_removed_picture_takes_its_reports_along_but_not_the_answer(
     assert [kind for kind, _words in told(charlie)] == ["report.acted"]
 
 
-def test_what_is_taken_back_and_decided_anew_is_told_again_only_where_it_came_out_otherwise(
+def test_after_an_undo_reporters_are_notified_again_only_of_another_outcome(
     case: Case, charlie: User, ada: User, bea: User
 ) -> None:
     for verdict in ("hide", "hide", "allow"):
@@ -90,7 +90,7 @@ def test_a_case_that_ends_with_another_is_answered_too(
     assert [kind for kind, _words in told(charlie)] == ["report.acted"]
 
 
-def test_who_is_banned_and_who_decides_it_themselves_is_told_nothing(
+def test_banned_reporters_and_the_deciding_moderator_get_no_notice(
     public: Item, case: Case, charlie: User, ada: User, bea: User
 ) -> None:
     complain(public, ada)

@@ -1,4 +1,4 @@
-"""Review before publication: first pictures wait, on every path, and are published as they were wished."""
+"""Review before publication: first pictures wait, on every path, and are published as requested."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def _reviewed(db: None) -> None:
 
 @pytest.fixture
 def waiting(_reviewed: None, item: Item) -> Case:
-    """Alice's wish to publish her first picture."""
+    """Alice's request to publish her first picture."""
     assert not publication.publish(item, title="Red", tags=["sea"], sensitive=True, licence="CC0-1.0")
     return Case.objects.get(kind="review")
 
@@ -43,13 +43,13 @@ def test_every_path_to_the_public_waits_for_a_moderator(item: Item, as_alice: Cl
     said = as_alice.post(f"/library/{item.public_id}/publish/", FORM, follow=True).content.decode()
     assert "A moderator looks at it first." in said and "Take it back" in said
     as_alice.post("/library/bulk/", {"deed": "publish", "id": item.public_id, **FORM})
-    told = as_alice.post(f"/api/items/{item.public_id}/publish", {"title": "Red"}, JSON).json()
-    assert (told["visibility"], told["review"]) == ("private", "waiting")
+    data = as_alice.post(f"/api/items/{item.public_id}/publish", {"title": "Red"}, JSON).json()
+    assert (data["visibility"], data["review"]) == ("private", "waiting")
     assert client.get(f"/gallery/{item.public_id}/").status_code == 404
     assert Case.objects.filter(kind="review").count() == 1
 
 
-def test_it_is_published_exactly_as_it_was_wished(item: Item, waiting: Case, ada: User, alice: User) -> None:
+def test_it_is_published_exactly_as_requested(item: Item, waiting: Case, ada: User, alice: User) -> None:
     decisions.decide(waiting.pk, ada, Verdict("publish"))
     item.refresh_from_db()
     assert (item.title, item.sensitive, item.licence, item.is_public) == ("Red", True, "CC0-1.0", True)
@@ -59,14 +59,16 @@ def test_it_is_published_exactly_as_it_was_wished(item: Item, waiting: Case, ada
     assert publication.publish(picture_item(alice, "second"))
 
 
-def test_a_wish_that_was_changed_meanwhile_counts_as_it_is_now(item: Item, waiting: Case, ada: User) -> None:
+def test_a_request_that_was_changed_meanwhile_counts_as_it_is_now(
+    item: Item, waiting: Case, ada: User
+) -> None:
     publication.publish(item, title="Blue")
     decisions.decide(waiting.pk, ada, Verdict("publish"))
     item.refresh_from_db()
     assert (item.title, item.sensitive) == ("Blue", False)
 
 
-def test_the_owner_takes_the_wish_back(item: Item, waiting: Case, ada: User, as_alice: Client) -> None:
+def test_the_owner_withdraws_the_request(item: Item, waiting: Case, ada: User, as_alice: Client) -> None:
     as_alice.post(f"/library/{item.public_id}/review/withdraw/")
     waiting.refresh_from_db()
     item.refresh_from_db()
@@ -148,7 +150,7 @@ def shelf(alice: User, item: Item) -> Collection:
 
 
 def ways(shelf: Collection) -> list[str]:
-    """Everywhere a stranger meets what stands in a public collection."""
+    """Every place where a stranger sees the items of a public collection."""
     page = f"/collections/{shelf.public_id}/"
     asked = urlencode({"url": f"http://testserver{page}"})
     return [
@@ -177,16 +179,16 @@ def test_what_a_new_member_lists_nowhere_is_in_no_public_collection_before_it_wa
     own = f"/library/collections/{shelf.public_id}/"
     assert seen(client, shelf, item) == []
     assert "publish them, and a moderator looks" in as_alice.get(own).content.decode()
-    # Whoever was given its address, or that of an unlisted collection, sees it as before.
+    # Anyone with its URL, or that of an unlisted collection, sees it as before.
     assert client.get(f"/gallery/{item.public_id}/").status_code == 200
     curation.set_visibility(shelf, "unlisted")
     assert item.public_id in client.get(f"/collections/{shelf.public_id}/").content.decode()
     curation.set_visibility(shelf, "public")
-    # To wish it published changes nothing yet; to be let does.
+    # Requesting publication changes nothing yet; the approval does.
     assert not publication.publish(item) and seen(client, shelf, item) == []
     decisions.decide(Case.objects.get(kind="review").pk, ada, Verdict("publish"))
     assert {"/collections/", f"/collections/{shelf.public_id}/"} <= set(seen(client, shelf, item))
-    # Looked at once is looked at, unlisted again too.
+    # Once reviewed it stays reviewed, also when it is unlisted again.
     publication.publish(Item.objects.get(pk=item.pk), visibility="unlisted")
     assert f"/collections/{shelf.public_id}/" in seen(client, shelf, item)
     assert "publish them, and a moderator looks" not in as_alice.get(own).content.decode()
@@ -307,6 +309,6 @@ def test_a_picture_that_nobody_could_judge_waits_whoever_made_it(item: Item, ada
     item.refresh_from_db()
     assert item.is_public
     publication.unpublish(item)
-    # It was looked at: taking it back and publishing it again is no news.
+    # It was reviewed: unpublishing and publishing it again needs no second review.
     item.refresh_from_db()
     assert publication.publish(item)

@@ -1,4 +1,4 @@
-"""The desk's pages and forms, as they are without scripts: who may, what is shown, what each button does."""
+"""Moderation pages and forms without scripts: permissions, contents, and what each button does."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def send(client: Client, case: Case, deed: str, **more: str) -> None:
     assert client.post(f"{DESK}{case.pk}/decide/", {"deed": deed, **more}).status_code < 500
 
 
-def test_the_desk_shows_the_case_with_all_that_a_moderator_needs(
+def test_the_moderation_page_shows_the_case_with_all_that_a_moderator_needs(
     public: Item, case: Case, alice: User, as_ada: Client
 ) -> None:
     User.objects.filter(username__in=["alice", "bob"]).update(sign_up_key="k" * 64)
@@ -285,7 +285,7 @@ def test_the_case_page_shows_the_whole_trail(case: Case, ada: User, as_bea: Clie
     assert as_bea.get(f"{DESK}424242/").status_code == 404
 
 
-def test_all_pictures_of_a_member_from_the_desk(alice: User, public: Item, as_ada: Client) -> None:
+def test_all_pictures_of_a_member_from_the_moderation_page(alice: User, public: Item, as_ada: Client) -> None:
     address = f"{DESK}members/alice/"
     as_ada.post(address, {"deed": "hide", "reason": "spam"})
     assert "going on" in as_ada.get(address).content.decode()
@@ -303,13 +303,13 @@ def test_all_pictures_of_a_member_from_the_desk(alice: User, public: Item, as_ad
     assert "nothing to do" in as_ada.post(address, {"deed": "show", "of": "x"}, follow=True).content.decode()
 
 
-def test_the_desk_speaks_chinese(case: Case, as_ada: Client) -> None:
+def test_the_moderation_page_speaks_chinese(case: Case, as_ada: Client) -> None:
     as_ada.cookies["django_language"] = "zh-hans"
     page = as_ada.get(DESK)
     assert page.status_code == 200 and 'lang="zh-hans"' in page.content.decode()
 
 
-def test_a_moderator_who_is_nothing_more_arrives_at_the_desk(
+def test_a_moderator_who_is_nothing_more_lands_on_the_moderation_page(
     as_ada: Client, staff: User, client_of: Callable[[User], Client]
 ) -> None:
     answer = as_ada.get("/admin/")

@@ -177,7 +177,7 @@ def test_it_is_forgotten_when_its_time_is_over(alice: User) -> None:
     assert AuditEntry.objects.filter(action="evidence.forget").count() == 1
 
 
-def test_a_house_that_keeps_none_keeps_none(alice: User) -> None:
+def test_no_evidence_is_kept_where_site_settings_keep_none(alice: User) -> None:
     site_rules.change(evidence_days=0)
     row = sealed(removed(factories.make_item(alice)))
     evidence.delete_expired()
@@ -235,7 +235,7 @@ def test_the_same_picture_is_refused_from_then_on(alice: User) -> None:
     assert not Evidence.objects.get(pk=row.pk).block_owed
 
 
-def test_a_picture_that_nobody_hashed_is_looked_at_by_the_chore(alice: User) -> None:
+def test_a_picture_without_a_hash_is_hashed_by_the_background_job(alice: User) -> None:
     buffer = io.BytesIO()
     Image.effect_mandelbrot((192, 128), (-2.2, -1.2, 1.0, 1.2), 90).save(buffer, "PNG")
     output = factories.make_output(
@@ -256,32 +256,32 @@ def test_opening_asks_why_and_is_on_record(alice: User, operator: User, client_o
     item = factories.make_item(alice, prompt="a very special cat")
     original = factories.stored(item.output.file)
     row = sealed(removed(item))
-    desk = client_of(operator)
+    client = client_of(operator)
     page = reverse("admin:gallery_evidence_open_sealed", args=[row.pk])
-    asked = desk.get(page)
+    asked = client.get(page)
     assert asked.status_code == 200 and "special" not in asked.content.decode()
-    assert desk.post(page, {"reason": " "}).status_code == 422
+    assert client.post(page, {"reason": " "}).status_code == 422
     assert not AuditEntry.objects.filter(action="evidence.open").exists()
-    shown = desk.post(page, {"reason": "The police asks."})
+    shown = client.post(page, {"reason": "The police asks."})
     text = shown.content.decode()
     assert "special cat" in text and "no-store" in shown["Cache-Control"]
     entry = AuditEntry.objects.get(action="evidence.open")
     assert (entry.actor, entry.reason, entry.account_id) == (operator, "The police asks.", alice.account_id)
     address = re.search(r'src="([^"]+ticket=[^"]+)"', text)[1].replace("&amp;", "&")  # type: ignore[index]
-    answer: Any = desk.get(address)
+    answer: Any = client.get(address)
     assert b"".join(answer.streaming_content) == original and "no-store" in answer["Cache-Control"]
     # The address is of who opened it, and of nobody else.
     other = factories.make_staff("root")
     assert client_of(other).get(address).status_code == 404
     assert client_of(alice).get(address).status_code in (302, 403, 404)
-    assert desk.get(address.partition("?")[0]).status_code == 404
+    assert client.get(address.partition("?")[0]).status_code == 404
 
 
 def test_moderators_see_and_open_no_evidence(alice: User, moderator: User, client_of: ClientOf) -> None:
     row = sealed(removed(factories.make_item(alice)))
-    desk = client_of(moderator)
+    client = client_of(moderator)
     for name in ("change", "open_sealed", "picture"):
-        answer = desk.get(reverse(f"admin:gallery_evidence_{name}", args=[row.pk]))
+        answer = client.get(reverse(f"admin:gallery_evidence_{name}", args=[row.pk]))
         assert answer.status_code in (302, 403, 404), name
     with pytest.raises(evidence.NotAllowed):
         evidence.open_evidence(row.pk, moderator, "I am curious.")

@@ -1,4 +1,4 @@
-"""A sent file is decided while it is removed: whoever takes both the file and its case takes the file first."""
+"""Lock order of upload cases: a decision and a removal at once both lock the file before its case."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def sees(picture: bytes, context: dict[str, Any]) -> dict[str, float]:
-    """A classifier in this process that would have everything looked at."""
+    """An in-process classifier that flags everything for review."""
     return {"nsfw": 0.75}
 
 
@@ -56,7 +56,7 @@ def unowned() -> list[str]:
     return [
         breach.subject
         for breach in stored_files.breaches()
-        if "own" in breach.what or "orphan" in breach.what
+        if "own" in breach.message or "orphan" in breach.message
     ]
 
 
@@ -66,9 +66,9 @@ def test_it_opens_a_case_with_what_was_found_and_how_it_looks(
     assert (case.kind, case.user, case.about, case.upload) == ("flag", alice, "cat.png", Upload.objects.get())
     assert case.look is not None and case.look.state == "kept" and (case.look.width or 0) <= 640
     assert case.marks["found"][0]["found"] == "cat.png nsfw 0.75"
-    desk = as_ada.get("/admin/moderation/").content.decode()
+    page = as_ada.get("/admin/moderation/").content.decode()
     assert (
-        'class="case-open covered"' in desk and 'class="look-picture covered"' in desk and "cat.png" in desk
+        'class="case-open covered"' in page and 'class="look-picture covered"' in page and "cat.png" in page
     )
     for size in ("medium", "full"):
         answer: Any = as_ada.get(f"/admin/moderation/{case.pk}/picture/{size}/")
@@ -194,7 +194,7 @@ def test_what_is_refused_at_once_opens_no_case(alice: User) -> None:
     assert not case_jobs.open_for_findings() and RuleHit.objects.get().look is None
 
 
-def test_it_is_decided_by_the_desks_buttons(
+def test_it_is_decided_by_the_moderation_pages_buttons(
     case: Case, as_ada: Client, client_of: Callable[[User], Client]
 ) -> None:
     page = as_ada.get(f"/admin/moderation/{case.pk}/").content.decode()

@@ -114,12 +114,16 @@ def where_it_still_stands(word: str) -> list[str]:
 def test_everything_goes_and_the_receipt_says_how_much(alice: User, bob: User) -> None:
     theirs = a_life(alice, bob)
     address = alice.email
-    wish = closure.request_closure(alice)
-    assert wish is not None
+    closure_request = closure.request_closure(alice)
+    assert closure_request is not None
     grace_ends()
-    wish.refresh_from_db()
-    assert wish.finished_at is not None and wish.address == ""
-    assert wish.receipt["pictures"] == 1 and wish.receipt["predictions"] >= 2 and wish.receipt["tokens"] == 1
+    closure_request.refresh_from_db()
+    assert closure_request.finished_at is not None and closure_request.address == ""
+    assert (
+        closure_request.receipt["pictures"] == 1
+        and closure_request.receipt["predictions"] >= 2
+        and closure_request.receipt["tokens"] == 1
+    )
     assert where_it_still_stands(SECRET) == []
     assert where_it_still_stands(address) == ["accounts.Notice.address"], (
         "the receipt is still to be sent there"
@@ -139,32 +143,32 @@ def test_everything_goes_and_the_receipt_says_how_much(alice: User, bob: User) -
     assert adds_up()
     mail_queue.run_once()
     (letter,) = mail.outbox[-1:]
-    assert letter.to == [address] and f"/account/receipt/{wish.reference}/" in str(letter.body)
+    assert letter.to == [address] and f"/account/receipt/{closure_request.reference}/" in str(letter.body)
     assert where_it_still_stands(address) == [], "a sent receipt keeps no address"
-    page = Client().get(f"/account/receipt/{wish.reference}/").content.decode()
+    page = Client().get(f"/account/receipt/{closure_request.reference}/").content.decode()
     assert 'pictures with their files: <b class="tnum">1</b>' in page and "alice" not in page
 
 
 def test_until_then_it_can_be_called_off(alice: User, client_of: ClientOf) -> None:
     item = picture_item(alice, "stays")
     client = client_of(alice)
-    wish = closure.request_closure(alice)
+    closure_request = closure.request_closure(alice)
     with pytest.raises(credits.AccountClosed):
         credits.hold(item.account_id, 1, "new-work")
     assert "Keep it" in client.get("/account/delete/").content.decode()
     client.post("/account/delete/stop/")
-    wish.refresh_from_db()
-    assert wish.called_off_at is not None
+    closure_request.refresh_from_db()
+    assert closure_request.called_off_at is not None
     assert factories.account_of(alice).status == Account.Status.ACTIVE
     grace_ends()
     assert Item.objects.filter(pk=item.pk).exists()
-    assert not closure.cancel(wish)
+    assert not closure.cancel(closure_request)
 
 
 def test_it_waits_for_its_grace(alice: User) -> None:
     picture_item(alice, "stays a while")
-    wish = closure.request_closure(alice)
-    assert (wish.due_at - wish.created_at).days == site_rules.current().closing_days
+    closure_request = closure.request_closure(alice)
+    assert (closure_request.due_at - closure_request.created_at).days == site_rules.current().closing_days
     assert not closure.run_once()
     assert Item.objects.count() == 1
 
@@ -197,11 +201,11 @@ def test_killed_anywhere_it_goes_on(alice: User, bob: User, monkeypatch: pytest.
     broken = {"left": 3}
     real = erasure._items
 
-    def dies(wish: Closure) -> int:
+    def dies(closure_request: Closure) -> int:
         if broken["left"]:
             broken["left"] -= 1
             raise KeyError("killed")
-        return real(wish)
+        return real(closure_request)
 
     monkeypatch.setattr(
         erasure, "STAGES", tuple((n, dies if n == "pictures" else f) for n, f in erasure.STAGES)
@@ -216,11 +220,11 @@ def test_killed_anywhere_it_goes_on(alice: User, bob: User, monkeypatch: pytest.
 def test_those_that_break_stand_before_no_other(alice: User, monkeypatch: pytest.MonkeyPatch) -> None:
     for number in range(6):
         closure.request_closure(factories.make_user(f"broken-{number}"))
-    wish = closure.request_closure(alice)
+    closure_request = closure.request_closure(alice)
     go = erasure.run_stage
 
     def broken(one: Closure) -> bool:
-        if one.pk != wish.pk:
+        if one.pk != closure_request.pk:
             raise RuntimeError
         return go(one)
 
@@ -230,12 +234,12 @@ def test_those_that_break_stand_before_no_other(alice: User, monkeypatch: pytest
     for _turn in range(60):
         if not closure.run_once() and closure.due().count() == 0:
             break
-    wish.refresh_from_db()
-    assert wish.finished_at is not None
+    closure_request.refresh_from_db()
+    assert closure_request.finished_at is not None
     assert Closure.objects.filter(finished_at=None, due_at__gt=after(60)).count() == 6
 
 
-def test_doors_are_closed_when_it_begins(alice: User, client_of: ClientOf) -> None:
+def test_sign_in_and_tokens_are_blocked_when_it_begins(alice: User, client_of: ClientOf) -> None:
     client = client_of(alice)
     plain = api_tokens.issue(alice, "a")[1]
     closure.request_closure(alice)
@@ -333,14 +337,14 @@ def test_an_address_that_another_account_gave_too_keeps_what_was_sent_there(
 
 
 def test_a_ban_that_ends_meanwhile_lets_nobody_in_again(alice: User) -> None:
-    wish = closure.request_closure(alice)
+    closure_request = closure.request_closure(alice)
     Closure.objects.update(due_at=after(-1))
     closure.run_once()
     User.objects.filter(pk=alice.pk).update(is_active=True)
     closure.run_once()
     alice.refresh_from_db()
-    wish.refresh_from_db()
-    assert wish.begun_at is not None and not alice.is_active
+    closure_request.refresh_from_db()
+    assert closure_request.begun_at is not None and not alice.is_active
 
 
 def test_a_token_of_an_organisation_neither_copies_nor_deletes_its_member(alice: User) -> None:
@@ -408,13 +412,15 @@ def test_who_signs_in_within_the_grace_is_led_to_the_way_back(alice: User) -> No
     assert client.post("/accounts/login/", form)["Location"] == "/library/"
 
 
-def test_wishes_that_must_wait_stand_before_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_requests_that_must_wait_block_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
     users = [factories.make_user() for _ in range(closure.AT_ONCE + 2)]
     for user in users:
         Closure.objects.create(user=user, account=factories.account_of(user), due_at=after(-1))
     seen: list[int] = []
     # As where something of theirs is still under way.
-    monkeypatch.setattr(closure, "_process", lambda wish: seen.append(wish.user_id) or False)
+    monkeypatch.setattr(
+        closure, "_process", lambda closure_request: seen.append(closure_request.user_id) or False
+    )
     assert closure.run_once()
     assert not closure.run_once()
     assert sorted(seen) == sorted(user.pk for user in users)

@@ -146,8 +146,8 @@ socialaccount.SocialAccount provider
 socialaccount.SocialToken token token_secret
 usersessions.UserSession ip session_key
 """
-"""Of the house, its operators and machines: names of models and keys, hashes, references. `Closure.address` is looked
-at on its own; secrets of libraries go with the row that they hang on; a session that no list has ends by itself.
+"""Of the installation, its operators and machines: names of models and keys, hashes, references. `Closure.address` is
+checked separately; secrets of libraries go with the row that they hang on; a session that no list has ends by itself.
 """
 
 
@@ -177,7 +177,7 @@ def test_every_column_of_text_is_decided_once() -> None:
 
 
 def talk(alice: User, bob: User, staff: User) -> None:
-    """Write the marker wherever words of a member may stand: by what they do, then into every column that is left."""
+    """Write the marker wherever a member's text may be stored: by their actions, then into every remaining column."""
     item = fill("talker")
     friend = User.objects.get(username="talker-friend")
     for model in (Case, Sanction, User):
@@ -277,8 +277,8 @@ def test_nothing_of_a_talkative_member_is_left(alice: User, bob: User, staff: Us
     closure.request_closure(talker)
     grace_ends()
     vocabulary.drop_unused()
-    wish = Closure.objects.get()
-    assert wish.finished_at is not None, "it came to its end"
+    closure_request = Closure.objects.get()
+    assert closure_request.finished_at is not None, "it came to its end"
     assert sorted(where_it_stands(MARK)) == ["accounts.Notice.address"], (
         "the receipt is still to be sent there"
     )
@@ -291,9 +291,9 @@ def test_nothing_of_a_talkative_member_is_left(alice: User, bob: User, staff: Us
 
 def test_the_receipt_and_the_operators_book_name_what_stays(alice: User) -> None:
     site_rules.change(evidence_days=41)
-    wish = closure.request_closure(alice)
+    closure_request = closure.request_closure(alice)
     grace_ends()
-    page = Client().get(f"/account/receipt/{wish.reference}/").content.decode()
+    page = Client().get(f"/account/receipt/{closure_request.reference}/").content.decode()
     book = (settings.BASE_DIR / "docs/operating.md").read_text()
     for one in retention.TABLE:
         assert str(escape(one.what)) in page and str(escape(one.why)) in page, one.name

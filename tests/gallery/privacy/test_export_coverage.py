@@ -31,7 +31,7 @@ pytestmark = pytest.mark.django_db
 LEFT_OUT = {
     "opens a door": "accounts.Account.webhook_secret accounts.Account.webhook_secret_old gallery.ShareLink.password"
     " mfa.Authenticator.data",
-    "a hash, or a number of the house": "accounts.User.sign_up_key gallery.Report.reporter_key"
+    "a hash, or an internal number": "accounts.User.sign_up_key gallery.Report.reporter_key"
     " predictions.UnansweredCreate.request usersessions.UserSession.data predictions.Output.colour"
     " predictions.Output.blur",
     "what staff wrote for staff": "accounts.Sanction.note admin.LogEntry.object_repr admin.LogEntry.change_message"
@@ -81,8 +81,8 @@ def test_every_column_of_a_members_words_is_in_their_export_or_left_out_for_a_re
             for row in model._base_manager.all():
                 value = written(field, row, goes.index(name))
                 model._base_manager.filter(pk=row.pk).update(**{field.attname: value})
-    told = everything(User.objects.get(pk=item.user_id))
-    missing = {name for number, name in enumerate(goes) if marker(number) not in told}
+    data = everything(User.objects.get(pk=item.user_id))
+    missing = {name for number, name in enumerate(goes) if marker(number) not in data}
     left_out = {name for names in LEFT_OUT.values() for name in names.split()}
     assert sorted(missing - left_out) == [], "say in LEFT_OUT why it is not in there, or put it in"
     assert sorted(left_out - missing) == [], "it is in there after all"
@@ -104,15 +104,15 @@ def test_it_has_their_choices_limits_sessions_and_second_factors(alice: User, bo
     CollectionEditor.objects.create(collection=shelf, user=alice)
     whole = b"".join(export_archive.stream(alice, factories.account_of(alice), lambda number: None))
     found = zipfile.ZipFile(io.BytesIO(whole))
-    told = json.loads(found.read("darkroom/account.json"))
-    assert told["choices"] == {
+    data = json.loads(found.read("darkroom/account.json"))
+    assert data["choices"] == {
         "sensitive_pictures": "hide",
         "private_pictures_kept_days": 30,
         "mails": {"credits.low": False},
     }
-    assert told["account"]["month_limit_micro"] == 7 * MICRO
-    assert [(one["ip"], one["user_agent"]) for one in told["sessions"]] == [("203.0.113.7", "Telephone/7")]
-    assert [(one["kind"], one["name"]) for one in told["second_factors"]] == [("webauthn", "My telephone")]
+    assert data["account"]["month_limit_micro"] == 7 * MICRO
+    assert [(one["ip"], one["user_agent"]) for one in data["sessions"]] == [("203.0.113.7", "Telephone/7")]
+    assert [(one["kind"], one["name"]) for one in data["second_factors"]] == [("webauthn", "My telephone")]
     assert b"of the key" not in whole
     assert lines(found, "api-tokens")[0]["day_limit"] == MICRO
     assert [one["email"] for one in lines(found, "invitations")] == ["mate@example.org"]
@@ -120,7 +120,7 @@ def test_it_has_their_choices_limits_sessions_and_second_factors(alice: User, bo
     assert [one["helps_with"] for one in lines(found, "collections")] == [shelf.public_id]
 
 
-def test_notices_are_told_in_the_language_of_the_member(alice: User) -> None:
+def test_notices_are_in_the_language_of_the_member(alice: User) -> None:
     User.objects.filter(pk=alice.pk).update(language="zh-hans")
     alice.refresh_from_db()
     notices.notify(alice, "account.kept")

@@ -71,10 +71,10 @@ def test_the_archive_has_all_that_is_theirs(alice: User, bob: User, client_of: C
     found = read(client_of(alice), export)
     assert found.testzip() is None
     assert json.loads(found.read("darkroom/account.json"))["username"] == "alice"
-    (told,) = lines(found, "items")
-    assert told["prompt"] == "a lighthouse at dusk 灯塔"
+    (data,) = lines(found, "items")
+    assert data["prompt"] == "a lighthouse at dusk 灯塔"
     with media.storage().open(item.output.file.key, "rb") as file:
-        assert found.read(f"darkroom/{told['file']}") == file.read()
+        assert found.read(f"darkroom/{data['file']}") == file.read()
     assert [one["public_id"] for one in lines(found, "uploads")] == [sent.public_id]
     assert [one["text"] for one in lines(found, "comments")] == ["my own words"]
     assert lines(found, "follows")[0]["follower"] == "bob"
@@ -93,9 +93,9 @@ def test_it_has_who_came_in_and_by_what(alice: User, bob: User, client_of: Clien
     found = read(client_of(alice), make(alice))
     (tried,) = lines(found, "sign-ins")
     assert (tried["succeeded"], tried["how"]) == (False, "password") and tried["at"].endswith("Z")
-    told = json.loads(found.read("darkroom/account.json"))
-    assert "alice@old.example" in [one["email"] for one in told["addresses"]]
-    assert [(one["service"], one["told"]["name"]) for one in told["services"]] == [("acme", "Alice A.")]
+    data = json.loads(found.read("darkroom/account.json"))
+    assert "alice@old.example" in [one["email"] for one in data["addresses"]]
+    assert [(one["service"], one["told"]["name"]) for one in data["services"]] == [("acme", "Alice A.")]
 
 
 def test_it_has_nothing_of_others(alice: User, bob: User, client_of: ClientOf) -> None:
@@ -204,7 +204,7 @@ def test_after_three_tries_it_is_failed_and_said(alice: User, monkeypatch: pytes
     assert Notice.objects.get().kind == "export.failed"
 
 
-def test_it_is_told_kept_for_a_week_and_then_gone(alice: User, client_of: ClientOf) -> None:
+def test_its_owner_is_notified_and_it_is_kept_for_a_week(alice: User, client_of: ClientOf) -> None:
     export = make(alice)
     mail_queue.clear_pause()
     mail_queue.run_once()

@@ -69,16 +69,16 @@ def test_any_owner_of_an_organisation_keeps_it_and_their_own_account_is_another_
 ) -> None:
     club = management.create(alice, "club")
     Membership.objects.create(account=club, user=bob, role="owner")
-    wish = closure.request_closure(alice, club)
-    assert closure.request_closure(bob, club) == wish, "one wish, whoever asks again"
+    closure_request = closure.request_closure(alice, club)
+    assert closure.request_closure(bob, club) == closure_request, "one wish, whoever asks again"
     assert closure.pending_for_user(alice) is None
     assert "Your account will be deleted" not in client_of(alice).get("/account/delete/").content.decode()
     page = client_of(bob).get(f"/account/delete/organization/{club.pk}/").content.decode()
     assert f'name="organization" value="{club.pk}"' in page
     client_of(bob).post("/account/delete/stop/", {"organization": str(club.pk)})
-    wish.refresh_from_db()
+    closure_request.refresh_from_db()
     club.refresh_from_db()
-    assert wish.called_off_at is not None and club.status == Account.Status.ACTIVE
+    assert closure_request.called_off_at is not None and club.status == Account.Status.ACTIVE
     closure.request_closure(alice, club)
     Membership.objects.filter(account=club, user=bob).update(role="member")
     assert client_of(bob).post("/account/delete/stop/", {"organization": str(club.pk)}).status_code == 403
@@ -87,11 +87,13 @@ def test_any_owner_of_an_organisation_keeps_it_and_their_own_account_is_another_
 def test_no_organisation_loses_its_only_owner_in_the_grace(alice: User, bob: User) -> None:
     club = management.create(alice, "club")
     Membership.objects.create(account=club, user=bob, role="owner")
-    wish = closure.request_closure(alice)
+    closure_request = closure.request_closure(alice)
     Membership.objects.filter(account=club, user=bob).delete()
     grace_ends()
-    wish.refresh_from_db()
-    assert wish.begun_at is None and wish.due_at > wish.created_at, "looked at again tomorrow"
+    closure_request.refresh_from_db()
+    assert closure_request.begun_at is None and closure_request.due_at > closure_request.created_at, (
+        "looked at again tomorrow"
+    )
 
 
 def test_nobody_is_sent_to_a_copy_that_has_nothing_of_the_organisation(

@@ -106,7 +106,7 @@ def written(data: bytes, content_type: str, packet: bytes = PACKET) -> bytes:
 
 
 def looks(data: bytes) -> list[tuple[bytes, Any]]:
-    """Every frame's pixels, and the time that it stands."""
+    """Every frame's pixels and duration."""
     image = Image.open(io.BytesIO(data))
     frames = []
     for number in range(getattr(image, "n_frames", 1)):
@@ -232,7 +232,7 @@ def kept(data: bytes, content_type: str) -> StoredFile:
 
 @pytest.fixture
 def telling(alice: User) -> Item:
-    """A public picture whose file, as its maker wrote it, tells the prompt."""
+    """A public picture whose file contains the prompt, as the provider wrote it."""
     prediction = factories.make_prediction(
         alice, status=Status.SUCCEEDED, input={"prompt": SECRET, "seed": 41, "num_inference_steps": 9}
     )

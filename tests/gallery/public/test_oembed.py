@@ -28,12 +28,12 @@ def page_of(item: Item) -> str:
 
 def test_a_public_picture_is_a_photo(alice: User, client: Client) -> None:
     item = picture_item(alice, "a boat", visibility="public", title="Quiet", width=900, height=600)
-    status, told = asked(client, page_of(item))
+    status, data = asked(client, page_of(item))
     assert status == 200
-    assert (told["type"], told["version"], told["title"]) == ("photo", "1.0", "Quiet")
-    assert (told["width"], told["height"]) == (900, 600)
-    assert told["author_url"] == f"{HOST}/gallery/by/alice/"
-    shown = client.get(str(told["url"]).removeprefix(HOST))
+    assert (data["type"], data["version"], data["title"]) == ("photo", "1.0", "Quiet")
+    assert (data["width"], data["height"]) == (900, 600)
+    assert data["author_url"] == f"{HOST}/gallery/by/alice/"
+    shown = client.get(str(data["url"]).removeprefix(HOST))
     assert shown.status_code == 200
     assert shown["Content-Type"].startswith("image/")
     # Pages of other sites may show it.
@@ -55,10 +55,10 @@ def test_it_fits_into_the_room_there_is(
     alice: User, client: Client, room: dict[str, int], size: str, stands: tuple[int, int]
 ) -> None:
     item = picture_item(alice, visibility="public", width=900, height=600)
-    told = asked(client, page_of(item), **room)[1]
-    assert str(told["url"]).endswith(f"/picture/{size}")
-    assert (told["width"], told["height"]) == stands
-    thumbnail = (told.get("thumbnail_width", 0), told.get("thumbnail_height", 0))
+    data = asked(client, page_of(item), **room)[1]
+    assert str(data["url"]).endswith(f"/picture/{size}")
+    assert (data["width"], data["height"]) == stands
+    thumbnail = (data.get("thumbnail_width", 0), data.get("thumbnail_height", 0))
     assert thumbnail[0] <= room.get("maxwidth", 10**6)  # type: ignore[operator]
     assert thumbnail[1] <= room.get("maxheight", 10**6)  # type: ignore[operator]
 
@@ -76,10 +76,10 @@ def test_a_hidden_prompt_and_a_sensitive_picture_are_not_shown(alice: User, clie
     quiet = picture_item(alice, "a secret", visibility="public", show_prompt=False)
     assert "secret" not in str(asked(client, page_of(quiet))[1])
     sensitive = picture_item(alice, visibility="public", sensitive=True)
-    told = asked(client, page_of(sensitive))[1]
-    assert told["type"] == "link"
-    assert "cards/sensitive" in str(told["thumbnail_url"])
-    assert "/picture/" not in str(told)
+    data = asked(client, page_of(sensitive))[1]
+    assert data["type"] == "link"
+    assert "cards/sensitive" in str(data["thumbnail_url"])
+    assert "/picture/" not in str(data)
 
 
 def test_what_is_not_open_does_not_exist(
@@ -103,9 +103,9 @@ def test_addresses_that_are_none_of_ours_do_not_exist(client: Client) -> None:
         "http://testserver@evil.example/gallery/x/",
     )  # fmt: skip
     for url in strange:
-        status, told = asked(client, url)
+        status, data = asked(client, url)
         assert status == 404, url
-        assert set(told) == {"error"}
+        assert set(data) == {"error"}
 
 
 def test_what_it_does_not_speak_is_said(public: Item, client: Client) -> None:

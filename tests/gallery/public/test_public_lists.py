@@ -1,4 +1,4 @@
-"""The public lists: what stands in them, in which order, for whom, and at what cost."""
+"""The public lists: their contents and order, for which readers, and at what cost."""
 
 from __future__ import annotations
 
@@ -156,7 +156,7 @@ def test_a_visitor_gets_a_sensitive_picture_covered(alice: User, client: Client)
     item = shown(alice, 1, sensitive=True)[0]
     page = client.get("/gallery/").content.decode()
     assert item.public_id in page
-    # Nothing loads it by itself, not even its thumbnail.
+    # Nothing loads it without a click, not even its thumbnail.
     assert not re.search(r'(?<!data-)src(?:set)?="[^"]*' + item.public_id, page)
     its = client.get(f"/gallery/{item.public_id}/").content.decode()
     assert not re.search(r'<img[^>]*src="[^"]*picture/full', its)

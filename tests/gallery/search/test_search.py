@@ -348,7 +348,7 @@ def test_a_page_of_search_is_a_constant_number_of_queries(
         made(alice, "a fox")
     index()
     account = factories.account_of(alice)
-    # How the beginning goes on, on PostgreSQL how common it is, the hits, the items.
+    # The completions of the prefix, on PostgreSQL their frequency, the hits, the items.
     most = 4 if connection.vendor == "postgresql" else 3
     with django_assert_max_num_queries(most):
         assert len(found("fox", 20)) == 20

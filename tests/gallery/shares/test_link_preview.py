@@ -54,43 +54,43 @@ def discovered(client: Client, url: str) -> dict[str, Any]:
     assert found
     answer = client.get(html.unescape(found.group(1)).removeprefix(HOST))
     assert answer.status_code == 200
-    told: dict[str, Any] = answer.json()
-    return told
+    data: dict[str, Any] = answer.json()
+    return data
 
 
 def test_a_shared_picture_is_a_photo_at_the_links_own_address(
     pictured: Item, alice: User, client: Client
 ) -> None:
     link = share_links.share(pictured, alice, allow_download=False)
-    told = discovered(client, page_of(link))
-    assert (told["type"], told["title"], told["author_name"]) == ("photo", "For you", "alice")
-    assert told["url"] == f"{page_of(link)}picture/medium"
-    assert told["thumbnail_url"] == f"{page_of(link)}picture/small"
+    data = discovered(client, page_of(link))
+    assert (data["type"], data["title"], data["author_name"]) == ("photo", "For you", "alice")
+    assert data["url"] == f"{page_of(link)}picture/medium"
+    assert data["thumbnail_url"] == f"{page_of(link)}picture/small"
     medium = pictured.output.medium
     assert medium is not None
-    assert (told["width"], told["height"]) == (medium.width, medium.height)
-    assert "secret" not in str(told)
-    assert pictured.public_id not in str(told)
-    shown = client.get(told["url"].removeprefix(HOST))
+    assert (data["width"], data["height"]) == (medium.width, medium.height)
+    assert "secret" not in str(data)
+    assert pictured.public_id not in str(data)
+    shown = client.get(data["url"].removeprefix(HOST))
     assert (shown.status_code, shown["Cross-Origin-Resource-Policy"]) == (200, "cross-origin")
     assert "Access-Control-Allow-Origin" not in shown
     head = client.get(page_of(link).removeprefix(HOST)).content.decode()
-    assert f'property="og:image" content="{told["url"]}"' in head
+    assert f'property="og:image" content="{data["url"]}"' in head
 
 
 def test_it_fits_into_the_room_there_is(pictured: Item, alice: User, client: Client) -> None:
     link = share_links.share(pictured, alice)
-    told = asked(client, page_of(link), maxwidth=60)[1]
-    assert (told["width"], told["height"]) == (60, 40)
-    assert told["url"].endswith("/picture/small")
-    assert "thumbnail_url" not in told
+    data = asked(client, page_of(link), maxwidth=60)[1]
+    assert (data["width"], data["height"]) == (60, 40)
+    assert data["url"].endswith("/picture/small")
+    assert "thumbnail_url" not in data
 
 
 def test_the_prompt_is_told_where_the_link_tells_it(alice: User, client: Client) -> None:
     item = picture_item(alice, "a secret harbour")
     assert asked(client, page_of(share_links.share(item, alice)))[1]["title"] == "A shared picture"
-    told = asked(client, page_of(share_links.share(item, alice, show_prompt=True)))[1]
-    assert told["title"] == "a secret harbour"
+    data = asked(client, page_of(share_links.share(item, alice, show_prompt=True)))[1]
+    assert data["title"] == "a secret harbour"
 
 
 def test_a_withdrawn_ended_or_hidden_link_does_not_exist(pictured: Item, alice: User, client: Client) -> None:
@@ -113,8 +113,8 @@ def test_a_locked_link_and_a_sensitive_picture_have_neutral_words_alone(
     quiet = [share_links.share(thing, alice, password="opensesame") for thing in (pictured, collection)]
     quiet.append(share_links.share(sensitive, alice))
     for link in quiet:
-        told = discovered(client, page_of(link))
-        assert (told["type"], told["title"], set(told)) == ("link", "Shared with you", NEUTRAL)
+        data = discovered(client, page_of(link))
+        assert (data["type"], data["title"], set(data)) == ("link", "Shared with you", NEUTRAL)
     # Its owner, who is not asked for the password, pastes no more than others.
     assert set(discovered(as_alice, page_of(quiet[0]))) == NEUTRAL
     within = share_links.share(collection, alice)
@@ -131,10 +131,10 @@ def test_a_shared_collection_is_a_link_with_its_cover(
     collection: Collection, pictured: Item, alice: User, client: Client
 ) -> None:
     link = share_links.share(collection, alice)
-    told = discovered(client, page_of(link))
-    assert (told["type"], told["title"], told["author_name"]) == ("link", "Harbours", "alice")
-    assert told["thumbnail_url"] == f"{page_of(link, pictured)}picture/small"
-    assert client.get(told["thumbnail_url"].removeprefix(HOST)).status_code == 200
+    data = discovered(client, page_of(link))
+    assert (data["type"], data["title"], data["author_name"]) == ("link", "Harbours", "alice")
+    assert data["thumbnail_url"] == f"{page_of(link, pictured)}picture/small"
+    assert client.get(data["thumbnail_url"].removeprefix(HOST)).status_code == 200
     head = client.get(page_of(link).removeprefix(HOST)).content.decode()
     assert f'property="og:image" content="{page_of(link, pictured)}picture/medium"' in head
     # Without a cover its first picture that may be shown; each of its pictures is a photo by itself.
@@ -153,9 +153,9 @@ def test_a_public_collection_is_a_link_with_an_open_picture(
     page = f"{HOST}/collections/{collection.public_id}/"
     assert asked(client, page)[0] == 404
     curation.set_visibility(collection, "public")
-    told = asked(client, page)[1]
-    assert (told["type"], told["title"]) == ("link", "Harbours")
-    assert "thumbnail_url" not in told
+    data = asked(client, page)[1]
+    assert (data["type"], data["title"]) == ("link", "Harbours")
+    assert "thumbnail_url" not in data
     shown = picture_item(alice, "three", visibility="public", seed=4)
     curation.add(collection, [shown], alice)
     assert shown.public_id in discovered(client, page)["thumbnail_url"]

@@ -79,7 +79,7 @@ def test_who_reports_again_is_told_so_and_another_behind_the_same_network_is_hea
     assert Report.objects.count() == 3
 
 
-def test_devices_of_one_household_are_one_person(public: Item) -> None:
+def test_devices_of_one_network_are_one_person(public: Item) -> None:
     for address in ("2001:db8:1:2::1", "2001:db8:1:2:ffff::9", "2001:db8:1:3::1"):
         Client(REMOTE_ADDR=address).post(f"/report/{public.public_id}/", {"reason": "hate"})
     assert Report.objects.count() == 2
@@ -159,9 +159,11 @@ def test_moderators_close_reports_in_their_own_name(
 ) -> None:
     client.post(f"/report/{public.public_id}/", COPIED)
     report = Report.objects.get()
-    desk = client_of(staff)
-    assert "Mine, from 2019" in desk.get(f"/admin/gallery/report/{report.pk}/change/").content.decode()
-    desk.post("/admin/gallery/report/", {"action": "close", "_selected_action": [report.pk]})
+    staff_client = client_of(staff)
+    assert (
+        "Mine, from 2019" in staff_client.get(f"/admin/gallery/report/{report.pk}/change/").content.decode()
+    )
+    staff_client.post("/admin/gallery/report/", {"action": "close", "_selected_action": [report.pk]})
     report.refresh_from_db()
     assert report.closed_by == staff
     assert report.closed_at is not None

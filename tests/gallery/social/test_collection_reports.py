@@ -107,7 +107,7 @@ def test_guests_report_a_shared_collection_by_its_link(alice: User, client: Clie
     answer = client.post(path, HATE)
     assert (answer.status_code, answer["Location"]) == (302, f"/s/{link.token}/")
     assert Report.objects.get().collection == private
-    # One of its pictures still is reported by itself.
+    # One of its pictures can still be reported separately.
     item = Item.objects.get()
     client.post(f"/s/{link.token}/{item.public_id}/report/", HATE)
     assert Report.objects.filter(item=item).count() == 1
@@ -120,19 +120,24 @@ def test_guests_report_a_shared_collection_by_its_link(alice: User, client: Clie
 def test_moderators_hide_it_with_a_reason_and_show_it_again(
     collection: Collection, alice: User, as_alice: Client, staff: User, client: Client, client_of: Clients
 ) -> None:
-    link, desk = share_links.share(collection, alice), client_of(staff)
+    link, staff_client = share_links.share(collection, alice), client_of(staff)
     api = f"/api/gallery/collections/{collection.public_id}"
     public = [page_of(collection), f"/s/{link.token}/", report_of(collection), api]
     assert [client.get(path).status_code for path in public] == [200] * 4
     chosen = {"action": "hide", "_selected_action": [collection.pk]}
-    assert "The owner reads the reason." in desk.post("/admin/gallery/collection/", chosen).content.decode()
+    assert (
+        "The owner reads the reason."
+        in staff_client.post("/admin/gallery/collection/", chosen).content.decode()
+    )
     assert client.get(public[0]).status_code == 200
-    desk.post("/admin/gallery/collection/", chosen | {"answered": "1", "reason": "Not for here."})
+    staff_client.post("/admin/gallery/collection/", chosen | {"answered": "1", "reason": "Not for here."})
     assert [client.get(path).status_code for path in public] == [404] * 4
     assert "Awful things" not in client.get("/collections/").content.decode()
     own = as_alice.get(f"/library/collections/{collection.public_id}/").content.decode()
     assert "A moderator hid this collection: Not for here." in own
-    desk.post("/admin/gallery/collection/", {"action": "restore", "_selected_action": [collection.pk]})
+    staff_client.post(
+        "/admin/gallery/collection/", {"action": "restore", "_selected_action": [collection.pk]}
+    )
     assert [client.get(path).status_code for path in public] == [200] * 4
 
 
@@ -141,11 +146,13 @@ def test_moderators_close_its_reports_in_their_own_name(
 ) -> None:
     for one in (client, as_charlie):
         one.post(report_of(collection), HATE)
-    desk = client_of(staff)
-    listed = desk.get("/admin/gallery/collection/")
+    staff_client = client_of(staff)
+    listed = staff_client.get("/admin/gallery/collection/")
     assert [row.open_reports for row in listed.context["cl"].result_list] == [2]
     assert "open reports" in listed.content.decode().lower()
-    desk.post("/admin/gallery/collection/", {"action": "close_reports", "_selected_action": [collection.pk]})
+    staff_client.post(
+        "/admin/gallery/collection/", {"action": "close_reports", "_selected_action": [collection.pk]}
+    )
     assert set(Report.objects.values_list("closed_by", flat=True)) == {staff.pk}
     # A closed report still keeps it out of the reporter's sight.
     assert "Awful things" not in as_charlie.get("/collections/").content.decode()

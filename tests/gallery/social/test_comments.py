@@ -173,13 +173,13 @@ def test_moderators_hide_comments_and_show_them_again(
 ) -> None:
     say(as_charlie, public, "Rude words")
     comment = Comment.objects.get()
-    desk = client_of(staff)
+    staff_client = client_of(staff)
     chosen = {"_selected_action": [comment.pk]}
-    desk.post("/admin/gallery/comment/", {"action": "hide", **chosen})
+    staff_client.post("/admin/gallery/comment/", {"action": "hide", **chosen})
     assert "Rude words" not in client.get(f"/gallery/{public.public_id}/").content.decode()
     assert count(public) == 0
-    desk.post("/admin/gallery/comment/", {"action": "hide", **chosen})
-    desk.post("/admin/gallery/comment/", {"action": "restore", **chosen})
+    staff_client.post("/admin/gallery/comment/", {"action": "hide", **chosen})
+    staff_client.post("/admin/gallery/comment/", {"action": "restore", **chosen})
     assert count(public) == 1
     assert LogEntry.objects.count() == 2
     # What its author removed stays removed, whatever moderators do.

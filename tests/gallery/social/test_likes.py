@@ -73,7 +73,7 @@ def test_a_suspended_account_likes_and_follows_nothing(
     page = as_charlie.post(f"/like/{public.public_id}/", follow=True).content.decode()
     assert "closed to new things" in page
     as_charlie.post("/follow/alice/")
-    # A fragment has no place for the sentence: the page is read anew, and shows it.
+    # A fragment has no place for the message: the page reloads, and shows it.
     part = as_charlie.post(f"/like/{public.public_id}/", headers={"HX-Request": "true"})
     assert (part.status_code, part["HX-Refresh"]) == (204, "true")
     assert counts(public) == (0, 0, 0)
