@@ -22,7 +22,7 @@ class Suspended(Exception):
     """English, for API responses."""
 
     @property
-    def words(self) -> str:
+    def message(self) -> str:
         """The message for the user."""
         return _("This account is closed to new things. You can download your pictures.")
 
@@ -32,13 +32,13 @@ class Muted(Suspended):
 
     def __init__(self, user: User) -> None:
         super().__init__(user.pk)
-        self._words = sanctions.mute_message(user)
+        self._message = sanctions.mute_message(user)
         with translation.override("en"), timezone.override(UTC):
             self.detail = sanctions.mute_message(user)
 
     @property
-    def words(self) -> str:
-        return self._words
+    def message(self) -> str:
+        return self._message
 
 
 def mute_message(user: User) -> str:

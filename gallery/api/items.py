@@ -111,10 +111,10 @@ class OwnItemView(OwnApiView):
 
     def own(self, item_id: str) -> Item:
         """The item as the database has it now, or Http404."""
-        found = (
+        item = (
             item_serializers.with_facts(Item.objects.owned_by(self.account)).filter(public_id=item_id).first()
         )
-        return access.or_404(found)
+        return access.or_404(item)
 
     def shown(self, item_id: str) -> Response:
         """The response with the item as the database has it now."""

@@ -31,7 +31,7 @@ def members(user: User, collection: Collection, reader: Reader) -> Presentation:
     return Presentation(
         href,
         pictures,
-        words=lambda item: tiles.alt_text(item, own=own(item)),
+        caption=lambda item: tiles.alt_text(item, own=own(item)),
         blurs=lambda item: item.sensitive and not own(item) and not reader.shows,
     )
 
@@ -41,7 +41,7 @@ def readers(reader: Reader) -> Presentation:
     return Presentation(
         href=lambda item: reverse("gallery_item", args=[item.public_id]),
         pictures=lambda item: _picture_base("item_picture", item.public_id),
-        words=lambda item: tiles.alt_text(item, own=False),
+        caption=lambda item: tiles.alt_text(item, own=False),
         blurs=lambda item: item.sensitive and not reader.shows,
     )
 
@@ -49,14 +49,14 @@ def readers(reader: Reader) -> Presentation:
 def guests(link: ShareLink) -> Presentation:
     """For holders of a share link: all URLs belong to the link and end with it."""
 
-    def words(item: Item) -> str:
+    def caption(item: Item) -> str:
         prompt = item.prompt[:160] if link_access.shows_prompt(link, item) else ""
         return item.title or prompt or _("A shared picture")
 
     return Presentation(
         href=lambda item: reverse("share_item", args=[link.token, item.public_id]),
         pictures=lambda item: _picture_base("share_item_picture", link.token, item.public_id),
-        words=words,
+        caption=caption,
         blurs=lambda item: item.sensitive,
     )
 

@@ -66,7 +66,7 @@ def add(request: HttpRequest) -> HttpResponse:
     except curation.TooManyItems:
         return _refused_response(request, too_many_items())
     except permissions.Suspended as refused:
-        return _refused_response(request, refused.words)
+        return _refused_response(request, refused.message)
     except positions.Gone:
         raise Http404 from None
     return _added_response(request, collection, count)

@@ -16,7 +16,7 @@ class Presentation:
     href: Callable[[Item], str]
     pictures: Callable[[Item], str]
     """The URL of an item's pictures without the size: `…/picture/`."""
-    words: Callable[[Item], str]
+    caption: Callable[[Item], str]
     blurs: Callable[[Item], bool]
 
 
@@ -25,39 +25,39 @@ class Frame:
     """One item of a collection. `breaks`: the width classes in which a row ends after it."""
 
     item: Item
-    look: Presentation
+    presentation: Presentation
     breaks: str = ""
     target: int = 260
 
     @property
     def href(self) -> str:
         """The URL of its page."""
-        return self.look.href(self.item)
+        return self.presentation.href(self.item)
 
     @property
     def picture(self) -> str:
         """The URL of its medium thumbnail."""
-        return self.look.pictures(self.item) + "medium"
+        return self.presentation.pictures(self.item) + "medium"
 
     @property
     def full(self) -> str:
         """The URL of the whole file."""
-        return self.look.pictures(self.item) + "full"
+        return self.presentation.pictures(self.item) + "full"
 
     @property
     def small(self) -> str:
         """The URL of its small thumbnail."""
-        return self.look.pictures(self.item) + "small"
+        return self.presentation.pictures(self.item) + "small"
 
     @property
-    def words(self) -> str:
+    def caption(self) -> str:
         """Its caption, as far as the audience may read it."""
-        return self.look.words(self.item)
+        return self.presentation.caption(self.item)
 
     @property
     def blurred(self) -> bool:
         """Whether it is blurred until the reader asks for it."""
-        return self.look.blurs(self.item)
+        return self.presentation.blurs(self.item)
 
     @property
     def style(self) -> str:
@@ -67,7 +67,7 @@ class Frame:
     @property
     def srcset(self) -> str:
         """The thumbnails with their real widths."""
-        base, output = self.look.pictures(self.item), self.item.output
+        base, output = self.presentation.pictures(self.item), self.item.output
         found = (("small", output.small), ("medium", output.medium))
         return ", ".join(f"{base}{name} {file.width}w" for name, file in found if file and file.width)
 

@@ -79,7 +79,7 @@ def new(request: HttpRequest) -> HttpResponse:
     except curation.TooManyCollections:
         messages.error(request, too_many_collections())
     except permissions.Suspended as refused:
-        messages.error(request, refused.words)
+        messages.error(request, refused.message)
     else:
         return redirect_to_collection(collection)
     return HttpResponseRedirect(reverse("collections"))
@@ -190,7 +190,7 @@ def edit(request: HttpRequest, public_id: str) -> HttpResponse:
     except curation.Hidden:
         messages.error(request, _("A moderator hid this collection; it cannot be shown to others."))
     except permissions.Suspended as refused:
-        messages.error(request, refused.words)
+        messages.error(request, refused.message)
     else:
         messages.success(request, _("Saved."))
     return redirect_to_collection(collection)

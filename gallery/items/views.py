@@ -36,7 +36,7 @@ def publish(request: HttpRequest, public_id: str) -> HttpResponse:
     except publication.Hidden:
         messages.error(request, _("A moderator hid this picture; it cannot be published."))
     except permissions.Suspended as refused:
-        messages.error(request, refused.words)
+        messages.error(request, refused.message)
     else:
         messages.success(request, _confirmation(form.cleaned_data) if opened else WAITING_FOR_REVIEW)
     return redirect_to_item(item)

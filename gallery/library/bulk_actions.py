@@ -96,7 +96,7 @@ def _publish(request: HttpRequest, chosen: Selection) -> ActionResult:
             publication.publish_many(batch, form.cleaned_data, by=user) for batch in _items(user, chosen)
         )
     except permissions.Suspended as refused:
-        raise Refusal(refused.words) from None
+        raise Refusal(refused.message) from None
     waiting = Item.objects.filter(pk__in=chosen.pks, review=Item.Review.WAITING).count()
     return ActionResult(count, toasts.published(count, len(chosen), waiting))
 
@@ -120,7 +120,7 @@ def _collect(request: HttpRequest, chosen: Selection) -> ActionResult:
     except curation.TooManyItems:
         raise Refusal(_("A collection holds up to 10,000 pictures; these would be more.")) from None
     except permissions.Suspended as refused:
-        raise Refusal(refused.words) from None
+        raise Refusal(refused.message) from None
     except positions.Gone:
         raise Refusal(_("That collection is no longer there.")) from None
     return ActionResult(count, toasts.collected(count, len(items), collection.title))

@@ -80,8 +80,8 @@ def collected(count: int, selected: int, title: str) -> str:
     message = words % {"count": f"{count:,}", "title": title}
     if selected == count:
         return message
-    rest = ngettext("%(count)s was in it already.", "%(count)s were in it already.", selected - count)
-    return f"{message} {rest % {'count': f'{selected - count:,}'}}"
+    note = ngettext("%(count)s was in it already.", "%(count)s were in it already.", selected - count)
+    return f"{message} {note % {'count': f'{selected - count:,}'}}"
 
 
 def _with_left_out(message: str, count: int) -> str:

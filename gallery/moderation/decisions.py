@@ -2,7 +2,7 @@
 
 A decision is one transaction: lock the subject, claim the case by an UPDATE that matches open ones only, apply
 the effects, notify the owner and the reporters, write the audit log last. Of two moderators on one case the
-first decides; the second is told by whom. Only administrators decide about staff and their content, nobody
+first decides; the second learns who did. Only administrators decide about staff and their content, nobody
 about themselves.
 """
 

@@ -64,7 +64,7 @@ def _json(row: dict[str, Any]) -> bytes:
 
 def _readme(user: User) -> bytes:
     with translation.override(user.language or None):
-        words = [
+        lines = [
             _("Everything that this Darkroom keeps of %(name)s, on %(day)s.")
             % {"name": user.username, "day": f"{timezone.now():%Y-%m-%d %H:%M} UTC"},
             "",
@@ -75,4 +75,4 @@ def _readme(user: User) -> bytes:
             _("pictures/ and uploads/: the files themselves, as items.jsonl and uploads.jsonl name them."),
             _("missing.txt, where there is one: files that could not be read on the server."),
         ]
-    return ("\r\n".join(words) + "\r\n").encode()
+    return ("\r\n".join(lines) + "\r\n").encode()

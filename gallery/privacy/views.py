@@ -62,9 +62,9 @@ def export(request: HttpRequest) -> HttpResponse:
         try:
             exports.request_export(user, account)
         except exports.TooSoon as soon:
-            words = _("There is a copy of the last 24 hours already: take that one.")
+            message = _("There is a copy of the last 24 hours already: take that one.")
             messages.info(
-                request, words if soon.export else _("There were several tries today. Try again tomorrow.")
+                request, message if soon.export else _("There were several tries today. Try again tomorrow.")
             )
         except exports.NoRoom:
             messages.error(

@@ -86,17 +86,17 @@ def _spellings(secret: str) -> tuple[bytes, ...]:
     return (start.encode(), start.encode("utf-16-le"), b"zTXt") if start else ()
 
 
-def _scan(opened: IO[bytes], words: tuple[bytes, ...]) -> tuple[bool, bool]:
+def _scan(opened: IO[bytes], secrets: tuple[bytes, ...]) -> tuple[bool, bool]:
     """Whether the file holds credentials, and any of these words."""
     opened.seek(0)
-    has_credentials, tells, before = False, False, b""
+    has_credentials, contains_secret, before = False, False, b""
     while piece := opened.read(_SCAN):
         # Overlaps, so that what straddles two pieces is found.
         window = before + piece
         has_credentials = has_credentials or _MANIFEST in window
-        tells = tells or any(word in window for word in words)
+        contains_secret = contains_secret or any(secret in window for secret in secrets)
         before = window[-256:]
-    return has_credentials, tells
+    return has_credentials, contains_secret
 
 
 def _fallback(item: Item, *, show_prompt: bool) -> file_responses.Body:

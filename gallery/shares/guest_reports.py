@@ -37,7 +37,7 @@ def report(request: HttpRequest, token: str, item_id: str = "") -> HttpResponse:
                 target, abuse_reports.reporter_of(request), data["reason"], data["words"]
             )
         except interaction_limits.TooMany as error:
-            form.add_error(None, error.words)
+            form.add_error(None, error.message)
         else:
             remember_report(request, target)
             thanks = _("Thank you. A moderator will look at it.")
@@ -51,8 +51,8 @@ def report(request: HttpRequest, token: str, item_id: str = "") -> HttpResponse:
 
 def _labels_of(target: Item | Collection) -> dict[str, str]:
     if isinstance(target, Collection):
-        return {"heading": _("Report this collection"), "back_words": _("To the collection")}
-    return {"heading": _("Report this picture"), "back_words": _("To the picture")}
+        return {"heading": _("Report this collection"), "back_label": _("To the collection")}
+    return {"heading": _("Report this picture"), "back_label": _("To the picture")}
 
 
 def _page_of(link: ShareLink, target: Item | Collection) -> str:

@@ -72,7 +72,7 @@ def create_link(request: HttpRequest, thing: Item | Collection) -> ShareForm | N
     except publication.Hidden:
         form.add_error(None, _("A moderator hid this; it cannot be shared."))
     except permissions.Suspended as refused:
-        form.add_error(None, refused.words)
+        form.add_error(None, refused.message)
     except share_links.TooManyLinks:
         most = {"most": share_links.MAX_OPEN_LINKS}
         form.add_error(None, _("There are %(most)d open links to this. Withdraw one first.") % most)

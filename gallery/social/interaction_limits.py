@@ -34,7 +34,7 @@ class TooMany(Exception):
         self.seconds = seconds
 
     @property
-    def words(self) -> str:
+    def message(self) -> str:
         """The message for the user."""
         minutes = max(1, self.seconds // 60)
         return ngettext(

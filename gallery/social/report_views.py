@@ -24,12 +24,12 @@ from gallery.social.forms import ReportForm
 class ReportTarget:
     """What is reported, with the texts and URLs of its page."""
 
-    thing: abuse_reports.Target
+    subject: abuse_reports.Target
     action: str
     heading: str
     back: str
-    """The page it is reported from; `back_words` is the link's text."""
-    back_words: str
+    """The page it is reported from; `back_label` is the link's text."""
+    back_label: str
     thanks: str
     then: str
     """Where the reporter is redirected afterwards."""
@@ -41,11 +41,11 @@ def report_item(request: HttpRequest, public_id: str) -> HttpResponse:
     """Report an open item, which the reporter's lists leave out afterwards."""
     item = access.published(public_id)
     complaint = ReportTarget(
-        thing=item,
+        subject=item,
         action=reverse("report_item", args=[public_id]),
         heading=_("Report this picture"),
         back=reverse("gallery_item", args=[public_id]),
-        back_words=_("To the picture"),
+        back_label=_("To the picture"),
         thanks=_("Thank you. A moderator will look at it. You no longer see this picture."),
         then=reverse("gallery"),
     )
@@ -61,11 +61,11 @@ def report_comment(request: HttpRequest, number: int) -> HttpResponse:
     item = access.published(comment.item.public_id)
     back = reverse("gallery_item", args=[item.public_id])
     complaint = ReportTarget(
-        thing=comment,
+        subject=comment,
         action=reverse("report_comment", args=[number]),
         heading=_("Report this comment"),
         back=back,
-        back_words=_("To the picture"),
+        back_label=_("To the picture"),
         thanks=_("Thank you. A moderator will look at it. You no longer see this comment."),
         then=f"{back}#comments",
     )
@@ -78,11 +78,11 @@ def report_collection(request: HttpRequest, public_id: str) -> HttpResponse:
     """Report a public or unlisted collection as a whole, which the reporter's lists leave out afterwards."""
     collection = querysets.published(public_id)
     complaint = ReportTarget(
-        thing=collection,
+        subject=collection,
         action=reverse("report_collection", args=[public_id]),
         heading=_("Report this collection"),
         back=reverse("collection_public", args=[public_id]),
-        back_words=_("To the collection"),
+        back_label=_("To the collection"),
         thanks=_("Thank you. A moderator will look at it. You no longer see this collection."),
         then=reverse("collections_public"),
     )
@@ -95,26 +95,26 @@ def _report(request: HttpRequest, complaint: ReportTarget) -> HttpResponse:
         data = form.cleaned_data
         try:
             fresh = abuse_reports.report(
-                complaint.thing, abuse_reports.reporter_of(request), data["reason"], data["words"]
+                complaint.subject, abuse_reports.reporter_of(request), data["reason"], data["words"]
             )
         except interaction_limits.TooMany as error:
-            form.add_error(None, error.words)
+            form.add_error(None, error.message)
         else:
             return _thanks_response(request, complaint, fresh)
     status = 422 if form.errors else 200
     part = request.headers.get("HX-Request") == "true"
     template = "social/_report_dialog.html" if part else "social/report.html"
     context = {"form": form, "complaint": complaint, "heading": complaint.heading}
-    if isinstance(complaint.thing, Comment):
-        context["said"] = complaint.thing.text
+    if isinstance(complaint.subject, Comment):
+        context["said"] = complaint.subject.text
     response = page(request, template, context, status=status)
     response["X-Robots-Tag"] = "noindex, nofollow"
     return response
 
 
 def _thanks_response(request: HttpRequest, complaint: ReportTarget, fresh: bool) -> HttpResponse:
-    if not isinstance(complaint.thing, Comment):
-        remember_report(request, complaint.thing)
+    if not isinstance(complaint.subject, Comment):
+        remember_report(request, complaint.subject)
     messages.success(request, complaint.thanks if fresh else abuse_reports.ALREADY_REPORTED)
     if request.headers.get("HX-Request") == "true":
         return HttpResponse(status=204, headers={"HX-Redirect": complaint.then})

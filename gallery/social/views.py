@@ -29,10 +29,10 @@ def like(request: HttpRequest, public_id: str) -> HttpResponse:
     try:
         liked = likes.toggle(item, user_of(request))
     except Suspended as refused:
-        messages.error(request, refused.words)
+        messages.error(request, refused.message)
         return _back_to_item(request, item)
     except interaction_limits.TooMany as error:
-        messages.error(request, error.words)
+        messages.error(request, error.message)
         return _back_to_item(request, item)
     if not _is_htmx(request):
         return _back_to_item(request, item)
@@ -54,14 +54,14 @@ def follow(request: HttpRequest, username: str) -> HttpResponse:
         messages.error(request, _("You cannot follow yourself."))
         return _reload(request, home)
     except follows.TooManyFollowed:
-        words = _("You follow %(n)d members already. Leave one first.") % {"n": follows.MAX_FOLLOWED}
-        messages.error(request, words)
+        message = _("You follow %(n)d members already. Leave one first.") % {"n": follows.MAX_FOLLOWED}
+        messages.error(request, message)
         return _reload(request, home)
     except interaction_limits.TooMany as error:
-        messages.error(request, error.words)
+        messages.error(request, error.message)
         return _reload(request, home)
     except Suspended as refused:
-        messages.error(request, refused.words)
+        messages.error(request, refused.message)
         return _reload(request, home)
     if _is_htmx(request):
         return page(request, "social/_follow.html", {"author": followed, "follows": now})
@@ -103,9 +103,9 @@ def comment(request: HttpRequest, public_id: str) -> HttpResponse:
         except discussion.DuplicateComment:
             pass
         except interaction_limits.TooMany as error:
-            form.add_error("text", error.words)
+            form.add_error("text", error.message)
         except Suspended as refused:
-            form.add_error("text", refused.words)
+            form.add_error("text", refused.message)
         except FeatureOff as off:
             form.add_error("text", str(off.detail))
     if not form.is_valid():

@@ -76,8 +76,8 @@ def ago(moment: datetime | None) -> str:
     """How long ago, in one unit: `2 minutes ago`."""
     if moment is None:
         return ""
-    words = timesince(moment, depth=1)
-    return _("just now") if words.startswith("0") else _("%(time)s ago") % {"time": words}
+    text = timesince(moment, depth=1)
+    return _("just now") if text.startswith("0") else _("%(time)s ago") % {"time": text}
 
 
 @register.filter

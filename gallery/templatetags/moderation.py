@@ -16,25 +16,25 @@ register.filter("act_shown", action_labels.label_for)
 
 
 @register.inclusion_tag("moderation/_standing.html")
-def moderation_of(thing: Item | Collection | Comment) -> dict[str, Any]:
+def moderation_of(subject: Item | Collection | Comment) -> dict[str, Any]:
     """For the owner: why a moderator hid it or refused to publish it, and the state of the appeal."""
-    waiting = isinstance(thing, Item) and thing.review == Item.Review.WAITING
-    refused = isinstance(thing, Item) and thing.review == Item.Review.REFUSED
-    hidden = thing.hidden_at is not None and not refused
+    waiting = isinstance(subject, Item) and subject.review == Item.Review.WAITING
+    refused = isinstance(subject, Item) and subject.review == Item.Review.REFUSED
+    hidden = subject.hidden_at is not None and not refused
     case = None
     if hidden:
-        case = appeals.hiding_decision(thing)
-    elif refused and isinstance(thing, Item):
-        case = review.refusal(thing)
-    reason = getattr(thing, "hidden_reason", "") or (case.told if case is not None else "")
+        case = appeals.hiding_decision(subject)
+    elif refused and isinstance(subject, Item):
+        case = review.refusal(subject)
+    reason = getattr(subject, "hidden_reason", "") or (case.told if case is not None else "")
     appeal = appeals.against(case) if case is not None else None
     return {
-        "thing": thing,
+        "thing": subject,
         "hidden": hidden,
         "waiting": waiting,
         "refused": refused,
-        "is_item": isinstance(thing, Item),
-        "is_collection": isinstance(thing, Collection),
+        "is_item": isinstance(subject, Item),
+        "is_collection": isinstance(subject, Collection),
         "case": case,
         "reason": reasons.display(reason),
         "appeal": appeals.state(appeal),
