@@ -12,9 +12,9 @@ from typing import Final
 
 MAX_BYTES: Final = 25 * 1024 * 1024
 MAX_PIXELS: Final = 40_000_000
-LOOKED_AT: Final = 64 * 1024
+HEADER_BYTES: Final = 64 * 1024
 """First bytes of a file that are enough; the size of a photograph is behind its embedded preview."""
-INSTEAD: Final = "send a PNG, JPEG or WebP picture instead"
+ADVICE: Final = "send a PNG, JPEG or WebP picture instead"
 
 _PICTURES = (
     b"\x89PNG\r\n\x1a\n",
@@ -49,21 +49,21 @@ _PADDING = re.compile(rb"\A[\xef\xbb\xbf \t\r\n]+")
 def objection(head: bytes, size: int) -> str | None:
     """One sentence why a file of `size` bytes that begins with `head` is refused; None where it is not."""
     if size == 0:
-        return f"The file is empty; {INSTEAD}."
+        return f"The file is empty; {ADVICE}."
     if size > MAX_BYTES:
         return f"The file is larger than {MAX_BYTES // 1024**2} MB; send a smaller picture instead."
     kind = _refused_kind(head[:1024])
     if kind is not None:
-        return f"{kind} files cannot be read here; {INSTEAD}."
+        return f"{kind} files cannot be read here; {ADVICE}."
     if not _is_a_picture(head):
         return unreadable()
-    claimed = claimed_size(head[:LOOKED_AT])
+    claimed = claimed_size(head[:HEADER_BYTES])
     return too_large(claimed) if claimed is not None and claimed[0] * claimed[1] > MAX_PIXELS else None
 
 
 def unreadable() -> str:
     """The sentence about a file of no known kind."""
-    return f"The file is not a picture that can be read here; {INSTEAD}."
+    return f"The file is not a picture that can be read here; {ADVICE}."
 
 
 def too_large(size: tuple[int, int] | None) -> str:

@@ -6,7 +6,7 @@ import json
 import re
 from urllib.parse import quote, quote_plus
 
-BLOT = "[secret]"
+PLACEHOLDER = "[secret]"
 _SHORTEST = 8
 _SHAPES = (
     re.compile(r"\bdr_[A-Za-z0-9]{8,}"),
@@ -53,9 +53,9 @@ def scrub(text: str) -> str:
     # A copy: another thread may add one meanwhile. The longest first, since one may be part of another.
     for secret in sorted(_known.copy(), key=len, reverse=True):
         if secret in text:
-            text = text.replace(secret, BLOT)
+            text = text.replace(secret, PLACEHOLDER)
     for pattern in _SHAPES:
-        text = pattern.sub(BLOT, text)
+        text = pattern.sub(PLACEHOLDER, text)
     return scrub_path(text)
 
 

@@ -25,7 +25,7 @@ IN_MEMORY = 64 * 1024 * 1024
 UNKNOWN = 64 * 1024 * 1024
 # Bytes for which room is taken before they come.
 STEP = 1024 * 1024
-# A user's primary key, or the household (`core.net.client_ip`) of somebody who is not known.
+# A user's primary key, or the network (`core.net.client_ip.rate_limit_key`) of an anonymous client.
 Sender = int | str
 
 

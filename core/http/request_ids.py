@@ -12,7 +12,7 @@ from typing import Any
 import structlog
 
 HEADER = "X-Request-Id"
-LONGEST = 64
+MAX_LENGTH = 64
 
 
 def current() -> str:

@@ -47,7 +47,7 @@ def decode(data: bytes, max_side: int = MAX_SIDE) -> Decoded:
 
     Raises `Refusal` for anything that is not an image, is corrupt, or is too large.
     """
-    objection = image_header.objection(data[: image_header.LOOKED_AT], len(data))
+    objection = image_header.objection(data[: image_header.HEADER_BYTES], len(data))
     if objection is not None:
         raise Refusal(objection)
     try:
@@ -65,7 +65,7 @@ def decode(data: bytes, max_side: int = MAX_SIDE) -> Decoded:
         raise
     except Exception:  # a decoder may raise anything on a corrupt file
         raise Refusal(
-            f"The picture is damaged or cut short; save it anew and {image_header.INSTEAD}."
+            f"The picture is damaged or cut short; save it anew and {image_header.ADVICE}."
         ) from None
 
 

@@ -73,6 +73,6 @@ def network_keys(request: HttpRequest) -> list[str]:
 
     The first is made with the newest key, with which reports are stored.
     """
-    household = client_ip.rate_limit_key(request).encode()
+    network = client_ip.rate_limit_key(request).encode()
     keys = (f"darkroom reports {key}".encode() for key in crypto.signing_keys())
-    return [hmac.new(key, household, hashlib.sha256).hexdigest() for key in keys]
+    return [hmac.new(key, network, hashlib.sha256).hexdigest() for key in keys]

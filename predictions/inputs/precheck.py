@@ -69,7 +69,7 @@ def _picture_objection(one: FileReference, account: Account) -> str:
 
 def _of_data_uri(text: str) -> str:
     try:
-        head, size = data_uri.first_bytes(text, image_header.LOOKED_AT)
+        head, size = data_uri.first_bytes(text, image_header.HEADER_BYTES)
     except data_uri.NotADataUri as fault:
         return str(fault)
     return _as_a_part(image_header.objection(head, size))
@@ -81,7 +81,7 @@ def _of_upload(public_id: str, account: Account) -> str:
         return ""  # reported already by `address_objections`
     try:
         with media.storage().open(row.file.key, "rb") as file:
-            head = file.read(image_header.LOOKED_AT)
+            head = file.read(image_header.HEADER_BYTES)
     except OSError:
         return ""  # the storage may be available again when the work begins
     return _as_a_part(image_header.objection(head, row.file.size))

@@ -208,7 +208,7 @@ def _row(offer: Offer, public_id: str) -> Prediction:
         ceiling=offer.quote.ceiling,
         input_bytes=len(json.dumps(offer.input)),
         output_bytes=_output_bytes(offer),
-        request_id=request_ids.current()[: request_ids.LONGEST],
+        request_id=request_ids.current()[: request_ids.MAX_LENGTH],
         must_end_by=after(settings.QUEUE_LIMIT),
     )
     if request.deadline_s is not None:

@@ -34,13 +34,13 @@ FOUND = """async ([left_out, rules]) => {
 }"""
 
 
-def bring(window: Window) -> None:
-    """Have it in every page that is opened from now on, which takes less than to send it into each."""
+def install(window: Window) -> None:
+    """Inject it into every page opened from now on, which is faster than into each separately."""
     window.run_first(SCRIPT)
 
 
 def serious(window: Window, name: str, rules: tuple[str, ...] = ()) -> list[str]:
-    """What axe-core finds of weight in a page by its name; with all of its rules, or these."""
+    """The serious findings of axe-core in a page, by its name; with all of its rules, or these."""
     page = window.page
     # Through the debugger, past the content policy, which rightly lets no such script in.
     if not page.evaluate("typeof axe === 'object'"):

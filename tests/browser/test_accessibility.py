@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.browser.axe import bring, serious
+from tests.browser.axe import install, serious
 from tests.browser.conftest import Window
 from tests.browser.page_list import MEMBER, make_scene
 from tests.runner.sampling import one_in
@@ -31,7 +31,7 @@ OPENED: list[tuple[str, str, list[str]]] = [
 def test_no_dialog_has_a_serious_fault(window: Open) -> None:
     scene = make_scene()
     looking = window(theme="light")
-    bring(looking)
+    install(looking)
     looking.sign_in(MEMBER)
     faults: list[str] = []
     for name, address, clicks in one_in(6, OPENED):

@@ -65,7 +65,7 @@ class Walk:
         self.measures.quiet(place)
 
     def look(self, place: Place) -> None:
-        """All that can be asked of a page; `axe.bring` has been called."""
+        """All that can be asked of a page; `axe.install` has been called."""
         self.measures.arrived(place, show(self.window, place, self.scene))
         self._have_read_by_axe(place)
         self.unreached += keyboard.unreached(self.window, place.name)
@@ -111,7 +111,7 @@ def test_every_page_is_quiet_readable_and_reached_by_the_keyboard(window: Open) 
     for place in by_viewer(looking, (one for one in PAGES if one not in asked and one not in chinese)):
         walk.glance(place)
     # The others need not carry it.
-    axe.bring(looking)
+    axe.install(looking)
     looking.page.emulate_media(reduced_motion="no-preference")
     walk.measures.widen(WIDTH)
     for place in by_viewer(looking, asked):
@@ -122,7 +122,7 @@ def test_every_page_is_quiet_readable_and_reached_by_the_keyboard(window: Open) 
 def faults_in_chinese(looking: Window, scene: dict[str, str], places: list[Place]) -> list[str]:
     """What is wrong with the pages in Chinese and in the light theme: what axe-core says, their widths, the console."""
     measures = Measures(looking)
-    axe.bring(looking)
+    axe.install(looking)
     found: list[str] = []
     for place in by_viewer(looking, places):
         status = show(looking, place, scene)

@@ -183,7 +183,7 @@ class Faults:
         self._killing = False
         sender.join(timeout=120)
         self._wait_for_the_end(patience_s)
-        self._look_for_harm()
+        self._check_for_harm()
         return self.report
 
     # -- load ------------------------------------------------------------------------------------------------
@@ -266,7 +266,7 @@ class Faults:
         failed = self.database.rows("SELECT error FROM predictions_prediction WHERE status = 'failed'")
         self.report.errors = Counter(error for (error,) in failed)
 
-    def _look_for_harm(self) -> None:
+    def _check_for_harm(self) -> None:
         wrong, rows = self.report.wrong, self.database.rows
         made = sum(self.report.ended.values())
         sent = range(self.report.answered, self.report.answered + self.report.unanswered + 1)

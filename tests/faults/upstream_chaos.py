@@ -139,7 +139,7 @@ class Chaos(Faults):
         done = len(self._kills) * size
         self._send_some(done, self._total - done)
         self._wait_for_the_end(patience_s)
-        self._look_for_harm()
+        self._check_for_harm()
 
     def _send_some(self, first: int, number: int) -> None:
         for seed in range(first, first + number):
@@ -197,9 +197,9 @@ class Chaos(Faults):
         )
         return int(rows[0][0])
 
-    def _look_for_harm(self) -> None:
+    def _check_for_harm(self) -> None:
         self._compare_starts()
-        super()._look_for_harm()
+        super()._check_for_harm()
 
     def _compare_starts(self) -> None:
         """How often each prediction was really started, by the journals of the upstreams themselves."""

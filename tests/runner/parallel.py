@@ -72,7 +72,7 @@ class Leader:
                 self._fork()
             while self._workers:
                 for link in wait(list(self._workers)):
-                    self._hear(link)  # type: ignore[arg-type]
+                    self._receive(link)  # type: ignore[arg-type]
         finally:
             for worker in self._workers.values():
                 worker.link.close()  # which ends it after its test
@@ -112,12 +112,12 @@ class Leader:
         child.close()
         self._workers[link] = _Worker(pid, link)
 
-    def _hear(self, link: Connection) -> None:
+    def _receive(self, link: Connection) -> None:
         worker = self._workers[link]
         try:
             kind, told = link.recv()
         except (EOFError, OSError):
-            self._bury(worker)
+            self._reap(worker)
             return
         hook = self._config.hook
         match kind:
@@ -146,7 +146,7 @@ class Leader:
         item = self._session.items[index]
         return {"nodeid": item.nodeid, "location": item.location}
 
-    def _bury(self, worker: _Worker) -> None:
+    def _reap(self, worker: _Worker) -> None:
         """One that has ended: as it should, or over a test."""
         del self._workers[worker.link]
         worker.link.close()

@@ -79,7 +79,7 @@ def count_request(
 
 
 def count_network_request(network: str) -> LimitStatus | None:
-    """Count one request that needs no sign-in, by `client_ip.household`. Raises Throttled."""
+    """Count one request that needs no sign-in, by `client_ip.rate_limit_key`. Raises Throttled."""
     standings = _counted(int(settings.RATE_LIMITS["other"]), ("address", network))
     return standings[0] if standings else None
 

@@ -109,7 +109,7 @@ class Api:
 
     def _hide(self, body: bytes) -> bytes:
         secret = self._config.secret.encode()
-        return body.replace(secret, redaction.BLOT.encode()) if secret and secret in body else body
+        return body.replace(secret, redaction.PLACEHOLDER.encode()) if secret and secret in body else body
 
     def _rest(self, answer: Answer) -> None:
         """Pause the key where the response asks for it."""

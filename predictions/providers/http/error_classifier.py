@@ -110,8 +110,8 @@ def kind_of_words(text: str) -> ErrorKind | None:
 def scrub(text: str, secret: str = "") -> str:
     """The text without the key, and without anything that looks like a key."""
     if secret:
-        text = text.replace(secret, redaction.BLOT)
-    return _STARRED.sub(redaction.BLOT, redaction.scrub(text))
+        text = text.replace(secret, redaction.PLACEHOLDER)
+    return _STARRED.sub(redaction.PLACEHOLDER, redaction.scrub(text))
 
 
 def one_line(text: str, secret: str = "", most: int = MAX_SENTENCE) -> str:

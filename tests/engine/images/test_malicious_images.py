@@ -142,8 +142,8 @@ def test_what_can_be_known_from_its_first_bytes_is_said_by_name(
 def test_first_bytes_never_refuse_what_the_decoder_takes(files: dict[str, bytes]) -> None:
     for fmt in malicious_images.FORMATS:
         content = malicious_images.sound(fmt)
-        assert image_header.objection(content[: image_header.LOOKED_AT], len(content)) is None
-        claimed = image_header.claimed_size(content[: image_header.LOOKED_AT])
+        assert image_header.objection(content[: image_header.HEADER_BYTES], len(content)) is None
+        claimed = image_header.claimed_size(content[: image_header.HEADER_BYTES])
         assert claimed in (None, malicious_images.SIZE)
         assert (claimed is None) == (fmt in ("TIFF", "AVIF"))
         assert decode(content).image.size == malicious_images.SIZE
