@@ -16,7 +16,7 @@ from django.db import close_old_connections
 from core.db import retry
 from predictions import lifecycle
 from predictions.dispatch import provider_lookup
-from predictions.execution import cancellations, partial_outputs, starts
+from predictions.execution import cancellations, partial_outputs, start_outcomes, starts
 from predictions.execution.collector import SIDE_BY_SIDE, ResultCollector
 from predictions.execution.concurrency import turns
 from predictions.execution.provider_calls import Calls, calls
@@ -35,9 +35,9 @@ INPUT_FETCH_LIMIT = 4
 
 
 def start() -> None:
-    """Task `start`: hand waiting predictions to their providers until none is due or the round's time is over.
+    """Task `start`: send waiting predictions to their providers until none is due or the round's time is over.
 
-    A result that came with the answer is fetched here at once: waking another worker would take longer.
+    A result that came with the response is fetched here at once: waking another worker would take longer.
     """
     with calls() as connections:
         _rounds(connections, _start_round, _collect_round)
@@ -90,7 +90,7 @@ def _start_claimed(claimed: list[Claimed], collector: ResultCollector) -> None:
     with_files = [pair for pair in jobs if retry.run(pair[1].is_needed)]
     without_files = [pair for pair in jobs if pair not in with_files]
     if without_files:
-        starts.hand_over((_ready(item, job, Fetched({})) for item, job in without_files), collector)
+        starts.send((_start_request(item, job, Fetched({})) for item, job in without_files), collector)
         collector.until_done()
     if with_files:
         # Last, so that it delays no other prediction: a third party's server decides how long fetching
@@ -98,15 +98,15 @@ def _start_claimed(claimed: list[Claimed], collector: ResultCollector) -> None:
         _start_with_files(with_files, collector)
 
 
-def _ready(one: Claimed, job: FetchJob, found: Fetched) -> starts.Ready:
+def _start_request(claimed: Claimed, job: FetchJob, fetched: Fetched) -> starts.StartRequest:
     if job.provider_fetches:
-        given, files = found.apart(job.files)
-        return starts.Ready(one, given, files)
-    return starts.Ready(one, found.into(one.prediction.input))
+        urls, files = fetched.apart(job.files)
+        return starts.StartRequest(claimed, urls, files)
+    return starts.StartRequest(claimed, fetched.into(claimed.prediction.input))
 
 
 def _start_with_files(claimed: list[tuple[Claimed, FetchJob]], collector: ResultCollector) -> None:
-    """Fetch input files and start; what exceeds `FETCHED_AT_ONCE` is unclaimed and waits for the next round."""
+    """Fetch input files and start; what exceeds `INPUT_FETCH_LIMIT` is unclaimed and waits for the next round."""
     for item, _job in claimed[INPUT_FETCH_LIMIT:]:
         retry.run(partial(lifecycle.unclaim, item.prediction, item.claim))
     kept = [pair for pair in claimed[:INPUT_FETCH_LIMIT] if _renewed(pair[0], fetch.FETCH_S)]
@@ -118,10 +118,10 @@ def _start_with_files(claimed: list[tuple[Claimed, FetchJob]], collector: Result
         if error:
             retry.run(partial(lifecycle.fail, item.prediction.pk, error, claim=item.claim))
         elif isinstance(outcome, BaseException):
-            retry.run(partial(starts.report, item, outcome))
+            retry.run(partial(start_outcomes.record_unsent, item, outcome))
         elif _renewed(item):
             # One by one: as data URIs in JSON the files take several times their size.
-            starts.hand_over([_ready(item, job, outcome)], collector)
+            starts.send([_start_request(item, job, outcome)], collector)
             collector.until_done()
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from predictions import availability
-from predictions.execution import final_states, retries, starts
+from predictions.execution import final_states, retries, start_outcomes
 from predictions.lifecycle import messages
 from predictions.models import FailureDay
 from predictions.providers.http import error_phrases
@@ -19,9 +19,9 @@ _KNOWN: dict[str, str] = {
     messages.ANSWER_LOST: Reason.UPSTREAM,
     final_states.LOST: Reason.UPSTREAM,
     final_states.CANCELED: Reason.UPSTREAM,
-    starts.NOT_ACCEPTED: Reason.UPSTREAM,
-    starts.UNKNOWN_THERE: Reason.UPSTREAM,
-    starts.NO_ROOM: Reason.UPSTREAM,
+    start_outcomes.NOT_ACCEPTED: Reason.UPSTREAM,
+    start_outcomes.UNKNOWN_THERE: Reason.UPSTREAM,
+    start_outcomes.NO_ROOM: Reason.UPSTREAM,
     availability.CAP_REACHED: Reason.UPSTREAM,
 }
 _KINDS: dict[str, str] = {"safety": Reason.SENSITIVE, "bad_input": Reason.INPUT}

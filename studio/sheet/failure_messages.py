@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from predictions import availability
 from predictions.dispatch import provider_lookup, routing
-from predictions.execution import final_states, result_downloads, result_files, retries, starts
+from predictions.execution import final_states, result_downloads, result_files, retries, start_outcomes
 from predictions.lifecycle import messages
 from predictions.models import Prediction, Status
 from predictions.providers.base import Provider
@@ -24,9 +24,9 @@ OWN_ERRORS: Mapping[str, Promise] = {
     messages.ANSWER_LOST: gettext_lazy("The upstream's answer was lost."),
     final_states.LOST: gettext_lazy("The upstream stopped."),
     final_states.CANCELED: gettext_lazy("The upstream cancelled it."),
-    starts.NOT_ACCEPTED: gettext_lazy("The upstream did not accept it."),
-    starts.UNKNOWN_THERE: gettext_lazy("No upstream knows this model."),
-    starts.NO_ROOM: gettext_lazy("The upstreams have no room for it at present."),
+    start_outcomes.NOT_ACCEPTED: gettext_lazy("The upstream did not accept it."),
+    start_outcomes.UNKNOWN_THERE: gettext_lazy("No upstream knows this model."),
+    start_outcomes.NO_ROOM: gettext_lazy("The upstreams have no room for it at present."),
     availability.CAP_REACHED: gettext_lazy("The upstreams have spent what they may on this day."),
     **{end: gettext_lazy(end) for end in retries.ENDS},
     result_files.NO_FILE: gettext_lazy("The upstream's result held no file. Try again."),

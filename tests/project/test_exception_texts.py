@@ -46,7 +46,7 @@ OPERATORS = {
     "predictions/providers/http/downloads.py": {"CONNECTION_ERRORS"},
     "predictions/providers/replicate/provider.py": {"Broken", "Unsent"},
     # In the row of a run or of a key, or in a variable that is logged.
-    "predictions/execution/starts.py": {"ProviderError"},
+    "predictions/execution/start_outcomes.py": {"ProviderError"},
     "predictions/execution/result_files.py": {"BaseException"},
     "predictions/upstreams/circuits.py": {"ProviderError"},
     "predictions/upstreams/run_records.py": {"ProviderError"},

@@ -10,7 +10,7 @@ import pytest
 from accounts.models import MICRO, Account, User
 from predictions import availability, lifecycle, tasks
 from predictions.dispatch import provider_lookup
-from predictions.execution import starts
+from predictions.execution import start_outcomes
 from predictions.models import (
     HostedModel,
     Prediction,
@@ -235,7 +235,7 @@ def test_where_nobody_has_room_it_waits_and_the_third_time_it_fails_in_its_own_w
         Prediction.objects.update(not_before=None)
     tasks.start()
     row = fresh(prediction)
-    assert (row.status, row.error) == ("failed", f"{starts.NO_ROOM} Nothing was charged.")
+    assert (row.status, row.error) == ("failed", f"{start_outcomes.NO_ROOM} Nothing was charged.")
     assert factories.account_of(alice).balance == 100 * MICRO
 
 

@@ -191,7 +191,7 @@ def test_a_start_whose_row_was_written_unanswered_was_not_sent_twice(
     with calls() as mine:
         home = ResultCollector(mine, until=float("inf"))
         _lose_the_answer(monkeypatch)
-        starts.hand_over([starts.Ready(one, dict(prediction.input))], home)
+        starts.send([starts.StartRequest(one, dict(prediction.input))], home)
         home.until_done()
     # A refusal of what was sent before as well would prove nothing: it would have to be sent to the same one again.
     assert (outcomes(prediction), len(only.orders)) == (["refused"], 1)

@@ -235,14 +235,14 @@ def test_a_claim_that_cannot_be_renewed_ends_nothing_that_is_under_way(
 def test_a_start_that_cannot_be_prepared_ends_no_other(
     alice: User, version: Version, quick: FakeProvider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    made, real = [accept(alice, version) for _number in range(3)], starts._prepared
+    made, real = [accept(alice, version) for _number in range(3)], starts._pending
 
-    def prepared(ready: Any) -> Any:
-        if ready.one.prediction == made[1]:
+    def pending(request: starts.StartRequest) -> Any:
+        if request.claimed.prediction == made[1]:
             raise ZeroDivisionError
-        return real(ready)
+        return real(request)
 
-    monkeypatch.setattr(starts, "_prepared", prepared)
+    monkeypatch.setattr(starts, "_pending", pending)
     fakes.start_once(straight=True)
     assert [fresh(one).status for one in made] == ["succeeded", "starting", "succeeded"]
     assert fresh(made[1]).claim and len(quick.orders) == 2

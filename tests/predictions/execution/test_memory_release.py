@@ -11,6 +11,7 @@ import pytest
 
 from predictions.execution import result_downloads, starts
 from predictions.execution.provider_calls import Calls
+from predictions.execution.start_outcomes import PendingStart
 from predictions.inputs import fetch
 from predictions.inputs.files import FileReference
 from predictions.providers.base import Job, Order, OutputRef, ProviderError, Update
@@ -35,22 +36,22 @@ class Strict(FakeProvider):
 
 
 def test_a_refusal_that_is_to_be_reported_holds_no_answer_and_no_order() -> None:
-    one: Any = None
+    claimed: Any = None
     kept: list[Any] = []
 
     async def refused() -> None:
         order = Order(key="k-0", model="a/b", version="", input={"image": "x" * LARGE}, deadline_s=60)
-        kept.append(await starts._send(starts._Start(one, Strict(), order, 5.0)))
+        kept.append(await starts._send(PendingStart(claimed, Strict(), order, 5.0)))
 
     assert asyncio.run(held_after(refused)) < MIB
     assert str(kept[0][0]) == f"No: {LARGE} bytes."
 
 
 def test_a_start_that_broke_keeps_its_traceback_for_the_log() -> None:
-    one: Any = None
+    claimed: Any = None
     provider = FakeProvider(starts=[ZeroDivisionError("a fault of ours")])
     order = Order(key="k-0", model="a/b", version="", input={}, deadline_s=60)
-    outcome, _took = asyncio.run(starts._send(starts._Start(one, provider, order, 5.0)))
+    outcome, _took = asyncio.run(starts._send(PendingStart(claimed, provider, order, 5.0)))
     assert isinstance(outcome, ZeroDivisionError) and outcome.__traceback__ is not None
 
 
