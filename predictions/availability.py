@@ -17,9 +17,8 @@ NOT_SERVED = "No provider can serve this model at present."
 CAP_REACHED = "The services that run this model have spent the most that they may on this day."
 
 
-def objection(model: HostedModel) -> str:
-    """Error message for a new prediction of a model that no provider can take; empty where one can."""
-    providers = provider_lookup.all_providers()
+def objection(model: HostedModel, providers: Sequence[Provider]) -> str:
+    """Error message for a new prediction of a model that none of the providers can take; empty where one can."""
     if not _is_served(model.ref, providers):
         return lifecycle.free(NOT_SERVED)
     return lifecycle.free(CAP_REACHED) if _is_capped(model, providers) else ""
@@ -54,7 +53,7 @@ def fail_capped(seconds: float = PART_S) -> int:
 
 
 def waiting_while_capped() -> QuerySet[Prediction]:
-    """Unsent waiting predictions, while some upstream is at its cap: a cheap test for `end_capped`."""
+    """Unsent waiting predictions, while some upstream is at its cap: a cheap test for `fail_capped`."""
     return Prediction.objects.filter(Exists(budget.rows()), phase=Phase.WAITING, provider="")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from accounts import personal_accounts
@@ -9,6 +10,7 @@ from accounts.models import Account, User
 from accounts.site import feature_flags, maintenance_mode
 from accounts.tokens import api_tokens
 from predictions import availability, policy
+from predictions.dispatch import provider_lookup
 from predictions.files import media
 from predictions.image_safety import upload_checks
 from predictions.inputs import precheck
@@ -17,6 +19,7 @@ from predictions.models import Version
 from predictions.policy import rule_hits
 from predictions.pricing import calculator
 from predictions.pricing.calculator import Quote
+from predictions.providers.base import Provider
 from predictions.submit import quotas, validation, work_request
 from predictions.submit.refusals import (
     AccountSuspended,
@@ -45,10 +48,11 @@ def check(request: Request, *, dry: bool = False) -> Offer:
     files = InputFiles(request.version, request.given, request.origin)
     _check_open(request, files)
     person = _check_account(request)
-    _check_input(request, files, dry=dry)
+    providers = provider_lookup.all_providers()
+    _check_input(request, files, providers, dry=dry)
     kept = _redacted(request)
     flagged = _check_words(request, kept, person, dry=dry)
-    quoted = _check_model(request)
+    quoted = _check_model(request, providers)
     _check_room(request.account)
     return Offer(request, quoted, kept, files, flagged)
 
@@ -65,18 +69,18 @@ def _check_account(request: Request) -> Account | None:
     return person
 
 
-def _check_input(request: Request, files: InputFiles, *, dry: bool) -> None:
+def _check_input(request: Request, files: InputFiles, providers: Sequence[Provider], *, dry: bool) -> None:
     """Check the input against the version's schema, and its files."""
     faults = validation.check(request.version, request.given)
     if faults:
         raise InvalidInput(faults)
     if files:
-        _check_files(request, files, dry=dry)
+        _check_files(request, files, providers, dry=dry)
 
 
-def _check_files(request: Request, files: InputFiles, *, dry: bool) -> None:
+def _check_files(request: Request, files: InputFiles, providers: Sequence[Provider], *, dry: bool) -> None:
     """Check that the account may use the files, that they can be read and that they pass the safety checks."""
-    faults = precheck.objections(files, request.account)
+    faults = precheck.objections(files, request.account, providers)
     if faults:
         raise InvalidInput(faults)
     refused = upload_checks.objections(files, request.account, request.user, dry=dry)
@@ -100,9 +104,9 @@ def _check_words(
     return verdict.flagged
 
 
-def _check_model(request: Request) -> Quote:
+def _check_model(request: Request, providers: Sequence[Provider]) -> Quote:
     """The maximum price, where some provider can serve the model."""
-    objection = availability.objection(request.version.model)
+    objection = availability.objection(request.version.model, providers)
     if objection:
         raise ModelNotAvailable(objection)
     return _quote(request.version, request.given, request.account)

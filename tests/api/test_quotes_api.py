@@ -29,7 +29,7 @@ def several(db: None, monkeypatch: pytest.MonkeyPatch) -> Version:
         **factories.INPUT_SCHEMA,
         "properties": {**factories.INPUT_SCHEMA["properties"], "num_outputs": count},
     }
-    monkeypatch.setattr(availability, "objection", lambda model: "")
+    monkeypatch.setattr(availability, "objection", lambda model, providers: "")
     return factories.make_version(input_schema=schema, price=300_000)
 
 
@@ -83,7 +83,7 @@ def test_it_refuses_what_a_create_would_refuse(
 def test_it_prices_no_model_that_nobody_serves(
     client: Client, alice: User, bearer: Bearer, several: Version, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(availability, "objection", lambda model: availability.NOT_SERVED)
+    monkeypatch.setattr(availability, "objection", lambda model, providers: availability.NOT_SERVED)
     answer = ask(client, bearer(alice), several.pk, prompt="a lighthouse")
     assert (answer.status_code, answer.json()["title"]) == (422, "Model not available")
 

@@ -37,8 +37,8 @@ from predictions.processes.due_times import NextDue
 from predictions.processes.heartbeat import Heartbeats
 from predictions.webhooks import delivery_loop
 from tests import factories
-from tests.predictions.dispatch.test_upstream_routing import FakeUpstreams, accept, fake_upstreams, fresh
 from tests.predictions.upstreams import upstream_rows
+from tests.predictions.upstreams.upstream_fixtures import FakeUpstreams, accept, fake_upstreams, fresh
 from tests.predictions.webhooks.delivery_fixtures import hooked, owed
 from tests.servers.installations import eventually
 

@@ -22,7 +22,7 @@ from predictions.execution import task_queue
 from predictions.waiting.waiters import Reader
 from tests import factories
 from tests.fakes import FakeProvider
-from tests.predictions.dispatch.test_upstream_routing import accept
+from tests.predictions.upstreams.upstream_fixtures import accept
 
 LONG_S = 60.0
 

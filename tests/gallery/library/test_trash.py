@@ -210,7 +210,7 @@ def test_the_room_that_is_used_counts_thumbnails_and_the_trash(item: Item, as_al
 
 @pytest.fixture
 def servable(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(availability, "objection", lambda model: "")
+    monkeypatch.setattr(availability, "objection", lambda model, providers: "")
 
 
 @pytest.mark.usefixtures("servable")

@@ -9,7 +9,6 @@ import pytest
 
 from accounts.models import MICRO, Account, User
 from predictions import availability, lifecycle, tasks
-from predictions.dispatch import provider_lookup
 from predictions.execution import start_outcomes
 from predictions.models import (
     HostedModel,
@@ -19,62 +18,23 @@ from predictions.models import (
     UpstreamRun,
     Version,
 )
-from predictions.providers import registry
-from predictions.providers.base import AnswerLost, Job, ProviderError, Update
-from predictions.submit import acceptance, refusals, work_request
+from predictions.providers.base import AnswerLost, Job, Update
+from predictions.submit import refusals
 from predictions.upstreams import circuits
 from tests import factories, fakes
 from tests.fakes import FakeProvider
-from tests.predictions.upstreams.upstream_rows import make_upstream
+from tests.predictions.upstreams.upstream_fixtures import (
+    FakeUpstreams,
+    accept,
+    fake_upstreams,
+    fresh,
+    outcomes,
+    refusal,
+)
 from tests.support import races
 
+__all__ = ["fake_upstreams"]
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-class FakeUpstreams:
-    """Upstreams in rows, whose providers answer as a test says, beside the engine."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.engine = FakeProvider("embedded", models=set())
-        self.ups: dict[str, FakeProvider] = {}
-        monkeypatch.setattr(provider_lookup, "registry", lambda: registry.Registry([self.engine]))
-        monkeypatch.setattr(provider_lookup.configuration, "all_providers", lambda: list(self.ups.values()))
-        monkeypatch.setattr(provider_lookup.configuration, "provider", lambda name: self.ups[name])
-
-    def add(self, name: str, *, limit: int = 4, **fields: Any) -> FakeProvider:
-        """One upstream with one key, idempotent only where said."""
-        key = make_upstream(name, **{"in_flight_limit": 1000, **fields}).keys.get()
-        fake = FakeProvider(
-            key.provider_name, limit=limit, start_is_idempotent=fields.get("idempotent", False)
-        )
-        fake.group, fake.group_limit = name, key.upstream.in_flight_limit
-        fake.priority, fake.weight = key.upstream.priority, key.upstream.weight
-        self.ups[fake.name] = fake
-        return fake
-
-
-@pytest.fixture
-def fake_upstreams(monkeypatch: pytest.MonkeyPatch) -> FakeUpstreams:
-    return FakeUpstreams(monkeypatch)
-
-
-def accept(user: User, version: Version, **given: object) -> Prediction:
-    request = work_request.Request(
-        account=factories.account_of(user), user=user, version=version, input={"prompt": "a cat", **given}
-    )
-    return acceptance.accept(request)
-
-
-def fresh(prediction: Prediction) -> Prediction:
-    return Prediction.objects.select_related("model", "version", "price").get(pk=prediction.pk)
-
-
-def outcomes(prediction: Prediction) -> list[str]:
-    return list(prediction.upstream_runs.order_by("id").values_list("outcome", flat=True))
-
-
-def refusal(kind: Any, **more: Any) -> ProviderError:
-    return ProviderError(f"no: {kind}", permanent=kind == "permanent", refused=True, kind=kind, **more)
 
 
 def test_the_lowest_priority_comes_first_until_its_slots_are_taken(

@@ -16,7 +16,7 @@ from predictions.models import Phase, Prediction, Version
 from predictions.providers.base import Job, Order, Update
 from tests import factories
 from tests.fakes import FakeProvider
-from tests.predictions.dispatch.test_upstream_routing import FakeUpstreams, accept, fake_upstreams  # noqa: F401
+from tests.predictions.upstreams.upstream_fixtures import FakeUpstreams, accept, fake_upstreams  # noqa: F401
 from tests.servers.installations import eventually
 from tests.support import races
 

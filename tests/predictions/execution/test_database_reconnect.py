@@ -24,7 +24,7 @@ from predictions.providers.base import Job
 from predictions.upstreams import run_records
 from tests import factories, fakes
 from tests.fakes import FakeProvider
-from tests.predictions.dispatch.test_upstream_routing import (
+from tests.predictions.upstreams.upstream_fixtures import (
     FakeUpstreams,
     accept,
     fake_upstreams,

@@ -19,7 +19,7 @@ from predictions.models import Delivery, Output, Prediction, StoredFile, Upstrea
 from predictions.providers.base import Job, OutputRef, ProviderError, Update
 from tests import factories, fakes
 from tests.fakes import FakeProvider
-from tests.predictions.dispatch.test_upstream_routing import FakeUpstreams, accept, fake_upstreams, fresh
+from tests.predictions.upstreams.upstream_fixtures import FakeUpstreams, accept, fake_upstreams, fresh
 
 __all__ = ["fake_upstreams"]
 

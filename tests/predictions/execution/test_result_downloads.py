@@ -18,14 +18,14 @@ from predictions.models import Output, Prediction, StoredFile, Version
 from predictions.providers.base import OutputRef, ProviderError, Update
 from predictions.submit import quotas
 from tests import factories, fakes
-from tests.predictions.dispatch.test_upstream_routing import (
+from tests.predictions.inputs.test_input_files import SCHEMA
+from tests.predictions.upstreams.upstream_fixtures import (
     FakeUpstreams,
     accept,
     fake_upstreams,
     fresh,
     outcomes,
 )
-from tests.predictions.inputs.test_input_files import SCHEMA
 
 __all__ = ["fake_upstreams"]
 

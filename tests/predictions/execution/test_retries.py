@@ -20,10 +20,10 @@ from predictions.providers.replicate import ReplicateProvider
 from studio.sheet import failure_messages
 from studio.sheet.strips import Batch
 from tests import factories, fakes
-from tests.predictions.dispatch.test_upstream_routing import FakeUpstreams, accept, fake_upstreams, fresh
 from tests.predictions.execution.test_result_downloads import PICTURE, four
 from tests.predictions.providers import raw_server
 from tests.predictions.providers.test_upstream_provider import config
+from tests.predictions.upstreams.upstream_fixtures import FakeUpstreams, accept, fake_upstreams, fresh
 
 __all__ = ["fake_upstreams", "four"]
 

@@ -23,7 +23,7 @@ from predictions.lifecycle.leases import LOOK_LEASE
 from predictions.models import Prediction, Version
 from predictions.providers.base import Job, ProviderError, Update
 from tests import factories, fakes
-from tests.predictions.dispatch.test_upstream_routing import FakeUpstreams, accept, fake_upstreams, fresh
+from tests.predictions.upstreams.upstream_fixtures import FakeUpstreams, accept, fake_upstreams, fresh
 
 __all__ = ["fake_upstreams"]
 

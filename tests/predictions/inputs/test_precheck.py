@@ -104,7 +104,7 @@ def test_an_address_elsewhere_is_left_for_later(alice: User) -> None:
 def test_what_somebody_else_works_on_too_is_theirs_to_judge(
     alice: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(provider_lookup, "all_providers", lambda: [FakeProvider(), ENGINE])
+    monkeypatch.setattr(provider_lookup, "all_providers", lambda: [FakeProvider("upstream-1"), ENGINE])
     assert faults(alice, inpainter(), image=data_uri.build("image/heic", b"anything")) == []
 
 

@@ -31,7 +31,7 @@ from predictions.providers.base import AnswerLost, Job
 from predictions.submit import acceptance, work_request
 from tests import factories
 from tests.fakes import FakeProvider
-from tests.predictions.dispatch.test_upstream_routing import FakeUpstreams, fake_upstreams
+from tests.predictions.upstreams.upstream_fixtures import FakeUpstreams, fake_upstreams
 
 __all__ = ["fake_upstreams"]
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -19,7 +19,7 @@ from predictions.processes import watch_loops
 from predictions.processes.heartbeat import Heartbeats
 from predictions.webhooks import delivery_loop
 from tests import fakes
-from tests.predictions.dispatch.test_upstream_routing import FakeUpstreams, accept, fake_upstreams, fresh
+from tests.predictions.upstreams.upstream_fixtures import FakeUpstreams, accept, fake_upstreams, fresh
 from tests.predictions.webhooks.delivery_fixtures import hooked
 from tests.servers.installations import eventually
 

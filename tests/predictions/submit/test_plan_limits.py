@@ -1,4 +1,4 @@
-"""What a plan says holds at every door: its models, its place in the queue, its limits, its room."""
+"""What a plan says holds at every endpoint: its models, its place in the queue, its limits, its room."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from predictions.models import Prediction, StoredFile, Version
 from predictions.pricing import calculator
 from tests import factories
 from tests.fakes import FakeProvider
-from tests.predictions.submit.test_maintenance_refusals import ENDPOINTS, INPUT, ask, untouched
+from tests.predictions.submit.test_maintenance_refusals import ENDPOINTS, INPUT, nothing_created, post_create
 from tests.support import races
 from tests.support.picture_items import paint, stored
 
@@ -32,22 +32,22 @@ def put_on(user: User, **fields: Any) -> Plan:
     return plan
 
 
-@pytest.mark.parametrize("door", ENDPOINTS)
+@pytest.mark.parametrize("endpoint", ENDPOINTS)
 def test_a_model_outside_of_the_plan_is_refused_at_every_door(
-    door: str, alice: User, bearer: Any, version: Version, provider: FakeProvider
+    endpoint: str, alice: User, bearer: Any, version: Version, provider: FakeProvider
 ) -> None:
     put_on(alice, allowed_models=["acme/other", "acme/third"])
-    answer = ask(door, version, bearer(alice))
+    answer = post_create(endpoint, version, bearer(alice))
     body = answer.json()
     words = {
         "openai": lambda: body["error"]["message"],
         "batch": lambda: body["results"][0]["problem"]["detail"],
-    }.get(door, lambda: body["detail"])()
+    }.get(endpoint, lambda: body["detail"])()
     assert words == (
         f"The plan “Free” does not include {version.model.ref}. It includes: acme/other, acme/third."
     )
-    assert answer.status_code == {"openai": 404, "batch": 200}.get(door, 422)
-    assert untouched()
+    assert answer.status_code == {"openai": 404, "batch": 200}.get(endpoint, 422)
+    assert nothing_created()
 
 
 def test_a_model_of_the_plan_runs_and_an_empty_list_means_all(
@@ -55,9 +55,9 @@ def test_a_model_of_the_plan_runs_and_an_empty_list_means_all(
 ) -> None:
     headers = bearer(alice)
     put_on(alice, allowed_models=[version.model.ref])
-    assert ask("/v1", version, headers).status_code == 201
+    assert post_create("/v1", version, headers).status_code == 201
     put_on(alice, allowed_models=[])
-    assert ask("/v1", version, headers).status_code == 201
+    assert post_create("/v1", version, headers).status_code == 201
 
 
 def test_the_studio_greys_what_the_plan_does_not_include_and_says_why(
@@ -72,7 +72,7 @@ def test_the_studio_greys_what_the_plan_does_not_include_and_says_why(
         in browser.post("/studio/quote/", form).content.decode()
     )
     browser.post("/studio/make/", form)
-    assert untouched()
+    assert nothing_created()
 
 
 def output(index: int) -> PreparedOutput:
@@ -145,7 +145,7 @@ def test_the_pace_of_a_plan_trips_at_the_door(
 ) -> None:
     put_on(alice, creates_per_minute=2, requests_per_minute=3)
     headers = bearer(alice)
-    assert [ask("/v1", version, headers).status_code for _ in range(3)] == [201, 201, 429]
+    assert [post_create("/v1", version, headers).status_code for _ in range(3)] == [201, 201, 429]
     read = [Client().get("/v1/models", headers=headers).status_code for _ in range(4)]
     assert read == [200, 200, 200, 429]
     assert Prediction.objects.count() == 2
@@ -157,7 +157,7 @@ def test_a_plan_has_no_more_under_way_than_it_may_however_many_are_asked_for(
     put_on(alice, in_flight_limit=1)
     headers = bearer(alice)
     for _ in range(3):
-        assert ask("/v1", version, headers).status_code == 201
+        assert post_create("/v1", version, headers).status_code == 201
     assert (len(claimed()), len(claimed())) == (1, 0)
 
 
@@ -166,7 +166,7 @@ def test_the_spending_of_a_plan_trips_at_the_door(
 ) -> None:
     credits.plan_changed(put_on(alice, day_limit=2_500_000))
     headers = bearer(alice)
-    assert [ask("/v1", version, headers).status_code for _ in range(3)] == [201, 201, 402]
+    assert [post_create("/v1", version, headers).status_code for _ in range(3)] == [201, 201, 402]
 
 
 def test_the_room_of_a_plan_goes_before_the_servers(
@@ -176,26 +176,26 @@ def test_the_room_of_a_plan_goes_before_the_servers(
     item = factories.make_item(alice)
     size = item.output.file.size
     put_on(alice, storage_quota=size)
-    refused = ask("/v1", version, bearer(alice))
+    refused = post_create("/v1", version, bearer(alice))
     assert (refused.status_code, refused.json()["title"]) == (403, "Storage full")
     put_on(alice, storage_quota=size * 100)
-    assert ask("/v1", version, bearer(alice)).status_code == 201
+    assert post_create("/v1", version, bearer(alice)).status_code == 201
     assert storage_usage.for_account(factories.account_of(alice)).quota == size * 100
     assert storage_usage.for_account(factories.account_of(bob)).quota == 10**9
 
 
-@pytest.mark.parametrize("door", ENDPOINTS)
+@pytest.mark.parametrize("endpoint", ENDPOINTS)
 def test_a_plan_pays_its_part_of_the_price_at_every_door(
-    door: str, alice: User, bearer: Any, version: Version, provider: FakeProvider
+    endpoint: str, alice: User, bearer: Any, version: Version, provider: FakeProvider
 ) -> None:
     whole = calculator.ceiling(calculator.current_price(version.model), version, INPUT)
     put_on(alice, price_percent=70)
-    if door in ("quote", "batch"):
-        answer = ask(door, version, bearer(alice)).json()
-        quote = answer if door == "quote" else answer["results"][0]["quote"]
+    if endpoint in ("quote", "batch"):
+        answer = post_create(endpoint, version, bearer(alice)).json()
+        quote = answer if endpoint == "quote" else answer["results"][0]["quote"]
         assert (quote["ceiling"], quote["percent"]) == (whole * 7 // 10, 70)
         return
-    ask(door, version, bearer(alice))
+    post_create(endpoint, version, bearer(alice))
     made = Prediction.objects.get()
     assert (made.ceiling, made.price_percent) == (whole * 7 // 10, 70)
     assert factories.account_of(alice).held == made.ceiling
@@ -206,7 +206,7 @@ def test_what_was_asked_for_under_another_plan_keeps_its_price(
 ) -> None:
     put_on(alice, price_percent=50)
     before = factories.account_of(alice).balance
-    ask("/v1", version, bearer(alice))
+    post_create("/v1", version, bearer(alice))
     held = Prediction.objects.get().ceiling
     put_on(alice, price_percent=300)
     Prediction.objects.update(status="processing", phase="collecting", claim="c")

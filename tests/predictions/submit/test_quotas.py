@@ -393,7 +393,7 @@ def test_what_is_being_made_counts_before_it_is_there(
     alice: User, version: Version, provider: FakeProvider, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Thirty pictures of 300 KB would make 9 MB of a quota of 1.9 MB."""
-    monkeypatch.setattr(availability, "objection", lambda model: "")
+    monkeypatch.setattr(availability, "objection", lambda model, providers: "")
     settings.STORAGE_QUOTA = 1_900_000
     provider.limit = settings.IN_FLIGHT_PER_ACCOUNT = 40
     provider.files = {"0": _noise(300_000)}

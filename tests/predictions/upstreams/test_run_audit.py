@@ -11,7 +11,7 @@ from predictions import lifecycle, tasks
 from predictions.audit import upstream_runs
 from predictions.models import Prediction, UpstreamRun, Version
 from tests import fakes
-from tests.predictions.dispatch.test_upstream_routing import FakeUpstreams, accept, fake_upstreams
+from tests.predictions.upstreams.upstream_fixtures import FakeUpstreams, accept, fake_upstreams
 
 __all__ = ["fake_upstreams"]
 

@@ -28,8 +28,8 @@ from predictions.providers.replicate import ReplicateProvider
 from predictions.providers.upstream import ProviderKind, UpstreamConfig, UpstreamProvider, WebhookScheme
 from predictions.upstreams import configuration, health_check, setup, webhook_secrets, webhook_urls
 from tests import factories, fakes
-from tests.predictions.dispatch.test_upstream_routing import accept, fresh
 from tests.predictions.upstreams.test_upstream_admin import ADD, change, sent
+from tests.predictions.upstreams.upstream_fixtures import accept, fresh
 from tests.predictions.upstreams.upstream_rows import make_upstream
 from tests.support.source_rules import Source, sources
 

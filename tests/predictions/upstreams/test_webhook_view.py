@@ -15,7 +15,7 @@ from predictions import tasks
 from predictions.models import Prediction, Upstream, Version
 from predictions.upstreams import webhook_urls, webhook_view
 from predictions.webhooks import signatures
-from tests.predictions.dispatch.test_upstream_routing import FakeUpstreams, accept, fake_upstreams, fresh
+from tests.predictions.upstreams.upstream_fixtures import FakeUpstreams, accept, fake_upstreams, fresh
 
 __all__ = ["fake_upstreams"]
 
