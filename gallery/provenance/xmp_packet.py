@@ -42,26 +42,34 @@ def packet_of(item: Item, *, show_prompt: bool) -> bytes:
 
 def source_of(prediction: Prediction) -> str:
     """The IPTC term for its origin; distinguishes trained models from the engine's plain algorithms."""
-    pictures = any(
-        isinstance(value, str) and value.startswith(("data:", "http://", "https://"))
-        for value in prediction.input.values()
-    )
-    if status_extras.provider(prediction) == "embedded":
-        return "algorithmicallyEnhanced" if pictures else "algorithmicMedia"
-    return "compositeWithTrainedAlgorithmicMedia" if pictures else "trainedAlgorithmicMedia"
+    return _source(prediction, status_extras.provider(prediction) or "")
 
 
 def maker_of(prediction: Prediction) -> str:
     """Engine or upstream, by the name that members see."""
-    provider = status_extras.provider(prediction) or ""
+    return _maker(status_extras.provider(prediction) or "")
+
+
+def _source(prediction: Prediction, provider: str) -> str:
+    has_images = any(
+        isinstance(value, str) and value.startswith(("data:", "http://", "https://"))
+        for value in prediction.input.values()
+    )
+    if provider == "embedded":
+        return "algorithmicallyEnhanced" if has_images else "algorithmicMedia"
+    return "compositeWithTrainedAlgorithmicMedia" if has_images else "trainedAlgorithmicMedia"
+
+
+def _maker(provider: str) -> str:
     return "Darkroom embedded engine" if provider == "embedded" else provider
 
 
 def _values(item: Item, *, show_prompt: bool) -> Iterator[tuple[str, str]]:
     prediction = item.output.prediction
     made_at = (prediction.completed_at or item.created_at).astimezone(UTC)
-    maker = maker_of(prediction)
-    yield "Iptc4xmpExt:DigitalSourceType", IPTC_SOURCES + source_of(prediction)
+    provider = status_extras.provider(prediction) or ""
+    maker = _maker(provider)
+    yield "Iptc4xmpExt:DigitalSourceType", IPTC_SOURCES + _source(prediction, provider)
     yield "xmp:CreatorTool", f"Darkroom, {maker}" if maker else "Darkroom"
     yield "xmp:CreateDate", made_at.strftime("%Y-%m-%dT%H:%M:%SZ")
     yield "dc:title", item.title
