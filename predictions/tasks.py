@@ -17,7 +17,7 @@ from core.db import retry
 from predictions import lifecycle
 from predictions.dispatch import provider_lookup
 from predictions.execution import cancellations, partial_outputs, start_outcomes, starts
-from predictions.execution.collector import SIDE_BY_SIDE, ResultCollector
+from predictions.execution.collector import MAX_CONCURRENT, ResultCollector
 from predictions.execution.concurrency import turns
 from predictions.execution.provider_calls import Calls, calls
 from predictions.inputs import fetch
@@ -46,12 +46,12 @@ def start() -> None:
 def collect() -> None:
     """Task `collect`: fetch and store results until none is due or the round's time is over, then growing outputs."""
     with calls() as connections:
-        _rounds(connections, _collect_round, _growing_round)
+        _rounds(connections, _collect_round, _partial_round)
 
 
 def cancel() -> None:
     """Task `cancel`: cancel provider jobs of predictions that have ended while the job may still be running."""
-    cancellations.call_off(lifecycle.claim_strays())
+    cancellations.cancel_jobs(lifecycle.claim_strays())
 
 
 def _rounds(connections: Calls, *kinds: Callable[[Calls, float], bool]) -> None:
@@ -109,9 +109,9 @@ def _start_with_files(claimed: list[tuple[Claimed, FetchJob]], collector: Result
     """Fetch input files and start; what exceeds `INPUT_FETCH_LIMIT` is unclaimed and waits for the next round."""
     for item, _job in claimed[INPUT_FETCH_LIMIT:]:
         retry.run(partial(lifecycle.unclaim, item.prediction, item.claim))
-    kept = [pair for pair in claimed[:INPUT_FETCH_LIMIT] if _renewed(pair[0], fetch.FETCH_S)]
-    outcomes = fetch.bring([job for _item, job in kept])
-    for (item, job), outcome in zip(kept, outcomes, strict=True):
+    renewed = [pair for pair in claimed[:INPUT_FETCH_LIMIT] if _renewed(pair[0], fetch.FETCH_S)]
+    outcomes = fetch.fetch_all([job for _item, job in renewed])
+    for (item, job), outcome in zip(renewed, outcomes, strict=True):
         error = outcome.refused() if isinstance(outcome, Fetched) else ""
         if isinstance(outcome, NotFetched):
             error = str(outcome)
@@ -133,14 +133,14 @@ def _renewed(item: Claimed, seconds: float = 0.0) -> bool:
 
 
 def _collect_round(connections: Calls, until: float) -> bool:
-    claimed, collector = lifecycle.claim_results(SIDE_BY_SIDE), ResultCollector(connections, until)
+    claimed, collector = lifecycle.claim_results(MAX_CONCURRENT), ResultCollector(connections, until)
     for item in claimed:
-        collector.bring(item)
+        collector.collect(item)
     collector.until_done()
     # Fewer than the limit: nothing more was due, and whatever becomes due sends a wake-up.
-    return len(claimed) == SIDE_BY_SIDE
+    return len(claimed) == MAX_CONCURRENT
 
 
-def _growing_round(connections: Calls, until: float) -> bool:
-    partial_outputs.show_growing(connections)
+def _partial_round(connections: Calls, until: float) -> bool:
+    partial_outputs.show_announced(connections)
     return False

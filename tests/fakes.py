@@ -1,4 +1,4 @@
-"""A provider that does what a test tells it, and workers that a test calls by hand."""
+"""A fake provider whose responses a test sets, and rounds of workers that a test calls by hand."""
 
 from __future__ import annotations
 
@@ -109,14 +109,14 @@ def _answer(value: Any) -> Any:
 
 
 def use(monkeypatch: pytest.MonkeyPatch, *fakes: FakeProvider) -> None:
-    """Let the house know these providers and no others."""
+    """Configure these providers and no others."""
     registry = Registry(fakes)
     monkeypatch.setattr(provider_lookup, "registry", lambda: registry)
 
 
 @pytest.fixture
 def provider(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeProvider]:
-    """The only provider of the house: serves every model, four at a time."""
+    """The only configured provider: serves every model, four at a time."""
     fake = FakeProvider()
     use(monkeypatch, fake)
     yield fake
@@ -129,27 +129,27 @@ def start_once(*, straight: bool = False) -> None:
 
 
 def watch_once() -> None:
-    """One look of the watcher at everything that is due."""
-    for look in lifecycle.claim_looks():
-        row = lifecycle.looked_at([look]).get(look.pk)
+    """One poll by the watcher of everything that is due."""
+    for poll in lifecycle.claim_polls():
+        row = lifecycle.polled_rows([poll]).get(poll.pk)
         if row is None:
             continue
         try:
-            update = asyncio.run(watcher.check(provider_lookup.provider(look.provider), look))
+            update = asyncio.run(watcher.check(provider_lookup.provider(poll.provider), poll))
         except ProviderError:
-            lifecycle.look_again(row, 0, seen=False)
+            lifecycle.poll_later(row, 0, seen=False)
             continue
         watcher.report(row, update)
 
 
 def running() -> Prediction:
-    """The only prediction that is due for a look, as a watcher that has just looked at it holds it."""
-    looks = lifecycle.claim_looks()
-    return next(iter(lifecycle.looked_at(looks).values()))
+    """The only prediction that is due for a poll, as a watcher that has just claimed the poll reads it."""
+    polls = lifecycle.claim_polls()
+    return next(iter(lifecycle.polled_rows(polls).values()))
 
 
 def work_off() -> None:
-    """What the workers and the watcher would do: start, look, fetch, once each."""
+    """What the workers and the watcher would do: start, poll, fetch, once each."""
     tasks.start()
     watch_once()
     tasks.collect()

@@ -21,24 +21,24 @@ log = structlog.get_logger(__name__)
 
 CALL_S = 20.0
 """Seconds for one round of concurrent requests."""
-ANSWER_S = 60.0
+RESPONSE_S = 60.0
 """Seconds after a start during which its response, with the job's id, may still arrive."""
 PATIENCE_S = 600.0
 """Seconds after the end during which the cancel is retried; then it is a possible stray, for the operator."""
 
 
-def call_off(ended: list[Prediction]) -> None:
+def cancel_jobs(ended: list[Prediction]) -> None:
     """Cancel these ended predictions at their providers concurrently; close those that have certainly stopped."""
-    asked: list[tuple[Prediction, Provider]] = []
+    jobs: list[tuple[Prediction, Provider]] = []
     for prediction in ended:
         provider = _provider_of(prediction)
         if provider is None:
             _close(prediction, None)
         elif not prediction.job_id and not provider.job_id_is_key:
-            _wait_for_its_name(prediction)
+            _await_job_id(prediction)
         else:
-            asked.append((prediction, provider))
-    for (prediction, provider), (stopped, last) in zip(asked, asyncio.run(_ask_all(asked)), strict=True):
+            jobs.append((prediction, provider))
+    for (prediction, provider), (stopped, last) in zip(jobs, asyncio.run(_cancel_all(jobs)), strict=True):
         if stopped:
             _close(prediction, last)
         elif provider.is_remote and _is_over(prediction):
@@ -53,17 +53,17 @@ def job_of(prediction: Prediction, provider: Provider) -> Job:
     return Job(id=name, instance=prediction.job_instance)
 
 
-async def _ask_all(asked: list[tuple[Prediction, Provider]]) -> list[tuple[bool, Update | None]]:
-    return await asyncio.gather(*(_ask(prediction, provider) for prediction, provider in asked))
+async def _cancel_all(jobs: list[tuple[Prediction, Provider]]) -> list[tuple[bool, Update | None]]:
+    return await asyncio.gather(*(_cancel(prediction, provider) for prediction, provider in jobs))
 
 
-async def _ask(prediction: Prediction, provider: Provider) -> tuple[bool, Update | None]:
+async def _cancel(prediction: Prediction, provider: Provider) -> tuple[bool, Update | None]:
     """Whether the provider has certainly stopped, and for an upstream the final state there."""
     with request_ids.bound(prediction.request_id):
-        return await _ask_to_stop(prediction, provider)
+        return await _request_cancel(prediction, provider)
 
 
-async def _ask_to_stop(prediction: Prediction, provider: Provider) -> tuple[bool, Update | None]:
+async def _request_cancel(prediction: Prediction, provider: Provider) -> tuple[bool, Update | None]:
     job = job_of(prediction, provider)
     try:
         async with asyncio.timeout(CALL_S):
@@ -107,11 +107,11 @@ def _close(prediction: Prediction, last: Update | None) -> None:
             final_states.drop(prediction, run, last)
 
 
-def _wait_for_its_name(prediction: Prediction) -> None:
+def _await_job_id(prediction: Prediction) -> None:
     """Canceled during its start: the worker stores the job once the response arrives."""
     run = strays.run_of(prediction)
     if run is not None and run.outcome in strays.UNANSWERED:
-        if UpstreamRun.objects.filter(pk=run.pk, sent_at__gt=after(-ANSWER_S)).exists():
+        if UpstreamRun.objects.filter(pk=run.pk, sent_at__gt=after(-RESPONSE_S)).exists():
             return
         strays.note(prediction, "it ended here before the answer to its start came")
     _close(prediction, None)

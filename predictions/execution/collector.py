@@ -22,7 +22,7 @@ from predictions.dispatch import provider_lookup
 from predictions.execution import cancellations, result_downloads, result_files, retries
 from predictions.execution.provider_calls import Calls
 from predictions.execution.result_downloads import FetchedFile, FetchedFiles
-from predictions.execution.result_files import Found
+from predictions.execution.result_files import CollectedOutputs
 from predictions.execution.retries import Retries
 from predictions.image_safety import findings, safety_pipeline
 from predictions.lifecycle import Claimed
@@ -33,34 +33,34 @@ from predictions.providers.registry import UnknownProvider
 
 log = structlog.get_logger(__name__)
 
-SIDE_BY_SIDE = 4
+MAX_CONCURRENT = 4
 """The most predictions whose files one worker fetches concurrently."""
 FETCH_S = FIRST_FETCH
 """Seconds for one output, and for those that are fetched with it."""
 ROUND_S = 40.0
 """Seconds for all files of a result in one round; the rest is retried later."""
-AT_ONCE = 8
+FILES_PER_CALL = 8
 RENEW_S = 10.0
 """Seconds between renewals of the claims."""
 
 
 @dataclass(eq=False)
-class _Way:
+class _ResultFetch:
     """One result that is being fetched."""
 
-    one: Claimed
+    claimed: Claimed
     provider: Provider | None = None
     refs: list[OutputRef] = field(default_factory=list)
-    found: Found = field(default_factory=Found)
+    found: CollectedOutputs = field(default_factory=CollectedOutputs)
     until: float = field(default_factory=lambda: time.monotonic() + ROUND_S)
-    asked: int = 0
+    requested: int = 0
     """How many of its files have been requested so far, or were stored before the end."""
     is_delivered: bool = False
     """Whether its prediction has ended with the stored files."""
 
     @property
     def prediction(self) -> Prediction:
-        return self.one.prediction
+        return self.claimed.prediction
 
 
 class ResultCollector:
@@ -69,19 +69,19 @@ class ResultCollector:
     def __init__(self, calls: Calls, until: float) -> None:
         self.calls = calls
         self._until = until
-        self._ways: set[_Way] = set()
+        self._fetches: set[_ResultFetch] = set()
         self._broken: Exception | None = None
 
     def has_room(self) -> bool:
         """Whether this worker may fetch one more result; the rest is left to others."""
-        return len(self._ways) < SIDE_BY_SIDE and time.monotonic() < self._until
+        return len(self._fetches) < MAX_CONCURRENT and time.monotonic() < self._until
 
-    def bring(self, one: Claimed) -> None:
+    def collect(self, claimed: Claimed) -> None:
         """Begin the fetch of a claimed result, which must be renewed within `FIRST_FETCH` seconds."""
-        way = _Way(one)
-        self._ways.add(way)
-        with request_ids.bound(one.prediction.request_id):
-            self._guarded(way, self._begin)
+        fetch = _ResultFetch(claimed)
+        self._fetches.add(fetch)
+        with request_ids.bound(claimed.prediction.request_id):
+            self._guarded(fetch, self._begin)
 
     def until_done(self) -> None:
         """Wait until all calls are done, starts included: each result has ended, or is left to others.
@@ -102,115 +102,128 @@ class ResultCollector:
 
     def _renew(self) -> None:
         with self._noting():
-            for way in self._ways:
-                retry.run(partial(lifecycle.renew, way.prediction, way.one.claim, FETCH_S))
+            for fetch in self._fetches:
+                retry.run(partial(lifecycle.renew, fetch.prediction, fetch.claimed.claim, FETCH_S))
 
-    def _guarded(self, way: _Way, step: Callable[[_Way], bool]) -> None:
+    def _guarded(self, fetch: _ResultFetch, step: Callable[[_ResultFetch], bool]) -> None:
         """Run a step, which returns whether more steps follow; its errors do not affect other results."""
         try:
-            more = step(way)
+            more = step(fetch)
         except Exception as error:
             more = False
             with self._noting():
-                if not retry.run(partial(_give_up, way, error)):
+                if not retry.run(partial(_handle_error, fetch, error)):
                     raise
         if not more:
-            self._ways.discard(way)
-            if not way.is_delivered:
+            self._fetches.discard(fetch)
+            if not fetch.is_delivered:
                 with self._noting():
-                    way.found.give_up_files()
+                    fetch.found.give_up_files()
 
-    def _begin(self, way: _Way) -> bool:
-        way.provider = retry.run(partial(_provider_of, way.prediction))
-        way.refs, way.found = retry.run(partial(result_files.plan, way.prediction, way.provider))
-        way.asked = len(way.found.outputs)
-        return self._go_on(way)
+    def _begin(self, fetch: _ResultFetch) -> bool:
+        fetch.provider = retry.run(partial(_provider_of, fetch.prediction))
+        fetch.refs, fetch.found = retry.run(partial(result_files.plan, fetch.prediction, fetch.provider))
+        fetch.requested = len(fetch.found.outputs)
+        return self._request_next(fetch)
 
-    def _go_on(self, way: _Way) -> bool:
+    def _request_next(self, fetch: _ResultFetch) -> bool:
         """Request the next files, or end where there are none."""
-        if way.provider is None or way.asked >= len(way.refs):
-            self._end(way)
+        if fetch.provider is None or fetch.requested >= len(fetch.refs):
+            self._end(fetch)
             return False
-        renew = partial(lifecycle.renew, way.prediction, way.one.claim, FETCH_S)
-        if way.asked and not retry.run(renew):
+        renew = partial(lifecycle.renew, fetch.prediction, fetch.claimed.claim, FETCH_S)
+        if fetch.requested and not retry.run(renew):
             raise ProviderError("The claim was taken over.", permanent=False)
-        refs = way.refs[way.asked : way.asked + AT_ONCE]
-        seconds = min(FETCH_S, way.until - time.monotonic())
-        job, judges = cancellations.job_of(way.prediction, way.provider), retry.run(safety_pipeline.current)
-        errand = result_downloads.FetchOrder(
-            way.provider, job, refs, way.asked, seconds, judges, context_of(way.prediction)
+        refs = fetch.refs[fetch.requested : fetch.requested + FILES_PER_CALL]
+        seconds = min(FETCH_S, fetch.until - time.monotonic())
+        job = cancellations.job_of(fetch.prediction, fetch.provider)
+        pipeline = retry.run(safety_pipeline.current)
+        order = result_downloads.FetchOrder(
+            fetch.provider, job, refs, fetch.requested, seconds, pipeline, context_of(fetch.prediction)
         )
-        way.asked += len(refs)
-        self.calls.add(result_downloads.bring(errand, self.calls), partial(self._came, way), way.provider)
+        fetch.requested += len(refs)
+        self.calls.add(
+            result_downloads.fetch_files(order, self.calls),
+            partial(self._files_arrived, fetch),
+            fetch.provider,
+        )
         return True
 
-    def _came(self, way: _Way, basket: FetchedFiles) -> None:
-        with basket:
-            self._guarded(way, partial(self._take, basket))
+    def _files_arrived(self, fetch: _ResultFetch, fetched: FetchedFiles) -> None:
+        with fetched:
+            self._guarded(fetch, partial(self._store_files, fetched))
 
-    def _take(self, basket: FetchedFiles, way: _Way) -> bool:
-        brought: list[FetchedFile] = []
-        for index, one in sorted(basket.came.items()):
-            if isinstance(one, FetchedFile):
-                brought.append(one)
+    def _store_files(self, fetched: FetchedFiles, fetch: _ResultFetch) -> bool:
+        files: list[FetchedFile] = []
+        for index, file in sorted(fetched.results.items()):
+            if isinstance(file, FetchedFile):
+                files.append(file)
             else:
-                result_files.note_trouble(way.prediction, way.found, index, way.refs[index], one)
-        if brought:
-            result_files.store(way.found, brought, way.prediction.account_id)
-            retry.run(partial(findings.record_classifier_health, [one.judgement for one in brought]))
-        return self._go_on(way)
+                result_files.note_error(fetch.prediction, fetch.found, index, fetch.refs[index], file)
+        if files:
+            result_files.store(fetch.found, files, fetch.prediction.account_id)
+            retry.run(partial(findings.record_classifier_health, [file.judgement for file in files]))
+        return self._request_next(fetch)
 
-    def _end(self, way: _Way) -> None:
-        prediction, claim, found = way.prediction, way.one.claim, way.found
-        again = (
+    def _end(self, fetch: _ResultFetch) -> None:
+        prediction, claim, found = fetch.prediction, fetch.claimed.claim, fetch.found
+        retry_plan = (
             retry.run(partial(retries.for_prediction, prediction, found.awaited)) if found.awaited else None
         )
-        if again is not None and way.provider is not None and not way.provider.repeats_exactly:
-            result_files.give_up(found, again.given_up)
-        if way.provider is not None and way.refs:
-            result_files.judge(found, way.provider)
-        if again is not None and found.is_waited_for and _asked_again(way, again):
+        if retry_plan is not None and fetch.provider is not None and not fetch.provider.repeats_exactly:
+            result_files.give_up(found, retry_plan.given_up)
+        if fetch.provider is not None and fetch.refs:
+            result_files.raise_if_unusable(found, fetch.provider)
+        if retry_plan is not None and found.is_waited_for and _postpone(fetch, retry_plan):
             return
-        if not found.is_enough and not found.judged:
-            why = result_files.why_nothing(found)
-            retry.run(partial(lifecycle.fail, prediction.pk, why, claim=claim))
+        if not found.is_enough and not found.judgements:
+            error = result_files.no_files_error(found)
+            retry.run(partial(lifecycle.fail, prediction.pk, error, claim=claim))
             return
-        way.is_delivered = retry.run(partial(_ended, prediction, claim, found))
-        if way.is_delivered and way.provider is not None:
+        fetch.is_delivered = retry.run(partial(_end_prediction, prediction, claim, found))
+        if fetch.is_delivered and fetch.provider is not None:
             log.info("result_stored", prediction=prediction.public_id, outputs=len(found.outputs))
-            done = cancellations.release(way.provider, cancellations.job_of(prediction, way.provider))
-            self.calls.add(done, _nothing, way.provider)
+            done = cancellations.release(fetch.provider, cancellations.job_of(prediction, fetch.provider))
+            self.calls.add(done, _nothing, fetch.provider)
 
 
-def _asked_again(way: _Way, again: Retries) -> bool:
+def _postpone(fetch: _ResultFetch, retry_plan: Retries) -> bool:
     """Leave the rest to a later round. False where it has waited for too long already."""
-    prediction = way.prediction
-    result = {**(prediction.result or {}), retries.KEY: again.counted}
+    prediction = fetch.prediction
+    result = {**(prediction.result or {}), retries.KEY: retry_plan.counted}
     later = partial(
-        lifecycle.collect_later, prediction, way.one.claim, again.seconds, result=result, note=again.note
+        lifecycle.collect_later,
+        prediction,
+        fetch.claimed.claim,
+        retry_plan.seconds,
+        result=result,
+        note=retry_plan.note,
     )
     if not retry.run(later):
         return False
     log.info(
-        "collect_later", prediction=prediction.public_id, reason=way.found.reason, again_in_s=again.seconds
+        "collect_later",
+        prediction=prediction.public_id,
+        reason=fetch.found.reason,
+        again_in_s=retry_plan.seconds,
     )
     return True
 
 
-def _ended(prediction: Prediction, claim: str, found: Found) -> bool:
+def _end_prediction(prediction: Prediction, claim: str, found: CollectedOutputs) -> bool:
     """End the prediction with the files that passed the safety checks; as failed where none did."""
-    hits = findings.for_outputs(prediction, found.judged.items())
+    hits = findings.for_outputs(prediction, found.judgements.items())
     filtered = len(found.dropped)
     if not found.is_enough:
-        words = result_files.all_dropped(found)
-        return lifecycle.fail(prediction.pk, words, claim=claim, filtered=filtered, hits=hits)
+        error = result_files.all_dropped(found)
+        return lifecycle.fail(prediction.pk, error, claim=claim, filtered=filtered, hits=hits)
     return lifecycle.succeed(
         prediction,
         claim,
         found.outputs,
         found.value,
         found.note,
-        asked=found.asked,
+        expected=found.expected,
         filtered=filtered,
         hits=hits,
     )
@@ -222,10 +235,10 @@ def context_of(prediction: Prediction) -> dict[str, Any]:
     return {"kind": "output", "prediction": prediction.public_id, "model": ref}
 
 
-def _give_up(way: _Way, error: Exception) -> bool:
+def _handle_error(fetch: _ResultFetch, error: Exception) -> bool:
     """Handle a failed fetch: end the prediction, or retry. False for an unexpected error."""
-    prediction, claim, provider = way.prediction, way.one.claim, way.provider
-    if isinstance(error, result_files.Gone):
+    prediction, claim, provider = fetch.prediction, fetch.claimed.claim, fetch.provider
+    if isinstance(error, result_files.FilesGone):
         if provider is not None and provider.repeats_exactly and provider.start_is_idempotent:
             lifecycle.lost(prediction, claim)
         else:

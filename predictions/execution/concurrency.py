@@ -42,12 +42,12 @@ class UpstreamTurns:
 @contextlib.contextmanager
 def turns(upstreams: Collection[str]) -> Iterator[UpstreamTurns]:
     """Turns at these upstreams, released at the end of the block."""
-    mine = UpstreamTurns()
+    acquired = UpstreamTurns()
     try:
-        mine.seek(upstreams)
-        yield mine
+        acquired.seek(upstreams)
+        yield acquired
     finally:
-        mine.keep(())
+        acquired.keep(())
 
 
 def max_per_upstream() -> int:

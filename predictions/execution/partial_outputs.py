@@ -14,7 +14,7 @@ from predictions.execution import cancellations, result_downloads, result_files
 from predictions.execution.collector import FETCH_S, RENEW_S, context_of
 from predictions.execution.provider_calls import Calls
 from predictions.execution.result_downloads import FetchedFile, FetchedFiles
-from predictions.execution.result_files import MAX_FILES, Found
+from predictions.execution.result_files import MAX_FILES, CollectedOutputs
 from predictions.image_safety import findings, safety_pipeline
 from predictions.models import Prediction
 from predictions.providers.base import OutputRef, Provider
@@ -22,17 +22,17 @@ from predictions.providers.registry import UnknownProvider
 
 log = structlog.get_logger(__name__)
 
-SIDE_BY_SIDE = 4
+MAX_CONCURRENT = 4
 """The most predictions whose files are fetched in one round."""
 
 
-def show_growing(calls: Calls) -> None:
+def show_announced(calls: Calls) -> None:
     """Store and show the files that running predictions have announced.
 
     If two workers do so at once, the second shows nothing and the sweep removes its files.
     """
-    mine = (one for one in lifecycle.due_to_show() if cache.add(_key(one), 1, FETCH_S))
-    for prediction in islice(mine, SIDE_BY_SIDE):
+    due = (row for row in lifecycle.due_to_show() if cache.add(_key(row), 1, FETCH_S))
+    for prediction in islice(due, MAX_CONCURRENT):
         try:
             fetch_announced(prediction, provider_lookup.provider(prediction.provider), calls)
         except UnknownProvider:
@@ -43,19 +43,19 @@ def show_growing(calls: Calls) -> None:
 def fetch_announced(prediction: Prediction, provider: Provider, calls: Calls) -> None:
     """Request the announced files that are not shown yet; each is shown as it arrives."""
     first = len(prediction.output or [])
-    files = (prediction.result or {}).get("files") or []
-    refs = [OutputRef(**ref) for ref in files[first:MAX_FILES]]
+    announced = (prediction.result or {}).get("files") or []
+    refs = [OutputRef(**ref) for ref in announced[first:MAX_FILES]]
     job = cancellations.job_of(prediction, provider)
-    errand = result_downloads.FetchOrder(
+    order = result_downloads.FetchOrder(
         provider, job, refs, first, FETCH_S, safety_pipeline.current(), context_of(prediction)
     )
-    calls.add(result_downloads.bring(errand, calls), partial(_came, prediction), provider)
+    calls.add(result_downloads.fetch_files(order, calls), partial(_files_arrived, prediction), provider)
 
 
-def _came(prediction: Prediction, basket: FetchedFiles) -> None:
+def _files_arrived(prediction: Prediction, fetched: FetchedFiles) -> None:
     try:
-        with basket:
-            _show(prediction, basket)
+        with fetched:
+            _show(prediction, fetched)
     except Exception:
         # Nothing is lost: files that cannot be shown now come with the final result.
         log.exception("show_broke", prediction=prediction.public_id)
@@ -63,24 +63,24 @@ def _came(prediction: Prediction, basket: FetchedFiles) -> None:
         cache.delete(_key(prediction))
 
 
-def _show(prediction: Prediction, basket: FetchedFiles) -> None:
-    brought: list[FetchedFile] = []
-    for _place, one in sorted(basket.came.items()):
+def _show(prediction: Prediction, fetched: FetchedFiles) -> None:
+    files: list[FetchedFile] = []
+    for _index, file in sorted(fetched.results.items()):
         # Only up to the first gap: later files come with the final result.
-        if not isinstance(one, FetchedFile):
-            log.info("show_later", prediction=prediction.public_id, reason=str(one) or type(one).__name__)
+        if not isinstance(file, FetchedFile):
+            log.info("show_later", prediction=prediction.public_id, reason=str(file) or type(file).__name__)
             break
-        if one.judgement.dropped:
+        if file.judgement.dropped:
             break
-        brought.append(one)
-    if brought:
-        found = Found()
+        files.append(file)
+    if files:
+        found = CollectedOutputs()
         shown = False
         try:
-            result_files.store(found, brought, prediction.account_id)
-            findings.record_classifier_health(found.judged.values())
+            result_files.store(found, files, prediction.account_id)
+            findings.record_classifier_health(found.judgements.values())
             shown = lifecycle.show(
-                prediction, found.outputs, findings.for_outputs(prediction, found.judged.items())
+                prediction, found.outputs, findings.for_outputs(prediction, found.judgements.items())
             )
         finally:
             if not shown:

@@ -25,7 +25,7 @@ from predictions.providers.http_sessions import Sessions
 
 T = TypeVar("T")
 
-ASIDE = 2
+THREADS = 2
 """Threads for blocking functions, such as waiting for a process that inspects an image."""
 
 
@@ -44,9 +44,9 @@ class Calls:
     def __init__(self) -> None:
         self._runner = asyncio.Runner()
         self._sessions = Sessions()
-        self._aside = ThreadPoolExecutor(ASIDE, thread_name_prefix="aside")
+        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="aside")
         self._new: list[_Call] = []
-        self._under_way: dict[asyncio.Task[Any], _Call] = {}
+        self._pending: dict[asyncio.Task[Any], _Call] = {}
 
     def add(
         self, coroutine: Coroutine[Any, Any, T], then: Callable[[T], None], provider: Provider | None = None
@@ -60,9 +60,9 @@ class Calls:
     def until_done(self, meanwhile: Callable[[], None], every_s: float) -> None:
         """Run until no call is pending, those that `then` adds included; call `meanwhile` every `every_s` seconds."""
         due = time.monotonic() + every_s
-        while self._new or self._under_way:
+        while self._new or self._pending:
             for task in self._runner.run(self._next(max(due - time.monotonic(), 0.0))):
-                call = self._under_way.pop(task)
+                call = self._pending.pop(task)
                 with request_ids.bound(call.request_id):
                     call.then(task.result())
             if time.monotonic() >= due:
@@ -73,10 +73,12 @@ class Calls:
         """Run the loop for `seconds` without invoking callbacks. Outside the loop only."""
         self._runner.run(self._go_on(seconds))
 
-    def aside(self, function: Callable[..., T], *args: Any) -> asyncio.Future[T]:
+    def run_in_thread(self, function: Callable[..., T], *args: Any) -> asyncio.Future[T]:
         """Run a blocking function in a thread; await the future on the loop."""
         context = contextvars.copy_context()
-        return asyncio.get_running_loop().run_in_executor(self._aside, partial(context.run, function, *args))
+        return asyncio.get_running_loop().run_in_executor(
+            self._threads, partial(context.run, function, *args)
+        )
 
     def close(self) -> None:
         """Cancel pending calls and close the connections."""
@@ -84,19 +86,19 @@ class Calls:
             call.coroutine.close()
         self._new.clear()
         try:
-            for task in self._under_way:
+            for task in self._pending:
                 task.cancel()
             self._runner.run(self._sessions.close())
         finally:
             self._runner.close()
-            self._aside.shutdown(wait=False, cancel_futures=True)
+            self._threads.shutdown(wait=False, cancel_futures=True)
 
     async def _begin_new(self) -> None:
         new, self._new = self._new, []
         for call in new:
             if call.provider is not None:
                 await self._sessions.keep(call.provider)
-            self._under_way[asyncio.create_task(_within_request(call))] = call
+            self._pending[asyncio.create_task(_within_request(call))] = call
 
     async def _go_on(self, seconds: float) -> None:
         await self._begin_new()
@@ -105,7 +107,7 @@ class Calls:
     async def _next(self, seconds: float) -> set[asyncio.Task[Any]]:
         await self._begin_new()
         done, _pending = await asyncio.wait(
-            self._under_way, timeout=seconds, return_when=asyncio.FIRST_COMPLETED
+            self._pending, timeout=seconds, return_when=asyncio.FIRST_COMPLETED
         )
         return done
 
@@ -116,30 +118,30 @@ async def _within_request(call: _Call) -> Any:
         return await call.coroutine
 
 
-_keeps = False
-_of_thread = threading.local()
+_kept_open = False
+_thread_local = threading.local()
 
 
 def keep() -> None:
     """Make each calling thread of this process keep its loop and connections from now on."""
-    global _keeps
-    _keeps = True
+    global _kept_open
+    _kept_open = True
 
 
 @contextlib.contextmanager
 def calls() -> Iterator[Calls]:
     """The calls of this thread. An exception out of the block cancels pending calls and closes the connections."""
-    if not _keeps:
-        with contextlib.closing(Calls()) as made, retry.waiting_by(made.wait):
-            yield made
+    if not _kept_open:
+        with contextlib.closing(Calls()) as new_calls, retry.waiting_by(new_calls.wait):
+            yield new_calls
         return
-    kept: Calls | None = getattr(_of_thread, "calls", None)
-    if kept is None:
-        kept = _of_thread.calls = Calls()
+    calls_of_thread: Calls | None = getattr(_thread_local, "calls", None)
+    if calls_of_thread is None:
+        calls_of_thread = _thread_local.calls = Calls()
     try:
-        with retry.waiting_by(kept.wait):
-            yield kept
+        with retry.waiting_by(calls_of_thread.wait):
+            yield calls_of_thread
     except BaseException:
-        _of_thread.calls = None
-        kept.close()
+        _thread_local.calls = None
+        calls_of_thread.close()
         raise

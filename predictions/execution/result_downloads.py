@@ -31,7 +31,7 @@ _EXTENSIONS = {**EXTENSIONS, "video/mp4": "mp4"}
 
 
 UNUSABLE = "The result could not be used:"
-NO_PICTURE = f"{UNUSABLE} {image_probe.UNREADABLE}. Try again."
+NO_IMAGE = f"{UNUSABLE} {image_probe.UNREADABLE}. Try again."
 TOO_LARGE = f"{UNUSABLE} a file of it is larger than {MAX_OUTPUT // 1024**2} MiB."
 
 
@@ -41,8 +41,8 @@ class Unusable(Exception):
     `detail`: for the log only.
     """
 
-    def __init__(self, words: str, detail: str = "") -> None:
-        super().__init__(words)
+    def __init__(self, message: str, detail: str = "") -> None:
+        super().__init__(message)
         self.detail = detail
 
 
@@ -54,7 +54,7 @@ class FetchedFile:
     ref: OutputRef
     path: Path
     sha256: str
-    look: ProbeResult
+    probe: ProbeResult
     thumbnails: tuple[media.FinishedFile, ...]
     """The small one, then the medium one, as far as they exist."""
     judgement: Judgement = PASSED
@@ -63,15 +63,15 @@ class FetchedFile:
     @property
     def extension(self) -> str:
         """The extension of the detected type."""
-        return _EXTENSIONS.get(self.look.content_type, "bin")
+        return _EXTENSIONS.get(self.probe.content_type, "bin")
 
     def files(self) -> list[media.FinishedFile]:
         """The file itself, then its thumbnails."""
-        look = self.look
-        own = media.FinishedFile(
-            self.path, self.extension, self.sha256, look.content_type, look.width, look.height
+        probe = self.probe
+        file = media.FinishedFile(
+            self.path, self.extension, self.sha256, probe.content_type, probe.width, probe.height
         )
-        return [own, *self.thumbnails]
+        return [file, *self.thumbnails]
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ class FetchOrder:
     first: int
     """Index of the first of them among the job's outputs."""
     seconds: float
-    house: SafetyPipeline = field(default_factory=SafetyPipeline)
+    pipeline: SafetyPipeline = field(default_factory=SafetyPipeline)
     """The safety checks for fetched files."""
     context: Mapping[str, Any] = field(default_factory=dict)
     """Context for the classifiers beside the image."""
@@ -95,56 +95,58 @@ class FetchedFiles(contextlib.ExitStack):
 
     def __init__(self) -> None:
         super().__init__()
-        self.came: dict[int, FetchedFile | BaseException] = {}
+        self.results: dict[int, FetchedFile | BaseException] = {}
         """The file, or the exception that prevented it, by output index."""
         # Breaks the reference cycle: exceptions in it have frames that hold this object.
-        self.callback(self.came.clear)
+        self.callback(self.results.clear)
 
 
-async def bring(errand: FetchOrder, calls: Calls) -> FetchedFiles:
+async def fetch_files(order: FetchOrder, calls: Calls) -> FetchedFiles:
     """Fetch these files concurrently and check each on arrival. Does not raise; close the returned object after use."""
-    basket = FetchedFiles()
-    places = range(errand.first, errand.first + len(errand.refs))
+    fetched = FetchedFiles()
+    indices = range(order.first, order.first + len(order.refs))
     try:
-        writings = [basket.enter_context(media.Writing(MAX_OUTPUT)) for _ in errand.refs]
-        came = await asyncio.gather(
+        writings = [fetched.enter_context(media.Writing(MAX_OUTPUT)) for _ in order.refs]
+        results = await asyncio.gather(
             *(
-                _bring_one(errand, calls, basket, *one)
-                for one in zip(places, errand.refs, writings, strict=True)
+                _fetch_one(order, calls, fetched, *part)
+                for part in zip(indices, order.refs, writings, strict=True)
             ),
             return_exceptions=True,
         )
     except OSError as error:
-        came = [error] * len(errand.refs)
+        results = [error] * len(order.refs)
     except BaseException:
-        basket.close()
+        fetched.close()
         raise
-    basket.came.update(zip(places, came, strict=True))
-    return basket
+    fetched.results.update(zip(indices, results, strict=True))
+    return fetched
 
 
-async def _bring_one(
-    errand: FetchOrder, calls: Calls, basket: FetchedFiles, index: int, ref: OutputRef, writing: media.Writing
+async def _fetch_one(
+    order: FetchOrder, calls: Calls, fetched: FetchedFiles, index: int, ref: OutputRef, writing: media.Writing
 ) -> FetchedFile:
     try:
-        async with asyncio.timeout(max(errand.seconds, 0.0)):
-            if ref.address.startswith(final_states.KEPT):
-                await asyncio.to_thread(_read_kept, ref.address.removeprefix(final_states.KEPT), writing)
+        async with asyncio.timeout(max(order.seconds, 0.0)):
+            if ref.address.startswith(final_states.STORED_SCHEME):
+                await asyncio.to_thread(
+                    _read_stored, ref.address.removeprefix(final_states.STORED_SCHEME), writing
+                )
             else:
-                async for chunk in errand.provider.fetch(errand.job, ref):
+                async for chunk in order.provider.fetch(order.job, ref):
                     _write(writing, chunk)
     except TimeoutError:
         # With less time than that, the file is not to blame.
-        fault: FileFault = "slow" if errand.seconds >= FIRST_FETCH else "busy"
+        fault: FileFault = "slow" if order.seconds >= FIRST_FETCH else "busy"
         raise FileError("It did not come within the time limit.", fault) from None
     # Here, not in the thread: an exit stack is not thread-safe.
-    folder = basket.enter_context(_folder())
-    brought = await calls.aside(_looked_at, index, ref, writing, folder)
-    if not errand.house and not ref.sensitive:
-        return brought
-    context = {**errand.context, "index": index}
-    judgement = await errand.house.judge(brought.look, context, upstream_says=ref.sensitive)
-    return dataclasses.replace(brought, judgement=judgement)
+    folder = fetched.enter_context(_folder())
+    file = await calls.run_in_thread(_inspect, index, ref, writing, folder)
+    if not order.pipeline and not ref.sensitive:
+        return file
+    context = {**order.context, "index": index}
+    judgement = await order.pipeline.check(file.probe, context, upstream_flagged=ref.sensitive)
+    return dataclasses.replace(file, judgement=judgement)
 
 
 def _write(writing: media.Writing, chunk: bytes) -> None:
@@ -154,7 +156,7 @@ def _write(writing: media.Writing, chunk: bytes) -> None:
         raise Unusable(TOO_LARGE) from None
 
 
-def _read_kept(key: str, writing: media.Writing) -> None:
+def _read_stored(key: str, writing: media.Writing) -> None:
     try:
         with media.storage().open(key, "rb") as file:
             while chunk := file.read(media.CHUNK):
@@ -163,14 +165,14 @@ def _read_kept(key: str, writing: media.Writing) -> None:
         raise ProviderError("The file that was kept is gone.", permanent=True) from None
 
 
-def _looked_at(index: int, ref: OutputRef, writing: media.Writing, folder: Path) -> FetchedFile:
+def _inspect(index: int, ref: OutputRef, writing: media.Writing, folder: Path) -> FetchedFile:
     sha256 = writing.finished()
     try:
-        look = image_probe.probe(writing.path, folder)
+        probe = image_probe.probe(writing.path, folder)
     except image_probe.UnreadableImage as error:
         raise Unusable(f"{UNUSABLE} {error}. Try again.", error.detail) from None
-    thumbnails = tuple(_thumbnail(made) for made in (look.small, look.medium) if made is not None)
-    return FetchedFile(index, ref, writing.path, sha256, look, thumbnails)
+    thumbnails = tuple(_finished_thumbnail(made) for made in (probe.small, probe.medium) if made is not None)
+    return FetchedFile(index, ref, writing.path, sha256, probe, thumbnails)
 
 
 def safe_name(name: str, index: int, extension: str) -> str:
@@ -179,7 +181,7 @@ def safe_name(name: str, index: int, extension: str) -> str:
     return f"{stem}.{extension}"
 
 
-def _thumbnail(made: Thumbnail) -> media.FinishedFile:
+def _finished_thumbnail(made: Thumbnail) -> media.FinishedFile:
     digest = hashlib.sha256(made.path.read_bytes()).hexdigest()
     extension = made.path.suffix.removeprefix(".")
     return media.FinishedFile(made.path, extension, digest, made.content_type, made.width, made.height)

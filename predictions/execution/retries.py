@@ -70,7 +70,7 @@ PATIENCE: Mapping[FileFault, Patience] = {
         gettext_noop("The server that has the finished files couldn't be reached. Try again later."),
     ),
 }
-ENDS = tuple(one.end for one in PATIENCE.values())
+ENDS = tuple(patience.end for patience in PATIENCE.values())
 
 
 @dataclass(frozen=True)
@@ -110,4 +110,4 @@ def for_prediction(prediction: Prediction, awaited: Mapping[int, FileFault]) -> 
 def log_message(logs: str) -> str:
     """The retry message in a log's last line; empty where that line is something else."""
     line = logs[-1000:].rstrip("\n").rpartition("\n")[2].removeprefix("[").removesuffix("]")
-    return next((one.waiting for one in PATIENCE.values() if line.startswith(one.waiting)), "")
+    return next((patience.waiting for patience in PATIENCE.values() if line.startswith(patience.waiting)), "")

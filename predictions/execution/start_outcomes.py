@@ -100,7 +100,7 @@ def _begin_finished(start: PendingStart, update: Update, room: bool) -> bool:
     """Handle a provider whose response is already final: begin, then do what the watcher would have done."""
     prediction, job = start.prediction, Job(id=start.prediction.provider_key)
     if update.kind == "succeeded":
-        update = final_states.for_members(final_states.with_files_kept(update))
+        update = final_states.for_members(final_states.with_inline_files_stored(update))
         begun = lifecycle.begin_finished(prediction, start.claimed.claim, job, update, to_be_fetched=not room)
         return begun and room
     if lifecycle.begin(prediction, start.claimed.claim, job, work_limit(prediction)):
@@ -141,7 +141,7 @@ def _accepted(start: PendingStart, run: UpstreamRun, job: Job, took_ms: int) -> 
 def _finished(start: PendingStart, run: UpstreamRun, update: Update, took_ms: int, room: bool) -> bool:
     """Handle a response that is the result itself. Returns whether this worker has to collect it."""
     prediction, claim, job = start.prediction, start.claimed.claim, Job(id=update.job_id)
-    update = final_states.with_files_kept(update)
+    update = final_states.with_inline_files_stored(update)
     if update.kind != "succeeded":
         with transaction.atomic():
             if not lifecycle.begin(prediction, claim, job, work_limit(prediction)):

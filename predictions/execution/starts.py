@@ -73,7 +73,7 @@ def _handle_response(start: PendingStart, collector: ResultCollector, response: 
         log.exception("start_report_broke", prediction=start.prediction.public_id)
         return
     if must_collect:
-        collector.bring(start.claimed)
+        collector.collect(start.claimed)
 
 
 async def _send(start: PendingStart) -> tuple[Outcome, int]:

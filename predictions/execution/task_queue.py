@@ -2,7 +2,7 @@
 
 The queue carries wake-ups, not work items: the prediction rows say what is due. A wake-up is written in the transaction
 that makes a row due, so both exist or neither does. A lost one costs a second (the sweep wakes again), a duplicate
-nothing. `running/workers.py` runs the tasks taken.
+nothing. `processes/queue_workers.py` runs the tasks taken.
 """
 
 from __future__ import annotations

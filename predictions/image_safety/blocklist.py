@@ -97,14 +97,14 @@ class BlocklistSnapshot:
                 continue
             for variant in _with_mirrored(phash):
                 distances = _distances(self._hashes, variant)
-                place = int(distances.argmin())
-                if distances[place] <= MAX_DISTANCE and (best is None or distances[place] < best.distance):
-                    best = BlocklistMatch(self.keys[place], int(distances[place]))
+                index = int(distances.argmin())
+                if distances[index] <= MAX_DISTANCE and (best is None or distances[index] < best.distance):
+                    best = BlocklistMatch(self.keys[index], int(distances[index]))
         return best
 
-    def with_more(self, more: BlocklistSnapshot) -> BlocklistSnapshot:
+    def merged(self, others: BlocklistSnapshot) -> BlocklistSnapshot:
         """A snapshot of these and others."""
-        return BlocklistSnapshot(self.keys + more.keys, self._packed + more._packed)
+        return BlocklistSnapshot(self.keys + others.keys, self._packed + others._packed)
 
 
 def distance(first: str, second: str) -> int:
@@ -149,7 +149,7 @@ _cached: _Cached | None = None
 
 
 def current() -> BlocklistSnapshot:
-    """The snapshot, at most `KEPT_S` old."""
+    """The snapshot, at most `CACHE_S` old."""
     global _cached
     now = time.monotonic()
     cached = _cached
@@ -164,7 +164,7 @@ def current() -> BlocklistSnapshot:
             blocked = cached.blocked
         elif cached is not None and cached.lifted == lifted and (cached.newest or 0) < (newest or 0):
             # Only new ones are read, unless a row with a smaller key became visible late.
-            blocked = cached.blocked.with_more(_read(after=cached.newest or 0))
+            blocked = cached.blocked.merged(_read(after=cached.newest or 0))
             if len(blocked) != rows - lifted[0]:
                 blocked = _read()
         else:

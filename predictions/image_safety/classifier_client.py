@@ -39,7 +39,7 @@ MAX_TIMEOUT_S = 20.0
 """Seconds that any classifier gets at most, whatever its row says: a worker waits for it."""
 MAX_FUNCTION_CALLS = 4
 """Concurrent calls of Python classifiers in one process; one that hangs keeps its slot."""
-_places = threading.BoundedSemaphore(MAX_FUNCTION_CALLS)
+_slots = threading.BoundedSemaphore(MAX_FUNCTION_CALLS)
 
 
 class ClassifierDown(Exception):
@@ -47,32 +47,32 @@ class ClassifierDown(Exception):
 
 
 async def classify(
-    judge: ClassifierConfig, picture: bytes, content_type: str, context: Mapping[str, Any]
+    config: ClassifierConfig, image: bytes, content_type: str, context: Mapping[str, Any]
 ) -> dict[str, float]:
     """Its scores from 0 to 1 by label. Raises ClassifierDown."""
-    seconds = min(judge.timeout, MAX_TIMEOUT_S)
+    seconds = min(config.timeout, MAX_TIMEOUT_S)
     try:
         async with asyncio.timeout(seconds):
-            if judge.kind == Classifier.Kind.PYTHON:
-                answer = await _call_function(judge.target, picture, dict(context))
+            if config.kind == Classifier.Kind.PYTHON:
+                response = await _call_function(config.target, image, dict(context))
             else:
-                answer = await _post(judge, picture, content_type, context, seconds)
+                response = await _post(config, image, content_type, context, seconds)
     except TimeoutError:
         raise ClassifierDown(f"It did not answer within {seconds:.0f} seconds.") from None
-    return _scores(answer)
+    return _scores(response)
 
 
 async def _post(
-    judge: ClassifierConfig, picture: bytes, content_type: str, context: Mapping[str, Any], seconds: float
+    config: ClassifierConfig, image: bytes, content_type: str, context: Mapping[str, Any], seconds: float
 ) -> Any:
-    if not user_urls.looks_reachable(judge.target):
+    if not user_urls.looks_reachable(config.target):
         raise ClassifierDown(
             "Its address is not one that may be reached: DARKROOM_OUTBOUND_ALLOW names inner ones."
         )
     body = json.dumps(
         {
             "type": "picture.judge",
-            "picture": {"content_type": content_type, "data": base64.b64encode(picture).decode()},
+            "picture": {"content_type": content_type, "data": base64.b64encode(image).decode()},
             "context": dict(context),
         }
     )
@@ -81,29 +81,29 @@ async def _post(
         "Accept": "application/json",
         "Accept-Encoding": "identity",
     }
-    if judge.secret:
+    if config.secret:
         try:
-            secret = crypto.decrypt(judge.secret)
+            secret = crypto.decrypt(config.secret)
         except crypto.NoMatchingKey as error:
             raise ClassifierDown(str(error)) from None
         headers |= signatures.headers(secret, f"msg_{secrets.token_urlsafe(18)}", body, timezone.now())
     try:
         async with user_urls.http_client_for_users(timeout_s=seconds) as client:
-            request = client.build_request("POST", judge.target, content=body.encode(), headers=headers)
-            answer = await client.send(request, stream=True)
+            request = client.build_request("POST", config.target, content=body.encode(), headers=headers)
+            response = await client.send(request, stream=True)
             try:
-                return await _read(answer)
+                return await _read(response)
             finally:
-                await answer.aclose()
+                await response.aclose()
     except (*http_client.CONNECTION_ERRORS, ValueError) as error:
-        raise ClassifierDown(_why(error)) from None
+        raise ClassifierDown(_reason(error)) from None
 
 
-async def _read(answer: http_client.Response) -> Any:
-    if answer.status_code != 200:
-        raise ClassifierDown(f"It answered {answer.status_code}.")
+async def _read(response: http_client.Response) -> Any:
+    if response.status_code != 200:
+        raise ClassifierDown(f"It answered {response.status_code}.")
     chunks, size = [], 0
-    async for chunk in answer.aiter_raw():
+    async for chunk in response.aiter_raw():
         size += len(chunk)
         if size > MAX_RESPONSE_BYTES:
             raise ClassifierDown(f"Its answer is larger than {MAX_RESPONSE_BYTES // 1024} KiB.")
@@ -114,7 +114,7 @@ async def _read(answer: http_client.Response) -> Any:
         raise ClassifierDown("Its answer is no JSON.") from None
 
 
-def _why(error: Exception) -> str:
+def _reason(error: Exception) -> str:
     text = str(error)
     if text in (failure_reasons.NO_NAME, failure_reasons.INNER):
         return f"It could not be reached: {text}"[:300]
@@ -142,21 +142,21 @@ def load_callable(target: str) -> Callable[[bytes, dict[str, Any]], Any]:
     return typed
 
 
-async def _call_function(target: str, picture: bytes, context: dict[str, Any]) -> Any:
+async def _call_function(target: str, image: bytes, context: dict[str, Any]) -> Any:
     """Call it in a daemon thread, which the process does not wait for at exit: a model may hang."""
     function = load_callable(target)
-    if not _places.acquire(blocking=False):
+    if not _slots.acquire(blocking=False):
         raise ClassifierDown("Too many of its calls are still under way.")
     loop = asyncio.get_running_loop()
     future: asyncio.Future[Any] = loop.create_future()
 
     def call() -> None:
         try:
-            result, error_name = function(picture, context), None
+            result, error_name = function(image, context), None
         except Exception as error:  # whatever it raises is its own trouble
             result, error_name = None, type(error).__name__
         finally:
-            _places.release()
+            _slots.release()
         try:
             loop.call_soon_threadsafe(_settle, future, result, error_name)
         except RuntimeError:
@@ -175,9 +175,9 @@ def _settle(future: asyncio.Future[Any], result: Any, error_name: str | None) ->
         future.set_exception(ClassifierDown(f"It broke ({error_name})."))
 
 
-def _scores(answer: Any) -> dict[str, float]:
+def _scores(response: Any) -> dict[str, float]:
     """The scores of an answer. Raises ClassifierDown where it is invalid."""
-    labels = answer.get("labels") if isinstance(answer, Mapping) and "labels" in answer else answer
+    labels = response.get("labels") if isinstance(response, Mapping) and "labels" in response else response
     if not isinstance(labels, Mapping) or len(labels) > MOST_LABELS:
         raise ClassifierDown("Its answer holds no labels with scores.")
     scores: dict[str, float] = {}

@@ -34,14 +34,14 @@ class ClassifierConfig:
     when_down: str
     on_uploads: bool
 
-    def deeds(self, scores: Mapping[str, float]) -> dict[str, list[str]]:
+    def triggered_actions(self, scores: Mapping[str, float]) -> dict[str, list[str]]:
         """The actions that these scores trigger, each with the labels that reach its limit."""
         triggered: dict[str, list[str]] = {}
         for label, score in scores.items():
             limits = self.limits.get(label, self.limits.get(ANY_LABEL, {}))
-            for deed in THRESHOLD_ACTIONS:
-                if deed in limits and score >= limits[deed]:
-                    triggered.setdefault(deed, []).append(label)
+            for action in THRESHOLD_ACTIONS:
+                if action in limits and score >= limits[action]:
+                    triggered.setdefault(action, []).append(label)
         return triggered
 
 
@@ -58,9 +58,9 @@ def _limits(stored: Any) -> dict[str, dict[str, float]]:
         return {}
     return {
         str(label): {
-            deed: float(limit)
-            for deed, limit in limits.items()
-            if deed in THRESHOLD_ACTIONS and isinstance(limit, int | float) and not isinstance(limit, bool)
+            action: float(limit)
+            for action, limit in limits.items()
+            if action in THRESHOLD_ACTIONS and isinstance(limit, int | float) and not isinstance(limit, bool)
         }
         for label, limits in stored.items()
         if isinstance(limits, dict)
@@ -71,20 +71,20 @@ _cached: tuple[float, tuple[ClassifierConfig, ...]] | None = None
 
 
 def current() -> tuple[ClassifierConfig, ...]:
-    """The enabled classifiers, at most `KEPT_S` old."""
+    """The enabled classifiers, at most `CACHE_S` old."""
     global _cached
     now, cached = time.monotonic(), _cached
     if cached is not None and now - cached[0] <= CACHE_S:
         return cached[1]
-    judges = tuple(as_config(row) for row in Classifier.objects.filter(enabled=True).order_by("pk"))
-    _cached = (now, judges)
-    return judges
+    configs = tuple(as_config(row) for row in Classifier.objects.filter(enabled=True).order_by("pk"))
+    _cached = (now, configs)
+    return configs
 
 
-def use_classifiers(judges: tuple[ClassifierConfig, ...]) -> None:
+def use_classifiers(configs: tuple[ClassifierConfig, ...]) -> None:
     """Use these classifiers without asking the database."""
     global _cached
-    _cached = (time.monotonic(), judges)
+    _cached = (time.monotonic(), configs)
 
 
 def drop_cache(**_kwargs: Any) -> None:

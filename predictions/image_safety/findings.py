@@ -19,14 +19,14 @@ from predictions.models import Action, Classifier, Prediction, RuleHit, StoredFi
 log = structlog.get_logger(__name__)
 HEALTH_INTERVAL = timedelta(minutes=1)
 """How often a classifier's successful answer is recorded."""
-_LARGEST_LOOK = 4 * 1024 * 1024
+_MAX_THUMBNAIL = 4 * 1024 * 1024
 """Bytes of a thumbnail: more than any has."""
 
 
-def for_outputs(prediction: Prediction, judged: Iterable[tuple[int, Judgement]]) -> list[RuleHit]:
+def for_outputs(prediction: Prediction, judgements: Iterable[tuple[int, Judgement]]) -> list[RuleHit]:
     """Unsaved rows for outputs, by index, that were dropped or flagged."""
     rows = []
-    for index, judgement in judged:
+    for index, judgement in judgements:
         source = judgement.dropped or ", ".join(judgement.flagged)
         if not source:
             continue
@@ -48,40 +48,45 @@ def for_outputs(prediction: Prediction, judged: Iterable[tuple[int, Judgement]])
 
 
 def for_upload(
-    account: Account, user: User, name: str, one: Judgement, look: ProbeResult | None = None, sha256: str = ""
+    account: Account,
+    user: User,
+    name: str,
+    judgement: Judgement,
+    probe: ProbeResult | None = None,
+    sha256: str = "",
 ) -> RuleHit | None:
     """Record an uploaded file that was refused or flagged; None where it was neither. Outside transactions.
 
-    For a flagged one our own thumbnail of it is stored (`look`, while that still exists): the file itself may be
+    For a flagged file our own thumbnail of it is stored (`probe`, while its files still exist): the file itself may be
     deleted, or exist in an input alone.
     """
-    source = one.dropped or ", ".join(one.flagged)
+    source = judgement.dropped or ", ".join(judgement.flagged)
     if not source:
         return None
-    file = _store_thumbnail(look) if look is not None and not one.dropped else None
+    file = _store_thumbnail(probe) if probe is not None and not judgement.dropped else None
     with transaction.atomic():
         hit = RuleHit.objects.create(
             what=RuleHit.What.UPLOAD,
             source=source[:80],
-            action=Action.REFUSE if one.dropped else Action.FLAG,
+            action=Action.REFUSE if judgement.dropped else Action.FLAG,
             account=account,
             user=user,
-            excerpt=f"{name[:200]} {one.excerpt}".replace("\x00", "").strip()[:300],
-            marks={**_marks(one), "name": name[:200].replace("\x00", ""), "sha256": sha256},
+            excerpt=f"{name[:200]} {judgement.excerpt}".replace("\x00", "").strip()[:300],
+            marks={**_marks(judgement), "name": name[:200].replace("\x00", ""), "sha256": sha256},
             look=file,
-            case_owed=not one.dropped,
+            case_owed=not judgement.dropped,
         )
         media.keep([file] if file is not None else [])
     return hit
 
 
-def _store_thumbnail(look: ProbeResult) -> StoredFile | None:
+def _store_thumbnail(probe: ProbeResult) -> StoredFile | None:
     """The thumbnail that classifiers see, stored; None where there is none or no space for it."""
-    if look.medium is None:
+    if probe.medium is None:
         return None
-    thumbnail = look.medium
+    thumbnail = probe.medium
     try:
-        with media.Writing(_LARGEST_LOOK) as writing:
+        with media.Writing(_MAX_THUMBNAIL) as writing:
             with thumbnail.path.open("rb") as file:
                 while chunk := file.read(media.CHUNK):
                     writing.write(chunk)
@@ -106,19 +111,19 @@ def owned_files() -> Exists:
     return Exists(RuleHit.objects.filter(look=OuterRef("pk")))
 
 
-def record_classifier_health(judged: Iterable[Judgement]) -> None:
+def record_classifier_health(judgements: Iterable[Judgement]) -> None:
     """Record successes and failures of the classifiers that were called. Outside transactions."""
     answered: set[int] = set()
     failed: dict[int, str] = {}
-    for judgement in judged:
+    for judgement in judgements:
         answered.update(judgement.answered)
         failed.update(judgement.failed)
     if answered:
         stale = Q(answered_at__isnull=True) | Q(answered_at__lt=Now() - HEALTH_INTERVAL)
         Classifier.objects.filter(stale, pk__in=answered).update(answered_at=Now())
-    for pk, why in failed.items():
-        log.warning("classifier_failed", classifier=pk, reason=why)
-        Classifier.objects.filter(pk=pk).update(failed_at=Now(), failure=why[:300])
+    for pk, reason in failed.items():
+        log.warning("classifier_failed", classifier=pk, reason=reason)
+        Classifier.objects.filter(pk=pk).update(failed_at=Now(), failure=reason[:300])
 
 
 def _marks(judgement: Judgement) -> dict[str, object]:

@@ -18,7 +18,7 @@ BLOCKED = "blocked picture"
 """Source of a judgement by the blocklist."""
 UPSTREAM = "upstream"
 """Source of a judgement by the upstream that made the picture."""
-NO_PICTURE = "There is no picture to show it."
+NO_THUMBNAIL = "There is no picture to show it."
 
 
 @dataclass(frozen=True)
@@ -70,29 +70,29 @@ class SafetyPipeline:
     """A snapshot of the blocklist and the classifiers."""
 
     blocked: BlocklistSnapshot = field(default_factory=BlocklistSnapshot)
-    judges: Sequence[ClassifierConfig] = ()
+    configs: Sequence[ClassifierConfig] = ()
 
     def __bool__(self) -> bool:
-        return bool(len(self.blocked) or self.judges)
+        return bool(len(self.blocked) or self.configs)
 
-    async def judge(
-        self, look: ProbeResult, context: Mapping[str, Any], *, upstream_says: bool = False
+    async def check(
+        self, probe: ProbeResult, context: Mapping[str, Any], *, upstream_flagged: bool = False
     ) -> Judgement:
-        """Judge a probed picture while its thumbnails still exist. Does not raise.
+        """Check a probed image while its thumbnails still exist. Does not raise.
 
-        `upstream_says`: the upstream that made it flagged it as sensitive.
+        `upstream_flagged`: the upstream that made it flagged it as sensitive.
         """
-        match = self.blocked.find(look.phashes)
+        match = self.blocked.find(probe.phashes)
         if match is not None:
             return Judgement(dropped=BLOCKED, same_as=match.pk)
-        if upstream_says and _is_black(look):
+        if upstream_flagged and _is_black(probe):
             # Some services send a black picture in place of one that their filter withholds.
             return Judgement(sensitive=True, dropped=UPSTREAM)
-        if not self.judges:
-            return Judgement(sensitive=True) if upstream_says else PASSED
-        picture = await asyncio.to_thread(_bytes_of, look)
-        answers = await asyncio.gather(*(_ask(judge, look, picture, context) for judge in self.judges))
-        return _combine(list(zip(self.judges, answers, strict=True)), sensitive=upstream_says)
+        if not self.configs:
+            return Judgement(sensitive=True) if upstream_flagged else PASSED
+        image = await asyncio.to_thread(_bytes_of, probe)
+        answers = await asyncio.gather(*(_classify(config, probe, image, context) for config in self.configs))
+        return _combine(list(zip(self.configs, answers, strict=True)), sensitive=upstream_flagged)
 
 
 def current() -> SafetyPipeline:
@@ -103,17 +103,17 @@ def current() -> SafetyPipeline:
 def for_uploads() -> SafetyPipeline:
     """The same for uploads: only classifiers that judge those too."""
     return SafetyPipeline(
-        blocklist.current(), tuple(judge for judge in classifiers.current() if judge.on_uploads)
+        blocklist.current(), tuple(config for config in classifiers.current() if config.on_uploads)
     )
 
 
-async def _ask(
-    judge: ClassifierConfig, look: ProbeResult, picture: bytes, context: Mapping[str, Any]
+async def _classify(
+    config: ClassifierConfig, probe: ProbeResult, image: bytes, context: Mapping[str, Any]
 ) -> dict[str, float] | classifier_client.ClassifierDown:
-    if look.medium is None or not picture:
-        return classifier_client.ClassifierDown(NO_PICTURE)
+    if probe.medium is None or not image:
+        return classifier_client.ClassifierDown(NO_THUMBNAIL)
     try:
-        return await classifier_client.classify(judge, picture, look.medium.content_type, context)
+        return await classifier_client.classify(config, image, probe.medium.content_type, context)
     except classifier_client.ClassifierDown as down:
         return down
 
@@ -127,24 +127,24 @@ def _combine(
     flagged: list[str] = []
     failed: dict[int, str] = {}
     dropped, unjudged, unrated = "", "", False
-    for judge, answer in answers:
+    for config, answer in answers:
         if isinstance(answer, classifier_client.ClassifierDown):
-            failed[judge.pk] = str(answer)
-            if judge.when_down == Classifier.WhenDown.REFUSE:
-                unjudged = unjudged or judge.name
-            elif judge.when_down == Classifier.WhenDown.REVIEW:
+            failed[config.pk] = str(answer)
+            if config.when_down == Classifier.WhenDown.REFUSE:
+                unjudged = unjudged or config.name
+            elif config.when_down == Classifier.WhenDown.REVIEW:
                 unrated = True
-                flagged.append(judge.name)
+                flagged.append(config.name)
             continue
-        scores[judge.name] = answer
-        deeds = judge.deeds(answer)
-        sensitive = sensitive or "sensitive" in deeds
-        if "drop" in deeds:
-            dropped = dropped or judge.name
-        if "flag" in deeds:
-            flagged.append(judge.name)
+        scores[config.name] = answer
+        actions = config.triggered_actions(answer)
+        sensitive = sensitive or "sensitive" in actions
+        if "drop" in actions:
+            dropped = dropped or config.name
+        if "flag" in actions:
+            flagged.append(config.name)
     answered = tuple(
-        judge.pk for judge, answer in answers if not isinstance(answer, classifier_client.ClassifierDown)
+        config.pk for config, answer in answers if not isinstance(answer, classifier_client.ClassifierDown)
     )
     return Judgement(
         scores, sensitive, tuple(flagged), dropped or unjudged, bool(unjudged and not dropped), unrated, None,
@@ -152,18 +152,18 @@ def _combine(
     )  # fmt: skip
 
 
-def _bytes_of(look: ProbeResult) -> bytes:
+def _bytes_of(probe: ProbeResult) -> bytes:
     """The medium thumbnail: our own decoder wrote it, so nothing of the untrusted file is in it but pixels."""
     try:
-        return Path(look.medium.path).read_bytes() if look.medium is not None else b""
+        return Path(probe.medium.path).read_bytes() if probe.medium is not None else b""
     except OSError:
         return b""
 
 
-def _is_black(look: ProbeResult) -> bool:
+def _is_black(probe: ProbeResult) -> bool:
     """Whether it is black all over."""
     return (
-        not look.phashes
-        and look.colour != ""
-        and all(int(look.colour[at : at + 2], 16) < 8 for at in (1, 3, 5))
+        not probe.phashes
+        and probe.colour != ""
+        and all(int(probe.colour[at : at + 2], 16) < 8 for at in (1, 3, 5))
     )

@@ -1,6 +1,6 @@
-"""Checks files that members send, before they are kept or used: blocked pictures, and classifiers if asked.
+"""Checks of uploaded and inline files before they are stored or used: blocklist, and classifiers for uploads.
 
-Nothing is decoded where nothing judges. A file that is no picture is not checked.
+Nothing is decoded where there is neither. A file that is no image is not checked.
 """
 
 from __future__ import annotations
@@ -26,26 +26,26 @@ from predictions.inputs.files import FileReference, InputFiles
 from predictions.models import Output, RuleHit, Upload
 from predictions.submit.validation import Fault
 
-AT_ONCE = 2
-"""Files that one process has looked at together; more wait."""
+MAX_CONCURRENT = 2
+"""Files that one process probes concurrently; more wait."""
 PATIENCE_S = 20.0
-HASH_KEPT_S = 3600
+HASH_CACHE_S = 3600
 REFUSED = "This picture was removed from this server and cannot be used again. Nothing was charged."
 TOO_SENSITIVE = "This picture was too sensitive for this server and was not taken. Nothing was charged."
 NOT_SEEN = (
     "This file cannot be checked within the limits of this server and was not taken. Nothing was charged."
 )
-NOT_JUDGED = "This picture could not be checked just now. Nothing was charged; try again."
-_slots = threading.BoundedSemaphore(AT_ONCE)
+NOT_CHECKED = "This picture could not be checked just now. Nothing was charged; try again."
+_slots = threading.BoundedSemaphore(MAX_CONCURRENT)
 
 
 class NotTaken(Exception):
-    """The picture is refused by this server; the text is a sentence for people, which says that nothing was charged."""
+    """The image is refused; the text is a sentence for users, which says that nothing was charged."""
 
 
 @dataclass(frozen=True)
 class _Sender:
-    """Who sent a file, and as what."""
+    """The uploader of a file, and its name."""
 
     account: Account
     user: User
@@ -53,111 +53,113 @@ class _Sender:
     dry: bool = False
 
     def note(
-        self, one: Judgement, look: image_probe.ProbeResult | None = None, path: Path | None = None
+        self, judgement: Judgement, probe: image_probe.ProbeResult | None = None, path: Path | None = None
     ) -> RuleHit | None:
-        """Keep what came of it, for moderators; with what it looks like, where one of them is to see it."""
+        """Record a finding for moderators; with a thumbnail where a moderator is to see it."""
         if self.dry:
             return None
-        sha256 = _digest(path) if path is not None and one.flagged else ""
-        return findings.for_upload(self.account, self.user, self.name, one, look, sha256)
+        sha256 = _digest(path) if path is not None and judgement.flagged else ""
+        return findings.for_upload(self.account, self.user, self.name, judgement, probe, sha256)
 
 
 def check(path: Path, account: Account, user: User, name: str) -> RuleHit | None:
-    """Judge a file that is about to be kept; what a moderator is to see of it. Raises NotTaken."""
+    """Check a file before it is stored; returns the finding for moderators, if any. Raises NotTaken."""
     return _refuse(safety_pipeline.for_uploads(), path, _Sender(account, user, name))
 
 
 def attach(hit: RuleHit | None, upload: Upload) -> None:
-    """Say which upload that was found in; in the transaction that keeps it."""
+    """Record which upload a finding is about; in the transaction that stores the upload."""
     if hit is not None:
         findings.attach(hit, upload)
 
 
 def objections(files: InputFiles, account: Account, user: User, *, dry: bool = False) -> list[Fault]:
-    """One fault for each file of an input that is refused: those that stand in it, and those of this server.
+    """One fault for each refused file of an input: data URIs, and files of this server.
 
-    `dry`: only to know; nothing is noted.
+    `dry`: a dry run; nothing is recorded.
     """
-    rules = safety_pipeline.for_uploads()
-    if not rules:
+    pipeline = safety_pipeline.for_uploads()
+    if not pipeline:
         return []
     faults = []
-    for one in files.references:
+    for reference in files.references:
         try:
-            _check_reference(rules, one, _Sender(account, user, one.name, dry))
+            _check_reference(pipeline, reference, _Sender(account, user, reference.name, dry))
         except NotTaken as refused:
-            faults.append(Fault("not_allowed", f"input.{one.name}", str(refused)))
+            faults.append(Fault("not_allowed", f"input.{reference.name}", str(refused)))
     return faults
 
 
 def is_refused(data: bytes) -> bool:
-    """Whether a file that was fetched for an input is a blocked picture. For workers."""
-    known = blocklist.current()
-    return bool(len(known)) and known.find(_hashes_of(data)) is not None
+    """Whether a file fetched for an input is a blocked image. For workers."""
+    blocked = blocklist.current()
+    return bool(len(blocked)) and blocked.find(_hashes_of(data)) is not None
 
 
-def _check_reference(rules: SafetyPipeline, one: FileReference, sender: _Sender) -> None:
-    if one.is_inline:
+def _check_reference(pipeline: SafetyPipeline, reference: FileReference, sender: _Sender) -> None:
+    if reference.is_inline:
         try:
-            _kind, data = data_uri.parse(one.value)
+            _kind, data = data_uri.parse(reference.value)
         except data_uri.NotADataUri:
-            return  # others say so, in better words
+            return  # reported by `validation` and `precheck`
         with _folder() as folder:
-            _refuse(rules, _written(data, folder), sender)
-    # What is kept here already was judged when it came; but it may have been blocked since.
-    elif len(rules.blocked) and rules.blocked.find(_stored_hashes(one, sender.account)) is not None:
+            _refuse(pipeline, _write(data, folder), sender)
+    # Files stored here were checked on arrival, but may have been blocked since.
+    elif (
+        len(pipeline.blocked) and pipeline.blocked.find(_stored_hashes(reference, sender.account)) is not None
+    ):
         sender.note(Judgement(dropped=safety_pipeline.BLOCKED))
         raise NotTaken(REFUSED)
 
 
-def _stored_hashes(one: FileReference, account: Account) -> tuple[str, ...]:
-    """The hashes of a file of this server that an address names; none for any other address."""
-    if one.upload is not None:
-        rows = Upload.objects.visible().filter(account=account, public_id=one.upload)
+def _stored_hashes(reference: FileReference, account: Account) -> tuple[str, ...]:
+    """The hashes of the file of this server at a URL; none for any other URL."""
+    if reference.upload is not None:
+        rows = Upload.objects.visible().filter(account=account, public_id=reference.upload)
         upload = rows.select_related("file").first()
-        return _of_stored(upload.file.key, upload.file.sha256) if upload is not None else ()
-    if one.output is None:
+        return _hashes_of_stored(upload.file.key, upload.file.sha256) if upload is not None else ()
+    if reference.output is None:
         return ()
-    token, name = one.output
+    token, name = reference.output
     phash = Output.objects.filter(token=token, name=name).values_list("phash", flat=True).first()
     return (phash,) if phash else ()
 
 
-def _of_stored(key: str, sha256: str) -> tuple[str, ...]:
-    """The hashes of a stored file, worked out once."""
-    kept = f"phash-{sha256}"
-    known: tuple[str, ...] | None = cache.get(kept)
-    if known is None:
+def _hashes_of_stored(key: str, sha256: str) -> tuple[str, ...]:
+    """The hashes of a stored file, cached."""
+    cache_key = f"phash-{sha256}"
+    hashes: tuple[str, ...] | None = cache.get(cache_key)
+    if hashes is None:
         try:
             with media.storage().open(key, "rb") as file:
-                known = _hashes_of(file.read())
+                hashes = _hashes_of(file.read())
         except OSError:
             return ()
-        cache.set(kept, known, HASH_KEPT_S)
-    return known
+        cache.set(cache_key, hashes, HASH_CACHE_S)
+    return hashes
 
 
 def _hashes_of(data: bytes) -> tuple[str, ...]:
     with _folder() as folder:
-        look = _look(_written(data, folder), folder)
-    return look.phashes if look is not None else ()
+        probe = _probe(_write(data, folder), folder)
+    return probe.phashes if probe is not None else ()
 
 
-def _refuse(rules: SafetyPipeline, path: Path, sender: _Sender) -> RuleHit | None:
-    if not rules:
+def _refuse(pipeline: SafetyPipeline, path: Path, sender: _Sender) -> RuleHit | None:
+    if not pipeline:
         return None
     context = {"kind": "upload", "prediction": "", "index": None, "model": ""}
     with _folder() as folder:
-        look = _look(path, folder)
-        if look is None:
+        probe = _probe(path, folder)
+        if probe is None:
             return None
-        one = asyncio.run(rules.judge(look, context))
-        findings.record_classifier_health([one])
-        hit = sender.note(one, look, path)
-    if one.dropped == safety_pipeline.BLOCKED:
+        judgement = asyncio.run(pipeline.check(probe, context))
+        findings.record_classifier_health([judgement])
+        hit = sender.note(judgement, probe, path)
+    if judgement.dropped == safety_pipeline.BLOCKED:
         raise NotTaken(REFUSED)
-    if one.dropped:
-        raise NotTaken(NOT_JUDGED if one.unjudged else TOO_SENSITIVE)
+    if judgement.dropped:
+        raise NotTaken(NOT_CHECKED if judgement.unjudged else TOO_SENSITIVE)
     return hit
 
 
@@ -166,13 +168,13 @@ def _digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _look(path: Path, folder: Path) -> image_probe.ProbeResult | None:
-    """What a file is, looked at in a child; None where it is no picture. Raises where nobody could look.
+def _probe(path: Path, folder: Path) -> image_probe.ProbeResult | None:
+    """Probe a file in a child process; None where it is no image. Raises NotTaken where it could not be probed.
 
-    What only wears the reader out is not let through unseen: its first frame may be a picture that was removed.
+    A file that exceeds the limits of the child is refused: its first frame may be a blocked image.
     """
     if not _slots.acquire(timeout=PATIENCE_S):
-        raise NotTaken(NOT_JUDGED)
+        raise NotTaken(NOT_CHECKED)
     try:
         return image_probe.probe(path, folder)
     except image_probe.ProbeFailed:
@@ -180,7 +182,7 @@ def _look(path: Path, folder: Path) -> image_probe.ProbeResult | None:
     except image_probe.UnreadableImage:
         return None
     except OSError:
-        raise NotTaken(NOT_JUDGED) from None
+        raise NotTaken(NOT_CHECKED) from None
     finally:
         _slots.release()
 
@@ -192,7 +194,7 @@ def _folder() -> Iterator[Path]:
         yield Path(folder)
 
 
-def _written(data: bytes, folder: Path) -> Path:
+def _write(data: bytes, folder: Path) -> Path:
     path = folder / "file"
     path.write_bytes(data)
     return path

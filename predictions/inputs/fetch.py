@@ -33,22 +33,24 @@ from predictions.inputs.files import FileReference, InputFiles
 from predictions.models import Output, Prediction, StoredFile, Upload
 from predictions.providers.base import InputFile, ProviderError
 
-MAX_PICTURE = 25 * 1024 * 1024
+MAX_FILE = 25 * 1024 * 1024
 """The most bytes of one file."""
 FETCH_S = 10.0
 """Seconds for all files of one prediction, redirects included."""
 MAX_REDIRECTS = 3
 MAX_CHECKED = 16
 """The most files at external URLs that are checked for one prediction before an upstream gets them."""
-MAX_TOGETHER = 4 * MAX_PICTURE
+MAX_TOTAL = 4 * MAX_FILE
 """The most bytes of these together."""
-ADDRESS_LIFE = timedelta(hours=1)
+URL_LIFE = timedelta(hours=1)
 """How long an upload's signed URL is valid, counted from the start."""
 STORAGE_PAUSE_S = 5.0
 """Seconds before a retry where files of this server could not be read because the storage was unavailable."""
-_PICTURE = re.compile(rb"\x89PNG|\xff\xd8\xff|GIF8|RIFF....WEBP|....ftypavi[fs]|....ftypmif1", re.DOTALL)
+_IMAGE_SIGNATURES = re.compile(
+    rb"\x89PNG|\xff\xd8\xff|GIF8|RIFF....WEBP|....ftypavi[fs]|....ftypmif1", re.DOTALL
+)
 """Signatures of the image formats that can be checked here; anything else is left for the upstream to fetch."""
-_BEGINNING = 12
+_SIGNATURE_BYTES = 12
 
 Files = dict[str, tuple[str, bytes]]
 """Content type and bytes of each file, by input field."""
@@ -92,24 +94,24 @@ class Fetched:
     """The input files of one prediction that were fetched here."""
 
     files: Files
-    own: dict[str, str | None] = field(default_factory=dict)
+    ours: dict[str, str | None] = field(default_factory=dict)
     """Files of this server, by input field: the URL at which others may fetch them, or None."""
     foreign: dict[str, str] = field(default_factory=dict)
     """URLs of external images that an upstream gets as the bytes that were checked, by input field."""
     listed: list[tuple[str, bytes]] = field(default_factory=list)
     """Images within lists, with their field: checked too, but the upstream fetches them again."""
 
-    def apart(self, named: InputFiles) -> tuple[dict[str, Any], dict[str, InputFile]]:
+    def apart(self, input_files: InputFiles) -> tuple[dict[str, Any], dict[str, InputFile]]:
         """For an upstream: the input without files of this server and data URIs, and these files."""
         files = {
             name: InputFile(_file_name(name, *self.files[name]), *self.files[name], address=address)
-            for name, address in self.own.items()
+            for name, address in self.ours.items()
         }
         for name, source in self.foreign.items():
             kind, data = self.files[name]
             files[name] = InputFile(_file_name(name, kind, data), kind, data, source=source)
-        files |= {name: file for name, file in _inline(named).items() if name not in files}
-        return {name: value for name, value in named.given.items() if name not in files}, files
+        files |= {name: file for name, file in _inline(input_files).items() if name not in files}
+        return {name: value for name, value in input_files.inputs.items() if name not in files}, files
 
     def refused(self) -> str:
         """Why one of the files is blocked: a sentence that names its field; empty where none is."""
@@ -122,16 +124,16 @@ class Fetched:
                 return f"Input {name} could not be checked just now. Try again."
         return ""
 
-    def into(self, given: dict[str, Any]) -> dict[str, Any]:
+    def into(self, inputs: dict[str, Any]) -> dict[str, Any]:
         """The input with each URL replaced by its content as a data URI."""
         uris = {name: data_uri.build(kind, data) for name, (kind, data) in self.files.items()}
-        return {**given, **uris}
+        return {**inputs, **uris}
 
 
-def _inline(named: InputFiles) -> dict[str, InputFile]:
+def _inline(input_files: InputFiles) -> dict[str, InputFile]:
     """Files sent in the input as data URIs; undecodable ones are left in place for the provider to refuse."""
     files: dict[str, InputFile] = {}
-    for name, reference in named.by_name().items():
+    for name, reference in input_files.by_name().items():
         if not reference.is_inline:
             continue
         try:
@@ -146,137 +148,145 @@ def _file_name(field_name: str, kind: str, data: bytes) -> str:
     return f"{field_name}{mimetypes.guess_extension(kind) or '.bin'}"
 
 
-def bring(jobs: Sequence[FetchJob]) -> list[Fetched | NotFetched | BaseException]:
+def fetch_all(jobs: Sequence[FetchJob]) -> list[Fetched | NotFetched | BaseException]:
     """Fetch the input files of several predictions concurrently; results in the same order."""
     # Database queries come before the event loop starts.
-    checked = [retry.run(one.checks_foreign) for one in jobs]
-    return asyncio.run(_bring_all(jobs, [_own_or_why(one) for one in jobs], checked))
+    checked = [retry.run(job.checks_foreign) for job in jobs]
+    return asyncio.run(_fetch_all(jobs, [_own_files_or_error(job) for job in jobs], checked))
 
 
-async def _bring_all(
-    jobs: Sequence[FetchJob], found: Sequence[Fetched | Exception], checked: Sequence[bool]
+async def _fetch_all(
+    jobs: Sequence[FetchJob], fetched: Sequence[Fetched | Exception], checked: Sequence[bool]
 ) -> list[Fetched | NotFetched | BaseException]:
-    each = zip(jobs, found, checked, strict=True)
-    return await asyncio.gather(*(_fetch_or_why(*one) for one in each))
+    rows = zip(jobs, fetched, checked, strict=True)
+    return await asyncio.gather(*(_fetch_or_error(*row) for row in rows))
 
 
-async def _fetch_or_why(job: FetchJob, found: Fetched | Exception, checked: bool) -> Fetched | BaseException:
+async def _fetch_or_error(
+    job: FetchJob, fetched: Fetched | Exception, checked: bool
+) -> Fetched | BaseException:
     try:
-        return found if isinstance(found, Exception) else await _fetch(job, found, checked)
+        return fetched if isinstance(fetched, Exception) else await _fetch(job, fetched, checked)
     except NotFetched as error:
         # Drop the traceback, whose frames hold all files of the input fetched so far.
         return tracebacks.drop(error)
-    except Exception as error:  # one that breaks its reader must not hold up the others
+    except Exception as error:  # an unreadable file must not hold up the others
         return error
 
 
-async def _fetch(job: FetchJob, found: Fetched, checked: bool) -> Fetched:
+async def _fetch(job: FetchJob, fetched: Fetched, checked: bool) -> Fetched:
     if job.provider_fetches:
-        return await _fetch_to_check(job.files, found) if checked else found
-    files = dict(found.files)
-    wanted = [one for one in job.files.addresses if one.name not in found.own]
-    files.update(zip((one.name for one in wanted), await _get_all(wanted), strict=True))
+        return await _fetch_to_check(job.files, fetched) if checked else fetched
+    files = dict(fetched.files)
+    references = [reference for reference in job.files.addresses if reference.name not in fetched.ours]
+    files.update(zip((reference.name for reference in references), await _get_all(references), strict=True))
     return Fetched(files)
 
 
-async def _fetch_to_check(named: InputFiles, found: Fetched) -> Fetched:
+async def _fetch_to_check(input_files: InputFiles, fetched: Fetched) -> Fetched:
     """Adds the images at external URLs; other content is left to the upstream."""
-    wanted = named.foreign
-    if len(wanted) > MAX_CHECKED:
-        raise _not_fetched(wanted[MAX_CHECKED].name, f"these are more than {MAX_CHECKED} addresses")
-    files, foreign, listed = dict(found.files), dict[str, str](), list[tuple[str, bytes]]()
-    for one, (kind, data) in zip(wanted, await _get_all(wanted, pictures=True), strict=True):
+    references = input_files.foreign
+    if len(references) > MAX_CHECKED:
+        raise _not_fetched(references[MAX_CHECKED].name, f"these are more than {MAX_CHECKED} addresses")
+    files, foreign, listed = dict(fetched.files), dict[str, str](), list[tuple[str, bytes]]()
+    for reference, (kind, data) in zip(references, await _get_all(references, images_only=True), strict=True):
         if not data:
             continue
-        if one.in_list:
-            listed.append((one.name, data))
+        if reference.in_list:
+            listed.append((reference.name, data))
         else:
-            files[one.name], foreign[one.name] = (kind, data), one.value
-    return Fetched(files, found.own, foreign, listed)
+            files[reference.name], foreign[reference.name] = (kind, data), reference.value
+    return Fetched(files, fetched.ours, foreign, listed)
 
 
-async def _get_all(wanted: Sequence[FileReference], *, pictures: bool = False) -> list[tuple[str, bytes]]:
+async def _get_all(
+    references: Sequence[FileReference], *, images_only: bool = False
+) -> list[tuple[str, bytes]]:
     """Content type and bytes at these URLs, fetched in turn within one shared time limit. Raises NotFetched."""
-    name, came, size = "", list[tuple[str, bytes]](), 0
+    name, results, size = "", list[tuple[str, bytes]](), 0
     try:
         async with asyncio.timeout(FETCH_S), user_urls.http_client_for_users(timeout_s=FETCH_S) as client:
-            for one in wanted:
-                name = one.name
-                came.append(await _get(client, one.value, pictures))
-                size += len(came[-1][1])
-                if size > MAX_TOGETHER:
-                    raise _Trouble(f"all files together are larger than {MAX_TOGETHER // 1024**2} MB")
-    except _Trouble as error:
+            for reference in references:
+                name = reference.name
+                results.append(await _get(client, reference.value, images_only))
+                size += len(results[-1][1])
+                if size > MAX_TOTAL:
+                    raise _FetchError(f"all files together are larger than {MAX_TOTAL // 1024**2} MB")
+    except _FetchError as error:
         raise _not_fetched(name, str(error)) from None
     except (TimeoutError, http_client.TimeoutException):
         raise _not_fetched(name, f"it did not come within {FETCH_S:.0f} seconds") from None
     except (*http_client.CONNECTION_ERRORS, ValueError):
         raise _not_fetched(name, "its server could not be reached") from None
-    return came
+    return results
 
 
-class _Trouble(Exception):
+class _FetchError(Exception):
     """Why one file could not be fetched."""
 
 
-async def _get(client: http_client.AsyncClient, url: str, pictures: bool = False) -> tuple[str, bytes]:
-    """Content type and bytes. `pictures`: without the bytes of anything that lacks an image signature."""
+async def _get(client: http_client.AsyncClient, url: str, images_only: bool = False) -> tuple[str, bytes]:
+    """Content type and bytes. `images_only`: without the bytes of anything that lacks an image signature."""
     request = client.build_request("GET", url, headers={"Accept-Encoding": "identity"})
     for _ in range(MAX_REDIRECTS + 1):
         if not user_urls.looks_reachable(str(request.url)):
-            raise _Trouble("its address is not a public one")
-        answer = await client.send(request, stream=True)
+            raise _FetchError("its address is not a public one")
+        response = await client.send(request, stream=True)
         try:
-            if answer.next_request is None:
-                return await _read(answer, pictures)
+            if response.next_request is None:
+                return await _read(response, images_only)
             # The client's guard checks the address again on each redirect.
-            request = answer.next_request
+            request = response.next_request
         finally:
-            await answer.aclose()
-    raise _Trouble("it leads from one address to the next")
+            await response.aclose()
+    raise _FetchError("it leads from one address to the next")
 
 
-async def _read(answer: http_client.Response, pictures: bool) -> tuple[str, bytes]:
-    if answer.status_code != 200:
-        raise _Trouble(f"its server answered {answer.status_code}")
-    if answer.headers.get("content-encoding", "identity").lower() != "identity":
-        raise _Trouble("its server sent it compressed, which was not asked for")
+async def _read(response: http_client.Response, images_only: bool) -> tuple[str, bytes]:
+    if response.status_code != 200:
+        raise _FetchError(f"its server answered {response.status_code}")
+    if response.headers.get("content-encoding", "identity").lower() != "identity":
+        raise _FetchError("its server sent it compressed, which was not asked for")
     kind, length = (
-        data_uri.safe_type(answer.headers.get("content-type", "")),
-        answer.headers.get("content-length", ""),
+        data_uri.safe_type(response.headers.get("content-type", "")),
+        response.headers.get("content-length", ""),
     )
-    if not pictures and length.isdigit() and int(length) > MAX_PICTURE:
-        raise _Trouble(_too_large())
+    if not images_only and length.isdigit() and int(length) > MAX_FILE:
+        raise _FetchError(_too_large())
     data = bytearray()
-    async for chunk in answer.aiter_raw():
+    async for chunk in response.aiter_raw():
         data += chunk
-        if pictures and len(data) >= _BEGINNING and _PICTURE.match(data) is None:
+        if images_only and len(data) >= _SIGNATURE_BYTES and _IMAGE_SIGNATURES.match(data) is None:
             return kind, b""
-        if len(data) > MAX_PICTURE:
-            raise _Trouble(_too_large())
+        if len(data) > MAX_FILE:
+            raise _FetchError(_too_large())
     return kind, bytes(data)
 
 
-def _own_or_why(job: FetchJob) -> Fetched | Exception:
+def _own_files_or_error(job: FetchJob) -> Fetched | Exception:
     try:
         return retry.run(partial(_own_files, job))
     except NotFetched as error:
         return tracebacks.drop(error)
-    except Exception as error:  # one that breaks its reader must not hold up the others
+    except Exception as error:  # an unreadable file must not hold up the others
         return error
 
 
 def _own_files(job: FetchJob) -> Fetched:
     """The files of this server; an output that is removed, or hidden from others, counts as missing."""
     files: Files = {}
-    own: dict[str, str | None] = {}
+    ours: dict[str, str | None] = {}
     account_id = job.prediction.account_id
-    for one in job.files.addresses:
-        if one.upload is not None:
-            files[one.name], own[one.name] = _upload(account_id, one.name, one.upload)
-        elif one.output is not None:
-            files[one.name], own[one.name] = _output(account_id, one.name, *one.output)
-    return Fetched(files, own)
+    for reference in job.files.addresses:
+        if reference.upload is not None:
+            files[reference.name], ours[reference.name] = _upload(
+                account_id, reference.name, reference.upload
+            )
+        elif reference.output is not None:
+            files[reference.name], ours[reference.name] = _output(
+                account_id, reference.name, *reference.output
+            )
+    return Fetched(files, ours)
 
 
 def _output(account_id: int, name: str, token: str, file_name: str) -> tuple[tuple[str, bytes], str | None]:
@@ -285,7 +295,7 @@ def _output(account_id: int, name: str, token: str, file_name: str) -> tuple[tup
     output = rows.first()
     if output is None or (output.withheld and output.prediction.account_id != account_id):
         raise _not_fetched(name, "this server has no such file")
-    if output.file.size > MAX_PICTURE:
+    if output.file.size > MAX_FILE:
         raise _not_fetched(name, _too_large())
     content = (output.file.content_type, _content(name, output.file))
     return content, None if output.withheld else _reachable(media.output_path(token, file_name))
@@ -303,12 +313,12 @@ def _upload(account_id: int, name: str, public_id: str) -> tuple[tuple[str, byte
     upload = rows.first()
     if upload is None:
         raise _not_fetched(name, "this server has no such file")
-    if upload.file.size > MAX_PICTURE:
+    if upload.file.size > MAX_FILE:
         raise _not_fetched(name, _too_large())
-    is_there = upload.deleted_at is None and upload.expires_at > timezone.now() + ADDRESS_LIFE
-    path = uploads.signed_path(upload, timezone.now() + ADDRESS_LIFE)
+    is_available = upload.deleted_at is None and upload.expires_at > timezone.now() + URL_LIFE
+    path = uploads.signed_path(upload, timezone.now() + URL_LIFE)
     content = _content(name, upload.file)
-    return (upload.content_type, content), _reachable(path) if is_there else None
+    return (upload.content_type, content), _reachable(path) if is_available else None
 
 
 def _content(name: str, file: StoredFile) -> bytes:
@@ -328,7 +338,7 @@ def _content(name: str, file: StoredFile) -> bytes:
 
 
 def _too_large() -> str:
-    return f"it is larger than {MAX_PICTURE // 1024**2} MB"
+    return f"it is larger than {MAX_FILE // 1024**2} MB"
 
 
 def _not_fetched(name: str, reason: str) -> NotFetched:

@@ -62,7 +62,7 @@ class InputFiles:
     """The file references of one input, parsed once. Falsy where there are none."""
 
     version: Version
-    given: Mapping[str, Any] = field(repr=False)
+    inputs: Mapping[str, Any] = field(repr=False)
     origin: str
     """`https://host` under which the caller reached this server; URLs under `PUBLIC_URL` are this server's too."""
 
@@ -80,26 +80,26 @@ class InputFiles:
     @cached_property
     def uploads(self) -> frozenset[str]:
         """Public ids of the referenced uploads, those within lists included."""
-        return frozenset(one.upload for one in self.references if one.upload is not None)
+        return frozenset(reference.upload for reference in self.references if reference.upload is not None)
 
     @property
     def addresses(self) -> list[FileReference]:
         """http(s) URLs that are the value of a field; those within lists are left to the model."""
-        return [one for one in self.references if one.is_address and not one.in_list]
+        return [reference for reference in self.references if reference.is_address and not reference.in_list]
 
     @property
     def foreign(self) -> list[FileReference]:
         """URLs of other servers, those within lists included."""
-        return [one for one in self.references if one.is_foreign]
+        return [reference for reference in self.references if reference.is_foreign]
 
     @property
     def names_ours(self) -> bool:
         """Whether any field's value is the URL of a file of this server."""
-        return any(one.is_ours for one in self.addresses)
+        return any(reference.is_ours for reference in self.addresses)
 
     def by_name(self) -> dict[str, FileReference]:
         """The references that are a field's value, by field."""
-        return {one.name: one for one in self.references if not one.in_list}
+        return {reference.name: reference for reference in self.references if not reference.in_list}
 
     def has_inline(self) -> bool:
         """Whether the input contains a data URI. Safe for inputs that are not validated yet: builds no list."""
@@ -110,18 +110,18 @@ class InputFiles:
 
     def _values(self) -> Iterator[tuple[str, str, bool]]:
         properties = self.version.properties
-        for name, value in self.given.items():
+        for name, value in self.inputs.items():
             rule = properties.get(name, {})
             items = rule.get("items")
             if isinstance(value, str) and rule.get("format") == "uri":
                 yield name, value, False
             elif isinstance(value, list) and isinstance(items, dict) and items.get("format") == "uri":
-                yield from ((name, one, True) for one in value if isinstance(one, str))
+                yield from ((name, item, True) for item in value if isinstance(item, str))
 
 
 def own_origins(origin: str) -> tuple[str, ...]:
     """The origins of this server: the caller's, and `PUBLIC_URL` where set."""
-    return tuple(one for one in (origin, str(settings.PUBLIC_URL)) if one)
+    return tuple(url for url in (origin, str(settings.PUBLIC_URL)) if url)
 
 
 def upload_named(url: str, origins: Iterable[str]) -> str | None:

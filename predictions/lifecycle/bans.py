@@ -25,14 +25,14 @@ CLOSED = "The account was closed."
 QUIET_S = 300.0
 """Seconds after a ban during which a request that began before it may still create predictions."""
 TURN_S = 1.0
-_AT_ONCE = 50
+_BATCH = 50
 _UNDER_WAY = [phase for phase in Phase.values if phase != Phase.ENDED]
 
 
 def connect_signals() -> None:
     """Register the handlers of the ban signals."""
     sanctions.register_account_closer(close)
-    sanctions.register_consequences(tell)
+    sanctions.register_consequences(count_consequences)
 
 
 def close(user: User, sanction: Sanction) -> None:
@@ -42,20 +42,20 @@ def close(user: User, sanction: Sanction) -> None:
     wakeups.send_on_commit(wakeups.JOBS)
 
 
-def tell(user: User) -> dict[str, int]:
+def count_consequences(user: User) -> dict[str, int]:
     """Counts of what a ban would end, by name."""
-    mine = _theirs(user).filter(phase__in=_UNDER_WAY)
-    waiting = mine.filter(phase=Phase.WAITING).count()
+    live = _predictions_of(user).filter(phase__in=_UNDER_WAY)
+    waiting = live.filter(phase=Phase.WAITING).count()
     return {
         "waiting": waiting,
-        "running": mine.count() - waiting,
+        "running": live.count() - waiting,
         "webhooks": outbox.owed_to(user).count(),
     }
 
 
 def run_once() -> bool:
     """Periodic job: cancel live predictions of banned members. Returns whether it found any, or more remains."""
-    return _OWED.step(TURN_S, _AT_ONCE)
+    return _OWED.step(TURN_S, _BATCH)
 
 
 def owed() -> QuerySet[Sanction]:
@@ -63,15 +63,15 @@ def owed() -> QuerySet[Sanction]:
     return Sanction.objects.filter(work_owed=True, lifted_at__isnull=True)
 
 
-def _end_some(due: tuple[int]) -> bool:
+def _end_batch(due: tuple[int]) -> bool:
     row = owed().filter(pk=due[0]).select_related("user").first()
     if row is None:
         return False
     until = time.monotonic() + TURN_S
-    live = _theirs(row.user).filter(phase__in=_UNDER_WAY)
+    live = _predictions_of(row.user).filter(phase__in=_UNDER_WAY)
     # Results that are being fetched are excluded: these predictions end by themselves, within moments.
     found = live.exclude(phase__in=[Phase.RESULT, Phase.COLLECTING]).order_by("pk")
-    public_ids = list(found.values_list("public_id", flat=True)[:_AT_ONCE])
+    public_ids = list(found.values_list("public_id", flat=True)[:_BATCH])
     for public_id in public_ids:
         lifecycle.cancel(public_id, error=CLOSED)
         if time.monotonic() > until:
@@ -85,13 +85,13 @@ def _end_some(due: tuple[int]) -> bool:
 
 
 # A ban that is not quiet yet does not delay the others. Each prediction ends in its own transaction.
-_OWED = DueRows("banned", lambda: owed().values_list("pk"), _end_some, in_transaction=False)
+_OWED = DueRows("banned", lambda: owed().values_list("pk"), _end_batch, in_transaction=False)
 
 
-def _theirs(user: User) -> QuerySet[Prediction]:
+def _predictions_of(user: User) -> QuerySet[Prediction]:
     """Predictions that the member made, for any account, and those that their own account pays for."""
-    mine = Q(user=user)
-    own = personal_account(user)
-    if own is not None:
-        mine |= Q(account=own)
-    return Prediction.objects.filter(mine)
+    condition = Q(user=user)
+    account = personal_account(user)
+    if account is not None:
+        condition |= Q(account=account)
+    return Prediction.objects.filter(condition)

@@ -227,8 +227,8 @@ def claim_strays(most: int = 16) -> list[Prediction]:
         longest_ago = F("lease_until").asc(nulls_first=True)
         due = list(_strays().order_by(longest_ago, "pk").values_list("pk", flat=True)[:most])
         # In primary key order, so that two workers cannot deadlock.
-        taken = [pk for pk in sorted(due) if _strays().filter(pk=pk).update(lease_until=after(STRAY_LEASE))]
-    return list(Prediction.objects.filter(pk__in=taken).select_related("model"))
+        claimed = [pk for pk in sorted(due) if _strays().filter(pk=pk).update(lease_until=after(STRAY_LEASE))]
+    return list(Prediction.objects.filter(pk__in=claimed).select_related("model"))
 
 
 def _strays() -> QuerySet[Prediction]:
@@ -263,17 +263,17 @@ def give_up(seconds: float = PART_S) -> int:
     return _OVERDUE.work(seconds)
 
 
-def _take_one_back(row: tuple[int]) -> None:
+def _take_back_row(row: tuple[int]) -> None:
     prediction = Prediction.objects.filter(_EXPIRED, pk=row[0]).select_related("model").first()
     if prediction is None:
         return
     if prediction.phase == Phase.CLAIMED:
-        _take_start_back(prediction)
+        _take_back_start(prediction)
     else:
-        _take_result_back(prediction)
+        _take_back_result(prediction)
 
 
-def _take_start_back(prediction: Prediction) -> None:
+def _take_back_start(prediction: Prediction) -> None:
     doubt = strays.doubt(prediction)
     hopeless = doubt == strays.Doubt.STRAY
     if hopeless or prediction.start_attempts >= MAX_STARTS:
@@ -285,7 +285,7 @@ def _take_start_back(prediction: Prediction) -> None:
     _take_back(prediction, Phase.WAITING, **unsent)
 
 
-def _take_result_back(prediction: Prediction) -> None:
+def _take_back_result(prediction: Prediction) -> None:
     if prediction.collect_attempts >= MAX_COLLECTS:
         completion.fail(prediction.pk, messages.QUARANTINED, claim=prediction.claim, where=_EXPIRED)
     else:
@@ -301,7 +301,7 @@ def _take_back(prediction: Prediction, to: Phase, **values: Any) -> None:
             task_queue.wake("start" if to == Phase.WAITING else "collect")
 
 
-def _give_one_up(row: tuple[int]) -> None:
+def _give_up_row(row: tuple[int]) -> None:
     prediction = Prediction.objects.get(pk=row[0])
     same = strays.overdue() & Q(provider=prediction.provider, run=prediction.run)
     if completion.fail(prediction.pk, messages.ANSWER_LOST, where=same, closed=True):
@@ -321,8 +321,8 @@ def overdue_starts() -> QuerySet[Prediction]:
     return Prediction.objects.filter(strays.overdue())
 
 
-_LEASES = DueRows("leases", lambda: leases_over().values_list("pk"), _take_one_back)
-_OVERDUE = DueRows("overdue starts", lambda: overdue_starts().values_list("pk"), _give_one_up)
+_LEASES = DueRows("leases", lambda: leases_over().values_list("pk"), _take_back_row)
+_OVERDUE = DueRows("overdue starts", lambda: overdue_starts().values_list("pk"), _give_up_row)
 
 
 @contextmanager

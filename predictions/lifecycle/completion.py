@@ -35,7 +35,7 @@ from predictions.submit import quotas
 from predictions.webhooks import outbox
 
 _ALWAYS = Q()
-_TOO_LATE = Q(phase__in=[Phase.RESULT, Phase.COLLECTING])
+_HAS_RESULT = Q(phase__in=[Phase.RESULT, Phase.COLLECTING])
 """A successful result is stored: too late to cancel."""
 
 
@@ -93,20 +93,20 @@ def succeed(
     value: Any,
     note: str = "",
     *,
-    asked: int = 0,
+    expected: int = 0,
     filtered: int = 0,
     hits: Sequence[RuleHit] = (),
 ) -> bool:
     """End as succeeded with these stored outputs, or with a JSON `value` where there are none.
 
-    `note`: a last line for the log, such as which output is missing; `asked`: the expected number of outputs, 0 for as
-    many as there are; `filtered`: how many of them the safety checks dropped; `hits`: rule hits to record. False where
-    the claim is lost: another process ended it, and the files stay pending.
+    `note`: a last line for the log, such as which output is missing; `expected`: how many outputs were expected, 0 for
+    as many as there are; `filtered`: how many of them the safety checks dropped; `hits`: rule hits to record. False
+    where the claim is lost: another process ended it, and the files stay pending.
     """
-    output = _shown_output(prediction, outputs, value)
+    output = _public_output(prediction, outputs, value)
     metrics = dict((prediction.result or {}).get("metrics") or {})
     paid_for = filtered if site_rules.current().filtered_costs else 0
-    delivered = _delivered(prediction, outputs, asked, metrics, paid_for)
+    delivered = _delivered(prediction, outputs, expected, metrics, paid_for)
     cost = calculator.charge(
         prediction.price, prediction.version, prediction.input, delivered, prediction.price_percent
     )
@@ -138,12 +138,12 @@ def succeed(
             # Webhooks for `completed` contain the whole output anyway.
             outbox.enqueue(prediction.pk, "output")
         # The provider finished when its result came; and a webhook can be turned off, but never on.
-        _settled(
+        _settle(
             prediction.pk,
             prediction.account_id,
             prediction.public_id,
             charge,
-            told=bool(prediction.webhook),
+            with_webhook=bool(prediction.webhook),
             may_run=False,
         )
     return True
@@ -170,7 +170,7 @@ def fail(
         ended = _end(mine & where, Status.FAILED, error=free(error), charge=0, filtered=filtered, **values)
         if ended:
             RuleHit.objects.bulk_create(hits)
-            _in_vain(prediction_id)
+            _settle_without_charge(prediction_id)
     return ended
 
 
@@ -185,14 +185,14 @@ def fail_running(prediction: Prediction, error: str, *, logs: str = "", verbatim
     `verbatim`: the error is the published model's own text, which callers compare: the suffix that nothing was charged
     is left out, and shown separately.
     """
-    told = one_line(error) if verbatim else free(error)
-    values: dict[str, Any] = {"error": told, "charge": 0, "upstream_open": False}
+    with_webhook = one_line(error) if verbatim else free(error)
+    values: dict[str, Any] = {"error": with_webhook, "charge": 0, "upstream_open": False}
     if logs:
         values["logs"] = logs.replace("\x00", "")
     with transaction.atomic():
         ended = _end(Q(pk=prediction.pk, phase=Phase.RUNNING, run=prediction.run), Status.FAILED, **values)
         if ended:
-            _in_vain(prediction.pk)
+            _settle_without_charge(prediction.pk)
     return ended
 
 
@@ -208,7 +208,7 @@ def cancel(public_id: str, *, error: str | None = None) -> Prediction:
 def _cancel(public_id: str, error: str | None) -> None:
     with transaction.atomic():
         ended = _end(
-            Q(public_id=public_id) & ~_TOO_LATE,
+            Q(public_id=public_id) & ~_HAS_RESULT,
             Case(
                 When(phase=Phase.WAITING, start_attempts=0, then=Value(Status.ABORTED.value)),
                 default=Value(Status.CANCELED.value),
@@ -217,12 +217,12 @@ def _cancel(public_id: str, error: str | None) -> None:
             error=error,
         )
         if ended:
-            _in_vain(Prediction.objects.values_list("pk", flat=True).get(public_id=public_id))
+            _settle_without_charge(Prediction.objects.values_list("pk", flat=True).get(public_id=public_id))
 
 
 def _past_deadline() -> QuerySet[Prediction]:
     # Once the result is stored the deadline is ignored: the result is fetched as if none had been set.
-    return _live().filter(deadline__lte=Now()).exclude(_TOO_LATE)
+    return _live().filter(deadline__lte=Now()).exclude(_HAS_RESULT)
 
 
 def _past_limit() -> QuerySet[Prediction]:
@@ -243,7 +243,7 @@ def _fail_late(prediction_id: int) -> None:
             error=Case(waited, default=Value(free(TOO_LONG))),
             charge=0,
         ):
-            _in_vain(prediction_id)
+            _settle_without_charge(prediction_id)
 
 
 _DEADLINES = DueRows(
@@ -310,7 +310,7 @@ def _end(where: Q, status: Any, **values: Any) -> bool:
     return changed == 1
 
 
-def _in_vain(prediction_id: int) -> None:
+def _settle_without_charge(prediction_id: int) -> None:
     """Drop outputs already shown and release the hold; in the transaction of every end without success.
 
     Reads the row after the end has locked it, so outputs added until then are found, and no more are added.
@@ -318,28 +318,28 @@ def _in_vain(prediction_id: int) -> None:
     row = Prediction.objects.values_list("account_id", "public_id", "output", "input_bytes")
     account_id, public_id, output, input_bytes = row.get(pk=prediction_id)
     incremental_outputs.drop(prediction_id, output)
-    inline_files.forget(prediction_id, input_bytes)
-    _settled(prediction_id, account_id, public_id, 0)
+    inline_files.remove_files(prediction_id, input_bytes)
+    _settle(prediction_id, account_id, public_id, 0)
 
 
-def _settled(
+def _settle(
     prediction_id: int,
     account_id: int,
     reference: str,
     charge: int,
     *,
-    told: bool = True,
+    with_webhook: bool = True,
     may_run: bool = True,
 ) -> None:
     """Delete the preview, enqueue webhooks, wake waiters and workers, then settle.
 
-    `told`: a webhook may be set; `may_run`: the provider may still be working on it. The account's row is locked last,
-    everywhere; just before it, the account's usage row.
+    `with_webhook`: a webhook may be set; `may_run`: the provider may still be working on it. The account's row is
+    locked last, everywhere; just before it, the account's usage row.
     """
     wakeups.send_on_commit(wakeups.ENDED, reference)
     previews.drop(prediction_id)
     uploads.end_uses(prediction_id)
-    if told:
+    if with_webhook:
         outbox.enqueue(prediction_id, "completed")
     if may_run and Prediction.objects.filter(pk=prediction_id, upstream_open=True).exists():
         task_queue.wake("cancel")
@@ -351,7 +351,7 @@ def _settled(
 def _delivered(
     prediction: Prediction,
     outputs: list[PreparedOutput],
-    asked: int,
+    expected: int,
     metrics: dict[str, Any],
     paid_for: int = 0,
 ) -> calculator.Delivered:
@@ -364,10 +364,10 @@ def _delivered(
         return calculator.Delivered(1, seconds=seconds)
     pixels = sum((one.file.width or 0) * (one.file.height or 0) for one in outputs)
     count = len(outputs) + paid_for
-    return calculator.Delivered(count, asked, pixels * count // max(1, len(outputs)), seconds)
+    return calculator.Delivered(count, expected, pixels * count // max(1, len(outputs)), seconds)
 
 
-def _shown_output(prediction: Prediction, outputs: list[PreparedOutput], value: Any) -> Any:
+def _public_output(prediction: Prediction, outputs: list[PreparedOutput], value: Any) -> Any:
     if not prediction.version.gives_files:
         return value
     paths = [output.path for output in outputs]

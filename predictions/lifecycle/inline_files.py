@@ -10,13 +10,13 @@ from typing import Any
 
 from predictions.models import Prediction
 
-KEPT_BYTES = 64 * 1024
+MAX_KEPT_BYTES = 64 * 1024
 """Inputs up to this many bytes of JSON are kept whole."""
 
 
-def forget(prediction_id: int, input_bytes: int) -> None:
+def remove_files(prediction_id: int, input_bytes: int) -> None:
     """Remove the files from a large input; in the transaction of an end without success, after the end."""
-    if input_bytes <= KEPT_BYTES:
+    if input_bytes <= MAX_KEPT_BYTES:
         return
     row = Prediction.objects.filter(pk=prediction_id)
     row.update(input=_without(row.values_list("input", flat=True).get()))
@@ -27,7 +27,7 @@ def _without(value: Any) -> Any:
         # Neither a URL nor a data URI, so that resubmitting this input fails validation at once.
         return f"[file of {len(value)} characters, not kept after the end]"
     if isinstance(value, list):
-        return [_without(one) for one in value]
+        return [_without(inner) for inner in value]
     if isinstance(value, dict):
-        return {name: _without(one) for name, one in value.items()}
+        return {name: _without(inner) for name, inner in value.items()}
     return value

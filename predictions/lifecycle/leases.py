@@ -12,7 +12,7 @@ COLLECT_PATIENCE = 600.0
 """Seconds during which the fetch of a result's files is retried where an upstream does not deliver them."""
 COLLECT_LIMIT = 900.0
 """Seconds after which an upstream's result that is still not fetched fails, whatever its workers do."""
-LOOK_LEASE = 10.0
+POLL_LEASE = 10.0
 """Seconds for a watcher to poll a claimed row before another watcher may."""
 MAX_STARTS = 3
 MAX_COLLECTS = 3

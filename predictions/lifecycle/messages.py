@@ -23,11 +23,11 @@ def with_note(logs: str, note: str) -> str:
 
 def free(error: str) -> str:
     """The error on one line, with the suffix that nothing was charged. The only place that adds it."""
-    words = one_line(error).removesuffix(FREE).rstrip()
-    return f"{words}{'' if words.endswith(_ENDS) else '.'} {FREE}"
+    text = one_line(error).removesuffix(FREE).rstrip()
+    return f"{text}{'' if text.endswith(_ENDS) else '.'} {FREE}"
 
 
 def one_line(error: str) -> str:
     """The text on one line: line breaks become spaces."""
-    words = _BREAKS.sub(" ", error.replace("\x00", "").strip("\r\n"))
-    return words[:LONGEST_ERROR] or "The run failed without a reason."
+    text = _BREAKS.sub(" ", error.replace("\x00", "").strip("\r\n"))
+    return text[:LONGEST_ERROR] or "The run failed without a reason."

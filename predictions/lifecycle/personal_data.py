@@ -49,25 +49,25 @@ def forget_predictions(account: Account) -> int:
     )
     rows = Prediction.objects.owned_by(account).filter(tells, phase=Phase.ENDED)
     with transaction.atomic():
-        some = list(rows.order_by("pk").values_list("pk", flat=True)[:BATCH])
-        if not some:
+        pks = list(rows.order_by("pk").values_list("pk", flat=True)[:BATCH])
+        if not pks:
             return 0
-        of_these = Q(prediction_id__in=some)
-        DeliveryAttempt.objects.filter(delivery__prediction_id__in=some).delete()
+        of_these = Q(prediction_id__in=pks)
+        DeliveryAttempt.objects.filter(delivery__prediction_id__in=pks).delete()
         for kind in (Delivery, IdempotencyKey, UnansweredCreate, Preview):
             kind.objects.filter(of_these).delete()
-        run_records.forget_answers(some)
-        return lifecycle.forget(some)
+        run_records.forget_answers(pks)
+        return lifecycle.forget(pks)
 
 
 def forget_uploads(account: Account) -> int:
     """Remove a batch of uploads; returns how many."""
-    some = list(Upload.objects.filter(account=account).order_by("pk").values_list("pk", flat=True)[:BATCH])
-    for pk in some:
+    pks = list(Upload.objects.filter(account=account).order_by("pk").values_list("pk", flat=True)[:BATCH])
+    for pk in pks:
         with transaction.atomic():
             file = uploads.hand_over(pk)
             media.doom([file] if file is not None else [])
-    return len(some)
+    return len(pks)
 
 
 def forget_rest(user: User | None, account: Account) -> None:

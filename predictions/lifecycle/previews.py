@@ -14,19 +14,19 @@ MAX_BYTES = 64 * 1024
 _JPEG = b"\xff\xd8\xff"
 
 
-def news(prediction_id: int, look: bytes | None) -> bytes | None:
+def changed_preview(prediction_id: int, preview: bytes | None) -> bytes | None:
     """The preview if it is valid and differs from the stored one, else None."""
-    if look is None or len(look) > MAX_BYTES or not look.startswith(_JPEG):
+    if preview is None or len(preview) > MAX_BYTES or not preview.startswith(_JPEG):
         return None
-    kept = Preview.objects.filter(prediction_id=prediction_id).values_list("data", flat=True).first()
-    return None if kept is not None and bytes(kept) == look else look
+    stored = Preview.objects.filter(prediction_id=prediction_id).values_list("data", flat=True).first()
+    return None if stored is not None and bytes(stored) == preview else preview
 
 
-def keep(prediction_id: int, look: bytes) -> None:
+def keep(prediction_id: int, preview: bytes) -> None:
     """Replace the stored preview. Inside the transaction that has just written the running prediction."""
     rows = Preview.objects.filter(prediction_id=prediction_id)
-    if not rows.update(number=F("number") + 1, data=look, at=Now()):
-        Preview.objects.create(prediction_id=prediction_id, data=look)
+    if not rows.update(number=F("number") + 1, data=preview, at=Now()):
+        Preview.objects.create(prediction_id=prediction_id, data=preview)
 
 
 def drop(prediction_id: int) -> None:
@@ -53,7 +53,7 @@ def numbers_of(prediction_ids: list[int]) -> dict[int, int]:
 
 def path_of(prediction: Prediction, number: int, *, key: bool = False) -> str:
     """The URL path of a preview. `key`: with the stream token, so that it opens without a session or API token."""
-    given: dict[str, str | int] = {"n": number}
+    query: dict[str, str | int] = {"n": number}
     if key:
-        given[KEY] = prediction.stream_token
-    return f"/p/{prediction.public_id}/preview?{urlencode(given)}"
+        query[KEY] = prediction.stream_token
+    return f"/p/{prediction.public_id}/preview?{urlencode(query)}"

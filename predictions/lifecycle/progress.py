@@ -15,7 +15,7 @@ from core.clock import Now, after
 from core.jobs import wakeups
 from predictions.execution import task_queue
 from predictions.lifecycle import completion, incremental_outputs, messages, previews, updates
-from predictions.lifecycle.leases import COLLECT_LIMIT, LOOK_LEASE, MAX_STARTS
+from predictions.lifecycle.leases import COLLECT_LIMIT, MAX_STARTS, POLL_LEASE
 from predictions.lifecycle.start_wakeups import wake_waiting
 from predictions.models import Phase, Prediction, Status
 from predictions.models.prediction import LIVE
@@ -28,7 +28,7 @@ _CUT = "\n[The log was cut here: it is longer than 1 MiB.]\n"
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class DuePoll:
     """A running prediction that is due for a poll, with only what a poll needs."""
 
     pk: int
@@ -41,10 +41,10 @@ class Look:
     request_id: str
 
 
-def due_looks(most: int, busy: Collection[str] = ()) -> list[Look]:
+def due_polls(most: int, busy: Collection[str] = ()) -> list[DuePoll]:
     """Running predictions that are due for a poll, most overdue first; none of the `busy` providers.
 
-    Claim them with `take_looks` in the same transaction.
+    Claim them with `claim_polls` in the same transaction.
     """
     rows = Prediction.objects.filter(phase=Phase.RUNNING, look_at__lte=Now())
     if busy:
@@ -52,56 +52,58 @@ def due_looks(most: int, busy: Collection[str] = ()) -> list[Look]:
     # Row locks give each watcher different rows; on SQLite the transaction is exclusive anyway.
     rows = rows.order_by("look_at").select_for_update(skip_locked=True)
     fields = ("pk", "public_id", "run", "revision", "provider", "job_id", "job_instance", "request_id")
-    return [Look(*row) for row in rows.values_list(*fields)[:most]]
+    return [DuePoll(*row) for row in rows.values_list(*fields)[:most]]
 
 
-def claim_looks(
-    most: int = 500, lease: Callable[[Look], float | None] = lambda _: LOOK_LEASE, busy: Collection[str] = ()
-) -> list[Look]:
+def claim_polls(
+    most: int = 500,
+    lease: Callable[[DuePoll], float | None] = lambda _: POLL_LEASE,
+    busy: Collection[str] = (),
+) -> list[DuePoll]:
     """Claim polls that are due. Moving `look_at` forward is the claim, so any number of watchers may run.
 
     `lease` returns the seconds until each is due again if nobody writes anything, or None to leave it unclaimed; it is
     called inside the transaction. A provider with a poll left unclaimed is not queried again in this call, so that its
     overdue rows cannot starve the others.
     """
-    taken: list[Look] = []
+    claimed: list[DuePoll] = []
     full = set(busy)
     with transaction.atomic():
-        while len(taken) < most:
+        while len(claimed) < most:
             by_lease: dict[float, list[int]] = defaultdict(list)
-            left: set[str] = set()
-            wanted = most - len(taken)
-            looks = due_looks(wanted, full)
-            for look in looks:
-                seconds = lease(look)
+            skipped: set[str] = set()
+            wanted = most - len(claimed)
+            polls = due_polls(wanted, full)
+            for poll in polls:
+                seconds = lease(poll)
                 if seconds is None:
-                    left.add(look.provider)
+                    skipped.add(poll.provider)
                 else:
-                    by_lease[seconds].append(look.pk)
-                    taken.append(look)
+                    by_lease[seconds].append(poll.pk)
+                    claimed.append(poll)
             for seconds, pks in by_lease.items():
                 Prediction.objects.filter(pk__in=pks, phase=Phase.RUNNING).update(look_at=after(seconds))
-            full |= left
-            if not left or len(looks) < wanted:
+            full |= skipped
+            if not skipped or len(polls) < wanted:
                 break
-    return taken
+    return claimed
 
 
-def looked_at(looks: Iterable[Look]) -> dict[int, Prediction]:
+def polled_rows(polls: Iterable[DuePoll]) -> dict[int, Prediction]:
     """The rows of these polls, by primary key: only those still in the same run."""
-    runs = {look.pk: look.run for look in looks}
+    runs = {poll.pk: poll.run for poll in polls}
     rows = Prediction.objects.filter(pk__in=runs, phase=Phase.RUNNING).select_related("model", "version")
     rows = rows.defer("version__input_schema", "version__example_input", "version__source")
     return {row.pk: row for row in rows if row.run == runs[row.pk]}
 
 
-def look_again_all(pks: Collection[int], seconds: float) -> None:
+def poll_all_later(pks: Collection[int], seconds: float) -> None:
     """Schedule the next poll of unchanged predictions in `seconds`."""
     with transaction.atomic():
         Prediction.objects.filter(pk__in=pks, phase=Phase.RUNNING).update(look_at=after(seconds))
 
 
-def look_now(public_id: str, run: int, provider_names: Collection[str]) -> bool:
+def poll_now(public_id: str, run: int, provider_names: Collection[str]) -> bool:
     """Schedule an immediate poll after a notification about this run. False where no such run is active there."""
     with transaction.atomic():
         changed = Prediction.objects.filter(
@@ -112,7 +114,7 @@ def look_now(public_id: str, run: int, provider_names: Collection[str]) -> bool:
     return changed == 1
 
 
-def look_again(prediction: Prediction, seconds: float, *, seen: bool) -> None:
+def poll_later(prediction: Prediction, seconds: float, *, seen: bool) -> None:
     """Schedule the next poll of an unchanged prediction. `seen`: the provider answered and knows the job."""
     values: dict[str, Any] = {"look_at": after(seconds)}
     if seen:
@@ -132,13 +134,13 @@ def note(prediction: Prediction, update: Update, seconds: float) -> bool:
         if update.progress is not None
         else prediction.progress
     )
-    output = _output_so_far(prediction, update.output)
-    look = previews.news(prediction.pk, update.preview)
+    output = _partial_output(prediction, update.output)
+    preview = previews.changed_preview(prediction.pk, update.preview)
     files = incremental_outputs.announced(prediction, update)
     result = {"files": [_ref_json(ref) for ref in files]} if files else None
     known = (prediction.logs, prediction.progress, prediction.output, prediction.result)
-    if (logs, progress, output, result) == known and look is None:
-        look_again(prediction, seconds, seen=True)
+    if (logs, progress, output, result) == known and preview is None:
+        poll_later(prediction, seconds, seen=True)
         return True
     with transaction.atomic():
         changed = (
@@ -156,8 +158,8 @@ def note(prediction: Prediction, update: Update, seconds: float) -> bool:
         )
         if changed and files:
             task_queue.wake("collect")
-        if changed and look is not None:
-            previews.keep(prediction.pk, look)
+        if changed and preview is not None:
+            previews.keep(prediction.pk, preview)
         if changed and logs != prediction.logs:
             outbox.enqueue(prediction.pk, "logs")
         if changed and output != prediction.output:
@@ -299,15 +301,15 @@ def _grown(before: str, now: str) -> str:
     return text or before
 
 
-def _output_so_far(prediction: Prediction, given: Any) -> Any:
+def _partial_output(prediction: Prediction, output: Any) -> Any:
     """The partial output of a streamed list of strings: it never shrinks or reorders.
 
     A new run with different strings is shown only once it has ended.
     """
     shown = prediction.output
-    if not prediction.version.streams_text or not isinstance(given, list):
+    if not prediction.version.streams_text or not isinstance(output, list):
         return shown
-    strings = [_without_nul(item) for item in given if isinstance(item, str)]
+    strings = [_without_nul(item) for item in output if isinstance(item, str)]
     before = shown or []
     return strings if len(strings) > len(before) and strings[: len(before)] == before else shown
 

@@ -63,18 +63,18 @@ def doubt(prediction: Prediction) -> Doubt:
     return Doubt.SAME_KEY if _repeats(prediction.provider) else Doubt.STRAY
 
 
-def note(prediction: Prediction, why: str) -> None:
+def note(prediction: Prediction, reason: str) -> None:
     """Record for the operator that its run may continue unobserved at an upstream. No effect if the run has ended."""
     run = run_of(prediction)
     if run is None or run.outcome not in (*UNANSWERED, UpstreamRun.Outcome.ACCEPTED):
         return
-    run_records.lost(run, AnswerLost(f"Possibly still running: {why}."))
+    run_records.lost(run, AnswerLost(f"Possibly still running: {reason}."))
     log.error(
         "possible_stray",
         prediction=prediction.public_id,
         provider=prediction.provider,
         job=prediction.job_id,
-        reason=why,
+        reason=reason,
     )
 
 

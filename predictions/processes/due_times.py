@@ -1,7 +1,7 @@
 """When the watcher and the webhook poster have something due: one query for both, and the alarm that wakes each.
 
 No loop relies on wake-ups alone: the sweep, which queries every second, sends another for what is overdue
-(`overdue_looks`, `overdue_deliveries`), and without it the longest sleep is a few seconds.
+(`overdue_polls`, `overdue_deliveries`), and without it the longest sleep is a few seconds.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _SLACK_S = 0.05
 _numbers = itertools.count(1)
 
 
-def _look() -> QuerySet[Any, Any]:
+def _next_poll() -> QuerySet[Any, Any]:
     rows = Prediction.objects.filter(phase=Phase.RUNNING, look_at__isnull=False).order_by("look_at")
     return rows.values_list(_until("look_at"))[:1]
 
@@ -47,7 +47,7 @@ def _until(name: str) -> ExpressionWrapper:
     return ExpressionWrapper(F(name) - Now(), output_field=DurationField())
 
 
-_NEXT = PreparedFirsts({wakeups.POLLS: _look, wakeups.DELIVERIES: _delivery})
+_NEXT = PreparedFirsts({wakeups.POLLS: _next_poll, wakeups.DELIVERIES: _delivery})
 
 
 def longest() -> float:
@@ -55,7 +55,7 @@ def longest() -> float:
     return LONGEST_S if wakeups.are_complete() else LONGEST_WITH_OTHERS_S
 
 
-def overdue_looks() -> QuerySet[Prediction]:
+def overdue_polls() -> QuerySet[Prediction]:
     """Predictions whose provider should have been polled already."""
     return Prediction.objects.filter(phase=Phase.RUNNING, look_at__lte=after(-OVERDUE_S))
 

@@ -193,7 +193,7 @@ class _Rows:
         poll, unannounced = True, False
         while not self._stopping:
             programs.report_alive()
-            if poll and (task := self._look()) is not None:
+            if poll and (task := self._poll()) is not None:
                 programs.report_alive()
                 if unannounced:
                     self._shared.note(_FOUND)
@@ -217,7 +217,7 @@ class _Rows:
         post_execute.send(sender="django_q", task=task)
         self._beat()
 
-    def _look(self) -> Task | None:
+    def _poll(self) -> Task | None:
         self._shared.note(_LOOK)
         taken = self._done(task_queue.take) or task_queue.NOTHING
         if taken.more:

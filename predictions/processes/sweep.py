@@ -146,7 +146,7 @@ def reminder_steps() -> list[PeriodicJob]:
     """
     return [
         PeriodicJob(
-            "overdue looks", partial(wakeups.send, wakeups.POLLS), due_times.overdue_looks, every_s=ROUND_S
+            "overdue looks", partial(wakeups.send, wakeups.POLLS), due_times.overdue_polls, every_s=ROUND_S
         ),
         PeriodicJob(
             "overdue deliveries",

@@ -52,7 +52,7 @@ def receive(request: HttpRequest, token: str, key: str) -> HttpResponse:
     if not _counts(key):
         return _say(429, "That is enough news of one run.")
     names = {provider_name(pk) for pk in upstream.keys.values_list("pk", flat=True)}
-    looking = lifecycle.look_now(found[1], int(found[2]), names)
+    looking = lifecycle.poll_now(found[1], int(found[2]), names)
     return JsonResponse({"ok": True, "looking": looking})
 
 

@@ -32,7 +32,7 @@ from predictions.files import image_conversion, media, uploads
 from predictions.files.image_formats import EXTENSIONS
 from predictions.image_safety import upload_checks
 from predictions.inputs import files
-from predictions.inputs.fetch import MAX_PICTURE
+from predictions.inputs.fetch import MAX_FILE
 from predictions.models import Upload, Version
 from predictions.submit.refusals import StorageFull, TooManyWaiting
 from studio.form import input_fields, refusal_messages
@@ -42,7 +42,7 @@ FILE_PREFIX = "file."
 """Prefix of a field's name: the file that a browser without JavaScript sends for it."""
 REMOVE_PREFIX = "gone."
 """Prefix of a field's name: the checkbox that removes its picture, without JavaScript."""
-MAX_MB = MAX_PICTURE // 1024**2
+MAX_MB = MAX_FILE // 1024**2
 _ITEM = re.compile(r"/gallery/([A-Za-z0-9_-]{1,40})/picture/full")
 _NAME_SHOWN = 60
 REFUSAL_MESSAGES: dict[str, Any] = {
@@ -55,7 +55,7 @@ REFUSAL_MESSAGES: dict[str, Any] = {
     upload_checks.NOT_SEEN: gettext_lazy(
         "This picture cannot be checked within the limits of this server and was not taken."
     ),
-    upload_checks.NOT_JUDGED: gettext_lazy(
+    upload_checks.NOT_CHECKED: gettext_lazy(
         "This picture could not be checked just now. Try again in a moment."
     ),
 }
@@ -96,7 +96,7 @@ class PictureRefused(Exception):
 def store_upload(request: HttpRequest, file: UploadedFile) -> Picture:
     """Store a posted picture as an upload of the member. Raises PictureRefused."""
     name = safe_name(file.name or "")
-    if (file.size or 0) > MAX_PICTURE:
+    if (file.size or 0) > MAX_FILE:
         raise _too_large(name)
     with image_conversion.work_folder() as folder:
         path = Path(folder) / "picture"
@@ -300,7 +300,7 @@ def _usable_url(request: HttpRequest, public_id: str) -> str:
     # As everybody gets it: the original may carry metadata of its origin, or a hidden prompt.
     body = file_response.body_of(item, show_prompt=item.show_prompt)
     name = item.output.name
-    if body.size > MAX_PICTURE:
+    if body.size > MAX_FILE:
         raise _too_large(name)
     checked = image_conversion.Checked(body.content_type, item.width, item.height, clear=False)
     with contextlib.closing(body.read(0, body.size)) as chunks:

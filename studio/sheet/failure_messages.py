@@ -33,7 +33,7 @@ OWN_ERRORS: Mapping[str, Promise] = {
     result_files.TOO_MANY: gettext_lazy("The upstream's result held too many files."),
     result_files.NOT_FITTING: gettext_lazy("The upstream's result did not fit this model. Try again."),
     result_downloads.TOO_LARGE: gettext_lazy("A file of the upstream's result was too large."),
-    result_downloads.NO_PICTURE: gettext_lazy("The upstream sent no readable picture. Try again."),
+    result_downloads.NO_IMAGE: gettext_lazy("The upstream sent no readable picture. Try again."),
     result_files.UNJUDGED: gettext_lazy(
         "What came could not be checked just now, and was not let through. Try again."
     ),

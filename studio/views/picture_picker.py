@@ -22,7 +22,7 @@ from predictions.inputs import fetch
 from predictions.models import Prediction, Status
 from studio.form import form_state, input_pictures
 
-MAX_BODY = fetch.MAX_PICTURE + 1024**2
+MAX_BODY = fetch.MAX_FILE + 1024**2
 """Bytes of a request with one picture, multipart overhead included."""
 PICKER_PAGE = 24
 """Items per page of the picker."""

@@ -23,7 +23,7 @@ MUTANTS = [
     ),
     Mutant(
         ENDING,
-        "            Q(public_id=public_id) & ~_TOO_LATE,",
+        "            Q(public_id=public_id) & ~_HAS_RESULT,",
         "            Q(public_id=public_id),",
         "A cancel throws away a result that is stored.",
         LIFE,
@@ -44,7 +44,7 @@ MUTANTS = [
     ),
     Mutant(
         ENDING,
-        '    if told:\n        outbox.enqueue(prediction_id, "completed")\n',
+        '    if with_webhook:\n        outbox.enqueue(prediction_id, "completed")\n',
         "",
         "No webhook tells of an end.",
         (*LIFE, "tests/predictions/api_dialects/replicate/test_webhooks.py"),

@@ -325,7 +325,7 @@ def test_finished_pictures_stand_in_their_frames(as_alice: Client, alice: User) 
     assert [frame.seed for frame in batch.frames if frame.state == "done"] == [5, 6, 8]
     others = "You paid for 3; 1 credit came back."
     assert batch.note == f"1 of 4 was too sensitive and was dropped. {others}"
-    note = result_files.Found(missing={3: "gone"}, asked=4).note
+    note = result_files.CollectedOutputs(missing={3: "gone"}, expected=4).note
     Prediction.objects.filter(pk=prediction.pk).update(logs=f"Using seed: 5\n[{note}]\n")
     (batch,) = strip_list.recent(factories.account_of(alice))
     assert [frame.state for frame in batch.frames] == ["done", "done", "missing", "done"]

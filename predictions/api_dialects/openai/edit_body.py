@@ -21,7 +21,7 @@ from core.http.json_body import is_unicode
 from predictions.api_dialects.common.image_errors import ImageError, invalid
 from predictions.api_dialects.common.payloads import parse_json, type_name
 from predictions.api_dialects.openai import request_body
-from predictions.inputs.fetch import MAX_PICTURE
+from predictions.inputs.fetch import MAX_FILE
 from predictions.submit.validation import MAX_DATA_URI, sayable
 
 MAX_IMAGES = 16
@@ -161,14 +161,14 @@ def _too_many() -> NoReturn:
 def _sized(name: str, file: Any) -> Any:
     if not file.size:
         raise invalid(f"{name} is empty.", _plain(name))
-    if file.size > MAX_PICTURE:
+    if file.size > MAX_FILE:
         raise too_large(name)
     return file
 
 
 def too_large(name: str) -> ImageError:
     """413: an image exceeds the size limit."""
-    text = f"{name} is larger than {MAX_PICTURE // 1024**2} MB; send a smaller picture."
+    text = f"{name} is larger than {MAX_FILE // 1024**2} MB; send a smaller picture."
     return ImageError(413, text, param=_plain(name))
 
 

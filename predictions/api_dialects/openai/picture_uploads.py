@@ -18,7 +18,7 @@ from predictions.api_dialects.openai.edit_body import EditBody, SentImage, too_l
 from predictions.files import image_conversion, media, uploads
 from predictions.files.image_formats import EXTENSIONS
 from predictions.image_safety import upload_checks
-from predictions.inputs.fetch import MAX_PICTURE
+from predictions.inputs.fetch import MAX_FILE
 from predictions.models import Upload
 from predictions.submit.refusals import ServerFull
 
@@ -106,7 +106,7 @@ def _written(request: TokenRequest, picture: SentImage, path: Path) -> Path | No
     chunks = picture.chunks()
     if picture.upload:
         upload = _upload(request.api_token.account, picture)
-        if upload.file.size > MAX_PICTURE:
+        if upload.file.size > MAX_FILE:
             raise too_large(picture.field)
         with media.open_file(upload.file) as file:
             path.write_bytes(file.read())

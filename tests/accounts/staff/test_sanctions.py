@@ -230,7 +230,7 @@ def test_consequences_are_what_a_ban_then_ends(alice: User, moderator: User, ver
 def test_of_many_who_are_banned_at_once_none_waits_until_the_first_are_quiet(
     moderator: User, version: Version, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(bans, "_AT_ONCE", 2)
+    monkeypatch.setattr(bans, "_BATCH", 2)
     for number in range(5):
         user = factories.make_user(f"spammer{number}")
         factories.make_prediction(user, version)

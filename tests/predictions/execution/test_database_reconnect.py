@@ -280,10 +280,10 @@ def test_what_the_watcher_saw_meanwhile_is_stored(
 
     prediction = accept(alice, version)
     tasks.start()
-    (look,) = lifecycle.claim_looks()
+    (look,) = lifecycle.claim_polls()
     break_off()
     one = watcher.Watcher()
-    one._write([watcher._News(look, fakes.done())], {})
+    one._write([watcher._PollResult(look, fakes.done())], {})
     assert fresh(prediction).phase == Phase.RESULT
 
 

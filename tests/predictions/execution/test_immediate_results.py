@@ -76,7 +76,7 @@ def test_what_a_worker_leaves_behind_between_answer_and_fetch_is_fetched_by_othe
     prediction = accept(alice, version)
     with monkeypatch.context() as killed:
         # As after a SIGKILL: nothing is done with the result that was just written.
-        killed.setattr(collector.ResultCollector, "bring", lambda self, one: None)
+        killed.setattr(collector.ResultCollector, "collect", lambda self, one: None)
         fakes.start_once(straight=True)
     row = fresh(prediction)
     assert (row.status, row.phase, row.collect_attempts) == ("processing", "collecting", 1)
@@ -114,11 +114,11 @@ def test_a_worker_that_is_overtaken_while_it_fetches_changes_nothing(
 def test_what_is_more_than_one_worker_brings_home_is_left_to_the_others(
     alice: User, version: Version, quick: FakeProvider
 ) -> None:
-    made = [accept(alice, version) for _ in range(collector.SIDE_BY_SIDE + 2)]
+    made = [accept(alice, version) for _ in range(collector.MAX_CONCURRENT + 2)]
     Account.objects.update(in_flight_limit=100)
     fakes.start_once(straight=True)
     states = sorted(fresh(one).phase for one in made)
-    assert states == ["ended"] * collector.SIDE_BY_SIDE + ["result"] * 2
+    assert states == ["ended"] * collector.MAX_CONCURRENT + ["result"] * 2
     tasks.collect()
     assert {fresh(one).status for one in made} == {"succeeded"}
     assert [_settled(one) for one in made] == [[MICRO]] * len(made)
@@ -181,7 +181,7 @@ def test_a_webhook_that_was_asked_for_is_owed_its_start_and_its_end(
 def test_many_outputs_of_one_are_fetched_in_turns_and_keep_their_order(
     alice: User, version: Version, quick: FakeProvider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(collector, "AT_ONCE", 2)
+    monkeypatch.setattr(collector, "FILES_PER_CALL", 2)
     quick.starts = [_finished("a", "a", "a", "a", "a")]
     prediction = accept(alice, version)
     fakes.start_once(straight=True)
@@ -203,7 +203,7 @@ def test_claims_are_renewed_while_files_are_waited_for(
         assert lifecycle.begin_finished(
             claimed.prediction, claimed.claim, Job(id=""), update, to_be_fetched=False
         )
-        home.bring(claimed)
+        home.collect(claimed)
         Prediction.objects.filter(pk=prediction.pk).update(lease_until=timezone.now().replace(year=2020))
         home._renew()
         assert lifecycle.take_back() == 0
@@ -224,7 +224,7 @@ def test_a_claim_that_cannot_be_renewed_ends_nothing_that_is_under_way(
         lifecycle.begin_finished(
             claimed.prediction, claimed.claim, Job(id=""), _finished(), to_be_fetched=False
         )
-        home.bring(claimed)
+        home.collect(claimed)
         monkeypatch.setattr(lifecycle, "renew", away)
         home._renew()
         with pytest.raises(OperationalError):
@@ -251,8 +251,8 @@ def test_a_start_that_cannot_be_prepared_ends_no_other(
 def test_calls_that_are_kept_have_one_loop_and_a_round_that_breaks_has_none(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(provider_calls, "_keeps", True)
-    monkeypatch.setattr(provider_calls, "_of_thread", threading.local())
+    monkeypatch.setattr(provider_calls, "_kept_open", True)
+    monkeypatch.setattr(provider_calls, "_thread_local", threading.local())
     with calls() as first:
         pass
     with pytest.raises(ZeroDivisionError), calls() as second:

@@ -55,13 +55,13 @@ def test_a_start_that_broke_keeps_its_traceback_for_the_log() -> None:
     assert isinstance(outcome, ZeroDivisionError) and outcome.__traceback__ is not None
 
 
-def test_files_that_did_not_come_are_gone_with_their_basket() -> None:
+def test_files_that_did_not_come_are_gone_with_the_fetched_files() -> None:
     calls, ref = Calls(), OutputRef("out-0.png", "image/png", "0")
 
     async def brought() -> None:
-        errand = result_downloads.FetchOrder(Strict(), Job("a"), [ref], 0, 5.0)
-        with await result_downloads.bring(errand, calls) as basket:
-            assert [type(one) for one in basket.came.values()] == [ProviderError]
+        order = result_downloads.FetchOrder(Strict(), Job("a"), [ref], 0, 5.0)
+        with await result_downloads.fetch_files(order, calls) as fetched:
+            assert [type(one) for one in fetched.results.values()] == [ProviderError]
 
     with contextlib.closing(calls):
         assert asyncio.run(held_after(brought)) < MIB
@@ -87,7 +87,7 @@ def test_inputs_that_came_before_one_that_did_not_are_gone_while_the_reason_is_k
     job: Any = None
 
     async def brought() -> None:
-        kept.extend(await fetch._bring_all([job], [fetch.Fetched({})], [False]))
+        kept.extend(await fetch._fetch_all([job], [fetch.Fetched({})], [False]))
 
     asyncio.run(brought())
     assert asyncio.run(held_after(brought)) < MIB
@@ -106,8 +106,8 @@ def test_own_files_that_came_before_one_that_is_gone_are_gone_while_the_reason_i
     kept: list[Any] = []
 
     async def brought() -> None:
-        own = fetch._own_or_why(job)
-        kept.extend(await fetch._bring_all([job], [own], [False]))
+        own = fetch._own_files_or_error(job)
+        kept.extend(await fetch._fetch_all([job], [own], [False]))
 
     assert asyncio.run(held_after(brought)) < MIB
     assert "Input mask" in str(kept[0])

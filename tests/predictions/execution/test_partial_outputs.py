@@ -184,7 +184,7 @@ def test_a_file_that_is_no_picture_waits_for_the_end(growing: Prediction, provid
 
 def test_lists_whose_files_cannot_be_had_hide_no_other(growing: Prediction, provider: FakeProvider) -> None:
     announced = {"files": [{"name": "output-0.png", "content_type": "image/png", "address": "gone"}]}
-    for _ in range(partial_outputs.SIDE_BY_SIDE + 1):
+    for _ in range(partial_outputs.MAX_CONCURRENT + 1):
         factories.make_prediction(
             growing.user,
             growing.version,

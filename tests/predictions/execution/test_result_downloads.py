@@ -116,7 +116,7 @@ def test_what_came_for_a_prediction_that_is_no_longer_ours_takes_no_room(
 ) -> None:
     store = result_files.store
 
-    def late(found: result_files.Found, *rest: Any) -> None:
+    def late(found: result_files.CollectedOutputs, *rest: Any) -> None:
         store(found, *rest)
         if meanwhile == "ended":
             lifecycle.fail(Prediction.objects.get().pk, "It broke.")
@@ -135,7 +135,7 @@ def test_what_came_takes_no_room_where_the_rest_breaks(
     def lost(*_: Any, **__: Any) -> None:
         raise ProviderError("It went away.", permanent=False)
 
-    monkeypatch.setattr(result_files, "judge", lost)
+    monkeypatch.setattr(result_files, "raise_if_unusable", lost)
     begun(alice, four, fake_upstreams, result("a", "b"), a=PICTURE, b=PICTURE)
     assert set(StoredFile.objects.values_list("state", flat=True)) == {"doomed"}
     assert quotas.used(factories.account_of(alice)) == 0

@@ -164,7 +164,7 @@ def test_those_that_came_are_delivered_when_the_others_are_given_up(
 
 
 def test_every_end_has_words_of_its_own_on_the_pages() -> None:
-    ends = [*retries.ENDS, result_downloads.NO_PICTURE, result_downloads.TOO_LARGE]
+    ends = [*retries.ENDS, result_downloads.NO_IMAGE, result_downloads.TOO_LARGE]
     assert [end for end in ends if end not in failure_messages.OWN_ERRORS] == []
 
 

@@ -19,7 +19,7 @@ from django.utils import timezone
 from accounts.models import Account, User
 from predictions import lifecycle, tasks
 from predictions.execution import watcher
-from predictions.lifecycle.leases import LOOK_LEASE
+from predictions.lifecycle.leases import POLL_LEASE
 from predictions.models import Prediction, Version
 from predictions.providers.base import Job, ProviderError, Update
 from tests import factories, fakes
@@ -143,15 +143,15 @@ def test_a_service_that_never_answers_a_look_is_asked_ever_less_often(
     alice: User, version: Version, fake_upstreams: FakeUpstreams, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     only, pauses = fake_upstreams.add("only"), []
-    monkeypatch.setattr(watcher, "TROUBLED_S", 0.01)
+    monkeypatch.setattr(watcher, "ERROR_PAUSE_S", 0.01)
     only.updates = [ProviderError("500", permanent=False) for _ in range(50)]
-    write = lifecycle.look_again_all
+    write = lifecycle.poll_all_later
 
     def note(pks: list[int], pause: float) -> None:
         pauses.append(pause)
         write(pks, pause)
 
-    monkeypatch.setattr(lifecycle, "look_again_all", note)
+    monkeypatch.setattr(lifecycle, "poll_all_later", note)
     accept(alice, version)
     tasks.start()
     with watching():
@@ -178,10 +178,10 @@ def test_what_a_watcher_took_and_never_reported_is_due_again(
     fake_upstreams.add("only")
     prediction = accept(alice, version)
     tasks.start()
-    taken = lifecycle.claim_looks()
-    assert [look.pk for look in taken] == [prediction.pk] and lifecycle.claim_looks() == []
+    taken = lifecycle.claim_polls()
+    assert [look.pk for look in taken] == [prediction.pk] and lifecycle.claim_polls() == []
     # Its watcher was killed; the lease is all that is left of it.
-    Prediction.objects.update(look_at=F("look_at") - timedelta(seconds=LOOK_LEASE))
+    Prediction.objects.update(look_at=F("look_at") - timedelta(seconds=POLL_LEASE))
     with watching():
         until(lambda: fresh(prediction).phase == "result")
 
@@ -194,10 +194,10 @@ def test_what_is_overdue_of_a_slow_service_hides_no_other(alice: User, version: 
     other = factories.make_prediction(alice, version, provider="quick", look_at=timezone.now(), **common)
     room = {"slow": 1, "quick": 1}
 
-    def lease(look: lifecycle.Look) -> float | None:
+    def lease(look: lifecycle.DuePoll) -> float | None:
         room[look.provider] -= 1
         return 10.0 if room[look.provider] >= 0 else None
 
-    taken = lifecycle.claim_looks(5, lease)
+    taken = lifecycle.claim_polls(5, lease)
     assert [look.provider for look in taken] == ["slow", "quick"] and taken[1].pk == other.pk
     assert Prediction.objects.filter(look_at__gt=timezone.now()).count() == 2

@@ -238,7 +238,7 @@ def test_the_nearest_of_a_hundred_thousand_is_found() -> None:
     import numpy as np
 
     packed = np.random.default_rng(4).bytes(32 * 100_000)
-    many = blocklist.BlocklistSnapshot(range(100_000), packed).with_more(
+    many = blocklist.BlocklistSnapshot(range(100_000), packed).merged(
         blocklist.BlocklistSnapshot([777_777], bytes.fromhex(phash.compute(scene(1))))
     )
     found = many.find([phash.compute(ImageOps.mirror(scene(1)))])

@@ -239,11 +239,9 @@ def test_one_that_hangs_is_left_and_its_place_counts(settings: Any, monkeypatch:
         asyncio.run(classifier_client.classify(classifiers.as_config(row), PICTURE, "image/jpeg", {}))
     go.set()
     until = time.monotonic() + 10
-    while (
-        classifier_client._places._value < classifier_client.MAX_FUNCTION_CALLS and time.monotonic() < until
-    ):  # type: ignore[attr-defined]
+    while classifier_client._slots._value < classifier_client.MAX_FUNCTION_CALLS and time.monotonic() < until:  # type: ignore[attr-defined]
         threading.Event().wait(0.01)
-    assert classifier_client._places._value == classifier_client.MAX_FUNCTION_CALLS  # type: ignore[attr-defined]
+    assert classifier_client._slots._value == classifier_client.MAX_FUNCTION_CALLS  # type: ignore[attr-defined]
 
 
 def test_sent_files_are_judged_where_it_says_so(alice: User, service: ClassifierService) -> None:

@@ -37,7 +37,7 @@ PATHS: dict[str, Answer] = {
     "/inside": (302, {"Location": "http://10.0.0.1/a.png"}, b""),
     "/round": (302, {"Location": "/round"}, b""),
     "/squeezed": (200, {"Content-Encoding": "gzip"}, b"x"),
-    "/large": (200, {"Content-Length": str(fetch.MAX_PICTURE + 1)}, b""),
+    "/large": (200, {"Content-Length": str(fetch.MAX_FILE + 1)}, b""),
 }
 
 
@@ -110,7 +110,7 @@ def test_what_cannot_be_fetched_fails_with_the_fields_name_and_costs_nothing(
 def test_a_file_that_grows_beyond_its_limit_is_not_read_on(
     alice: User, taker: Version, provider: FakeProvider, there: FileServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fetch, "MAX_PICTURE", len(PICTURE) - 1)
+    monkeypatch.setattr(fetch, "MAX_FILE", len(PICTURE) - 1)
     there.paths["/a.png"] = (200, {"Content-Length": ""}, PICTURE)
     prediction = accept(alice, taker, image=f"{there.url}/a.png")
     tasks.start()
@@ -201,14 +201,14 @@ def test_one_canceled_while_its_file_came_is_not_started(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     prediction = accept(alice, taker, image=f"{there.url}/a.png")
-    bring = fetch.bring
+    fetch_all = fetch.fetch_all
 
     def and_cancel(jobs: list[fetch.FetchJob]) -> Any:
-        found = bring(jobs)
+        found = fetch_all(jobs)
         lifecycle.cancel(prediction.public_id)
         return found
 
-    monkeypatch.setattr(fetch, "bring", and_cancel)
+    monkeypatch.setattr(fetch, "fetch_all", and_cancel)
     tasks.start()
     prediction.refresh_from_db()
     assert prediction.shown_status == "canceled" and provider.orders == []

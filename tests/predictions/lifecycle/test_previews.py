@@ -37,7 +37,7 @@ def working(look: bytes | None, progress: float | None = 0.5) -> Update:
 
 @pytest.fixture(autouse=True)
 def _looked_at_again_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(watcher, "LOOK_S", 0)
+    monkeypatch.setattr(watcher, "ENGINE_POLL_S", 0)
 
 
 @pytest.fixture

@@ -32,7 +32,7 @@ Step = Callable[[], object]
 
 @pytest.fixture(autouse=True)
 def _looked_at_again_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(watcher, "LOOK_S", 0)
+    monkeypatch.setattr(watcher, "ENGINE_POLL_S", 0)
 
 
 def jpeg(colour: str) -> bytes:
