@@ -215,7 +215,7 @@ def _seeds(version: Version, form: Mapping[str, str], model_input: Mapping[str, 
         first = 0 if _prices_differ(version) else secrets.randbelow(RANDOM_SEEDS)
     elif not isinstance(first, int):
         raise NotABatch("seed", _("Seed takes a number. You gave %(value)s.") % {"value": str(first)[:40]})
-    step = max(1, calculator.asked_outputs(version, dict(model_input)))
+    step = max(1, calculator.requested_outputs(version, dict(model_input)))
     return [{"seed": first + index * step} for index in range(int(raw))]
 
 

@@ -51,9 +51,9 @@ class OwnApiView(APIView):
     def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
         """Add rate-limit headers where the request was counted."""
         response = super().finalize_response(request, response, *args, **kwargs)
-        standing = getattr(request, "rate_standing", None)
-        if standing is not None:
-            standing.tell(response)
+        limit_status = getattr(request, "rate_limit_status", None)
+        if limit_status is not None:
+            limit_status.set_headers(response)
         return response
 
     @property

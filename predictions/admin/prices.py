@@ -294,7 +294,7 @@ def _preview_context(form: PriceForm, simulated: Preview) -> dict[str, Any]:
             "rows": [
                 [
                     format_html('<span class="font-mono">{}</span>', line.public_id),
-                    ", ".join(f"{name} {str(value)[:40]}" for name, value in line.given.items()) or "–",
+                    ", ".join(f"{name} {str(value)[:40]}" for name, value in line.inputs.items()) or "–",
                     amounts.display(line.old_ceiling),
                     _("refused") if line.ceiling is None else amounts.display(line.ceiling),
                     amounts.display(line.old),

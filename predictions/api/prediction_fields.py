@@ -11,7 +11,7 @@ from accounts.models import LedgerEntry
 from core.api import examples
 from predictions.api import example_values
 from predictions.api_dialects.common import status_extras
-from predictions.api_dialects.replicate.absolute_urls import Addresses
+from predictions.api_dialects.replicate.absolute_urls import AbsoluteUrls
 from predictions.api_dialects.replicate.serializers import prediction_json
 from predictions.models import Prediction
 
@@ -95,9 +95,9 @@ class PredictionSerializer(PredictionRowSerializer):
     )
 
 
-def row_fields(prediction: Prediction, addresses: Addresses) -> dict[str, Any]:
+def row_fields(prediction: Prediction, urls: AbsoluteUrls) -> dict[str, Any]:
     """Fields of a prediction in a list."""
-    fields = prediction_json(prediction, addresses)
+    fields = prediction_json(prediction, urls)
     fields.pop("darkroom")
     is_ended = prediction.is_ended
     return fields | {
@@ -112,12 +112,12 @@ def row_fields(prediction: Prediction, addresses: Addresses) -> dict[str, Any]:
     }
 
 
-def detail_fields(prediction: Prediction, addresses: Addresses) -> dict[str, Any]:
+def detail_fields(prediction: Prediction, urls: AbsoluteUrls) -> dict[str, Any]:
     """Fields of a single prediction, with queue position, preview, ledger lines and items: some queries each."""
     lines = LedgerEntry.objects.filter(account_id=prediction.account_id, reference=prediction.public_id)
-    return row_fields(prediction, addresses) | {
+    return row_fields(prediction, urls) | {
         "queue": status_extras.queue(prediction),
-        "preview": status_extras.preview(prediction, addresses.own),
+        "preview": status_extras.preview(prediction, urls.own),
         "ledger": LedgerEntrySerializer(lines.order_by("id"), many=True).data,
         "items": status_extras.items(prediction),
     }

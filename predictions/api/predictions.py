@@ -18,7 +18,7 @@ from core.api.serializer_fields import Listed, Moment
 from core.http.public_origin import origin_of
 from predictions import lifecycle, queries
 from predictions.api import prediction_fields
-from predictions.api_dialects.replicate.absolute_urls import Addresses
+from predictions.api_dialects.replicate.absolute_urls import AbsoluteUrls
 from predictions.models import Phase, Prediction, Status
 from predictions.models.prediction import PredictionQuerySet
 
@@ -64,9 +64,9 @@ class PredictionsView(OwnApiView):
         """
         query = list_pages.page_query(PredictionQuery, request)
         rows = _filtered(queries.prefetched(Prediction.objects.owned_by(self.account)), query)
-        addresses = addresses_of(request)
+        urls = absolute_urls_for(request)
         return list_pages.list_response(
-            request, rows, query, lambda row: prediction_fields.row_fields(row, addresses), time="created_at"
+            request, rows, query, lambda row: prediction_fields.row_fields(row, urls), time="created_at"
         )
 
 
@@ -121,7 +121,7 @@ class PredictionView(_PredictionApiView):
         Ask again while `status` is `starting` or `processing`; once a second is plenty. Better still, listen to
         `urls.stream`, which tells of every change by itself.
         """
-        return Response(prediction_fields.detail_fields(self.own(prediction_id), addresses_of(request)))
+        return Response(prediction_fields.detail_fields(self.own(prediction_id), absolute_urls_for(request)))
 
 
 class CancelView(_PredictionApiView):
@@ -145,9 +145,9 @@ class CancelView(_PredictionApiView):
     def post(self, request: Request, prediction_id: str) -> Response:
         """Stop it now. Nothing is charged; where it has ended already, this changes nothing and shows how it ended."""
         lifecycle.cancel(self.own(prediction_id).public_id)
-        return Response(prediction_fields.detail_fields(self.own(prediction_id), addresses_of(request)))
+        return Response(prediction_fields.detail_fields(self.own(prediction_id), absolute_urls_for(request)))
 
 
-def addresses_of(request: Request) -> Addresses:
+def absolute_urls_for(request: Request) -> AbsoluteUrls:
     """The URLs that an answer under `/api/` contains."""
-    return Addresses(origin_of(request._request), "/v1")
+    return AbsoluteUrls(origin_of(request._request), "/v1")

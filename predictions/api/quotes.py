@@ -104,14 +104,14 @@ class _QuoteApiView(OwnApiView):
 
     scopes: ClassVar = {"POST": token_scopes.READ}
 
-    def quote(self, wish: dict[str, Any]) -> dict[str, Any]:
+    def quote(self, entry: dict[str, Any]) -> dict[str, Any]:
         """The quote for one wish, without the account's part. Raises Denied as a create would be refused."""
-        version = lookup.find_version(wish["version"])
+        version = lookup.find_version(entry["version"])
         if version is None:
             raise Denied(404, "Not Found", "There is no such model or version here.")
         try:
             offer = checks.check(
-                work_request.Request(self.account, self.user, version, wish["input"], token=self.token),
+                work_request.Request(self.account, self.user, version, entry["input"], token=self.token),
                 dry=True,
             )
         except refusals.Refused as refused:
@@ -226,13 +226,13 @@ class BatchView(_QuoteApiView):
         """Price up to 50 wishes at once, each with its quote or its problem, and name the sum."""
         asked = BatchSerializer(data=request.data)
         asked.is_valid(raise_exception=True)
-        lines = [self._line(wish) for wish in asked.validated_data["wishes"]]
+        lines = [self._line(entry) for entry in asked.validated_data["wishes"]]
         ceiling = sum(line["quote"]["ceiling"] for line in lines if line["quote"])
         return Response({"results": lines, "ceiling": ceiling, **self.cover(ceiling)})
 
-    def _line(self, wish: dict[str, Any]) -> dict[str, Any]:
+    def _line(self, entry: dict[str, Any]) -> dict[str, Any]:
         try:
-            found = self.quote(wish)
+            found = self.quote(entry)
         except Denied as denied:
             return {"quote": None, "problem": denied.problem()}
         return {"quote": found | self.cover(found["ceiling"]), "problem": None}

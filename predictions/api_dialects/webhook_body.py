@@ -11,7 +11,7 @@ from typing import Any
 from django.templatetags.static import static
 from django.utils import timezone
 
-from predictions.api_dialects.replicate.absolute_urls import Addresses
+from predictions.api_dialects.replicate.absolute_urls import AbsoluteUrls
 from predictions.api_dialects.replicate.serializers import prediction_json, time
 from predictions.models import Prediction
 from predictions.models.prediction import new_public_id
@@ -28,8 +28,8 @@ def render(prediction: Prediction) -> str:
     Outputs are addresses there as here. Large data URIs of the input are left out: many receivers refuse bodies of
     more than a megabyte or so, and the caller has these bytes.
     """
-    addresses = Addresses(prediction.origin, prediction.mount or "/v1")
-    shown = prediction_json(prediction, addresses)
+    urls = AbsoluteUrls(prediction.origin, prediction.mount or "/v1")
+    shown = prediction_json(prediction, urls)
     shown["input"] = _without_data(shown["input"])
     return json.dumps(shown, ensure_ascii=False)
 
@@ -55,9 +55,9 @@ def example_json(event: str, origin: str) -> dict[str, Any]:
 
     Written out, not rendered from a row: predictions are created together with their hold, and nowhere else.
     """
-    now, addresses, public_id = timezone.now(), Addresses(origin, "/v1"), "test" + new_public_id()[4:]
+    now, urls, public_id = timezone.now(), AbsoluteUrls(origin, "/v1"), "test" + new_public_id()[4:]
     ended = event == "completed"
-    get = addresses.of(f"/predictions/{public_id}")
+    get = urls.of(f"/predictions/{public_id}")
     return {
         "id": public_id,
         "model": "darkroom/test-event",
@@ -65,7 +65,7 @@ def example_json(event: str, origin: str) -> dict[str, Any]:
         "input": {"prompt": "A test event of Darkroom: nothing was made and nothing is charged"},
         "logs": "" if event == "start" else "Using seed: 7\n",
         # A URL that can be fetched, like those of real outputs.
-        "output": [addresses.own(static("icons/mark.svg"))] if event in {"output", "completed"} else None,
+        "output": [urls.own(static("icons/mark.svg"))] if event in {"output", "completed"} else None,
         "data_removed": False,
         "error": None,
         "status": "succeeded" if ended else "processing",
@@ -78,8 +78,8 @@ def example_json(event: str, origin: str) -> dict[str, Any]:
         "urls": {
             "cancel": f"{get}/cancel",
             "get": get,
-            "stream": addresses.own(f"/v1/files/stream-{secrets.token_urlsafe()}"),
-            "web": addresses.own(f"/p/{public_id}/"),
+            "stream": urls.own(f"/v1/files/stream-{secrets.token_urlsafe()}"),
+            "web": urls.own(f"/p/{public_id}/"),
         },
         "darkroom": {
             "ceiling": 0,

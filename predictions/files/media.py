@@ -118,7 +118,7 @@ def reserve(extension: str, account_id: int | None = None) -> StoredFile:
 def reserve_upload(account: Account, size: int) -> StoredFile:
     """The same for an upload of so many bytes, whose quota is taken now. Raises QuotaExceeded."""
     with transaction.atomic():
-        quotas.take_upload(account, size)
+        quotas.count_upload(account, size)
         return StoredFile.objects.create(key=_new_key("upload"), account=account, is_upload=True, size=size)
 
 

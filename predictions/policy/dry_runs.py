@@ -15,7 +15,7 @@ TIME_LIMIT_S = 3.0
 """Seconds for that: whoever saves the rule waits, and so do all other writers meanwhile."""
 _AT_ONCE = 5
 """Inputs in memory at once: each may contain images of many megabytes."""
-SHOWN = 10
+MAX_SAMPLES = 10
 """Samples that are shown."""
 
 
@@ -31,7 +31,7 @@ class RuleMatch:
     after: str
 
     @property
-    def action_words(self) -> str:
+    def action_label(self) -> str:
         """Label of the rule's action, in the reader's language."""
         return str(Action(self.action).label)
 
@@ -51,10 +51,10 @@ def on_prompt(text: str, plan_id: int | None, draft: PromptRule | None = None) -
     verdict = evaluate_rules(
         prompt_rules.compile_rules(list(PromptRule.objects.filter(enabled=True))), {"prompt": text}, [plan_id]
     )
-    matches = [_split(one) for one in (*verdict.refused, *verdict.flagged)]
+    matches = [_split(finding) for finding in (*verdict.refused, *verdict.flagged)]
     if draft is not None:
         of_draft = evaluate_rules(prompt_rules.compile_rules([draft]), {"prompt": text}, [None])
-        matches += [_split(one, draft=True) for one in (*of_draft.refused, *of_draft.flagged)]
+        matches += [_split(finding, draft=True) for finding in (*of_draft.refused, *of_draft.flagged)]
     return matches
 
 
@@ -64,7 +64,7 @@ def outcome(found: list[RuleMatch]) -> str:
     return next((match.value for match in (Action.REFUSE, Action.FLAG) if match in actions), Action.OFF.value)
 
 
-def on_recent(tried: prompt_rules.Rules, most: int = SAMPLE_SIZE) -> MatchCount:
+def on_recent(rules: prompt_rules.Rules, most: int = SAMPLE_SIZE) -> MatchCount:
     """How many of the newest predictions the rules would have matched, whatever was done about them then.
 
     Of as many as can be read within `PATIENCE_S`, at least of one.
@@ -76,11 +76,11 @@ def on_recent(tried: prompt_rules.Rules, most: int = SAMPLE_SIZE) -> MatchCount:
         if of and time.monotonic() > until:
             break
         of += 1
-        verdict = evaluate_rules(tried, input_, [plan_id])
+        verdict = evaluate_rules(rules, input_, [plan_id])
         findings = [*verdict.refused, *verdict.flagged]
         if findings:
             hits += 1
-            if len(samples) < SHOWN:
+            if len(samples) < MAX_SAMPLES:
                 samples.append(_split(findings[0], around=60))
     return MatchCount(of, hits, samples)
 

@@ -61,8 +61,8 @@ class Finding:
     @property
     def sentence(self) -> str:
         """The refusal for API and pages; it says that nothing was charged."""
-        if self.rule.told:
-            message = " ".join(self.rule.told.split())
+        if self.rule.message:
+            message = " ".join(self.rule.message.split())
             return f"{message if message.endswith(_ENDS) else message + '.'} Nothing was charged."
         return f"This server does not allow “{self.found}”. Nothing was charged."
 
@@ -85,7 +85,10 @@ class Verdict:
             first.setdefault(finding.field, finding)
         return [
             Fault(
-                "not_allowed", f"input.{name}", finding.sentence, "" if finding.rule.told else finding.found
+                "not_allowed",
+                f"input.{name}",
+                finding.sentence,
+                "" if finding.rule.message else finding.found,
             )
             for name, finding in first.items()
         ]
@@ -94,11 +97,11 @@ class Verdict:
 NOTHING = Verdict()
 
 
-def limit_faults(given: Mapping[str, Any], properties: Mapping[str, Any] | None = None) -> list[Fault]:
+def limit_faults(inputs: Mapping[str, Any], properties: Mapping[str, Any] | None = None) -> list[Fault]:
     """Faults of texts that are too long, too many or too deeply nested: the rules search all that is let through."""
     faults: list[Fault] = []
     count, length = 0, 0
-    for name, value in given.items():
+    for name, value in inputs.items():
         rule = (properties or {}).get(name, {})
         if _is_file(rule, value):
             continue
@@ -121,57 +124,57 @@ def limit_faults(given: Mapping[str, Any], properties: Mapping[str, Any] | None 
 
 
 def evaluate(
-    given: Mapping[str, Any],
+    inputs: Mapping[str, Any],
     account: Account,
     properties: Mapping[str, Any] | None = None,
     *,
-    person: Account | None = None,
+    personal_account: Account | None = None,
 ) -> Verdict:
     """The verdict of the current rules on an input (texts within their limits) for an account.
 
-    `properties`: those of the version's schema, which declare what is a file. `person`: the personal account of
-    somebody acting for an organisation; the stricter of both actions counts.
+    `properties`: those of the version's schema, which declare what is a file. `personal_account`: that of a member
+    acting for an organisation; the stricter of both actions counts.
     """
-    known = prompt_rules.current()
-    if not known.matcher:
+    rules = prompt_rules.current()
+    if not rules.matcher:
         return NOTHING
-    plans = (account.plan_id,) if person is None else (account.plan_id, person.plan_id)
-    return evaluate_rules(known, given, plans, properties)
+    plans = (account.plan_id,) if personal_account is None else (account.plan_id, personal_account.plan_id)
+    return evaluate_rules(rules, inputs, plans, properties)
 
 
 def evaluate_rules(
-    known: prompt_rules.Rules,
-    given: Mapping[str, Any],
+    rules: prompt_rules.Rules,
+    inputs: Mapping[str, Any],
     plans: Sequence[int | None],
     properties: Mapping[str, Any] | None = None,
 ) -> Verdict:
     """The verdict of given rules for accounts of those plans: the strictest action counts."""
     refused: list[Finding] = []
     flagged: list[Finding] = []
-    for name, text in texts(given, properties or {}):
-        for finding in _findings(known, name, text, plans):
+    for name, text in texts(inputs, properties or {}):
+        for finding in _findings(rules, name, text, plans):
             (refused if finding.action == Action.REFUSE else flagged).append(finding)
     return Verdict(tuple(refused), tuple(flagged)) if refused or flagged else NOTHING
 
 
 def _findings(
-    known: prompt_rules.Rules, name: str, text: str, plans: Sequence[int | None]
+    rules: prompt_rules.Rules, name: str, text: str, plans: Sequence[int | None]
 ) -> Iterator[Finding]:
     negative = is_negative(name)
     most = _SEARCHED_OF_FILE if _FILE.fullmatch(text) else MAX_TEXT
-    spans: list[Span] = sorted(known.matcher.find(text[:most]), key=lambda span: (span.start, span.rule))
+    spans: list[Span] = sorted(rules.matcher.find(text[:most]), key=lambda span: (span.start, span.rule))
     for span in spans:
-        rule = known.known[span.rule]
+        rule = rules.infos[span.rule]
         action = max((rule.action_for(plan) for plan in plans), key=_STRICTNESS.index)
-        if action == Action.OFF or (negative and span.rule not in known.matcher.negative):
+        if action == Action.OFF or (negative and span.rule not in rules.matcher.negative):
             continue
         yield Finding(rule, action, name, text, span.start, span.end)
 
 
-def texts(given: Mapping[str, Any], properties: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+def texts(inputs: Mapping[str, Any], properties: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Every text of an input with the input's name. What the schema declares a URI names a file, and is no text."""
     left = _MOST_TEXTS
-    for name, value in given.items():
+    for name, value in inputs.items():
         rule = properties.get(name, {})
         if _is_file(rule, value):
             continue

@@ -25,7 +25,7 @@ class RuleInfo:
     pk: int
     name: str
     action: str
-    told: str
+    message: str
     """Message for the member; empty: the match is quoted."""
     plans: Mapping[int, str] = field(default_factory=dict)
     """Actions for accounts of some plans, by the plan's primary key."""
@@ -40,7 +40,7 @@ class Rules:
     """All rules that have an effect for somebody."""
 
     matcher: Matcher
-    known: Mapping[int, RuleInfo]
+    infos: Mapping[int, RuleInfo]
 
 
 NONE = Rules(Matcher(()), {})
@@ -80,14 +80,14 @@ def compile_rules(rows: list[PromptRule]) -> Rules:
         rule__in=[row.pk for row in rows if row.pk]
     ).values_list("rule", "plan", "action"):
         plans.setdefault(rule_id, {})[plan_id] = action
-    known, searched = {}, []
+    infos, searched = {}, []
     for row in rows:
         rule = RuleInfo(row.pk or 0, row.name, row.action, row.words, plans.get(row.pk, {}))
         if {rule.action, *rule.plans.values()} == {Action.OFF.value}:
             continue
-        known[rule.pk] = rule
+        infos[rule.pk] = rule
         searched.append(as_rule(row))
-    return Rules(Matcher(searched), known)
+    return Rules(Matcher(searched), infos)
 
 
 def as_rule(row: PromptRule) -> Rule:

@@ -138,9 +138,9 @@ def readings(text: str) -> Iterator[list[Word]]:
             yield [Word(_REPEATED.sub(r"\1\1", word.text), word.start, word.end) for word in folded]
 
 
-def _same(one: list[Word], other: list[Word]) -> bool:
-    return len(one) == len(other) and all(
-        mine.text == theirs.text for mine, theirs in zip(one, other, strict=True)
+def _same(words: list[Word], others: list[Word]) -> bool:
+    return len(words) == len(others) and all(
+        word.text == other.text for word, other in zip(words, others, strict=True)
     )
 
 

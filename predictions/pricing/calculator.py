@@ -59,20 +59,20 @@ class Quote:
 
 @dataclass(frozen=True)
 class Delivered:
-    """What a success delivered. `asked`: how many files there should have been, 0 where that is unknown."""
+    """What a success delivered. `expected`: how many files there should have been, 0 where that is unknown."""
 
     outputs: int
-    asked: int = 0
+    expected: int = 0
     pixels: int = 0
     """Of all delivered pictures together."""
     seconds: Fraction | None = None
     """Seconds of work as measured by the provider; None where it did not report them."""
 
 
-def quote(version: Version, given: Mapping[str, Any], account: Account) -> Quote:
+def quote(version: Version, inputs: Mapping[str, Any], account: Account) -> Quote:
     """What a new prediction with this input can cost the account at most. Raises NoPrice."""
     price, percent = current_price(version.model), account_percent(account)
-    return Quote(price, percent, ceiling(price, version, given, percent), asked_outputs(version, given))
+    return Quote(price, percent, ceiling(price, version, inputs, percent), requested_outputs(version, inputs))
 
 
 def current_price(model: HostedModel) -> Price:
@@ -88,12 +88,12 @@ def account_percent(account: Account) -> int:
     return FULL_PERCENT if account.plan is None else account.plan.price_percent
 
 
-def asked_outputs(version: Version, given: Mapping[str, Any]) -> int:
+def requested_outputs(version: Version, inputs: Mapping[str, Any]) -> int:
     """How many output files the input asks for: its count, or the schema's default, or one."""
     name = count_key(version)
     if not name:
         return 1
-    count = given.get(name, version.properties[name].get("default", 1))
+    count = inputs.get(name, version.properties[name].get("default", 1))
     return int(count) if isinstance(count, int | float) and not isinstance(count, bool) else 1
 
 
@@ -108,21 +108,21 @@ def count_key(version: Version) -> str:
     return next(integers, "")
 
 
-def unit_price(price: Price, version: Version, given: Mapping[str, Any]) -> Fraction:
+def unit_price(price: Price, version: Version, inputs: Mapping[str, Any]) -> Fraction:
     """The price of one unit for this input, in micro-credits, not rounded. Raises BadRules."""
     if not price.rules:
         return Fraction(price.amount)
     known = {name: rule["default"] for name, rule in version.properties.items() if "default" in rule}
-    return price_rules.apply(_rules_of(price), price.amount, {**known, **given})
+    return price_rules.apply(_rules_of(price), price.amount, {**known, **inputs})
 
 
-def ceiling(price: Price, version: Version, given: Mapping[str, Any], percent: int = FULL_PERCENT) -> int:
+def ceiling(price: Price, version: Version, inputs: Mapping[str, Any], percent: int = FULL_PERCENT) -> int:
     """The most it can cost, in micro-credits. Raises NoPrice where nothing bounds it."""
     try:
-        unit = unit_price(price, version, given)
+        unit = unit_price(price, version, inputs)
     except BadRules as error:
         raise NoPrice(str(error)) from None
-    units = _most_units(price, version, given)
+    units = _most_units(price, version, inputs)
     if units is None:
         if price.most is None:
             raise NoPrice(f"Price {price.number} says no most.")
@@ -133,7 +133,7 @@ def ceiling(price: Price, version: Version, given: Mapping[str, Any], percent: i
 def charge(
     price: Price,
     version: Version,
-    given: Mapping[str, Any],
+    inputs: Mapping[str, Any],
     delivered: Delivered,
     percent: int = FULL_PERCENT,
 ) -> int:
@@ -141,7 +141,7 @@ def charge(
     if delivered.outputs <= 0:
         return 0
     try:
-        unit = unit_price(price, version, given)
+        unit = unit_price(price, version, inputs)
     except BadRules:
         # Not reached with unreadable rules: those would have raised for the ceiling.
         unit = Fraction(price.amount)
@@ -165,31 +165,31 @@ def _units(price: Price, delivered: Delivered) -> Fraction:
     if price.unit == Price.Unit.MEGAPIXEL:
         return Fraction(max(0, delivered.pixels), MEGAPIXEL)
     units = Fraction(1) if price.unit == Price.Unit.RUN else delivered.seconds or Fraction(0)
-    if delivered.asked > delivered.outputs:
-        return units * Fraction(delivered.outputs, delivered.asked)
+    if delivered.expected > delivered.outputs:
+        return units * Fraction(delivered.outputs, delivered.expected)
     return units
 
 
-def _most_units(price: Price, version: Version, given: Mapping[str, Any]) -> Fraction | None:
+def _most_units(price: Price, version: Version, inputs: Mapping[str, Any]) -> Fraction | None:
     """The most units possible; None where nothing gives it."""
     if price.unit == Price.Unit.RUN:
         return Fraction(1)
     if price.unit == Price.Unit.SECOND:
         return Fraction(version.model.work_limit_s)
     # Without an input for the number, there is still one output.
-    asked = Fraction(max(1, asked_outputs(version, given)))
+    expected = Fraction(max(1, requested_outputs(version, inputs)))
     if price.unit == Price.Unit.OUTPUT:
-        return asked
-    width, height = (_longest(version, given, side) for side in _SIDES)
-    return None if width is None or height is None else asked * width * height / MEGAPIXEL
+        return expected
+    width, height = (_longest(version, inputs, side) for side in _SIDES)
+    return None if width is None or height is None else expected * width * height / MEGAPIXEL
 
 
-def _longest(version: Version, given: Mapping[str, Any], side: str) -> Fraction | None:
+def _longest(version: Version, inputs: Mapping[str, Any], side: str) -> Fraction | None:
     """A side of the picture: from the input, or its default, or the schema's maximum."""
     rule = version.properties.get(side)
     if not isinstance(rule, dict):
         return None
-    value = price_rules.exact(given.get(side, rule.get("default")))
+    value = price_rules.exact(inputs.get(side, rule.get("default")))
     if value is not None and value > 0:
         return value
     largest = [

@@ -117,11 +117,11 @@ def too_many() -> BadRules:
     return BadRules(_("There are at most %(most)s rules.") % {"most": MOST})
 
 
-def apply(rules: Sequence[Rule], amount: int, given: Mapping[str, Any]) -> Fraction:
-    """The price of one unit for an input. `given` must contain the defaults of missing inputs too."""
+def apply(rules: Sequence[Rule], amount: int, inputs: Mapping[str, Any]) -> Fraction:
+    """The price of one unit for an input. `inputs` must contain the defaults of missing inputs too."""
     price = Fraction(amount)
     for rule in rules:
-        price = rule.applied(price, given.get(rule.input))
+        price = rule.applied(price, inputs.get(rule.input))
     return price
 
 

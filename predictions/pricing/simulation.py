@@ -28,7 +28,7 @@ class Line:
 
     public_id: str
     status: str
-    given: dict[str, Any]
+    inputs: dict[str, Any]
     old_ceiling: int
     old: int
     ceiling: int | None
@@ -99,16 +99,16 @@ class Preview:
         return cost, sum(line.old for line in self.known) - cost, sum(line.new for line in self.known) - cost
 
 
-class _Given(KeyTransform):
+class _InputValue(KeyTransform):
     """A value of the input as sent. SQLite drops the quotes of a text, so that "1024" would be read as 1024."""
 
     def as_sqlite(self, compiler: Any, connection: Any, **extra: Any) -> Any:
         """Keeps the quotes of a text, as PostgreSQL does by itself."""
         plain, params = super().as_sqlite(compiler, connection)
-        given, given_params, names = self.preprocess_lhs(compiler, connection)
-        place = (*given_params, compile_json_path(names))
-        quoted = f"JSON_QUOTE(JSON_EXTRACT({given}, %s))"
-        sql = f"(CASE WHEN JSON_TYPE({given}, %s) = 'text' THEN {quoted} ELSE {plain} END)"
+        column, column_params, names = self.preprocess_lhs(compiler, connection)
+        place = (*column_params, compile_json_path(names))
+        quoted = f"JSON_QUOTE(JSON_EXTRACT({column}, %s))"
+        sql = f"(CASE WHEN JSON_TYPE({column}, %s) = 'text' THEN {quoted} ELSE {plain} END)"
         return sql, (*place, *place, *params)
 
 
@@ -116,7 +116,7 @@ def preview(model: HostedModel, price: Price) -> Preview:
     """The model's newest ended predictions, recalculated with this price."""
     names = sorted({*_ASKED, *(rule["input"] for rule in price.rules)})
     # Single values, not the whole input: it may contain images of megabytes.
-    values = {f"given_{number}": _Given(name, "input") for number, name in enumerate(names)}
+    values = {f"input_{number}": _InputValue(name, "input") for number, name in enumerate(names)}
     newest = Prediction.objects.ended().filter(model=model, data_removed=False)
     keys = list(newest.order_by("-id").values_list("pk", flat=True)[:NEWEST])
     rows = (
@@ -133,21 +133,23 @@ def preview(model: HostedModel, price: Price) -> Preview:
 
 
 def _line(row: dict[str, Any], names: list[str], version: Version, price: Price) -> Line:
-    given = {
-        name: row[f"given_{number}"]
+    inputs = {
+        name: row[f"input_{number}"]
         for number, name in enumerate(names)
-        if row[f"given_{number}"] is not None
+        if row[f"input_{number}"] is not None
     }
     new, ceiling, percent = 0, None, row["price_percent"]
     with contextlib.suppress(calculator.NoPrice):
-        ceiling = calculator.ceiling(price, version, given, percent)
+        ceiling = calculator.ceiling(price, version, inputs, percent)
     if ceiling is not None and row["status"] == Status.SUCCEEDED:
-        new = min(ceiling, calculator.charge(price, version, given, _delivered(row, version, given), percent))
+        new = min(
+            ceiling, calculator.charge(price, version, inputs, _delivered(row, version, inputs), percent)
+        )
     timed = calculator.seconds_of(row["metrics"] or {}) is not None
     return Line(
         row["public_id"],
         row["status"],
-        given,
+        inputs,
         row["ceiling"],
         row["charge"] or 0,
         ceiling,
@@ -157,12 +159,12 @@ def _line(row: dict[str, Any], names: list[str], version: Version, price: Price)
     )
 
 
-def _delivered(row: dict[str, Any], version: Version, given: dict[str, Any]) -> Delivered:
+def _delivered(row: dict[str, Any], version: Version, inputs: dict[str, Any]) -> Delivered:
     seconds: Fraction | None = calculator.seconds_of(row["metrics"] or {})
     if not version.gives_files:
         return Delivered(1, seconds=seconds)
     outputs = row["delivered"] if row["delivered"] is not None else row["files"]
-    return Delivered(outputs, calculator.asked_outputs(version, given), row["pixels"] or 0, seconds)
+    return Delivered(outputs, calculator.requested_outputs(version, inputs), row["pixels"] or 0, seconds)
 
 
 def _pixels() -> Subquery:

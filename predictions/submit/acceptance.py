@@ -80,8 +80,8 @@ def accept_all(requests: Sequence[Request]) -> list[Prediction]:
 def _concurrent_create(requests: Sequence[Request]) -> list[Prediction]:
     """The predictions of a concurrent create with the same keys; empty where there was none."""
     first = requests[0]
-    agains = [request.again for request in requests]
-    return idempotency.predictions_of_keys(agains, first.account, first.user)
+    retry_identities = [request.retry_identity for request in requests]
+    return idempotency.predictions_of_keys(retry_identities, first.account, first.user)
 
 
 def _refuse(reason: Exception, offers: list[Offer], rows: list[Prediction]) -> NoReturn:
@@ -92,8 +92,8 @@ def _refuse(reason: Exception, offers: list[Offer], rows: list[Prediction]) -> N
             "The first request with this Idempotency-Key is still under way; try again."
         ) from None
     if isinstance(reason, uploads.Gone):
-        raise InvalidInput(_gone(offers)) from None
-    raise quotas.refusal(account, [_work(row) for row in rows]) or _just_now(account) from None
+        raise InvalidInput(_missing_file_faults(offers)) from None
+    raise quotas.refusal(account, [_work(row) for row in rows]) or _momentary_refusal(account) from None
 
 
 _PREDICTION = PreparedInsert(Prediction, must_end_by=lambda: after(settings.QUEUE_LIMIT))
@@ -130,14 +130,14 @@ def _insert(offers: list[Offer], rows: list[Prediction]) -> None:
         # Holds last, as everywhere: the account's row is the contended one, so it is locked for the shortest
         # time. They join the same batch where nothing comes in between.
         dated = [row for row in rows if row.deadline is not None]
-        noted = any(request.again.leaves_a_row for request in requests)
+        noted = any(request.retry_identity.leaves_a_row for request in requests)
         between = bool(found or dated or noted) or any(offer.files.uploads for offer in offers)
-        with pipeline.batch() as together:
+        with pipeline.batch() as batch:
             for statement in statements:
-                together.send(statement)
+                batch.send(statement)
             if not between:
                 for hold in holds:
-                    hold.send(together)
+                    hold.send(batch)
         for row in dated:
             row.save(force_insert=True)
         if between:
@@ -147,20 +147,20 @@ def _insert(offers: list[Offer], rows: list[Prediction]) -> None:
                 {row.pk: offer.files.uploads for offer, row in zip(offers, rows, strict=True)},
             )
             idempotency.remember(requests, rows)
-            with pipeline.batch() as last:
+            with pipeline.batch() as batch:
                 for hold in holds:
-                    hold.send(last)
+                    hold.send(batch)
         for hold in holds:
             hold.check()
         task_queue.hint()
 
 
-def _just_now(account: Account) -> TooManyWaiting:
+def _momentary_refusal(account: Account) -> TooManyWaiting:
     """The refusal for an account whose blocking predictions have ended since: the next try should pass."""
     return TooManyWaiting("predictions", quotas.limits_of(account).predictions)
 
 
-def _gone(offers: list[Offer]) -> list[Fault]:
+def _missing_file_faults(offers: list[Offer]) -> list[Fault]:
     """Faults for uploads that were removed between the check and the insert."""
     faults = [
         fault for offer in offers for fault in precheck.address_objections(offer.files, offer.request.account)

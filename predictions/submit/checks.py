@@ -23,21 +23,21 @@ from predictions.providers.base import Provider
 from predictions.submit import quotas, validation, work_request
 from predictions.submit.refusals import (
     AccountSuspended,
-    HouseClosed,
     InvalidInput,
     ModelNotAvailable,
     ModelNotPermitted,
     PlanModel,
     PromptNotAllowed,
     ServerFull,
+    ServiceClosed,
     maintained,
 )
 from predictions.submit.work_request import Offer, Request
 
 
-def quote(version: Version, given: dict[str, Any], account: Account) -> int:
+def quote(version: Version, inputs: dict[str, Any], account: Account) -> int:
     """The maximum price of a prediction with this input, in micro-credits. Raises ModelNotAvailable."""
-    return _quote(version, work_request.without_nulls(given), account).ceiling
+    return _quote(version, work_request.without_nulls(inputs), account).ceiling
 
 
 def check(request: Request, *, dry: bool = False) -> Offer:
@@ -45,16 +45,16 @@ def check(request: Request, *, dry: bool = False) -> Offer:
 
     `dry`: a dry run; rule hits are not recorded.
     """
-    files = InputFiles(request.version, request.given, request.origin)
+    files = InputFiles(request.version, request.inputs, request.origin)
     _check_open(request, files)
-    person = _check_account(request)
+    personal_account = _check_account(request)
     providers = provider_lookup.all_providers()
     _check_input(request, files, providers, dry=dry)
-    kept = _redacted(request)
-    flagged = _check_words(request, kept, person, dry=dry)
+    stored_input = _redacted(request)
+    flagged = _check_text(request, stored_input, personal_account, dry=dry)
     quoted = _check_model(request, providers)
-    _check_room(request.account)
-    return Offer(request, quoted, kept, files, flagged)
+    _check_capacity(request.account)
+    return Offer(request, quoted, stored_input, files, flagged)
 
 
 def _check_account(request: Request) -> Account | None:
@@ -63,15 +63,15 @@ def _check_account(request: Request) -> Account | None:
         # The hold checks this again under its lock; this check serves quotes.
         raise AccountSuspended
     _permit(request)
-    person = personal_accounts.personal_account_behind(request.user, request.account)
-    if person is not None and person.status != Account.Status.ACTIVE:
+    personal_account = personal_accounts.personal_account_behind(request.user, request.account)
+    if personal_account is not None and personal_account.status != Account.Status.ACTIVE:
         raise AccountSuspended("Your own account is closed to new predictions.")
-    return person
+    return personal_account
 
 
 def _check_input(request: Request, files: InputFiles, providers: Sequence[Provider], *, dry: bool) -> None:
     """Check the input against the version's schema, and its files."""
-    faults = validation.check(request.version, request.given)
+    faults = validation.check(request.version, request.inputs)
     if faults:
         raise InvalidInput(faults)
     if files:
@@ -88,15 +88,15 @@ def _check_files(request: Request, files: InputFiles, providers: Sequence[Provid
         raise PromptNotAllowed(refused)
 
 
-def _check_words(
-    request: Request, given: dict[str, Any], person: Account | None, *, dry: bool
+def _check_text(
+    request: Request, inputs: dict[str, Any], personal_account: Account | None, *, dry: bool
 ) -> tuple[policy.Finding, ...]:
     """Check the text against the rules; returns findings for moderators that do not block. Raises PromptNotAllowed."""
     properties = request.version.properties
-    faults = policy.limit_faults(given, properties)
+    faults = policy.limit_faults(inputs, properties)
     if faults:
         raise PromptNotAllowed(faults)
-    verdict = policy.evaluate(given, request.account, properties, person=person)
+    verdict = policy.evaluate(inputs, request.account, properties, personal_account=personal_account)
     if verdict.refused:
         if not dry:
             rule_hits.record_refusals(verdict.refused, request.account, request.user)
@@ -109,17 +109,17 @@ def _check_model(request: Request, providers: Sequence[Provider]) -> Quote:
     objection = availability.objection(request.version.model, providers)
     if objection:
         raise ModelNotAvailable(objection)
-    return _quote(request.version, request.given, request.account)
+    return _quote(request.version, request.inputs, request.account)
 
 
-def _quote(version: Version, given: dict[str, Any], account: Account) -> Quote:
+def _quote(version: Version, inputs: dict[str, Any], account: Account) -> Quote:
     try:
-        return calculator.quote(version, given, account)
+        return calculator.quote(version, inputs, account)
     except calculator.NoPrice:
         raise ModelNotAvailable("This model has no price yet. Nothing was charged.") from None
 
 
-def _check_room(account: Account) -> None:
+def _check_capacity(account: Account) -> None:
     """Check free disk space and the account's quotas."""
     if not media.has_free_disk():
         raise ServerFull
@@ -128,13 +128,13 @@ def _check_room(account: Account) -> None:
         raise full
 
 
-def closed_refusal(user: User | None) -> HouseClosed | None:
+def closed_refusal(user: User | None) -> ServiceClosed | None:
     """The refusal while the server, or this member, may not create predictions (maintenance, flag off); else None."""
     if maintenance_mode.refuses(user):
-        return HouseClosed(maintained(None), maintenance_mode.retry_after_s(), maintained=True)
+        return ServiceClosed(maintained(None), maintenance_mode.retry_after_s(), maintained=True)
     if not feature_flags.is_on("predictions"):
         off = feature_flags.FeatureOff("predictions")
-        return HouseClosed(str(off.detail), off.wait, maintained=False)
+        return ServiceClosed(str(off.detail), off.wait, maintained=False)
     return None
 
 
@@ -170,12 +170,12 @@ def _permit(request: Request) -> None:
 def _redacted(request: Request) -> dict[str, Any]:
     """The input with any string equal to the caller's API token redacted, so that rows never store it by mistake."""
     if request.token is None:
-        return request.given
-    blotted: dict[str, Any] = _blot(request.given, request.token.digest)
-    return blotted
+        return request.inputs
+    redacted: dict[str, Any] = _redact(request.inputs, request.token.digest)
+    return redacted
 
 
-def _blot(value: Any, digest: str) -> Any:
+def _redact(value: Any, digest: str) -> Any:
     if isinstance(value, str):
         return (
             "[redacted]"
@@ -183,7 +183,7 @@ def _blot(value: Any, digest: str) -> Any:
             else value
         )
     if isinstance(value, dict):
-        return {_blot(key, digest): _blot(inner, digest) for key, inner in value.items()}
+        return {_redact(key, digest): _redact(inner, digest) for key, inner in value.items()}
     if isinstance(value, list):
-        return [_blot(inner, digest) for inner in value]
+        return [_redact(inner, digest) for inner in value]
     return value

@@ -20,25 +20,29 @@ class KeyTaken(Exception):
     """Another create with this key was committed first."""
 
 
-def earlier_prediction(account: Account, user: User, again: RetryIdentity) -> Prediction | None:
+def earlier_prediction(account: Account, user: User, retry_identity: RetryIdentity) -> Prediction | None:
     """The prediction of an earlier identical create, in its present state; None if new. Raises KeyReused."""
-    return next(iter(earlier_predictions([again], account, user)), None)
+    return next(iter(earlier_predictions([retry_identity], account, user)), None)
 
 
-def earlier_predictions(agains: Sequence[RetryIdentity], account: Account, user: User) -> list[Prediction]:
+def earlier_predictions(
+    retry_identities: Sequence[RetryIdentity], account: Account, user: User
+) -> list[Prediction]:
     """The predictions that an earlier identical create made, in order; empty if new. Raises KeyReused.
 
     By keys: up to the first unknown one. By automatic retry: all of the request whose response was lost.
     """
-    found, repeat = predictions_of_keys(agains, account, user), agains[0].repeatable
+    found, repeat = predictions_of_keys(retry_identities, account, user), retry_identities[0].repeatable
     return found if found or repeat is None else replays.take(account, user, repeat)
 
 
-def predictions_of_keys(agains: Sequence[RetryIdentity], account: Account, user: User) -> list[Prediction]:
+def predictions_of_keys(
+    retry_identities: Sequence[RetryIdentity], account: Account, user: User
+) -> list[Prediction]:
     """The predictions made with these keys, up to the first unknown key. Raises KeyReused."""
     found: list[Prediction] = []
-    for again in agains:
-        known = _prediction_of(account, user, again.idempotency)
+    for retry_identity in retry_identities:
+        known = _prediction_of(account, user, retry_identity.idempotency)
         if known is None:
             break
         found.append(known)
@@ -67,10 +71,10 @@ def remember(requests: Sequence[Request], predictions: list[Prediction]) -> None
     Call it inside the transaction that inserts the predictions.
     """
     for request, prediction in zip(requests, predictions, strict=True):
-        if request.again.idempotency is not None:
-            _remember(request, request.again.idempotency, prediction)
-    if requests[0].again.repeatable is not None:
-        replays.remember(requests[0].again.repeatable, predictions)
+        if request.retry_identity.idempotency is not None:
+            _remember(request, request.retry_identity.idempotency, prediction)
+    if requests[0].retry_identity.repeatable is not None:
+        replays.remember(requests[0].retry_identity.repeatable, predictions)
 
 
 def _remember(request: Request, idempotency: Idempotency, prediction: Prediction) -> None:

@@ -97,24 +97,24 @@ def admission(account: Account, works: Sequence[Work]) -> Statement:
     if bounded:
         # One may start while any storage is left; of several, each after those before it.
         params += [account.pk, work.output_bytes - works[-1].output_bytes, limits.storage]
-    return Statement(_admit(bounded=bounded), params, _taken)
+    return Statement(_admit(bounded=bounded), params, _check_fits)
 
 
-def take_upload(account: Account, size: int) -> None:
+def count_upload(account: Account, size: int) -> None:
     """Count an upload, in the transaction that reserves its file. Raises QuotaExceeded."""
     limits, counted = limits_of(account), max(size, LEAST_UPLOAD)
     params = [
         account.pk, size, counted, size, limits.storage, counted, limits.uploads,
         account.pk, limits.storage, account.pk, limits.uploads,
     ]  # fmt: skip
-    with pipeline.batch() as alone:
-        alone.send(Statement(_take_upload(), params, _taken))
+    with pipeline.batch() as batch:
+        batch.send(Statement(_count_upload(), params, _check_fits))
 
 
 def store(account_id: int, size: int) -> None:
     """Add stored bytes without checking a limit; in the transaction that records the files."""
-    with pipeline.batch() as alone:
-        alone.send(Statement(_store(), [account_id, size]))
+    with pipeline.batch() as batch:
+        batch.send(Statement(_store(), [account_id, size]))
 
 
 def remove(files: Iterable[StoredFile]) -> None:
@@ -124,10 +124,10 @@ def remove(files: Iterable[StoredFile]) -> None:
         if file.account_id is not None:
             by_account.setdefault(file.account_id, []).append(file)
     # In a fixed order, so that two processes removing files of the same accounts cannot deadlock.
-    for account_id, own in sorted(by_account.items()):
-        uploads = sum(max(file.size, LEAST_UPLOAD) for file in own if file.is_upload)
+    for account_id, files_of_account in sorted(by_account.items()):
+        uploads = sum(max(file.size, LEAST_UPLOAD) for file in files_of_account if file.is_upload)
         AccountUsage.objects.filter(account_id=account_id).update(
-            stored_bytes=Greatest(F("stored_bytes") - sum(file.size for file in own), 0),
+            stored_bytes=Greatest(F("stored_bytes") - sum(file.size for file in files_of_account), 0),
             upload_bytes=Greatest(F("upload_bytes") - uploads, 0),
         )
 
@@ -257,10 +257,10 @@ def _sum(rows: QuerySet[Any, Any]) -> Coalesce:
 
 
 def _total(works: Sequence[Work]) -> Work:
-    return Work(sum(one.input_bytes for one in works), sum(one.output_bytes for one in works))
+    return Work(sum(work.input_bytes for work in works), sum(work.output_bytes for work in works))
 
 
-def _taken(rows: Rows) -> None:
+def _check_fits(rows: Rows) -> None:
     if not rows:
         raise QuotaExceeded
 
@@ -284,8 +284,10 @@ _ENDED = PreparedWrite(
 
 
 def _less(name: str, prediction_id: int) -> Greatest:
-    own = Subquery(Prediction.objects.filter(pk=prediction_id).values(name), output_field=BigIntegerField())
-    return Greatest(F(name) - own, 0, output_field=BigIntegerField())
+    amount = Subquery(
+        Prediction.objects.filter(pk=prediction_id).values(name), output_field=BigIntegerField()
+    )
+    return Greatest(F(name) - amount, 0, output_field=BigIntegerField())
 
 
 def _least() -> Greatest:
@@ -313,10 +315,10 @@ def _changed(*names: str) -> str:
     return ", ".join(f"{name} = now.{name} + excluded.{name}" for name in names)
 
 
-def _doomed_sum(what: str, where: str = "") -> str:
+def _doomed_sum(expression: str, where: str = "") -> str:
     files = _table(StoredFile)
     return (
-        f"COALESCE((SELECT SUM({what}) FROM {files} WHERE account_id = {_N} "  # noqa: S608 (a table's own name)
+        f"COALESCE((SELECT SUM({expression}) FROM {files} WHERE account_id = {_N} "  # noqa: S608 (a table's own name)
         f"AND state = 'doomed'{where}), 0)"
     )
 
@@ -336,7 +338,7 @@ def _admit(*, bounded: bool) -> str:
 
 
 @cache
-def _take_upload() -> str:
+def _count_upload() -> str:
     largest = "GREATEST" if connection.vendor == "postgresql" else "MAX"
     sent = _doomed_sum(f"{largest}(size, {LEAST_UPLOAD})", f" AND is_upload = {_true()}")
     return _upsert(

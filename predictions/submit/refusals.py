@@ -109,7 +109,7 @@ class PlanModel(ModelNotPermitted):
         Refused.__init__(self, f"The plan “{plan.name}” does not include {ref}. It includes: {named}{more}.")
 
 
-class HouseClosed(Refused):
+class ServiceClosed(Refused):
     """New predictions are paused: maintenance, or the operator switched them off."""
 
     status = 503
@@ -121,7 +121,7 @@ class HouseClosed(Refused):
         self.maintained = maintained
         super().__init__(detail)
 
-    def told_in(self, language: str) -> str:
+    def detail_in(self, language: str) -> str:
         """The detail in a language."""
         return maintained(language) if self.maintained else self.detail
 
@@ -150,7 +150,7 @@ class StorageFull(Refused):
     status = 403
     title = "Storage full"
     detail = "Other files of this account took the room at the same moment. Nothing was charged; try again."
-    what: Full | None = None
+    quota: Full | None = None
     """Which quota is full; None where it was so only momentarily."""
 
     @classmethod
@@ -181,9 +181,9 @@ class StorageFull(Refused):
         )
 
     @classmethod
-    def _of(cls, what: Full, detail: str) -> StorageFull:
+    def _of(cls, quota: Full, detail: str) -> StorageFull:
         full = cls(detail)
-        full.what = what
+        full.quota = quota
         return full
 
 
@@ -195,8 +195,8 @@ class TooManyWaiting(Refused):
     # As long as the longest of the rate limits: clients obey Retry-After to the letter, many times over.
     retry_after_s = 10
 
-    def __init__(self, what: Waiting, most: int) -> None:
-        self.what, self.most = what, most
+    def __init__(self, quota: Waiting, most: int) -> None:
+        self.quota, self.most = quota, most
         super().__init__(
             {
                 "predictions": f"{most} predictions of this account have not ended, which is as many as it may have.",
@@ -204,7 +204,7 @@ class TooManyWaiting(Refused):
                 "which is as much as they may.",
                 "output_bytes": "What is being made for this account may take all the room that it has left "
                 f"(of {_size(most)}).",
-            }[what]
+            }[quota]
             + " Nothing was charged; try again when some of them have ended."
         )
 

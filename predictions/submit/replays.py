@@ -23,10 +23,10 @@ from core.clock import Now
 from predictions.models import Prediction, UnansweredCreate
 
 LIFE = timedelta(seconds=120)
-KEPT = timedelta(minutes=10)
+RETENTION = timedelta(minutes=10)
 
 _INSTANCE = os.environ.get("DARKROOM_INSTANCE", "local")
-_looked_back = False
+_predecessor_checked = False
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ def take(account: Account, user: User, repeat: Repeatable) -> list[Prediction]:
     """
     if repeat.count == 0:
         return []
-    _own_up()
+    _mark_predecessors_lost()
     rows = UnansweredCreate.objects.filter(
         account=account, user=user, body_hash=repeat.body_hash, lost=True, created_at__gt=Now() - LIFE
     )
@@ -78,8 +78,10 @@ def take(account: Account, user: User, repeat: Repeatable) -> list[Prediction]:
     if not taken:
         # Another retry took them first; if it does not answer either, they count as lost again.
         return []
-    mine = UnansweredCreate.objects.filter(request=repeat.request).order_by("prediction_id")
-    found = [row.prediction for row in mine.select_related("prediction__model", "prediction__version")]
+    rows_of_request = UnansweredCreate.objects.filter(request=repeat.request).order_by("prediction_id")
+    found = [
+        row.prediction for row in rows_of_request.select_related("prediction__model", "prediction__version")
+    ]
     for prediction in found:
         prediction.was_replayed = True
     return found
@@ -105,7 +107,7 @@ def _settler(request: str) -> Callable[[bool], None]:
 
 def forgotten() -> QuerySet[UnansweredCreate]:
     """Rows that no retry can ask for any more."""
-    return UnansweredCreate.objects.filter(created_at__lt=Now() - KEPT)
+    return UnansweredCreate.objects.filter(created_at__lt=Now() - RETENTION)
 
 
 _names: dict[int, str] = {}
@@ -117,13 +119,13 @@ def _process() -> str:
     return _names.setdefault(os.getpid(), f"{_INSTANCE}:{secrets.token_hex(8)}")
 
 
-def _own_up() -> None:
+def _mark_predecessors_lost() -> None:
     """Once per process: mark responses that its predecessor on this installation had not delivered as lost."""
-    global _looked_back
-    if _looked_back:
+    global _predecessor_checked
+    if _predecessor_checked:
         return
     with transaction.atomic():
         UnansweredCreate.objects.filter(instance__startswith=f"{_INSTANCE}:", lost=False).exclude(
             instance=_process()
         ).update(lost=True)
-    _looked_back = True
+    _predecessor_checked = True

@@ -52,17 +52,17 @@ class Fault:
         return {"type": self.type, "field": self.field, "description": self.description}
 
 
-def check(version: Version, given: dict[str, Any]) -> list[Fault]:
-    """The faults of `given` (nulls already dropped), at most `MAX_FAULTS`. Unknown keys are no fault.
+def check(version: Version, inputs: dict[str, Any]) -> list[Fault]:
+    """The faults of `inputs` (nulls already dropped), at most `MAX_FAULTS`. Unknown keys are no fault.
 
     Lists and objects that are too long get that one fault; their contents are not checked.
     """
-    if len(given) > MAX_KEYS:
+    if len(inputs) > MAX_KEYS:
         return [Fault("array_max_properties", "input", f"Must have at most {MAX_KEYS} properties")]
-    faults = list(islice(_nul_faults(given, "input"), MAX_FAULTS))
+    faults = list(islice(_nul_faults(inputs, "input"), MAX_FAULTS))
     faulty = {fault.field for fault in faults}
     validator = _Validator(version.input_schema, format_checker=_FORMATS)
-    errors = (error for error in validator.iter_errors(given) if error.validator != "additionalProperties")
+    errors = (error for error in validator.iter_errors(inputs) if error.validator != "additionalProperties")
     order = {name: rule.get("x-order", 0) for name, rule in version.properties.items()}
     found = list(islice((fault for error in errors for fault in _translate(error)), MAX_FAULTS))
     # A value of the wrong type gets that one fault; its limits and choices are not reported too.

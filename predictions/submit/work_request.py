@@ -54,7 +54,7 @@ class Request:
     mount: str = ""
     deployment: str = ""
     """`owner/name` of the deployment through which it was requested, if any."""
-    again: RetryIdentity = RetryIdentity()
+    retry_identity: RetryIdentity = RetryIdentity()
     batch: str = ""
     """Shared by all predictions of one submit in the studio."""
     made_from: str = ""
@@ -62,14 +62,14 @@ class Request:
     """How it is made from `made_from`, the public id of a gallery item (`MadeHow`)."""
 
     @cached_property
-    def given(self) -> dict[str, Any]:
+    def inputs(self) -> dict[str, Any]:
         """The input without its nulls."""
         return without_nulls(self.input)
 
 
-def without_nulls(given: dict[str, Any]) -> dict[str, Any]:
+def without_nulls(inputs: dict[str, Any]) -> dict[str, Any]:
     """The input without null values: null means absent, and is never passed on."""
-    return {name: value for name, value in given.items() if value is not None}
+    return {name: value for name, value in inputs.items() if value is not None}
 
 
 @dataclass(frozen=True)

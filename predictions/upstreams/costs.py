@@ -29,7 +29,7 @@ def reserve(route: UpstreamRoute | None, prediction: Prediction) -> int:
     if route is None or not route.cost:
         return 0
     if route.cost_unit == Unit.OUTPUT:
-        return route.cost * max(1, calculator.asked_outputs(prediction.version, prediction.input))
+        return route.cost * max(1, calculator.requested_outputs(prediction.version, prediction.input))
     return route.cost * USUAL_S if route.cost_unit == Unit.SECOND else route.cost
 
 

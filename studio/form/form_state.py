@@ -107,7 +107,7 @@ def button_context(
     lacking = refusal_messages.insufficient_funds(
         visible_funds.for_user(user_of(request), account), account.balance, cost
     )
-    count = max(1, calculator.asked_outputs(version, inputs)) * batch_size
+    count = max(1, calculator.requested_outputs(version, inputs)) * batch_size
     missing, refusal = (
         "",
         checks.closed_refusal(user_of(request)) or checks.plan_refusal(account, version.model.ref),

@@ -14,13 +14,13 @@ from predictions.submit.refusals import AccountLimit, StorageFull
 
 def storage_full(full: StorageFull) -> str:
     """The message for a full storage quota."""
-    if full.what is None:
+    if full.quota is None:
         return _(
             "Another file of yours has just taken the remaining storage. Try again. Nothing was charged."
         )
-    if full.what == "file":
+    if full.quota == "file":
         return _("This file is larger than all of your storage. Choose a smaller one.")
-    if full.what == "uploads":
+    if full.quota == "uploads":
         return _("Your uploads have used up their storage. Each is deleted a day after you sent it.")
     return _(
         "Your pictures and uploads have used up your storage. Delete some and empty the trash. Nothing was charged."
@@ -29,13 +29,13 @@ def storage_full(full: StorageFull) -> str:
 
 def too_many_waiting(refused: refusals.TooManyWaiting) -> str:
     """The message where too much of the account's is waiting."""
-    if refused.what == "predictions":
+    if refused.quota == "predictions":
         message = ngettext(
             "This account already has %(n)s picture waiting, the most it may have.",
             "This account already has %(n)s pictures waiting, the most it may have.",
             refused.most,
         ) % {"n": refused.most}
-    elif refused.what == "input_bytes":
+    elif refused.quota == "input_bytes":
         message = _(
             "The files sent with this account's waiting pictures take up %(size)s, the most they may."
         )

@@ -62,7 +62,7 @@ def is_developing(prediction: Prediction) -> bool:
 
 def requested_count(prediction: Prediction) -> int:
     """The number of outputs requested."""
-    return max(1, calculator.asked_outputs(prediction.version, prediction.input))
+    return max(1, calculator.requested_outputs(prediction.version, prediction.input))
 
 
 def for_prediction(

@@ -160,7 +160,7 @@ def vary_price(request: HttpRequest, public_id: str) -> HttpResponse:
         cost = checks.quote(source.version, input_, account_of(request))
     except refusals.ModelNotAvailable:
         return HttpResponse(_("Not available"), content_type="text/plain; charset=utf-8")
-    message = f"{max(1, calculator.asked_outputs(source.version, input_))} · {amounts.with_unit(cost)}"
+    message = f"{max(1, calculator.requested_outputs(source.version, input_))} · {amounts.with_unit(cost)}"
     return HttpResponse(message, content_type="text/plain; charset=utf-8")
 
 

@@ -187,7 +187,7 @@ def test_the_preview_says_what_past_requests_would_have_cost(alice: User, versio
     found = preview(version.model, proposed)
     assert (found.old, found.new, found.dearer, found.cheaper) == (2 * MICRO, 2_500_000, 1, 1)
     assert [line.public_id for line in found.largest] == [large.public_id, small.public_id]
-    assert found.largest[0].given == {"width": 2048}
+    assert found.largest[0].inputs == {"width": 2048}
     assert found.margins() == (MICRO, 0, MICRO)
     assert len(found.lines) == 3
     # Nothing was changed by looking.
@@ -232,7 +232,7 @@ def test_it_looks_at_the_newest_alone_in_a_few_queries(
     )
     with django_assert_max_num_queries(4):
         found = preview(version.model, proposed)
-    assert [line.given["width"] for line in found.lines] == [400, 300, 200]
+    assert [line.inputs["width"] for line in found.lines] == [400, 300, 200]
     assert NEWEST == 200
 
 

@@ -95,8 +95,8 @@ MUTANTS = [
     ),
     Mutant(
         f"{REPLICATE}/prediction_stream.py",
-        "for text in _outputs(prediction, addresses)[seen.outputs :]:",
-        "for text in _outputs(prediction, addresses):",
+        "for text in _outputs(prediction, urls)[seen.outputs :]:",
+        "for text in _outputs(prediction, urls):",
         "A client that comes back to a stream gets what it has once more.",
         ("tests/predictions/api_dialects/replicate/test_prediction_stream.py",),
     ),
@@ -111,7 +111,7 @@ MUTANTS = [
     ),
     Mutant(
         RATES,
-        "    if not counted.passed:\n        raise Throttled(standing)\n",
+        "    if not counted.passed:\n        raise Throttled(limit_status)\n",
         "",
         "Nobody is ever told to slow down.",
         ("tests/predictions/api_dialects/replicate/test_rate_limits.py",),

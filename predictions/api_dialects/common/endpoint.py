@@ -60,9 +60,9 @@ _EXPECTED = (
 
 @dataclass(frozen=True)
 class Endpoint:
-    """Wraps the views of one dialect. `say` renders any exception as a response."""
+    """Wraps the views of one dialect. `render_error` renders any exception as a response."""
 
-    say: ErrorRenderer
+    render_error: ErrorRenderer
     bearer_only: bool = False
     """Whether `Authorization: Token …` is refused."""
 
@@ -90,8 +90,8 @@ class Endpoint:
             )
             kind = rate_limits.kind_of(request, creates and request.method == "POST")
             subject = str(kwargs.get("public_id", "")) if kind == "poll" else ""
-            standing = rate_limits.count_request(kind, token.account, subject, token=token)
-            request.rate_standing = standing  # type: ignore[attr-defined]
+            limit_status = rate_limits.count_request(kind, token.account, subject, token=token)
+            request.rate_limit_status = limit_status  # type: ignore[attr-defined]
             return view(request, *args, **kwargs)
 
         guarded = self._guarded(dispatch)
@@ -124,25 +124,25 @@ class Endpoint:
     def _guarded(self, view: View) -> View:
         @csrf_exempt
         def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-            standing: rate_limits.LimitStatus | None = None
+            limit_status: rate_limits.LimitStatus | None = None
             try:
                 if "\x00" in request.path:
                     # PostgreSQL accepts no NUL in text, and no name of ours contains one.
                     raise Http404
-                answer = view(request, *args, **kwargs)
+                response = view(request, *args, **kwargs)
             except Exception as error:
                 if isinstance(error, OperationalError | InterfaceError):
                     log.error("database_unreachable", exc_info=error)
                 elif not isinstance(error, _EXPECTED):
                     log.error("api_broke", path=request.path, exc_info=error)
-                answer = self.say(request, error)
+                response = self.render_error(request, error)
                 if isinstance(error, rate_limits.Throttled):
-                    standing = error.standing
-                    answer["Retry-After"] = str(error.retry_after_s)
-            standing = standing or getattr(request, "rate_standing", None)
-            if standing is not None:
-                standing.tell(answer)
-            return answer
+                    limit_status = error.limit_status
+                    response["Retry-After"] = str(error.retry_after_s)
+            limit_status = limit_status or getattr(request, "rate_limit_status", None)
+            if limit_status is not None:
+                limit_status.set_headers(response)
+            return response
 
         return guarded
 
@@ -157,6 +157,6 @@ class Endpoint:
 
 
 def _options(allowed: list[str]) -> HttpResponse:
-    answer = HttpResponse(status=204)
-    answer["Allow"] = ", ".join(allowed)
-    return answer
+    response = HttpResponse(status=204)
+    response["Allow"] = ", ".join(allowed)
+    return response

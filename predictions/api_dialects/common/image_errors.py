@@ -142,8 +142,8 @@ def from_exception(
     match error:
         case ImageError():
             return error
-        case refusals.HouseClosed():
-            return service_closed(error.told_in(get_language_from_request(request)), error.retry_after_s)
+        case refusals.ServiceClosed():
+            return service_closed(error.detail_in(get_language_from_request(request)), error.retry_after_s)
         case refusals.Refused():
             return _refused(error, names or {})
         case FeatureOff():

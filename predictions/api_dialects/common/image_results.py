@@ -143,19 +143,19 @@ def _answer(held: ImagesRequest, cut_short: image_errors.ImageError | None) -> H
     return response
 
 
-def add_job_header(response: HttpResponseBase, wish: ImagesRequest) -> None:
+def add_job_header(response: HttpResponseBase, held: ImagesRequest) -> None:
     """Add the jobs' ids in a header; OpenAI's body has no place for them.
 
     They identify the jobs in the library and in the other dialect.
     """
-    response["X-Darkroom-Predictions"] = ", ".join(wish.public_ids)
-    if wish.replayed:
+    response["X-Darkroom-Predictions"] = ", ".join(held.public_ids)
+    if held.replayed:
         response["Idempotent-Replayed"] = "true"
 
 
-def no_picture_error(wish: ImagesRequest) -> image_errors.ImageError:
+def no_picture_error(held: ImagesRequest) -> image_errors.ImageError:
     """The error for jobs that have all ended without a picture."""
-    return _failure(list(Prediction.objects.filter(public_id__in=wish.public_ids).order_by("pk")))
+    return _failure(list(Prediction.objects.filter(public_id__in=held.public_ids).order_by("pk")))
 
 
 def _pictures(

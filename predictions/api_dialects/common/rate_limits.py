@@ -37,12 +37,12 @@ class Throttled(refusals.Refused):
     status = 429
     title = "Too many requests"
 
-    def __init__(self, standing: LimitStatus) -> None:
-        self.standing = standing
-        self.retry_after_s = max(1, min(MAX_RETRY_AFTER_S, standing.reset_s))
-        message = f"Request was throttled. Your rate limit resets in ~{standing.reset_s}s."
-        if standing.of_token:
-            message += f" It is this API token's own: {standing.limit} new predictions a minute."
+    def __init__(self, limit_status: LimitStatus) -> None:
+        self.limit_status = limit_status
+        self.retry_after_s = max(1, min(MAX_RETRY_AFTER_S, limit_status.reset_s))
+        message = f"Request was throttled. Your rate limit resets in ~{limit_status.reset_s}s."
+        if limit_status.of_token:
+            message += f" It is this API token's own: {limit_status.limit} new predictions a minute."
         super().__init__(message)
 
 
@@ -56,11 +56,11 @@ class LimitStatus:
     of_token: bool = False
     """Whether it is the API token's own limit rather than the account's."""
 
-    def tell(self, answer: HttpResponseBase) -> None:
+    def set_headers(self, response: HttpResponseBase) -> None:
         """Set the rate limit headers."""
-        answer["ratelimit-limit"] = str(self.limit)
-        answer["ratelimit-remaining"] = str(self.remaining)
-        answer["ratelimit-reset"] = str(self.reset_s)
+        response["ratelimit-limit"] = str(self.limit)
+        response["ratelimit-remaining"] = str(self.remaining)
+        response["ratelimit-reset"] = str(self.reset_s)
 
 
 def count_request(
@@ -70,18 +70,20 @@ def count_request(
 
     Raises Throttled. Polling is counted separately for each prediction (`subject`), so that a caller may poll many.
     """
-    standings: list[LimitStatus] = []
+    limit_statuses: list[LimitStatus] = []
     # The token's limit first: what it refuses must not use up what its account shares.
     if token is not None and kind == "create" and token.creates_per_minute:
-        standings += _counted(token.creates_per_minute, ("token", str(token.pk)), of_token=True)
-    standings += _counted(account_limits.requests_per_minute(account, kind), (kind, str(account.pk), subject))
-    return min(standings, key=lambda standing: (standing.remaining, standing.limit), default=None)
+        limit_statuses += _counted(token.creates_per_minute, ("token", str(token.pk)), of_token=True)
+    limit_statuses += _counted(account_limits.requests_per_minute(account, kind), (kind, str(account.pk), subject))
+    return min(
+        limit_statuses, key=lambda limit_status: (limit_status.remaining, limit_status.limit), default=None
+    )
 
 
 def count_network_request(network: str) -> LimitStatus | None:
     """Count one request that needs no sign-in, by `client_ip.rate_limit_key`. Raises Throttled."""
-    standings = _counted(int(settings.RATE_LIMITS["other"]), ("address", network))
-    return standings[0] if standings else None
+    limit_statuses = _counted(int(settings.RATE_LIMITS["other"]), ("address", network))
+    return limit_statuses[0] if limit_statuses else None
 
 
 def _counted(allowed: int, keys: tuple[str, ...], *, of_token: bool = False) -> list[LimitStatus]:
@@ -91,10 +93,10 @@ def _counted(allowed: int, keys: tuple[str, ...], *, of_token: bool = False) -> 
     counted = count(_item(allowed), *keys)
     if counted is None:
         return []
-    standing = LimitStatus(allowed, counted.remaining, counted.reset_s, of_token)
+    limit_status = LimitStatus(allowed, counted.remaining, counted.reset_s, of_token)
     if not counted.passed:
-        raise Throttled(standing)
-    return [standing]
+        raise Throttled(limit_status)
+    return [limit_status]
 
 
 def kind_of(request: HttpRequest, creates: bool) -> account_limits.RequestKind:

@@ -54,7 +54,7 @@ class SentImage:
 class EditBody:
     """The parsed request with its images."""
 
-    words: request_body.ImagesBody
+    options: request_body.ImagesBody
     pictures: list[SentImage]
     mask: SentImage | None = None
     fields: dict[str, Any] = field(default_factory=dict)
@@ -84,8 +84,8 @@ def parse(request: HttpRequest) -> EditBody:
     shared = request_body.shared_fields(fields)
     if fidelity is not None:
         shared["hints"] = {**shared["hints"], "input_fidelity": fidelity}
-    words = request_body.ImagesBody(prompt=request_body.required_prompt(fields), **shared)
-    return EditBody(words, pictures, mask, fields)
+    options = request_body.ImagesBody(prompt=request_body.required_prompt(fields), **shared)
+    return EditBody(options, pictures, mask, fields)
 
 
 def parse_variation(request: HttpRequest) -> EditBody:

@@ -58,43 +58,43 @@ class StreamOptions:
     background: str
 
 
-def stream_options(kind: Kind, body: ImagesBody, version: Version, given: dict[str, Any]) -> StreamOptions:
-    """Stream options of a request; `given` is the input of its first job."""
-    size = output_size.expected_size(given, version.properties)
+def stream_options(kind: Kind, body: ImagesBody, version: Version, inputs: dict[str, Any]) -> StreamOptions:
+    """Stream options of a request; `inputs` is the input of its first job."""
+    size = output_size.expected_size(inputs, version.properties)
     default = version.properties.get("output_format", {}).get("default", "png")
     return StreamOptions(
         kind=kind,
         partials=body.partials,
-        count=max(1, calculator.asked_outputs(version, given)),
+        count=max(1, calculator.requested_outputs(version, inputs)),
         width=size[0] if size else 0,
         height=size[1] if size else 0,
-        file_format=_FORMATS.get(str(given.get("output_format", default)), "png"),
+        file_format=_FORMATS.get(str(inputs.get("output_format", default)), "png"),
         quality=body.hints.get("quality", "auto"),
         background=body.hints.get("background", "auto"),
     )
 
 
-def stream_response(wish: image_results.ImagesRequest, look: StreamOptions) -> StreamingHttpResponse:
+def stream_response(held: image_results.ImagesRequest, options: StreamOptions) -> StreamingHttpResponse:
     """The response; it lasts until all jobs of the request have ended."""
-    response = StreamingHttpResponse(_events(wish, look), content_type="text/event-stream")
+    response = StreamingHttpResponse(_events(held, options), content_type="text/event-stream")
     response["Cache-Control"] = "no-store"
     response["X-Accel-Buffering"] = "no"
-    image_results.add_job_header(response, wish)
+    image_results.add_job_header(response, held)
     return response
 
 
-async def _events(held: image_results.ImagesRequest, look: StreamOptions) -> AsyncIterator[bytes]:
+async def _events(held: image_results.ImagesRequest, options: StreamOptions) -> AsyncIterator[bytes]:
     try:
-        async for event in _all_events(held, look):
+        async for event in _all_events(held, options):
             yield event
     except waiters.Barred:
         yield _error(image_errors.still_under_way(held.public_ids))
 
 
-async def _all_events(held: image_results.ImagesRequest, look: StreamOptions) -> AsyncIterator[bytes]:
+async def _all_events(held: image_results.ImagesRequest, options: StreamOptions) -> AsyncIterator[bytes]:
     sent = 0
     for public_id in held.public_ids:
-        async for event in _until_ended(public_id, look, held.token):
+        async for event in _until_ended(public_id, options, held.token):
             yield event
         outputs = await in_thread(_outputs, public_id)
         if outputs is None:
@@ -103,20 +103,20 @@ async def _all_events(held: image_results.ImagesRequest, look: StreamOptions) ->
             return
         for output in outputs if held.most is None else outputs[: held.most - sent]:
             sent += 1
-            yield await in_thread(_completed, output, look)
+            yield await in_thread(_completed, output, options)
     if not sent:
         yield _error(await in_thread(image_results.no_picture_error, held))
 
 
-async def _until_ended(public_id: str, look: StreamOptions, token: int | None) -> AsyncIterator[bytes]:
+async def _until_ended(public_id: str, options: StreamOptions, token: int | None) -> AsyncIterator[bytes]:
     """Previews of one job's pictures, and keep-alive comments, until it has ended or waiting is no longer possible."""
     prediction = await in_thread(queries.find, public_id)
     sent, number = 0, 0
     while prediction is not None and not prediction.is_ended:
-        due = _due(prediction, look, sent)
+        due = _due(prediction, options, sent)
         if due > sent:
             preview = await in_thread(_newest, prediction.pk, number)
-            event = await _partial(preview, look, due) if preview is not None else b""
+            event = await _partial(preview, options, due) if preview is not None else b""
             if preview is not None and event:
                 sent, number = due, preview.number
                 yield event
@@ -128,9 +128,9 @@ async def _until_ended(public_id: str, look: StreamOptions, token: int | None) -
             prediction = await in_thread(queries.find, public_id)
 
 
-def _due(prediction: Prediction, look: StreamOptions, sent: int) -> int:
+def _due(prediction: Prediction, options: StreamOptions, sent: int) -> int:
     """How many previews should have been sent by now."""
-    total = look.partials * look.count
+    total = options.partials * options.count
     if prediction.progress is None:
         return min(total, sent + 1)
     return min(total, int(prediction.progress * total + 1 - FIRST_PREVIEW_SHARE))
@@ -141,11 +141,11 @@ def _newest(prediction_id: int, number: int) -> Preview | None:
     return Preview.objects.filter(prediction_id=prediction_id).exclude(number=number).first()
 
 
-async def _partial(preview: Preview, look: StreamOptions, due: int) -> bytes:
+async def _partial(preview: Preview, options: StreamOptions, due: int) -> bytes:
     """One preview scaled to the final size; empty where it is unavailable right now."""
     try:
         enlarged = await image_conversion.enlarge(
-            bytes(preview.data), look.width, look.height, look.file_format
+            bytes(preview.data), options.width, options.height, options.file_format
         )
     except image_conversion.TooBusy:
         return b""
@@ -154,11 +154,11 @@ async def _partial(preview: Preview, look: StreamOptions, due: int) -> bytes:
         return b""
     fields = {
         "b64_json": enlarged.data,
-        "partial_image_index": (due - 1) % look.partials,
+        "partial_image_index": (due - 1) % options.partials,
         "size": f"{enlarged.width}x{enlarged.height}",
-        "output_format": look.file_format,
+        "output_format": options.file_format,
     }
-    return _event(f"{look.kind}.partial_image", look, fields)
+    return _event(f"{options.kind}.partial_image", options, fields)
 
 
 def _outputs(public_id: str) -> list[Output] | None:
@@ -169,7 +169,7 @@ def _outputs(public_id: str) -> list[Output] | None:
     return list(Output.objects.filter(prediction=prediction).select_related("file").order_by("index"))
 
 
-def _completed(output: Output, look: StreamOptions) -> bytes:
+def _completed(output: Output, options: StreamOptions) -> bytes:
     file = output.file
     fields = {
         "b64_json": image_results.base64_of(file).decode(),
@@ -177,11 +177,11 @@ def _completed(output: Output, look: StreamOptions) -> bytes:
         "output_format": file.content_type.removeprefix("image/"),
         "usage": _NO_USAGE,
     }
-    return _event(f"{look.kind}.completed", look, fields)
+    return _event(f"{options.kind}.completed", options, fields)
 
 
-def _event(name: str, look: StreamOptions, fields: dict[str, Any]) -> bytes:
-    common = {"created_at": int(time.time()), "quality": look.quality, "background": look.background}
+def _event(name: str, options: StreamOptions, fields: dict[str, Any]) -> bytes:
+    common = {"created_at": int(time.time()), "quality": options.quality, "background": options.background}
     return f"event: {name}\ndata: {json.dumps({'type': name, **common, **fields})}\n\n".encode()
 
 

@@ -66,13 +66,13 @@ def known_fields(body: dict[str, Any], names: Set[str]) -> dict[str, Any]:
     return {name: value for name, value in body.items() if value is not None}
 
 
-def shared_fields(given: dict[str, Any]) -> dict[str, Any]:
+def shared_fields(body: dict[str, Any]) -> dict[str, Any]:
     """The fields of `ImagesBody` that all images requests have, by their names there. Raises ImageError 400."""
     for name in UNSUPPORTED:
-        if name in given:
+        if name in body:
             raise _unsupported(name, f"{name} is not supported by any model of this server.")
-    stream, form = _boolean(given, "stream"), _form(given)
-    partials = _integer(given, "partial_images", 0, MAX_PARTIALS) or 0
+    stream, form = _boolean(body, "stream"), _form(body)
+    partials = _integer(body, "partial_images", 0, MAX_PARTIALS) or 0
     if partials and not stream:
         raise invalid("partial_images come with stream only; send stream: true as well.", "partial_images")
     if stream and form == "url":
@@ -80,51 +80,51 @@ def shared_fields(given: dict[str, Any]) -> dict[str, Any]:
             "A stream carries its pictures as b64_json; leave response_format out.", "response_format"
         )
     return {
-        "model": text_field(given, "model") or "",
-        "count": _integer(given, "n", 1, MAX_COUNT) or 1,
-        "size": _size(given),
+        "model": text_field(body, "model") or "",
+        "count": _integer(body, "n", 1, MAX_COUNT) or 1,
+        "size": _size(body),
         "form": form,
-        "file_format": _choice(given, "output_format", ("png", "jpeg", "webp")),
-        "compression": _integer(given, "output_compression", 0, 100),
-        "hints": {name: hint for name in HINTS if (hint := text_field(given, name)) is not None},
+        "file_format": _choice(body, "output_format", ("png", "jpeg", "webp")),
+        "compression": _integer(body, "output_compression", 0, 100),
+        "hints": {name: hint for name in HINTS if (hint := text_field(body, name)) is not None},
         "stream": stream,
         "partials": partials,
     }
 
 
-def required_prompt(given: dict[str, Any]) -> str:
+def required_prompt(body: dict[str, Any]) -> str:
     """The prompt, which is required. Raises ImageError 400."""
-    if "prompt" not in given:
+    if "prompt" not in body:
         raise invalid("Missing required parameter: 'prompt'.", "prompt")
-    prompt = text_field(given, "prompt", MAX_PROMPT)
+    prompt = text_field(body, "prompt", MAX_PROMPT)
     if not prompt or not prompt.strip():
         raise invalid("prompt must not be empty.", "prompt")
     return prompt
 
 
-def _size(given: dict[str, Any]) -> image_sizes.Size | None:
+def _size(body: dict[str, Any]) -> image_sizes.Size | None:
     try:
-        size = text_field(given, "size")
+        size = text_field(body, "size")
         return image_sizes.parse("auto" if size is None else size)
     except image_sizes.NoSuchSize as fault:
         raise invalid(str(fault), "size") from None
 
 
-def _form(given: dict[str, Any]) -> ImageForm | None:
-    chosen = _choice(given, "response_format", RESPONSE_FORMATS)
+def _form(body: dict[str, Any]) -> ImageForm | None:
+    chosen = _choice(body, "response_format", RESPONSE_FORMATS)
     return next((form for form in RESPONSE_FORMATS if form == chosen), None)
 
 
-def _choice(given: dict[str, Any], name: str, choices: tuple[str, ...]) -> str | None:
-    value = text_field(given, name)
+def _choice(body: dict[str, Any], name: str, choices: tuple[str, ...]) -> str | None:
+    value = text_field(body, name)
     if value is not None and value not in choices:
         raise invalid(f"{name} must be one of {', '.join(choices)}.", name)
     return value
 
 
-def text_field(given: dict[str, Any], name: str, longest: int = MAX_TEXT) -> str | None:
+def text_field(body: dict[str, Any], name: str, longest: int = MAX_TEXT) -> str | None:
     """A text field; None where it was left out. Raises ImageError 400."""
-    value = given.get(name)
+    value = body.get(name)
     if value is None:
         return None
     if not isinstance(value, str):
@@ -136,15 +136,15 @@ def text_field(given: dict[str, Any], name: str, longest: int = MAX_TEXT) -> str
     return value
 
 
-def _boolean(given: dict[str, Any], name: str) -> bool:
-    value = given.get(name, False)
+def _boolean(body: dict[str, Any], name: str) -> bool:
+    value = body.get(name, False)
     if not isinstance(value, bool):
         raise wrong_type(name, "boolean", type_name(value))
     return value
 
 
-def _integer(given: dict[str, Any], name: str, least: int, most: int) -> int | None:
-    value = given.get(name)
+def _integer(body: dict[str, Any], name: str, least: int, most: int) -> int | None:
+    value = body.get(name)
     if value is None:
         return None
     if isinstance(value, float) and value.is_integer():
@@ -156,9 +156,9 @@ def _integer(given: dict[str, Any], name: str, least: int, most: int) -> int | N
     return value
 
 
-def wrong_type(name: str, expected: str, given: str) -> ImageError:
+def wrong_type(name: str, expected: str, actual: str) -> ImageError:
     """400: a field of the wrong type."""
-    return invalid(f"Invalid type for '{name}': expected {expected}, got {given}.", name)
+    return invalid(f"Invalid type for '{name}': expected {expected}, got {actual}.", name)
 
 
 def _unsupported(name: str, message: str) -> ImageError:

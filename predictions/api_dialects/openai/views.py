@@ -47,7 +47,7 @@ def edit(request: TokenRequest) -> HttpResponseBase:
     """POST /images/edits: from an image and a prompt, with a mask where only part of it is to change."""
     image_results.require_waiter_slot()
     body = edit_body.parse(request)
-    chosen = model_choice.choose_for(body.words.model, mask=body.mask is not None, prompt=True)
+    chosen = model_choice.choose_for(body.options.model, mask=body.mask is not None, prompt=True)
     return _from_pictures(request, body, chosen)
 
 
@@ -55,7 +55,9 @@ def vary(request: TokenRequest) -> HttpResponseBase:
     """POST /images/variations: from an image alone."""
     image_results.require_waiter_slot()
     body = edit_body.parse_variation(request)
-    return _from_pictures(request, body, model_choice.choose_for(body.words.model, mask=False, prompt=False))
+    return _from_pictures(
+        request, body, model_choice.choose_for(body.options.model, mask=False, prompt=False)
+    )
 
 
 def _from_pictures(
@@ -68,7 +70,7 @@ def _from_pictures(
         "image": picture_uploads.PLACEHOLDER,
         **({"mask": picture_uploads.PLACEHOLDER} if body.mask or with_mask else {}),
     }
-    inputs = input_mapping.inputs(body.words, chosen, stand_ins)
+    inputs = input_mapping.inputs(body.options, chosen, stand_ins)
     identities = input_mapping.retry_identities(again_of(request, lambda: body.digest(request.path)))
     predictions = idempotency.earlier_predictions(
         identities, request.api_token.account, request.api_token.user
@@ -77,8 +79,8 @@ def _from_pictures(
         with picture_uploads.prepared_images(request, body, with_mask=with_mask) as ready:
             _refuse_unaffordable(_requests(request, chosen, inputs, identities))
             predictions = _accept(request, body, chosen, identities, ready)
-    live = picture_stream.stream_options("image_edit", body.words, chosen.version, inputs[0])
-    return _answer(request, body.words, chosen, predictions, live, identities[0])
+    live = picture_stream.stream_options("image_edit", body.options, chosen.version, inputs[0])
+    return _answer(request, body.options, chosen, predictions, live, identities[0])
 
 
 def _refuse_unaffordable(requests: list[work_request.Request]) -> None:
@@ -100,7 +102,7 @@ def _accept(
     """Store the images, then accept the jobs that name them: both or neither. Raises refusals.Refused."""
     picture_inputs, kept = picture_uploads.keep(request, ready)
     try:
-        inputs = input_mapping.inputs(body.words, chosen, picture_inputs)
+        inputs = input_mapping.inputs(body.options, chosen, picture_inputs)
         return acceptance.accept_all(_requests(request, chosen, inputs, identities))
     except Exception:
         picture_uploads.forget(kept)
@@ -138,7 +140,7 @@ def _requests(
             input=input_,
             origin=origin_of(request),
             mount=MOUNT,
-            again=identity,
+            retry_identity=identity,
         )
         for input_, identity in zip(inputs, identities, strict=False)
     ]

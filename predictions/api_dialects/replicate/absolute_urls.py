@@ -11,7 +11,7 @@ from predictions.models import Prediction
 
 
 @dataclass(frozen=True)
-class Addresses:
+class AbsoluteUrls:
     """Builds URLs under one origin (`https://host`) and one mount (`/v1`)."""
 
     origin: str
@@ -37,7 +37,7 @@ class Addresses:
         }
 
 
-def addresses_of(request: HttpRequest) -> Addresses:
+def absolute_urls_for(request: HttpRequest) -> AbsoluteUrls:
     """The URL builder for the response to this request."""
     mount = "/replicate/v1" if request.path.startswith("/replicate/") else "/v1"
-    return Addresses(origin_of(request), mount)
+    return AbsoluteUrls(origin_of(request), mount)

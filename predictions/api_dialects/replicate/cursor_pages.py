@@ -15,7 +15,7 @@ from django.utils.dateparse import parse_datetime
 from core import pagination
 from core.http.json_body import is_unicode
 from predictions.api_dialects.replicate import error_responses
-from predictions.api_dialects.replicate.absolute_urls import Addresses
+from predictions.api_dialects.replicate.absolute_urls import AbsoluteUrls
 
 PAGE = 100
 _FIRST, _LAST = datetime(1970, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)
@@ -25,7 +25,7 @@ Row = TypeVar("Row", bound=Model)
 def page(
     request: HttpRequest,
     rows: QuerySet[Row],
-    addresses: Addresses,
+    urls: AbsoluteUrls,
     render: Callable[[Row], Any],
     *,
     time: str = "created_at",
@@ -47,8 +47,8 @@ def page(
     has_next = bool(found) and (more or backwards) if not backwards else bool(found)
     has_previous = bool(found) and (cursor is not None if not backwards else more)
     return {
-        "next": _address(request, addresses, found[-1], time, "n") if has_next else None,
-        "previous": _address(request, addresses, found[0], time, "p") if has_previous else None,
+        "next": _address(request, urls, found[-1], time, "n") if has_next else None,
+        "previous": _address(request, urls, found[0], time, "p") if has_previous else None,
         "results": [render(row) for row in found],
     }
 
@@ -82,12 +82,12 @@ def _beyond(time: str, cursor: dict[str, Any], down: bool) -> Q:
     return Q(**{f"{time}__{side}": cursor["t"]}) | Q(**{time: cursor["t"], f"pk__{side}": cursor["k"]})
 
 
-def _address(request: HttpRequest, addresses: Addresses, row: Model, time: str, direction: str) -> str:
+def _address(request: HttpRequest, urls: AbsoluteUrls, row: Model, time: str, direction: str) -> str:
     moment: datetime = getattr(row, time)
     text = json.dumps({"t": moment.isoformat(), "k": row.pk, "d": direction}, separators=(",", ":"))
     query = {key: value for key, value in request.GET.items() if key != "cursor"}
     query["cursor"] = pagination.pack(text)
-    return f"{addresses.origin}{request.path}?{urlencode(query)}"
+    return f"{urls.origin}{request.path}?{urlencode(query)}"
 
 
 def _read(text: str | None, kind: type[int] | type[str]) -> dict[str, Any] | None:

@@ -10,7 +10,7 @@ from django.http import Http404, HttpResponse
 from predictions.api_dialects.common.endpoint import TokenRequest
 from predictions.api_dialects.common.payloads import json_response
 from predictions.api_dialects.replicate import cursor_pages, error_responses
-from predictions.api_dialects.replicate.absolute_urls import Addresses, addresses_of
+from predictions.api_dialects.replicate.absolute_urls import AbsoluteUrls, absolute_urls_for
 from predictions.api_dialects.replicate.serializers import time
 from predictions.catalogue import lookup
 from predictions.models import Deployment
@@ -18,11 +18,9 @@ from predictions.models import Deployment
 
 def list_deployments(request: TokenRequest) -> HttpResponse:
     """GET /deployments, newest first."""
-    addresses = addresses_of(request)
+    urls = absolute_urls_for(request)
     rows = lookup.deployments()
-    return json_response(
-        cursor_pages.page(request, rows, addresses, lambda row: deployment_json(row, addresses))
-    )
+    return json_response(cursor_pages.page(request, rows, urls, lambda row: deployment_json(row, urls)))
 
 
 def get(request: TokenRequest, owner: str, name: str) -> HttpResponse:
@@ -30,7 +28,7 @@ def get(request: TokenRequest, owner: str, name: str) -> HttpResponse:
     deployment = lookup.find_deployment(owner, name)
     if deployment is None:
         raise Http404
-    return json_response(deployment_json(deployment, addresses_of(request)))
+    return json_response(deployment_json(deployment, absolute_urls_for(request)))
 
 
 def refuse_change(request: TokenRequest, *args: str, **kwargs: str) -> HttpResponse:
@@ -42,7 +40,7 @@ def refuse_change(request: TokenRequest, *args: str, **kwargs: str) -> HttpRespo
     )
 
 
-def deployment_json(deployment: Deployment, addresses: Addresses) -> dict[str, Any]:
+def deployment_json(deployment: Deployment, urls: AbsoluteUrls) -> dict[str, Any]:
     """The deployment object. It hides which operator made it: `created_by` is its owner."""
     return {
         "owner": deployment.owner,
@@ -57,7 +55,7 @@ def deployment_json(deployment: Deployment, addresses: Addresses) -> dict[str, A
                 "username": deployment.owner,
                 "name": deployment.owner,
                 "github_url": None,
-                "avatar_url": addresses.own("/static/img/mark.svg"),
+                "avatar_url": urls.own("/static/img/mark.svg"),
             },
             # Deployments share the machine with everything else; no instance is dedicated to one.
             "configuration": {

@@ -17,7 +17,7 @@ from core.http.json_body import MalformedBody
 from predictions.api_dialects.common.endpoint import TokenRequest
 from predictions.api_dialects.common.payloads import json_response, parse_json
 from predictions.api_dialects.replicate import cursor_pages, error_responses, model_views
-from predictions.api_dialects.replicate.absolute_urls import addresses_of
+from predictions.api_dialects.replicate.absolute_urls import absolute_urls_for
 from predictions.models import HostedModel, Prediction
 from predictions.webhooks import signing_secrets
 
@@ -28,7 +28,7 @@ def query_models(request: TokenRequest) -> HttpResponse:
     """QUERY /models: the body is the query, as plain text (one client) or a JSON string (two others)."""
     rows = matching_models(_query(request)).order_by()
     return json_response(
-        cursor_pages.page(request, rows, addresses_of(request), model_views.renderer(request))
+        cursor_pages.page(request, rows, absolute_urls_for(request), model_views.renderer(request))
     )
 
 
@@ -110,7 +110,7 @@ def collection(request: TokenRequest, slug: str) -> HttpResponse:
 def empty_page(request: TokenRequest) -> HttpResponse:
     """An empty page, so that clients can list what is not offered here."""
     return json_response(
-        cursor_pages.page(request, Prediction.objects.none(), addresses_of(request), lambda row: {})
+        cursor_pages.page(request, Prediction.objects.none(), absolute_urls_for(request), lambda row: {})
     )
 
 
@@ -170,6 +170,6 @@ def get_account(request: TokenRequest) -> HttpResponse:
             "username": token.user.username,
             "name": token.account.name if shared else token.user.shown_name,
             "github_url": None,
-            "avatar_url": addresses_of(request).own("/static/img/mark.svg"),
+            "avatar_url": absolute_urls_for(request).own("/static/img/mark.svg"),
         }
     )

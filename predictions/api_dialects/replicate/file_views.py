@@ -16,7 +16,7 @@ from core.http.json_body import is_unicode
 from predictions.api_dialects.common.endpoint import TokenRequest
 from predictions.api_dialects.common.payloads import json_response
 from predictions.api_dialects.replicate import cursor_pages, error_responses
-from predictions.api_dialects.replicate.absolute_urls import Addresses, addresses_of
+from predictions.api_dialects.replicate.absolute_urls import AbsoluteUrls, absolute_urls_for
 from predictions.api_dialects.replicate.serializers import time
 from predictions.files import file_responses, media, uploads
 from predictions.image_safety import upload_checks
@@ -49,19 +49,19 @@ def create(request: TokenRequest) -> HttpResponse:
         raise error_responses.unavailable() from None
     except upload_checks.NotTaken as refused:
         raise error_responses.faults([Fault("not_allowed", "content", str(refused))]) from None
-    return json_response(file_json(upload, addresses_of(request)), 201)
+    return json_response(file_json(upload, absolute_urls_for(request)), 201)
 
 
 def list_files(request: TokenRequest) -> HttpResponse:
     """GET /files: the account's own, newest first."""
     rows = Upload.objects.visible().filter(account=request.api_token.account).select_related("file")
-    addresses = addresses_of(request)
-    return json_response(cursor_pages.page(request, rows, addresses, lambda row: file_json(row, addresses)))
+    urls = absolute_urls_for(request)
+    return json_response(cursor_pages.page(request, rows, urls, lambda row: file_json(row, urls)))
 
 
 def get(request: TokenRequest, public_id: str) -> HttpResponse:
     """GET /files/{id}: the file object, not its bytes."""
-    return json_response(file_json(_own(request, public_id), addresses_of(request)))
+    return json_response(file_json(_own(request, public_id), absolute_urls_for(request)))
 
 
 def delete(request: TokenRequest, public_id: str) -> HttpResponse:
@@ -80,7 +80,7 @@ def download(request: HttpRequest, public_id: str) -> HttpResponse:
     return file_responses.send(request, upload.file, filename=upload.name, attachment=True)
 
 
-def file_json(upload: Upload, addresses: Addresses) -> dict[str, Any]:
+def file_json(upload: Upload, urls: AbsoluteUrls) -> dict[str, Any]:
     """The file object; clients require every key."""
     return {
         "id": upload.public_id,
@@ -92,7 +92,7 @@ def file_json(upload: Upload, addresses: Addresses) -> dict[str, Any]:
         "metadata": upload.metadata,
         "created_at": time(upload.created_at),
         "expires_at": time(upload.expires_at),
-        "urls": {"get": addresses.of(f"/files/{upload.public_id}")},
+        "urls": {"get": urls.of(f"/files/{upload.public_id}")},
     }
 
 

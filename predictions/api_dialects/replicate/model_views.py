@@ -11,7 +11,7 @@ from django.http import Http404, HttpResponse
 from predictions.api_dialects.common.endpoint import TokenRequest
 from predictions.api_dialects.common.payloads import json_response
 from predictions.api_dialects.replicate import cursor_pages, error_responses
-from predictions.api_dialects.replicate.absolute_urls import addresses_of
+from predictions.api_dialects.replicate.absolute_urls import absolute_urls_for
 from predictions.api_dialects.replicate.serializers import model_json, version_json
 from predictions.models import HostedModel, Prediction, Version
 
@@ -31,10 +31,10 @@ def list_models(request: TokenRequest) -> HttpResponse:
         .annotate(latest_at=Subquery(newest.values("created_at")[:1]))
         .filter(latest_at__isnull=False)
     )
-    addresses = addresses_of(request)
+    urls = absolute_urls_for(request)
     render = renderer(request)
     return json_response(
-        cursor_pages.page(request, rows, addresses, render, time=times[by], ascending=direction == "asc")
+        cursor_pages.page(request, rows, urls, render, time=times[by], ascending=direction == "asc")
     )
 
 
@@ -46,7 +46,7 @@ def get_model(request: TokenRequest, owner: str, name: str) -> HttpResponse:
 def list_versions(request: TokenRequest, owner: str, name: str) -> HttpResponse:
     """GET /models/{owner}/{name}/versions, newest first."""
     rows = Version.objects.filter(model=get_or_404(owner, name), enabled=True)
-    return json_response(cursor_pages.page(request, rows, addresses_of(request), version_json))
+    return json_response(cursor_pages.page(request, rows, absolute_urls_for(request), version_json))
 
 
 def get_version(request: TokenRequest, owner: str, name: str, version_id: str) -> HttpResponse:
@@ -82,13 +82,13 @@ def _run_counts() -> dict[int, int]:
 
 def renderer(request: TokenRequest) -> Any:
     """A function that renders a model, sharing what all models need: it is read once."""
-    addresses = addresses_of(request)
+    urls = absolute_urls_for(request)
     counts = _run_counts()
     latest: dict[int, Version] = {}
     for version in Version.objects.filter(enabled=True).order_by("created_at", "-id"):
         latest[version.model_id] = version
 
     def render(model: HostedModel) -> dict[str, Any]:
-        return model_json(model, addresses, run_count=counts.get(model.pk, 0), latest=latest.get(model.pk))
+        return model_json(model, urls, run_count=counts.get(model.pk, 0), latest=latest.get(model.pk))
 
     return render

@@ -19,7 +19,7 @@ from django.http.response import HttpResponseBase
 from accounts.tokens.authentication import reachable_by_url
 from core.db.prepared import Prepared
 from predictions import queries
-from predictions.api_dialects.replicate.absolute_urls import Addresses, addresses_of
+from predictions.api_dialects.replicate.absolute_urls import AbsoluteUrls, absolute_urls_for
 from predictions.lifecycle import previews
 from predictions.models import Prediction
 from predictions.waiting import waiters
@@ -37,7 +37,7 @@ class _Seen:
 
     logs: int = 0
     outputs: int = 0
-    look: int = 0
+    preview: int = 0
 
     @property
     def id(self) -> str:
@@ -51,9 +51,9 @@ def stream(request: HttpRequest, token: str) -> HttpResponseBase:
         raise Http404
     match = _ID.fullmatch(request.headers.get("Last-Event-ID", ""))
     seen = _Seen(int(match.group(1)), int(match.group(2))) if match else _Seen()
-    looks = request.GET.get("previews") == "1"
+    with_previews = request.GET.get("previews") == "1"
     response = StreamingHttpResponse(
-        _events(prediction, seen, addresses_of(request), looks), content_type="text/event-stream"
+        _events(prediction, seen, absolute_urls_for(request), with_previews), content_type="text/event-stream"
     )
     response["Cache-Control"] = "no-store"
     response["X-Accel-Buffering"] = "no"
@@ -71,12 +71,12 @@ def _read(token: str) -> Prediction | None:
 
 
 async def _events(
-    prediction: Prediction, seen: _Seen, addresses: Addresses, looks: bool = False
+    prediction: Prediction, seen: _Seen, urls: AbsoluteUrls, with_previews: bool = False
 ) -> AsyncIterator[bytes]:
-    for event in _new_events(prediction, seen, addresses):
+    for event in _new_events(prediction, seen, urls):
         yield event
-    if looks and not prediction.is_ended:
-        for event in await in_thread(_preview_events, prediction, seen, addresses):
+    if with_previews and not prediction.is_ended:
+        for event in await in_thread(_preview_events, prediction, seen, urls):
             yield event
     ended, public_id, revision = prediction.is_ended, prediction.public_id, prediction.revision
     # A thousand streams may be waiting: none keeps its row in memory meanwhile.
@@ -88,21 +88,21 @@ async def _events(
         if present is None:
             yield b": hb\n\n"
             continue
-        for event in _new_events(present, seen, addresses):
+        for event in _new_events(present, seen, urls):
             yield event
         ended, revision = present.is_ended, present.revision
-        if looks and not ended:
-            for event in await in_thread(_preview_events, present, seen, addresses):
+        if with_previews and not ended:
+            for event in await in_thread(_preview_events, present, seen, urls):
                 yield event
         del present
 
 
-def _new_events(prediction: Prediction, seen: _Seen, addresses: Addresses) -> list[bytes]:
+def _new_events(prediction: Prediction, seen: _Seen, urls: AbsoluteUrls) -> list[bytes]:
     events: list[bytes] = []
     if len(prediction.logs) > seen.logs:
         text, seen.logs = prediction.logs[seen.logs :], len(prediction.logs)
         events.append(_event("logs", text, f"{seen.id}-1"))
-    for text in _outputs(prediction, addresses)[seen.outputs :]:
+    for text in _outputs(prediction, urls)[seen.outputs :]:
         seen.outputs += 1
         events.append(_event("output", text, f"{seen.id}-2"))
     if prediction.is_ended:
@@ -114,23 +114,23 @@ def _new_events(prediction: Prediction, seen: _Seen, addresses: Addresses) -> li
     return events
 
 
-def _preview_events(prediction: Prediction, seen: _Seen, addresses: Addresses) -> list[bytes]:
+def _preview_events(prediction: Prediction, seen: _Seen, urls: AbsoluteUrls) -> list[bytes]:
     """An event for the newest preview, if new to the client: its URL, which like this stream needs no token."""
     number = previews.number_of(prediction.pk)
-    if number is None or number == seen.look:
+    if number is None or number == seen.preview:
         return []
-    seen.look = number
-    url = addresses.own(previews.path_of(prediction, number, key=True))
+    seen.preview = number
+    url = urls.own(previews.path_of(prediction, number, key=True))
     return [_event("preview", json.dumps({"url": url, "number": number}), f"{seen.id}-5")]
 
 
-def _outputs(prediction: Prediction, addresses: Addresses) -> list[str]:
+def _outputs(prediction: Prediction, urls: AbsoluteUrls) -> list[str]:
     output = prediction.output
     if output is None:
         return []
     parts = output if isinstance(output, list) else [output]
     texts = [part if isinstance(part, str) else json.dumps(part) for part in parts]
-    return [addresses.own(text) for text in texts] if prediction.version.gives_files else texts
+    return [urls.own(text) for text in texts] if prediction.version.gives_files else texts
 
 
 def _event(name: str, data: str, identity: str) -> bytes:

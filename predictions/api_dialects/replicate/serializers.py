@@ -10,7 +10,7 @@ from django.templatetags.static import static
 
 from accounts.models import MICRO
 from predictions.api_dialects.common import status_extras
-from predictions.api_dialects.replicate.absolute_urls import Addresses
+from predictions.api_dialects.replicate.absolute_urls import AbsoluteUrls
 from predictions.catalogue import lookup, samples
 from predictions.models import HostedModel, Prediction, Version
 
@@ -25,7 +25,7 @@ def time(moment: datetime | None) -> str | None:
 
 
 def prediction_json(
-    prediction: Prediction, addresses: Addresses, *, as_starting: bool = False
+    prediction: Prediction, urls: AbsoluteUrls, *, as_starting: bool = False
 ) -> dict[str, Any]:
     """The prediction object.
 
@@ -37,7 +37,7 @@ def prediction_json(
         "version": prediction.version_id,
         "input": prediction.input,
         "logs": prediction.logs,
-        "output": _output(prediction, addresses),
+        "output": _output(prediction, urls),
         "data_removed": prediction.data_removed,
         "error": prediction.error,
         "status": prediction.shown_status,
@@ -47,7 +47,7 @@ def prediction_json(
         "completed_at": time(prediction.completed_at),
         "deadline": time(prediction.deadline),
         "metrics": _metrics(prediction),
-        "urls": addresses.prediction(prediction),
+        "urls": urls.prediction(prediction),
         "darkroom": status_extras.extras(prediction),
     }
     if prediction.deployment:
@@ -57,11 +57,11 @@ def prediction_json(
     return shown
 
 
-def _output(prediction: Prediction, addresses: Addresses) -> Any:
+def _output(prediction: Prediction, urls: AbsoluteUrls) -> Any:
     output = prediction.output
     if not prediction.version.gives_files or output is None:
         return output
-    return [addresses.own(path) for path in output] if isinstance(output, list) else addresses.own(output)
+    return [urls.own(path) for path in output] if isinstance(output, list) else urls.own(output)
 
 
 def _metrics(prediction: Prediction) -> dict[str, Any]:
@@ -76,13 +76,13 @@ def _metrics(prediction: Prediction) -> dict[str, Any]:
 
 
 def model_json(
-    model: HostedModel, addresses: Addresses, *, run_count: int, latest: Version | None
+    model: HostedModel, urls: AbsoluteUrls, *, run_count: int, latest: Version | None
 ) -> dict[str, Any]:
     """The model object."""
     sample = samples.for_model(model.ref)
-    cover = addresses.own(static(sample.poster)) if sample else None
+    cover = urls.own(static(sample.poster)) if sample else None
     return {
-        "url": addresses.own(f"/studio/?model={model.ref}"),
+        "url": urls.own(f"/studio/?model={model.ref}"),
         "owner": model.owner,
         "name": model.name,
         "description": model.description or None,
@@ -94,16 +94,16 @@ def model_json(
         "cover_image_url": model.cover_image_url or cover,
         "run_count": run_count,
         "created_at": time(model.created_at),
-        "default_example": example_json(sample, latest, addresses) if sample and latest else None,
+        "default_example": example_json(sample, latest, urls) if sample and latest else None,
         "latest_version": version_json(latest) if latest else None,
     }
 
 
-def example_json(sample: samples.Sample, version: Version, addresses: Addresses) -> dict[str, Any]:
+def example_json(sample: samples.Sample, version: Version, urls: AbsoluteUrls) -> dict[str, Any]:
     """The sample that ships with Darkroom, in the shape of a prediction. It belongs to nobody and cannot be fetched by
     its id, so its `urls` lead only to the model's page."""
-    files = {name: addresses.own(static(path)) for name, path in sample.given_files}
-    output = addresses.own(static(sample.output))
+    files = {name: urls.own(static(path)) for name, path in sample.given_files}
+    output = urls.own(static(sample.output))
     moment = time(version.created_at)
     return {
         "id": EXAMPLE + hashlib.sha256(version.pk.encode()).hexdigest()[: 26 - len(EXAMPLE)],
@@ -120,7 +120,7 @@ def example_json(sample: samples.Sample, version: Version, addresses: Addresses)
         "started_at": moment,
         "completed_at": moment,
         "metrics": {},
-        "urls": {"web": addresses.own(f"/docs/models/{sample.ref}")},
+        "urls": {"web": urls.own(f"/docs/models/{sample.ref}")},
     }
 
 

@@ -25,9 +25,9 @@ def problem(request: HttpRequest, error: Exception) -> error_responses.Problem:
     match error:
         case error_responses.Problem():
             return error
-        case refusals.HouseClosed():
+        case refusals.ServiceClosed():
             return error_responses.service_closed(
-                error.told_in(get_language_from_request(request)), error.retry_after_s
+                error.detail_in(get_language_from_request(request)), error.retry_after_s
             )
         case refusals.Refused():
             return error_responses.refused(error)

@@ -22,7 +22,7 @@ from predictions.api_dialects.replicate import (
     images_response,
     wait_headers,
 )
-from predictions.api_dialects.replicate.absolute_urls import Addresses, addresses_of
+from predictions.api_dialects.replicate.absolute_urls import AbsoluteUrls, absolute_urls_for
 from predictions.api_dialects.replicate.serializers import prediction_json
 from predictions.catalogue import lookup
 from predictions.models import Prediction, Version
@@ -122,18 +122,18 @@ def _create_response(
     request: TokenRequest, prediction: Prediction, *, created: int, waiting: int
 ) -> HttpResponse:
     """The response to a create: at once, or held as long as the caller prefers."""
-    addresses = addresses_of(request)
+    urls = absolute_urls_for(request)
     preference = wait_headers.Preference(request.headers.get("Prefer", ""))
     if preference.wait is None:
-        return _created(prediction, addresses, waiting if preference.asynchronous else created)
-    immediate = _created(prediction, addresses, waiting, preference)
+        return _created(prediction, urls, waiting if preference.asynchronous else created)
+    immediate = _created(prediction, urls, waiting, preference)
 
     # Only these values: the request or the row would stay in memory for as long as it is held.
     replayed, public_id = prediction.was_replayed, prediction.public_id
 
     def render(present: Prediction) -> HttpResponse:
         status = created if present.is_ended else waiting
-        return _created(present, addresses, status, preference, replayed=replayed)
+        return _created(present, urls, status, preference, replayed=replayed)
 
     return held_until_ended(immediate, public_id, preference.hold(request), render, request.api_token.pk)
 
@@ -145,7 +145,7 @@ def _work_request(
     retry: work_request.RetryIdentity,
     deadline_s: float | None,
 ) -> work_request.Request:
-    token, addresses = request.api_token, addresses_of(request)
+    token, urls = request.api_token, absolute_urls_for(request)
     return work_request.Request(
         account=token.account,
         user=token.user,
@@ -155,23 +155,23 @@ def _work_request(
         deadline_s=deadline_s,
         webhook=body.webhook,
         webhook_events=body.webhook_events,
-        origin=addresses.origin,
-        mount=addresses.mount,
+        origin=urls.origin,
+        mount=urls.mount,
         deployment=chosen.deployment,
-        again=retry,
+        retry_identity=retry,
     )
 
 
 def _created(
     prediction: Prediction,
-    addresses: Addresses,
+    urls: AbsoluteUrls,
     status: int,
     preference: wait_headers.Preference | None = None,
     *,
     replayed: bool | None = None,
 ) -> HttpResponse:
     """The response to a create. `replayed` overrides what the row says about having existed before."""
-    body = prediction_json(prediction, addresses, as_starting=True)
+    body = prediction_json(prediction, urls, as_starting=True)
     response = json_response(body, status)
     response["Location"] = body["urls"]["get"]
     if preference is not None:
@@ -198,19 +198,17 @@ def list_predictions(request: TokenRequest) -> HttpResponse:
         if source != "web":
             raise error_responses.bad_request("source can only be web.")
         rows = rows.filter(source="web")
-    addresses = addresses_of(request)
-    return json_response(
-        cursor_pages.page(request, rows, addresses, lambda row: prediction_json(row, addresses))
-    )
+    urls = absolute_urls_for(request)
+    return json_response(cursor_pages.page(request, rows, urls, lambda row: prediction_json(row, urls)))
 
 
 def get(request: TokenRequest, public_id: str) -> HttpResponse:
     """GET /predictions/{id}; while waiting with its queue position, while running with its preview."""
-    prediction, addresses = _own(request, public_id), addresses_of(request)
-    body = prediction_json(prediction, addresses)
+    prediction, urls = _own(request, public_id), absolute_urls_for(request)
+    body = prediction_json(prediction, urls)
     extras = {
         "queue": status_extras.queue(prediction),
-        "preview": status_extras.preview(prediction, addresses.own),
+        "preview": status_extras.preview(prediction, urls.own),
     }
     body["darkroom"] |= {name: value for name, value in extras.items() if value is not None}
     return json_response(body)
@@ -219,7 +217,7 @@ def get(request: TokenRequest, public_id: str) -> HttpResponse:
 def cancel(request: TokenRequest, public_id: str) -> HttpResponse:
     """POST /predictions/{id}/cancel: 200 and the state, also where it has ended already."""
     _own(request, public_id)
-    return json_response(prediction_json(lifecycle.cancel(public_id), addresses_of(request)))
+    return json_response(prediction_json(lifecycle.cancel(public_id), absolute_urls_for(request)))
 
 
 def _own(request: TokenRequest, public_id: str) -> Prediction:

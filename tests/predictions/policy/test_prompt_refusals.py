@@ -236,7 +236,7 @@ def test_what_is_found_deep_in_a_long_prompt_is_quoted_with_what_stands_around_i
 def test_a_house_without_rules_is_asked_nothing_more(alice: User, version: Version) -> None:
     request = work_request.Request(factories.account_of(alice), alice, version, {})
     with CaptureQueriesContext(connection) as asked:
-        checks._check_words(request, {"prompt": BAD}, None, dry=False)
+        checks._check_text(request, {"prompt": BAD}, None, dry=False)
     assert len(asked) == 0
 
 

@@ -60,10 +60,10 @@ def test_a_models_own_name_for_the_number_of_outputs_is_held_and_charged_for(nam
 def test_such_a_name_is_no_number_of_outputs_where_one_file_comes_or_where_it_is_no_whole_number() -> None:
     single = version({"num_samples": {"type": "integer", "default": 8}})
     single.output_schema = {"type": "string", "format": "uri"}
-    assert calculator.asked_outputs(single, {"num_samples": 8}) == 1
-    assert calculator.asked_outputs(version({"n": {"type": "string", "default": "8"}}), {"n": "8"}) == 1
+    assert calculator.requested_outputs(single, {"num_samples": 8}) == 1
+    assert calculator.requested_outputs(version({"n": {"type": "string", "default": "8"}}), {"n": "8"}) == 1
     assert (
-        calculator.asked_outputs(version(PROPERTIES | {"n": {"type": "integer", "default": 8}}), {"n": 8})
+        calculator.requested_outputs(version(PROPERTIES | {"n": {"type": "integer", "default": 8}}), {"n": 8})
         == 1
     )
 
@@ -228,7 +228,7 @@ def test_whatever_comes_of_what_was_asked_costs_no_more_than_was_held(
     one: Price, wish: dict[str, Any], data: st.DataObject
 ) -> None:
     here = version()
-    asked = calculator.asked_outputs(here, wish)
+    asked = calculator.requested_outputs(here, wish)
     came = data.draw(st.integers(0, asked))
     width, height = wish.get("width", 1024), wish.get("height", data.draw(st.integers(1, 2048)))
     seconds = data.draw(st.one_of(st.none(), st.fractions(0, 60)))

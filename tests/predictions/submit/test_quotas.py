@@ -372,7 +372,7 @@ def test_a_file_that_found_no_room_for_a_moment_is_told_so(
     def full(*_: Any) -> None:
         raise quotas.QuotaExceeded
 
-    monkeypatch.setattr(quotas, "take_upload", full)
+    monkeypatch.setattr(quotas, "count_upload", full)
     refused = send(alice, b"a" * 1000)
     assert refused.status_code == 403 and refused.json()["detail"].endswith("Nothing was charged; try again.")
 

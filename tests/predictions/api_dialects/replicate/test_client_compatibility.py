@@ -20,7 +20,7 @@ from replicate.stream import ServerSentEvent
 from accounts.models import LedgerEntry, User
 from predictions import tasks
 from predictions.api_dialects.replicate import views
-from predictions.api_dialects.replicate.absolute_urls import Addresses
+from predictions.api_dialects.replicate.absolute_urls import AbsoluteUrls
 from predictions.api_dialects.replicate.serializers import prediction_json
 from predictions.models import Prediction, Status, Upload, Version
 from predictions.providers import base
@@ -31,7 +31,7 @@ from tests.predictions.api_dialects.replicate.conftest import Api
 from tests.predictions.api_dialects.replicate.official_client import official, whole
 
 pytestmark = pytest.mark.django_db(transaction=True)
-HERE = Addresses("http://testserver", "/v1")
+HERE = AbsoluteUrls("http://testserver", "/v1")
 TEXT = {"type": "array", "items": {"type": "string"}, "x-cog-array-type": "iterator", "title": "Output"}
 
 

@@ -172,7 +172,7 @@ def test_what_a_dead_process_owed_is_found_too(caller: Caller, monkeypatch: pyte
     _until(lambda: UnansweredCreate.objects.exists())
     # As after a kill: the row names a process that is no more, and nobody could say that the answer was lost.
     UnansweredCreate.objects.update(instance=replays._process().split(":")[0] + ":dead")
-    monkeypatch.setattr(replays, "_looked_back", False)
+    monkeypatch.setattr(replays, "_predecessor_checked", False)
     assert caller.ask(1).headers["Idempotent-Replayed"] == "true"
     assert Prediction.objects.count() == 1
     connection.close()
