@@ -56,7 +56,7 @@ class _Lane:
     head: int
     token_id: int | None = None
     """The token's id, where the token has a limit of its own."""
-    beside_tokens: bool = False
+    excludes_limited_tokens: bool = False
     """Whether tokens with limits exist at all, so that their predictions (which are in other lanes) must be excluded.
     """
     later: list[int] | None = None
@@ -71,7 +71,7 @@ class _Lane:
             rows = rows.filter(provider=self.pinned, start_attempts__lt=SUSPECT_FROM, pk__gt=self.head)
             if self.token_id is not None:
                 rows = rows.filter(token_id=self.token_id)
-            elif self.beside_tokens:
+            elif self.excludes_limited_tokens:
                 rows = rows.exclude(token__in_flight_limit__gt=0)
             self.later = list(rows.order_by("pk").values_list("pk", flat=True)[:most])
         self.head = self.later.pop(0) if self.later else 0
@@ -84,14 +84,14 @@ class _Load:
     accounts: dict[int, int]
     users: dict[tuple[int, int], int]
     limits: dict[int, int]
-    boosts: Priorities = field(default_factory=lambda: Priorities({}))
+    priorities: Priorities = field(default_factory=lambda: Priorities({}))
     tokens: dict[int, int] = field(default_factory=dict)
     token_limits: dict[int, int] = field(default_factory=dict)
 
     def rank(self, lane: _Lane) -> tuple[int, int, int]:
         """Sort key: fewest in flight less the plan's boost; within the account its users in turn; then the oldest."""
         in_flight = self.accounts[lane.account_id]
-        ahead = in_flight - self.boosts.of(lane.account_id, in_flight, lane.head)
+        ahead = in_flight - self.priorities.of(lane.account_id, in_flight, lane.head)
         return ahead, self.users[lane.account_id, lane.user_id], lane.head
 
     def is_full(self, lane: _Lane) -> bool:
@@ -119,23 +119,23 @@ def choose(most: int, *, closed: Collection[str] = ()) -> list[Choice]:
     models = _models()
     suspects = _suspects(slots, models)
     chosen = [choice for choice, _row in suspects]
-    if not slots.any_left():
+    if not slots.has_any():
         return chosen
     token_limits = _token_limits()
     lanes = _lanes(by_token=bool(token_limits))
     if not lanes:
         return chosen
     in_flight, by_user = in_flight_counts()
-    limits, boosts = _limits({lane.account_id for lane in lanes})
-    load = _Load(in_flight, by_user, limits, Priorities(boosts, limits))
+    limits, priorities = _limits({lane.account_id for lane in lanes})
+    load = _Load(in_flight, by_user, limits, Priorities(priorities, limits))
     if token_limits:
         load.tokens, load.token_limits = _in_flight_by_token(), token_limits
     for _choice, row in suspects:
         load.add(row.account_id, row.user_id, row.token_id)
-    load.boosts.look(
-        [lane.head for lane in lanes if load.boosts.ages(lane.account_id, in_flight[lane.account_id])]
+    load.priorities.read_waiting_times(
+        [lane.head for lane in lanes if load.priorities.ages(lane.account_id, in_flight[lane.account_id])]
     )
-    refused = _refused_lately() if any(one.is_remote for one in providers) else {}
+    refused = _refused_lately() if any(provider.is_remote for provider in providers) else {}
     return chosen + _fill(lanes, load, _Market(slots, models, refused), most - len(chosen))
 
 
@@ -206,7 +206,7 @@ _OPEN = PreparedValues(
         .annotate(n=Count("pk"))
     )
 )
-_ALONE = PreparedValues(
+_RUNNING_SUSPECTS = PreparedValues(
     lambda: (
         Prediction.objects.filter(upstream_open=True, start_attempts__gte=SUSPECT_FROM)
         .exclude(phase=Phase.ENDED)
@@ -255,7 +255,7 @@ PLAN_LIMITS = PreparedValues(
         .values_list("pk", "plan__in_flight_limit", "plan__priority")
     )
 )
-_OWN_LIMITS = PreparedValues(
+_ACCOUNT_LIMITS = PreparedValues(
     lambda: Account.objects.filter(in_flight_limit__gt=0).order_by().values_list("pk", "in_flight_limit")
 )
 _LIMITS_OF_TOKENS = PreparedValues(
@@ -286,14 +286,14 @@ def _models() -> dict[int, routing.Wanted]:
 
 def _slots(providers: list[Provider], closed: Collection[str]) -> routing.Slots:
     taken = {str(name): int(n) for name, n in _OPEN.all()}
-    upstreams = {one.name for one in providers if one.is_remote}
+    upstreams = {provider.name for provider in providers if provider.is_remote}
     pinned = {str(name): int(n) for name, n in _PINNED.all()} if upstreams else {}
     promised = {name: n for name, n in pinned.items() if name in upstreams}
-    standing = routing.circuit_states(providers)
-    slots = routing.Slots(providers, taken, promised=promised, standing=standing, full=closed)
-    for (name,) in _ALONE.all():
+    key_states = routing.circuit_states(providers)
+    slots = routing.Slots(providers, taken, promised=promised, key_states=key_states, full=closed)
+    for (name,) in _RUNNING_SUSPECTS.all():
         if name not in upstreams:
-            slots.shut(name)
+            slots.exclude(name)
     return slots
 
 
@@ -322,7 +322,7 @@ def _suspects(slots: routing.Slots, models: dict[int, routing.Wanted]) -> list[t
             else:
                 slots.take(name)
         if provider is None or not provider.is_remote:
-            slots.shut(name)
+            slots.exclude(name)
     return chosen
 
 
@@ -362,7 +362,7 @@ def _lanes(*, by_token: bool) -> list[_Lane]:
         head=Min("pk")
     )
     return [
-        _Lane(account, user, model, provider, head, token, beside_tokens=True)
+        _Lane(account, user, model, provider, head, token, excludes_limited_tokens=True)
         for account, user, model, provider, token, head in lanes
     ]
 
@@ -388,10 +388,10 @@ def _limits(account_ids: set[int]) -> tuple[dict[int, int], dict[int, int]]:
     # their own.
     plan_rows = PLAN_LIMITS.all()
     of_plans: dict[int, int] = {pk: limit for pk, limit, _priority in plan_rows if limit}
-    own: dict[int, int] = dict(_OWN_LIMITS.all())
-    boosts = {pk: priority for pk, _limit, priority in plan_rows if priority and pk in account_ids}
-    limits = {pk: account_limits.in_flight(own.get(pk), of_plans.get(pk)) for pk in account_ids}
-    return limits, boosts
+    limits_of_accounts: dict[int, int] = dict(_ACCOUNT_LIMITS.all())
+    priorities = {pk: priority for pk, _limit, priority in plan_rows if priority and pk in account_ids}
+    limits = {pk: account_limits.in_flight(limits_of_accounts.get(pk), of_plans.get(pk)) for pk in account_ids}
+    return limits, priorities
 
 
 def _token_limits() -> dict[int, int]:

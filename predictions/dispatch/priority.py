@@ -28,13 +28,13 @@ class Priorities:
         self._of_plans = of_plans
         self._top = max((of_plans.get(pk, 0) for pk in accounts), default=0) if of_plans else 0
         self._heads: list[int] = []
-        self._waited: list[float] = []
+        self._ages: list[float] = []
 
     def ages(self, account_id: int, in_flight: int) -> bool:
         """Whether this account's waiting time affects its boost."""
         return bool(self._of_plans) and not in_flight and self._of_plans.get(account_id, 0) < self._top
 
-    def look(self, heads: Collection[int]) -> None:
+    def read_waiting_times(self, heads: Collection[int]) -> None:
         """Read the waiting times of these predictions.
 
         Exactly for the oldest; a later one gets that of the next younger sample.
@@ -42,18 +42,18 @@ class Priorities:
         ordered = sorted(heads)
         step = max(1, -(-(len(ordered) - EXACT_SAMPLES) // EXACT_SAMPLES))
         sampled = ordered[:EXACT_SAMPLES] + ordered[EXACT_SAMPLES::step]
-        found = waiting_times(sampled) if sampled else []
-        self._heads = [pk for pk, _wait in found]
-        self._waited = [wait / FULL_AGE for _pk, wait in found]
+        times = waiting_times(sampled) if sampled else []
+        self._heads = [pk for pk, _wait in times]
+        self._ages = [wait / FULL_AGE for _pk, wait in times]
 
     def of(self, account_id: int, in_flight: int, head: int) -> int:
         """The boost of an account with so many in flight whose oldest waiting prediction is `head`."""
-        own = self._of_plans.get(account_id, 0)
+        plan_boost = self._of_plans.get(account_id, 0)
         if not self.ages(account_id, in_flight):
-            return own
-        place = bisect_left(self._heads, head)
-        share = self._waited[place] if place < len(self._waited) else 0.0
-        return own + int((self._top - own) * max(0.0, min(1.0, share)))
+            return plan_boost
+        index = bisect_left(self._heads, head)
+        share = self._ages[index] if index < len(self._ages) else 0.0
+        return plan_boost + int((self._top - plan_boost) * max(0.0, min(1.0, share)))
 
 
 def waiting_times(predictions: Sequence[int]) -> list[tuple[int, timedelta]]:

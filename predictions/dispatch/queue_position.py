@@ -29,25 +29,25 @@ def queue_position(prediction: Prediction) -> QueuePosition | None:
         return None
     in_flight, _users = in_flight_counts()
     waiting = Prediction.objects.filter(phase=Phase.WAITING)
-    own = waiting.filter(account_id=prediction.account_id, pk__lte=prediction.pk)
-    up_to_it = own.aggregate(n=Count("pk"), last=Max("pk"))
+    up_to_this = waiting.filter(account_id=prediction.account_id, pk__lte=prediction.pk)
+    up_to_it = up_to_this.aggregate(n=Count("pk"), last=Max("pk"))
     if up_to_it["last"] != prediction.pk:
         return None  # begun since the row was read
-    own_place: int = up_to_it["n"]
+    place_in_account: int = up_to_it["n"]
     others = waiting.exclude(account_id=prediction.account_id).order_by().values_list("account_id")
     counts = list(others.annotate(n=Count("pk"), head=Min("pk")))
     of_plans = {pk: priority for pk, _limit, priority in PLAN_LIMITS.all() if priority}
     heads = {pk: head for pk, _n, head in counts} | {prediction.account_id: prediction.pk}
-    boosts = Priorities(of_plans, heads)
-    boosts.look([head for pk, head in heads.items() if boosts.ages(pk, in_flight[pk])])
+    priorities = Priorities(of_plans, heads)
+    priorities.read_waiting_times([head for pk, head in heads.items() if priorities.ages(pk, in_flight[pk])])
     # After how many turns of the others this account has had as many as it has now; its very next may come
     # sooner, by age.
     turns = {pk: in_flight[pk] - of_plans.get(pk, 0) for pk in heads}
-    soonest = {pk: in_flight[pk] - boosts.of(pk, in_flight[pk], head) for pk, head in heads.items()}
-    turn = own_place + (soonest if own_place == 1 else turns)[prediction.account_id]
+    soonest = {pk: in_flight[pk] - priorities.of(pk, in_flight[pk], head) for pk, head in heads.items()}
+    turn = place_in_account + (soonest if place_in_account == 1 else turns)[prediction.account_id]
     # In each turn every account is served once, so this many of each other account come before it.
     before = sum(min(n, max(turn - turns[pk], int(soonest[pk] < turn), 0)) for pk, n, _head in counts)
-    number = before + own_place
+    number = before + place_in_account
     return QueuePosition(number, _estimate(prediction, number))
 
 

@@ -41,19 +41,19 @@ class Slots:
 
     def __init__(
         self,
-        everyone: Sequence[Provider],
+        providers: Sequence[Provider],
         taken: Mapping[str, int],
         *,
         promised: Mapping[str, int] | None = None,
-        standing: circuits.Standing | None = None,
+        key_states: circuits.KeyStates | None = None,
         full: Collection[str] = (),
     ) -> None:
-        self._providers = list(everyone)
-        self._standing = standing or circuits.Standing()
-        self._closed = set(self._standing.unavailable)
-        self._half_open = set(self._standing.half_open)
+        self._providers = list(providers)
+        self._key_states = key_states or circuits.KeyStates()
+        self._closed = set(self._key_states.unavailable)
+        self._half_open = set(self._key_states.half_open)
         self._promised = dict(promised or {})
-        self._alone: set[str] = set()
+        self._excluded: set[str] = set()
         self._full = frozenset(full)
         self.taken: dict[str, int] = defaultdict(int, taken)
         self._group_taken: dict[str, int] = defaultdict(int)
@@ -62,7 +62,7 @@ class Slots:
         for name, count in self.taken.items():
             self._group_taken[_group_of(name, self._providers)] += count
 
-    def any_left(self) -> bool:
+    def has_any(self) -> bool:
         """Whether anybody could get anything at all."""
         return any(self._has_room(provider) for provider in self._providers) or bool(self._promised)
 
@@ -70,9 +70,9 @@ class Slots:
         """Whether the provider has nothing under way."""
         return self.taken[name] == 0
 
-    def shut(self, name: str) -> None:
+    def exclude(self, name: str) -> None:
         """Exclude the provider from the rest of this choice."""
-        self._alone.add(name)
+        self._excluded.add(name)
 
     def find(self, wanted: Wanted, pinned: str = "", refused_by: Collection[str] = ()) -> Provider | None:
         """The provider that gets it, or None where it must wait.
@@ -82,11 +82,13 @@ class Slots:
         """
         if pinned:
             return self._find_pinned(pinned, wanted)
-        upstreams = [one for one in self._providers if one.is_remote and one.serves(wanted.ref)]
+        upstreams = [
+            provider for provider in self._providers if provider.is_remote and provider.serves(wanted.ref)
+        ]
         if upstreams:
             willing = self._willing(upstreams, wanted)
             if willing or not wanted.last_resort:
-                others = [one for one in willing if one.name not in refused_by]
+                others = [provider for provider in willing if provider.name not in refused_by]
                 return self._by_priority(others or willing)
         for provider in self._providers:
             if provider.is_remote or not provider.serves(wanted.ref):
@@ -111,7 +113,7 @@ class Slots:
 
     def _find_pinned(self, name: str, wanted: Wanted) -> Provider | None:
         known = (provider for provider in self._providers if provider.name == name)
-        provider = next(known, None) or _beside(name)
+        provider = next(known, None) or _retired_provider(name)
         if provider is None or not provider.serves(wanted.ref) or name in self._closed:
             return None
         promised = self._promised.get(name, 0) > 0 and provider.group not in self._full
@@ -123,16 +125,20 @@ class Slots:
         Where all of them answered that they do not know the model, and the engine may not have it, they are asked
         again: the prediction then ends with a clear error.
         """
-        awake = [one for one in upstreams if one.name not in self._closed]
-        knowing = [one for one in awake if (one.name, wanted.ref) not in self._standing.resting_routes]
+        awake = [provider for provider in upstreams if provider.name not in self._closed]
+        knowing = [
+            provider
+            for provider in awake
+            if (provider.name, wanted.ref) not in self._key_states.resting_routes
+        ]
         return knowing if knowing or wanted.last_resort else awake
 
     def _by_priority(self, upstreams: list[Provider]) -> Provider | None:
-        free = [one for one in upstreams if self._has_room(one)]
+        free = [provider for provider in upstreams if self._has_room(provider)]
         while free:
-            first = min(one.priority for one in free)
-            equals = [one for one in free if one.priority == first]
-            provider = _chance.choices(equals, [max(one.weight, 0) or 1e-9 for one in equals])[0]
+            first = min(provider.priority for provider in free)
+            equals = [provider for provider in free if provider.priority == first]
+            provider = _chance.choices(equals, [max(provider.weight, 0) or 1e-9 for provider in equals])[0]
             if self._may_probe(provider):
                 return provider
             free.remove(provider)
@@ -150,7 +156,7 @@ class Slots:
     def _has_room(self, provider: Provider) -> bool:
         name, group = provider.name, provider.group
         return (
-            name not in self._alone
+            name not in self._excluded
             and name not in self._closed
             and group not in self._full
             and self.taken[name] < provider.limit
@@ -158,25 +164,28 @@ class Slots:
         )
 
 
-def circuit_states(everyone: Sequence[Provider]) -> circuits.Standing:
+def circuit_states(providers: Sequence[Provider]) -> circuits.KeyStates:
     """How the upstreams among them stand now; no question is asked where there are none."""
-    return circuits.standing() if any(provider.is_remote for provider in everyone) else circuits.Standing()
+    return (
+        circuits.key_states() if any(provider.is_remote for provider in providers) else circuits.KeyStates()
+    )
 
 
-def eligible_providers(everyone: Sequence[Provider], wanted: Wanted) -> list[Provider]:
+def eligible_providers(providers: Sequence[Provider], wanted: Wanted) -> list[Provider]:
     """All that may ever get it: the upstreams that serve it, and the engine where it may."""
-    upstreams = [one for one in everyone if one.is_remote and one.serves(wanted.ref)]
-    engines = [one for one in everyone if not one.is_remote and one.serves(wanted.ref)]
+    upstreams = [provider for provider in providers if provider.is_remote and provider.serves(wanted.ref)]
+    engines = [provider for provider in providers if not provider.is_remote and provider.serves(wanted.ref)]
     return upstreams + engines if wanted.last_resort or not upstreams else upstreams
 
 
-def _group_of(name: str, everyone: Sequence[Provider]) -> str:
+def _group_of(name: str, providers: Sequence[Provider]) -> str:
     """The upstream to which a provider belongs, also one whose key is used no more but still has work under way."""
-    provider = next((one for one in everyone if one.name == name), None) or _beside(name)
+    known = next((provider for provider in providers if provider.name == name), None)
+    provider = known or _retired_provider(name)
     return provider.group if provider else ""
 
 
-def _beside(name: str) -> Provider | None:
+def _retired_provider(name: str) -> Provider | None:
     """A provider that gets nothing new, but may be asked again for what it was sent."""
     try:
         return provider_lookup.provider(name)

@@ -145,7 +145,7 @@ def _reserve(start: PendingStart, *, anew: bool) -> PendingStart | None:
         return None
     except run_records.CapReached as error:
         log.info("cap_reached", prediction=prediction.public_id, reason=str(error))
-        budget.forget()
+        budget.drop_cache()
         if availability.is_capped(prediction.model):
             lifecycle.fail(prediction.pk, availability.CAP_REACHED, claim=claim, closed=True)
         else:

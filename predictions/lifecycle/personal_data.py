@@ -56,7 +56,7 @@ def forget_predictions(account: Account) -> int:
         DeliveryAttempt.objects.filter(delivery__prediction_id__in=pks).delete()
         for kind in (Delivery, IdempotencyKey, UnansweredCreate, Preview):
             kind.objects.filter(of_these).delete()
-        run_records.forget_answers(pks)
+        run_records.erase_responses(pks)
         return lifecycle.forget(pks)
 
 

@@ -50,7 +50,7 @@ def supervise(*, before: Sequence[Part] = (), with_engine: bool | None = None) -
     """
     stop = threading.Event()
     with contextlib.ExitStack() as stack:
-        if not stack.enter_context(_one_at_a_time(settings.DATA / "work.lock", stop)):
+        if not stack.enter_context(_exclusive(settings.DATA / "work.lock", stop)):
             return
         has_engine = settings.ENGINE["enabled"] if with_engine is None else with_engine
         engine = (
@@ -62,7 +62,7 @@ def supervise(*, before: Sequence[Part] = (), with_engine: bool | None = None) -
         )
         states_fd, send_states = stack.enter_context(_states())
         wake_ups = stack.enter_context(queue_workers.descriptors())
-        all_of_them = [*before, *all_parts(wake_ups, engine, local, told=states_fd)]
+        all_of_them = [*before, *all_parts(wake_ups, engine, local, states_fd=states_fd)]
         supervisor = Supervisor(
             stack.enter_context(services.with_fork_server(all_of_them)),
             fork=_can_fork(),
@@ -90,19 +90,19 @@ def cluster() -> None:
 
 def all_parts(
     wake_ups: tuple[int, int],
-    place: ServiceAddress | None,
+    engine: ServiceAddress | None,
     local: ServiceAddress | None = None,
     *,
-    told: int = -1,
+    states_fd: int = -1,
 ) -> list[Part]:
-    """The parts with their commands. Without `place` there is no engine, without `local` no local weights.
+    """The parts with their commands. Without `engine` there is no engine, without `local` no local weights.
 
-    `wake_ups`: `queue_workers.descriptors`. `told`: the descriptor on which the sweep receives the state of all
+    `wake_ups`: `queue_workers.descriptors`. `states_fd`: the descriptor on which the sweep receives the state of all
     parts. Webhooks are posted by a loop of their own, so that a receiver that hangs delays neither polling nor
     starts.
     """
     shared = {"DARKROOM_INSTANCE": instance(), "DARKROOM_PROCESS_ROLE": "work"}
-    for service in (place, local):
+    for service in (engine, local):
         shared |= service.environment() if service else {}
     parts = [
         *queue_workers.parts(settings.WORKERS, wake_ups, shared),
@@ -112,12 +112,12 @@ def all_parts(
         ),
         # Stopped after the others, since it removes everybody's heartbeats.
         Part(
-            "sweep", _manage("sweep"), {**shared, service_status.VARIABLE: str(told)}, stage=2, grace_s=5.0,
-            fds=(told,) if told >= 0 else (), silent_s=FROZEN_AFTER_S, run=partial(programs.run_until_stopped,
+            "sweep", _manage("sweep"), {**shared, service_status.VARIABLE: str(states_fd)}, stage=2, grace_s=5.0,
+            fds=(states_fd,) if states_fd >= 0 else (), silent_s=FROZEN_AFTER_S, run=partial(programs.run_until_stopped,
             sweep.run),
         ),
     ]  # fmt: skip
-    for service, program in ((place, services.engine_command), (local, services.local_command)):
+    for service, program in ((engine, services.engine_command), (local, services.local_command)):
         if service:
             argv, environment = program(service)
             parts.append(
@@ -170,7 +170,7 @@ def _states() -> Iterator[tuple[int, service_status.SendStates]]:
     theirs.setblocking(False)
     last: tuple[str, float] = ("", -STATES_INTERVAL_S)
 
-    def tell(supervisor: Supervisor) -> None:
+    def send(supervisor: Supervisor) -> None:
         nonlocal last
         text = json.dumps({"parts": supervisor.states(), "stopping": supervisor.stopping})
         now = time.monotonic()
@@ -180,7 +180,7 @@ def _states() -> Iterator[tuple[int, service_status.SendStates]]:
                 ours.send(text.encode())
 
     with ours, theirs:
-        yield theirs.fileno(), tell
+        yield theirs.fileno(), send
 
 
 def _manage(*words: str) -> list[str]:
@@ -204,7 +204,7 @@ def _service_address(name: str, base: Path) -> Iterator[ServiceAddress]:
 
 
 @contextlib.contextmanager
-def _one_at_a_time(path: Path, stop: threading.Event) -> Iterator[bool]:
+def _exclusive(path: Path, stop: threading.Event) -> Iterator[bool]:
     """Hold the lock of the data folder; False where a signal came before it was free.
 
     It is released with the process.

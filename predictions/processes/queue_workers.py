@@ -193,7 +193,7 @@ class _Rows:
         poll, unannounced = True, False
         while not self._stopping:
             programs.report_alive()
-            if poll and (task := self._poll()) is not None:
+            if poll and (task := self._take_task()) is not None:
                 programs.report_alive()
                 if unannounced:
                     self._shared.note(_FOUND)
@@ -213,13 +213,13 @@ class _Rows:
             log.error("task_failed", task=task["name"], error=task["result"])
         # It saves nothing of a success, and never raises.
         save_task(task, None)
-        self._done(partial(task_queue.delete, task["ack_id"]))
+        self._retry(partial(task_queue.delete, task["ack_id"]))
         post_execute.send(sender="django_q", task=task)
         self._beat()
 
-    def _poll(self) -> Task | None:
+    def _take_task(self) -> Task | None:
         self._shared.note(_LOOK)
-        taken = self._done(task_queue.take) or task_queue.NOTHING
+        taken = self._retry(task_queue.take) or task_queue.NOTHING
         if taken.more:
             # The workers that were woken for them may all be busy.
             wakeups.send(wakeups.WORK)
@@ -247,13 +247,13 @@ class _Rows:
     def _beat(self) -> None:
         if self._shared.is_due(_BEAT, EVERY_S):
             self._shared.note(_BEAT)
-            self._done(partial(beat, "cluster-work"))
+            self._retry(partial(beat, "cluster-work"))
 
-    def _done(self, deed: Callable[[], T]) -> T | None:
-        """Result of `deed`, retried while the database is unreachable; None where it was stopped meanwhile."""
+    def _retry(self, function: Callable[[], T]) -> T | None:
+        """Result of `function`, retried while the database is unreachable; None where it was stopped meanwhile."""
         for number in range(sys.maxsize):
             try:
-                return deed()
+                return function()
             except _AWAY as error:
                 if self._stopping:
                     break

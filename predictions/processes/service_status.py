@@ -35,36 +35,36 @@ LARGEST = 65_536
 
 def run(stop: threading.Event) -> None:
     """Write these heartbeats until `stop` is set. On a full stop delete all: what was stopped is not missing."""
-    heard = _listener()
-    if heard is None:
+    connection = _listener()
+    if connection is None:
         return
-    with heard:
+    with connection:
         complete = False
         while not stop.wait(EVERY_S if complete else INCOMPLETE_ROUND_S):
             try:
-                complete = _note(heard)
+                complete = _note(connection)
             except Exception:
                 log.exception("pulse_broke")
             close_old_connections()
         with contextlib.suppress(Exception):
-            if (_latest(heard) or {}).get("stopping"):
+            if (_latest(connection) or {}).get("stopping"):
                 Beat.objects.filter(instance=os.environ["DARKROOM_INSTANCE"]).delete()
     connections.close_all()
 
 
-def _note(heard: socket.socket) -> bool:
+def _note(connection: socket.socket) -> bool:
     """Write one round of heartbeats. Whether the supervisor and every service were heard."""
-    status = _latest(heard)
+    status = _latest(connection)
     details = {} if status is None else {"supervisor": {"parts": status["parts"]}}
     complete = status is not None
     for name in SERVICES:
         path = os.environ.get(f"DARKROOM_{name.upper()}_SOCKET", "")
         secret = os.environ.get(f"DARKROOM_{name.upper()}_SECRET", "")
         if path and secret:
-            answer = engine_health(Path(path), secret)
-            complete = complete and answer is not None
-            if answer is not None:
-                details[name] = answer
+            health = engine_health(Path(path), secret)
+            complete = complete and health is not None
+            if health is not None:
+                details[name] = health
     beat_all(details)
     return complete
 
@@ -75,18 +75,18 @@ def _listener() -> socket.socket | None:
     if not text.isdigit():
         return None
     try:
-        heard = socket.socket(fileno=int(text))
+        connection = socket.socket(fileno=int(text))
     except OSError:
         return None
-    heard.setblocking(False)
-    return heard
+    connection.setblocking(False)
+    return connection
 
 
-def _latest(heard: socket.socket) -> Any:
+def _latest(connection: socket.socket) -> Any:
     """The newest message of the supervisor; None where there is no new one."""
     text = b""
     with contextlib.suppress(BlockingIOError):
-        while new := heard.recv(LARGEST):
+        while new := connection.recv(LARGEST):
             text = new
     return json.loads(text) if text else None
 
@@ -109,9 +109,9 @@ def engine_health(path: Path, secret: str, timeout: float = 3.0) -> dict[str, An
         connection_.request("GET", "/health", headers={"Authorization": f"Bearer {secret}"})
         response = connection_.getresponse()
         body = response.read()
-        answer = json.loads(body) if response.status == 200 else None
+        health = json.loads(body) if response.status == 200 else None
     except (OSError, http.client.HTTPException, ValueError):
         return None
     finally:
         connection_.close()
-    return answer if isinstance(answer, dict) else None
+    return health if isinstance(health, dict) else None

@@ -22,19 +22,19 @@ FROZEN_SERVER_S = 30.0
 """Seconds without a heartbeat after which the fork server counts as hung; it sends one every five."""
 
 
-def engine_command(place: ServiceAddress) -> tuple[list[str], dict[str, str]]:
+def engine_command(service: ServiceAddress) -> tuple[list[str], dict[str, str]]:
     """Command of the engine: its `argv`, and what is added to the environment."""
     variables = {
         "DARKROOM_ENGINE_SLOTS": str(settings.ENGINE["slots"]),
         "DARKROOM_CONFORMANCE": "1" if settings.CONFORMANCE else "0",
     }
-    return programs.python_command("engine"), {**_shared(), **place.environment(), **variables}
+    return programs.python_command("engine"), {**_shared(), **service.environment(), **variables}
 
 
-def local_command(place: ServiceAddress) -> tuple[list[str], dict[str, str]]:
+def local_command(service: ServiceAddress) -> tuple[list[str], dict[str, str]]:
     """Command of the local weights service, in the same form."""
     variables = {"DARKROOM_LOCAL_MODELS": str(settings.LOCAL["models"])}
-    return programs.python_command("engine.local"), {**_shared(), **place.environment(), **variables}
+    return programs.python_command("engine.local"), {**_shared(), **service.environment(), **variables}
 
 
 @contextlib.contextmanager
@@ -63,8 +63,8 @@ def exec_service(name: str, purpose: str) -> NoReturn:
         raise CommandError(f"DARKROOM_{name.upper()}_SECRET is not set: {purpose} would answer nobody.")
     folder = getattr(settings, name.upper())["folder"]
     socket = os.environ.get(f"DARKROOM_{name.upper()}_SOCKET") or folder / "run" / f"{name}.sock"
-    place = ServiceAddress(name, Path(socket), secret, folder / "work")
-    argv, environment = {"engine": engine_command, "local": local_command}[name](place)
+    service = ServiceAddress(name, Path(socket), secret, folder / "work")
+    argv, environment = {"engine": engine_command, "local": local_command}[name](service)
     for stream in (sys.stdout, sys.stderr):
         stream.flush()
     os.execve(argv[0], argv, {**os.environ, **environment})  # noqa: S606

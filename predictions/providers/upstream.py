@@ -65,8 +65,8 @@ class UpstreamConfig:
 class KeyCheck(Protocol):
     """Health check of an upstream by a request that starts nothing: whether it is reachable and accepts the key."""
 
-    async def __call__(self, config: UpstreamConfig, *, redirects_tell: bool) -> ProviderError | None:
-        """None where all is well. `redirects_tell`: a redirect is an error, since a person who can fix the URL asks."""
+    async def __call__(self, config: UpstreamConfig, *, redirect_is_error: bool) -> ProviderError | None:
+        """None where all is well. `redirect_is_error`: a redirect is an error: a person who can fix the URL asks."""
 
 
 @dataclass(frozen=True)

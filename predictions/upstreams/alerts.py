@@ -34,7 +34,7 @@ def opened(key_pk: int) -> None:
         quiet = UpstreamKey.objects.filter(
             Q(alerted_at__isnull=True) | Q(alerted_at__lte=Now() - PAUSE), pk=key_pk
         )
-        tell = bool(quiet.update(alerted_at=Now(), heal_untold=True))
+        is_due = bool(quiet.update(alerted_at=Now(), heal_untold=True))
     key = UpstreamKey.objects.select_related("upstream").get(pk=key_pk)
     facts = {
         "upstream": key.upstream.name,
@@ -42,7 +42,7 @@ def opened(key_pk: int) -> None:
         "kind": key.error_kind,
         "next_probe": key.open_until.isoformat() if key.open_until else None,
     }
-    if not tell:
+    if not is_due:
         log.warning("upstream_circuit_opened_again", **facts)
         return
     log.error("upstream_circuit_opened", **facts, error=key.error[:300])
@@ -58,10 +58,10 @@ def opened(key_pk: int) -> None:
 def healed(key_pk: int) -> None:
     """A circuit has closed again."""
     with transaction.atomic():
-        tell = bool(UpstreamKey.objects.filter(pk=key_pk, heal_untold=True).update(heal_untold=False))
+        is_due = bool(UpstreamKey.objects.filter(pk=key_pk, heal_untold=True).update(heal_untold=False))
     key = UpstreamKey.objects.select_related("upstream").get(pk=key_pk)
     log.info("upstream_circuit_closed", upstream=key.upstream.name, key=key.label)
-    if tell:
+    if is_due:
         _mail(
             f"{key.upstream.name}: its key {key.label} is in use again",
             f"The upstream {key.upstream.name} ({key.upstream.url}) answers well to the key {key.label}.",
@@ -85,12 +85,12 @@ def wait(seconds: float = 10.0) -> None:
         thread.join(seconds)
 
 
-def _mail(subject: str, words: str) -> None:
+def _mail(subject: str, text: str) -> None:
     if not settings.ALERT_EMAILS:
         return
     message = EmailMessage(
         settings.ACCOUNT_EMAIL_SUBJECT_PREFIX + scrub(" ".join(subject.split())),
-        scrub(words),
+        scrub(text),
         to=settings.ALERT_EMAILS,
     )
     with _posting:

@@ -18,11 +18,11 @@ _NAME = "upstreams-at-their-cap"
 
 def reached() -> frozenset[str]:
     """Names of the upstreams at today's cap, which get no more work today."""
-    known: frozenset[str] | None = cache.get(_NAME)
-    if known is None:
-        known = frozenset(rows().values_list("upstream__name", flat=True))
-        cache.set(_NAME, known, STALE_S)
-    return known
+    names: frozenset[str] | None = cache.get(_NAME)
+    if names is None:
+        names = frozenset(rows().values_list("upstream__name", flat=True))
+        cache.set(_NAME, names, STALE_S)
+    return names
 
 
 def rows() -> QuerySet[UpstreamDay]:
@@ -31,7 +31,7 @@ def rows() -> QuerySet[UpstreamDay]:
     return UpstreamDay.objects.filter(spent, day=today(), upstream__day_cap__isnull=False)
 
 
-def forget() -> None:
+def drop_cache() -> None:
     """Drop the cached answer: a cap was just reached in this process."""
     cache.delete(_NAME)
 

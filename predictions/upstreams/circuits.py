@@ -48,13 +48,13 @@ _NOTED_FOR = timedelta(seconds=10)
 _LONGEST_ERROR = 1000
 _NOT_THE_KEYS = ("safety", "bad_input", "permanent", "channel")
 """Kinds that do not concern the key: the caller's prompt or input, or one model."""
-_AT_ONCE = ("key", "quota", "address")
+_OPEN_AT_ONCE = ("key", "quota", "address")
 _UNASKABLE = ("quota", "address")
 """Kinds whose end no health check can show: a real start is the probe."""
 
 
 @dataclass(frozen=True)
-class Standing:
+class KeyStates:
     """Providers, by name, that take no new start now, and those that take one only after `claim_probe`."""
 
     unavailable: frozenset[str] = frozenset()
@@ -65,13 +65,13 @@ class Standing:
 
 def unavailable() -> set[str]:
     """Names that take no new start now: disabled, paused, resting, rate-limited, being probed, or at their cap."""
-    return set(standing().unavailable)
+    return set(key_states().unavailable)
 
 
-def standing() -> Standing:
+def key_states() -> KeyStates:
     """The current state of every key. Two short queries, or none without upstreams."""
     if not configuration.any_key():
-        return Standing()
+        return KeyStates()
     closed_for: set[str] = set()
     half_open: set[str] = set()
     by_upstream: dict[int, list[str]] = {}
@@ -85,7 +85,7 @@ def standing() -> Standing:
     routes = {
         (name, f"{owner}/{model}") for pk, owner, model in _RESTING.all() for name in by_upstream.get(pk, [])
     }
-    return Standing(frozenset(closed_for), frozenset(half_open), frozenset(routes))
+    return KeyStates(frozenset(closed_for), frozenset(half_open), frozenset(routes))
 
 
 def _states() -> QuerySet[Any, Any]:
@@ -161,8 +161,8 @@ def probes_due() -> QuerySet[UpstreamKey]:
     return UpstreamKey.objects.filter(_usable(), _due(Now())).exclude(error_kind__in=_UNASKABLE)
 
 
-def succeeded(name: str, *, question: bool = False) -> None:
-    """Report that a start was accepted (or, with `question`, that a health check passed).
+def succeeded(name: str, *, is_health_check: bool = False) -> None:
+    """Report that a start was accepted (or, with `is_health_check`, that a health check passed).
 
     After a mere health check the next single failure opens the circuit again, for longer: it does not prove that real
     work succeeds.
@@ -173,20 +173,20 @@ def succeeded(name: str, *, question: bool = False) -> None:
         return
     state, failures, openings, ok_at = row
     if state == State.PROBING:
-        if _close(pk, question=question):
+        if _close(pk, is_health_check=is_health_check):
             alerts.healed(pk)
-    elif state == State.CLOSED and not question:
+    elif state == State.CLOSED and not is_health_check:
         reset = bool(failures or openings)
         # Not with each success: the row would be written a hundred times a second without a change.
         if reset or ok_at is None or timezone.now() - ok_at > _NOTED_FOR:
             _note_success(pk, reset=reset)
 
 
-def _close(pk: int, *, question: bool) -> bool:
-    left = {"failures": IN_A_ROW - 1} if question else {"failures": 0, "openings": 0}
+def _close(pk: int, *, is_health_check: bool) -> bool:
+    counters = {"failures": IN_A_ROW - 1} if is_health_check else {"failures": 0, "openings": 0}
     with transaction.atomic():
         healed = UpstreamKey.objects.filter(pk=pk, state=State.PROBING).update(
-            state=State.CLOSED, open_until=None, probe="", probe_until=None, ok_at=Now(), **left
+            state=State.CLOSED, open_until=None, probe="", probe_until=None, ok_at=Now(), **counters
         )
     return bool(healed)
 
@@ -199,9 +199,9 @@ def _note_success(pk: int, *, reset: bool) -> None:
 def failed(name: str, error: ProviderError) -> None:
     """Report that a start or health check failed. Errors caused by the caller do not count as failures, but they are
     responses: as a probe's result they close the circuit."""
-    tell = count_failure(name, error)
-    if tell is not None:
-        tell()
+    alert = count_failure(name, error)
+    if alert is not None:
+        alert()
 
 
 def count_failure(name: str, error: ProviderError) -> Callable[[], None] | None:
@@ -212,37 +212,37 @@ def count_failure(name: str, error: ProviderError) -> Callable[[], None] | None:
     pk = key_pk(name) or 0
     if not pk:
         return None
-    told = {"error_kind": error.kind, "error": _words(error), "error_at": Now()}
+    values = {"error_kind": error.kind, "error": _error_text(error), "error_at": Now()}
     if error.kind in _NOT_THE_KEYS or error.kind == "rate":
         if error.kind == "rate":
-            _rest(pk, error, told)
+            _rest(pk, error, values)
         # A rate limit, too, shows a probe that the service works.
         probing = UpstreamKey.objects.filter(pk=pk, state=State.PROBING).exists()
-        return partial(alerts.healed, pk) if probing and _close(pk, question=True) else None
+        return partial(alerts.healed, pk) if probing and _close(pk, is_health_check=True) else None
     with transaction.atomic():
-        opened = _count(pk, error, told)
+        opened = _count(pk, error, values)
     return partial(alerts.opened, pk) if opened else None
 
 
-def _rest(pk: int, error: ProviderError, told: dict[str, Any]) -> None:
-    asked = WAIT_S if error.retry_after is None else error.retry_after
-    until = after(min(max(asked, 1.0), LONGEST_WAIT_S))
+def _rest(pk: int, error: ProviderError, values: dict[str, Any]) -> None:
+    requested = WAIT_S if error.retry_after is None else error.retry_after
+    until = after(min(max(requested, 1.0), LONGEST_WAIT_S))
     with transaction.atomic():
-        UpstreamKey.objects.filter(pk=pk).update(rest_until=until, **told)
+        UpstreamKey.objects.filter(pk=pk).update(rest_until=until, **values)
 
 
-def _count(pk: int, error: ProviderError, told: dict[str, Any]) -> bool:
+def _count(pk: int, error: ProviderError, values: dict[str, Any]) -> bool:
     """Count one failure, and open the circuit at the threshold. Returns whether it went from closed to open."""
     rows = UpstreamKey.objects.filter(pk=pk)
-    at_once = error.kind in _AT_ONCE
-    if rows.filter(state=State.PROBING).update(**_open(error), **told):
+    at_once = error.kind in _OPEN_AT_ONCE
+    if rows.filter(state=State.PROBING).update(**_open(error), **values):
         return False
-    if rows.filter(state=State.OPEN).update(**told):
+    if rows.filter(state=State.OPEN).update(**values):
         # The late result of a start sent before it opened; it does not prolong the rest.
         return False
-    rows.filter(state=State.CLOSED).update(failures=F("failures") + 1, **told)
+    rows.filter(state=State.CLOSED).update(failures=F("failures") + 1, **values)
     if not at_once and not _too_many(pk):
-        _wait_as_asked(rows, error)
+        _rest_if_requested(rows, error)
         return False
     return bool(rows.filter(state=State.CLOSED).update(**_open(error)))
 
@@ -256,7 +256,7 @@ def _too_many(pk: int) -> bool:
     return len(minute.values_list("pk")[:IN_A_MINUTE]) >= IN_A_MINUTE
 
 
-def _wait_as_asked(rows: QuerySet[UpstreamKey], error: ProviderError) -> None:
+def _rest_if_requested(rows: QuerySet[UpstreamKey], error: ProviderError) -> None:
     if error.retry_after:
         rows.update(rest_until=after(min(error.retry_after, LONGEST_REST_S)))
 
@@ -264,9 +264,9 @@ def _wait_as_asked(rows: QuerySet[UpstreamKey], error: ProviderError) -> None:
 def _open(error: ProviderError) -> dict[str, Any]:
     """5 s, doubled each time up to a minute; a rest that the service asks for is capped likewise."""
     rests = [FIRST_REST_S * 2**number for number in range(5)]
-    asked = min(error.retry_after or 0.0, LONGEST_REST_S)
+    requested = min(error.retry_after or 0.0, LONGEST_REST_S)
     cases = [
-        When(openings=number, then=after(max(min(rest, LONGEST_REST_S), asked)))
+        When(openings=number, then=after(max(min(rest, LONGEST_REST_S), requested)))
         for number, rest in enumerate(rests)
     ]
     return {
@@ -278,7 +278,7 @@ def _open(error: ProviderError) -> dict[str, Any]:
     }
 
 
-def _words(error: ProviderError) -> str:
+def _error_text(error: ProviderError) -> str:
     text = str(error) if not error.answer else f"{error}\n{error.answer}"
     return scrub(text).replace("\x00", "")[:_LONGEST_ERROR]
 
@@ -312,18 +312,18 @@ def rest_route(name: str, model_pk: int, error: str, seconds: float = ROUTE_REST
     key = UpstreamKey.objects.filter(pk=key_pk(name) or 0).first()
     if key is None:
         return
-    told = {"rest_until": after(seconds), "error": scrub(error).replace("\x00", "")[:_LONGEST_ERROR]}
+    values = {"rest_until": after(seconds), "error": scrub(error).replace("\x00", "")[:_LONGEST_ERROR]}
     with transaction.atomic():
         rows = UpstreamRoute.objects.filter(upstream=key.upstream_id, model=model_pk)
-        if not rows.update(**told):
+        if not rows.update(**values):
             # Where the whole catalogue is served, a route without overrides equals none.
             UpstreamRoute.objects.bulk_create(
                 [UpstreamRoute(upstream_id=key.upstream_id, model_id=model_pk)], ignore_conflicts=True
             )
-            rows.update(**told)
+            rows.update(**values)
 
 
-def forget_route(upstream_pk: int, model_pk: int) -> None:
+def retry_route(upstream_pk: int, model_pk: int) -> None:
     """Let a model's route be tried again: the operator changed it."""
     with transaction.atomic():
         UpstreamRoute.objects.filter(upstream=upstream_pk, model=model_pk).update(rest_until=None, error="")

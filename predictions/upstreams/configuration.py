@@ -29,18 +29,18 @@ _SCALE = 1000
 
 
 @dataclass(frozen=True)
-class _Known:
+class _Snapshot:
     """The result of one reading of the rows."""
 
     marks: tuple[Any, ...] = ()
     enabled: tuple[UpstreamProvider, ...] = ()
-    every: Mapping[str, UpstreamProvider] = field(default_factory=dict)
+    providers: Mapping[str, UpstreamProvider] = field(default_factory=dict)
     configs: Mapping[str, UpstreamConfig] = field(default_factory=dict)
 
 
 class _State:
     def __init__(self) -> None:
-        self.known = _Known()
+        self.snapshot = _Snapshot()
         self.fresh_until = 0.0
         self.reading = threading.Lock()
 
@@ -58,10 +58,10 @@ class WholeCatalogue(Mapping[str, Route]):
         self._exceptions = dict(exceptions)
 
     def __getitem__(self, model: str) -> Route:
-        found = self._exceptions.get(model, Route(name=model, version=SAME))
-        if found is None:
+        route = self._exceptions.get(model, Route(name=model, version=SAME))
+        if route is None:
             raise KeyError(model)
-        return found
+        return route
 
     def __contains__(self, model: object) -> bool:
         return isinstance(model, str) and self._exceptions.get(model, True) is not None
@@ -86,31 +86,31 @@ def all_providers() -> list[UpstreamProvider]:
 
 def provider(name: str) -> UpstreamProvider:
     """The provider of that name, also a disabled one: what runs there is still watched. Raises `UnknownProvider`."""
-    return _knowing(name).every[name]
+    return _snapshot_with(name).providers[name]
 
 
 def config(name: str) -> UpstreamConfig:
     """That provider's configuration. Raises `UnknownProvider`."""
-    return _knowing(name).configs[name]
+    return _snapshot_with(name).configs[name]
 
 
-def _knowing(name: str) -> _Known:
-    known = _now()
-    if name not in known.every:
-        known = _now(anew=True)
-    if name in known.every:
-        return known
+def _snapshot_with(name: str) -> _Snapshot:
+    snapshot = _now()
+    if name not in snapshot.providers:
+        snapshot = _now(anew=True)
+    if name in snapshot.providers:
+        return snapshot
     raise UnknownProvider(f"No provider is called {name}.")
 
 
 def knows(name: str) -> bool:
     """Whether there is a provider of that name: a key whose secret can be read."""
-    return name in _now().every
+    return name in _now().providers
 
 
 def any_key() -> bool:
     """Whether there is any upstream with a key, enabled or not."""
-    return bool(_now().every)
+    return bool(_now().providers)
 
 
 def forget() -> None:
@@ -120,40 +120,40 @@ def forget() -> None:
 
 def reset() -> None:
     """Reset to the state of a new process; for tests, whose databases come and go."""
-    _state.known, _state.fresh_until = _Known(), 0.0
+    _state.snapshot, _state.fresh_until = _Snapshot(), 0.0
 
 
-def _now(*, anew: bool = False) -> _Known:
+def _now(*, anew: bool = False) -> _Snapshot:
     if not anew and time.monotonic() < _state.fresh_until:
-        return _state.known
+        return _state.snapshot
     # While another thread reads, the previous result is used: no thread waits for another's query.
-    if not _state.reading.acquire(blocking=not _state.known.marks):
-        return _state.known
+    if not _state.reading.acquire(blocking=not _state.snapshot.marks):
+        return _state.snapshot
     try:
         if anew or time.monotonic() >= _state.fresh_until:
-            _state.known = _read(_state.known)
+            _state.snapshot = _read(_state.snapshot)
             _state.fresh_until = time.monotonic() + STALE_S
     finally:
         _state.reading.release()
-    return _state.known
+    return _state.snapshot
 
 
-def _read(known: _Known) -> _Known:
+def _read(snapshot: _Snapshot) -> _Snapshot:
     marks = tuple(Upstream.objects.order_by("priority", "name").values_list("pk", "changed"))
-    if marks == known.marks:
-        return known
+    if marks == snapshot.marks:
+        return snapshot
     enabled: list[UpstreamProvider] = []
-    every: dict[str, UpstreamProvider] = {}
+    providers: dict[str, UpstreamProvider] = {}
     configs: dict[str, UpstreamConfig] = {}
     for upstream in Upstream.objects.order_by("priority", "name").prefetch_related("keys"):
         for key, config in _configs(upstream):
             # The same object as long as nothing changed: it keeps its connections and rate limiter.
-            same = known.configs.get(config.name) == config
-            found = known.every[config.name] if same else kinds.build(config)
-            every[config.name], configs[config.name] = found, config
+            same = snapshot.configs.get(config.name) == config
+            provider = snapshot.providers[config.name] if same else kinds.build(config)
+            providers[config.name], configs[config.name] = provider, config
             if upstream.enabled and key.enabled:
-                enabled.append(found)
-    return _Known(marks, tuple(enabled), every, configs)
+                enabled.append(provider)
+    return _Snapshot(marks, tuple(enabled), providers, configs)
 
 
 def _configs(upstream: Upstream) -> Iterator[tuple[UpstreamKey, UpstreamConfig]]:
@@ -196,7 +196,7 @@ def _config(
         # An upstream's weight is divided among its keys, as whole numbers of at least 1.
         weight=max(1, round(_SCALE * upstream.weight * key.weight / weights)),
         kind=upstream.kind,
-        webhook_url=webhook_urls.address(upstream.pk) if _sends_webhooks(upstream) else "",
+        webhook_url=webhook_urls.webhook_url(upstream.pk) if _sends_webhooks(upstream) else "",
         allow_private=inside,
         # An upstream at a public address must not make this server fetch from private ones.
         reach=tuple(allowed_hosts.networks()) if inside else (),

@@ -38,20 +38,20 @@ def cost(route: UpstreamRoute | None, outcome: str, metrics: dict[str, Any], del
 
     Per run or output only successes cost; per second failed and cancelled runs do too.
     """
-    said = _said(metrics.get("upstream_cost"))
-    if said is not None:
-        return said
+    reported = _reported_cost(metrics.get("upstream_cost"))
+    if reported is not None:
+        return reported
     if route is None or route.cost is None:
         return None
     if route.cost_unit == Unit.SECOND:
-        took = _number(metrics.get("predict_time"))
-        return None if took is None else math.ceil(min(took, _LONGEST_S) * route.cost)
+        seconds = _number(metrics.get("predict_time"))
+        return None if seconds is None else math.ceil(min(seconds, _LONGEST_S) * route.cost)
     if outcome not in (Outcome.SUCCEEDED, Outcome.DROPPED):
         return 0
     return route.cost * max(1, delivered) if route.cost_unit == Unit.OUTPUT else route.cost
 
 
-def _said(value: Any) -> int | None:
+def _reported_cost(value: Any) -> int | None:
     if isinstance(value, dict):
         value = next((value[name] for name in _NAMES if name in value), None)
     dollars = _number(value)

@@ -49,23 +49,23 @@ class Prober:
 
 def _round(names: list[str]) -> None:
     try:
-        asyncio.run(_try_all(names))
+        asyncio.run(_check_all(names))
     except Exception:
         log.exception("upstream_probes_broke")
     finally:
         close_old_connections()
 
 
-async def _try_all(names: list[str]) -> None:
-    await asyncio.gather(*(_try(name) for name in names), return_exceptions=True)
+async def _check_all(names: list[str]) -> None:
+    await asyncio.gather(*(_check_key(name) for name in names), return_exceptions=True)
 
 
-async def _try(name: str) -> None:
+async def _check_key(name: str) -> None:
     # The database belongs to threads that may block.
     config = await asyncio.to_thread(_claimed, name)
     if config is None:
         return
-    error = await _question(config)
+    error = await _check(config)
     await asyncio.to_thread(_report, name, error)
 
 
@@ -84,23 +84,23 @@ def _claimed(name: str) -> UpstreamConfig | None:
 def _report(name: str, error: ProviderError | None) -> None:
     try:
         if error is None:
-            circuits.succeeded(name, question=True)
+            circuits.succeeded(name, is_health_check=True)
         else:
             circuits.failed(name, error)
     finally:
         connection.close()
 
 
-def ask(name: str) -> ProviderError | None:
+def check_now(name: str) -> ProviderError | None:
     """Check once, now, whatever the circuit's state, and change nothing; None where all is well."""
     try:
         config = configuration.config(name)
     except UnknownProvider:
         return ProviderError("The stored key cannot be read.", permanent=True, refused=True, kind="key")
-    return asyncio.run(_question(config, redirects_tell=True))
+    return asyncio.run(_check(config, redirect_is_error=True))
 
 
-async def _question(config: UpstreamConfig, *, redirects_tell: bool = False) -> ProviderError | None:
+async def _check(config: UpstreamConfig, *, redirect_is_error: bool = False) -> ProviderError | None:
     """The health check of its kind, with shorter time limits than a start's."""
     quick = replace(config, connect_s=min(config.connect_s, CONNECT_S), read_s=min(config.read_s, READ_S))
-    return await kinds.PROVIDERS[config.kind].check_key(quick, redirects_tell=redirects_tell)
+    return await kinds.PROVIDERS[config.kind].check_key(quick, redirect_is_error=redirect_is_error)

@@ -130,7 +130,7 @@ def overview() -> list[Health]:
     """Every upstream, the preferred first. A fixed number of queries for each upstream, few of them."""
     upstreams = list(Upstream.objects.order_by("priority", "name"))
     keys = _by(UpstreamKey.objects.select_related("upstream").order_by("pk"), "upstream_id")
-    under_way = flying()
+    in_flight_counts = in_flight_by_provider()
     waiting = _waiting()
     days = {row.upstream_id: row for row in UpstreamDay.objects.filter(day=today())}
     strays = dict(
@@ -146,7 +146,7 @@ def overview() -> list[Health]:
         Health(
             upstream=upstream,
             keys=[
-                KeyHealth(key, under_way.get(key.provider_name, 0), _is_readable(key))
+                KeyHealth(key, in_flight_counts.get(key.provider_name, 0), _is_readable(key))
                 for key in keys.get(upstream.pk, [])
             ],
             hour=_speed(upstream, HOUR),
@@ -162,7 +162,7 @@ def overview() -> list[Health]:
     ]
 
 
-def flying() -> dict[str, int]:
+def in_flight_by_provider() -> dict[str, int]:
     """Predictions that each key may still be working on, by the provider's name."""
     rows = Prediction.objects.filter(upstream_open=True, provider__startswith=PREFIX).order_by()
     return dict(rows.values_list("provider").annotate(n=Count("pk")))

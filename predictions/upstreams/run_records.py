@@ -26,7 +26,7 @@ from predictions.upstreams.budget import day_of, today
 
 Outcome = UpstreamRun.Outcome
 
-_LONGEST_ANSWER = 4000
+_MAX_RESPONSE = 4000
 _OPEN = (Outcome.SENT, Outcome.LOST)
 _ENDS: dict[str, tuple[str, ...]] = {
     Outcome.ACCEPTED: (Outcome.SENT, Outcome.LOST),
@@ -61,43 +61,43 @@ class NotYours(Exception):
 def reserve(
     prediction: Prediction,
     provider_name: str,
-    still_mine: Callable[[], bool] = lambda: True,
+    is_still_claimed: Callable[[], bool] = lambda: True,
     *,
     anew: bool = False,
 ) -> UpstreamRun:
     """Write the row of a start and reserve its cost from the daily cap. Call it before sending.
 
     A repeat of the same run with the same key (its response was lost) gets the same row; `anew`: the caller knows that
-    there is none. `still_mine` is called first, in the same transaction. Raises `CapReached`, `NotYours` where it
+    there is none. `is_still_claimed` is called first, in the same transaction. Raises `CapReached`, `NotYours` where it
     returns False, or `UnknownProvider` where the key was deleted.
     """
     key = _KEY.first(pk=key_pk(provider_name) or 0)
     if key is None:
         raise UnknownProvider(f"No provider is called {provider_name}.")
-    mine = UpstreamRun.objects.filter(prediction=prediction, run=prediction.run, key=key)
+    same_run = UpstreamRun.objects.filter(prediction=prediction, run=prediction.run, key=key)
     route = _ROUTE.first(upstream=key.upstream_id, model=prediction.model_id)
     most = costs.reserve(route, prediction)
     with transaction.atomic():
-        if not still_mine():
+        if not is_still_claimed():
             raise NotYours
-        again = None if anew else mine.filter(outcome__in=_OPEN).order_by("-id").first()
-        if again is not None:
-            mine.filter(pk=again.pk).update(outcome=Outcome.SENT)
-            again.refresh_from_db()
-            return again
+        known = None if anew else same_run.filter(outcome__in=_OPEN).order_by("-id").first()
+        if known is not None:
+            same_run.filter(pk=known.pk).update(outcome=Outcome.SENT)
+            known.refresh_from_db()
+            return known
         run = UpstreamRun(
             prediction=prediction, upstream=key.upstream, key=key, run=prediction.run, reserved=most
         )
-        with pipeline.batch() as alone:
-            alone.send(_RUN.statement(run))
-        if _take(key.upstream, run, most):
+        with pipeline.batch() as batch:
+            batch.send(_RUN.statement(run))
+        if _add_to_day(key.upstream, run, most):
             return run
         transaction.set_rollback(True)
     _cap(key.upstream)
     raise CapReached(f"{key.upstream.name} has spent the most that it may on this day.")
 
 
-def _take(upstream: Upstream, run: UpstreamRun, most: int) -> bool:
+def _add_to_day(upstream: Upstream, run: UpstreamRun, most: int) -> bool:
     """Add to the day, unless that goes beyond the cap."""
     day = UpstreamDay.objects.filter(upstream=upstream, day=day_of(run.sent_at))
     fits = day
@@ -116,8 +116,8 @@ def _cap(upstream: Upstream) -> None:
     with transaction.atomic():
         UpstreamDay.objects.bulk_create([UpstreamDay(upstream=upstream, day=_today())], ignore_conflicts=True)
         first = UpstreamDay.objects.filter(upstream=upstream, day=today(), capped_at__isnull=True)
-        tell = bool(first.update(capped_at=Now()))
-    if tell:
+        alert = bool(first.update(capped_at=Now()))
+    if alert:
         alerts.capped(upstream)
 
 
@@ -150,12 +150,12 @@ def accepted(run: UpstreamRun, job_id: str, answered_ms: int | None = None) -> N
 
 def refused(run: UpstreamRun, error: ProviderError, answered_ms: int | None = None) -> None:
     """Nothing was started: release the reservation."""
-    _move(run, Outcome.REFUSED, cost=0, ended=True, answered_ms=answered_ms, **_told(error))
+    _move(run, Outcome.REFUSED, cost=0, ended=True, answered_ms=answered_ms, **_error_columns(error))
 
 
 def lost(run: UpstreamRun, error: ProviderError) -> None:
     """It was sent, and whether it runs there is unknown. The reservation stays until an operator has checked."""
-    _move(run, Outcome.LOST, **_told(error))
+    _move(run, Outcome.LOST, **_error_columns(error))
 
 
 def ended(
@@ -175,7 +175,7 @@ def ended(
     route = _ROUTE.first(upstream=run.upstream_id, model=run.prediction.model_id)
     cost = costs.cost(route, outcome, metrics or {}, delivered)
     columns: dict[str, Any] = {
-        "answer": scrub(error).replace("\x00", "")[:_LONGEST_ANSWER],
+        "answer": scrub(error).replace("\x00", "")[:_MAX_RESPONSE],
         "answered_ms": answered_ms,
     }
     if _end_as_known(run, outcome, cost, **columns):
@@ -203,13 +203,13 @@ def _end_as_known(run: UpstreamRun, outcome: str, cost: int | None, **columns: A
 def checked(run: UpstreamRun, *, it_ran: bool) -> bool:
     """Resolve a lost start: it ran there (the reservation becomes its cost), or not. False where it is not lost."""
     if it_ran:
-        return _move(run, Outcome.DROPPED, cost=run.reserved, ended=True, only=(Outcome.LOST,))
-    return _move(run, Outcome.REFUSED, cost=0, ended=True, only=(Outcome.LOST,))
+        return _move(run, Outcome.DROPPED, cost=run.reserved, ended=True, from_outcomes=(Outcome.LOST,))
+    return _move(run, Outcome.REFUSED, cost=0, ended=True, from_outcomes=(Outcome.LOST,))
 
 
-def _told(error: ProviderError) -> dict[str, Any]:
-    words = f"{error}\n{error.answer}" if error.answer else str(error)
-    return {"error_kind": error.kind, "answer": scrub(words).replace("\x00", "")[:_LONGEST_ANSWER]}
+def _error_columns(error: ProviderError) -> dict[str, Any]:
+    text = f"{error}\n{error.answer}" if error.answer else str(error)
+    return {"error_kind": error.kind, "answer": scrub(text).replace("\x00", "")[:_MAX_RESPONSE]}
 
 
 def _move(
@@ -218,13 +218,13 @@ def _move(
     *,
     cost: int | None = None,
     ended: bool = False,
-    only: tuple[str, ...] = (),
+    from_outcomes: tuple[str, ...] = (),
     **columns: Any,
 ) -> bool:
     """One transition of a run, with the day's sum in the same transaction. False where its state differs already."""
     columns = {name: value for name, value in columns.items() if value not in (None, "")}
     with transaction.atomic(savepoint=False):
-        rows = UpstreamRun.objects.filter(pk=run.pk, outcome__in=only or _ENDS[outcome])
+        rows = UpstreamRun.objects.filter(pk=run.pk, outcome__in=from_outcomes or _ENDS[outcome])
         now = rows.select_for_update().first()
         if now is None:
             return False
@@ -241,6 +241,6 @@ def _correct(run: UpstreamRun, difference: int) -> None:
         day.update(spent=F("spent") + difference)
 
 
-def forget_answers(prediction_ids: Sequence[int]) -> None:
+def erase_responses(prediction_ids: Sequence[int]) -> None:
     """Erase upstream responses about these predictions, which may repeat their prompts; the costs stay."""
     UpstreamRun.objects.filter(prediction_id__in=prediction_ids).exclude(answer="").update(answer="")

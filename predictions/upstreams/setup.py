@@ -71,39 +71,39 @@ class UpstreamSettings:
     costs: Mapping[str, Cost] = field(default_factory=dict)
 
 
-def apply(name: str, wish: UpstreamSettings) -> tuple[Upstream, bool]:
+def apply(name: str, options: UpstreamSettings) -> tuple[Upstream, bool]:
     """Add the upstream of that name or change it; and whether it is new. Raises BadSetting, with nothing changed."""
     if not _NAME.fullmatch(name):
         raise BadSetting("name", "A name has small letters, digits and hyphens, at most 40.")
-    models = _models({*(wish.models or ()), *wish.routes, *wish.costs})
-    columns = _columns(wish)
+    models = _models({*(options.models or ()), *options.routes, *options.costs})
+    columns = _columns(options)
     with transaction.atomic():
         upstream = Upstream.objects.select_for_update().filter(name=name).first()
         is_new = upstream is None
         if upstream is None:
-            upstream = _made(name, wish)
-        check_kind(upstream.kind, wish.kind, columns)
+            upstream = _new_upstream(name, options)
+        check_kind(upstream.kind, options.kind, columns)
         cap = upstream.day_cap
         for column, value in columns.items():
             setattr(upstream, column, value)
         upstream.save()
-        _set_keys(upstream, wish.keys)
-        _set_routes(upstream, wish, models)
+        _set_keys(upstream, options.keys)
+        _set_routes(upstream, options, models)
     if upstream.day_cap != cap:
         run_records.uncap(upstream.pk)
     invalidation.touch(upstream.pk)
     return upstream, is_new
 
 
-def _made(name: str, wish: UpstreamSettings) -> Upstream:
-    if not wish.url:
+def _new_upstream(name: str, options: UpstreamSettings) -> Upstream:
+    if not options.url:
         raise BadSetting("url", f"There is no upstream {name} yet; its address is needed.")
-    if not wish.keys:
+    if not options.keys:
         raise BadSetting("key", f"There is no upstream {name} yet; its key is needed.")
-    kind = wish.kind or kinds.DEFAULT
+    kind = options.kind or kinds.DEFAULT
     if kind not in kinds.PROVIDERS:
         raise BadSetting("kind", f"{kind[:80]}: one of {', '.join(kinds.PROVIDERS)} is expected.")
-    return Upstream(name=name, url=wish.url, kind=kind)
+    return Upstream(name=name, url=options.url, kind=kind)
 
 
 def check_kind(kind: str, wanted: str | None, columns: Mapping[str, Any]) -> None:
@@ -124,16 +124,16 @@ def missing_settings(kind: str) -> list[str]:
     return [] if known is None else [name for name in KIND_SETTINGS if name not in known.settings]
 
 
-def _columns(wish: UpstreamSettings) -> dict[str, Any]:
-    columns = {name: value for name, value in wish.settings.items() if value is not None}
+def _columns(options: UpstreamSettings) -> dict[str, Any]:
+    columns = {name: value for name, value in options.settings.items() if value is not None}
     for name, value in columns.items():
         check_number(name, value)
-    if wish.url is not None:
-        columns["url"] = checked_url(wish.url)
-    if wish.cap != "keep":
-        columns["day_cap"] = wish.cap
-    if wish.models is not None:
-        columns["serves_all"] = not wish.models
+    if options.url is not None:
+        columns["url"] = checked_url(options.url)
+    if options.cap != "keep":
+        columns["day_cap"] = options.cap
+    if options.models is not None:
+        columns["serves_all"] = not options.models
     return columns
 
 
@@ -216,23 +216,23 @@ def _models(refs: set[str]) -> dict[str, HostedModel]:
     return found
 
 
-def _set_routes(upstream: Upstream, wish: UpstreamSettings, models: Mapping[str, HostedModel]) -> None:
-    if wish.models:
+def _set_routes(upstream: Upstream, options: UpstreamSettings, models: Mapping[str, HostedModel]) -> None:
+    if options.models:
         rows = UpstreamRoute.objects.filter(upstream=upstream)
-        rows.exclude(model__in=[models[ref] for ref in wish.models]).update(enabled=False)
-    elif wish.models is not None:
+        rows.exclude(model__in=[models[ref] for ref in options.models]).update(enabled=False)
+    elif options.models is not None:
         UpstreamRoute.objects.filter(upstream=upstream).update(enabled=True)
     for ref, model in models.items():
         changes: dict[str, Any] = {}
-        if ref in (wish.models or ()):
+        if ref in (options.models or ()):
             changes["enabled"] = True
-        if ref in wish.routes:
-            changes["their_name"], changes["their_version"] = wish.routes[ref]
-        if ref in wish.costs:
-            changes["cost"], changes["cost_unit"] = wish.costs[ref].micro, wish.costs[ref].unit
+        if ref in options.routes:
+            changes["their_name"], changes["their_version"] = options.routes[ref]
+        if ref in options.costs:
+            changes["cost"], changes["cost_unit"] = options.costs[ref].micro, options.costs[ref].unit
         UpstreamRoute.objects.update_or_create(upstream=upstream, model=model, defaults=changes)
         # Models that were reported as unknown there are tried again.
-        circuits.forget_route(upstream.pk, model.pk)
+        circuits.retry_route(upstream.pk, model.pk)
 
 
 def checked_name(name: str) -> str:

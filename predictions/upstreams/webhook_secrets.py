@@ -55,7 +55,7 @@ def wanted() -> list[int]:
     Only those with one key: keys may belong to several accounts there, and each account has a secret of its own.
     """
     rows = missing().prefetch_related("keys")
-    return [row.pk for row in rows if len(row.keys.all()) == 1 and webhook_urls.address(row.pk)]
+    return [row.pk for row in rows if len(row.keys.all()) == 1 and webhook_urls.webhook_url(row.pk)]
 
 
 def _round(pks: list[int]) -> None:
@@ -73,7 +73,7 @@ def _fetch(pk: int) -> None:
     key = Upstream.objects.get(pk=pk).keys.get()
     try:
         config = configuration.config(provider_name(key.pk))
-        secret = asyncio.run(_ask(config))
+        secret = asyncio.run(_request_secret(config))
     except (ProviderError, UnknownProvider) as error:
         log.info("hook_secret_not_told", upstream=pk, reason=str(error))
         return
@@ -82,6 +82,6 @@ def _fetch(pk: int) -> None:
             Upstream.objects.filter(pk=pk, webhook_secret="").update(webhook_secret=crypto.encrypt(secret))
 
 
-async def _ask(config: UpstreamConfig) -> str:
+async def _request_secret(config: UpstreamConfig) -> str:
     webhooks = kinds.PROVIDERS[config.kind].webhooks
     return await webhooks.fetch_secret(config) if webhooks is not None else ""

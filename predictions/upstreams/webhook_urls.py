@@ -18,16 +18,16 @@ def token(upstream_pk: int) -> str:
     return signing.Signer(salt=_SALT).sign(str(upstream_pk))
 
 
-def upstream_of(given: str) -> int | None:
+def upstream_of(token: str) -> int | None:
     """The upstream's primary key to which a token was given; None where it was never given to any."""
     try:
-        number = signing.Signer(salt=_SALT).unsign(given)
+        number = signing.Signer(salt=_SALT).unsign(token)
     except signing.BadSignature:
         return None
     return int(number) if number.isdigit() else None
 
 
-def address(upstream_pk: int) -> str:
+def webhook_url(upstream_pk: int) -> str:
     """Where this upstream reports, with `{key}` for the order's key; empty where others cannot reach this server."""
     public = settings.PUBLIC_URL
     host = urlsplit(public).hostname or ""

@@ -34,26 +34,26 @@ _KEY = re.compile(r"([a-z0-9]{26})-(\d{1,5})")
 def receive(request: HttpRequest, token: str, key: str) -> HttpResponse:
     """An upstream says that there is news of the run to which we gave this key."""
     if request.method != "POST":
-        answer = _say(405, "Only POST.")
-        answer["Allow"] = "POST"
-        return answer
+        response = _reply(405, "Only POST.")
+        response["Allow"] = "POST"
+        return response
     upstream_pk = webhook_urls.upstream_of(token) if len(token) <= 200 else None
     found = _KEY.fullmatch(key)
     upstream = Upstream.objects.filter(pk=upstream_pk).first() if upstream_pk and found else None
     scheme = _scheme(upstream)
     if upstream is None or scheme is None or found is None:
-        return _say(404, "There is no such hook.")
+        return _reply(404, "There is no such hook.")
     body = _body(request)
     if body is None:
-        return _say(413, f"At most {MAX_BODY} bytes.")
+        return _reply(413, f"At most {MAX_BODY} bytes.")
     if not _is_signed(upstream, scheme, request, body):
         log.warning("upstream_webhook_forged", upstream=upstream.name)
-        return _say(401, "The signature is missing, wrong or too old.")
+        return _reply(401, "The signature is missing, wrong or too old.")
     if not _counts(key):
-        return _say(429, "That is enough news of one run.")
+        return _reply(429, "That is enough news of one run.")
     names = {provider_name(pk) for pk in upstream.keys.values_list("pk", flat=True)}
-    looking = lifecycle.poll_now(found[1], int(found[2]), names)
-    return JsonResponse({"ok": True, "looking": looking})
+    accepted = lifecycle.poll_now(found[1], int(found[2]), names)
+    return JsonResponse({"ok": True, "looking": accepted})
 
 
 def _scheme(upstream: Upstream | None) -> WebhookScheme | None:
@@ -62,7 +62,7 @@ def _scheme(upstream: Upstream | None) -> WebhookScheme | None:
     return kind.webhooks if kind is not None else None
 
 
-def _say(status: int, detail: str) -> HttpResponse:
+def _reply(status: int, detail: str) -> HttpResponse:
     return JsonResponse({"detail": detail}, status=status)
 
 

@@ -91,9 +91,9 @@ class Web:
         assert self.process.stdin and self.process.stdout
         self.process.stdin.write(line + "\n")
         self.process.stdin.flush()
-        told = self.process.stdout.readline()
-        assert told, self.log[-3000:]
-        return json.loads(told)
+        states_fd = self.process.stdout.readline()
+        assert states_fd, self.log[-3000:]
+        return json.loads(states_fd)
 
 
 @pytest.fixture(scope="module")

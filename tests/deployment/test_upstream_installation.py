@@ -149,7 +149,7 @@ def test_each_of_the_ten_models_works_through_the_loopback_service(
         name for name, about in model.input_schema["properties"].items() if about.get("format") == "uri"
     }
     right = hashlib.sha256(factories.picture()).hexdigest()
-    assert {name: told["sha256"] for name, told in started["inputs"].items()} == dict.fromkeys(
+    assert {name: states_fd["sha256"] for name, states_fd in started["inputs"].items()} == dict.fromkeys(
         pictures, right
     )
     _is_what_the_model_gives(model, state)

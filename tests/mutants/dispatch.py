@@ -84,7 +84,7 @@ MUTANTS = [
     ),
     Mutant(
         DISPATCH,
-        "        if provider is None or not provider.is_remote:\n            slots.shut(name)\n",
+        "        if provider is None or not provider.is_remote:\n            slots.exclude(name)\n",
         "",
         "Others are started beside what has to run alone.",
         TESTS,
@@ -98,7 +98,7 @@ MUTANTS = [
     ),
     Mutant(
         DISPATCH,
-        "account_limits.in_flight(own.get(pk), of_plans.get(pk)) for pk",
+        "account_limits.in_flight(limits_of_accounts.get(pk), of_plans.get(pk)) for pk",
         "account_limits.in_flight(None, None) for pk",
         "An account's own limit, and its plan's, counts for nothing.",
         PLANS,

@@ -114,7 +114,7 @@ class Command(BaseCommand):
             raise CommandError("Which upstream? Give its NAME, or --list.")
         try:
             if not options["test"] or _changes(options):
-                upstream, is_new = setup.apply(options["name"], _wish(options))
+                upstream, is_new = setup.apply(options["name"], _options(options))
                 self.stdout.write(f"{upstream.name} {'added' if is_new else 'changed'}: {_line(upstream)}")
         except setup.BadSetting as error:
             where = _OPTIONS.get(error.field, f"--{error.field.replace('_', '-')}")
@@ -134,7 +134,7 @@ class Command(BaseCommand):
             raise CommandError(f"There is no upstream {name} with a key in use.")
         failed = 0
         for key in keys:
-            said = health_check.ask(key.provider_name)
+            said = health_check.check_now(key.provider_name)
             failed += said is not None
             self.stdout.write(f"{key.label}: " + ("well" if said is None else f"{said.kind}: {said}"))
         if failed:
@@ -148,7 +148,7 @@ def _changes(options: dict[str, Any]) -> bool:
     )
 
 
-def _wish(options: dict[str, Any]) -> setup.UpstreamSettings:
+def _options(options: dict[str, Any]) -> setup.UpstreamSettings:
     models = options["models"]
     if models is None and options["url"]:
         models = []

@@ -12,12 +12,12 @@ from core.net import http_client
 from predictions.providers.base import ProviderError
 from predictions.providers.http import connection_pool, error_classifier
 from predictions.providers.http.rate_limiter import pace_of, rest_by_limits
-from predictions.providers.http.response_reader import Answer, Room, Turn, read
+from predictions.providers.http.response_reader import ApiResponse, ResultSlot, Turn, read
 from predictions.providers.upstream import UpstreamConfig
 
 T = TypeVar("T")
 _FIRST_REST_S = 1.0
-_LOOKS_REST_S = 60.0
+_POLLS_REST_S = 60.0
 
 
 class Unsent(ProviderError):
@@ -50,11 +50,11 @@ class Api:
         self._pace = pace_of(config)
         redaction.remember(config.secret)
 
-    async def ask(
+    async def request_api(
         self,
         method: str,
         path: str,
-        use: Callable[[Answer], T],
+        use: Callable[[ApiResponse], T],
         *,
         patience: float,
         content: bytes | None = None,
@@ -62,16 +62,16 @@ class Api:
         headers: Mapping[str, str] | None = None,
         starts: bool = False,
         fresh: bool = False,
-        room: Room | None = None,
+        result_slot: ResultSlot | None = None,
     ) -> T:
         """Send one request and return `use(response)`, whatever the status. Redirects are not followed.
 
         `use` runs while a large response is the only one in this process's memory: return something small. Raises
         Unsent and Broken. `patience`: seconds to wait for the rate limit. `starts`: the request starts work, so every
-        requested pause is kept. `fresh`: use a new connection. `room`: where the result of `use` is large.
+        requested pause is kept. `fresh`: use a new connection. `result_slot`: where the result of `use` is large.
         """
         config, pace = self._config, self._pace
-        longest = _LOOKS_REST_S if not starts else 3600.0
+        longest = _POLLS_REST_S if not starts else 3600.0
         granted, wait = pace.take(patience, rests_at_most=longest)
         if not granted:
             raise Unsent("Too many requests for this key right now.", retry_after=wait, waits=True)
@@ -94,7 +94,7 @@ class Api:
                 )
                 response = await client.send(request, stream=True, auth=self._auth)
                 try:
-                    with Turn(room) as turn:
+                    with Turn(result_slot) as turn:
                         answer = await read(response, self._hide, turn)
                         self._rest(answer)
                         return use(answer)
@@ -111,11 +111,11 @@ class Api:
         secret = self._config.secret.encode()
         return body.replace(secret, redaction.PLACEHOLDER.encode()) if secret and secret in body else body
 
-    def _rest(self, answer: Answer) -> None:
+    def _rest(self, answer: ApiResponse) -> None:
         """Pause the key where the response asks for it."""
         pace = self._pace
         if answer.status in (429, 503):
-            verdict = error_classifier.classify(answer.status, answer.headers, answer.said)
+            verdict = error_classifier.classify(answer.status, answer.headers, answer.body)
             if verdict.kind == "rate" or (answer.status == 503 and verdict.retry_after):
                 pace.rest(_FIRST_REST_S if verdict.retry_after is None else verdict.retry_after)
             return
@@ -136,9 +136,9 @@ class _Sent:
             self.anything = True
 
 
-def _headers(given: Mapping[str, str] | None, content: bytes | None) -> dict[str, str]:
+def _headers(headers_of_call: Mapping[str, str] | None, content: bytes | None) -> dict[str, str]:
     # Request ids, to follow one request through both logs.
-    headers = {"Accept": "application/json", **request_ids.header(), **(given or {})}
+    headers = {"Accept": "application/json", **request_ids.header(), **(headers_of_call or {})}
     if content is not None:
         headers["Content-Type"] = "application/json"
     return headers

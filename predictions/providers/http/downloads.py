@@ -12,7 +12,7 @@ from core import data_uri
 from core.net import http_client
 from predictions.providers.base import ErrorKind, FileError, FileFault, ProviderError
 from predictions.providers.http import connection_pool, output_references
-from predictions.providers.http.rate_limiter import asked_to_wait
+from predictions.providers.http.rate_limiter import requested_wait
 from predictions.providers.http.response_reader import Unreadable, plain_chunks
 from predictions.providers.upstream import UpstreamConfig
 
@@ -116,7 +116,7 @@ def _check_head(answer: http_client.Response) -> None:
         if answer.status_code in _GONE:
             raise gone(message)
         fault: FileFault = "missing" if answer.status_code in _MISSING else "busy"
-        raise FileError(message, fault, retry_after=asked_to_wait(headers))
+        raise FileError(message, fault, retry_after=requested_wait(headers))
     length = headers.get("content-length", "")
     if length.isdigit() and int(length[:20]) > MAX_OUTPUT:
         raise _too_large()

@@ -12,12 +12,12 @@ from typing import Any
 from core import redaction
 from predictions.providers.base import ErrorKind, ProviderError
 from predictions.providers.http import error_phrases
-from predictions.providers.http.rate_limiter import asked_to_wait
+from predictions.providers.http.rate_limiter import requested_wait
 
-MAX_ANSWER = 4000
+MAX_KEPT = 4000
 """Characters of a response kept for operators."""
 MAX_SENTENCE = 500
-_LOOKED_AT = 4000
+_SEARCHED = 4000
 _MEMBERS: frozenset[ErrorKind] = frozenset({"safety", "bad_input"})
 # Keys as some services repeat them: masked except for beginning and end.
 _STARRED = re.compile(r"\b[A-Za-z0-9_-]{2,40}[*.•…]{3,}[A-Za-z0-9_-]{2,20}\b")
@@ -64,17 +64,17 @@ class Verdict:
 
 def classify(status: int, headers: Mapping[str, str], body: Any, secret: str = "") -> Verdict:
     """Classify an error response. `body`: decoded JSON, or text (HTML, prose, nothing). Header names in lower case."""
-    said = _said(body)
-    text = " ".join(said.sentences).lower()[:_LOOKED_AT]
-    kind, explicit = _kind(status, said, text)
-    sentence = one_line(": ".join(dict.fromkeys(said.sentences)), secret)
+    texts = _error_texts(body)
+    text = " ".join(texts.sentences).lower()[:_SEARCHED]
+    kind, explicit = _kind(status, texts, text)
+    sentence = one_line(": ".join(dict.fromkeys(texts.sentences)), secret)
     return Verdict(
         kind=kind,
         summary=f"The service answered {status}" + (f": {sentence}" if sentence else "."),
-        words=_for_the_caller(status, body, said, secret) if kind in _MEMBERS else "",
+        words=_for_the_caller(status, body, texts, secret) if kind in _MEMBERS else "",
         explicit=explicit,
-        retry_after=asked_to_wait(headers, text if kind == "rate" else ""),
-        answer=shown(body, secret),
+        retry_after=requested_wait(headers, text if kind == "rate" else ""),
+        answer=for_operators(body, secret),
     )
 
 
@@ -93,9 +93,9 @@ def redirected(status: int, headers: Mapping[str, str], secret: str = "") -> Pro
     )
 
 
-def kind_of_words(text: str) -> ErrorKind | None:
+def kind_of_text(text: str) -> ErrorKind | None:
     """The cause named by a sentence; None where it names none."""
-    lower = text.lower()[:_LOOKED_AT]
+    lower = text.lower()[:_SEARCHED]
     for pattern, kind in (
         (error_phrases.SAFETY, "safety"),
         (error_phrases.QUOTA, "quota"),
@@ -120,38 +120,38 @@ def one_line(text: str, secret: str = "", most: int = MAX_SENTENCE) -> str:
     return line if len(line) <= most else line[: most - 1].rstrip() + "…"
 
 
-def shown(body: Any, secret: str = "") -> str:
+def for_operators(body: Any, secret: str = "") -> str:
     """A response for operators: truncated, redacted, without NUL characters."""
     if isinstance(body, str):
-        text = body[: MAX_ANSWER * 4]
+        text = body[: MAX_KEPT * 4]
     else:
         text = _json_start(body)
     clean = scrub(text, secret).replace("\x00", "").encode(errors="replace").decode()
-    return clean if len(clean) <= MAX_ANSWER else clean[:MAX_ANSWER] + " […]"
+    return clean if len(clean) <= MAX_KEPT else clean[:MAX_KEPT] + " […]"
 
 
 def _json_start(body: Any) -> str:
     """The beginning of a response as JSON. Long values are cut before serialising: a response may be 64 MiB."""
-    return json.dumps(_beginning(body, [MAX_ANSWER * 2]), ensure_ascii=False, default=str)
+    return json.dumps(_beginning(body, [MAX_KEPT * 2]), ensure_ascii=False, default=str)
 
 
-def _beginning(value: Any, room: list[int]) -> Any:
+def _beginning(value: Any, budget: list[int]) -> Any:
     """A copy of so many characters and values, the rest left out."""
-    room[0] -= 4
+    budget[0] -= 4
     if isinstance(value, str):
-        text = value[: max(room[0], 0)]
-        room[0] -= len(text)
+        text = value[: max(budget[0], 0)]
+        budget[0] -= len(text)
         return text
     if isinstance(value, list):
-        return [_beginning(inner, room) for inner in value[: max(room[0], 0) // 4]]
+        return [_beginning(inner, budget) for inner in value[: max(budget[0], 0) // 4]]
     if isinstance(value, dict):
-        pairs = itertools.islice(value.items(), max(room[0], 0) // 4)
-        return {_beginning(name, room): _beginning(inner, room) for name, inner in pairs}
+        pairs = itertools.islice(value.items(), max(budget[0], 0) // 4)
+        return {_beginning(name, budget): _beginning(inner, budget) for name, inner in pairs}
     return value
 
 
 @dataclass
-class _Said:
+class _ErrorTexts:
     """The texts and codes of an error body of any known form."""
 
     codes: list[str] = field(default_factory=list)
@@ -160,41 +160,41 @@ class _Said:
     """One line for each invalid input."""
 
 
-def _said(body: Any) -> _Said:
-    said = _Said()
+def _error_texts(body: Any) -> _ErrorTexts:
+    texts = _ErrorTexts()
     if isinstance(body, str):
-        text = _TAGS.sub(" ", body[:20_000]) if "<" in body[:2000] else body[:_LOOKED_AT]
-        said.sentences.append(" ".join(text.split())[:_LOOKED_AT])
+        text = _TAGS.sub(" ", body[:20_000]) if "<" in body[:2000] else body[:_SEARCHED]
+        texts.sentences.append(" ".join(text.split())[:_SEARCHED])
     elif isinstance(body, dict):
-        _read(body, said, 0)
+        _read(body, texts, 0)
     elif isinstance(body, list):
         for entry in body[:10]:
-            _read(entry, said, 0) if isinstance(entry, dict) else _note(said, entry)
-    return said
+            _read(entry, texts, 0) if isinstance(entry, dict) else _note(texts, entry)
+    return texts
 
 
-def _read(body: Mapping[str, Any], said: _Said, depth: int) -> None:
+def _read(body: Mapping[str, Any], texts: _ErrorTexts, depth: int) -> None:
     for name in ("code", "type", "status", "reason"):
         value = body.get(name)
         if isinstance(value, str) and len(value) < 80:
-            said.codes.append(value.lower())
+            texts.codes.append(value.lower())
     for name in ("title", "message", "msg", "detail", "error_message", "error_description", "description"):
-        _note(said, body.get(name))
-    said.faults += list(_faults(body))
+        _note(texts, body.get(name))
+    texts.faults += list(_faults(body))
     for name in ("error", "errors", "detail", "data"):
         inner = body.get(name)
         if isinstance(inner, dict) and depth < 3:
-            _read(inner, said, depth + 1)
+            _read(inner, texts, depth + 1)
         elif isinstance(inner, list) and depth < 3 and name == "errors":
             for entry in inner[:10]:
-                _read(entry, said, depth + 1) if isinstance(entry, dict) else _note(said, entry)
+                _read(entry, texts, depth + 1) if isinstance(entry, dict) else _note(texts, entry)
         elif name == "error":
-            _note(said, inner)
+            _note(texts, inner)
 
 
-def _note(said: _Said, value: object) -> None:
+def _note(texts: _ErrorTexts, value: object) -> None:
     if isinstance(value, str) and value.strip():
-        said.sentences.append(" ".join(value[:_LOOKED_AT].split()))
+        texts.sentences.append(" ".join(value[:_SEARCHED].split()))
 
 
 def _faults(body: Mapping[str, Any]) -> Iterator[str]:
@@ -216,12 +216,12 @@ def _text(value: object) -> str:
     return value if isinstance(value, str) else ""
 
 
-def _kind(status: int, said: _Said, text: str) -> tuple[ErrorKind, bool]:
+def _kind(status: int, texts: _ErrorTexts, text: str) -> tuple[ErrorKind, bool]:
     """The kind, and whether text gave it. Error codes first, then prose, then the status."""
     if error_phrases.NO_CHANNEL.search(text):
         # Reported with codes of a missing model although it is missing only for the moment.
         return "channel", True
-    for code in said.codes:
+    for code in texts.codes:
         known = error_phrases.CODES.get(code)
         if known is not None and not (
             code == "image_generation_user_error" and error_phrases.QUOTA.search(text)
@@ -240,7 +240,7 @@ def _kind(status: int, said: _Said, text: str) -> tuple[ErrorKind, bool]:
     for pattern, kind in _order(status):
         if pattern.search(text):
             return kind, True
-    if said.faults and status < 500:
+    if texts.faults and status < 500:
         return "bad_input", True
     return _BY_STATUS.get(status, "transient" if status >= 500 or status < 400 else "permanent"), False
 
@@ -260,11 +260,11 @@ def _order(status: int) -> list[tuple[re.Pattern[str], ErrorKind]]:
     return prose
 
 
-def _for_the_caller(status: int, body: Any, said: _Said, secret: str) -> str:
+def _for_the_caller(status: int, body: Any, texts: _ErrorTexts, secret: str) -> str:
     """The message as one line: the list of faults where there is one, else the longest sentence."""
-    if said.faults:
-        return one_line("; ".join(said.faults), secret)
+    if texts.faults:
+        return one_line("; ".join(texts.faults), secret)
     if status == 413:
         return "The input is larger than the provider takes."
     # An HTML page or a proxy's text tells a caller nothing.
-    return "" if isinstance(body, str) else one_line(max(said.sentences, key=len, default=""), secret)
+    return "" if isinstance(body, str) else one_line(max(texts.sentences, key=len, default=""), secret)

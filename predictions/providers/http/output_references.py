@@ -64,8 +64,8 @@ def file_addresses(output: Any, base: str) -> list[str]:
     return found
 
 
-def references(addresses: list[str], *, again: bool) -> list[OutputRef]:
-    """References to these files. `again`: data URIs become `again:INDEX`, to be read from a new response."""
+def references(addresses: list[str], *, repeatable: bool) -> list[OutputRef]:
+    """References to these files. `repeatable`: data URIs become `again:INDEX`, to be read from a new response."""
     names = [_name(address, index) for index, address in enumerate(addresses)]
     if len(set(names)) < len(names):
         names = [f"out-{index}.{_extension(address)}" for index, address in enumerate(addresses)]
@@ -73,7 +73,7 @@ def references(addresses: list[str], *, again: bool) -> list[OutputRef]:
         OutputRef(
             name=name,
             content_type=_content_type(address),
-            address=f"{AGAIN}{index}" if again and is_data(address) else address,
+            address=f"{AGAIN}{index}" if repeatable and is_data(address) else address,
         )
         for index, (name, address) in enumerate(zip(names, addresses, strict=True))
     ]
@@ -99,22 +99,22 @@ def looks_like_base64(text: str) -> bool:
 
 def clean(value: Any) -> Any:
     """An output that every database can store: no NUL, lone surrogates or infinite numbers. Raises TooMuch."""
-    room = [MAX_VALUE]
-    return _clean(value, room)
+    budget = [MAX_VALUE]
+    return _clean(value, budget)
 
 
-def _clean(value: Any, room: list[int]) -> Any:
-    room[0] -= len(value) if isinstance(value, str) else _BOX if isinstance(value, list | dict) else _LEAF
-    if room[0] < 0:
+def _clean(value: Any, budget: list[int]) -> Any:
+    budget[0] -= len(value) if isinstance(value, str) else _BOX if isinstance(value, list | dict) else _LEAF
+    if budget[0] < 0:
         raise TooMuch
     if isinstance(value, str):
         return value.replace("\x00", "").encode(errors="replace").decode()
     if isinstance(value, float) and not math.isfinite(value):
         return None
     if isinstance(value, list):
-        return [_clean(inner, room) for inner in value]
+        return [_clean(inner, budget) for inner in value]
     if isinstance(value, dict):
-        return {_clean(name, room): _clean(inner, room) for name, inner in value.items()}
+        return {_clean(name, budget): _clean(inner, budget) for name, inner in value.items()}
     return value
 
 

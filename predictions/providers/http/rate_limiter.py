@@ -127,7 +127,7 @@ def _file_of(name: tuple[str, str, str]) -> Path | None:
     return _folder / hashlib.sha256("\0".join(name).encode()).hexdigest()[:32] if _folder else None
 
 
-def asked_to_wait(headers: Mapping[str, str], text: str = "") -> float | None:
+def requested_wait(headers: Mapping[str, str], text: str = "") -> float | None:
     """Seconds that a response asks to wait, by its headers or else its text; None where it does not say."""
     for name in ("retry-after-ms", "retry-after"):
         seconds = _delay(headers.get(name, ""), 0.001 if name.endswith("ms") else 1.0)

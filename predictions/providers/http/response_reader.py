@@ -13,7 +13,7 @@ from typing import Any
 
 from core.net import http_client
 
-MAX_ANSWER = 64 * 1024 * 1024
+MAX_RESPONSE = 64 * 1024 * 1024
 MAX_ERROR = 256 * 1024
 """Maximum bytes read of an error response."""
 MAX_DEPTH = 64
@@ -21,11 +21,11 @@ MAX_VALUES = 1_000_000
 """Maximum values and names in one response: decoded JSON may take thirty times the memory of its text."""
 _LARGE = 1024 * 1024
 _IN_THREAD = 256 * 1024
-_ASK_S = 0.02
+_RETRY_S = 0.02
 # A large response takes several times its size while it is decoded: one at a time per process, in whatever loop.
-_large_one = threading.Semaphore(1)
+_decode_slot = threading.Semaphore(1)
 # Outputs inside a response stay in memory until they are in storage.
-_large_kept = threading.Semaphore(3)
+_result_slots = threading.Semaphore(3)
 _ALL_BUT_BRACKETS = bytes(byte for byte in range(256) if byte not in b"[]{}")
 
 
@@ -40,7 +40,7 @@ class Unreadable(Exception):
 
 
 @dataclass(frozen=True)
-class Answer:
+class ApiResponse:
     """A complete response. Header names are in lower case."""
 
     status: int
@@ -60,84 +60,84 @@ class Answer:
         return 200 <= self.status < 300
 
     @property
-    def said(self) -> Any:
+    def body(self) -> Any:
         """The body for classification: JSON, or else text."""
         return self.text if self.unreadable else self.data
 
 
-async def read(response: http_client.Response, hide: Callable[[bytes], bytes], turn: Turn) -> Answer:
+async def read(response: http_client.Response, hide: Callable[[bytes], bytes], turn: Turn) -> ApiResponse:
     """Read and decode a response. `turn` is taken as soon as it proves to be large.
 
     `hide` redacts secrets in the bytes before they are used. Raises TransportError, never for the content.
     """
     is_error = not 200 <= response.status_code < 300
     try:
-        body = await _body(response, MAX_ERROR if is_error else MAX_ANSWER, turn, cut=is_error)
+        body = await _body(response, MAX_ERROR if is_error else MAX_RESPONSE, turn, cut=is_error)
     except Unreadable as error:
-        decoded = _refused(error)
+        decoded = _unreadable(error)
     else:
         body = hide(body)
-        decoded = await asyncio.to_thread(_decoded, body) if len(body) > _IN_THREAD else _decoded(body)
+        decoded = await asyncio.to_thread(_decode, body) if len(body) > _IN_THREAD else _decode(body)
     headers = {name.lower(): value for name, value in response.headers.items()}
-    return Answer(response.status_code, headers, **decoded)
+    return ApiResponse(response.status_code, headers, **decoded)
 
 
-class Room:
+class ResultSlot:
     """A slot for keeping a large result in memory. There are few: store the result, then release the slot."""
 
     def __init__(self) -> None:
-        self._mine = False
+        self._acquired = False
 
-    async def take(self) -> None:
+    async def acquire(self) -> None:
         """Acquire the slot without blocking the loop."""
-        while not self._mine:
-            self._mine = _large_kept.acquire(blocking=False)
-            if not self._mine:
-                await asyncio.sleep(_ASK_S)
+        while not self._acquired:
+            self._acquired = _result_slots.acquire(blocking=False)
+            if not self._acquired:
+                await asyncio.sleep(_RETRY_S)
 
     def keep(self, result: object) -> None:
         """Release the slot when this object is garbage-collected."""
-        if self._mine:
-            self._mine = False
-            weakref.finalize(result, _large_kept.release).atexit = False
+        if self._acquired:
+            self._acquired = False
+            weakref.finalize(result, _result_slots.release).atexit = False
 
-    def end(self) -> None:
+    def release(self) -> None:
         """Release the slot now, unless it was passed on."""
-        if self._mine:
-            self._mine = False
-            _large_kept.release()
+        if self._acquired:
+            self._acquired = False
+            _result_slots.release()
 
 
 class Turn:
     """A slot for reading and decoding a large response until the block ends; acquired without blocking the loop."""
 
-    def __init__(self, room: Room | None = None) -> None:
-        """`room`: the slot for a result that stays large."""
-        self._mine = False
-        self._room = room
+    def __init__(self, result_slot: ResultSlot | None = None) -> None:
+        """`result_slot`: the slot for a result that stays large."""
+        self._acquired = False
+        self._result_slot = result_slot
 
     def __enter__(self) -> Turn:
         return self
 
     def __exit__(self, *_raised: object) -> None:
-        if self._mine:
-            self._mine = False
-            _large_one.release()
+        if self._acquired:
+            self._acquired = False
+            _decode_slot.release()
 
-    async def take(self) -> None:
-        if self._room is not None:
+    async def acquire(self) -> None:
+        if self._result_slot is not None:
             # First, so that waiting for room blocks nobody's turn.
-            await self._room.take()
-        while not self._mine:
-            self._mine = _large_one.acquire(blocking=False)
-            if not self._mine:
-                await asyncio.sleep(_ASK_S)
+            await self._result_slot.acquire()
+        while not self._acquired:
+            self._acquired = _decode_slot.acquire(blocking=False)
+            if not self._acquired:
+                await asyncio.sleep(_RETRY_S)
 
 
-async def _body(answer: http_client.Response, most: int, turn: Turn, *, cut: bool) -> bytes:
+async def _body(response: http_client.Response, most: int, turn: Turn, *, cut: bool) -> bytes:
     """The whole body, or with `cut` its beginning. Raises Unreadable where it is too large or its coding unknown."""
     held = bytearray()
-    async for chunk in plain_chunks(answer):
+    async for chunk in plain_chunks(response):
         held += chunk
         if len(held) > most:
             if cut:
@@ -145,15 +145,15 @@ async def _body(answer: http_client.Response, most: int, turn: Turn, *, cut: boo
                 break
             raise Unreadable(f"it is larger than {most // 1024**2} MiB", _start(held), hopeless=True)
         if len(held) > _LARGE:
-            await turn.take()
+            await turn.acquire()
     return bytes(held)
 
 
-async def plain_chunks(answer: http_client.Response) -> AsyncIterator[bytes]:
+async def plain_chunks(response: http_client.Response) -> AsyncIterator[bytes]:
     """The body decoded from its content coding, in chunks of at most 1 MiB. Raises Unreadable for unknown codings."""
-    coding = answer.headers.get("content-encoding", "").strip().lower()
+    coding = response.headers.get("content-encoding", "").strip().lower()
     if coding in ("", "identity"):
-        async for chunk in answer.aiter_raw():
+        async for chunk in response.aiter_raw():
             yield chunk
         return
     if coding not in ("gzip", "x-gzip", "deflate"):
@@ -161,7 +161,7 @@ async def plain_chunks(answer: http_client.Response) -> AsyncIterator[bytes]:
     # wbits + 32 detects gzip or zlib. Several members may follow each other, as gzip allows.
     inflater = zlib.decompressobj(wbits=zlib.MAX_WBITS | 32)
     try:
-        async for chunk in answer.aiter_raw():
+        async for chunk in response.aiter_raw():
             while chunk:
                 if inflater.eof:
                     inflater = zlib.decompressobj(wbits=zlib.MAX_WBITS | 32)
@@ -174,15 +174,15 @@ async def plain_chunks(answer: http_client.Response) -> AsyncIterator[bytes]:
         raise Unreadable("its compression is broken")
 
 
-def _decoded(body: bytes) -> dict[str, Any]:
+def _decode(body: bytes) -> dict[str, Any]:
     # Never raises: an exception that crosses from thread to thread keeps the frames that hold the body.
     try:
         return {"data": parse(body)}
     except Unreadable as error:
-        return _refused(error)
+        return _unreadable(error)
 
 
-def _refused(error: Unreadable) -> dict[str, Any]:
+def _unreadable(error: Unreadable) -> dict[str, Any]:
     return {"data": None, "text": error.start, "unreadable": str(error), "hopeless": error.hopeless}
 
 

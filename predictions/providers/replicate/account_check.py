@@ -9,7 +9,7 @@ from __future__ import annotations
 from predictions.providers.base import ProviderError
 from predictions.providers.http.api_client import Api
 from predictions.providers.http.error_classifier import classify, redirected
-from predictions.providers.http.response_reader import Answer
+from predictions.providers.http.response_reader import ApiResponse
 from predictions.providers.upstream import UpstreamConfig
 
 PATH = "/account"
@@ -17,27 +17,30 @@ _PATIENCE_S = 2.0
 _TELLS = ("key", "quota", "rate", "transient")
 
 
-async def check_key(config: UpstreamConfig, *, redirects_tell: bool) -> ProviderError | None:
+async def check_key(config: UpstreamConfig, *, redirect_is_error: bool) -> ProviderError | None:
     """None where all is well.
 
-    `redirects_tell`: treat a redirect as an error, since a person who can fix the URL asks. In automatic checks a
+    `redirect_is_error`: treat a redirect as an error, since a person who can fix the URL asks. In automatic checks a
     redirect of this one request, perhaps to a sign-in page, says nothing about starts.
     """
     try:
-        return await Api(config).ask(
-            "GET", PATH, lambda answer: _verdict(answer, config.secret, redirects_tell), patience=_PATIENCE_S
+        return await Api(config).request_api(
+            "GET",
+            PATH,
+            lambda answer: _verdict(answer, config.secret, redirect_is_error),
+            patience=_PATIENCE_S,
         )
     except ProviderError as error:
         return error
 
 
-def _verdict(answer: Answer, secret: str, redirects_tell: bool) -> ProviderError | None:
+def _verdict(answer: ApiResponse, secret: str, redirect_is_error: bool) -> ProviderError | None:
     """Any response below 500 shows a working service, unless it is about the key, credit or the rate limit."""
-    if 300 <= answer.status < 400 and redirects_tell:
+    if 300 <= answer.status < 400 and redirect_is_error:
         return redirected(answer.status, answer.headers, secret)
     if answer.is_success or 300 <= answer.status < 400:
         return None
-    found = classify(answer.status, answer.headers, answer.said, secret)
+    found = classify(answer.status, answer.headers, answer.body, secret)
     kind = found.kind
     if kind not in ("key", "quota", "rate"):
         kind = "transient" if answer.status >= 500 else "key" if answer.status in (401, 403) else kind

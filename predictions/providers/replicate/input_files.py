@@ -13,7 +13,7 @@ from core import data_uri
 from predictions.providers.base import InputFile, Order, ProviderError
 from predictions.providers.http import error_classifier, output_references
 from predictions.providers.http.api_client import Api
-from predictions.providers.http.response_reader import Answer
+from predictions.providers.http.response_reader import ApiResponse
 from predictions.providers.upstream import UpstreamConfig
 
 MAX_INLINE = 256_000
@@ -59,7 +59,7 @@ class InputFiles:
         """Delete uploads; those that are gone are no error. Raises ProviderError."""
         for name in ids:
             if _ID.fullmatch(name):
-                await self._api.ask("DELETE", f"/files/{name}", lambda _: None, patience=_PATIENCE_S)
+                await self._api.request_api("DELETE", f"/files/{name}", lambda _: None, patience=_PATIENCE_S)
 
     async def _one(self, key: str, field: str, file: InputFile) -> str | Uploaded:
         mode = self._config.files
@@ -85,7 +85,7 @@ class InputFiles:
             return known
         part = (_file_name(file.name), file.data, file.content_type or data_uri.UNKNOWN_TYPE)
         try:
-            done = await self._api.ask(
+            done = await self._api.request_api(
                 "POST", "/files", self._uploaded, patience=_PATIENCE_S, files={"content": part}, starts=True
             )
         except ProviderError as error:
@@ -95,12 +95,12 @@ class InputFiles:
         _uploads.put((self._config.name, key, field), done)
         return done
 
-    def _uploaded(self, answer: Answer) -> Uploaded:
+    def _uploaded(self, answer: ApiResponse) -> Uploaded:
         if answer.status in _NO_FILES_API:
             raise NoFilesApi
         if not answer.is_success:
             verdict = error_classifier.classify(
-                answer.status, answer.headers, answer.said, self._config.secret
+                answer.status, answer.headers, answer.body, self._config.secret
             )
             raise ProviderError(
                 f"The upload of an input failed. {verdict.summary}",
@@ -115,7 +115,7 @@ class InputFiles:
         if found is None:
             raise _refused(
                 "The service's files API names no address.",
-                error_classifier.shown(answer.said, self._config.secret),
+                error_classifier.for_operators(answer.body, self._config.secret),
             )
         return found
 

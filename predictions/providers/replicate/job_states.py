@@ -15,7 +15,7 @@ MAX_LOGS = 1024 * 1024
 """Maximum bytes of logs, including the line that marks a cut."""
 CUT = "\n[The log was cut here: it is longer than 1 MiB.]\n"
 NO_REASON = "The provider gave no reason."
-NO_PICTURE = "The provider answered without a picture."
+NO_IMAGE = "The provider answered without a picture."
 TOO_MUCH = "The provider's answer was too large."
 ITS_OWN_TROUBLE = "The provider could not do this work."
 _ID = re.compile(r"(?!\.{1,2}\Z)[A-Za-z0-9._:~-]{1,200}")
@@ -50,8 +50,8 @@ class JobState:
     update: Update | None
 
 
-def parse(data: Any, *, base: str, secret: str, again: bool) -> JobState | None:
-    """Parse a response; None where it is not the API's. `again`: the same response can be requested again.
+def parse(data: Any, *, base: str, secret: str, repeatable: bool) -> JobState | None:
+    """Parse a response; None where it is not the API's. `repeatable`: the same response can be requested again.
 
     Two forms: an object with `id` or `status`, and one with `data`, a list of images, which is a finished result.
     """
@@ -60,11 +60,11 @@ def parse(data: Any, *, base: str, secret: str, again: bool) -> JobState | None:
         return None
     name = _id(body)
     if _is_images(body):
-        return JobState(name, _images(body, base=base, again=again))
+        return JobState(name, _images(body, base=base, repeatable=repeatable))
     kind = _kind(body)
     if kind is None:
         return JobState(name, None) if name else None
-    return JobState(name, _update(kind, body, base=base, secret=secret, again=again))
+    return JobState(name, _update(kind, body, base=base, secret=secret, repeatable=repeatable))
 
 
 def status_of(data: Any) -> Kind | None:
@@ -79,7 +79,7 @@ def inline_file(data: Any, index: int, base: str) -> str | None:
     if body is None:
         return None
     addresses = output_references.file_addresses(
-        _pictures(body["data"] if _is_images(body) else body.get("output")), base
+        _image_values(body["data"] if _is_images(body) else body.get("output")), base
     )
     chosen = addresses[index] if 0 <= index < len(addresses) else ""
     return chosen if output_references.is_data(chosen) else None
@@ -126,23 +126,23 @@ def _is_images(data: dict[str, Any]) -> bool:
     )
 
 
-def _images(data: dict[str, Any], *, base: str, again: bool) -> Update:
-    addresses = output_references.file_addresses(_pictures(data["data"]), base)
+def _images(data: dict[str, Any], *, base: str, repeatable: bool) -> Update:
+    addresses = output_references.file_addresses(_image_values(data["data"]), base)
     if not addresses:
         return Update(
             "failed",
-            error=NO_PICTURE,
+            error=NO_IMAGE,
             error_is_ours=True,
             error_kind="transient",
-            answer=error_classifier.shown(data),
+            answer=error_classifier.for_operators(data),
         )
     references = safety_flags.with_safety_flags(
-        output_references.references(addresses, again=again), data, data["data"]
+        output_references.references(addresses, repeatable=repeatable), data, data["data"]
     )
     return Update("succeeded", output=references, metrics=_metrics(data))
 
 
-def _pictures(output: Any) -> Any:
+def _image_values(output: Any) -> Any:
     """Entries of an image list, each as its one URL; anything else unchanged."""
     if not isinstance(output, list) or not output or not all(isinstance(one, dict) for one in output):
         return output
@@ -156,10 +156,10 @@ def _pictures(output: Any) -> Any:
     ]
 
 
-def _update(kind: Kind, data: dict[str, Any], *, base: str, secret: str, again: bool) -> Update:
+def _update(kind: Kind, data: dict[str, Any], *, base: str, secret: str, repeatable: bool) -> Update:
     logs = log_text(data.get("logs"), secret)
     metrics = _metrics(data)
-    output = _pictures(data.get("output"))
+    output = _image_values(data.get("output"))
     if kind == "failed":
         return failure(data, logs, metrics, secret)
     if kind == "succeeded" and output in (None, "", [], {}) and data.get("error"):
@@ -171,7 +171,7 @@ def _update(kind: Kind, data: dict[str, Any], *, base: str, secret: str, again: 
     addresses = output_references.file_addresses(output, base)
     if addresses:
         references = safety_flags.with_safety_flags(
-            output_references.references(addresses, again=again), data, data.get("output")
+            output_references.references(addresses, repeatable=repeatable), data, data.get("output")
         )
         value = None if len(addresses) == output_references.MAX_FILES else _small(output, addresses)
         return Update(kind, logs=logs, progress=progress, output=references, value=value, metrics=metrics)
@@ -180,7 +180,7 @@ def _update(kind: Kind, data: dict[str, Any], *, base: str, secret: str, again: 
             kind, logs=logs, progress=progress, output=output_references.clean(output), metrics=metrics
         )
     except output_references.TooMuch:
-        answer = error_classifier.shown(data, secret)
+        answer = error_classifier.for_operators(data, secret)
         return Update(
             "failed", logs=logs, error=TOO_MUCH, error_is_ours=True, error_kind="permanent", answer=answer
         )
@@ -201,14 +201,14 @@ def failure(data: dict[str, Any], logs: str, metrics: dict[str, Any], secret: st
     text = error_classifier.one_line(
         _error_text(data.get("error") or data.get("detail") or data.get("message")), secret
     )
-    kind = error_classifier.kind_of_words(text) or "transient"
+    kind = error_classifier.kind_of_text(text) or "transient"
     return Update(
         "failed",
         logs=logs,
         error=ITS_OWN_TROUBLE if kind in _OPERATORS else text or NO_REASON,
         error_is_ours=kind in _OPERATORS or not text,
         error_kind=kind,
-        answer=error_classifier.shown(
+        answer=error_classifier.for_operators(
             {name: value for name, value in data.items() if name not in ("input", "logs")}, secret
         ),
         metrics=metrics,

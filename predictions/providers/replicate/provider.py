@@ -26,7 +26,7 @@ from predictions.providers.base import (
 )
 from predictions.providers.http import connection_pool, downloads, error_classifier, output_references
 from predictions.providers.http.api_client import Api, Broken, Unsent
-from predictions.providers.http.response_reader import Answer, Room
+from predictions.providers.http.response_reader import ApiResponse, ResultSlot
 from predictions.providers.replicate import job_states, start_response
 from predictions.providers.replicate.input_files import InputFiles
 from predictions.providers.upstream import SAME, Route, UpstreamConfig, UpstreamProvider
@@ -37,7 +37,7 @@ UNREADABLE_MOST = 5
 """Consecutive invalid responses about a job before it is given up."""
 UNREADABLE = "The provider's answer could not be understood."
 _START_PATIENCE_S = 1.0
-_LOOK_PATIENCE_S = 2.0
+_CALL_PATIENCE_S = 2.0
 _INSTANCE_MOST = 64
 _GONE = (404, 410)
 
@@ -61,29 +61,29 @@ class ReplicateProvider(UpstreamProvider):
         if self.config.webhook_url:
             body["webhook"] = self.config.webhook_url.replace("{key}", order.key)
             body["webhook_events_filter"] = ["start", "output", "completed"]
-        room = Room()
+        result_slot = ResultSlot()
         try:
-            said = await self._create(order, path, body, room)
-            if said.update is None or not said.update.is_final or not _is_whole(said):
-                return Job(id=said.id, instance=_instance(uploaded))
-            update = replace(said.update, job_id=said.id)
-            room.keep(update)
+            state = await self._create(order, path, body, result_slot)
+            if state.update is None or not state.update.is_final or not _is_whole(state):
+                return Job(id=state.id, instance=_instance(uploaded))
+            update = replace(state.update, job_id=state.id)
+            result_slot.keep(update)
         finally:
-            room.end()
-        await self._forget(uploaded)
+            result_slot.release()
+        await self._delete_uploads(uploaded)
         return update
 
     async def check(self, job: Job) -> Update:
         """The job's state. A job unknown shortly after its acceptance counts as starting, later as lost."""
-        answered = await self._look("GET", _path(job), lambda answer: self._state(job, answer))
+        answered = await self._call("GET", _path(job), lambda answer: self._state(job, answer))
         return answered
 
     async def cancel(self, job: Job) -> bool:
         """Cancel; True once the service reports that the job has ended, or does not know it."""
-        state = await self._look("POST", f"{_path(job)}/cancel", lambda answer: self._canceled(job, answer))
+        state = await self._call("POST", f"{_path(job)}/cancel", lambda answer: self._canceled(job, answer))
         if state is None:
             # Requested, or not supported; only a check tells the state now.
-            state = await self._look("GET", _path(job), lambda answer: self._canceled(job, answer))
+            state = await self._call("GET", _path(job), lambda answer: self._canceled(job, answer))
         return state in FINAL
 
     async def fetch(self, job: Job, ref: OutputRef) -> AsyncIterator[bytes]:
@@ -100,7 +100,7 @@ class ReplicateProvider(UpstreamProvider):
 
     async def release(self, job: Job) -> None:
         """Delete the job's uploads, as far as its handle names them."""
-        await self._forget(job.instance.split()[1:])
+        await self._delete_uploads(job.instance.split()[1:])
 
     def _request(self, order: Order) -> tuple[str, dict[str, Any]]:
         """Path and body, without the input. Raises ProviderError where no route leads there."""
@@ -116,14 +116,16 @@ class ReplicateProvider(UpstreamProvider):
         owner, _, name = (route.name or order.model).partition("/")
         return f"/models/{quote(owner, safe='')}/{quote(name, safe='')}/predictions", {}
 
-    async def _create(self, order: Order, path: str, body: dict[str, Any], room: Room) -> job_states.JobState:
+    async def _create(
+        self, order: Order, path: str, body: dict[str, Any], result_slot: ResultSlot
+    ) -> job_states.JobState:
         headers = {
             "Idempotency-Key": order.key,
             # For operators who look for a lost job there.
             "X-Darkroom-Prediction": order.key.rpartition("-")[0] or order.key,
         }
         try:
-            return await self._api.ask(
+            return await self._api.request_api(
                 "POST",
                 path,
                 lambda answer: start_response.outcome(answer, self.config),
@@ -133,52 +135,57 @@ class ReplicateProvider(UpstreamProvider):
                 headers=headers,
                 starts=True,
                 fresh=not self.config.idempotent,
-                room=room,
+                result_slot=result_slot,
             )
         except Broken as error:
             raise AnswerLost(str(error)) from None
 
-    async def _look(self, method: str, path: str, use: Any) -> Any:
-        return await self._api.ask(method, path, use, patience=_LOOK_PATIENCE_S)
+    async def _call(self, method: str, path: str, use: Any) -> Any:
+        return await self._api.request_api(method, path, use, patience=_CALL_PATIENCE_S)
 
-    def _state(self, job: Job, answer: Answer) -> Update:
+    def _state(self, job: Job, answer: ApiResponse) -> Update:
         """The job's state from a response. Raises ProviderError where it cannot be determined now."""
         if answer.status in _GONE:
             return self._unknown(job, answer)
         if not answer.is_success:
-            raise self._trouble(answer)
-        said = None
+            raise self._error_of(answer)
+        state = None
         if not answer.unreadable:
-            said = job_states.parse(answer.data, base=self.config.url, secret=self.config.secret, again=True)
-        if said is None or said.id not in ("", job.id):
-            return self._senseless(job, answer)
-        _senseless.forget((self.name, job.id))
-        return said.update or Update("processing")
+            state = job_states.parse(
+                answer.data, base=self.config.url, secret=self.config.secret, repeatable=True
+            )
+        if state is None or state.id not in ("", job.id):
+            return self._invalid(job, answer)
+        _invalid_responses.forget((self.name, job.id))
+        return state.update or Update("processing")
 
-    def _unknown(self, job: Job, answer: Answer) -> Update:
+    def _unknown(self, job: Job, answer: ApiResponse) -> Update:
         """Not visible yet, or lost; a 404 that is not the API's own counts only when repeated."""
         if answer.status == 404 and _is_new(job):
             return Update("starting")
-        if not isinstance(answer.data, dict) and _senseless.count((self.name, job.id)) < UNREADABLE_MOST:
-            raise self._trouble(answer)
-        _senseless.forget((self.name, job.id))
+        if (
+            not isinstance(answer.data, dict)
+            and _invalid_responses.count((self.name, job.id)) < UNREADABLE_MOST
+        ):
+            raise self._error_of(answer)
+        _invalid_responses.forget((self.name, job.id))
         return Update("lost")
 
-    def _senseless(self, job: Job, answer: Answer) -> Update:
+    def _invalid(self, job: Job, answer: ApiResponse) -> Update:
         """A response that is not a job's state: a proxy's temporary page, or a permanent one."""
-        trouble = self._trouble(answer)
-        if trouble.kind in ("key", "quota", "rate"):
+        cause = self._error_of(answer)
+        if cause.kind in ("key", "quota", "rate"):
             # Some gateways refuse with a 200: that concerns the key, not the job.
-            raise trouble
-        shown = trouble.answer
+            raise cause
+        excerpt = cause.answer
         reason = f": {answer.unreadable}" if answer.unreadable else ""
-        if answer.hopeless or _senseless.count((self.name, job.id)) >= UNREADABLE_MOST:
-            _senseless.forget((self.name, job.id))
+        if answer.hopeless or _invalid_responses.count((self.name, job.id)) >= UNREADABLE_MOST:
+            _invalid_responses.forget((self.name, job.id))
             error = f"{UNREADABLE[:-1]}{reason}."
-            return Update("failed", error=error, error_is_ours=True, error_kind="permanent", answer=shown)
-        raise ProviderError(f"The service's answer makes no sense{reason}.", permanent=False, answer=shown)
+            return Update("failed", error=error, error_is_ours=True, error_kind="permanent", answer=excerpt)
+        raise ProviderError(f"The service's answer makes no sense{reason}.", permanent=False, answer=excerpt)
 
-    def _canceled(self, job: Job, answer: Answer) -> Kind | None:
+    def _canceled(self, job: Job, answer: ApiResponse) -> Kind | None:
         """The state after a cancel: a final kind, `processing` while it goes on, None where unknown."""
         if answer.status == 404 and _is_new(job):
             return "processing"
@@ -188,10 +195,10 @@ class ReplicateProvider(UpstreamProvider):
             return job_states.status_of(answer.data)
         if answer.status in (400, 405, 409, 422, 501):
             return None
-        raise self._trouble(answer)
+        raise self._error_of(answer)
 
-    def _trouble(self, answer: Answer) -> ProviderError:
-        verdict = error_classifier.classify(answer.status, answer.headers, answer.said, self.config.secret)
+    def _error_of(self, answer: ApiResponse) -> ProviderError:
+        verdict = error_classifier.classify(answer.status, answer.headers, answer.body, self.config.secret)
         return ProviderError(
             verdict.summary,
             permanent=False,
@@ -204,13 +211,13 @@ class ReplicateProvider(UpstreamProvider):
         if not re.fullmatch(r"\d{1,3}", index):
             raise downloads.gone("The output has an address that nobody gave.")
 
-        def find(answer: Answer) -> str | None:
+        def find(answer: ApiResponse) -> str | None:
             if not answer.is_success and answer.status not in _GONE:
-                raise self._trouble(answer)
+                raise self._error_of(answer)
             return job_states.inline_file(answer.data, int(index), self.config.url)
 
         try:
-            address: str | None = await self._look("GET", _path(job), find)
+            address: str | None = await self._call("GET", _path(job), find)
         except Broken as error:
             raise FileError(str(error), "cut") from None
         except Unsent as error:
@@ -219,7 +226,7 @@ class ReplicateProvider(UpstreamProvider):
             raise downloads.gone("The service no longer has this output.")
         return address
 
-    async def _forget(self, uploaded: list[str]) -> None:
+    async def _delete_uploads(self, uploaded: list[str]) -> None:
         """Delete uploads where the service is reachable and permits it; they also expire there."""
         try:
             await self._files.delete(uploaded)
@@ -227,7 +234,7 @@ class ReplicateProvider(UpstreamProvider):
             return
 
 
-class _Senseless:
+class _InvalidResponses:
     """Counts of consecutive invalid responses per job in this process; of the newest jobs only."""
 
     def __init__(self) -> None:
@@ -246,14 +253,17 @@ class _Senseless:
             self._counts.pop(job, None)
 
 
-_senseless = _Senseless()
+_invalid_responses = _InvalidResponses()
 
 
-def _is_whole(said: job_states.JobState) -> bool:
+def _is_whole(state: job_states.JobState) -> bool:
     """Whether a final response is complete: a success without output is checked once more."""
-    update = said.update
+    update = state.update
     return (
-        not said.id or update is None or update.kind != "succeeded" or update.output not in (None, "", [], {})
+        not state.id
+        or update is None
+        or update.kind != "succeeded"
+        or update.output not in (None, "", [], {})
     )
 
 

@@ -25,27 +25,27 @@ NAMES = (
 
 def with_safety_flags(references: list[OutputRef], data: dict[str, Any], output: Any) -> list[OutputRef]:
     """The references with the flags that the response `data`, and its raw `output`, have for each."""
-    sensitive = _by_place(len(references), data, output)
+    sensitive = _flags(len(references), data, output)
     if not any(sensitive):
         return references
     return [
-        dataclasses.replace(ref, sensitive=True) if said else ref
-        for ref, said in zip(references, sensitive, strict=True)
+        dataclasses.replace(ref, sensitive=True) if flag else ref
+        for ref, flag in zip(references, sensitive, strict=True)
     ]
 
 
-def _by_place(count: int, data: dict[str, Any], output: Any) -> list[bool]:
+def _flags(count: int, data: dict[str, Any], output: Any) -> list[bool]:
     found = [False] * count
-    for said in _said(data, output):
-        if isinstance(said, list) and len(said) == count:
-            found = [one or _is_true(other) for one, other in zip(found, said, strict=True)]
-        elif not isinstance(said, list) and _is_true(said):
+    for flag in _reported_flags(data, output):
+        if isinstance(flag, list) and len(flag) == count:
+            found = [one or _is_true(other) for one, other in zip(found, flag, strict=True)]
+        elif not isinstance(flag, list) and _is_true(flag):
             # One flag for all of them: any may be meant, so each is flagged.
             return [True] * count
     return found
 
 
-def _said(data: dict[str, Any], output: Any) -> Iterator[Any]:
+def _reported_flags(data: dict[str, Any], output: Any) -> Iterator[Any]:
     for holder in (data, data.get("metrics"), data.get("meta"), output):
         if isinstance(holder, dict):
             yield from (holder[name] for name in NAMES if name in holder)

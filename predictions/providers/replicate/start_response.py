@@ -7,7 +7,7 @@ import re
 from predictions.providers.base import AnswerLost, ErrorKind, ProviderError
 from predictions.providers.http import error_classifier
 from predictions.providers.http.error_classifier import Verdict
-from predictions.providers.http.response_reader import Answer
+from predictions.providers.http.response_reader import ApiResponse
 from predictions.providers.replicate import job_states
 from predictions.providers.upstream import UpstreamConfig
 
@@ -20,17 +20,17 @@ _PLAIN: frozenset[ErrorKind] = frozenset({"key", "quota", "rate", "channel", "sa
 """Kinds that a service detects before it begins, whatever the status."""
 
 
-def outcome(answer: Answer, config: UpstreamConfig) -> job_states.JobState:
+def outcome(answer: ApiResponse, config: UpstreamConfig) -> job_states.JobState:
     """The started job, or a final update. Raises ProviderError and AnswerLost."""
     if answer.status not in _ACCEPTED:
         raise _not_accepted(answer, config)
-    said = None
+    state = None
     if not answer.unreadable:
-        said = job_states.parse(answer.data, base=config.url, secret=config.secret, again=False)
-    if said is not None and (said.id or (said.update is not None and said.update.is_final)):
-        return said
+        state = job_states.parse(answer.data, base=config.url, secret=config.secret, repeatable=False)
+    if state is not None and (state.id or (state.update is not None and state.update.is_final)):
+        return state
     verdict = _verdict(answer, config)
-    if verdict.explicit and verdict.kind in _PLAIN and said is None:
+    if verdict.explicit and verdict.kind in _PLAIN and state is None:
         # Some gateways refuse with a 200.
         raise _refused(verdict)
     raise AnswerLost(
@@ -42,7 +42,7 @@ def outcome(answer: Answer, config: UpstreamConfig) -> job_states.JobState:
     )
 
 
-def _not_accepted(answer: Answer, config: UpstreamConfig) -> ProviderError:
+def _not_accepted(answer: ApiResponse, config: UpstreamConfig) -> ProviderError:
     status, verdict = answer.status, _verdict(answer, config)
     if 200 <= status < 300:
         return AnswerLost(verdict.summary, permanent=True, kind="permanent", answer=verdict.answer)
@@ -51,12 +51,12 @@ def _not_accepted(answer: Answer, config: UpstreamConfig) -> ProviderError:
     if status in (409, 422) and re.search("idempoten", verdict.answer.lower()):
         # The idempotency key is known: something runs, or ran, under it.
         return AnswerLost(verdict.summary, permanent=status == 422, answer=verdict.answer)
-    if status < 500 or _says_no(status, verdict):
+    if status < 500 or _is_refusal(status, verdict):
         return _refused(verdict)
     return AnswerLost(verdict.summary, answer=verdict.answer)
 
 
-def _says_no(status: int, verdict: Verdict) -> bool:
+def _is_refusal(status: int, verdict: Verdict) -> bool:
     """Whether a server error means that nothing was started."""
     if status in _NEVER_REACHED or status in _NOT_OURS or (verdict.explicit and verdict.kind in _PLAIN):
         return True
@@ -76,5 +76,5 @@ def _refused(verdict: Verdict) -> ProviderError:
     )
 
 
-def _verdict(answer: Answer, config: UpstreamConfig) -> Verdict:
-    return error_classifier.classify(answer.status, answer.headers, answer.said, config.secret)
+def _verdict(answer: ApiResponse, config: UpstreamConfig) -> Verdict:
+    return error_classifier.classify(answer.status, answer.headers, answer.body, config.secret)

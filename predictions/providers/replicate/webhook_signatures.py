@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
 from predictions.providers.http.api_client import Api
-from predictions.providers.http.response_reader import Answer
+from predictions.providers.http.response_reader import ApiResponse
 from predictions.providers.upstream import UpstreamConfig
 
 PATH = "/webhooks/default/secret"
@@ -23,7 +23,7 @@ _HEADERS = ("webhook-id", "webhook-timestamp", "webhook-signature")
 
 async def fetch_secret(config: UpstreamConfig) -> str:
     """Fetch the account's signing secret; "" where the response has none. Raises ProviderError."""
-    return await Api(config).ask("GET", PATH, _read, patience=_PATIENCE_S)
+    return await Api(config).request_api("GET", PATH, _read, patience=_PATIENCE_S)
 
 
 def is_signed(secret: str, headers: Mapping[str, str], body: bytes) -> bool:
@@ -36,7 +36,7 @@ def is_signed(secret: str, headers: Mapping[str, str], body: bytes) -> bool:
     return True
 
 
-def _read(answer: Answer) -> str:
+def _read(answer: ApiResponse) -> str:
     """The secret in a response; empty where it has none."""
     data = answer.data if answer.is_success and not answer.unreadable else None
     found = data.get("key") if isinstance(data, dict) else None

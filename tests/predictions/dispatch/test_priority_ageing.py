@@ -65,9 +65,9 @@ class QueueSimulation:
             by_account, users, limits, Priorities(of_plans, [lane.account_id for lane in lanes])
         )
         heads = [
-            lane.head for lane in lanes if load.boosts.ages(lane.account_id, by_account[lane.account_id])
+            lane.head for lane in lanes if load.priorities.ages(lane.account_id, by_account[lane.account_id])
         ]
-        load.boosts.look(heads)
+        load.priorities.read_waiting_times(heads)
         before = dict(by_account)
         for choice in fair_share._fill(lanes, load, _Free(self.slots - len(self.running)), 16):  # type: ignore[arg-type]
             account = next(one for one, rows in self.waiting.items() if choice.prediction_id in rows)
@@ -216,7 +216,7 @@ def test_a_thousand_lanes_are_looked_at_by_a_few(monkeypatch: pytest.MonkeyPatch
 
     monkeypatch.setattr(priority, "waiting_times", look)
     of_all = Priorities({0: 100}, range(2001))
-    of_all.look(range(1, 2001))
+    of_all.read_waiting_times(range(1, 2001))
     assert counts[0] == 2 * priority.EXACT_SAMPLES
     given_to = [of_all.of(pk, 0, pk) for pk in range(1, 2001)]
     assert given_to == sorted(given_to, reverse=True)

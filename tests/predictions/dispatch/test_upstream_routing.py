@@ -179,7 +179,7 @@ def test_a_gateway_with_nobody_behind_it_is_passed_over_for_a_minute_and_keeps_i
     tasks.start()
     row = fresh(prediction)
     assert (row.status, row.provider, outcomes(row)) == ("processing", second.name, ["refused", "accepted"])
-    assert circuits.standing().resting_routes == {(first.name, version.model.ref)}
+    assert circuits.key_states().resting_routes == {(first.name, version.model.ref)}
     assert circuits.unavailable() == set()
 
 

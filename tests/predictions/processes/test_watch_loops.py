@@ -61,15 +61,15 @@ def test_a_receiver_that_hangs_delays_no_look(
         return delivery_loop._Outcome(200)
 
     monkeypatch.setattr(delivery_loop, "_post", post)
-    told = hooked(alice, version, "https://receiver.example/", "completed")
-    lifecycle.cancel(told.public_id)
+    states_fd = hooked(alice, version, "https://receiver.example/", "completed")
+    lifecycle.cancel(states_fd.public_id)
     with running():
         assert reached.wait(30)
         prediction = accept(alice, version)
         fakes.start_once()
         eventually(lambda: fresh(prediction).phase == "result", 30)
         let_go.set()
-        eventually(lambda: Delivery.objects.get(prediction=told).state == "delivered", 30)
+        eventually(lambda: Delivery.objects.get(prediction=states_fd).state == "delivered", 30)
     assert only.orders
 
 

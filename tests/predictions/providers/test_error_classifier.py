@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from predictions.providers.base import ErrorKind
-from predictions.providers.http.error_classifier import Verdict, classify, one_line, shown
+from predictions.providers.http.error_classifier import Verdict, classify, for_operators, one_line
 from predictions.providers.http.response_reader import Unreadable, parse
 from tests.loopback_upstream import error_bodies
 
@@ -339,7 +339,7 @@ def test_a_page_is_read_without_its_markup() -> None:
 
 
 def test_the_answer_for_the_operator_is_cut_and_has_no_nul() -> None:
-    text = shown({"detail": "x\x00y" * 100_000, "list": ["z"] * 100_000})
+    text = for_operators({"detail": "x\x00y" * 100_000, "list": ["z"] * 100_000})
     assert len(text) < 4100
     assert "\x00" not in text
 

@@ -48,7 +48,7 @@ STATUSES = ("", "422-", "500-")
 @pytest.fixture(autouse=True)
 def _read_less(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is too much is so much sooner: how much that is, `tests/faults/test_upstream_memory.py` looks at."""
-    monkeypatch.setattr(response_reader, "MAX_ANSWER", MOST)
+    monkeypatch.setattr(response_reader, "MAX_RESPONSE", MOST)
 
 
 @pytest.fixture(scope="module")

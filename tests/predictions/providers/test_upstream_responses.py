@@ -11,7 +11,7 @@ import pytest
 
 from predictions.providers.base import Kind, OutputRef, Update
 from predictions.providers.http import output_references, response_reader
-from predictions.providers.http.rate_limiter import Pace, asked_to_wait, pace_of, rest_by_limits
+from predictions.providers.http.rate_limiter import Pace, pace_of, requested_wait, rest_by_limits
 from predictions.providers.http.response_reader import Unreadable, parse
 from predictions.providers.replicate import job_states
 from predictions.providers.replicate.job_states import JobState
@@ -24,7 +24,7 @@ PNG = "data:image/png;base64,iVBORw0KGgo="
 
 
 def said(data: Any, *, again: bool = True) -> JobState | None:
-    return job_states.parse(data, base=BASE, secret=SECRET, again=again)
+    return job_states.parse(data, base=BASE, secret=SECRET, repeatable=again)
 
 
 def update(data: Any, *, again: bool = True) -> Update:
@@ -459,4 +459,4 @@ def test_headers_say_when_more_is_allowed(headers: dict[str, str], seconds: floa
 
 
 def test_a_date_to_wait_until_is_understood() -> None:
-    assert asked_to_wait({"retry-after": "Fri, 31 Dec 9999 23:59:59 GMT"}) == 3600.0
+    assert requested_wait({"retry-after": "Fri, 31 Dec 9999 23:59:59 GMT"}) == 3600.0

@@ -96,7 +96,7 @@ def test_of_many_askers_one_may_try_a_resting_key(key: UpstreamKey) -> None:
     fail(key, "key")
     assert not circuits.claim_probe(key.provider_name)
     rest_is_over(key)
-    assert circuits.standing().half_open == {key.provider_name}
+    assert circuits.key_states().half_open == {key.provider_name}
     assert [circuits.claim_probe(key.provider_name) for _ in range(5)] == [True] + [False] * 4
     assert circuits.unavailable() == {key.provider_name}
 
@@ -108,7 +108,7 @@ def test_a_probe_that_succeeds_closes_the_circuit_and_forgets(key: UpstreamKey) 
     circuits.succeeded(key.provider_name)
     found = again(key)
     assert (found.state, found.failures, found.openings, found.open_until) == (State.CLOSED, 0, 0, None)
-    assert circuits.unavailable() == set() and circuits.standing().half_open == set()
+    assert circuits.unavailable() == set() and circuits.key_states().half_open == set()
 
 
 def test_each_probe_that_fails_doubles_the_rest_up_to_a_minute(key: UpstreamKey) -> None:
@@ -133,7 +133,7 @@ def test_a_probe_whose_asker_died_can_be_claimed_by_the_next(key: UpstreamKey) -
     rest_is_over(key)
     assert circuits.claim_probe(key.provider_name)
     UpstreamKey.objects.filter(pk=key.pk).update(probe_until=timezone.now() - timedelta(seconds=4))
-    assert circuits.standing().half_open == {key.provider_name}
+    assert circuits.key_states().half_open == {key.provider_name}
     assert circuits.claim_probe(key.provider_name)
 
 
@@ -147,7 +147,7 @@ def test_a_question_answered_well_is_a_smaller_proof_than_work(key: UpstreamKey)
     fail(key, "transient", "transient", "transient")
     rest_is_over(key)
     circuits.claim_probe(key.provider_name)
-    circuits.succeeded(key.provider_name, question=True)
+    circuits.succeeded(key.provider_name, is_health_check=True)
     assert again(key).state == State.CLOSED
     found = fail(key, "transient")
     assert found.state == State.OPEN and 8 < seconds_until(found.open_until) <= 10
@@ -176,7 +176,7 @@ def test_a_model_that_they_do_not_know_rests_alone(key: UpstreamKey) -> None:
     model = factories.make_model("acme", "unknown-there")
     circuits.rest_route(key.provider_name, model.pk, "No such model.")
     circuits.rest_route(key.provider_name, model.pk, "No such model.")
-    assert circuits.standing().resting_routes == {(key.provider_name, "acme/unknown-there")}
+    assert circuits.key_states().resting_routes == {(key.provider_name, "acme/unknown-there")}
     assert circuits.unavailable() == set()
 
 

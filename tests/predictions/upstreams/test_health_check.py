@@ -88,7 +88,7 @@ def test_what_no_question_shows_is_left_to_the_next_start(key: UpstreamKey, kind
     rest_is_over(key)
     sweep()
     assert again(key).state == "open"
-    assert circuits.standing().half_open == {key.provider_name}
+    assert circuits.key_states().half_open == {key.provider_name}
     assert circuits.claim_probe(key.provider_name)
 
 
@@ -96,7 +96,7 @@ def test_a_redirect_tells_the_operator_who_asks_where_the_address_leads(
     key: UpstreamKey, there: Loopback
 ) -> None:
     there.fault("account-redirect")
-    found = health_check.ask(key.provider_name)
+    found = health_check.check_now(key.provider_name)
     assert found is not None and found.kind == "address"
     assert "leads elsewhere, to http" in str(found)
     assert again(key).state == "closed"

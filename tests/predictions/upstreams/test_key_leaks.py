@@ -91,7 +91,7 @@ def _rest_and_try(key: UpstreamKey, there: Loopback) -> None:
         prober.wait()
     UpstreamKey.objects.filter(pk=key.pk).update(state="closed")
     there.fault("account-401", times=1)
-    error = health_check.ask(key.provider_name)
+    error = health_check.check_now(key.provider_name)
     assert error is not None
     circuits.failed(key.provider_name, error)
 

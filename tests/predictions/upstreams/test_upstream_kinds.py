@@ -83,7 +83,7 @@ class ChalkProvider(UpstreamProvider):
         pass
 
 
-async def check_key(config: UpstreamConfig, *, redirects_tell: bool) -> ProviderError | None:
+async def check_key(config: UpstreamConfig, *, redirect_is_error: bool) -> ProviderError | None:
     """Well where the secret is the right one."""
     well = config.secret == SECRET
     return None if well else ProviderError("Wrong chalk.", permanent=False, refused=True, kind="key")
@@ -296,9 +296,9 @@ def test_the_form_is_silent_about_the_only_kind(desk: Client) -> None:
 
 @rows
 def test_its_own_question_says_whether_a_key_is_well(chalk: ProviderKind) -> None:
-    assert health_check.ask(add().keys.get().provider_name) is None
+    assert health_check.check_now(add().keys.get().provider_name) is None
     other = make_upstream("other", kind=KIND, secret="planted-wrong-secret").keys.get()
-    found = health_check.ask(other.provider_name)
+    found = health_check.check_now(other.provider_name)
     assert found is not None and (found.kind, str(found)) == ("key", "Wrong chalk.")
 
 
