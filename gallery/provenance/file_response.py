@@ -36,7 +36,7 @@ def send(
 
 
 def body_of(item: Item, *, show_prompt: bool) -> file_responses.Body:
-    """The whole file as others get it. Raises FileGone or StorageAway."""
+    """The whole file as others get it. Raises FileMissing or StorageUnavailable."""
     file = item.output.file
     signed_copy = current_signed_copy(item, show_prompt=show_prompt)
     if signed_copy is not None:

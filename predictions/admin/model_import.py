@@ -120,7 +120,7 @@ def import_model(request: HttpRequest) -> HttpResponse:
         return _page(request, _refilled(form), form)
     data = form.cleaned_data
     try:
-        imported = cog_import.bring(
+        imported = cog_import.import_version(
             data["owner"],
             data["name"],
             data["found"],
@@ -163,7 +163,7 @@ def _page(request: HttpRequest, form: ImportForm, seen: ImportForm | None = None
 
 
 def _preview(data: dict[str, Any]) -> dict[str, Any]:
-    schema: cog_schema.Found = data["found"]
+    schema: cog_schema.CogSchema = data["found"]
     existing = HostedModel.objects.filter(owner=data["owner"], name=data["name"]).first()
     model = existing or HostedModel(owner=data["owner"], name=data["name"])
     kind = (

@@ -218,7 +218,7 @@ def _sample(ref: str, request: Request) -> dict[str, Any] | None:
     def address(path: str) -> str:
         return f"{origin_of(request._request)}{static(path)}"
 
-    files = {name: address(path) for name, path in sample.given_files}
+    files = {name: address(path) for name, path in sample.input_files}
     return {
         "url": address(sample.output),
         "poster_url": address(sample.poster),

@@ -122,12 +122,12 @@ def _left_behind() -> Iterator[Breach]:
             "file",
             file.key,
             f"is {word} for more than an hour{' and has no bytes' if missing else ''}; is the sweep running?",
-            partial(_forget, file) if missing else None,
+            partial(_delete_row, file) if missing else None,
         )
 
 
-def _forget(file: StoredFile) -> str:
-    removed = removal.forget_missing(file)
+def _delete_row(file: StoredFile) -> str:
+    removed = removal.delete_missing(file)
     return f"removed the row of {file.key}" if removed else f"left {file.key}: it changed meanwhile"
 
 

@@ -12,7 +12,7 @@ from django.db import transaction
 
 from accounts.models import User
 from accounts.staff import audit_log
-from predictions.catalogue.cog_schema import Found
+from predictions.catalogue.cog_schema import CogSchema
 from predictions.models import HostedModel, Version
 
 Kind = HostedModel.Kind
@@ -59,18 +59,18 @@ def checked_kind(kind: str) -> str:
     return kind
 
 
-def version_id(owner: str, name: str, found: Found) -> str:
-    """The id of a version that was given none: the digest of what it takes and gives, the same for the same."""
-    said = [owner, name, found.input_schema, found.output_schema]
+def version_id(owner: str, name: str, schema: CogSchema) -> str:
+    """The id of a version without one: a digest of its name and schemas."""
+    said = [owner, name, schema.input_schema, schema.output_schema]
     text = json.dumps(said, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
     return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()
 
 
-def guessed_kind(name: str, found: Found) -> str:
-    """What it seems to be for, by its inputs and what it gives."""
-    names = {one.lower() for one in found.properties}
-    files = [one for one, rule in found.properties.items() if rule.get("format") == "uri"]
-    made = found.output_schema
+def guessed_kind(name: str, schema: CogSchema) -> str:
+    """The model's kind, guessed from its inputs and output."""
+    names = {one.lower() for one in schema.properties}
+    files = [one for one, rule in schema.properties.items() if rule.get("format") == "uri"]
+    made = schema.output_schema
     inner = made.get("items", made) if made.get("type") == "array" else made
     words = any("prompt" in one or one == "text" for one in names)
     if inner.get("format") != "uri":
@@ -84,7 +84,7 @@ def guessed_kind(name: str, found: Found) -> str:
     if any("remove" in one for one in names):
         return Kind.OBJECT_REMOVAL
     if words:
-        required = set(found.input_schema.get("required", []))
+        required = set(schema.input_schema.get("required", []))
         return Kind.IMAGE_TO_IMAGE if required & set(files) else Kind.TEXT_TO_IMAGE
     return (
         Kind.BACKGROUND_REMOVAL
@@ -93,10 +93,10 @@ def guessed_kind(name: str, found: Found) -> str:
     )
 
 
-def bring(
+def import_version(
     owner: str,
     name: str,
-    found: Found,
+    schema: CogSchema,
     *,
     actor: User | None = None,
     kind: str = "",
@@ -110,13 +110,13 @@ def bring(
     """
     checked_ref(owner, name)
     checked_kind(kind)
-    identity = checked_version(version) or version_id(owner, name, found)
+    identity = checked_version(version) or version_id(owner, name, schema)
     with transaction.atomic():
         model, new = HostedModel.objects.get_or_create(
             owner=owner,
             name=name,
             defaults={
-                "kind": kind or guessed_kind(name, found),
+                "kind": kind or guessed_kind(name, schema),
                 "description": description.replace("\x00", "")[:2000],
                 "position": _POSITION,
             },
@@ -125,9 +125,9 @@ def bring(
             id=identity,
             defaults={
                 "model": model,
-                "input_schema": found.input_schema,
-                "output_schema": found.output_schema,
-                "cog_version": found.cog_version or "0.9.0",
+                "input_schema": schema.input_schema,
+                "output_schema": schema.output_schema,
+                "cog_version": schema.cog_version or "0.9.0",
                 "source": source.replace("\x00", "")[:500],
             },
         )
@@ -138,7 +138,7 @@ def bring(
             "model.import",
             model,
             reason=source,
-            detail={"version": identity, "new": new, "kind": model.kind, "inputs": list(found.properties)},
+            detail={"version": identity, "new": new, "kind": model.kind, "inputs": list(schema.properties)},
         )
     return Imported(made, new)
 

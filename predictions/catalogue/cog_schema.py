@@ -47,8 +47,8 @@ class NotCog(ValueError):
 
 
 @dataclass(frozen=True)
-class Found:
-    """What a document says, checked. `notes`: what of it was left out."""
+class CogSchema:
+    """The validated schemas of a document. `notes`: what was left out of it."""
 
     input_schema: dict[str, Any]
     output_schema: dict[str, Any]
@@ -62,7 +62,7 @@ class Found:
         return found
 
 
-def read(document: bytes | str) -> Found:
+def read(document: bytes | str) -> CogSchema:
     """What such a document says. Raises NotCog."""
     raw = document.encode("utf-8", "replace") if isinstance(document, str) else document
     if len(raw) > LARGEST:
@@ -90,7 +90,7 @@ def read(document: bytes | str) -> Found:
             Draft202012Validator.check_schema(schema)
         except SchemaError as error:
             raise NotCog(f"It is no JSON Schema: {error.message[:200]}.") from None
-    return Found(given, made, _cog_version(decoded), reader.notes)
+    return CogSchema(given, made, _cog_version(decoded), reader.notes)
 
 
 def _decoded(raw: bytes) -> Any:

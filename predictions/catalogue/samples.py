@@ -1,7 +1,7 @@
-"""What each model of the catalogue makes: one sample result of the embedded engine, shipped with the static files.
+"""Sample results: one output of the embedded engine for each model, shipped with the static files.
 
-`manage.py samples` makes them anew. They are the engine's own work, of prompts and pictures of our own, and given away
-under CC0; the model's JSON says with which input and which version of the engine each was made.
+`manage.py samples` regenerates them. They are made by the engine from our own prompts and images, under CC0; the
+model's JSON records the input and the engine version of each.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from predictions.catalogue.shipped_models import ShippedModel
 from predictions.models import HostedModel
 
 FOLDER = "samples"
-"""Where the files lie below the static files."""
+"""The folder of the files below the static files."""
 LICENCE = "CC0-1.0"
 
 
@@ -31,35 +31,35 @@ class Sample:
     width: int
     height: int
     input: dict[str, Any]
-    """What was asked; an input that is a file is the file's path."""
+    """The input of the run; for an input file, its path."""
     files: tuple[str, ...]
     """Names of the inputs that are files."""
     logs: str
     painter: str
-    """Version of what made it."""
+    """Version of the engine that made it."""
     see_through: bool
     """Whether the background of the output is transparent."""
 
     @property
     def poster(self) -> str:
-        """A still picture of it: the output itself, or a video's last frame."""
+        """A still image: the output itself, or a video's last frame."""
         return str(PurePosixPath(self.output).with_suffix(".webp"))
 
     @property
     def is_video(self) -> bool:
-        """Whether the output moves."""
+        """Whether the output is a video."""
         return self.content_type.startswith("video/")
 
     @property
-    def given_files(self) -> list[tuple[str, str]]:
+    def input_files(self) -> list[tuple[str, str]]:
         """Name and path of each input that is a file."""
         return [(name, str(self.input[name])) for name in self.files]
 
     @property
     def words(self) -> str:
         """The prompt, or both prompts of an animation."""
-        told = (self.input.get(name) for name in ("prompt", "prompt_start", "prompt_end"))
-        return " → ".join(str(text) for text in told if text)
+        prompts = (self.input.get(name) for name in ("prompt", "prompt_start", "prompt_end"))
+        return " → ".join(str(text) for text in prompts if text)
 
 
 def for_model(ref: str) -> Sample | None:
@@ -76,10 +76,10 @@ def _all() -> dict[str, Sample]:
     }
 
 
-def _sample(model: ShippedModel, made: dict[str, Any]) -> Sample:
+def _sample(model: ShippedModel, entry: dict[str, Any]) -> Sample:
     return Sample(
         ref=model.ref,
-        files=tuple(name for name in published_models.picture_inputs(model.ref) if name in made["input"]),
+        files=tuple(name for name in published_models.picture_inputs(model.ref) if name in entry["input"]),
         see_through=model.kind == HostedModel.Kind.BACKGROUND_REMOVAL,
-        **made,
+        **entry,
     )

@@ -335,7 +335,7 @@ def _engine_for(wanted: routing.Wanted | None) -> str:
 
 
 def _refused_lately() -> dict[int, set[str]]:
-    """Names of the upstream providers that declined a prediction within `REFUSED_FOR`, by prediction id."""
+    """Names of the upstream providers that declined a prediction within `REFUSAL_MEMORY`, by prediction id."""
     rows = UpstreamRun.objects.filter(
         upstream__in=Upstream.objects.filter(enabled=True),
         sent_at__gt=Now() - REFUSAL_MEMORY,

@@ -19,7 +19,7 @@ class Priorities:
     """An account's boost: by how many in-flight predictions it goes before others. From its plan, and ageing.
 
     An account with nothing in flight approaches the best plan among those waiting the longer its oldest prediction
-    has waited, and equals it after `AGED_AFTER`: an endless stream of better plans' work never keeps it from running
+    has waited, and equals it after `FULL_AGE`: an endless stream of better plans' work never keeps it from running
     one at a time. With one in flight it ranks by its own plan again. So ageing never reorders accounts of one plan:
     among those with nothing in flight the oldest goes first anyway.
     """

@@ -66,28 +66,28 @@ def local_settings() -> LocalSettings | None:
 def all_providers() -> list[Provider]:
     """Every provider that may get new work, in order of preference: the enabled upstreams, local weights, the engines.
 
-    May ask the database, so never on an event loop.
+    May query the database, so never call it on an event loop.
     """
     return [*configuration.all_providers(), *registry()]
 
 
 def upstream_names() -> set[str]:
-    """The upstreams that may get new work, each once, however many keys it has. May ask the database."""
-    return {one.group for one in configuration.all_providers()}
+    """The upstreams that may get new work, each once, however many keys it has. May query the database."""
+    return {provider.group for provider in configuration.all_providers()}
 
 
 def provider(name: str) -> Provider:
-    """The provider of that name, also one that gets no new work. Raises `UnknownProvider` where it was taken away.
+    """The provider of that name, also one that gets no new work. Raises `UnknownProvider` where it was removed.
 
-    May ask the database, so never on an event loop.
+    May query the database, so never call it on an event loop.
     """
     return configuration.provider(name) if is_upstream(name) else registry().get(name)
 
 
 def fetches_inputs(name: str) -> bool:
-    """`Provider.fetches_inputs` of the provider of that name; for an upstream that was taken away nothing is fetched.
+    """`Provider.fetches_inputs` of the provider of that name; True for a removed upstream.
 
-    May ask the database.
+    May query the database.
     """
     try:
         return provider(name).fetches_inputs
@@ -96,7 +96,7 @@ def fetches_inputs(name: str) -> bool:
 
 
 def shown_name(name: str) -> str | None:
-    """What members are told of who works on a prediction: the upstream's name, `local`, `embedded`; None: nobody."""
+    """A provider's name as members see it: the upstream's name, `local` or `embedded`; None where there is none."""
     if not name:
         return None
     if not is_upstream(name):

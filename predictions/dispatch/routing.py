@@ -23,7 +23,7 @@ _chance = random.SystemRandom()
 
 @dataclass(frozen=True)
 class Wanted:
-    """What a prediction needs routed: its model."""
+    """The model to route, and whether the engine may run it as last resort."""
 
     ref: str
     """`owner/name`."""
@@ -34,9 +34,9 @@ class Wanted:
 class Slots:
     """Free slots of all providers during one choice.
 
-    `taken`: jobs under way at each provider, by name. `promised`: how many of the waiting are pinned to a provider
-    and will repeat the same key there; their slots are reserved. `full`: upstreams, by name, for whose answers enough
-    workers wait already.
+    `taken`: jobs under way at each provider, by name. `promised`: how many waiting predictions are pinned to a
+    provider, by name; they repeat the same key there, so their slots are reserved. `full`: names of upstreams for whose
+    responses enough workers wait already.
     """
 
     def __init__(
@@ -63,7 +63,7 @@ class Slots:
             self._group_taken[_group_of(name, self._providers)] += count
 
     def has_any(self) -> bool:
-        """Whether anybody could get anything at all."""
+        """Whether any provider has a free or reserved slot."""
         return any(self._has_room(provider) for provider in self._providers) or bool(self._promised)
 
     def is_idle(self, name: str) -> bool:
@@ -75,10 +75,10 @@ class Slots:
         self._excluded.add(name)
 
     def find(self, wanted: Wanted, pinned: str = "", refused_by: Collection[str] = ()) -> Provider | None:
-        """The provider that gets it, or None where it must wait.
+        """The provider for a prediction, or None where it must wait.
 
-        Takes no slot yet, but may claim the probe of a half-open circuit. `pinned`: only this provider, where it was
-        sent before. `refused_by`: providers that declined it lately; others come first.
+        Takes no slot yet, but may claim the probe of a half-open circuit. `pinned`: only this provider, to which it was
+        sent before. `refused_by`: providers that declined it lately; others are preferred.
         """
         if pinned:
             return self._find_pinned(pinned, wanted)
@@ -120,10 +120,10 @@ class Slots:
         return provider if (promised or self._has_room(provider)) and self._may_probe(provider) else None
 
     def _willing(self, upstreams: list[Provider], wanted: Wanted) -> list[Provider]:
-        """Those that take work now, whether or not they have a slot free.
+        """Upstreams that accept work now, whether or not they have a free slot.
 
-        Where all of them answered that they do not know the model, and the engine may not have it, they are asked
-        again: the prediction then ends with a clear error.
+        Where all of them reported the model as unknown, and the engine may not run it, they are tried again: the
+        prediction then ends with a clear error.
         """
         awake = [provider for provider in upstreams if provider.name not in self._closed]
         knowing = [
@@ -145,7 +145,7 @@ class Slots:
         return None
 
     def _may_probe(self, provider: Provider) -> bool:
-        """Yes of one whose circuit is closed; of a half-open one to exactly one asker of all processes."""
+        """Whether the circuit is closed, or this process has claimed the probe of a half-open one."""
         name = provider.name
         if name not in self._half_open:
             return True
@@ -165,28 +165,28 @@ class Slots:
 
 
 def circuit_states(providers: Sequence[Provider]) -> circuits.KeyStates:
-    """How the upstreams among them stand now; no question is asked where there are none."""
+    """The states of the keys; without a query where no provider is an upstream."""
     return (
         circuits.key_states() if any(provider.is_remote for provider in providers) else circuits.KeyStates()
     )
 
 
 def eligible_providers(providers: Sequence[Provider], wanted: Wanted) -> list[Provider]:
-    """All that may ever get it: the upstreams that serve it, and the engine where it may."""
+    """All providers that may run it: the upstreams that serve it, and the engine where allowed."""
     upstreams = [provider for provider in providers if provider.is_remote and provider.serves(wanted.ref)]
     engines = [provider for provider in providers if not provider.is_remote and provider.serves(wanted.ref)]
     return upstreams + engines if wanted.last_resort or not upstreams else upstreams
 
 
 def _group_of(name: str, providers: Sequence[Provider]) -> str:
-    """The upstream to which a provider belongs, also one whose key is used no more but still has work under way."""
+    """The upstream of a provider, also where its key is disabled but still has work under way."""
     known = next((provider for provider in providers if provider.name == name), None)
     provider = known or _retired_provider(name)
     return provider.group if provider else ""
 
 
 def _retired_provider(name: str) -> Provider | None:
-    """A provider that gets nothing new, but may be asked again for what it was sent."""
+    """A provider that gets no new work, but may be sent the same start again."""
     try:
         return provider_lookup.provider(name)
     except UnknownProvider:

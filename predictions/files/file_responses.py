@@ -32,8 +32,8 @@ def send(
 ) -> HttpResponse:
     """Response with the file's bytes, never a redirect: with ETag, one range, HEAD, and hardened headers.
 
-    Raises FileGone or StorageAway before a response is begun. `max_age` in seconds for private caches; `revalidate`:
-    caches must revalidate each time (what can be withdrawn).
+    Raises FileMissing or StorageUnavailable before a response is begun. `max_age` in seconds for private caches;
+    `revalidate`: caches must revalidate each time (what can be withdrawn).
     """
     return send_body(
         request,
@@ -53,12 +53,14 @@ class Body:
     size: int
     content_type: str
     read: Callable[[int, int], Reading]
-    """Called with start and length in bytes. Raises FileGone or StorageAway."""
+    """Called with start and length in bytes. Raises FileMissing or StorageUnavailable."""
 
 
 def body_of(file: StoredFile) -> Body:
     """A stored file as it is."""
-    return Body(file.sha256, file.size, file.content_type, lambda *place: _read_range(file, *place))
+    return Body(
+        file.sha256, file.size, file.content_type, lambda start, length: _read_range(file, start, length)
+    )
 
 
 class Reading:

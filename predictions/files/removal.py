@@ -58,19 +58,21 @@ def remove_unowned(most: int = 200) -> int:
                 break
             continue
         removed.append(row)
-    return sum(_forget_gone(removed[at : at + DELETE_BATCH]) for at in range(0, len(removed), DELETE_BATCH))
+    return sum(
+        _delete_removed_rows(removed[at : at + DELETE_BATCH]) for at in range(0, len(removed), DELETE_BATCH)
+    )
 
 
 def _unowned() -> QuerySet[StoredFile]:
-    return _not_kept().filter(Q(_DUE, state=State.DOOMED) | _STALE)
+    return _not_owned().filter(Q(_DUE, state=State.DOOMED) | _STALE)
 
 
 def unowned() -> tuple[QuerySet[StoredFile], QuerySet[StoredFile]]:
     """Querysets of what `remove_unowned` handles, one for each state, so that each is answered from the index alone."""
-    return _not_kept().filter(_DUE, state=State.DOOMED), _not_kept().filter(_STALE)
+    return _not_owned().filter(_DUE, state=State.DOOMED), _not_owned().filter(_STALE)
 
 
-def _not_kept() -> QuerySet[StoredFile]:
+def _not_owned() -> QuerySet[StoredFile]:
     # SQLite uses their partial index only for this very condition.
     return StoredFile.objects.exclude(state=State.KEPT)
 
@@ -81,14 +83,14 @@ def _doom_stale(row: StoredFile) -> bool:
     return bool(stale.update(state=State.DOOMED, doomed_at=Coalesce(F("doomed_at"), Now())))
 
 
-def forget_missing(file: StoredFile) -> bool:
+def delete_missing(file: StoredFile) -> bool:
     """Delete the row of an abandoned pending file without bytes. False where it is neither, or got an owner."""
     if storage().exists(file.key) or not StoredFile.objects.filter(_STALE, pk=file.pk).exists():
         return False
-    return bool(_forget([file], State.PENDING))
+    return bool(_delete_rows([file], State.PENDING))
 
 
-def _forget(files: Sequence[StoredFile], state: str) -> int:
+def _delete_rows(files: Sequence[StoredFile], state: str) -> int:
     """Delete the rows of files whose bytes are gone, where they are still in that state; how many."""
     with transaction.atomic():
         rows = StoredFile.objects.filter(pk__in=[file.pk for file in files], state=state)
@@ -101,15 +103,15 @@ def _forget(files: Sequence[StoredFile], state: str) -> int:
     return len(rows_)
 
 
-def _forget_gone(files: Sequence[StoredFile]) -> int:
+def _delete_removed_rows(files: Sequence[StoredFile]) -> int:
     """Delete the rows of doomed files whose bytes are gone; one that is still referenced is postponed."""
     try:
-        return _forget(files, State.DOOMED)
+        return _delete_rows(files, State.DOOMED)
     except IntegrityError as error:
         if len(files) == 1:
             _postpone(files[0], error)
             return 0
-    return sum(_forget_gone([file]) for file in files)
+    return sum(_delete_removed_rows([file]) for file in files)
 
 
 def _postpone(row: StoredFile, error: Exception) -> None:

@@ -77,7 +77,7 @@ async def run_jobs_async(jobs: list[Job], limits: Limits) -> list[Job]:
     """The same on the event loop; cancelling it kills the child."""
     for _try in range(TRIES):
         with contextlib.suppress(Lost):
-            return await _once_soon(jobs, limits)
+            return await _run_once_async(jobs, limits)
     raise Lost("the process that opens files was lost again and again")
 
 
@@ -88,17 +88,17 @@ def _once(jobs: list[Job], limits: Limits) -> list[Job]:
         try:
             talk.settimeout(START_TIMEOUT_S)
             talk.sendall(wire_format.framed(json.dumps(jobs).encode()))
-            _take(answer, talk.recv(_CHUNK))
+            _add_chunk(answer, talk.recv(_CHUNK))
             until = time.monotonic() + limits.wall_s
-            while not _done(answer):
+            while not _is_complete(answer):
                 talk.settimeout(max(until - time.monotonic(), 0.001))
-                _take(answer, talk.recv(_CHUNK))
+                _add_chunk(answer, talk.recv(_CHUNK))
         except (wire_format.Incomplete, OSError) as error:
             raise _diagnosed(control, answer, error) from None
     return _read(answer, jobs)
 
 
-async def _once_soon(jobs: list[Job], limits: Limits) -> list[Job]:
+async def _run_once_async(jobs: list[Job], limits: Limits) -> list[Job]:
     control = _servers.control()
     answer = wire_format.Answer(limits.answer)
     loop = asyncio.get_running_loop()
@@ -107,10 +107,10 @@ async def _once_soon(jobs: list[Job], limits: Limits) -> list[Job]:
         try:
             async with asyncio.timeout(START_TIMEOUT_S) as patience:
                 await loop.sock_sendall(talk, wire_format.framed(json.dumps(jobs).encode()))
-                _take(answer, await loop.sock_recv(talk, _CHUNK))
+                _add_chunk(answer, await loop.sock_recv(talk, _CHUNK))
                 patience.reschedule(loop.time() + limits.wall_s)
-                while not _done(answer):
-                    _take(answer, await loop.sock_recv(talk, _CHUNK))
+                while not _is_complete(answer):
+                    _add_chunk(answer, await loop.sock_recv(talk, _CHUNK))
         except (wire_format.Incomplete, OSError) as error:
             raise _diagnosed(control, answer, error) from None
     return _read(answer, jobs)
@@ -128,13 +128,13 @@ def _order_socket(control: socket.socket, limits: Limits) -> socket.socket:
     return ours
 
 
-def _take(answer: wire_format.Answer, chunk: bytes) -> None:
+def _add_chunk(answer: wire_format.Answer, chunk: bytes) -> None:
     if not chunk:
         raise wire_format.Incomplete
     answer.feed(chunk)
 
 
-def _done(answer: wire_format.Answer) -> bool:
+def _is_complete(answer: wire_format.Answer) -> bool:
     """Whether the answer is complete. Raises Stopped where it never will be, Lost where no file is to blame."""
     try:
         if answer.ended_early:

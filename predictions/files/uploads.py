@@ -34,9 +34,9 @@ from predictions.submit.refusals import StorageFull
 
 MAX_BYTES = 100 * 1024 * 1024 - 1
 MAX_NAME = 255
-"""Bytes of a file name as UTF-8."""
+"""The most bytes of a file name, as UTF-8."""
 LIFE = timedelta(hours=24)
-TOGETHER = 50
+REMOVAL_BATCH = 50
 """Uploads that are removed in one transaction."""
 _TYPE = re.compile(r"[\w.+-]{1,60}/[\w.+-]{1,60}(?:\s*;.*)?", re.ASCII)
 
@@ -47,7 +47,7 @@ class TooLarge(Exception):
 
 @dataclass(frozen=True)
 class Sent:
-    """What came with a file: its name and type as the caller says, and whatever the caller notes about it."""
+    """Metadata sent with a file: its name, its type and the caller's own notes."""
 
     name: str
     content_type: str
@@ -99,25 +99,25 @@ def keep(user: User, account: Account, sent: Sent, chunks: Iterable[bytes]) -> U
 
 
 def _refuse_full(account: Account, size: int) -> None:
-    """Only a look, for a clear word before more is done; the room itself is taken with the file's place."""
+    """Refuse early with a clear message; the quota itself is counted when the file is reserved."""
     refusal = quotas.refusal_of_upload(account, size)
     if refusal is not None:
         raise refusal
 
 
 def safe_type(text: str) -> str:
-    """The type that a caller gave, without its parameters; bytes of no known kind where it is none."""
+    """A caller's media type without its parameters; `application/octet-stream` where it is none."""
     return text.split(";")[0].strip().lower() if _TYPE.fullmatch(text.strip()) else "application/octet-stream"
 
 
 def delete(upload: Upload) -> None:
-    """Gone from now on for everybody; the bytes stay while a prediction of the account that has not ended names it."""
+    """Delete an upload for everybody; the bytes stay while a live prediction of the account references it."""
     Upload.objects.filter(pk=upload.pk, deleted_at__isnull=True).update(deleted_at=Now())
     _remove_unneeded([upload.pk])
 
 
 def lock(upload_id: int) -> Upload | None:
-    """Lock an upload to the end of the transaction, with its file; None where it is gone.
+    """Lock an upload and its file until the end of the transaction; None where it was deleted.
 
     Before whatever names it: its removal takes those names away too, and has the upload locked by then.
     """
@@ -126,7 +126,7 @@ def lock(upload_id: int) -> Upload | None:
 
 
 def take_away(upload_id: int) -> bool:
-    """Nobody uses it any more, its sender neither; whether it was there. The sweep removes the bytes.
+    """Remove an upload from all users, its uploader included. Returns whether it existed. The sweep removes the bytes.
 
     In the transaction of whoever decided so.
     """
@@ -135,7 +135,7 @@ def take_away(upload_id: int) -> bool:
 
 
 def hand_over(upload_id: int) -> StoredFile | None:
-    """Take the file from an upload, which is gone with that, also for predictions that wait for it.
+    """Delete an upload and return its file, also where predictions wait for it.
 
     Whoever calls owns or dooms the file in the same transaction.
     """
@@ -149,34 +149,34 @@ def hand_over(upload_id: int) -> StoredFile | None:
 
 
 def usable(account: Account, public_id: str) -> bool:
-    """Whether an account may name this upload in a new prediction."""
+    """Whether an account may reference this upload in a new prediction."""
     return Upload.objects.visible().filter(account=account, public_id=public_id).exists()
 
 
-class Gone(Exception):
-    """An upload that a new prediction names was removed, or its time ended, since it was looked for."""
+class UploadGone(Exception):
+    """An upload that a new prediction references was deleted, or expired, since it was checked."""
 
 
-def note_uses(account: Account, named: Mapping[int, Collection[str]]) -> None:
-    """Have uploads stay for new predictions that name them: public ids by a prediction's key. Raises Gone.
+def note_uses(account: Account, uploads_by_prediction: Mapping[int, Collection[str]]) -> None:
+    """Record which uploads new predictions use: public ids by prediction key. Raises UploadGone.
 
     Call it in the transaction that inserts the predictions.
     """
-    wanted = {public_id for ids in named.values() for public_id in ids}
+    wanted = {public_id for ids in uploads_by_prediction.values() for public_id in ids}
     # In one order, so that two that lock the same ones never wait for each other. Locked, none of them is removed.
     rows = Upload.objects.visible().filter(account=account, public_id__in=wanted)
     found = {row.public_id: row.pk for row in rows.select_for_update(no_key=True).order_by("pk")}
     if len(found) < len(wanted):
-        raise Gone
+        raise UploadGone
     UploadUse.objects.bulk_create(
         UploadUse(upload_id=found[public_id], prediction_id=pk)
-        for pk, ids in named.items()
+        for pk, ids in uploads_by_prediction.items()
         for public_id in ids
     )
 
 
 def use(upload_id: int, prediction_id: int) -> bool:
-    """Have an upload stay for a prediction that named it before; False where that has ended. The audit's repair."""
+    """Record the use of an upload by an older prediction; False where that has ended. The audit's repair."""
     with transaction.atomic():
         live = Prediction.objects.live().filter(pk=prediction_id).select_for_update()
         if not live.exists():
@@ -186,7 +186,7 @@ def use(upload_id: int, prediction_id: int) -> bool:
 
 
 def end_uses(prediction_id: int) -> None:
-    """The prediction needs its uploads no more; in the transaction that ends it."""
+    """Delete the uses of uploads by a prediction; in the transaction that ends it."""
     _END_USES.run(prediction=prediction_id)
 
 
@@ -194,17 +194,17 @@ _END_USES = PreparedWrite(lambda prediction: (UploadUse.objects.filter(predictio
 
 
 def remove_unneeded(most: int = 200) -> int:
-    """Remove uploads that are deleted or past their time and that no prediction needs, oldest first. Returns how many.
+    """Remove deleted and expired uploads that no prediction needs, oldest first. Returns how many.
 
     A few in a transaction. What is needed is left out by the database and holds nothing else back.
     """
     due = _unneeded().order_by("pk").values_list("pk", flat=True)
     found = list(due[:most])
-    return sum(_remove_unneeded(found[at : at + TOGETHER]) for at in range(0, len(found), TOGETHER))
+    return sum(_remove_unneeded(found[at : at + REMOVAL_BATCH]) for at in range(0, len(found), REMOVAL_BATCH))
 
 
 def _remove_unneeded(ids: list[int]) -> int:
-    """Remove those of these that are unneeded; how many."""
+    """Remove the unneeded among these. Returns how many."""
     with transaction.atomic():
         # What a create names at this moment is locked by it, and looked at again in the next round.
         rows = Upload.objects.filter(pk__in=ids).order_by("pk").select_for_update(skip_locked=True)
@@ -218,7 +218,7 @@ def _remove_unneeded(ids: list[int]) -> int:
 
 
 def _unneeded() -> QuerySet[Upload]:
-    """Deleted or past their time, and named by no prediction that has not ended."""
+    """Deleted or expired uploads that no live prediction references."""
     used = Exists(UploadUse.objects.filter(upload=OuterRef("pk")))
     return Upload.objects.filter(Q(deleted_at__isnull=False) | Q(expires_at__lte=Now())).filter(~used)
 
@@ -232,7 +232,7 @@ def signature(account: Account, public_id: str, expiry: int, secret_key: str = "
 
 
 def signed_path(upload: Upload, until: datetime) -> str:
-    """Path and query at which anybody may download an upload until that moment, as long as the upload lasts."""
+    """Path and query of a signed download URL of an upload, valid until that time."""
     expiry = int(until.timestamp())
     sign = signature(upload.account, upload.public_id, expiry)
     query = urlencode({"owner": upload.account.name, "expiry": expiry, "signature": sign})
@@ -240,7 +240,7 @@ def signed_path(upload: Upload, until: datetime) -> str:
 
 
 def opens(upload: Upload, owner: str, expiry: str, given: str) -> bool:
-    """Whether a download address is one that we signed and its time is not over."""
+    """Whether the signature of a download URL is valid and not expired."""
     if owner != upload.account.name or not expiry.isascii() or not expiry.isdigit() or len(expiry) > 12:
         return False
     ours = (signature(upload.account, upload.public_id, int(expiry), key) for key in crypto.signing_keys())

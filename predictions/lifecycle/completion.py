@@ -273,7 +273,7 @@ def remove_data(prediction_id: int) -> bool:
             data_removed=True, input={}, output=None, logs="", result=None, revision=F("revision") + 1
         )
         if changed:
-            outbox.forget_bodies(prediction_id)
+            outbox.erase_bodies(prediction_id)
     return changed == 1
 
 

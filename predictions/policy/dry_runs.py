@@ -67,7 +67,7 @@ def outcome(found: list[RuleMatch]) -> str:
 def on_recent(rules: prompt_rules.Rules, most: int = SAMPLE_SIZE) -> MatchCount:
     """How many of the newest predictions the rules would have matched, whatever was done about them then.
 
-    Of as many as can be read within `PATIENCE_S`, at least of one.
+    Of as many as can be read within `TIME_LIMIT_S`, at least of one.
     """
     rows = Prediction.objects.filter(data_removed=False).order_by("-pk")
     of, hits, until = 0, 0, time.monotonic() + TIME_LIMIT_S

@@ -163,7 +163,7 @@ def _can_fork() -> bool:
 def _states() -> Iterator[tuple[int, service_status.SendStates]]:
     """A descriptor to receive the states of all parts, and the function that sends them.
 
-    It sends on a change, else every `TELL_S`.
+    It sends on a change, else every `STATES_INTERVAL_S`.
     """
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
     ours.setblocking(False)

@@ -58,7 +58,7 @@ def accept_all(requests: Sequence[Request]) -> list[Prediction]:
     rows = [_row(offer, new_public_id()) for offer in offers]
     try:
         _insert_or_renew(offers, rows)
-    except (idempotency.KeyTaken, quotas.QuotaExceeded, uploads.Gone) as reason:
+    except (idempotency.KeyTaken, quotas.QuotaExceeded, uploads.UploadGone) as reason:
         # The same create sent twice at once: the other was first, or may have used up the quota.
         return _concurrent_create(requests) or _refuse(reason, offers, rows)
     except credits.TokenLimitReached as reached:
@@ -91,7 +91,7 @@ def _refuse(reason: Exception, offers: list[Offer], rows: list[Prediction]) -> N
         raise ServerFull(
             "The first request with this Idempotency-Key is still under way; try again."
         ) from None
-    if isinstance(reason, uploads.Gone):
+    if isinstance(reason, uploads.UploadGone):
         raise InvalidInput(_missing_file_faults(offers)) from None
     raise quotas.refusal(account, [_work(row) for row in rows]) or _momentary_refusal(account) from None
 

@@ -21,7 +21,7 @@ from predictions.upstreams import allowed_hosts, circuits, invalidation, key_rot
 
 LONGEST_SECRET = 1000
 KEY_COLUMNS = ("label", "enabled", "weight", "in_flight_limit", "secret", "hint")
-"""What people change of a key. Nothing else of a row that is there is ever saved: its state belongs to `circuits`."""
+"""Columns of a key that people change. Nothing else of an existing row is saved: its state belongs to `circuits`."""
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
 _THEIRS = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*/[A-Za-z0-9][A-Za-z0-9._-]*")
 _VERSION = re.compile(r"[A-Za-z0-9._-]{1,200}")
@@ -45,7 +45,7 @@ class BadSetting(ValueError):
 
 @dataclass(frozen=True)
 class Cost:
-    """What a model costs there."""
+    """The price of a model at the upstream."""
 
     micro: int
     unit: str = UpstreamRoute.Unit.RUN
@@ -72,7 +72,7 @@ class UpstreamSettings:
 
 
 def apply(name: str, options: UpstreamSettings) -> tuple[Upstream, bool]:
-    """Add the upstream of that name or change it; and whether it is new. Raises BadSetting, with nothing changed."""
+    """Add or change an upstream; returns it, and whether it is new. Raises BadSetting, changing nothing."""
     if not _NAME.fullmatch(name):
         raise BadSetting("name", "A name has small letters, digits and hyphens, at most 40.")
     models = _models({*(options.models or ()), *options.routes, *options.costs})
@@ -156,7 +156,7 @@ def check_number(name: str, value: Any) -> None:
 
 
 def checked_secret(secret: str) -> str:
-    """A key as it may stand in a header. Raises BadSetting, without the key."""
+    """A key that is valid in a header. Raises BadSetting, whose text never contains the key."""
     secret = secret.strip()
     if not secret:
         raise BadSetting("key", _("The key is empty."))
@@ -169,7 +169,7 @@ def checked_secret(secret: str) -> str:
 
 
 def put_key(upstream: Upstream, label: str, secret: str) -> UpstreamKey:
-    """Give the upstream a key, or the key of that label another secret. A new secret begins with a closed circuit."""
+    """Add a key to an upstream, or replace the secret of the key with that label. A new secret resets the circuit."""
     secret = checked_secret(secret)
     label = " ".join(label.split())[:40] or "key"
     key = UpstreamKey.objects.filter(upstream=upstream, label=label).first()
@@ -183,7 +183,7 @@ def put_key(upstream: Upstream, label: str, secret: str) -> UpstreamKey:
 
 
 def seal(key: UpstreamKey, secret: str) -> None:
-    """Put a secret into a row that is about to be saved, encrypted; what was known of the one before is forgotten."""
+    """Set the encrypted secret of a row about to be saved, and reset its circuit."""
     key.secret, key.hint = crypto.encrypt(secret), key_rotation.hint(secret)
     if key.pk:
         circuits.reset(key.pk)
@@ -252,7 +252,7 @@ def checked_version(version: str) -> str:
 
 
 def route(text: str) -> tuple[str, tuple[str, str]]:
-    """`OWNER/NAME=THEIR/NAME[:VERSION]` apart. Raises BadSetting."""
+    """Parse `OWNER/NAME=THEIR/NAME[:VERSION]`. Raises BadSetting."""
     ours, equals, theirs = text.partition("=")
     name, colon, version = theirs.partition(":")
     if not equals:
@@ -263,7 +263,7 @@ def route(text: str) -> tuple[str, tuple[str, str]]:
 
 
 def cost(text: str) -> tuple[str, Cost]:
-    """`OWNER/NAME=CREDITS[/UNIT]` apart; the unit is run, output or second. Raises BadSetting."""
+    """Parse `OWNER/NAME=CREDITS[/UNIT]`; the unit is run, output or second. Raises BadSetting."""
     ours, equals, amount = text.partition("=")
     credits, slash, unit = amount.partition("/")
     if not equals or (slash and unit not in UpstreamRoute.Unit.values):

@@ -1,4 +1,4 @@
-"""Asks upstreams that send us webhooks for the secret that they sign them with, once; kept encrypted."""
+"""Fetches the webhook signing secret of each upstream that sends webhooks, once; stored encrypted."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ log = structlog.get_logger(__name__)
 
 
 class Fetcher:
-    """The sweep's step: asks where a secret is missing, in a thread of its own."""
+    """Step of the sweep: fetches missing secrets, in a thread of its own."""
 
     def __init__(self) -> None:
         self._thread: threading.Thread | None = None
 
     def step(self) -> None:
-        """Begin a round where a secret is missing; never waits for anybody's answer."""
+        """Start a round where a secret is missing; never waits for responses."""
         if self._thread is not None and self._thread.is_alive():
             return
         missing = wanted()
@@ -37,20 +37,20 @@ class Fetcher:
             self._thread.start()
 
     def wait(self, seconds: float) -> None:
-        """Until the round has ended, or so long."""
+        """Wait for the round's end, at most so many seconds."""
         if self._thread is not None:
             self._thread.join(seconds)
 
 
 def missing() -> QuerySet[Upstream]:
-    """Upstreams that are asked for webhooks and whose secret is not known."""
+    """Upstreams with webhooks enabled and without a stored secret."""
     return Upstream.objects.filter(
         enabled=True, webhooks=True, webhook_secret="", kind__in=kinds.with_webhooks()
     )
 
 
 def wanted() -> list[int]:
-    """Those of the missing that can be asked for, by primary key.
+    """Primary keys of the upstreams whose missing secret can be fetched.
 
     Only those with one key: keys may belong to several accounts there, and each account has a secret of its own.
     """

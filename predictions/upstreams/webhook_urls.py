@@ -1,4 +1,4 @@
-"""The addresses that upstreams call back. Each upstream has its own, which nobody can guess or make."""
+"""Webhook URLs for upstreams: each upstream has its own, with a signed token."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ _SALT = "predictions.upstreams.hooks"
 
 
 def token(upstream_pk: int) -> str:
-    """The part after `PATH` of the address that this upstream is given. Letters, digits, `-`, `_` and `:`."""
+    """The signed token of an upstream, the URL's part after `PATH`. Letters, digits, `-`, `_` and `:`."""
     return signing.Signer(salt=_SALT).sign(str(upstream_pk))
 
 
 def upstream_of(token: str) -> int | None:
-    """The upstream's primary key to which a token was given; None where it was never given to any."""
+    """The upstream's primary key from its token; None where the signature is invalid."""
     try:
         number = signing.Signer(salt=_SALT).unsign(token)
     except signing.BadSignature:
@@ -28,7 +28,7 @@ def upstream_of(token: str) -> int | None:
 
 
 def webhook_url(upstream_pk: int) -> str:
-    """Where this upstream reports, with `{key}` for the order's key; empty where others cannot reach this server."""
+    """The webhook URL of an upstream, with `{key}` for the order's key; empty where this server is not reachable."""
     public = settings.PUBLIC_URL
     host = urlsplit(public).hostname or ""
     if (

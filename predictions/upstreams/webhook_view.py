@@ -1,7 +1,7 @@
-"""News from upstreams: `POST /hooks/upstream/<token>/<key>`. It only makes the watcher look sooner.
+"""Webhooks from upstreams: `POST /hooks/upstream/<token>/<key>`. They only make the watcher poll sooner.
 
-What the body says is never believed: whoever forges one costs us a look. The address cannot be guessed, and where the
-upstream's secret is known the call must be signed with it, as its kind does (`ProviderKind.webhooks`).
+The body is never trusted: a forged one costs one poll. The URL cannot be guessed, and where the upstream's secret is
+known the request must be signed with it, as its kind does (`ProviderKind.webhooks`).
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ log = structlog.get_logger(__name__)
 
 MAX_BODY = 1024 * 1024
 A_MINUTE = 60
-"""Calls for one run that count within a minute."""
+"""The most requests for one run that are accepted within a minute."""
 _KEY = re.compile(r"([a-z0-9]{26})-(\d{1,5})")
 
 
 @csrf_exempt
 def receive(request: HttpRequest, token: str, key: str) -> HttpResponse:
-    """An upstream says that there is news of the run to which we gave this key."""
+    """Handle a webhook of an upstream about the run with this key: schedule an immediate poll."""
     if request.method != "POST":
         response = _reply(405, "Only POST.")
         response["Allow"] = "POST"
@@ -57,7 +57,7 @@ def receive(request: HttpRequest, token: str, key: str) -> HttpResponse:
 
 
 def _scheme(upstream: Upstream | None) -> WebhookScheme | None:
-    """How its kind signs webhooks; None where it sends none."""
+    """The webhook signature scheme of its kind; None where it sends none."""
     kind = kinds.PROVIDERS.get(upstream.kind) if upstream is not None else None
     return kind.webhooks if kind is not None else None
 
@@ -79,7 +79,7 @@ def _body(request: HttpRequest) -> bytes | None:
 
 
 def _is_signed(upstream: Upstream, scheme: WebhookScheme, request: HttpRequest, body: bytes) -> bool:
-    """Whether it is signed as it should be; where no secret is known the address alone must do."""
+    """Whether the signature is valid; where no secret is known the URL alone authenticates."""
     if not upstream.webhook_secret:
         return True
     try:

@@ -54,14 +54,14 @@ def _p95(at: datetime) -> int | None:
     """
     since = at - _MINUTE
     begun = Prediction.objects.filter(started_at__gt=since).order_by()
-    took: list[float] = []
+    waits: list[float] = []
     for rows in (begun.filter(phase__in=IN_FLIGHT), begun.ended().filter(completed_at__gt=since)):
         pairs = rows.values_list("created_at", "started_at")[:_OF_ALL]
-        took += [(started - created).total_seconds() for created, started in pairs if started is not None]
-    if not took:
+        waits += [(started - created).total_seconds() for created, started in pairs if started is not None]
+    if not waits:
         return None
-    took.sort()
-    return max(0, round(took[math.ceil(len(took) * 0.95) - 1] * 1000))
+    waits.sort()
+    return max(0, round(waits[math.ceil(len(waits) * 0.95) - 1] * 1000))
 
 
 def _database_time() -> datetime:
@@ -78,12 +78,12 @@ def _database_time() -> datetime:
 def run_once() -> bool:
     """Store a sample, unless one was stored just now, and prune old ones. Whether more are left to prune."""
     if not QueueLook.objects.filter(at__gt=Now() - _ONCE).exists():
-        look = current_sample()
+        sample = current_sample()
         QueueLook.objects.create(
-            waiting=look.waiting,
-            running=look.running,
-            oldest_s=look.oldest_s,
-            start_p95_ms=look.start_p95_ms,
+            waiting=sample.waiting,
+            running=sample.running,
+            oldest_s=sample.oldest_s,
+            start_p95_ms=sample.start_p95_ms,
         )
     old = (
         QueueLook.objects.filter(at__lt=Now() - RETENTION)

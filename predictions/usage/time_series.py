@@ -146,11 +146,11 @@ def queue(start: datetime, end: datetime, *, points: int = 240) -> list[QueueSam
         "at", "waiting", "running", "oldest_s", "start_p95_ms"
     ).iterator(chunk_size=2000):
         interval = int((at - start).total_seconds() / interval_s)
-        look = QueueSample(at, waiting, running, oldest, p95)
+        sample = QueueSample(at, waiting, running, oldest, p95)
         if interval == last_interval:
-            samples[-1] = _worse(samples[-1], look)
+            samples[-1] = _worse(samples[-1], sample)
         else:
-            samples.append(look)
+            samples.append(sample)
         last_interval = interval
     return samples
 

@@ -27,7 +27,7 @@ from predictions.models.prediction import ENDED, Prediction
 
 log = logging.getLogger("darkroom.waiting")
 Item = TypeVar("Item")
-Made = TypeVar("Made")
+Value = TypeVar("Value")
 TICK = 0.1
 # Seconds after which the listening thread notices that it should stop.
 LISTEN = 1.0
@@ -58,7 +58,7 @@ class Barred(Exception):
 
 
 # A waiter's result: a value, or an exception.
-_News = tuple[_Waiter, Any, BaseException | None]
+_Result = tuple[_Waiter, Any, BaseException | None]
 
 
 @dataclass(eq=False)
@@ -72,7 +72,7 @@ class Reader:
     _closed: bool = False
     _thread: threading.Thread | None = None
     _wake: threading.Condition = field(default_factory=threading.Condition)
-    _heard: set[str] = field(default_factory=set)
+    _hinted: set[str] = field(default_factory=set)
     """Awaited predictions that have ended according to a hint and were not queried since."""
     _guard_at: float = 0.0
 
@@ -94,11 +94,11 @@ class Reader:
         self,
         public_id: str,
         seconds: float,
-        make: Callable[[Prediction], Made],
+        make: Callable[[Prediction], Value],
         *,
         known: int | None = None,
         token: int | None = None,
-    ) -> Made | None:
+    ) -> Value | None:
         """What `make` returns for the prediction once it has ended or, with `known`, once its revision differs.
 
         None on timeout, where too many wait, or where the process shuts down. `make` is called in the reader's thread,
@@ -111,8 +111,8 @@ class Reader:
             return None
         timer = loop.call_later(seconds, _settle, waiter.future, None, None)
         try:
-            made: Made | None = await waiter.future
-            return made
+            value: Value | None = await waiter.future
+            return value
         finally:
             timer.cancel()
             self._remove(public_id, waiter)
@@ -156,64 +156,64 @@ class Reader:
         while self._sleep_until(due):
             if time.monotonic() < due:
                 # Woken by hints alone: the others are polled at the next tick.
-                self._tell_heard()
+                self._check_hinted()
                 continue
             due, used = time.monotonic() + self.tick, 0.0
             try:
-                used = self._look()
+                used = self._poll()
                 self._guard()
             except Exception:
                 # The database is unavailable: waiters keep their own timeouts, and the next tick tries again.
                 log.exception("waiting could not read")
             finally:
-                _let_go()
+                _close_old_connections()
             due = max(due, time.monotonic() + min(used * (1 / SHARE - 1), SLOWEST))
         # This thread's connections: it ends here.
         connections.close_all()
 
-    def _tell_heard(self) -> None:
+    def _check_hinted(self) -> None:
         """Query only the predictions that hints report as ended."""
         with self._wake:
-            heard, self._heard = self._heard, set()
-            groups = {one: tuple(self._waiters[one]) for one in heard if one in self._waiters}
+            hinted, self._hinted = self._hinted, set()
+            groups = {one: tuple(self._waiters[one]) for one in hinted if one in self._waiters}
         try:
-            self._look_at(groups)
+            self._wake_ready(groups)
         except Exception:
             log.exception("waiting could not read")
         finally:
-            _let_go()
+            _close_old_connections()
 
     def _listen(self) -> None:
         """Receive hints of predictions that end on this machine, until closed."""
         try:
-            ear = wakeups.Listener(wakeups.ENDED)
+            listener = wakeups.Listener(wakeups.ENDED)
         except OSError as error:
             log.info("waiting hears no hints: %s", error)
             return
         while not self._closed:
-            ended = ear.wait(LISTEN)
+            ended = listener.wait(LISTEN)
             with self._wake:
-                self._heard.update(one for one in ended if one in self._waiters)
-                if self._heard:
+                self._hinted.update(one for one in ended if one in self._waiters)
+                if self._hinted:
                     self._wake.notify_all()
-        ear.close()
+        listener.close()
 
     def _sleep_until(self, due: float) -> bool:
         """Sleep until the next tick or hint, or while nobody waits; False when closed."""
         with self._wake:
             while not self._closed:
                 left = due - time.monotonic()
-                if self._waiters and (left <= 0 or self._heard):
+                if self._waiters and (left <= 0 or self._hinted):
                     return True
                 self._wake.wait(left if self._waiters else None)
         return False
 
-    def _look(self) -> float:
+    def _poll(self) -> float:
         """Query all awaited predictions and wake those that are ready. Returns the CPU seconds spent on the queries."""
         with self._wake:
-            self._heard.clear()
+            self._hinted.clear()
             groups = {public_id: tuple(group) for public_id, group in self._waiters.items()}
-        return self._look_at(groups)
+        return self._wake_ready(groups)
 
     def _guard(self) -> None:
         """Dismiss waiters whose token is no longer valid."""
@@ -223,17 +223,17 @@ class Reader:
         self._guard_at = now + GUARD_S
         with self._wake:
             waiters = [one for group in self._waiters.values() for one in group if one.token is not None]
-        for some in _parts(waiters, CHUNK):
-            good = usable_ids({one.token for one in some if one.token is not None})
-            _wake_up((one, None, Barred()) for one in some if one.token not in good)
+        for chunk in _parts(waiters, CHUNK):
+            good = usable_ids({one.token for one in chunk if one.token is not None})
+            _wake_up((one, None, Barred()) for one in chunk if one.token not in good)
 
-    def _look_at(self, groups: dict[str, tuple[_Waiter, ...]]) -> float:
+    def _wake_ready(self, groups: dict[str, tuple[_Waiter, ...]]) -> float:
         began = time.thread_time()
         found = list(_ready(groups))
         used = time.thread_time() - began
         for ready in _parts(found, BATCH):
             rows = {row.public_id: row for row in queries.fetch({public_id for public_id, _ in ready})}
-            _wake_up(_made(waiter, rows[public_id]) for public_id, waiter in ready if public_id in rows)
+            _wake_up(_result(waiter, rows[public_id]) for public_id, waiter in ready if public_id in rows)
         return used
 
 
@@ -258,16 +258,16 @@ def _parts(items: Sequence[Item], size: int) -> Iterator[Sequence[Item]]:
     return (items[start : start + size] for start in range(0, len(items), size))
 
 
-def _made(waiter: _Waiter, row: Prediction) -> _News:
+def _result(waiter: _Waiter, row: Prediction) -> _Result:
     try:
         return waiter, waiter.make(row), None
     except Exception as error:
         return waiter, None, error
 
 
-def _wake_up(news: Iterable[_News]) -> None:
-    by_loop: dict[asyncio.AbstractEventLoop, list[_News]] = {}
-    for one in news:
+def _wake_up(results: Iterable[_Result]) -> None:
+    by_loop: dict[asyncio.AbstractEventLoop, list[_Result]] = {}
+    for one in results:
         by_loop.setdefault(one[0].loop, []).append(one)
     for loop, settled in by_loop.items():
         try:
@@ -276,12 +276,12 @@ def _wake_up(news: Iterable[_News]) -> None:
             log.info("waiting: a loop ended before its waiters")
 
 
-def _settle_all(settled: list[_News]) -> None:
+def _settle_all(settled: list[_Result]) -> None:
     for waiter, value, error in settled:
         _settle(waiter.future, value, error)
 
 
-def _let_go() -> None:
+def _close_old_connections() -> None:
     """Close unusable connections; errors are swallowed, because all waiters depend on this thread."""
     try:
         close_old_connections()
@@ -299,13 +299,13 @@ def _settle(future: asyncio.Future[Any], value: Any, error: BaseException | None
 
 
 _reader: Reader | None = None
-_making = threading.Lock()
+_creation = threading.Lock()
 
 
 def reader() -> Reader:
     """The reader of this process, created at the first call."""
     global _reader
-    with _making:
+    with _creation:
         if _reader is None:
             _reader = Reader(limit=settings.HOLD_LIMIT, tick=TICK)
         return _reader
@@ -320,8 +320,8 @@ async def until_ended(public_id: str, seconds: float, token: int | None = None) 
 
 
 async def ended(
-    public_id: str, seconds: float, make: Callable[[Prediction], Made], token: int | None = None
-) -> Made | None:
+    public_id: str, seconds: float, make: Callable[[Prediction], Value], token: int | None = None
+) -> Value | None:
     """What `make` returns for the ended prediction; None where `until_ended` would be False. See `Reader.wait`."""
     return await reader().wait(public_id, seconds, make, token=token)
 
@@ -353,7 +353,7 @@ def close() -> None:
 def reset() -> None:
     """Discard the closed reader, so that a later server in the same process (in tests) can hold requests again."""
     global _reader
-    with _making:
+    with _creation:
         if _reader is not None:
             _reader.close()
         _reader = None

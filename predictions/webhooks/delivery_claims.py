@@ -49,7 +49,7 @@ _CLAIM = PreparedWrite(
         {"claim": token, "due_at": after(LEASE_S), "attempts": F("attempts") + 1},
     )
 )
-_KEEP_BODY = PreparedWrite(
+_STORE_BODY = PreparedWrite(
     lambda pk, claim, body: (Delivery.objects.filter(pk=pk, claim=claim, body=""), {"body": body})
 )
 _DELIVERED = PreparedWrite(
@@ -87,21 +87,21 @@ class Claimed:
         return self.delivery.due_at - timedelta(seconds=LEASE_S)
 
 
-class _Room:
+class _Slots:
     """What is under way, by account and by receiver, whichever process posts it.
 
     Of one prediction only one event is posted at a time: else its `completed` might overtake a `logs`.
     """
 
-    def __init__(self, under_way: Iterable[tuple[int, str, int | None]]) -> None:
+    def __init__(self, in_progress: Iterable[tuple[int, str, int | None]]) -> None:
         self.accounts: Counter[int] = Counter()
         self.hosts: Counter[str] = Counter()
         self.pairs: Counter[tuple[int, str]] = Counter()
         self.predictions: set[int | None] = set()
-        for account_id, url, prediction_id in under_way:
-            self.take(account_id, origin(url), prediction_id)
+        for account_id, url, prediction_id in in_progress:
+            self.acquire(account_id, origin(url), prediction_id)
 
-    def take(self, account_id: int, host: str, prediction_id: int | None) -> None:
+    def acquire(self, account_id: int, host: str, prediction_id: int | None) -> None:
         self.accounts[account_id] += 1
         self.hosts[host] += 1
         self.pairs[account_id, host] += 1
@@ -151,7 +151,7 @@ def _take(most: int) -> dict[int, str]:
     """Claim rows: their claims, by primary key."""
     owed = Delivery.objects.filter(state=Delivery.State.OWED).annotate(target=target_url())
     soon = owed.filter(due_at__gt=Now(), due_at__lte=after(LEASE_S + 1)).exclude(claim="")
-    room, claims = _Room(soon.values_list("account_id", "target", "prediction_id")), dict[int, str]()
+    room, claims = _Slots(soon.values_list("account_id", "target", "prediction_id")), dict[int, str]()
     due = owed.filter(due_at__lte=Now()).order_by("due_at", "pk")
     for _ in range(_PASSES):
         # Claimed rows are no longer due and full receivers are excluded, so each pass reads different rows.
@@ -168,7 +168,7 @@ def _take(most: int) -> dict[int, str]:
                 token = _claim(pk, claim)
                 if token:
                     claims[pk] = token
-                    room.take(account_id, host, prediction_id)
+                    room.acquire(account_id, host, prediction_id)
         if len(claims) >= most or len(rows) < most * 2:
             break
     return claims
@@ -208,7 +208,7 @@ def _ready(row: Delivery, claim: str) -> Claimed:
     if not row.body and row.prediction is not None:
         body = bodies.render(row.prediction)
         with transaction.atomic():
-            _KEEP_BODY.run(pk=row.pk, claim=claim, body=body)
+            _STORE_BODY.run(pk=row.pk, claim=claim, body=body)
         row.body = body
     secret = signing_secrets.get_or_create(row.account)
     now = timezone.now()
@@ -218,7 +218,7 @@ def _ready(row: Delivery, claim: str) -> Claimed:
     headers["Content-Type"] = "application/json"
     if row.prediction is not None and row.prediction.request_id:
         headers[request_ids.HEADER] = row.prediction.request_id
-    return Claimed(row, claim, outbox.address_of(row), row.body, headers)
+    return Claimed(row, claim, outbox.target_url(row), row.body, headers)
 
 
 def record_success(one: Claimed, code: int, *, took_ms: int = 0) -> None:

@@ -87,34 +87,39 @@ class _Poster:
         self._stop = stop
         self._due = due or NextDue()
         self._signs = signs or Heartbeats("poster")
-        self._flying: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
         self._alarm: Alarm | None = None
         self._changed = 0.0
         """Monotonic time at which this loop last changed when a delivery is due."""
 
     async def run(self) -> None:
         # One thread with one connection for all database access.
-        with _switching(THREAD_SWITCH_S), ThreadPoolExecutor(1, thread_name_prefix="poster-db") as database:
+        with (
+            _switch_interval(THREAD_SWITCH_S),
+            ThreadPoolExecutor(1, thread_name_prefix="poster-db") as database,
+        ):
             loop = asyncio.get_running_loop()
             # Names are resolved in threads: enough of them that a few that hang delay no other.
             loop.set_default_executor(ThreadPoolExecutor(DNS_THREADS, thread_name_prefix="poster-names"))
 
-            def ask(function: Callable[[], Any]) -> asyncio.Future[Any]:
+            def run_in_database(function: Callable[[], Any]) -> asyncio.Future[Any]:
                 return loop.run_in_executor(database, function)
 
             try:
                 if self._stop is None:
-                    await self._work_off(ask)
+                    await self._run_until_idle(run_in_database)
                 else:
-                    await self._work_until(self._stop, ask)
+                    await self._run_until_stopped(self._stop, run_in_database)
             finally:
-                await ask(_close)
+                await run_in_database(_close)
 
-    async def _work_off(self, ask: RunInDatabaseThread[Any]) -> None:
-        while await self._begin(ask) or self._flying:
-            await self._until_room()
+    async def _run_until_idle(self, run_in_database: RunInDatabaseThread[Any]) -> None:
+        while await self._begin(run_in_database) or self._tasks:
+            await self._wait_for_slot()
 
-    async def _work_until(self, stop: threading.Event, ask: RunInDatabaseThread[Any]) -> None:
+    async def _run_until_stopped(
+        self, stop: threading.Event, run_in_database: RunInDatabaseThread[Any]
+    ) -> None:
         alarm = self._alarm = Alarm(wakeups.DELIVERIES, stop)
         is_due = True
         try:
@@ -122,75 +127,79 @@ class _Poster:
                 # Before the query: a wake-up from now on may come too late for its result.
                 alarm.set(soonest=BATCH_PAUSE_S)
                 try:
-                    began = await self._step(ask, alarm, is_due=is_due)
+                    began = await self._step(run_in_database, alarm, is_due=is_due)
                 except Exception:
                     log.exception("posting_broke")
-                    await ask(close_old_connections)
+                    await run_in_database(close_old_connections)
                     await asyncio.sleep(1.0)
                     began = False
                     alarm.sooner(TICK_S)
                 if began:
-                    await self._until_room()
+                    await self._wait_for_slot()
                 # Where deliveries were due, more probably are.
                 is_due = began or await alarm.wait()
         finally:
             self._alarm = None
             alarm.close()
-        if self._flying:
-            await asyncio.wait(self._flying, timeout=SHUTDOWN_GRACE_S)
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=SHUTDOWN_GRACE_S)
 
-    async def _step(self, ask: RunInDatabaseThread[Any], alarm: Alarm, *, is_due: bool) -> bool:
+    async def _step(self, run_in_database: RunInDatabaseThread[Any], alarm: Alarm, *, is_due: bool) -> bool:
         """Start posting what is due and has a free slot: whether anything was.
 
         If not, the alarm is set to the next due time.
         """
         if self._signs.note("poster"):
-            await ask(self._signs.write)
+            await run_in_database(self._signs.write)
         if is_due:
             self._changed = time.monotonic()
-        if (is_due or await self._seconds(ask, alarm) <= 0) and await self._begin(ask):
+        if (is_due or await self._seconds(run_in_database, alarm) <= 0) and await self._begin(
+            run_in_database
+        ):
             return True
-        seconds = await self._seconds(ask, alarm)
+        seconds = await self._seconds(run_in_database, alarm)
         if seconds <= 0:
             # It may wait for one under way, each of which sets the alarm when done; or webhooks are
             # switched off.
-            seconds = TICK_S if self._flying else alarm.longest()
+            seconds = TICK_S if self._tasks else alarm.longest()
         alarm.sooner(seconds)
         return False
 
-    async def _seconds(self, ask: RunInDatabaseThread[Any], alarm: Alarm) -> float:
+    async def _seconds(self, run_in_database: RunInDatabaseThread[Any], alarm: Alarm) -> float:
         return float(
-            await ask(partial(self._due.seconds, wakeups.DELIVERIES, self._changed, alarm.longest()))
+            await run_in_database(
+                partial(self._due.seconds, wakeups.DELIVERIES, self._changed, alarm.longest())
+            )
         )
 
-    async def _begin(self, ask: RunInDatabaseThread[Any]) -> bool:
-        room = MAX_CONCURRENT - len(self._flying)
-        if room <= 0:
+    async def _begin(self, run_in_database: RunInDatabaseThread[Any]) -> bool:
+        free = MAX_CONCURRENT - len(self._tasks)
+        if free <= 0:
             return True
-        claimed = await ask(lambda: delivery_claims.claim_due(room))
+        claimed = await run_in_database(lambda: delivery_claims.claim_due(free))
         for delivery in claimed:
-            task = asyncio.create_task(_deliver(delivery, ask))
-            self._flying.add(task)
-            task.add_done_callback(self._landed)
+            task = asyncio.create_task(_deliver(delivery, run_in_database))
+            self._tasks.add(task)
+            task.add_done_callback(self._task_done)
             # One by one: the first steps of many tasks at once would starve those under way.
             await asyncio.sleep(0)
         return bool(claimed)
 
-    def _landed(self, task: asyncio.Task[None]) -> None:
-        self._flying.discard(task)
+    def _task_done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
         self._changed = time.monotonic()
         if self._alarm is not None:
             self._alarm.sooner(BATCH_PAUSE_S)
 
-    async def _until_room(self) -> None:
+    async def _wait_for_slot(self) -> None:
         """Wait until a task has ended and left a free slot, one tick at most."""
-        if self._flying:
-            await asyncio.wait(self._flying, timeout=TICK_S, return_when=asyncio.FIRST_COMPLETED)
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=TICK_S, return_when=asyncio.FIRST_COMPLETED)
             await asyncio.sleep(BATCH_PAUSE_S)
 
 
 @contextlib.contextmanager
-def _switching(seconds: float) -> Iterator[None]:
+def _switch_interval(seconds: float) -> Iterator[None]:
     """Set the interpreter's thread switch interval inside the block."""
     before = sys.getswitchinterval()
     sys.setswitchinterval(seconds)
@@ -200,16 +209,16 @@ def _switching(seconds: float) -> Iterator[None]:
         sys.setswitchinterval(before)
 
 
-async def _deliver(claimed: Claimed, ask: RunInDatabaseThread[Any]) -> None:
+async def _deliver(claimed: Claimed, run_in_database: RunInDatabaseThread[Any]) -> None:
     with request_ids.bound(claimed.headers.get(request_ids.HEADER, "")):
         try:
             outcome = await _post(claimed)
             context = contextvars.copy_context()
-            await ask(lambda: context.run(retry.run, lambda: _report(claimed, outcome)))
+            await run_in_database(lambda: context.run(retry.run, lambda: _report(claimed, outcome)))
         except Exception:
             # Its lease ends and it is tried again; one that raises stops no other.
             log.exception("delivery_broke", message=claimed.delivery.message_id)
-            await ask(close_old_connections)
+            await run_in_database(close_old_connections)
 
 
 async def _post(claimed: Claimed) -> _Outcome:
@@ -217,13 +226,13 @@ async def _post(claimed: Claimed) -> _Outcome:
     try:
         code, location, wait = await _send(claimed, limit)
     except _ERRORS as error:
-        return _Outcome(None, failure_reasons.for_error(error, limit), took_ms=_since(began))
+        return _Outcome(None, failure_reasons.for_error(error, limit), took_ms=_elapsed_ms(began))
     retry_after_s = failure_reasons.retry_after(wait)
     return _Outcome(
         code,
-        failure_reasons.for_answer(code, claimed.url, location, retry_after_s),
+        failure_reasons.for_response(code, claimed.url, location, retry_after_s),
         retry_after_s,
-        _since(began),
+        _elapsed_ms(began),
     )
 
 
@@ -233,18 +242,22 @@ async def _send(claimed: Claimed, limit: float) -> tuple[int, str, str]:
         request = client.build_request(
             "POST", claimed.url, content=claimed.body.encode(), headers=claimed.headers
         )
-        answer = await client.send(request, stream=True)
+        response = await client.send(request, stream=True)
         try:
-            await _drain(answer)
+            await _drain(response)
         finally:
-            await answer.aclose()
-        return answer.status_code, answer.headers.get("location", ""), answer.headers.get("retry-after", "")
+            await response.aclose()
+        return (
+            response.status_code,
+            response.headers.get("location", ""),
+            response.headers.get("retry-after", ""),
+        )
 
 
-async def _drain(answer: http_client.Response) -> None:
-    """Read the answer's body up to `READ_AT_MOST`, so that a receiver that writes one sees no broken connection."""
+async def _drain(response: http_client.Response) -> None:
+    """Read up to `MAX_RESPONSE_BYTES` of the body, so that a receiver that sends one sees no broken connection."""
     size = 0
-    async for chunk in answer.aiter_raw():
+    async for chunk in response.aiter_raw():
         size += len(chunk)
         if size > MAX_RESPONSE_BYTES:
             return
@@ -272,7 +285,7 @@ def _report(claimed: Claimed, outcome: _Outcome) -> None:
     log.info("webhook_not_delivered", message=claimed.delivery.message_id, code=code, note=outcome.note)
 
 
-def _since(began: float) -> int:
+def _elapsed_ms(began: float) -> int:
     return round((time.monotonic() - began) * 1000)
 
 

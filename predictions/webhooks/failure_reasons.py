@@ -33,7 +33,7 @@ ASKED_TO_WAIT = gettext_noop("The receiver asked to wait")
 
 _UNREACHABLE = {errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EADDRNOTAVAIL, errno.ENETDOWN}
 _ODD = re.compile(r"[^\x21-\x7e]")
-_HOST_SHOWN = 100
+_MAX_HOST = 100
 
 
 def display(note: str) -> str:
@@ -63,10 +63,10 @@ def for_error(error: BaseException, limit_s: float) -> str:
             return REFUSED
         if isinstance(cause, OSError) and cause.errno in _UNREACHABLE:
             return UNREACHABLE
-    return _of_kind(error)
+    return _for_client_error(error)
 
 
-def _of_kind(error: BaseException) -> str:
+def _for_client_error(error: BaseException) -> str:
     if isinstance(
         error, http_client.InvalidURL | http_client.UnsupportedProtocol | UnicodeError | ValueError
     ):
@@ -79,7 +79,7 @@ def _of_kind(error: BaseException) -> str:
     return BROKEN if isinstance(error, http_client.NetworkError | http_client.StreamError) else OTHER
 
 
-def for_answer(code: int, url: str, location: str, retry_after_s: float | None) -> str:
+def for_response(code: int, url: str, location: str, retry_after_s: float | None) -> str:
     """The reason for an answer's status; empty for 2xx. Of `location`, untrusted text, only the host is shown."""
     if 200 <= code < 300:
         return ""
@@ -111,4 +111,4 @@ def _host(url: str, location: str) -> str:
         host = urlsplit(urljoin(url, location[:2000])).hostname or ""
     except ValueError:
         host = ""
-    return _ODD.sub("?", host)[:_HOST_SHOWN] or "?"
+    return _ODD.sub("?", host)[:_MAX_HOST] or "?"

@@ -40,7 +40,7 @@ def resend(delivery: Delivery) -> None:
     Of concurrent calls one takes effect; the others raise, because it is owed already.
     """
     _refuse_suspended(delivery.account)
-    if not outbox.address_of(delivery):
+    if not outbox.target_url(delivery):
         raise CannotSend(_("Its address is not known any more."))
     # One that waits for its next attempt may be brought forward; one that is due or being posted is left
     # alone.

@@ -57,50 +57,50 @@ def _owe_throttled(account_id: int, prediction_id: int, event: str) -> None:
     wakeups.send_on_commit(wakeups.DELIVERIES)
 
 
-def address_of(delivery: Delivery) -> str:
-    """Where it is posted: its own address, else that of its prediction; empty where that was turned off."""
+def target_url(delivery: Delivery) -> str:
+    """The URL of a delivery: its own, else its prediction's; empty where that was turned off."""
     return delivery.url or (delivery.prediction.webhook if delivery.prediction else "")
 
 
 def drop_owed(prediction_id: int) -> None:
-    """Drop what is owed of a prediction. Call it inside the transaction that turns its webhook off."""
+    """Drop pending deliveries of a prediction. Call it inside the transaction that turns its webhook off."""
     _drop(prediction_id, GONE)
 
 
 def is_barred(delivery: Delivery) -> bool:
-    """Whether it may not be sent: its account is suspended, or the user who asked for it is banned."""
-    asked = delivery.prediction.user if delivery.prediction is not None else None
-    return delivery.account.status == Account.Status.SUSPENDED or (asked is not None and not asked.is_active)
+    """Whether it must not be sent: its account is suspended, or the prediction's user is banned."""
+    user = delivery.prediction.user if delivery.prediction is not None else None
+    return delivery.account.status == Account.Status.SUSPENDED or (user is not None and not user.is_active)
 
 
 def owed_to(user: User) -> QuerySet[Delivery]:
-    """What is owed of all that a member asked for, and to their own account."""
-    mine = Q(prediction__user=user)
-    own = personal_account(user)
-    if own is not None:
-        mine |= Q(account=own)
-    return Delivery.objects.filter(mine, state=Delivery.State.OWED)
+    """Pending deliveries of a member's predictions, and of their own account."""
+    condition = Q(prediction__user=user)
+    account = personal_account(user)
+    if account is not None:
+        condition |= Q(account=account)
+    return Delivery.objects.filter(condition, state=Delivery.State.OWED)
 
 
 def drop_of(user: User) -> int:
-    """Drop what is owed to a banned user; returns how many events that was."""
+    """Drop pending deliveries of a banned user; returns how many."""
     owed = Delivery.objects.filter(pk__in=owed_to(user).values("pk"), state=Delivery.State.OWED)
     return owed.update(state=Delivery.State.DROPPED, answer_note=CLOSED)
 
 
 def drop(delivery: Delivery, claim: str) -> None:
-    """The same for one that a worker has in its hands."""
+    """Drop a delivery that a worker has claimed."""
     Delivery.objects.filter(pk=delivery.pk, claim=claim, state=Delivery.State.OWED).update(
         claim="", state=Delivery.State.DROPPED, answer_note=CLOSED
     )
 
 
-def forget_bodies(prediction_id: int) -> None:
+def erase_bodies(prediction_id: int) -> None:
     """Remove the bodies of a prediction's webhooks. Call it inside the transaction that removes its data."""
     Delivery.objects.filter(prediction_id=prediction_id).exclude(body="").update(body="")
 
 
-def _drop(prediction_id: int, why: str, **which: Any) -> None:
-    Delivery.objects.filter(prediction_id=prediction_id, state=Delivery.State.OWED, **which).update(
-        state=Delivery.State.DROPPED, answer_note=why
+def _drop(prediction_id: int, note: str, **filters: Any) -> None:
+    Delivery.objects.filter(prediction_id=prediction_id, state=Delivery.State.OWED, **filters).update(
+        state=Delivery.State.DROPPED, answer_note=note
     )

@@ -43,7 +43,7 @@ class Line:
 
     row: Delivery
     target: str
-    asked: int = 0
+    poll_count: int = 0
     """How often the page has polled it."""
 
     @property
@@ -74,13 +74,13 @@ class Line:
         return self.is_owed and not self.row.claim and self.row.due_at > timezone.now()
 
     @property
-    def asks_again(self) -> bool:
-        """Whether the page should poll again: its state may change within seconds. Limited by `ASKED_AT_MOST`."""
-        return self.is_owed and self.row.due_at < timezone.now() + _SOON and self.asked < MAX_POLLS
+    def should_poll(self) -> bool:
+        """Whether the page should poll again: its state may change within seconds. Limited by `MAX_POLLS`."""
+        return self.is_owed and self.row.due_at < timezone.now() + _SOON and self.poll_count < MAX_POLLS
 
     @property
-    def next_asked(self) -> int:
-        return self.asked + 1
+    def next_poll_count(self) -> int:
+        return self.poll_count + 1
 
 
 @require_safe
@@ -221,7 +221,7 @@ def test(request: HttpRequest) -> HttpResponse:
 def delivery(request: HttpRequest, message_id: str) -> HttpResponse:
     """One delivery with attempts and body: a fragment inside the log, or a page of its own."""
     row = delivery_log.get_own(account_of(request), message_id)
-    context = {"line": _line(row, _asked(request)), "tries": _tries(row), **_body(row), "open": True}
+    context = {"line": _line(row, _poll_count(request)), "tries": _tries(row), **_body(row), "open": True}
     if _wants_fragment(request):
         return page(request, "webhooks/_delivery_detail.html", context)
     return page(request, "webhooks/delivery.html", context)
@@ -232,13 +232,17 @@ def delivery(request: HttpRequest, message_id: str) -> HttpResponse:
 def line(request: HttpRequest, message_id: str) -> HttpResponse:
     """The present line of one delivery, for polling."""
     row = delivery_log.get_own(account_of(request), message_id)
-    return page(request, "webhooks/_delivery_summary.html", {"line": _line(row, _asked(request))})
+    return page(request, "webhooks/_delivery_summary.html", {"line": _line(row, _poll_count(request))})
 
 
-def _asked(request: HttpRequest) -> int:
+def _poll_count(request: HttpRequest) -> int:
     """How often the page has polled; an invalid value ends polling."""
-    asked = request.GET.get("asked", "0")
-    return int(asked) if asked.isascii() and asked.isdigit() and len(asked) < 4 else MAX_POLLS
+    poll_count = request.GET.get("asked", "0")
+    return (
+        int(poll_count)
+        if poll_count.isascii() and poll_count.isdigit() and len(poll_count) < 4
+        else MAX_POLLS
+    )
 
 
 @require_POST
@@ -274,8 +278,8 @@ def delivery_lines(prediction: Prediction) -> list[Line]:
     return [_line(row) for row in rows.order_by("-id")[:PAGE]]
 
 
-def _line(row: Any, asked: int = 0) -> Line:
-    return Line(row, row.target, asked)
+def _line(row: Any, poll_count: int = 0) -> Line:
+    return Line(row, row.target, poll_count)
 
 
 def _tries(row: Delivery) -> list[dict[str, Any]]:
@@ -285,13 +289,13 @@ def _tries(row: Delivery) -> list[dict[str, Any]]:
             "at": attempt.at,
             "code": attempt.answer_code,
             "note": failure_reasons.display(attempt.note),
-            "took": _took(attempt.took_ms),
+            "took": _duration(attempt.took_ms),
         }
         for attempt in sorted(row.tries.all(), key=lambda attempt: -attempt.number)
     ]
 
 
-def _took(milliseconds: int) -> str:
+def _duration(milliseconds: int) -> str:
     """`84 ms`, `10.0 s`."""
     if milliseconds < 1000:
         return _("%(number)s ms") % {"number": milliseconds}

@@ -89,7 +89,7 @@ MUTANTS = [
     ),
     Mutant(
         UPLOADS,
-        "    if len(found) < len(wanted):\n        raise Gone\n",
+        "    if len(found) < len(wanted):\n        raise UploadGone\n",
         "",
         "A prediction is accepted that names an upload which is gone.",
         ("tests/predictions/lifecycle/test_conditional_updates.py",),

@@ -102,7 +102,7 @@ def model_json(
 def example_json(sample: samples.Sample, version: Version, urls: AbsoluteUrls) -> dict[str, Any]:
     """The sample that ships with Darkroom, in the shape of a prediction. It belongs to nobody and cannot be fetched by
     its id, so its `urls` lead only to the model's page."""
-    files = {name: urls.own(static(path)) for name, path in sample.given_files}
+    files = {name: urls.own(static(path)) for name, path in sample.input_files}
     output = urls.own(static(sample.output))
     moment = time(version.created_at)
     return {

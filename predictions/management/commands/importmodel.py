@@ -42,7 +42,7 @@ class Command(BaseCommand):
             if options["dry"]:
                 self.stdout.write(f"{owner}/{name} would be a model of the kind {kind}.")
                 return
-            imported = cog_import.bring(
+            imported = cog_import.import_version(
                 owner,
                 name,
                 schema,

@@ -29,20 +29,20 @@ QUALITY: Final = 84
 MASK: Final = f"{samples.FOLDER}/mask.webp"
 
 
-class _Keeper(JobOutput):
+class _RecordedOutput(JobOutput):
     """A desk that keeps the log and the name of the last file."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__(os.open(os.devnull, os.O_WRONLY), folder)
         self.folder = folder
-        self.told: list[dict[str, Any]] = []
+        self.events: list[dict[str, Any]] = []
 
     def _send(self, event: dict[str, Any]) -> None:
-        self.told.append(event)
+        self.events.append(event)
 
     def values(self, kind: str) -> Iterator[Any]:
         """What was told of one kind, in order."""
-        return (event[kind] for event in self.told if kind in event)
+        return (event[kind] for event in self.events if kind in event)
 
 
 class Command(BaseCommand):
@@ -68,17 +68,17 @@ class Command(BaseCommand):
     def _make(self, model: ShippedModel) -> dict[str, Any]:
         wanted = (model.sample or {}).get("input", model.example_input)
         files = [name for name in published_models.picture_inputs(model.ref) if name in wanted]
-        given = {**wanted, **{name: self._uri(wanted[name]) for name in files}}
+        inputs = {**wanted, **{name: self._uri(wanted[name]) for name in files}}
         with tempfile.TemporaryDirectory() as folder:
-            desk = _Keeper(Path(folder))
-            performer(model.ref)(given, desk, 0)
-            output = list(desk.values("output"))[-1]
+            output_events = _RecordedOutput(Path(folder))
+            performer(model.ref)(inputs, output_events, 0)
+            output = list(output_events.values("output"))[-1]
             stored = self._store(model.ref, (Path(folder) / output["name"]), output["content_type"])
         return {
             "input": wanted,
             **stored,
-            "painter": dict(desk.values("metric"))["painter"],
-            "logs": "\n".join(desk.values("log")) + "\n",
+            "painter": dict(output_events.values("metric"))["painter"],
+            "logs": "\n".join(output_events.values("log")) + "\n",
         }
 
     def _store(self, ref: str, path: Path, content_type: str) -> dict[str, Any]:

@@ -134,9 +134,9 @@ class Command(BaseCommand):
             raise CommandError(f"There is no upstream {name} with a key in use.")
         failed = 0
         for key in keys:
-            said = health_check.check_now(key.provider_name)
-            failed += said is not None
-            self.stdout.write(f"{key.label}: " + ("well" if said is None else f"{said.kind}: {said}"))
+            error = health_check.check_now(key.provider_name)
+            failed += error is not None
+            self.stdout.write(f"{key.label}: " + ("well" if error is None else f"{error.kind}: {error}"))
         if failed:
             raise CommandError(f"{failed} of {len(keys)} keys cannot be used.")
 
@@ -222,5 +222,5 @@ def _key_line(key: UpstreamKey) -> str:
         f", next probe {key.open_until:%H:%M:%S} UTC" if key.open_until and key.state == "open" else ""
     )
     error = f", last error {key.error_kind}" if key.error_kind else ""
-    flying = health_report.in_flight_of(key.provider_name)
-    return f"{key.label} (…{key.hint}): {state}{next_probe}{error}, in flight {flying}"
+    in_flight = health_report.in_flight_of(key.provider_name)
+    return f"{key.label} (…{key.hint}): {state}{next_probe}{error}, in flight {in_flight}"

@@ -94,14 +94,14 @@ def test_a_waiter_hears_of_the_end_long_before_it_would_look_again(
 ) -> None:
     prediction = accept(alice, factories.make_version())
     reader, looked = Reader(limit=10, tick=3600.0), threading.Event()
-    own = reader._look
+    own = reader._poll
 
     def look() -> float:
         used = own()
         looked.set()
         return used
 
-    monkeypatch.setattr(reader, "_look", look)
+    monkeypatch.setattr(reader, "_poll", look)
 
     def end() -> None:
         # Its first look has found nothing, and the next is an hour away.

@@ -28,7 +28,7 @@ def ten_models(db: None) -> None:
 def test_every_model_has_a_sample_whose_files_are_there(ref: str) -> None:
     sample = samples.for_model(ref)
     assert sample is not None
-    for path in (sample.output, sample.poster, *(path for _, path in sample.given_files)):
+    for path in (sample.output, sample.poster, *(path for _, path in sample.input_files)):
         assert (STATIC / path).is_file(), path
     with Image.open(STATIC / sample.poster) as still:
         assert still.size == (sample.width, sample.height)
@@ -92,5 +92,5 @@ def test_replicate_s_model_object_carries_the_sample_as_its_example(
 def test_a_sample_s_input_is_one_that_its_model_takes(ref: str, ten_models: None) -> None:
     version, sample = lookup.find_version(ref), samples.for_model(ref)
     assert version is not None and sample is not None
-    files = {name: f"https://files.example.test/{path}" for name, path in sample.given_files}
+    files = {name: f"https://files.example.test/{path}" for name, path in sample.input_files}
     assert validation.check(version, {**sample.input, **files}) == []

@@ -67,7 +67,7 @@ def test_it_runs_once_it_has_a_price(
 def test_a_price_that_bounds_nothing_refuses_at_every_door(
     alice: User, bearer: Any, provider: FakeProvider
 ) -> None:
-    version = cog_import.bring("acme", "ink", cog_schema.read(document())).version
+    version = cog_import.import_version("acme", "ink", cog_schema.read(document())).version
     revisions.add(
         version.model, None, unit="megapixel", amount=MICRO, least=0, most=None, source="", rules=[]
     )

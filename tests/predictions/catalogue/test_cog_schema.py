@@ -177,11 +177,11 @@ def test_the_kind_is_guessed(name: str, rules: Any, made: Any, kind: str) -> Non
 
 @pytest.mark.django_db
 def test_the_same_schema_is_one_version_and_another_one_a_new_one() -> None:
-    first = cog_import.bring("acme", "ink", cog_schema.read(document()))
+    first = cog_import.import_version("acme", "ink", cog_schema.read(document()))
     assert first.new and len(first.version.pk) == 64
     with pytest.raises(cog_import.CannotImport, match="there already"):
-        cog_import.bring("acme", "ink", cog_schema.read(document()))
-    again = cog_import.bring(
+        cog_import.import_version("acme", "ink", cog_schema.read(document()))
+    again = cog_import.import_version(
         "acme", "ink", cog_schema.read(document(made={"type": "string", "format": "uri"}))
     )
     assert not again.new
@@ -205,7 +205,7 @@ def test_names_and_ids_are_checked_and_nothing_is_left_behind(
     owner: str, name: str, more: dict[str, str], words: str
 ) -> None:
     with pytest.raises(cog_import.CannotImport, match=words):
-        cog_import.bring(owner, name, cog_schema.read(document()), **more)
+        cog_import.import_version(owner, name, cog_schema.read(document()), **more)
     assert not HostedModel.objects.exists()
 
 
@@ -213,5 +213,5 @@ def test_names_and_ids_are_checked_and_nothing_is_left_behind(
 def test_a_version_of_another_model_is_not_taken_over() -> None:
     other = factories.make_version()
     with pytest.raises(cog_import.CannotImport, match=other.model.ref):
-        cog_import.bring("acme", "ink", cog_schema.read(document()), version=other.pk)
+        cog_import.import_version("acme", "ink", cog_schema.read(document()), version=other.pk)
     assert not HostedModel.objects.filter(name="ink").exists()

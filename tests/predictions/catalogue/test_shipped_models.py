@@ -128,7 +128,7 @@ def test_makemessages_reads_no_other_json() -> None:
 
 def test_every_file_of_the_samples_belongs_to_one() -> None:
     made = [sample for ref in REFS if (sample := samples.for_model(ref)) is not None]
-    used = {path for one in made for path in (one.output, one.poster, *dict(one.given_files).values())}
+    used = {path for one in made for path in (one.output, one.poster, *dict(one.input_files).values())}
     there = {
         str(path.relative_to(ROOT / "static")) for path in Path(ROOT, "static", samples.FOLDER).iterdir()
     }

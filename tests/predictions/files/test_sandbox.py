@@ -304,7 +304,7 @@ def test_an_answer_is_whole_at_its_last_byte_and_not_before() -> None:
     answer = wire_format.Answer(1000)
     said = wire_format.BEGUN + wire_format.framed(json.dumps([{"width": 64}]).encode())
     for byte in said[:-1]:
-        assert not sandbox_client._done(answer)
+        assert not sandbox_client._is_complete(answer)
         answer.feed(bytes([byte]))
         assert answer.begun and not answer.is_complete and not answer.ended_early
     answer.feed(said[-1:])
@@ -318,7 +318,7 @@ def test_a_file_is_blamed_for_a_child_that_ended_at_any_point_after_it_began(sai
     answer = wire_format.Answer(1000)
     answer.feed(said + wire_format.ENDED)
     with pytest.raises(sandbox_client.Stopped if said else sandbox_client.Lost):
-        sandbox_client._done(answer)
+        sandbox_client._is_complete(answer)
 
 
 def test_an_answer_longer_than_it_may_be_is_not_waited_for() -> None:

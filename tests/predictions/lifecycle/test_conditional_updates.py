@@ -107,7 +107,7 @@ def test_an_upload_that_goes_before_its_prediction_comes_is_missed(alice: User, 
     kept, gone = (factories.make_upload(alice) for _ in range(2))
     uploads.take_away(gone.pk)
     prediction = factories.make_prediction(alice, version)
-    with pytest.raises(uploads.Gone), transaction.atomic():
+    with pytest.raises(uploads.UploadGone), transaction.atomic():
         uploads.note_uses(alice.account, {prediction.pk: [kept.public_id, gone.public_id]})
     assert not UploadUse.objects.exists()
 

@@ -230,4 +230,4 @@ def test_a_webhook_is_refused_and_what_is_owed_waits_while_they_are_switched_off
     assert (delivery_claims.is_due(), delivery_claims.claim_due()) == (False, [])
     site_rules.change(switches_off=[])
     assert delivery_claims.is_due()
-    assert outbox.address_of(Delivery.objects.get()) == "https://example.org/hook"
+    assert outbox.target_url(Delivery.objects.get()) == "https://example.org/hook"

@@ -32,8 +32,8 @@ class Counting(Reader):
     looks = 0
     context: Any = None
 
-    def _look(self) -> float:
-        used = super()._look()
+    def _poll(self) -> float:
+        used = super()._poll()
         self.looks += 1
         Counting.context = marked.get(None)
         return used
@@ -126,7 +126,7 @@ def test_all_are_asked_for_together(
         for prediction in predictions[:ended]:
             lifecycle.fail(prediction.pk, "as the test wants it")
         with django_assert_num_queries(queries):
-            reader._look()
+            reader._poll()
 
     async def look() -> None:
         reader._thread = threading.current_thread()
@@ -177,7 +177,7 @@ def test_it_looks_less_often_where_asking_takes_long(alice: User) -> None:
     began: list[float] = []
 
     class Slow(Reader):
-        def _look(self) -> float:
+        def _poll(self) -> float:
             began.append(time.monotonic())
             return 0.02
 
@@ -251,7 +251,7 @@ def test_it_keeps_nothing_of_the_request_that_came_first(reader: Counting) -> No
 
 def test_it_goes_on_after_the_database_was_away(reader: Counting, alice: User, monkeypatch: Any) -> None:
     prediction, failures = factories.make_prediction(alice, status="succeeded"), []
-    look = Reader._look
+    look = Reader._poll
 
     def fail_twice(self: Reader) -> float:
         if len(failures) < 2:
@@ -259,7 +259,7 @@ def test_it_goes_on_after_the_database_was_away(reader: Counting, alice: User, m
             raise OSError("no database")
         return look(self)
 
-    monkeypatch.setattr(Counting, "_look", fail_twice)
+    monkeypatch.setattr(Counting, "_poll", fail_twice)
 
     assert asyncio.run(reader.wait(prediction.public_id, 30, _revision)) is not None
     assert len(failures) == 2
