@@ -48,7 +48,7 @@ def main() -> None:
     for name in given.parts.split(","):
         for database in given.databases.split(","):
             # A database of its own for each: what one leaves behind does not slow down the next.
-            with harness.scratch() as folder, house(folder / database, database) as env:
+            with harness.scratch() as folder, empty_installation(folder / database, database) as env:
                 found = json.loads(part(env, name, *options(name, given)))
                 results[f"{database} {name}"] = found
                 print("\n" + TOLD[name](database, found), flush=True)
@@ -56,8 +56,8 @@ def main() -> None:
 
 
 @contextlib.contextmanager
-def house(folder: Path, database: str) -> Any:
-    """The environment of a house without rows over a database of that kind."""
+def empty_installation(folder: Path, database: str) -> Any:
+    """The environment of an empty installation over a database of that kind."""
     folder.mkdir()
     with contextlib.ExitStack() as stack:
         env = {**os.environ, "DARKROOM_DATA": str(folder)}

@@ -108,8 +108,8 @@ def measure_models(rounds: int) -> tuple[list[dict[str, object]], bool]:
         within = fast and got.peak_mib < PEAK_MIB
         kept &= within
         limit = f"{case.limit:g} ({case.limit / orders.FIRST_UNIT:.0f})"
-        told = f"| {case.model} | {case.label} | {got.seconds:.2f} | {got.units:.0f} | {limit} "
-        print(f"{told}| {got.peak_mib:.0f} | {got.helper_mib:.0f} |{'' if within else ' OVER'}", flush=True)
+        row = f"| {case.model} | {case.label} | {got.seconds:.2f} | {got.units:.0f} | {limit} "
+        print(f"{row}| {got.peak_mib:.0f} | {got.helper_mib:.0f} |{'' if within else ' OVER'}", flush=True)
         rows.append({"model": case.model, "label": case.label, "limit": case.limit, **vars(got)})
     return rows, kept
 

@@ -54,7 +54,7 @@ def main() -> None:
 
 @contextlib.contextmanager
 def filled(folder: Path, database: str, items: int, *, keep: bool) -> Iterator[dict[str, str]]:
-    """A database of that kind with so many items; the environment of a house over it."""
+    """A database of that kind with so many items; the environment of an installation over it."""
     folder.mkdir(parents=True, exist_ok=True)
     folder.chmod(0o755)
     with contextlib.ExitStack() as stack:

@@ -130,11 +130,11 @@ def settle(one: Site, flights: int, seconds: float) -> None:
     """Wait until each is looked at with the longest pause. Raises RuntimeError where some are not in time."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
-        told = lags(one)
+        lag_report = lags(one)
         time.sleep(CAP)
         # Shorter pauses than the longest mean that some still grow; the first look came before all of them.
         grown = lags(one)
-        if told["jobs"] == grown["jobs"] == flights and grown["looks"] and grown["p01"] > -0.5:
+        if lag_report["jobs"] == grown["jobs"] == flights and grown["looks"] and grown["p01"] > -0.5:
             return
     raise RuntimeError(f"Pauses were not the longest after {seconds:.0f} s: {grown}")
 
@@ -145,11 +145,11 @@ def _round(one: Site, seen: Figures, seconds: float) -> None:
     began = time.monotonic()
     seen.cores.values.append(_cores(one.watcher, seconds))
     took = time.monotonic() - began
-    told = lags(one)
+    lag_report = lags(one)
     seen.database_cores.values.append(((one.database.cpu() if one.database else 0.0) - before) / took)
-    seen.looks.values.append(told["looks"] / took)
+    seen.looks.values.append(lag_report["looks"] / took)
     for name, series in seen.lags.items():
-        series.values.append(told[name])
+        series.values.append(lag_report[name])
     seen.memory = max(seen.memory, one.watcher.memory())
 
 

@@ -35,7 +35,7 @@ WAYS = ("bare", "shipped", "wsgi", "lean")
 
 
 @dataclass(frozen=True)
-class House:
+class RunningServer:
     """Darkroom and its control over one database, filled."""
 
     database: str
@@ -64,8 +64,8 @@ def main() -> None:
         if given.ways:
             results["ways"] = ways(folder, options)
         for database in given.databases.split(","):
-            with house(folder / database, database) as built:
-                results[database] = measure(built, given.cases.split(","), options)
+            with running_server(folder / database, database) as server:
+                results[database] = measure(server, given.cases.split(","), options)
     harness.save(given.json, results)
 
 
@@ -92,7 +92,7 @@ def ways(folder: Path, options: Options) -> dict[str, Any]:
 
 
 @contextlib.contextmanager
-def filled_house(folder: Path, database: str) -> Iterator[tuple[Process, dict[str, Any], str]]:
+def filled_server(folder: Path, database: str) -> Iterator[tuple[Process, dict[str, Any], str]]:
     """Darkroom's web process over a filled database of that kind; what was recorded; the address of PostgreSQL."""
     folder.mkdir()
     with contextlib.ExitStack() as stack:
@@ -106,13 +106,13 @@ def filled_house(folder: Path, database: str) -> Iterator[tuple[Process, dict[st
 
 
 @contextlib.contextmanager
-def house(folder: Path, database: str) -> Iterator[House]:
+def running_server(folder: Path, database: str) -> Iterator[RunningServer]:
     """Darkroom over a filled database, the control over the same rows, and bare ASGI."""
     with contextlib.ExitStack() as stack:
-        web, seen, address = stack.enter_context(filled_house(folder, database))
+        web, seen, address = stack.enter_context(filled_server(folder, database))
         source = address or str(folder / "darkroom.sqlite3")
         control = [*_host(database), "--filled", str(folder / FILLED), "--database", source]
-        yield House(
+        yield RunningServer(
             database,
             darkroom=web,
             control=stack.enter_context(harness.running(control, {})),
@@ -122,30 +122,34 @@ def house(folder: Path, database: str) -> Iterator[House]:
         )
 
 
-def measure(built: House, names: list[str], options: Options) -> dict[str, Any]:
+def measure(server: RunningServer, names: list[str], options: Options) -> dict[str, Any]:
     """Every case at every concurrency; prints the table and gives the raw figures."""
-    idle = built.darkroom.memory()
+    idle = server.darkroom.memory()
     rows, kept = [], {}
     for name in names:
         for connections in options.connections:
-            ours, control = _pair(built, name)
+            ours, control = _pair(server, name)
             compare({"darkroom": ours, "control": control}, connections, options)
-            rows.append([name, str(connections), *columns(ours, control), _goal(built.database, name)])
+            rows.append([name, str(connections), *columns(ours, control), _goal(server.database, name)])
             kept[f"{name} {connections}"] = {
                 who: {"rates": case.rates, "cpu": case.cpu}
                 for who, case in (("darkroom", ours), ("control", control))
             }
-    memory = {"darkroom, idle": idle, "darkroom": built.darkroom.memory(), "control": built.control.memory()}
-    print(f"\n{built.database}\n\n" + harness.table(["case", "connections", *COLUMNS, "goal"], rows))
+    memory = {
+        "darkroom, idle": idle,
+        "darkroom": server.darkroom.memory(),
+        "control": server.control.memory(),
+    }
+    print(f"\n{server.database}\n\n" + harness.table(["case", "connections", *COLUMNS, "goal"], rows))
     print("\n" + _memory(memory) + f"\nLoad at the end: {os.getloadavg()[0]:.1f}")
     return {"answers": kept, "memory": memory}
 
 
-def _pair(built: House, name: str) -> tuple[Case, Case]:
-    control = built.bare if name == "hello" else built.control
-    request, expected = built.requests[name], built.statuses[name]
+def _pair(server: RunningServer, name: str) -> tuple[Case, Case]:
+    control = server.bare if name == "hello" else server.control
+    request, expected = server.requests[name], server.statuses[name]
     ours, theirs = (
-        Case(built.darkroom, request, expected),
+        Case(server.darkroom, request, expected),
         Case(control, request, 200 if name == "hello" else expected),
     )
     ours.warm_up()

@@ -17,7 +17,7 @@ from typing import Any
 
 from benchmarks import harness, load
 from benchmarks.harness import Process, Series
-from benchmarks.serving import filled_house
+from benchmarks.serving import filled_server
 
 RATIO_GOAL = 2.0
 HEAD = [
@@ -49,7 +49,7 @@ def main() -> None:
     with harness.scratch() as folder:
         for database in given.databases.split(","):
             rows = []
-            with filled_house(folder / database, database) as (web, seen, _):
+            with filled_server(folder / database, database) as (web, seen, _):
                 for name in given.cases.split(","):
                     row, figures = measured(web, _request(seen, name), given)
                     rows.append([database, name, *row])

@@ -22,7 +22,7 @@ from benchmarks import harness, load
 from benchmarks.harness import Process, Series
 from benchmarks.parts.callers import Held, Seen, Stream, open_all, until
 from benchmarks.parts.rows import Rows
-from benchmarks.serving import filled_house
+from benchmarks.serving import filled_server
 
 # Seconds over which predictions change one by one.
 SPREAD = 5.0
@@ -34,7 +34,7 @@ HEAD = [
 
 @dataclass
 class Site:
-    """A filled house, and how to ask it."""
+    """A server with data, and how to call it."""
 
     web: Process
     rows: Rows
@@ -155,7 +155,7 @@ def main() -> None:
 def _measured(database: str, count: int, name: str, run: Callable[..., Any], rounds: int) -> list[str]:
     """A fresh process for each, since later ones would use again the memory that earlier ones took."""
     figures = Figures(database, f"{count:,} {name}")
-    with harness.scratch() as folder, filled_house(folder / database, database) as (web, seen, address):
+    with harness.scratch() as folder, filled_server(folder / database, database) as (web, seen, address):
         rows = Rows(address, folder / database)
         rows.change_all("end")
         site = Site(web, rows, seen["token"], seen["requests"]["create"])

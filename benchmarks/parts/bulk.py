@@ -142,7 +142,7 @@ class Bulk:
         raw.execute("COMMIT")
 
     def finish(self) -> None:
-        """Make the indexes, and let the database know its tables as a house in use does."""
+        """Make the indexes, and let the database know its tables as an installation in use does."""
         grown = (
             (word, used)
             for word, used in self._used.items()

@@ -1,6 +1,6 @@
 """Lists, searches and counts over a filled gallery: `python -m benchmarks.parts.lists --rounds N` prints their times.
 
-What is measured of a case are its statements, recorded while the house's own code asks for them, and sent again by the
+What is measured of a case are its statements, recorded while the application runs them, and sent again by the
 driver alone; beside them the whole call, with objects made of the rows. The controls are one row by its primary key:
 bare, and with what a tile needs beside it (output, files, model, author), as every list reads it.
 """

@@ -2,7 +2,8 @@
 
 Everything that a list, a search or a page reads is there: four items a prediction, three files each, words in the
 search index as the index itself would write them, tags, likes, follows, a collection, share links. The rows are written
-by the million, past the house's own doors, with indexes made afterwards. The member `bench` owns one item of a hundred.
+by the million, past the application's own functions, with indexes made afterwards. The member `bench` owns one item of
+a hundred.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Money under load in a process of its own: `python -m benchmarks.parts.money holds|statement|audit` prints JSON.
 
-Rows by the million are made by SQL, as the house itself would have written them.
+Rows by the million are made by SQL, as the application itself would have written them.
 """
 
 from __future__ import annotations

@@ -82,11 +82,11 @@ def measured(predictions: list[Any], urls: list[str]) -> dict[str, float]:
         Delivery(account_id=one.account_id, prediction=one, event="completed") for one in predictions
     )
     cpu, lag = asyncio.run(watched(lambda: _Poster(None).run()))
-    told = list(Delivery.objects.filter(state="delivered").values_list("body", flat=True))
-    if len(told) != len(predictions):
-        raise SystemExit(f"{len(told)} of {len(predictions)} were delivered.")
+    bodies = list(Delivery.objects.filter(state="delivered").values_list("body", flat=True))
+    if len(bodies) != len(predictions):
+        raise SystemExit(f"{len(bodies)} of {len(predictions)} were delivered.")
     context = ssl.create_default_context() if urls[0].startswith("https") else None
-    posts = [(one.webhook, body) for one, body in zip(predictions, told, strict=True)]
+    posts = [(one.webhook, body) for one, body in zip(predictions, bodies, strict=True)]
     bare_cpu, bare_lag = asyncio.run(watched(lambda: bare(posts, context, len(urls))))
     each = len(predictions)
     return {"cpu": cpu / each, "lag": lag, "control_cpu": bare_cpu / each, "control_lag": bare_lag}

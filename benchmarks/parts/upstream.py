@@ -53,7 +53,7 @@ class Lags:
         if before is not None:
             self._between.append(now - before)
 
-    def told(self, cap: float) -> dict[str, Any]:
+    def report(self, cap: float) -> dict[str, Any]:
         """Looks since the last telling, jobs seen ever, and percentiles of the seconds beyond `cap`."""
         lags = sorted(between - cap for between in self._between)
         self._between = []
@@ -96,7 +96,7 @@ class Service:
             await answer(send, self._picture, b"image/png")
         elif path == "/_lags":
             cap = float(parse_qs(scope["query_string"].decode())["cap"][0])
-            await answer(send, _json(self._lags.told(cap)))
+            await answer(send, _json(self._lags.report(cap)))
         else:
             await answer(send, b"{}", status=404)
 

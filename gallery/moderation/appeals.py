@@ -65,7 +65,7 @@ def is_in_effect(case: Case) -> bool:
     if case.decision == Case.Decision.REFUSE:
         return case.item is not None and case.item.review == case.item.Review.REFUSED
     if case.marks.get("all"):
-        return not case.triggered_actions.filter(of__isnull=False).exists()
+        return not case.deeds.filter(of__isnull=False).exists()
     target = cases.subject_of(case)
     return target is not None and target.hidden_at is not None and not cases.hidden_since(case, target)
 

@@ -55,9 +55,9 @@ def test_a_job_never_ends_and_is_counted_when_it_is_looked_at() -> None:
         _, seen = asked(service, "GET", "/v1/predictions/abc")
         assert json.loads(seen)["status"] == "processing"
 
-    told = json.loads(asked(service, "GET", "/_lags?cap=10")[1])
+    report = json.loads(asked(service, "GET", "/_lags?cap=10")[1])
 
-    assert (told["looks"], told["jobs"]) == (2, 1)
+    assert (report["looks"], report["jobs"]) == (2, 1)
 
 
 def test_a_lag_is_what_two_looks_at_one_job_are_apart_beyond_the_cap(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -67,10 +67,10 @@ def test_a_lag_is_what_two_looks_at_one_job_are_apart_beyond_the_cap(monkeypatch
     for job in ("a", "b", "a", "b"):
         lags.note(job)
 
-    told = lags.told(10.0)
+    report = lags.report(10.0)
 
-    assert (told["looks"], told["p50"], told["most"]) == (2, 0.5, 3.0)
-    assert lags.told(10.0)["looks"] == 0
+    assert (report["looks"], report["p50"], report["most"]) == (2, 0.5, 3.0)
+    assert lags.report(10.0)["looks"] == 0
 
 
 def test_a_watcher_that_is_late_or_large_misses_its_goals() -> None:

@@ -1,4 +1,4 @@
-"""A model that was brought in runs end to end as soon as it has a price, and not before."""
+"""An imported model runs end to end as soon as it has a price, and not before."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ PAGE = "/admin/predictions/hostedmodel/import/"
 
 
 @pytest.fixture
-def desk(staff: User, client_of: Any) -> Client:
+def staff_client(staff: User, client_of: Any) -> Client:
     browser: Client = client_of(staff)
     return browser
 
@@ -40,21 +40,21 @@ def test_it_runs_once_it_has_a_price(
     assert "no price yet" in said.getvalue()
     version = Version.objects.get()
     headers = bearer(alice)
-    wish = {"version": "acme/ink", "input": {"prompt": "a hill", "style": "oil", "steps": 40}}
+    payload = {"version": "acme/ink", "input": {"prompt": "a hill", "style": "oil", "steps": 40}}
 
     def ask(body: dict[str, Any]) -> Any:
         return Client().post("/v1/predictions", body, content_type="application/json", headers=headers)
 
-    refused = ask(wish)
+    refused = ask(payload)
     assert (refused.status_code, Prediction.objects.exists()) == (422, False)
     assert "no price" in refused.json()["detail"]
     revisions.add(
         version.model, None, unit="output", amount=MICRO, least=0, most=None, source="",
         rules=[{"input": "steps", "above": 30, "factor": "1.5"}],
     )  # fmt: skip
-    wrong = ask({**wish, "input": {"prompt": "a hill", "style": "chalk"}})
+    wrong = ask({**payload, "input": {"prompt": "a hill", "style": "chalk"}})
     assert (wrong.status_code, wrong.json()["invalid_fields"][0]["field"]) == (422, "input.style")
-    made = ask(wish).json()
+    made = ask(payload).json()
     fakes.work_off()
     row = Prediction.objects.get(public_id=made["id"])
     assert (row.status, row.ceiling, row.charge, row.delivered) == ("succeeded", 1_500_000, 1_500_000, 1)
@@ -71,9 +71,9 @@ def test_a_price_that_bounds_nothing_refuses_at_every_door(
     revisions.add(
         version.model, None, unit="megapixel", amount=MICRO, least=0, most=None, source="", rules=[]
     )
-    wish = {"version": version.pk, "input": {"prompt": "a hill"}}
+    payload = {"version": version.pk, "input": {"prompt": "a hill"}}
     for path in ("/v1/predictions", "/api/quotes"):
-        answer = Client().post(path, wish, content_type="application/json", headers=bearer(alice))
+        answer = Client().post(path, payload, content_type="application/json", headers=bearer(alice))
         assert (answer.status_code, "no price" in answer.json()["detail"]) == (422, True), answer.content
     assert not Prediction.objects.exists()
 
@@ -98,12 +98,12 @@ def seen(page: Any) -> str:
     return match[1]
 
 
-def test_the_desk_shows_the_controls_first_and_then_makes_it(desk: Client, staff: User) -> None:
+def test_the_desk_shows_the_controls_first_and_then_makes_it(staff_client: Client, staff: User) -> None:
     form = {"owner": "acme", "name": "ink", "kind": "", "version": "", "description": "Ink.", "text": ""}
     # A file has lines and ends in one; a browser sends the text of a form back with ends of its own.
     sent = io.BytesIO(json.dumps(json.loads(document()), indent=2).encode() + b"\n")
     sent.name = "openapi.json"
-    page = desk.post(PAGE, form | {"file": sent})
+    page = staff_client.post(PAGE, form | {"file": sent})
     text = page.content.decode()
     assert page.status_code == 200
     assert not HostedModel.objects.exists()
@@ -118,7 +118,7 @@ def test_the_desk_shows_the_controls_first_and_then_makes_it(desk: Client, staff
     shown = page.context["form"].initial["text"]
     assert "\n" in shown
     again = form | {"text": shown.replace("\n", "\r\n"), "seen": seen(page)}
-    made = desk.post(PAGE, again)
+    made = staff_client.post(PAGE, again)
     model = HostedModel.objects.get()
     assert made["Location"] == f"/admin/predictions/price/add/?model={model.pk}"
     assert (model.ref, model.kind, model.description) == ("acme/ink", "text-to-image", "Ink.")
@@ -126,11 +126,11 @@ def test_the_desk_shows_the_controls_first_and_then_makes_it(desk: Client, staff
     assert (entry.actor, entry.detail["new"]) == (staff, True)
 
 
-def test_made_is_only_what_was_seen(desk: Client) -> None:
+def test_made_is_only_what_was_seen(staff_client: Client) -> None:
     form = {"owner": "acme", "name": "ink", "text": document()}
-    page = desk.post(PAGE, form)
+    page = staff_client.post(PAGE, form)
     other = document(made={"type": "string", "format": "uri"})
-    desk.post(PAGE, form | {"text": other, "seen": seen(page)})
+    staff_client.post(PAGE, form | {"text": other, "seen": seen(page)})
     assert not HostedModel.objects.exists()
 
 
@@ -147,13 +147,13 @@ def test_made_is_only_what_was_seen(desk: Client) -> None:
         },
     ],
 )
-def test_what_cannot_be_brought_in_is_told_on_the_page(desk: Client, form: dict[str, str]) -> None:
-    assert desk.post(PAGE, form).status_code == 422
+def test_what_cannot_be_brought_in_is_told_on_the_page(staff_client: Client, form: dict[str, str]) -> None:
+    assert staff_client.post(PAGE, form).status_code == 422
     assert not HostedModel.objects.exists()
 
 
-def test_an_id_that_is_none_is_told_at_its_field_before_anything_is_looked_at(desk: Client) -> None:
-    page = desk.post(PAGE, {"owner": "acme", "name": "ink", "version": "v2", "text": document()})
+def test_an_id_that_is_none_is_told_at_its_field_before_anything_is_looked_at(staff_client: Client) -> None:
+    page = staff_client.post(PAGE, {"owner": "acme", "name": "ink", "version": "v2", "text": document()})
     assert page.status_code == 422 and list(page.context["form"].errors) == ["version"]
 
 

@@ -1,4 +1,4 @@
-"""A Cog model's document is read as what it says; one that would do harm is refused, and says why."""
+"""Parsing of a Cog model's OpenAPI document; harmful ones are refused with a reason."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The models that ship: each JSON is complete, and whoever has to know every model knows exactly those."""
+"""Shipped models: each JSON is complete, and every table of models lists exactly these."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who is next where tokens and plans have limits of their own."""
+"""Dispatch order where tokens and plans have limits of their own."""
 
 from __future__ import annotations
 

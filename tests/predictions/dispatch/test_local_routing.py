@@ -1,4 +1,4 @@
-"""Who works on a model that has weights here: they before the painter, and never both by chance."""
+"""Routing of models with local weights: preferred over the painter, never both."""
 
 from __future__ import annotations
 

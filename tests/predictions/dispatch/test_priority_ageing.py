@@ -1,4 +1,4 @@
-"""A plan's priority wears off: nobody waits for ever for members of better plans, and nobody's turn is harmed."""
+"""Plan priorities wear off with waiting time: no account starves, and none loses its turn."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which upstream gets a prediction, and what becomes of a start that is declined or never answered."""
+"""Routing to upstreams, and what follows a start that is refused or never answered."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An upstream that does not answer holds some of the workers, never all of them."""
+"""An unresponsive upstream blocks some of the workers, never all of them."""
 
 from __future__ import annotations
 

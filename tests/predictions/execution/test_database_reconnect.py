@@ -1,4 +1,4 @@
-"""Work in a process's hands outlives the database connection: what was being reported is reported on the next one."""
+"""Work in progress survives a lost database connection: it is reported on the next one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Results that come with the answer to a start: brought home in the same round, and by others where that breaks."""
+"""Results within the response to a start: collected in the same round, or by others where that fails."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an exception left behind is gone while it is kept as a value, and after it without any help."""
+"""Exceptions kept as values do not keep large objects alive."""
 
 from __future__ import annotations
 

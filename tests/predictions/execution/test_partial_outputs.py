@@ -1,4 +1,4 @@
-"""Lists of files that grow while the model works: each file is shown as soon as it is stored, and none twice."""
+"""Incremental outputs: each file is shown as soon as it is stored, and none twice."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A worker's calls: what they share, and what each of them has of its own."""
+"""A worker's concurrent calls: what they share, and what is separate."""
 
 from __future__ import annotations
 

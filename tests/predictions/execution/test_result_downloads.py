@@ -1,4 +1,4 @@
-"""Fetching what upstreams made: in part, later, or not at all; and what goes out with an order."""
+"""Fetching of upstream results: partial, delayed or failed; and the files sent with an order."""
 
 from __future__ import annotations
 

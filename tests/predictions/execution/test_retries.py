@@ -1,4 +1,4 @@
-"""Files that do not come: asked for again as long as there is hope, told meanwhile, then ended and given back."""
+"""Retries of missing result files: for a limited time, with messages, then failed and refunded."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a queue worker asks of the queue's table, in this process: each row once, again while the database is away."""
+"""Queue workers: each wake-up is taken once, also while the database is unavailable."""
 
 from __future__ import annotations
 

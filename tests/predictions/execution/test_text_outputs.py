@@ -1,4 +1,4 @@
-"""Models that answer with words: a text at the end, or strings that are seen as they come."""
+"""Models with text output: one string at the end, or streamed strings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The watcher's loop: it sees ends and news, rests where nothing happens, and lets nobody wait for another."""
+"""The watcher's loop: it sees ends and progress, sleeps when idle, and no provider delays another."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A classifier on the loopback interface that answers as it is told, and pictures to be judged."""
+"""A classifier on the loopback interface with configurable responses, and test images."""
 
 from __future__ import annotations
 

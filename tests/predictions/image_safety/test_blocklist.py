@@ -1,4 +1,4 @@
-"""A removed picture is refused again, wherever it is sent and whenever it is made."""
+"""A blocked image is refused wherever it is uploaded and whenever it is generated."""
 
 from __future__ import annotations
 
@@ -57,10 +57,10 @@ def data_uri(data: bytes, kind: str = "image/jpeg") -> str:
 
 
 def ask(user: User, version: Version, image: str, origin: str = "http://testserver") -> Prediction:
-    wish = work_request.Request(
+    request = work_request.Request(
         factories.account_of(user), user, version, {"prompt": "x", "image": image}, origin=origin
     )
-    return acceptance.accept(wish)
+    return acceptance.accept(request)
 
 
 def send(user: User, data: bytes) -> str:
@@ -137,16 +137,16 @@ def test_one_of_a_list_of_pictures_is_refused_as_one_alone(alice: User, provider
     )
     factories.give(alice, 5)
 
-    def wish(*pictures: bytes) -> work_request.Request:
+    def request(*pictures: bytes) -> work_request.Request:
         given = {"images": [data_uri(one) for one in pictures]}
         return work_request.Request(
             factories.account_of(alice), alice, version, given, origin="http://testserver"
         )
 
     with pytest.raises(refusals.PromptNotAllowed, match="was removed from this server"):
-        acceptance.accept(wish(GOOD, BAD))
+        acceptance.accept(request(GOOD, BAD))
     assert not Prediction.objects.exists()
-    assert acceptance.accept(wish(GOOD)).status == "starting"
+    assert acceptance.accept(request(GOOD)).status == "starting"
 
 
 def test_a_file_that_was_sent_before_it_was_blocked_cannot_be_used(

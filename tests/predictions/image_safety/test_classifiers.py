@@ -1,4 +1,4 @@
-"""Classifiers: what they are sent, what their scores do, and what happens when they cannot be had."""
+"""Classifiers: requests, effects of scores, and behaviour when they are unavailable."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A picture is known again by what it looks like; others, and pictures of one colour, are not taken for it."""
+"""Perceptual hashes: the same image is recognised; other images and plain colours are not."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The files of an input as one object: what each value of it names, read once."""
+"""`InputFiles`: the file references of an input, parsed once."""
 
 from __future__ import annotations
 

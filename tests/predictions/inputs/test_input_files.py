@@ -1,4 +1,4 @@
-"""Files that an input names by address: brought by a worker, within limits, and never from inside."""
+"""Input files referenced by URL: fetched by a worker, within limits, never from private addresses."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pictures that the engine could only refuse are refused at create, with the field's name, and nothing is held."""
+"""Images that the engine cannot read are refused at create, with the field's name, and nothing is held."""
 
 from __future__ import annotations
 

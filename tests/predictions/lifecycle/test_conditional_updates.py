@@ -1,4 +1,4 @@
-"""Conditions of the lifecycle's writes: who comes too late, or twice, changes nothing."""
+"""Conditional writes of the lifecycle: late or repeated ones change nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Ends ask, in their own UPDATE, for what made them due; and no row that cannot end hides another."""
+"""Deadlines and limits: each end repeats its condition in the UPDATE; a row that cannot end hides no other."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The life of one prediction, step by step, with a provider that does what it is told."""
+"""The life of one prediction, step by step, with a fake provider."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Looks at a picture that is still being made: kept while it runs, shown to those who may see it, gone at its end."""
+"""Previews of running predictions: stored, shown to those who may see them, deleted at the end."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The request of a prediction: found by an index that holds only those that name one."""
+"""The partial index of predictions by request id."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A prompt that is not allowed is refused at every door, with the same words, and nothing is charged."""
+"""A forbidden prompt is refused by every endpoint, with the same message and without a charge."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def ask(user: User, version: Version, **given: Any) -> Prediction:
     return acceptance.accept(request)
 
 
-Door = Callable[[User, Version, ClientOf], str]
+CreateBy = Callable[[User, Version, ClientOf], str]
 
 
 def by_v1(alice: User, version: Version, client_of: ClientOf, mount: str = "/v1") -> str:
@@ -87,11 +87,11 @@ def by_studio(alice: User, version: Version, client_of: ClientOf) -> str:
     return WORDS
 
 
-@pytest.mark.parametrize("door", [by_v1, by_replicate, by_images, by_deployment, by_studio])
+@pytest.mark.parametrize("create_by", [by_v1, by_replicate, by_images, by_deployment, by_studio])
 def test_every_door_refuses(
-    alice: User, version: Version, rule: PromptRule, client_of: ClientOf, door: Door
+    alice: User, version: Version, rule: PromptRule, client_of: ClientOf, create_by: CreateBy
 ) -> None:
-    assert door(alice, version, client_of) == WORDS
+    assert create_by(alice, version, client_of) == WORDS
     assert not Prediction.objects.exists()
     assert factories.account_of(alice).held == 0
     hit = RuleHit.objects.get()

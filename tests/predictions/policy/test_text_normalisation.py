@@ -1,4 +1,4 @@
-"""Words are found however oddly they are written, and not where they are none."""
+"""Words are matched despite unusual spelling, without false matches."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The ceiling before and the charge after, by every unit: never more than was held, exact, never free by mistake."""
+"""Ceilings and charges by every unit: never above the hold, exact, never free by mistake."""
 
 from __future__ import annotations
 
@@ -225,15 +225,15 @@ inputs = st.fixed_dictionaries(
 @settings(max_examples=short_or_whole(100, 400), deadline=None)
 @given(prices, inputs, st.data())
 def test_whatever_comes_of_what_was_asked_costs_no_more_than_was_held(
-    one: Price, wish: dict[str, Any], data: st.DataObject
+    one: Price, values: dict[str, Any], data: st.DataObject
 ) -> None:
     here = version()
-    asked = calculator.requested_outputs(here, wish)
+    asked = calculator.requested_outputs(here, values)
     came = data.draw(st.integers(0, asked))
-    width, height = wish.get("width", 1024), wish.get("height", data.draw(st.integers(1, 2048)))
+    width, height = values.get("width", 1024), values.get("height", data.draw(st.integers(1, 2048)))
     seconds = data.draw(st.one_of(st.none(), st.fractions(0, 60)))
-    ceiling = calculator.ceiling(one, here, wish)
-    charge = calculator.charge(one, here, wish, Delivered(came, asked, came * width * height, seconds))
+    ceiling = calculator.ceiling(one, here, values)
+    charge = calculator.charge(one, here, values, Delivered(came, asked, came * width * height, seconds))
     assert 0 <= charge <= ceiling
     if came == 0:
         assert charge == 0
@@ -241,10 +241,10 @@ def test_whatever_comes_of_what_was_asked_costs_no_more_than_was_held(
 
 @settings(max_examples=short_or_whole(50, 200), deadline=None)
 @given(prices, inputs)
-def test_one_more_output_never_costs_less(one: Price, wish: dict[str, Any]) -> None:
+def test_one_more_output_never_costs_less(one: Price, values: dict[str, Any]) -> None:
     here = version()
     costs = [
-        calculator.charge(one, here, wish, Delivered(came, 4, came * 512 * 512, Fraction(9)))
+        calculator.charge(one, here, values, Delivered(came, 4, came * 512 * 512, Fraction(9)))
         for came in range(5)
     ]
     assert costs == sorted(costs)

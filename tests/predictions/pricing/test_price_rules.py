@@ -1,4 +1,4 @@
-"""The language of a price's rules: what holds, what it does, and what is no rule."""
+"""Price rules: conditions, effects, and invalid rules."""
 
 from __future__ import annotations
 

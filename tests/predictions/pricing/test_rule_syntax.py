@@ -1,4 +1,4 @@
-"""Rules as people write them are read as what they say, and written so that they are read back the same."""
+"""The text syntax of price rules: parsed as written, and written so that it parses to the same."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Servers of a few lines, whose every byte a test decides."""
+"""Minimal servers with full control over every byte."""
 
 from __future__ import annotations
 

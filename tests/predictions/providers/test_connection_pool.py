@@ -1,4 +1,4 @@
-"""Files of an upstream's own address are fetched over connections that are kept."""
+"""Files at an upstream's own host are fetched over persistent connections."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The provider that talks to the embedded engine, against a real engine on a real socket."""
+"""The provider of the embedded engine, against a real engine on a real socket."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What services' refusals mean, told from bodies as they really come."""
+"""Classification of errors, from real response bodies of services."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Bodies of many megabytes are gone when the order ends that they belong to, also where an exception ended it."""
+"""Large response bodies are freed when their order ends, also after an exception."""
 
 from __future__ import annotations
 

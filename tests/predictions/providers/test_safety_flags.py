@@ -1,4 +1,4 @@
-"""What upstreams say of their own pictures is understood in the ways in which they say it."""
+"""Safety flags of upstreams, in every form in which they are reported."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The pace of a key holds for all processes of a machine together, and no process can stop the others."""
+"""The rate limit of a key is shared by all processes of a machine, and none can block the others."""
 
 from __future__ import annotations
 

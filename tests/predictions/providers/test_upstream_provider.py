@@ -1,4 +1,4 @@
-"""The provider for Replicate-compatible services, against a service on a real socket that goes wrong as it is told."""
+"""The provider for Replicate-compatible services, against a faulty service on a real socket."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an upstream's answers mean, whatever shape they have, and how they are read within limits."""
+"""Parsing of upstream responses of any shape, within limits."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A create with a deadline that finds credits only at the second look, after the allowance that was due."""
+"""A create with a deadline that succeeds only after the due allowance was granted."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ def test_another_prediction_that_comes_between_the_two_looks_is_no_hindrance(
 
     monkeypatch.setattr(allowances, "renew", renewed)
     account = factories.account_of(charlie)
-    wish = work_request.Request(account, charlie, version, {"prompt": "a cat"}, deadline_s=60.0)
-    made = acceptance.accept(wish)
+    request = work_request.Request(account, charlie, version, {"prompt": "a cat"}, deadline_s=60.0)
+    made = acceptance.accept(request)
     assert made.deadline is not None and made.pk != Prediction.objects.get(user=bob).pk
     assert Prediction.objects.count() == 2
     assert factories.account_of(charlie).held == MICRO

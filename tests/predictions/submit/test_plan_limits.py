@@ -1,4 +1,4 @@
-"""What a plan says holds at every endpoint: its models, its place in the queue, its limits, its room."""
+"""Limits of a plan at every endpoint: models, queue priority, in-flight and storage limits."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an account may take: predictions that wait, their inputs, its uploads, and all that is stored for it."""
+"""Quotas of an account: live predictions, their inputs, uploads, and stored bytes."""
 
 from __future__ import annotations
 
@@ -40,8 +40,8 @@ def ask(user: User, version: Version, **given: Any) -> Prediction:
 
 def ask_many(user: User, version: Version, count: int) -> list[Prediction]:
     account = factories.account_of(user)
-    wish = work_request.Request(account, user, version, {"prompt": "a cat"})
-    return acceptance.accept_all([wish] * count)
+    request = work_request.Request(account, user, version, {"prompt": "a cat"})
+    return acceptance.accept_all([request] * count)
 
 
 def audit() -> list[str]:
@@ -288,8 +288,8 @@ def test_every_door_refuses_in_its_own_words(
         assert (answer.status_code, answer["Retry-After"]) == (429, "10")
         assert answer["Content-Type"] == "application/problem+json"
         assert (answer.json()["title"], answer.json()["status"]) == ("Too many predictions waiting", 429)
-    wish = {"model": version.model.ref, "prompt": "a cat"}
-    answer = Client().post("/openai/v1/images/generations", wish, "application/json", headers=headers)
+    images_body = {"model": version.model.ref, "prompt": "a cat"}
+    answer = Client().post("/openai/v1/images/generations", images_body, "application/json", headers=headers)
     assert (answer.status_code, answer["Retry-After"]) == (429, "10")
     assert answer.json()["error"]["code"] == "rate_limit_exceeded"
     page = client_of(alice).post(

@@ -1,4 +1,4 @@
-"""What upstreams cost: reserved before anything is sent, known at the end, never beyond the day's cap."""
+"""Costs of upstreams: reserved before a start, settled at the end, never above the daily cap."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Circuits: who is sent work, who rests, and who is tried."""
+"""Circuit breakers: which keys get work, which rest, and which are probed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From rows to providers: cheap to ask, and never long behind the rows."""
+"""Providers built from rows: cheap to read, and soon up to date."""
 
 from __future__ import annotations
 

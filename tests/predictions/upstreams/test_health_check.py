@@ -1,4 +1,4 @@
-"""Resting keys come back by themselves, also when nobody asks for anything."""
+"""Resting keys recover by health checks, also without any traffic."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A planted key is looked for in everything that leaves the house while all that knows it is exercised."""
+"""A planted key is searched for in everything that leaves the server, while every component that knows it runs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Secrets at rest: encrypted, changed of key without a stop, and never seen anywhere."""
+"""Secrets at rest: encrypted, rotated without downtime, and never shown."""
 
 from __future__ import annotations
 

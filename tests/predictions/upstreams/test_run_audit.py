@@ -1,4 +1,4 @@
-"""The audit finds what predictions and their runs at upstreams say differently."""
+"""The audit reports contradictions between predictions and their runs at upstreams."""
 
 from __future__ import annotations
 

@@ -114,7 +114,7 @@ def chalk(monkeypatch: pytest.MonkeyPatch) -> Iterator[ProviderKind]:
 
 
 @pytest.fixture
-def desk(staff: User, client_of: Callable[[User], Client]) -> Client:
+def staff_client(staff: User, client_of: Callable[[User], Client]) -> Client:
     return client_of(staff)
 
 
@@ -271,27 +271,29 @@ def test_a_kind_has_no_settings_but_its_own(chalk: ProviderKind) -> None:
 
 
 @rows
-def test_the_form_offers_the_kind_where_there_are_several(desk: Client, chalk: ProviderKind) -> None:
-    assert 'name="kind"' in desk.get(ADD).content.decode()
-    answer = desk.post(ADD, sent(kind=KIND, idempotent="on"))
+def test_the_form_offers_the_kind_where_there_are_several(staff_client: Client, chalk: ProviderKind) -> None:
+    assert 'name="kind"' in staff_client.get(ADD).content.decode()
+    answer = staff_client.post(ADD, sent(kind=KIND, idempotent="on"))
     assert answer.status_code == 200 and "no such setting" in answer.content.decode()
-    assert desk.post(ADD, sent(kind="slate")).status_code == 200
-    assert desk.post(ADD, sent(kind=KIND)).status_code == 302
+    assert staff_client.post(ADD, sent(kind="slate")).status_code == 200
+    assert staff_client.post(ADD, sent(kind=KIND)).status_code == 302
     upstream = Upstream.objects.get()
     assert upstream.kind == KIND
-    page = desk.get(change(upstream)).content.decode()
+    page = staff_client.get(change(upstream)).content.decode()
     assert "Chalk" in page and 'name="kind"' not in page
     assert 'name="webhooks"' in page and 'name="files"' not in page and 'name="idempotent"' not in page
-    assert "Chalk" in desk.get(reverse("admin:predictions_upstream_changelist")).content.decode()
+    assert "Chalk" in staff_client.get(reverse("admin:predictions_upstream_changelist")).content.decode()
 
 
 @rows
-def test_the_form_is_silent_about_the_only_kind(desk: Client) -> None:
+def test_the_form_is_silent_about_the_only_kind(staff_client: Client) -> None:
     assert len(kinds.PROVIDERS) == 1
-    assert 'name="kind"' not in desk.get(ADD).content.decode()
-    assert desk.post(ADD, sent()).status_code == 302
+    assert 'name="kind"' not in staff_client.get(ADD).content.decode()
+    assert staff_client.post(ADD, sent()).status_code == 302
     assert Upstream.objects.get().kind == "replicate"
-    assert "Replicate" not in desk.get(reverse("admin:predictions_upstream_changelist")).content.decode()
+    assert (
+        "Replicate" not in staff_client.get(reverse("admin:predictions_upstream_changelist")).content.decode()
+    )
 
 
 @rows
@@ -314,17 +316,17 @@ def test_its_webhooks_are_checked_as_it_signs_them(
     assert crypto.decrypt(Upstream.objects.get().webhook_secret) == "signed-with-chalk"
     prediction = accept(alice, version)
     fakes.start_once()
-    assert _told(upstream, prediction, "something else") == 401
-    assert _told(upstream, prediction, "signed-with-chalk") == 200
+    assert _webhook_status(upstream, prediction, "something else") == 401
+    assert _webhook_status(upstream, prediction, "signed-with-chalk") == 200
     # A kind that sends none has no address to call.
     monkeypatch.setitem(kinds.PROVIDERS, KIND, ProviderKind("Chalk", ChalkProvider, check_key))
-    assert _told(upstream, prediction, "signed-with-chalk") == 404
+    assert _webhook_status(upstream, prediction, "signed-with-chalk") == 404
     assert not webhook_secrets.missing().exists() and kinds.with_webhooks() == ["replicate"]
     configuration.reset()
     assert configuration.config(upstream.keys.get().provider_name).webhook_url == ""
 
 
-def _told(upstream: Upstream, prediction: Prediction, signature: str) -> int:
+def _webhook_status(upstream: Upstream, prediction: Prediction, signature: str) -> int:
     path = f"{webhook_urls.PATH}{webhook_urls.token(upstream.pk)}/{prediction.provider_key}"
     return (
         Client().post(path, {}, content_type="application/json", headers={"x-chalk": signature}).status_code

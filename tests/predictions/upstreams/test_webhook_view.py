@@ -1,4 +1,4 @@
-"""Webhooks of upstreams: they make the watcher look, and nothing else."""
+"""Webhooks of upstreams: they schedule an immediate poll, and nothing else."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rows of upstreams for tests of everything around them."""
+"""Factories of upstream rows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Days are summed up as the predictions say, in the billing zone, as often as one likes."""
+"""Daily aggregates equal the predictions, in the billing time zone, however often they are computed."""
 
 from __future__ import annotations
 

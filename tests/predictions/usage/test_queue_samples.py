@@ -1,4 +1,4 @@
-"""The queue is looked at once a minute, and a chart of any period is read from the looks."""
+"""Queue samples once a minute, and charts of any period from them."""
 
 from __future__ import annotations
 

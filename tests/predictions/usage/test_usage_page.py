@@ -1,4 +1,4 @@
-"""The page of what an account used: a chart by day and model, the same as a table and as CSV."""
+"""The usage page: a chart by day and model, a table and a CSV export."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What tests of deliveries share: hooks, rows that are due, a caller of the API, and time that passes at once."""
+"""Fixtures of delivery tests: predictions with webhooks, due deliveries, an API caller, and time travel."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`/api/deliveries` and `/api/webhooks`: look, send again, try a receiver, change the secret."""
+"""`/api/deliveries` and `/api/webhooks`: list, resend, test, rotate the secret."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Receivers that are down, slow, hostile or gone: what is tried again, when, and what the log says of it."""
+"""Receivers that are down, slow, hostile or gone: retries, their times, and the log."""
 
 from __future__ import annotations
 

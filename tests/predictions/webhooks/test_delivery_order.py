@@ -1,4 +1,4 @@
-"""Who is told next: a slow receiver, a long row, a broken message and a killed process hold up nobody else."""
+"""Order of deliveries: a slow receiver, a long queue, a broken message or a killed process delays nobody else."""
 
 from __future__ import annotations
 

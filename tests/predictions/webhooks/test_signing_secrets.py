@@ -1,4 +1,4 @@
-"""The secret that signs webhooks, who may see it, and which events are asked for."""
+"""Signing secrets of webhooks, who may see them, and event filters."""
 
 from __future__ import annotations
 
@@ -85,14 +85,14 @@ def test_a_token_needs_the_scope(alice: User, method: str, path: str, scope: str
 def test_without_a_filter_or_with_an_empty_one_all_four_events_are_told(
     own: Own, version: Version, provider: FakeProvider, asked: list[str] | None
 ) -> None:
-    wish = {
+    payload = {
         "version": version.pk,
         "input": {"prompt": "a cat"},
         "webhook": "https://hooks.example.org/",
         "webhook_events_filter": asked,
     }
     answer = own.client.post(
-        "/v1/predictions", json.dumps(wish), content_type="application/json", headers=own.headers
+        "/v1/predictions", json.dumps(payload), content_type="application/json", headers=own.headers
     )
     assert answer.status_code == 201
     assert Prediction.objects.get().webhook_events == ["start", "output", "logs", "completed"]
@@ -104,14 +104,14 @@ def test_without_a_filter_or_with_an_empty_one_all_four_events_are_told(
 def test_a_filter_with_a_word_that_is_no_event_is_refused_and_named(
     own: Own, version: Version, asked: Any
 ) -> None:
-    wish = {
+    payload = {
         "version": version.pk,
         "input": {"prompt": "a cat"},
         "webhook": "https://hooks.example.org/",
         "webhook_events_filter": asked,
     }
     answer = own.client.post(
-        "/v1/predictions", json.dumps(wish), content_type="application/json", headers=own.headers
+        "/v1/predictions", json.dumps(payload), content_type="application/json", headers=own.headers
     )
     assert answer.status_code == 422
     assert answer.json()["invalid_fields"][0]["field"] == "webhook_events_filter"

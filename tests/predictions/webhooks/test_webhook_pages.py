@@ -1,4 +1,4 @@
-"""The page of webhooks: secret, test event, log, sending again; and what other pages tell of deliveries."""
+"""The webhooks page: secret, test event, log, resending; and deliveries on other pages."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ HTMX = {"HX-Request": "true"}
 PAGE = "/account/webhooks/"
 
 
-def told(user: User, state: str = "given_up", event: str = "completed", **fields: Any) -> Delivery:
+def make_delivery(user: User, state: str = "given_up", event: str = "completed", **fields: Any) -> Delivery:
     """One delivery of an ended prediction, with a try in its log."""
     row = factories.make_prediction(user, status="failed")
     Prediction.objects.filter(pk=row.pk).update(webhook="https://hooks.example.org/told")
@@ -38,14 +38,14 @@ def text(answer: Any) -> str:
 
 
 def test_the_log_says_what_happened_in_the_readers_language(as_alice: Client, alice: User) -> None:
-    told(alice)
+    make_delivery(alice)
     shown = text(as_alice.get(PAGE))
     assert "hooks.example.org" in shown and "given up" in shown
     assert "Answered with a redirect, which is never followed: www.example.org" in shown
 
 
 def test_a_message_opens_with_its_tries_and_body(as_alice: Client, alice: User) -> None:
-    made = told(alice)
+    made = make_delivery(alice)
     for headers in ({}, HTMX):
         shown = text(as_alice.get(f"{PAGE}{made.message_id}/", headers=headers))
         assert (
@@ -57,7 +57,7 @@ def test_a_message_opens_with_its_tries_and_body(as_alice: Client, alice: User) 
 
 
 def test_the_log_is_filtered_and_walked(as_alice: Client, alice: User) -> None:
-    rows = [told(alice) for _ in range(32)]
+    rows = [make_delivery(alice) for _ in range(32)]
     Delivery.objects.filter(pk=rows[0].pk).update(state="delivered", event="start")
     first = text(as_alice.get(PAGE))
     assert first.count('class="delivery"') == 30 and "Load older" in first
@@ -71,19 +71,19 @@ def test_the_log_is_filtered_and_walked(as_alice: Client, alice: User) -> None:
 
 
 def test_the_log_asks_as_little_for_many_as_for_one(as_alice: Client, alice: User) -> None:
-    told(alice)
+    make_delivery(alice)
     as_alice.get(PAGE)
     with CaptureQueriesContext(connection) as few:
         as_alice.get(PAGE)
     for _ in range(9):
-        told(alice)
+        make_delivery(alice)
     with CaptureQueriesContext(connection) as many:
         as_alice.get(PAGE)
     assert len(many) == len(few)
 
 
 def test_send_again_owes_it_once_more_and_says_so(as_alice: Client, alice: User) -> None:
-    made = told(alice)
+    made = make_delivery(alice)
     answer = as_alice.post(f"{PAGE}{made.message_id}/resend/", headers=HTMX)
     made.refresh_from_db()
     assert answer.status_code == 200 and (made.state, made.resent) == ("owed", 1)
@@ -93,7 +93,7 @@ def test_send_again_owes_it_once_more_and_says_so(as_alice: Client, alice: User)
 
 
 def test_a_page_asks_what_became_of_a_message_and_not_for_ever(as_alice: Client, alice: User) -> None:
-    made = told(alice, state="owed")
+    made = make_delivery(alice, state="owed")
     address = f"{PAGE}{made.message_id}/line/"
     assert "asked=2" in text(as_alice.get(f"{address}?asked=1"))
     for asked in ("20", "x", "-1", "99999"):
@@ -142,7 +142,7 @@ def test_a_test_event_to_an_address_that_may_not_be_reached_is_refused(as_alice:
 def test_strangers_find_nothing_and_visitors_are_asked_to_sign_in(
     alice: User, charlie: User, client_of: Callable[[User], Client], path: str
 ) -> None:
-    address = PAGE + path.format(told(alice).message_id)
+    address = PAGE + path.format(make_delivery(alice).message_id)
     ask = "post" if "resend" in path else "get"
     assert getattr(client_of(charlie), ask)(address).status_code == 404
     assert getattr(Client(), ask)(address)["Location"].startswith("/accounts/login/")
@@ -167,7 +167,7 @@ def test_a_picture_tells_its_owner_alone_of_its_webhook(
 
 
 def test_an_ended_prediction_without_a_picture_leads_to_its_webhooks(as_alice: Client, alice: User) -> None:
-    made = told(alice)
+    made = make_delivery(alice)
     assert made.prediction is not None
     public_id = made.prediction.public_id
     assert as_alice.get(f"/p/{public_id}/")["Location"] == f"{PAGE}?prediction={public_id}"

@@ -1,4 +1,4 @@
-"""Pictures, and things that are none, as clients send them, and what comes of it."""
+"""Images and invalid files as clients send them, and helpers for the responses."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is refused of requests that bring pictures: by its name, in OpenAI's form, and without a trace."""
+"""Refused image edits: the field, OpenAI's error format, and no trace."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pictures from pictures: what is sent, what a model is given for it, and what is refused without a trace."""
+"""Image edits: accepted requests, the model's inputs, and refusals without a trace."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is refused, in OpenAI's form: status, type, code, and the field that is meant."""
+"""Refusals in OpenAI's format: status, type, code and field."""
 
 from __future__ import annotations
 

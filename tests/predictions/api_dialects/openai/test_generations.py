@@ -1,4 +1,4 @@
-"""Pictures from words: what is asked of the model, what is paid, what comes back."""
+"""Image generations: the model's inputs, the charge, and the response."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from tests.predictions.image_safety.classifier_service import as_bytes, scene
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-def told(answer: Any) -> Any:
+def json_body(answer: Any) -> Any:
     return json.loads(answer.content)
 
 
@@ -38,7 +38,7 @@ def test_it_answers_with_addresses_that_work(
     answer = waited(openai.generate(painter))
     assert answer.status_code == 200
     row = Prediction.objects.get()
-    shown = told(answer)
+    shown = json_body(answer)
     assert shown == {"created": int(row.created_at.timestamp()), "data": [{"url": shown["data"][0]["url"]}]}
     url = shown["data"][0]["url"]
     assert url.startswith("http://testserver/f/")
@@ -50,7 +50,7 @@ def test_it_answers_with_addresses_that_work(
 def test_it_answers_with_the_pictures_themselves(
     openai: OpenAI, painter: Version, provider: FakeProvider
 ) -> None:
-    shown = told(waited(openai.generate(painter, response_format="b64_json")))
+    shown = json_body(waited(openai.generate(painter, response_format="b64_json")))
     assert [base64.b64decode(one["b64_json"]) for one in shown["data"]] == [provider.files["0"]]
 
 
@@ -59,7 +59,7 @@ def test_pictures_too_large_for_one_answer_come_as_addresses(
 ) -> None:
     provider.updates = [done(2)]
     monkeypatch.setattr(image_results, "MOST_BYTES", len(provider.files["0"]) + 1)
-    shown = told(waited(openai.generate(painter, n=2, response_format="b64_json")))
+    shown = json_body(waited(openai.generate(painter, n=2, response_format="b64_json")))
     assert [list(one) for one in shown["data"]] == [["b64_json"], ["url"]]
 
 
@@ -113,7 +113,7 @@ def test_more_than_a_job_can_make_is_shared_among_several(
     answer = openai.generate(painter, n=10)
     assert [given["num_outputs"] for given in inputs()] == [4, 4, 2]
     assert factories.account_of(alice).held == 10 * MICRO
-    assert len(told(waited(answer))["data"]) == 10
+    assert len(json_body(waited(answer))["data"]) == 10
     assert factories.account_of(alice).balance == 90 * MICRO
 
 
@@ -138,7 +138,7 @@ def test_a_model_that_makes_one_gets_a_job_for_each(
 ) -> None:
     answer = openai.generate(version, n=3)
     assert inputs() == [{"prompt": "a red car"}] * 3
-    assert len(told(waited(answer))["data"]) == 3
+    assert len(json_body(waited(answer))["data"]) == 3
 
 
 def test_several_jobs_are_accepted_together_or_not_at_all(version: Version, provider: FakeProvider) -> None:
@@ -154,7 +154,7 @@ def test_a_failed_job_is_the_callers_error_with_its_words(
 ) -> None:
     provider.updates = [Update("failed", error="The prompt is empty of meaning.")]
     answer = waited(openai.generate(painter))
-    error = told(answer)["error"]
+    error = json_body(answer)["error"]
     assert answer.status_code == 400
     assert (error["type"], error["code"]) == ("image_generation_user_error", "generation_failed")
     assert error["message"] == "The prompt is empty of meaning. Nothing was charged."
@@ -166,7 +166,7 @@ def test_a_result_that_the_house_holds_back_is_told_as_moderated(
 ) -> None:
     image_safety.block(phash.compute(scene(1)))
     provider.files = {"0": as_bytes(scene(1))}
-    error = told(waited(openai.generate(painter)))["error"]
+    error = json_body(waited(openai.generate(painter)))["error"]
     assert (error["type"], error["code"]) == ("image_generation_user_error", "moderation_blocked")
     assert error["message"].endswith("Nothing was charged.")
     assert factories.account_of(alice).balance == 100 * MICRO
@@ -177,7 +177,7 @@ def test_of_several_jobs_those_that_succeeded_are_shown(
 ) -> None:
     provider.updates = [done(1), Update("failed", error="no"), done(1)]
     answer = waited(openai.generate(version, n=3))
-    assert (answer.status_code, len(told(answer)["data"])) == (200, 2)
+    assert (answer.status_code, len(json_body(answer)["data"])) == (200, 2)
     assert factories.account_of(alice).balance == 98 * MICRO
 
 
@@ -187,7 +187,7 @@ def test_a_job_that_somebody_cancels_is_told_of(
     held = openai.generate(painter)
     answer = waited(held, lambda: lifecycle.cancel(Prediction.objects.get().public_id))
     assert answer.status_code == 400
-    assert told(answer)["error"]["message"] == "The job was canceled. Nothing was charged."
+    assert json_body(answer)["error"]["message"] == "The job was canceled. Nothing was charged."
 
 
 def test_what_is_not_ready_in_time_is_canceled_and_costs_nothing(
@@ -195,7 +195,7 @@ def test_what_is_not_ready_in_time_is_canceled_and_costs_nothing(
 ) -> None:
     monkeypatch.setattr(image_results, "LIMIT_S", 0.05)
     answer = waited(openai.generate(painter), lambda: None)
-    error = told(answer)["error"]
+    error = json_body(answer)["error"]
     assert (answer.status_code, answer["x-should-retry"]) == (504, "false")
     assert (error["type"], error["code"]) == ("timeout_error", "generation_timeout")
     assert Prediction.objects.get().shown_status == "canceled"
@@ -242,7 +242,7 @@ def test_the_same_key_gives_the_same_pictures(
     key = {"Idempotency-Key": "one"}
     first = waited(openai.generate(version, key, n=3))
     again = waited(openai.generate(version, key, n=3), lambda: None)
-    assert told(first) == told(again) and len(told(first)["data"]) == 3
+    assert json_body(first) == json_body(again) and len(json_body(first)["data"]) == 3
     assert ("Idempotent-Replayed" in first, again["Idempotent-Replayed"]) == (False, "true")
     assert factories.account_of(alice).balance == 97 * MICRO
     assert openai.generate(version, key, n=2).json()["error"]["code"] == "idempotency_key_reused"

@@ -1,4 +1,4 @@
-"""What a client sees that waits on a real connection."""
+"""Held requests, as a client on a real connection sees them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pictures as server-sent events: looks while they are made, each picture when it is there, and how a stream ends."""
+"""Image streams: previews, each completed image, and how a stream ends."""
 
 from __future__ import annotations
 
@@ -292,8 +292,8 @@ def test_no_look_is_made_larger_than_pictures_may_be(size: tuple[int, int]) -> N
 
 def test_only_a_few_looks_are_made_at_once() -> None:
     async def many() -> list[Any]:
-        wishes = [image_conversion.enlarge(jpeg("red"), 64, 48, "png") for _ in range(5)]
-        return await asyncio.gather(*wishes, return_exceptions=True)
+        bodies = [image_conversion.enlarge(jpeg("red"), 64, 48, "png") for _ in range(5)]
+        return await asyncio.gather(*bodies, return_exceptions=True)
 
     made = asyncio.run(many())
     assert sum(isinstance(one, image_conversion.TooBusy) for one in made) == 3

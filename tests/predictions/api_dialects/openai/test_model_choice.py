@@ -1,4 +1,4 @@
-"""Which model is meant, and the list of them."""
+"""Choice of the model, and the list of models."""
 
 from __future__ import annotations
 

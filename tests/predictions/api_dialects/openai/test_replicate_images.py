@@ -38,7 +38,7 @@ SEED = {
 HEADER = {"X_Darkroom_Answer": "openai"}
 
 
-def told(answer: Any) -> Any:
+def json_body(answer: Any) -> Any:
     return json.loads(answer.content)
 
 
@@ -77,7 +77,7 @@ def test_each_way_gives_the_answer_of_the_first_seed(
     provider.updates = [done(2)]
     answer = waited(ask(way, api, pictures_api))
     row = Prediction.objects.get()
-    shown = told(answer)
+    shown = json_body(answer)
     assert answer.status_code == 200 and set(shown) == {"created", "data"}
     assert shown["created"] == int(row.created_at.timestamp())
     assert [one["url"] for one in shown["data"]] == [f"http://testserver{path}" for path in row.output]
@@ -108,7 +108,7 @@ def test_reading_is_the_same_with_every_token(
 
 def test_the_models_own_path_answers_so_too(api: Api, version: Version, provider: FakeProvider) -> None:
     path = f"/models/{version.model.ref}/predictions"
-    shown = told(waited(api.post(path, {"input": {"prompt": "a cat"}}, **HEADER)))
+    shown = json_body(waited(api.post(path, {"input": {"prompt": "a cat"}}, **HEADER)))
     assert len(shown["data"]) == 1
     error = api.post("/models/no/body/predictions", {"input": {}}, **HEADER).json()["error"]
     assert (error["code"], error["param"]) == ("model_not_found", "model")
@@ -175,7 +175,10 @@ def test_too_little_credit_and_a_failure_are_told_so(
     assert (poor.status_code, poor.json()["error"]["code"]) == (429, "insufficient_quota")
     provider.updates = [Update("failed", error="It broke.")]
     failed = waited(api.post("/predictions", body, **HEADER))
-    assert (failed.status_code, told(failed)["error"]["message"]) == (400, "It broke. Nothing was charged.")
+    assert (failed.status_code, json_body(failed)["error"]["message"]) == (
+        400,
+        "It broke. Nothing was charged.",
+    )
     assert factories.account_of(alice).balance == 100 * MICRO
 
 

@@ -1,4 +1,4 @@
-"""The official Python client, speaking to the views of this process: what it raises on, it raises on here."""
+"""The official Python client over the views of this process."""
 
 from __future__ import annotations
 

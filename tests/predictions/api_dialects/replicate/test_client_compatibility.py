@@ -350,13 +350,13 @@ def test_rule_27_rejected_input_is_neither_logged_nor_stored_nor_echoed(
     with caplog.at_level(logging.DEBUG):
         answers = [api.post("/predictions", body) for body in bodies]
         answers.append(api.post("/predictions", raw=f'{{"input": "{secret}", "version": NaN}}'.encode()))
-        wishes = [
+        bodies = [
             {"prompt": [secret]},
             {"prompt": secret, api.token: 1},
             {"prompt": secret, "model": api.token},
         ]
-        for wish in wishes:
-            answers.append(Api(api.token, "/openai/v1").post("/images/generations", wish))
+        for body in bodies:
+            answers.append(Api(api.token, "/openai/v1").post("/images/generations", body))
     assert {answer.status_code for answer in answers} <= {400, 404, 422}
     told = "".join(answer.content.decode() for answer in answers) + caplog.text + "".join(capfd.readouterr())
     assert secret not in told and api.token not in told

@@ -1,4 +1,4 @@
-"""Deployments: aliases that an operator keeps, with inputs that are always set."""
+"""Deployments: aliases with fixed inputs, kept by operators."""
 
 from __future__ import annotations
 
@@ -116,13 +116,13 @@ def form(of: Version, **fields: Any) -> dict[str, Any]:
 def test_an_operator_makes_one_and_each_change_is_a_release(
     api: Api, staff: User, client_of: ClientOf, version: Version
 ) -> None:
-    desk = client_of(staff)
-    assert desk.post(reverse("admin:predictions_deployment_add"), form(version)).status_code == 302
+    staff_client = client_of(staff)
+    assert staff_client.post(reverse("admin:predictions_deployment_add"), form(version)).status_code == 302
     made = Deployment.objects.get()
     assert (made.ref, made.number, made.created_by) == ("house/cards", 1, staff)
     page = reverse("admin:predictions_deployment_change", args=[made.pk])
-    assert desk.post(page, form(version, input={"width": 256})).status_code == 302
-    assert desk.post(page, form(version, input={"width": 256}, name="postcards")).status_code == 302
+    assert staff_client.post(page, form(version, input={"width": 256})).status_code == 302
+    assert staff_client.post(page, form(version, input={"width": 256}, name="postcards")).status_code == 302
     shown = api.get("/deployments/house/postcards").json()
     assert shown["current_release"]["number"] == 2
 

@@ -1,4 +1,4 @@
-"""What is beside predictions: search, collections, hardware, and honest answers for what is not offered."""
+"""Endpoints beside predictions: search, collections, hardware, and those not offered."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The same create again, by the caller's own key: one prediction, one charge."""
+"""Repeated creates with an idempotency key: one prediction, one charge."""
 
 from __future__ import annotations
 

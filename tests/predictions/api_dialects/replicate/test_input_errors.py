@@ -1,4 +1,4 @@
-"""Every fault of an input, in the words and with the type that the contract lists."""
+"""Every input fault, with the message and type of the contract."""
 
 from __future__ import annotations
 

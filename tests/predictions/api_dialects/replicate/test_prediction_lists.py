@@ -1,4 +1,4 @@
-"""Lists by keyset cursor, the catalogue, and who the token speaks for."""
+"""Keyset lists, the catalogue, and the token's account."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ __all__ = ["serve", "single", "writer"]
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-def told(answer: Any) -> list[tuple[str, str]]:
+def event_pairs(answer: Any) -> list[tuple[str, str]]:
     return [(one["event"], one["data"]) for one in events(whole(answer))]
 
 
@@ -46,7 +46,7 @@ def test_it_resumes_after_the_event_that_the_client_saw_last(alice: User, writer
 
 def test_a_failure_is_told_before_the_end(alice: User, writer: Version) -> None:
     row = factories.make_prediction(alice, writer, status=Status.FAILED, error="no luck")
-    assert told(stream_of(row)) == [
+    assert event_pairs(stream_of(row)) == [
         ("error", json.dumps({"detail": "no luck"})),
         ("done", '{"reason": "error"}'),
     ]
@@ -55,13 +55,13 @@ def test_a_failure_is_told_before_the_end(alice: User, writer: Version) -> None:
 @pytest.mark.parametrize("status", [Status.CANCELED, Status.ABORTED])
 def test_a_cancel_is_the_reason_of_the_end(alice: User, writer: Version, status: Status) -> None:
     row = factories.make_prediction(alice, writer, status=status)
-    assert told(stream_of(row)) == [("done", '{"reason": "canceled"}')]
+    assert event_pairs(stream_of(row)) == [("done", '{"reason": "canceled"}')]
 
 
 def test_files_are_told_by_address_on_a_path_of_files(alice: User, version: Version) -> None:
     row = written(alice, version, ["/f/token/out-0.png"])
     answer = Client().get(f"/v1/files/stream-{row.stream_token}", headers={"Host": "h.example"})
-    assert told(answer) == [("output", "http://h.example/f/token/out-0.png"), ("done", "{}")]
+    assert event_pairs(answer) == [("output", "http://h.example/f/token/out-0.png"), ("done", "{}")]
 
 
 def test_the_address_says_which_kind_of_output_comes(

@@ -1,4 +1,4 @@
-"""Limits a minute and account, told on every answer, in memory and in a real Redis."""
+"""Rate limits per account and minute, with headers on every response, in memory and in a real Redis."""
 
 from __future__ import annotations
 

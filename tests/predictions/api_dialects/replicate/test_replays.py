@@ -1,4 +1,4 @@
-"""Clients that repeat a create by themselves and only count: what was never answered is not made twice."""
+"""Automatic client retries without a key: a create whose response was lost is not made twice."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a token may not do is refused in each dialect's own words, and nothing is held for it."""
+"""What a token may not do is refused in each dialect's error format, and nothing is held."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files that callers send: stored, described as clients demand, theirs alone, and gone when nothing needs them."""
+"""Uploads: stored, described as clients demand, private, and deleted when nothing needs them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Webhooks: owed with the change, signed, retried, and never sent inside."""
+"""Webhooks: enqueued with the change, signed, retried, and never sent to private addresses."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def create(api: Api, version: Version, receiver: WebhookReceiver, *events: str) 
     return created
 
 
-def told(receiver: WebhookReceiver) -> list[dict[str, Any]]:
+def received_bodies(receiver: WebhookReceiver) -> list[dict[str, Any]]:
     return [json.loads(body) for _headers, body in receiver.requests]
 
 
@@ -52,7 +52,7 @@ def test_the_end_is_told_with_the_object_that_get_gives(
     created = create(api, version, receiver, "completed")
     fakes.work_off()
     delivery_loop.run_until_idle()
-    assert told(receiver) == [api.get(created["urls"]["get"]).json()]
+    assert received_bodies(receiver) == [api.get(created["urls"]["get"]).json()]
     assert Delivery.objects.get().state == "delivered"
 
 
@@ -69,7 +69,7 @@ def test_every_event_is_told_unless_a_filter_says_which(
     fakes.watch_once()
     tasks.collect()
     delivery_loop.run_until_idle()
-    assert [body["status"] for body in told(receiver)] == ["processing", "processing", "succeeded"]
+    assert [body["status"] for body in received_bodies(receiver)] == ["processing", "processing", "succeeded"]
     assert sorted(Delivery.objects.values_list("event", flat=True)) == ["completed", "logs", "start"]
 
 
@@ -161,7 +161,7 @@ def test_a_cancel_is_told_too(
     created = create(api, version, receiver, "completed")
     lifecycle.cancel(created["id"])
     delivery_loop.run_until_idle()
-    assert [body["status"] for body in told(receiver)] == ["canceled"]
+    assert [body["status"] for body in received_bodies(receiver)] == ["canceled"]
 
 
 def test_nothing_is_owed_when_the_end_is_rolled_back(
