@@ -16,7 +16,7 @@ FOR_PEOPLE = {
     "CannotIssue", "CannotRedeem", "CannotRefund", "CannotSend", "ChangedMeanwhile", "Exceeds",
     "ExplainedDenial", "HttpError", "InvalidSize", "NoSuchSize", "NotADataUri", "NotAPattern", "NotAnAmount",
     "NotCog", "NotFetched", "NotTaken", "NotYourRole", "PictureRefused", "PresetRefused", "Refusal",
-    "TagTooLong", "TooManyTests", "Unreadable", "UnreadableImage", "Unusable", "_Trouble",
+    "TagTooLong", "TooManyTests", "Unreadable", "UnreadableImage", "Unusable", "_FetchError",
 }  # fmt: skip
 """Classes whose text is written for people: a sentence, or the end of one, in words of ours."""
 
