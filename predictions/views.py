@@ -60,7 +60,7 @@ def preview(request: HttpRequest, public_id: str) -> HttpResponse:
     """GET /p/{id}/preview: the newest preview as a JPEG, for the owner or with the stream's token.
 
     The owner is known by session or API token. 204 while there is none, because the prediction ended or began again:
-    a client told of the last preview may ask a moment too late.
+    a client that was notified of the last preview may request it a moment too late.
     """
     whose = Prediction.objects.only("public_id", "account_id", "stream_token")
     prediction = whose.filter(public_id=public_id).first()

@@ -44,10 +44,10 @@ def is_quiet(account: Account) -> bool:
 
 def forget_predictions(account: Account) -> int:
     """Erase a batch of ended predictions' personal data; returns how many. The rows stay for the ledger."""
-    tells = (
+    has_personal_data = (
         Q(data_removed=False) | ~Q(webhook="") | ~Q(origin="") | ~Q(request_id="") | Q(error__isnull=False)
     )
-    rows = Prediction.objects.owned_by(account).filter(tells, phase=Phase.ENDED)
+    rows = Prediction.objects.owned_by(account).filter(has_personal_data, phase=Phase.ENDED)
     with transaction.atomic():
         pks = list(rows.order_by("pk").values_list("pk", flat=True)[:BATCH])
         if not pks:

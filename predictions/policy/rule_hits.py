@@ -15,13 +15,13 @@ from predictions.models import Action, RuleHit
 from predictions.policy.evaluation import Finding
 
 RETENTION = timedelta(days=90)
-"""How long a hit is kept; one that a moderator is still to see stays longer."""
+"""How long a hit is kept; one that a moderator has not seen yet stays longer."""
 AT_ONCE = 500
 """Rows that one call of `prune` deletes at most."""
 REPEAT_WINDOW_S = 600
 """Seconds within which the same text of an account is recorded once, however often it is sent."""
 MOST_AN_HOUR = 200
-"""Refusals of one account recorded in an hour: more would tell nothing new."""
+"""Refusals of one account recorded in an hour: more would add nothing."""
 
 
 def record_refusals(findings: Iterable[Finding], account: Account, user: User) -> None:

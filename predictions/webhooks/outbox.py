@@ -45,7 +45,7 @@ def enqueue(prediction_id: int, event: str) -> None:
 
 
 def _owe_throttled(account_id: int, prediction_id: int, event: str) -> None:
-    """At most one of a kind every half second: the one that is owed already will tell of this change too."""
+    """At most one of a kind every half second: the pending one will contain this change too."""
     rows = Delivery.objects.filter(prediction_id=prediction_id, event=event)
     # One with a body was resent by hand: its body stays as it was.
     if rows.filter(state=Delivery.State.OWED, claim="", body="").exists():

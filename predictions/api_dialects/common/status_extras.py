@@ -14,13 +14,13 @@ from predictions.models import Phase, Prediction, Status
 
 DELIVERED_ONLY = "Only the delivered outputs were charged."
 _FRESH_S = 1.0
-"""A place is worth this long: with many waiting and all of them polling, each would count all the others."""
+"""Seconds for which a queue position is cached: with many callers polling, each would count all the others."""
 
 
 def extras(prediction: Prediction) -> dict[str, Any]:
-    """The key `darkroom` of every prediction object. Amounts are micro-credits; no query is made for it.
+    """The key `darkroom` of every prediction object. Amounts are micro-credits; makes no query.
 
-    `ceiling` is the most it can cost and what is held while it lives; `charged` is null until it has ended.
+    `ceiling` is the maximum cost, held while it is live; `charged` is null until it has ended.
     """
     return {
         "ceiling": prediction.ceiling,
@@ -32,9 +32,9 @@ def extras(prediction: Prediction) -> dict[str, Any]:
 
 
 def notice(prediction: Prediction) -> str | None:
-    """One sentence on the money of what ended otherwise than asked; None where it lives or delivered everything.
+    """One sentence about the charge of a failed or partial prediction; None while live or if fully delivered.
 
-    A failure's `error` may be the model's own text, which says nothing of it.
+    A failure's `error` may be the model's own text, which does not mention the charge.
     """
     if not prediction.is_ended:
         return None
@@ -44,14 +44,14 @@ def notice(prediction: Prediction) -> str | None:
 
 
 def provider(prediction: Prediction) -> str | None:
-    """Who works on it or has: an upstream's name, or `embedded`; None while it waits, and where it never ran."""
+    """The provider of its run: an upstream's name, or `embedded`; None while it waits, or if it never ran."""
     return None if prediction.phase == Phase.WAITING else provider_lookup.shown_name(prediction.provider)
 
 
 def queue(prediction: Prediction) -> dict[str, Any] | None:
-    """Place (1 is next) and seconds until it will probably have ended; None where it does not wait.
+    """Queue position (1 is next) and estimated seconds until its end; None where it does not wait.
 
-    `estimated_seconds` is null where nothing is known of this model's runs. An answer may be a second old.
+    `estimated_seconds` is null where no run of this model is known. May be a second old.
     """
     if prediction.phase != Phase.WAITING:
         return None
@@ -68,9 +68,9 @@ def queue(prediction: Prediction) -> dict[str, Any] | None:
 
 
 def preview(prediction: Prediction, absolute: Callable[[str], str]) -> dict[str, Any] | None:
-    """Address and number of the newest look at a picture in the making; None where there is none.
+    """URL and number of the newest preview; None where there is none.
 
-    The address opens without a token, so that a page can show it; `absolute` puts the origin before a path.
+    The URL needs no token, so that a page can show it; `absolute` makes a path absolute.
     """
     if prediction.phase != Phase.RUNNING or not prediction.version.gives_files:
         return None
@@ -85,10 +85,10 @@ _items_sources: list[ItemsOf] = []
 
 
 def register_items_source(items_of: ItemsOf) -> None:
-    """The floor above keeps items and says here who knows them; called once when it is ready."""
+    """Register the function that lists item ids; called once when the gallery app is ready."""
     _items_sources[:] = [items_of]
 
 
 def items(prediction: Prediction) -> list[str]:
-    """The ids of what the floor above made of a prediction's outputs."""
+    """Ids of the gallery items made from a prediction's outputs."""
     return [public_id for items_of in _items_sources for public_id in items_of(prediction)]

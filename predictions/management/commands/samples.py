@@ -30,7 +30,7 @@ MASK: Final = f"{samples.FOLDER}/mask.webp"
 
 
 class _RecordedOutput(JobOutput):
-    """A desk that keeps the log and the name of the last file."""
+    """A `JobOutput` that records all events instead of sending them."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__(os.open(os.devnull, os.O_WRONLY), folder)
@@ -41,7 +41,7 @@ class _RecordedOutput(JobOutput):
         self.events.append(event)
 
     def values(self, kind: str) -> Iterator[Any]:
-        """What was told of one kind, in order."""
+        """The values of all events of one kind, in order."""
         return (event[kind] for event in self.events if kind in event)
 
 

@@ -14,7 +14,7 @@ from predictions.providers.upstream import UpstreamConfig
 
 PATH = "/account"
 _PATIENCE_S = 2.0
-_TELLS = ("key", "quota", "rate", "transient")
+_KEY_KINDS = ("key", "quota", "rate", "transient")
 
 
 async def check_key(config: UpstreamConfig, *, redirect_is_error: bool) -> ProviderError | None:
@@ -44,7 +44,7 @@ def _verdict(answer: ApiResponse, secret: str, redirect_is_error: bool) -> Provi
     kind = found.kind
     if kind not in ("key", "quota", "rate"):
         kind = "transient" if answer.status >= 500 else "key" if answer.status in (401, 403) else kind
-    if kind not in _TELLS or answer.status in (404, 405):
+    if kind not in _KEY_KINDS or answer.status in (404, 405):
         return None
     return ProviderError(
         found.summary,

@@ -76,5 +76,5 @@ def test_an_upstreams_name_is_looked_at_whenever_it_is_resolved(monkeypatch: pyt
             with contextlib.ExitStack() as expected:
                 if not allowed:
                     expected.enter_context(pytest.raises(ProviderError, match=connection_pool.INNER))
-                asyncio.run(api.ask("GET", "/models", lambda answer: answer.status, patience=1.0))
+                asyncio.run(api.request_api("GET", "/models", lambda answer: answer.status, patience=1.0))
             assert server.asked == ["/v1/models"] * allowed
