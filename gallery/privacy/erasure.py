@@ -146,11 +146,11 @@ def _exports(closure: Closure) -> int:
 
 
 def _predictions(closure: Closure) -> int:
-    return personal_data.forget_predictions(closure.account)
+    return personal_data.erase_predictions(closure.account)
 
 
 def _uploads(closure: Closure) -> int:
-    return personal_data.forget_uploads(closure.account)
+    return personal_data.erase_uploads(closure.account)
 
 
 def _notices(closure: Closure) -> int:
@@ -185,7 +185,7 @@ STAGES: Stages = (
 def _finish(closure: Closure) -> None:
     """Clear the rows that stay, close the account, and send the receipt; all or nothing."""
     account, personal_one = closure.account, is_personal(closure)
-    personal_data.forget_rest(closure.user if personal_one else None, account)
+    personal_data.erase_rest(closure.user if personal_one else None, account)
     if personal_one:
         third_party_rows.remove(closure.user)
     with transaction.atomic():

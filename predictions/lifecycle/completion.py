@@ -277,7 +277,7 @@ def remove_data(prediction_id: int) -> bool:
     return changed == 1
 
 
-def forget(prediction_ids: Sequence[int]) -> int:
+def erase(prediction_ids: Sequence[int]) -> int:
     """Erase all personal data of ended predictions; status, amounts and times stay. Returns how many."""
     with transaction.atomic():
         return Prediction.objects.filter(pk__in=prediction_ids, phase=Phase.ENDED).update(

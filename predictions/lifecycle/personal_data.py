@@ -42,7 +42,7 @@ def is_quiet(account: Account) -> bool:
     return not rows.filter(~Q(phase=Phase.ENDED) | Q(upstream_open=True)).exists()
 
 
-def forget_predictions(account: Account) -> int:
+def erase_predictions(account: Account) -> int:
     """Erase a batch of ended predictions' personal data; returns how many. The rows stay for the ledger."""
     has_personal_data = (
         Q(data_removed=False) | ~Q(webhook="") | ~Q(origin="") | ~Q(request_id="") | Q(error__isnull=False)
@@ -57,10 +57,10 @@ def forget_predictions(account: Account) -> int:
         for kind in (Delivery, IdempotencyKey, UnansweredCreate, Preview):
             kind.objects.filter(of_these).delete()
         run_records.erase_responses(pks)
-        return lifecycle.forget(pks)
+        return lifecycle.erase(pks)
 
 
-def forget_uploads(account: Account) -> int:
+def erase_uploads(account: Account) -> int:
     """Remove a batch of uploads; returns how many."""
     pks = list(Upload.objects.filter(account=account).order_by("pk").values_list("pk", flat=True)[:BATCH])
     for pk in pks:
@@ -70,7 +70,7 @@ def forget_uploads(account: Account) -> int:
     return len(pks)
 
 
-def forget_rest(user: User | None, account: Account) -> None:
+def erase_rest(user: User | None, account: Account) -> None:
     """Delete the rest: webhook test deliveries, idempotency keys, rule hits. Few rows, in one transaction."""
     with transaction.atomic():
         DeliveryAttempt.objects.filter(delivery__account=account).delete()
@@ -82,4 +82,4 @@ def forget_rest(user: User | None, account: Account) -> None:
         RuleHit.objects.filter(whose).delete()
 
 
-__all__ = ["end_live", "forget_predictions", "forget_rest", "forget_uploads", "is_quiet"]
+__all__ = ["end_live", "erase_predictions", "erase_rest", "erase_uploads", "is_quiet"]

@@ -32,7 +32,7 @@ def removed_by_its_sender(upload: Upload) -> Callable[[], Any]:
 
 
 def removed_with_its_account(upload: Upload) -> Callable[[], Any]:
-    return partial(personal_data.forget_uploads, upload.account)
+    return partial(personal_data.erase_uploads, upload.account)
 
 
 @pytest.mark.parametrize(("decision", "by"), [("remove", "hand_over"), ("hide", "take_away")])
