@@ -390,7 +390,9 @@ def _limits(account_ids: set[int]) -> tuple[dict[int, int], dict[int, int]]:
     of_plans: dict[int, int] = {pk: limit for pk, limit, _priority in plan_rows if limit}
     limits_of_accounts: dict[int, int] = dict(_ACCOUNT_LIMITS.all())
     priorities = {pk: priority for pk, _limit, priority in plan_rows if priority and pk in account_ids}
-    limits = {pk: account_limits.in_flight(limits_of_accounts.get(pk), of_plans.get(pk)) for pk in account_ids}
+    limits = {
+        pk: account_limits.in_flight(limits_of_accounts.get(pk), of_plans.get(pk)) for pk in account_ids
+    }
     return limits, priorities
 
 

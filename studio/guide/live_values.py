@@ -64,7 +64,7 @@ def values(reader: Reader) -> dict[str, Any]:
         "key": {"life": _duration(idempotency.KEY_LIFE_S)},
         "cors": {"origins": [f"`{origin}`" for origin in settings.CORS_ORIGINS]},
         "file": {"most": _size(uploads.MAX_BYTES + 1), "life": _duration(uploads.LIFE)},
-        "picture": {"most": _size(fetch.MAX_PICTURE)},
+        "picture": {"most": _size(fetch.MAX_FILE)},
         "data_uri": {"most": _size(validation.MAX_DATA_URI * 3 // 4)},
         "fetch": {"time": _duration(fetch.FETCH_S), "redirects": fetch.MAX_REDIRECTS},
         "stream": {"keep_alive": _duration(prediction_stream.KEEP_ALIVE_S)},

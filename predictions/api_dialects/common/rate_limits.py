@@ -74,7 +74,9 @@ def count_request(
     # The token's limit first: what it refuses must not use up what its account shares.
     if token is not None and kind == "create" and token.creates_per_minute:
         limit_statuses += _counted(token.creates_per_minute, ("token", str(token.pk)), of_token=True)
-    limit_statuses += _counted(account_limits.requests_per_minute(account, kind), (kind, str(account.pk), subject))
+    limit_statuses += _counted(
+        account_limits.requests_per_minute(account, kind), (kind, str(account.pk), subject)
+    )
     return min(
         limit_statuses, key=lambda limit_status: (limit_status.remaining, limit_status.limit), default=None
     )

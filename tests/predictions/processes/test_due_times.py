@@ -10,7 +10,7 @@ from core.jobs import wakeups
 from predictions.processes.due_times import Alarm
 
 
-@pytest.mark.parametrize("kind", [wakeups.LOOKS, wakeups.DELIVERIES])
+@pytest.mark.parametrize("kind", [wakeups.POLLS, wakeups.DELIVERIES])
 def test_a_wakeup_is_reported_once_and_the_next_ring_is_one_of_the_clock(kind: str) -> None:
     async def rings() -> list[bool]:
         alarm = Alarm(kind)
