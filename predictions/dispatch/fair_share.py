@@ -57,8 +57,7 @@ class _Lane:
     token_id: int | None = None
     """The token's id, where the token has a limit of its own."""
     excludes_limited_tokens: bool = False
-    """Whether tokens with limits exist at all, so that their predictions (which are in other lanes) must be excluded.
-    """
+    """Whether tokens with limits exist, whose predictions are in other lanes and must be excluded here."""
     later: list[int] | None = None
 
     def move_on(self, most: int) -> None:
@@ -384,8 +383,7 @@ def _in_flight_by_token() -> dict[int, int]:
 
 def _limits(account_ids: set[int]) -> tuple[dict[int, int], dict[int, int]]:
     """In-flight limits of these accounts, and the priority boosts of those whose plan has one."""
-    # Without a filter by account: a thousand ids in a query cost more than the few accounts with a limit of
-    # their own.
+    # Not filtered by account: a thousand ids in a query cost more than the few accounts with a limit of their own.
     plan_rows = PLAN_LIMITS.all()
     of_plans: dict[int, int] = {pk: limit for pk, limit, _priority in plan_rows if limit}
     limits_of_accounts: dict[int, int] = dict(_ACCOUNT_LIMITS.all())

@@ -1,7 +1,7 @@
 """The lane `newest Django`: installs the newest release from PyPI into var/newest-django, and runs the cases with it.
 
-On SQLite and on PostgreSQL. Where PyPI does not answer, what it installed before is used. Exit code 75 where there is
-nothing to run them with, or no release newer than the one that all other lanes run with.
+On SQLite and on PostgreSQL, with the newest Python found, since new releases of Django drop old ones; it prints which
+Django that was. Where PyPI does not answer, the one installed before is used. Exit code 75 where there is none.
 """
 
 from __future__ import annotations
@@ -21,10 +21,14 @@ PACKAGES = ("django", "psycopg[binary]")
 
 
 def _candidates() -> list[str]:
-    """Interpreters at hand, newest first. Those of pyenv are no commands unless chosen."""
+    """Interpreters found, newest first, this one last. Those of pyenv are no commands unless chosen."""
     names = [f"python3.{minor}" for minor in range(16, 11, -1)]
     pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
-    return [*names, *(str(path) for name in names for path in sorted(pyenv.glob(f"*/bin/{name}")))]
+    return [
+        *names,
+        *(str(path) for name in names for path in sorted(pyenv.glob(f"*/bin/{name}"))),
+        sys.executable,
+    ]
 
 
 def _works(*command: str) -> bool:
@@ -38,10 +42,9 @@ def _install() -> bool:
     """Make the environment where there is none, and bring it up to date. Whether there is one with a Django."""
     if not _works(str(PYTHON), "-m", "pip", "--version"):
         python = next((one for one in _candidates() if _works(one, "-c", "import ensurepip, venv")), None)
-        uv = [str(Path(sys.executable).with_name("uv")), "venv", "--quiet", "--seed", "--python", ">=3.12"]
-        # uv downloads a Python.
-        make = [python, "-m", "venv"] if python else uv
-        subprocess.run([*make, "--clear", str(FOLDER)], check=False)
+        if python is None:
+            return False
+        subprocess.run([python, "-m", "venv", "--clear", str(FOLDER)], check=False)
     if not _works(str(PYTHON), "-m", "pip", "install", "--quiet", "--upgrade", *PACKAGES):
         print("PyPI did not answer: the newest Django may be another.", flush=True)
     return _works(str(PYTHON), "-c", "import django, psycopg")
@@ -62,9 +65,12 @@ def main() -> int:
     if not _install():
         print("No Django could be installed.")
         return os.EX_TEMPFAIL
-    if (version := _version()) == django.__version__:
-        print(f"The newest Django for the newest Python here is {version}, which all lanes run with.")
-        return os.EX_TEMPFAIL
+    is_same = (
+        ""
+        if (version := _version()) != django.__version__
+        else ", as in all lanes: a newer one needs a newer Python"
+    )
+    print(f"Django {version}{is_same}.", flush=True)
     failed = _run("")
     try:
         with Postgres() as server:
