@@ -12,6 +12,7 @@ from accounts.credits import allowance_ends, balance_updates, debts, spending_li
 from accounts.credits.balance_updates import table
 from accounts.credits.exceptions import AccountClosed, InsufficientCredits
 from accounts.models import Account, ApiToken, LedgerEntry, User
+from core.clock import Now
 from core.db import pipeline
 from core.db.pipeline import Batch, Rows, Statement
 from core.db.prepared import Prepared
@@ -106,8 +107,13 @@ _HELD = Prepared[LedgerEntry](
 
 _COLUMNS = (
     "(account_id, kind, reference, balance_delta, held_delta, reason, token_id, member_id, "
-    "balance_after, held_after)"
+    "balance_after, held_after, created_at)"
 )
+
+
+def _now() -> str:
+    sql, _params = LedgerEntry.objects.all().query.get_compiler(connection=connection).compile(Now())
+    return sql
 
 
 @cache
@@ -126,7 +132,8 @@ def _hold_and_record() -> str:
     """UPDATE and ledger row in one statement: the INSERT reads the UPDATE's result, so there are both or neither."""
     return (
         f"WITH moved AS ({_hold()}), entry AS (INSERT INTO {table(LedgerEntry)} {_COLUMNS} "  # noqa: S608
-        "SELECT %s::bigint, %s, %s, %s::bigint, %s::bigint, %s, %s::bigint, %s::bigint, balance, held FROM moved "
+        "SELECT %s::bigint, %s, %s, %s::bigint, %s::bigint, %s, %s::bigint, %s::bigint, balance, held, "
+        f"{_now()} FROM moved "
         "RETURNING created_at) "
         "SELECT limits_tokens, CASE WHEN limits_tokens THEN created_at END FROM moved, entry"
     )
@@ -135,7 +142,7 @@ def _hold_and_record() -> str:
 @cache
 def _record(*, timed: bool) -> str:
     """The INSERT of the ledger row; returns its time only where limits need it (`timed`)."""
-    row = f"INSERT INTO {table(LedgerEntry)} {_COLUMNS} VALUES ({', '.join(['%s'] * 10)})"  # noqa: S608
+    row = f"INSERT INTO {table(LedgerEntry)} {_COLUMNS} VALUES ({'%s, ' * 10}{_now()})"  # noqa: S608
     return f"{row} RETURNING created_at" if timed else row
 
 

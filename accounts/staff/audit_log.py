@@ -14,7 +14,6 @@ import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from datetime import datetime
 from typing import Any
 
 from django.db import connection, models, transaction
@@ -34,11 +33,10 @@ _pending: ContextVar[list[AuditEntry] | None] = ContextVar("record", default=Non
 
 
 @contextmanager
-def gathered(at: datetime | None = None) -> Iterator[None]:
+def gathered() -> Iterator[None]:
     """Collect entries written inside and append them, in order, at its end: just before the transaction's end.
 
-    `with transaction.atomic(), audit_log.gathered():` – a nested block ends with the outer one. `at`: the time of the
-    entries, for demonstration data only.
+    `with transaction.atomic(), audit_log.gathered():` – a nested block ends with the outer one.
     """
     outer = _pending.get()
     if outer is not None:
@@ -58,7 +56,7 @@ def gathered(at: datetime | None = None) -> Iterator[None]:
         _pending.reset(token)
     for entry in entries:
         with transaction.atomic():
-            _append(entry, at)
+            _append(entry)
 
 
 def write(
@@ -107,7 +105,7 @@ def write_change(
     return write(user, action, row, reason=reason, account=account_id, detail=detail)
 
 
-def _append(entry: AuditEntry, at: datetime | None = None) -> AuditEntry:
+def _append(entry: AuditEntry) -> AuditEntry:
     if connection.vendor == "postgresql":
         # Held to the end of the transaction: the next writer reads this row. On SQLite, BEGIN IMMEDIATE does the same.
         with connection.cursor() as cursor:
@@ -115,7 +113,7 @@ def _append(entry: AuditEntry, at: datetime | None = None) -> AuditEntry:
     newest = AuditEntry.objects.order_by("-number").first()
     entry.number = newest.number + 1 if newest else 1
     entry.previous = newest.digest if newest else FIRST
-    entry.at = at or timezone.now()
+    entry.at = timezone.now()
     entry.digest = digest(entry)
     entry.save(force_insert=True)
     return entry

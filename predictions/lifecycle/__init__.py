@@ -12,6 +12,7 @@ from __future__ import annotations
 from predictions.lifecycle.claims import (
     Claimed,
     begin,
+    claim,
     claim_results,
     claim_starts,
     claim_strays,
@@ -65,6 +66,7 @@ __all__ = [
     "begin",
     "begin_finished",
     "cancel",
+    "claim",
     "claim_polls",
     "claim_results",
     "claim_starts",

@@ -72,6 +72,14 @@ def claim_starts(most: int = 16, *, closed: Collection[str] = ()) -> list[Claime
     return _read(claims, Phase.CLAIMED)
 
 
+def claim(prediction_id: int, provider: str) -> Claimed | None:
+    """Claim one waiting prediction for a provider without dispatch: for demo data. None where it does not wait."""
+    token = secrets.token_hex(16)
+    with transaction.atomic():
+        updates.CLAIM_START.run(pk=prediction_id, claim=token, provider=provider)
+    return next(iter(_read({prediction_id: token}, Phase.CLAIMED)), None)
+
+
 def begin(prediction: Prediction, claim: str, job: Job, provider_limit_s: float) -> bool:
     """T3: the provider accepted the job. False where the claim is lost."""
     with transaction.atomic():

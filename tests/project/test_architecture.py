@@ -16,12 +16,10 @@ LIFECYCLE = ("predictions/lifecycle",)
 OTHER_STATUSES = (
     "accounts/billing", "accounts/staff/sanctions.py", "accounts/staff/suspensions.py", "gallery/privacy",
 )  # fmt: skip
-MADE_UP = "config/demo/"
-"""Writes history that is made up, all of it ended, in bulk; only `manage.py demo` calls it, in an empty database."""
 
 
 def test_it_changes_the_status_of_a_prediction_in_lifecycle_alone() -> None:
-    owners = (*LIFECYCLE, *OTHER_STATUSES, MADE_UP)
+    owners = (*LIFECYCLE, *OTHER_STATUSES)
     found = [
         line for one in sources() for line in source_rules.column_writes(one, {"status", "phase"}, owners)
     ]
@@ -29,19 +27,19 @@ def test_it_changes_the_status_of_a_prediction_in_lifecycle_alone() -> None:
 
 
 def test_it_makes_predictions_in_submit_and_lifecycle_alone() -> None:
-    owners = ("predictions/submit", *LIFECYCLE, MADE_UP)
+    owners = ("predictions/submit", *LIFECYCLE)
     assert [line for one in sources() for line in source_rules.constructions(one, "Prediction", owners)] == []
 
 
 def test_it_writes_balances_in_credits_alone() -> None:
-    owners = ("accounts/credits/", MADE_UP)
+    owners = ("accounts/credits/",)
     assert [
         line for one in sources() for line in source_rules.column_writes(one, {"balance", "held"}, owners)
     ] == []
 
 
 def test_it_writes_debts_in_credits_alone() -> None:
-    owners, columns = ("accounts/credits/", MADE_UP), {"to_take_back", "taken_back", "allowance_ended_upto"}
+    owners, columns = ("accounts/credits/",), {"to_take_back", "taken_back", "allowance_ended_upto"}
     found = [line for one in sources() for line in source_rules.column_writes(one, columns, owners)]
     found += [line for one in sources() for line in source_rules.constructions(one, "EndedAllowance", owners)]
     # What is owed to a buyer, in money, is another column of that name.
@@ -52,7 +50,7 @@ def test_it_writes_debts_in_credits_alone() -> None:
 
 
 def test_it_writes_the_ledger_in_credits_alone() -> None:
-    owners = ("accounts/credits/", MADE_UP)
+    owners = ("accounts/credits/",)
     assert [
         line for one in sources() for line in source_rules.constructions(one, "LedgerEntry", owners)
     ] == []
@@ -74,8 +72,7 @@ def test_it_counts_what_tokens_spend_in_credits_alone() -> None:
 
 def test_it_writes_stored_files_in_media_alone() -> None:
     owners = ("predictions/files/media.py", "predictions/files/removal.py")
-    makers = (*owners, MADE_UP)
-    found = [line for one in sources() for line in source_rules.constructions(one, "StoredFile", makers)]
+    found = [line for one in sources() for line in source_rules.constructions(one, "StoredFile", owners)]
     found += [line for one in sources() for line in source_rules.column_writes(one, {"doomed_at"}, owners)]
     assert found == []
 
@@ -95,12 +92,12 @@ def test_it_writes_which_uploads_are_needed_in_uploads_alone() -> None:
 
 def test_it_writes_the_states_of_upstreams_keys_in_circuits_alone() -> None:
     states = {"failures", "openings", "open_until", "rest_until", "probe", "probe_until", "error_kind"}
-    owners = ("predictions/upstreams/circuits.py", MADE_UP)
+    owners = ("predictions/upstreams/circuits.py",)
     assert [line for one in sources() for line in source_rules.column_writes(one, states, owners)] == []
 
 
 def test_it_writes_what_was_sent_to_upstreams_in_spending_alone() -> None:
-    owners = ("predictions/upstreams/run_records.py", MADE_UP)
+    owners = ("predictions/upstreams/run_records.py",)
     for model in ("UpstreamRun", "UpstreamDay"):
         assert [line for one in sources() for line in source_rules.constructions(one, model, owners)] == []
 

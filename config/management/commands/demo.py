@@ -49,7 +49,7 @@ class Command(BaseCommand):
             )
         begun = time.monotonic()
         counts = scenario.make(
-            months=options["months"], seed=options["seed"], small=options["small"], say=self.stdout.write
+            months=options["months"], seed=options["seed"], small=options["small"], log=self.stdout.write
         )
         made = ", ".join(f"{number:,} {name}" for name, number in counts.items())
         self.stdout.write(f"Made up: {made}. It took {time.monotonic() - begun:.0f} s.")
