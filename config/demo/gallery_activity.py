@@ -29,7 +29,7 @@ def publish(events: EventQueue, rng: random.Random, items: Sequence[Item]) -> li
         at = item.created_at + timedelta(minutes=rng.expovariate(1 / 300))
         if rng.random() < _PUBLISHED_SHARE and at < events.end:
             title = item.prompt[:60].split(",")[0] if rng.random() < 0.4 else ""
-            events.at(at, partial(publication.publish, item, title=title))
+            events.at(at, partial(publication.publish, item, title=title, reviewed=True))
             published.append((at, item))
     return published
 

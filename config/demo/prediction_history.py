@@ -66,7 +66,6 @@ def start(work: Work) -> None:
     job = Job(id=claimed.prediction.public_id[:20])
     if work.key is not None:
         work.run = run_records.reserve(claimed.prediction, work.key.provider_name, anew=True)
-        run_records.accepted(work.run, job.id, 180 + _spread(job.id) % 700)
     if work.status == Status.SUCCEEDED:
         refs = [
             OutputRef(name=f"out-{index}", content_type=picture.files[0].content_type, address="")
@@ -86,7 +85,8 @@ def end(work: Work) -> None:
     assert work.claimed is not None
     if work.run is not None:
         metrics = {"upstream_cost": work.cost / MICRO_OF_DOLLAR}
-        run_records.ended(work.run, work.status, metrics=metrics, delivered=len(work.pictures))
+        answered_ms = 180 + _spread(prediction.public_id[:20]) % 700
+        run_records.ended(work.run, work.status, metrics=metrics, answered_ms=answered_ms)
     if work.status == Status.SUCCEEDED:
         outputs = stock_pictures.store(work.pictures, prediction.account)
         lifecycle.succeed(prediction, work.claimed.claim, outputs, None, asked=len(outputs))

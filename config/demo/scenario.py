@@ -106,7 +106,8 @@ class _Scenario:
         self.joined: list[Member] = []
         self.activity: list[float] = []
         """Sums of the activity of those who joined, for weighted choices."""
-        self.works: list[Work] = []
+        self.created: list[datetime] = []
+        """Times of the predictions."""
         self.uses = prediction_history.demo_uses()
 
     def make(self) -> dict[str, int]:
@@ -130,11 +131,7 @@ class _Scenario:
         self.events.run()
         for organization in self.organizations:
             organization.limit_members(self.rng, self.now)
-        prediction_history.sample_queue(
-            self.times.queue_samples(
-                self.scale.look_every, [work.prediction.created_at for work in self.works]
-            )
-        )
+        prediction_history.sample_queue(self.times.queue_samples(self.scale.look_every, self.created))
         self.log("Gallery and moderation …")
         items = list(Item.objects.filter(pk__gte=first_item).select_related("output", "user").order_by("pk"))
         published = self._gallery(items)
@@ -144,7 +141,7 @@ class _Scenario:
         return {
             "members": len(self.joined),
             "organisations": len(self.organizations),
-            "predictions": len(self.works),
+            "predictions": len(self.created),
             "pictures": len(items),
             "published": published,
             "ledger rows": LedgerEntry.objects.count() - ledger_rows,
@@ -304,7 +301,7 @@ class _Scenario:
             prediction, key, status, seconds, error, cost, pictures if status == Status.SUCCEEDED else []
         )
         started = at + timedelta(seconds=0.3 + rng.expovariate(1 / (0.6 + 14 * load(at) ** 3)))
-        self.works.append(work)
+        self.created.append(at)
         self.events.running += 1
         self.events.at(started, partial(prediction_history.start, work))
         self.events.at(started + timedelta(seconds=seconds), partial(self._end, work))
