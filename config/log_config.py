@@ -46,9 +46,9 @@ def _written_out(match: re.Match[str]) -> str:
 class CallersMistakes(logging.Filter):
     """What callers do wrong (a bad Host, a forged form, what is no HTTP): a short warning, so many a minute.
 
-    Anybody can make as many as they like. A traceback says nothing about them, an error would raise an alarm at a
-    stranger's wish, and more than some lines of a kind would only fill the disk: the next minute tells how many there
-    were. A fault of ours is an error with its exception, and stays as it is.
+    Anybody can make as many as they like. A traceback says nothing about them, an error would let any
+    stranger raise an alarm, and more than some lines of a kind would only fill the disk: the next minute's line counts
+    the rest. A fault of ours is an error with its exception, and stays as it is.
     """
 
     def __init__(self) -> None:

@@ -27,7 +27,7 @@ def _entry(title: Any, icon: str, model: str) -> dict[str, Any]:
 
 
 def _page(title: Any, icon: str, name: str, permission: str) -> dict[str, Any]:
-    """A line of the side bar that links to another staff page."""
+    """A sidebar entry of the side bar that links to another staff staff page."""
     return {"title": title, "icon": icon, "link": reverse_lazy(name), "permission": _may(permission)}
 
 

@@ -9,10 +9,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from django.db import transaction
-from django.db.models import Max
-from django_q.models import OrmQ
 
 from config.demo.shifted_clock import ShiftedClock
+from predictions.execution import task_queue
 
 _BATCH_S = 1.0
 """Seconds of work in one transaction: on SQLite nobody else can write meanwhile."""
@@ -38,11 +37,8 @@ class EventQueue:
     def run(self) -> None:
         """Run all events."""
         while self._events:
-            with transaction.atomic():
-                newest = OrmQ.objects.aggregate(newest=Max("pk"))["newest"] or 0
+            with transaction.atomic(), task_queue.without_wake_ups():
                 self._run_batch()
-                # Wake-ups of workers: everything they are about has ended.
-                OrmQ.objects.filter(pk__gt=newest).delete()
 
     def _run_batch(self) -> None:
         began = time.monotonic()

@@ -15,11 +15,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from django.conf import settings
 from django.contrib.auth.models import Group
 from django.core.management.base import CommandError
+from django.db.models import Max
 from django.utils import timezone
 
 from accounts.credits import allowances
@@ -111,10 +112,8 @@ class _Scenario:
         self.uses = prediction_history.demo_uses()
 
     def make(self) -> dict[str, int]:
-        ledger_rows, first_item = (
-            LedgerEntry.objects.count(),
-            (Item.objects.order_by("-pk").first() or Item(pk=0)).pk + 1,
-        )
+        ledger_rows = LedgerEntry.objects.count()
+        first_item = 1 + (Item.objects.aggregate(newest=Max("pk"))["newest"] or 0)
         self.versions = prediction_history.served_versions()
         if not self.versions:
             raise CommandError("No provider serves a model, so nothing can be made. Nothing was made.")
@@ -243,7 +242,7 @@ class _Scenario:
         if "num_outputs" in version.properties:
             count = given["num_outputs"] = rng.choice((1, 1, 2, 4))
         account = self._account(member)
-        source = "web" if rng.random() < 0.7 else "api"
+        source: Literal["api", "web"] = "web" if rng.random() < 0.7 else "api"
         request = Request(
             account=account, user=member.user, version=self.versions[ref], input=given, source=source
         )

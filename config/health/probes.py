@@ -1,7 +1,7 @@
 """Middleware that answers `/livez`, `/readyz` and `/health` before everything else.
 
-Whatever the host is called and whoever asks, with no session and no rule of the site. Answers are kept for a moment,
-so that nobody makes them expensive.
+For any host name and any caller, without session and without the rules of the site. Responses are cached for a
+moment, so that nobody makes them expensive.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ from config.health import components, readiness
 
 log = structlog.get_logger(__name__)
 KEPT_S = 1.0
-"""Seconds for which an answer is given again."""
+"""Seconds for which a response is cached."""
 HUNG_S = 3.0
-"""Seconds after which a report that is being made is waited for no longer."""
+"""Longest wait for a report that is being made, in seconds."""
 STORAGE_KEPT_S = 10.0
-"""The same for what was found by writing a file."""
+"""Seconds for which the result of a storage check is cached."""
 PATHS = ("/livez", "/readyz", "/health")
 
 
 @dataclass(frozen=True)
 class Report:
-    """What a probe is told: the whole, and each part."""
+    """Body of a probe's response: the overall state, and that of each part."""
 
     ok: bool
     body: dict[str, Any]
@@ -43,7 +43,7 @@ class Report:
 
 
 class Kept:
-    """A report that is made anew when it is old enough. Of several who ask at once one waits for it."""
+    """A cached report, made anew once it has expired. Of several concurrent callers one waits for it."""
 
     def __init__(self, make: Callable[[], Report]) -> None:
         self._make = make
@@ -52,9 +52,9 @@ class Kept:
         self._until = float("-inf")
 
     def get(self) -> Report:
-        """The report, at most a moment old; while a new one is made the others are given the last.
+        """The report, at most a moment old; other callers get the last one while a new one is made.
 
-        Where that takes `HUNG_S` the answer is no: a database or a disk that hangs answers nobody.
+        Unavailable where that takes `HUNG_S`: a database or a disk hangs.
         """
         last, age = self._report, time.monotonic() - self._until
         if last is not None and (age < 0 or (age < HUNG_S and self._making.locked())):
@@ -70,12 +70,12 @@ class Kept:
             self._making.release()
 
     def forget(self) -> None:
-        """Make it anew at the next question (for tests)."""
+        """Make it anew at the next call (for tests)."""
         self._report, self._until = None, float("-inf")
 
 
 class _Storage:
-    """The storage written and read, seldom enough that a probe costs nothing."""
+    """Check of the storage by writing and reading a file, cached so that a probe costs nothing."""
 
     def __init__(self) -> None:
         self._words, self._until = "", float("-inf")
@@ -105,7 +105,7 @@ PARTS: dict[str, tuple[Callable[[], str], ...]] = {
     "static": (readiness.static_files,),
 }
 ASKS_DATABASE = ("database", "migrations", "secrets", "clock")
-"""The first of them says for all whether it answers: each that asks one that is away waits for it."""
+"""Checks that need the database; where the first finds it away the others are skipped, since each would wait."""
 AWAY = "The database cannot be reached."
 BROKE = "It could not be found out; see the log."
 _said: dict[str, str] = {}
@@ -116,9 +116,9 @@ def _ready() -> Report:
     for name in PARTS:
         away = name in ASKS_DATABASE and found.get("database") == AWAY
         found[name] = AWAY if away else _fault(name)
-    _tell_changes(found)
+    _log_changes(found)
     ok = not any(found.values())
-    # The sentences are for the operator's log: they name settings, and anybody may ask here.
+    # The sentences go to the operator's log: they name settings, and anybody may call this.
     parts = {name: {"ok": not words, "state": "down" if words else "ok"} for name, words in found.items()}
     first = next((name for name, words in found.items() if words), "")
     status = {"status": "ok"} if ok else {"status": "unavailable", "part": first}
@@ -136,7 +136,7 @@ def _fault(name: str) -> str:
         return BROKE
 
 
-def _tell_changes(found: dict[str, str]) -> None:
+def _log_changes(found: dict[str, str]) -> None:
     for name, words in found.items():
         if words and _said.get(name) != words:
             log.error("not_ready", part=name, why=words)
@@ -150,10 +150,10 @@ healthy = Kept(lambda: Report(*components.report()))
 
 
 class ProbesMiddleware(MiddlewareMixin):
-    """Answers the probes, by GET and HEAD."""
+    """Responds to probes, by GET and HEAD."""
 
     def process_request(self, request: HttpRequest) -> HttpResponse | None:
-        """The answer of a probe; None for every other address."""
+        """The response to a probe; None for every other path."""
         if request.path_info not in PATHS:
             return None
         if request.method not in {"GET", "HEAD"}:
@@ -163,6 +163,6 @@ class ProbesMiddleware(MiddlewareMixin):
         else:
             answer = (ready if request.path_info == "/readyz" else healthy).get().answer()
         add_never_cache_headers(answer)
-        # A probe that asks every few seconds must not fill the log with what it is told anyway.
+        # A probe that asks every few seconds must not fill the log with its own responses.
         answer._has_been_logged = True  # type: ignore[attr-defined]
         return answer

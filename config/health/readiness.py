@@ -1,7 +1,7 @@
-"""Readiness: what must hold between a process, its database and its files; asked by system checks and by `/readyz`.
+"""Readiness checks of a process against its database and its files, for system checks and `/readyz`.
 
 Each function returns one sentence for the operator, which says what is wrong and what to do; an empty text where all
-is well. Those that ask the database raise DatabaseError where it does not answer.
+is well. Those that query the database raise DatabaseError where it does not respond.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from config import staticfiles
 from predictions.files import media
 
 CLOCK_S = 5.0
-"""How far the clocks of this machine and of the database may be apart."""
+"""Largest difference between the clocks of this machine and of the database, in seconds."""
 OWN_APPS = ("accounts", "predictions", "gallery")
 
 
@@ -48,7 +48,7 @@ def foreign_secrets() -> str:
 def later_migrations() -> str:
     """A newer Darkroom has migrated this database."""
     unknown = {key for key in _applied() if key[0] in OWN_APPS} - _names()
-    # Its file may be gone because another stands for it.
+    # Its file may be gone because another replaces it.
     later = sorted(unknown.difference(*_own_replacements().values())) if unknown else []
     if not later:
         return ""
@@ -78,7 +78,7 @@ def missing_migrations() -> str:
     """This database lacks migrations of this version."""
     missing = unrecorded_migrations()
     if missing:
-        # One that stands for others is there once they are.
+        # A squashed one counts as applied once those it replaces are.
         applied = _applied()
         missing -= {
             key for key, replaces in _migrations().items() if replaces and applied.issuperset(replaces)
@@ -89,13 +89,13 @@ def missing_migrations() -> str:
 
 
 def unrecorded_migrations() -> set[tuple[str, str]]:
-    """Those of this version that the database has no record of: where there are none, `migrate` has nothing to do."""
+    """Migrations of this version without a record in the database. Without any, `migrate` has nothing to do."""
     return set(_names()) - _applied()
 
 
 @cache
 def _names() -> frozenset[tuple[str, str]]:
-    """The migrations of this version by the names of their files: none of them is loaded for it."""
+    """The migrations of this version, by file name, without loading them."""
     found = set()
     for app in apps.get_app_configs():
         module, _explicit = MigrationLoader.migrations_module(app.label)
@@ -115,15 +115,15 @@ def _names() -> frozenset[tuple[str, str]]:
 
 @cache
 def _migrations() -> dict[tuple[str, str], tuple[tuple[str, str], ...]]:
-    """The migrations of this version, each with those that it stands for."""
-    # Without a connection nothing is asked of the database, and none of them is taken for applied.
+    """The migrations of this version, each with those that it replaces."""
+    # Without a connection the database is not queried, and none counts as applied.
     loader = MigrationLoader(None, ignore_no_migrations=True)
     return {key: tuple(one.replaces) for key, one in loader.disk_migrations.items()}
 
 
 @cache
 def _own_replacements() -> dict[tuple[str, str], tuple[tuple[str, str], ...]]:
-    """Those of our own that stand for others; only their files are loaded, as each start asks."""
+    """Our own migrations that replace others; only our files are loaded, since each start calls this."""
     found = {}
     for app, name in _names():
         if app in OWN_APPS:
@@ -184,7 +184,7 @@ def broken_pooler() -> str:
             "not keep them. Leave prepare_threshold out, or set max_prepared_statements in pgbouncer 1.21 or later."
         )
     except psycopg.OperationalError:
-        # The pooler is full just now: what it keeps cannot be told, and is no reason not to start.
+        # The pooler is full just now: whether it keeps statements is unknown, and is no reason not to start.
         return ""
     return ""
 

@@ -54,7 +54,7 @@ class ClosedFeaturesMiddleware(MiddlewareMixin):
             return None
         if request.user.is_authenticated:
             return None
-        return _told(request, feature_flags.FeatureOff("public_gallery"))
+        return _refusal(request, feature_flags.FeatureOff("public_gallery"))
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponseBase | None:
         """The sentence for what is switched off, a storage that is away, or too many passwords at once."""
@@ -63,15 +63,17 @@ class ClosedFeaturesMiddleware(MiddlewareMixin):
         off = isinstance(error, feature_flags.FeatureOff | media.StorageUnavailable)
         if not off or request.path_info.startswith(TOKEN_MOUNTS):
             return None
-        return _told(request, error)  # type: ignore[arg-type]
+        return _refusal(request, error)  # type: ignore[arg-type]
 
 
-def _told(request: HttpRequest, off: feature_flags.FeatureOff | media.StorageUnavailable) -> HttpResponse:
-    words = str(off.detail)
+def _refusal(
+    request: HttpRequest, error: feature_flags.FeatureOff | media.StorageUnavailable
+) -> HttpResponse:
+    words = str(error.detail)
     if _asks_for_data(request):
-        return _data(words, off.wait)
+        return _data(words, error.wait)
     if request.method in ("GET", "HEAD") or not hasattr(request, "session"):
-        return error_page(request, 503, says=words, retry_after=off.wait)
+        return error_page(request, 503, says=words, retry_after=error.wait)
     messages.error(request, words)
     if request.headers.get("HX-Request") == "true":
         answer = HttpResponse(status=204)

@@ -38,7 +38,7 @@ from predictions.waiting.held_response import HeldResponse, set_runner
 log = logging.getLogger("django.request")
 Scope = dict[str, Any]
 File = IO[bytes] | Body | Unread
-# Under these every error is told as application/problem+json, and under the other in OpenAI's form.
+# Errors below these are application/problem+json, below the other in OpenAI's form.
 PROBLEM_PATHS = ("/v1/", "/replicate/v1/", "/api/")
 OPENAI_PATH = "/openai/v1/"
 _APIS = (*PROBLEM_PATHS, OPENAI_PATH)

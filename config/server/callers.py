@@ -48,13 +48,13 @@ class Callers:
 
 
 def _credentials(scope: dict[str, Any]) -> bytes | None:
-    """A hash of what may tell who calls, and of where from; None where nothing does."""
-    told = [value for name, value in scope["headers"] if name in (b"authorization", b"cookie")]
-    if not told:
+    """A hash of the request's credentials and address; None without credentials."""
+    credentials = [value for name, value in scope["headers"] if name in (b"authorization", b"cookie")]
+    if not credentials:
         return None
     at = "token" if scope["path"].startswith(TOKEN_MOUNTS) else "page"
     address = str(scope_address(scope))
-    return hashlib.sha256(b"\n".join([at.encode(), address.encode(), *told])).digest()
+    return hashlib.sha256(b"\n".join([at.encode(), address.encode(), *credentials])).digest()
 
 
 def _look_up(scope: dict[str, Any]) -> int | None:

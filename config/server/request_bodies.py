@@ -142,7 +142,7 @@ class Bodies:
         free = signed or min(limit, FREE)
         if announced is not None and announced > limit:
             raise _too_large(scope["path"], limit)
-        # Before the client is told to go on, where it waits for that.
+        # Before `100 Continue` is sent to a client that waits for it.
         sender: Sender = ip_addresses.rate_limit_key(client_ip.scope_address(scope))
         if announced is not None and announced > free:
             sender = await self._sender(scope)

@@ -39,7 +39,7 @@ class Answer:
     parts: Iterator[bytes] | None = None
     context: contextvars.Context | None = None
     when_sent: Callable[[bool], None] | None = None
-    """To be told, in a thread, whether the answer went out to a caller who was still there."""
+    """Called in a thread with whether the response was sent to a client that was still connected."""
 
 
 def encoded_headers(response: HttpResponseBase) -> Headers:

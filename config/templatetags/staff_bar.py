@@ -80,7 +80,7 @@ def staff_sections(context: dict[str, Any]) -> list[dict[str, Any]]:
 
 @register.simple_tag
 def staff_health() -> dict[str, Any]:
-    """Whether all parts of the house show signs of life, in words; looked at once in five seconds."""
+    """Health of the server's processes, in words; cached for five seconds."""
     down = cache.get_or_set("desk-health", _down, _KEPT_S) or []
     silent = [one for one in down if one != "audit"]
     if silent:

@@ -8,6 +8,8 @@ nothing. `processes/queue_workers.py` runs the tasks taken.
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Literal
@@ -108,6 +110,18 @@ def take() -> Taken:
 def delete(pk: int) -> None:
     """Acknowledge a wake-up: its task has ended, well or not."""
     _DELETE.run(pk=pk)
+
+
+@contextmanager
+def without_wake_ups() -> Iterator[None]:
+    """Delete the wake-ups that were enqueued inside the block, in its transaction: what they are about has ended.
+
+    One of another process that goes with them costs a second, as any lost wake-up.
+    """
+    queued = OrmQ.objects.filter(key=_CLUSTER)
+    newest = queued.order_by("-pk").values_list("pk", flat=True).first() or 0
+    yield
+    queued.filter(pk__gt=newest).delete()
 
 
 def _unpacked(pk: int, payload: str) -> dict[str, Any] | None:

@@ -146,7 +146,7 @@ def test_a_call_and_what_is_made_of_its_answer_belong_to_one_request() -> None:
     seen: list[str] = []
 
     async def call() -> str:
-        seen.append(await calls.aside(request_ids.current))
+        seen.append(await calls.run_in_thread(request_ids.current))
         return request_ids.current()
 
     calls = Calls()

@@ -118,8 +118,8 @@ MUTANTS = [
     ),
     Mutant(
         RATES,
-        "(kind, str(account.pk), subject))",
-        "(kind, subject))",
+        "(kind, str(account.pk), subject)\n",
+        "(kind, subject)\n",
         "All accounts share one limit.",
         ("tests/predictions/api_dialects/replicate/test_rate_limits.py",),
     ),

@@ -1,4 +1,4 @@
-"""`manage.py audit`: checks every invariant of the house; changes nothing unless asked."""
+"""`manage.py audit`: checks every invariant of the installation; changes nothing unless asked."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`manage.py demo`: a month of made-up data, to look at the desks and the gallery."""
+"""`manage.py demo`: a month of made-up data, to try the staff pages and the gallery."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         if not 1 <= options["months"] <= _MOST_MONTHS:
             raise CommandError(f"--months goes from 1 to {_MOST_MONTHS}. Nothing was made.")
-        # Administrators are made before anybody comes; they are no members yet, and the first has credits to try with.
+        # Administrators are created before any member; the first has credits to try with.
         begins = Q(reference__startswith="welcome-") | Q(reference__startswith="first-admin-")
         inhabited = (
             User.objects.filter(is_superuser=False).exists()

@@ -64,7 +64,7 @@ def _database_files() -> list[Path]:
 
 
 def _reach_the_database() -> None:
-    """A wrong address or password is for whoever starts the house to mend: what the database says is enough."""
+    """Connect to the database. Raises CommandError with the database's message alone: the operator corrects it."""
     try:
         connection.ensure_connection()
     except OperationalError as error:

@@ -59,4 +59,4 @@ def make_money(user: User) -> None:
     )
     Dispute.objects.create(purchase=purchase, number=f"dp_{user.pk}", amount=100, state=Dispute.State.WON)
     hold = LedgerEntry.objects.get(reference=factories.make_prediction(user).public_id)
-    credits.end_allowance(gift.giver, "2026-01", given=MICRO, first=hold.pk - 1)
+    credits.end_allowance(gift.giver, "2026-01", total=MICRO, first=hold.pk - 1)

@@ -74,7 +74,7 @@ def test_allowances_are_given_to_all_others(people: list[User], monkeypatch: pyt
     for account in accounts:
         credits.set_plan(account, plan)
     Account.objects.update(allowance_until=None, allowance_period="", balance=F("balance"))
-    breaks(monkeypatch, allowances, "_look_again", lambda account, *_rest: account.pk == accounts[0].pk)
+    breaks(monkeypatch, allowances, "_schedule_next_check", lambda account, *_rest: account.pk == accounts[0].pk)
     turns(allowances.run_once)
     assert set(allowances.due()) == {accounts[0]}
 
@@ -203,5 +203,5 @@ def test_a_row_that_breaks_leaves_the_job_idle(people: list[User], monkeypatch: 
     account = factories.account_of(people[0])
     credits.set_plan(account, Plan.objects.create(name="plan", allowance=5, allowance_every=Plan.Every.DAY))
     Account.objects.update(allowance_until=None)
-    breaks(monkeypatch, allowances, "_look_again", lambda *_all: True)
+    breaks(monkeypatch, allowances, "_schedule_next_check", lambda *_all: True)
     assert not allowances.run_once() and set(allowances.due()) == {account}
