@@ -89,7 +89,7 @@ def end(work: Work) -> None:
         run_records.ended(work.run, work.status, metrics=metrics, answered_ms=answered_ms)
     if work.status == Status.SUCCEEDED:
         outputs = stock_pictures.store(work.pictures, prediction.account)
-        lifecycle.succeed(prediction, work.claimed.claim, outputs, None, asked=len(outputs))
+        lifecycle.succeed(prediction, work.claimed.claim, outputs, None, expected=len(outputs))
     elif work.status == Status.FAILED:
         lifecycle.fail_running(prediction, work.error, logs=work.logs, verbatim=True)
     else:

@@ -42,6 +42,9 @@ class Command(makemessages.Command):
         super().handle(*args, **options)
 
     def find_files(self, root: str) -> list[makemessages.TranslatableFile]:
-        """The files of the tree that may hold texts; of all JSON only that of the shipped models."""
+        """The files of the tree that may hold texts, sorted; of all JSON only that of the shipped models.
+
+        The catalogue lists texts in the order of their files, and the file system's differs between machines.
+        """
         found = super().find_files(root)
-        return [file for file in found if not file.file.endswith(".json") or is_model(file)]
+        return sorted(file for file in found if not file.file.endswith(".json") or is_model(file))

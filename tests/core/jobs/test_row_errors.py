@@ -74,7 +74,9 @@ def test_allowances_are_given_to_all_others(people: list[User], monkeypatch: pyt
     for account in accounts:
         credits.set_plan(account, plan)
     Account.objects.update(allowance_until=None, allowance_period="", balance=F("balance"))
-    breaks(monkeypatch, allowances, "_schedule_next_check", lambda account, *_rest: account.pk == accounts[0].pk)
+    breaks(
+        monkeypatch, allowances, "_schedule_next_check", lambda account, *_rest: account.pk == accounts[0].pk
+    )
     turns(allowances.run_once)
     assert set(allowances.due()) == {accounts[0]}
 
