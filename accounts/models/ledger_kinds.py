@@ -70,7 +70,9 @@ class KindSpec:
     giveable_except: tuple[str, ...]
     """Reference prefixes of rows that do not count although the kind does."""
     by_hand: bool
-    """Whether staff post it with a reason: its reference may be generated, and the audit log has `credits.KIND`."""
+    """Whether its only source is a decision of staff: its reference may be generated, the audit log has `credits.KIND`,
+    and no check looks for another source. False for a kind that staff post but whose reference names a row.
+    """
     income: Income | None
     """Its series in the staff chart of incoming credits."""
     badge: Literal["success", "warning", "info", "danger", "default"]

@@ -251,7 +251,7 @@ def _personal_account_id(user: User) -> int | None:
 
 
 def content(row: Evidence) -> Iterator[bytes]:
-    """The original file in chunks. Raises FileGone or StorageAway at once, and Gone where it is incomplete."""
+    """The original file in chunks. Raises FileMissing or StorageUnavailable at once, Gone where it is incomplete."""
     if row.file is None:
         raise Gone
     file = media.open_file(row.file)

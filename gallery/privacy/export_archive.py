@@ -1,7 +1,7 @@
 """The zip archive of a data export as a stream of bytes: JSON first, then all files as they are.
 
 Memory use is constant however much there is. Missing files are listed in it; where the storage is away there is
-no archive (StorageAway).
+no archive (StorageUnavailable).
 """
 
 from __future__ import annotations

@@ -74,8 +74,8 @@ class ProbeResult:
 def probe(path: Path, folder: Path) -> ProbeResult:
     """Probe a file; thumbnails are written into `folder`. Thread-safe.
 
-    Raises NotAPicture, or its subclass NotSeen, also where the child died of the file. OSError where no child could
-    be started.
+    Raises UnreadableImage, or its subclass ProbeFailed, also where the child died of the file; OSError where no child
+    could be started.
     """
     job = {"do": "look", "file": str(path), "folder": str(folder)}
     try:

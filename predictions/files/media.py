@@ -67,7 +67,7 @@ def storage() -> Storage:
 
 
 def open_file(file: StoredFile) -> IO[bytes]:
-    """The stored bytes, to be closed by the caller. Raises FileGone or StorageAway and logs which."""
+    """The stored bytes, to be closed by the caller. Raises FileMissing or StorageUnavailable and logs which."""
     try:
         return storage().open(file.key, "rb")
     except OSError as error:
@@ -79,7 +79,7 @@ def open_file(file: StoredFile) -> IO[bytes]:
 
 
 def require_storage() -> None:
-    """For answers that begin before any file is opened. Raises StorageAway."""
+    """For answers that begin before any file is opened. Raises StorageUnavailable."""
     if not is_storage_available():
         raise StorageUnavailable
 

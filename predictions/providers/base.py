@@ -230,11 +230,17 @@ class Provider(Protocol):
         ...
 
     def takes_pictures(self, model: str) -> bool:
-        """Whether it serves `owner/name` with an input image, without any request."""
+        """Whether it serves `owner/name` with an input image, without any request.
+
+        Pages and lists of models ask. Dispatch does not look at inputs: an order with pictures may arrive all the same.
+        """
         ...
 
     def start_limit_s(self, order: Order) -> float:
-        """Seconds within which `start` should return; infinite where nothing is configured."""
+        """Seconds within which `start` should return; infinite where nothing is configured.
+
+        Every start is cut off after `starts.LONGEST_START_S`, 40 seconds: what may take longer returns a `Job`.
+        """
         ...
 
     def session(self) -> AbstractAsyncContextManager[None]:

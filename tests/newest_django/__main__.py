@@ -1,4 +1,4 @@
-"""The lane `newest Django`: installs the newest release from PyPI into var/newest-django, and runs the cases with it.
+"""The lane `newest Django`: installs the newest release from PyPI into .venv-newest-django, and runs the cases with it.
 
 On SQLite and on PostgreSQL, with the newest Python found, since new releases of Django drop old ones; it prints which
 Django that was. Where PyPI does not answer, the one installed before is used. Exit code 75 where there is none.
@@ -15,7 +15,7 @@ import django
 
 from tests.postgres import NoPostgres, Postgres
 
-FOLDER = Path("var/newest-django")
+FOLDER = Path(".venv-newest-django")
 PYTHON = FOLDER / "bin" / "python"
 PACKAGES = ("django", "psycopg[binary]")
 
