@@ -7,7 +7,7 @@ import re
 from urllib.parse import quote, quote_plus
 
 PLACEHOLDER = "[secret]"
-_SHORTEST = 8
+SHORTEST = 8
 _SHAPES = (
     re.compile(r"\bdr_[A-Za-z0-9]{8,}"),
     # `Authorization: Basic …` and its like, with whatever follows the scheme.
@@ -34,7 +34,7 @@ def remember(secret: str) -> None:
 
     One shorter than eight characters is ignored: it would match ordinary words.
     """
-    if len(secret) < _SHORTEST:
+    if len(secret) < SHORTEST:
         return
     _known.update(
         {

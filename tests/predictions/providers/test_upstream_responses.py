@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from predictions.providers.base import Kind, OutputRef, Update
-from predictions.providers.http import output_references, response_reader
+from predictions.providers.http import api_client, output_references, response_reader
 from predictions.providers.http.rate_limiter import Pace, pace_of, requested_wait, rest_by_limits
 from predictions.providers.http.response_reader import Unreadable, parse
 from predictions.providers.replicate import job_states
@@ -438,6 +438,17 @@ def test_one_key_has_one_pace_until_its_secret_changes() -> None:
     config = UpstreamConfig("pace-test", "g", BASE, "secret-one", False, 1, 1, 5.0, 1, 1, "auto", None, 1, 1)
     assert pace_of(config) is pace_of(replace(config, requests_per_second=7.0))
     assert pace_of(config) is not pace_of(replace(config, secret="secret-two"))
+
+
+@pytest.mark.parametrize(
+    ("secret", "seen"),
+    [("secret-one", b"key [secret], picture Pnone4="), ("none", b"key secret-one, picture Pnone4=")],
+)
+def test_a_key_that_a_service_repeats_is_hidden_unless_it_is_too_short_to_be_one(
+    secret: str, seen: bytes
+) -> None:
+    config = UpstreamConfig("pace-test", "g", BASE, secret, False, 1, 1, 5.0, 1, 1, "auto", None, 1, 1)
+    assert api_client.Api(config)._hide(b"key secret-one, picture Pnone4=") == seen
 
 
 @pytest.mark.parametrize(
