@@ -1,7 +1,8 @@
-"""Body of a create request, validated in shape before anything else is done with it."""
+"""Body and `Cancel-After` header of a create request, validated in shape before anything else is done with them."""
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -16,33 +17,53 @@ from predictions.submit.validation import MAX_FAULTS, Fault, sayable
 
 EVENTS = ("start", "output", "logs", "completed")
 _KNOWN = {"version", "input", "webhook", "webhook_events_filter", "webhook_completed", "stream"}
+_DURATION = re.compile(r"(?:(\d{1,6})h)?(?:(\d{1,6})m)?(?:(\d{1,6})s)?|(\d{1,7})", re.ASCII)
 
 
 @dataclass(frozen=True)
 class CreateBody:
-    """The parsed body. `version` is None at the models path; `webhook` is empty where there is none."""
+    """The parsed body, and the seconds of `Cancel-After`. `version` is None at the models path; no webhook is empty."""
 
     version: str | None
     input: dict[str, Any]
     webhook: str
     webhook_events: tuple[str, ...]
+    deadline_s: float | None
 
 
 def parse_create(request: HttpRequest, *, with_version: bool) -> CreateBody:
-    """Parse and validate the body of a create. Raises MalformedBody or Problem 422."""
+    """Parse and validate the body of a create, then its `Cancel-After`. Raises MalformedBody or Problem 422."""
     body = parse_json(request)
     if not isinstance(body, dict):
         raise error_responses.faults([_type_fault("", "object", body)])
     faults_ = list(_body_faults(body, with_version))
     if faults_:
         raise error_responses.faults(faults_)
+    version, inputs, deadline_s = body.get("version"), body["input"], cancel_after(request)
     if body.get("webhook") is None and body.get("webhook_completed") is not None:
         # The older spelling of a webhook for `completed` only.
-        return CreateBody(body.get("version"), body["input"], body["webhook_completed"], ("completed",))
+        return CreateBody(version, inputs, body["webhook_completed"], ("completed",), deadline_s)
     events = body.get("webhook_events_filter")
     # A webhook without any event would be useless: an empty filter counts as none.
     chosen_events = EVENTS if not events else tuple(event for event in EVENTS if event in events)
-    return CreateBody(body.get("version"), body["input"], body.get("webhook") or "", chosen_events)
+    return CreateBody(version, inputs, body.get("webhook") or "", chosen_events, deadline_s)
+
+
+def cancel_after(request: HttpRequest) -> float | None:
+    """Seconds from `Cancel-After`, at least 5. Raises Problem 422."""
+    text = request.headers.get("Cancel-After")
+    if text is None:
+        return None
+    match = _DURATION.fullmatch(text.strip())
+    seconds = 0.0
+    if match:
+        hours, minutes, rest, plain = (int(part or 0) for part in match.groups())
+        seconds = float(hours * 3600 + minutes * 60 + rest + plain)
+    if not 5 <= seconds <= 30 * 24 * 3600:
+        raise error_responses.faults(
+            [Fault("format", "Cancel-After", "Must be a duration of at least 5s, such as 90, 30s or 1h30m")]
+        )
+    return seconds
 
 
 def _body_faults(body: dict[str, Any], with_version: bool) -> list[Fault]:

@@ -14,7 +14,7 @@ from predictions import lifecycle, queries
 from predictions.api_dialects.common import status_extras
 from predictions.api_dialects.common.endpoint import TokenRequest
 from predictions.api_dialects.common.payloads import json_response
-from predictions.api_dialects.common.request_headers import retry_identity as again_of
+from predictions.api_dialects.common.request_headers import retry_identity
 from predictions.api_dialects.replicate import (
     create_body,
     cursor_pages,
@@ -102,13 +102,13 @@ def _create(
     waiting: int,
 ) -> HttpResponseBase:
     wants_images = images_response.wants_images(request)
-    retry, deadline_s = again_of(request), wait_headers.cancel_after(request)
+    retry = retry_identity(request)
     prediction = idempotency.earlier_prediction(request.api_token.account, request.api_token.user, retry)
     if prediction is None:
         chosen = choose()
         if wants_images:
             images_response.require_file_output(chosen.version)
-        prediction = acceptance.accept(_work_request(request, body, chosen, retry, deadline_s))
+        prediction = acceptance.accept(_work_request(request, body, chosen, retry))
     response: HttpResponse
     if wants_images:
         response = images_response.as_images(request, prediction)
@@ -143,7 +143,6 @@ def _work_request(
     body: create_body.CreateBody,
     chosen: _Chosen,
     retry: work_request.RetryIdentity,
-    deadline_s: float | None,
 ) -> work_request.Request:
     token, urls = request.api_token, absolute_urls_for(request)
     return work_request.Request(
@@ -152,7 +151,7 @@ def _work_request(
         token=token,
         version=chosen.version,
         input={**body.input, **chosen.fixed},
-        deadline_s=deadline_s,
+        deadline_s=body.deadline_s,
         webhook=body.webhook,
         webhook_events=body.webhook_events,
         origin=urls.origin,

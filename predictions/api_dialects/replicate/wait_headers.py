@@ -1,4 +1,4 @@
-"""Headers that control waiting: `Prefer` (how long a create is held) and `Cancel-After`."""
+"""The `Prefer` header: how long a create is held."""
 
 from __future__ import annotations
 
@@ -7,12 +7,9 @@ import re
 from django.http import HttpRequest
 
 from predictions.api_dialects.common.request_headers import client_timeout
-from predictions.api_dialects.replicate.error_responses import faults
-from predictions.submit.validation import Fault
 
 DEFAULT_WAIT = 60.0
 _WAIT = re.compile(r"wait(?:\s*=\s*\"?(\d{1,6})\"?)?", re.IGNORECASE | re.ASCII)
-_DURATION = re.compile(r"(?:(\d{1,6})h)?(?:(\d{1,6})m)?(?:(\d{1,6})s)?|(\d{1,7})", re.ASCII)
 
 
 class Preference:
@@ -37,20 +34,3 @@ class Preference:
         seconds = self.wait or 0.0
         seconds = min(seconds, client_timeout(request) or seconds)
         return min(seconds, 58.5) - min(1.0, seconds / 10)
-
-
-def cancel_after(request: HttpRequest) -> float | None:
-    """Seconds from `Cancel-After`, at least 5. Raises Problem 422."""
-    text = request.headers.get("Cancel-After")
-    if text is None:
-        return None
-    match = _DURATION.fullmatch(text.strip())
-    seconds = 0.0
-    if match:
-        hours, minutes, rest, plain = (int(part or 0) for part in match.groups())
-        seconds = float(hours * 3600 + minutes * 60 + rest + plain)
-    if not 5 <= seconds <= 30 * 24 * 3600:
-        raise faults(
-            [Fault("format", "Cancel-After", "Must be a duration of at least 5s, such as 90, 30s or 1h30m")]
-        )
-    return seconds

@@ -13,7 +13,7 @@ from accounts.models import Account, ApiToken, User
 from accounts.tokens import api_tokens
 from predictions import policy
 from predictions.api_dialects.common import rate_limits
-from predictions.api_dialects.replicate import wait_headers
+from predictions.api_dialects.replicate import create_body, wait_headers
 from predictions.api_dialects.replicate.error_responses import Problem
 from predictions.models import Prediction, Version
 from predictions.submit.validation import Fault
@@ -121,19 +121,19 @@ def test_a_client_that_tells_its_read_time_out_is_answered_within_it() -> None:
     ],
 )
 def test_every_form_of_a_deadline_is_understood(text: str, seconds: float) -> None:
-    assert wait_headers.cancel_after(RequestFactory().post("/", headers={"Cancel-After": text})) == seconds
+    assert create_body.cancel_after(RequestFactory().post("/", headers={"Cancel-After": text})) == seconds
 
 
 @pytest.mark.parametrize("text", ["4", "4s", "0", "", "s", "1.5m", "-5", "1s1m", "five", "9999999h", "１０"])
 def test_a_deadline_that_is_short_or_none_is_refused(text: str) -> None:
     request = SimpleNamespace(headers={"Cancel-After": text})
     with pytest.raises(Problem) as refused:
-        wait_headers.cancel_after(request)  # type: ignore[arg-type]
+        create_body.cancel_after(request)  # type: ignore[arg-type]
     assert refused.value.status == 422
 
 
 def test_without_the_header_there_is_no_deadline() -> None:
-    assert wait_headers.cancel_after(RequestFactory().post("/")) is None
+    assert create_body.cancel_after(RequestFactory().post("/")) is None
 
 
 @pytest.mark.parametrize("kind", ["missing", "malformed", "unknown", "revoked"])
