@@ -9,7 +9,6 @@ from django.apps import AppConfig
 
 class ConfigConfig(AppConfig):
     name = "config"
-    label = "house"
 
     def ready(self) -> None:
         from config import checks  # noqa: F401 (registers the system checks)
