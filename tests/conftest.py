@@ -134,7 +134,7 @@ def _streams() -> Iterator[weakref.WeakSet[StreamingHttpResponse]]:
 
 @pytest.fixture(autouse=True)
 def _clean_state(_streams: weakref.WeakSet[StreamingHttpResponse]) -> Iterator[None]:
-    """No file and no cached value of one test is seen by the next. The house rules are as in a new house."""
+    """No file and no cached value of one test is seen by the next. The site rules are those of a new installation."""
     reset_site_caches()
     yield
     # A copy: a server's thread may let go of its last one meanwhile.
@@ -225,7 +225,7 @@ def bearer() -> Callable[[User], dict[str, str]]:
 
 @pytest.fixture
 def change_secret_key(settings: Any) -> Callable[[], None]:
-    """Give the house a new secret key, beside which the one before still counts."""
+    """Set a new secret key; the previous one stays valid beside it."""
 
     def change() -> None:
         settings.SECRET_KEY_FALLBACKS = [settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS]

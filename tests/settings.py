@@ -39,7 +39,7 @@ EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
 # The real hashers cost a quarter of a second for each sign-in, on purpose.
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 ACCOUNT_RATE_LIMITS = MFA_RATE_LIMITS = False
-# Its addresses are laid out when the house is loaded; which services there are, each test says.
+# Its addresses are laid out when the settings are loaded; each test says which services there are.
 INSTALLED_APPS += ["allauth.socialaccount.providers.openid_connect"]
 # In memory: what one test asked an upstream's key to wait for is nothing to the next.
 UPSTREAM_PACES = None

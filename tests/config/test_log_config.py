@@ -27,7 +27,7 @@ urlpatterns = [path("breaks", breaks)]
 
 @pytest.fixture
 def written(monkeypatch: pytest.MonkeyPatch) -> Iterator[io.StringIO]:
-    """What the house's own handler writes."""
+    """What our own handler writes."""
     config = log_config.logging_config("INFO", json=False)
     handler = logging.StreamHandler(text := io.StringIO())
     handler.setFormatter(log_config.ScrubbingFormatter(**_formatter(config)))

@@ -146,7 +146,7 @@ def test_after_a_long_absence_nobody_waits_for_the_pauses_of_before(web: Web, po
 
 
 def test_an_absence_is_told_once_and_without_a_traceback(web: Web, postgres: Postgres) -> None:
-    assert web.probe() == [["ok", "down"]]  # not migrated, which for the whole house is as bad
+    assert web.probe() == [["ok", "down"]]  # not migrated, which for the installation is as bad
     begin = len(web.log)
     postgres.stop()
     try:

@@ -1,4 +1,4 @@
-"""The first minute of somebody new, on a real house: what the server says is enough to hold a picture."""
+"""A newcomer's first minute on a real installation: what the server prints is enough to get a picture."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ pytestmark = [pytest.mark.server, pytest.mark.timeout(600)]
 
 @pytest.fixture(scope="module")
 def running() -> Iterator[Installation]:
-    # As most systems have it: what the house itself does not keep from others, they can read.
+    # As most systems have it: what the installation itself does not protect, others can read.
     before = os.umask(0o022)
     try:
         with run_installation(bare=True) as one:

@@ -134,12 +134,12 @@ def test_first_requests_of_every_kind_are_answered_with_redis(installation: Inst
 def test_a_second_preparation_waits_for_the_first_and_leaves_no_lock(
     installation: Installation, pooled: str
 ) -> None:
-    # The first was that of the house's start.
+    # The first was that of the start.
     again = django_fork_server.manage(("prepare",), installation.env)
     assert again.returncode == 0, again.stderr
     held = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'"
     with psycopg.connect(pooled, autocommit=True, prepare_threshold=None) as connection:
-        # The house at work has one for a moment now and then.
+        # A running installation has one for a moment now and then.
         eventually(lambda: connection.execute(held).fetchone() == (0,), pause_s=0.05)
 
 

@@ -1,4 +1,4 @@
-"""A real house on SQLite: whatever is killed comes back, and nothing is left when it stops."""
+"""A real installation on SQLite: every process that is killed is started again, and none is left when it stops."""
 
 from __future__ import annotations
 

@@ -127,7 +127,7 @@ def test_a_cancel_at_the_first_ends_the_work_at_the_second(first: Installation, 
 
 @pytest.fixture(scope="module")
 def ten(first: Installation) -> Iterator[tuple[Installation, Upstream]]:
-    """The house without an engine, and the loopback service behind it in place of the second house."""
+    """An installation without an engine, and behind it the loopback service in place of a second installation."""
     with Upstream() as there:
         first.manage("upstream", "second", "--off")
         with upstream(first, "loop", there.url):

@@ -2,7 +2,8 @@
 
     script/screenshots --desks [FOLDER]
 
-A real server on an empty house that `manage.py demo` fills, a real Chromium. Without a folder they go to docs/images.
+A real server on an empty installation that `manage.py demo` fills, a real Chromium. Without a folder they go to
+docs/images.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ LOOKS = (
 
 
 def take(browser: Browser, running: Server, data: Path, folder: Path) -> Iterator[Path]:
-    """Fill the house, then photograph it."""
+    """Fill the installation, then photograph its pages."""
     environment = {**os.environ, "DARKROOM_DATA": str(data)}
     # The server has its first administrator already; there is nobody else.
     subprocess.run(

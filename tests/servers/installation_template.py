@@ -83,7 +83,7 @@ def postgres() -> Path:
 
 def _make_postgres(folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
-    with Postgres() as server, tempfile.TemporaryDirectory(prefix="darkroom-house-") as data:
+    with Postgres() as server, tempfile.TemporaryDirectory(prefix="darkroom-template-") as data:
         env = {**os.environ, "DARKROOM_DATA": data, "DARKROOM_DATABASE_URL": server.url}
         program = "from django.core.management import call_command; call_command('migrate', verbosity=0)"
         done = django_fork_server.python(program, env, 300)
@@ -93,7 +93,7 @@ def _make_postgres(folder: Path) -> None:
 
 def _shared() -> Path:
     if VARIABLE not in os.environ:
-        folder = tempfile.mkdtemp(prefix="darkroom-house-")
+        folder = tempfile.mkdtemp(prefix="darkroom-template-")
         os.environ[VARIABLE] = folder
         owner = os.getpid()
         atexit.register(lambda: os.getpid() == owner and shutil.rmtree(folder, ignore_errors=True))

@@ -1,6 +1,6 @@
 """`manage.py audit` finds each thing that can go wrong, and says nothing where all is well.
 
-Breaches are planted with SQL, because the house's own code refuses to make them.
+Breaches are planted with SQL, because our own code refuses to make them.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The audit is run while the house is at work, and must not take work under way for a breach."""
+"""The audit runs while predictions are made, and must not take work under way for a breach."""
 
 from __future__ import annotations
 

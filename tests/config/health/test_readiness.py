@@ -1,4 +1,4 @@
-"""`/readyz` is 200 only where this process can serve everything, `/health` where the whole house is well."""
+"""`/readyz` is 200 only where this process can serve everything, `/health` where the whole installation is well."""
 
 from __future__ import annotations
 
