@@ -29,18 +29,19 @@ def workers(settings: Any, tmp_path: Path) -> None:
     settings.WORKERS, settings.UPSTREAM_TURNS = WORKERS, tmp_path / "turns"
 
 
-def hang(upstream: FakeProvider) -> threading.Event:
-    """Its starts are answered no sooner than the event is set."""
-    answered = threading.Event()
+def hang(upstream: FakeProvider) -> tuple[threading.Event, set[int]]:
+    """Its starts are answered no sooner than the event is set; the set has the threads that wait for an answer."""
+    answered, hanging = threading.Event(), set[int]()
     prompt = upstream.start
 
     async def start(order: Order) -> Job | Update:
+        hanging.add(threading.get_ident())
         while not answered.is_set():
             await asyncio.sleep(0.01)
         return await prompt(order)
 
     upstream.start = start  # type: ignore[method-assign]
-    return answered
+    return answered, hanging
 
 
 def test_half_the_workers_go_on_with_other_work_while_an_upstream_hangs(
@@ -53,7 +54,7 @@ def test_half_the_workers_go_on_with_other_work_while_an_upstream_hangs(
     slow.models, quick.models = {version.model.ref}, {other.model.ref}
     for number in range(WORKERS * tasks.BATCH):
         factories.make_prediction(factories.make_user(f"s{number}"), version, ceiling=0)
-    answered = hang(slow)
+    answered, hanging = hang(slow)
     ended: list[str] = []
 
     def worker() -> None:
@@ -64,7 +65,8 @@ def test_half_the_workers_go_on_with_other_work_while_an_upstream_hangs(
     for thread in waiting:
         thread.start()
     try:
-        eventually(lambda: len(ended) == WORKERS // 2)
+        # While a worker claims, it holds a turn of each upstream: only one that waits has given the others back.
+        eventually(lambda: len(ended) == len(hanging) == WORKERS // 2)
         mine = accept(alice, other)
         tasks.start()
         assert Prediction.objects.get(pk=mine.pk).phase == Phase.RUNNING
