@@ -228,6 +228,20 @@ def test_files_that_cannot_be_read_hold_up_no_other(alice: User, monkeypatch: py
     assert list(Evidence.objects.filter(sealing_owed=False)) == [whole]
 
 
+def test_while_the_storage_is_away_no_evidence_is_taken_for_lost(alice: User, tmp_path: Path) -> None:
+    item = factories.make_item(alice)
+    original = factories.stored(item.output.file)
+    row = removed(item)
+    folder, away = Path(media.storage().location), tmp_path / "away"  # type: ignore[attr-defined]
+    folder.rename(away)
+    try:
+        assert not evidence.run_once()
+    finally:
+        away.rename(folder)
+    evidence._stuck.clear()
+    assert b"".join(evidence.content(sealed(Evidence.objects.get(pk=row.pk)))) == original
+
+
 def test_the_same_picture_is_refused_from_then_on(alice: User) -> None:
     output = factories.make_output(factories.make_prediction(alice, status="succeeded"), phash="ab" * 32)
     row = removed(factories.make_item(alice, output))
