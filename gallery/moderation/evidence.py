@@ -126,7 +126,7 @@ def run_once() -> bool:
                 raise
             # Tried again later; any number of failing ones hold up no other.
             _stuck[row.pk] = now + RETRY_S
-            is_expected = isinstance(fault, Gone | OSError | media.DiskFull | media.StorageUnavailable)
+            is_expected = isinstance(fault, Gone | OSError | media.DiskFull)
             exc_info = None if is_expected else fault
             log.error("evidence_not_sealed", evidence=row.pk, why=type(fault).__name__, exc_info=exc_info)
             continue
@@ -146,9 +146,7 @@ def seal(row: Evidence) -> None:
     that the sweep removes.
     """
     plain = row.file
-    # A storage that is away looks like one without this file.
-    media.require_storage()
-    if plain is None or not media.storage().exists(plain.key):
+    if plain is None or media.is_missing(plain):
         _sealed(row, plain, None)
         return
     with TemporaryDirectory(dir=_temporary(), prefix="seal-") as folder:

@@ -117,7 +117,7 @@ def _left_behind() -> Iterator[Breach]:
             message = f"could not be removed {times}: the storage refuses it; it is tried again and again"
             yield Breach("file", file.key, message)
             continue
-        missing = word == "pending" and not media.storage().exists(file.key)
+        missing = word == "pending" and media.is_missing(file)
         yield Breach(
             "file",
             file.key,

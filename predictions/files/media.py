@@ -90,6 +90,11 @@ def is_storage_available() -> bool:
     return location is None or os.access(location, os.R_OK | os.X_OK)
 
 
+def is_missing(file: StoredFile) -> bool:
+    """Whether the storage has no bytes of it. False where the storage is away, as every file looks missing then."""
+    return not storage().exists(file.key) and is_storage_available()
+
+
 def new_token() -> str:
     """The unguessable part of a URL: 160 random bits as lower-case letters and digits."""
     return "".join(secrets.choice("abcdefghijklmnopqrstuvwxyz0123456789") for _ in range(31))

@@ -17,7 +17,7 @@ from django.db.models import Exists, F, Q, QuerySet
 from django.db.models.functions import Coalesce
 
 from core.clock import Now, after
-from predictions.files.media import is_storage_available, storage
+from predictions.files.media import is_missing, storage
 from predictions.models import StoredFile
 from predictions.submit import quotas
 
@@ -84,13 +84,8 @@ def _doom_stale(row: StoredFile) -> bool:
 
 
 def delete_missing(file: StoredFile) -> bool:
-    """Delete the row of an abandoned pending file without bytes. False where it is neither, or got an owner.
-
-    False as well where the storage is away: every file looks missing then.
-    """
-    if not is_storage_available():
-        return False
-    if storage().exists(file.key) or not StoredFile.objects.filter(_STALE, pk=file.pk).exists():
+    """Delete the row of an abandoned pending file without bytes. False where it is neither, or got an owner."""
+    if not is_missing(file) or not StoredFile.objects.filter(_STALE, pk=file.pk).exists():
         return False
     return bool(_delete_rows([file], State.PENDING))
 
