@@ -12,7 +12,6 @@ import numpy as np
 from PIL import Image
 
 SIDE = 64
-BITS = 256
 _KEPT = 16
 _FLAT = 4.0
 """Standard deviation of the grey values (0 to 255) below which an image has nothing to identify it by."""

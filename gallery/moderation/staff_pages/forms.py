@@ -12,8 +12,6 @@ from gallery.models import Case
 from gallery.moderation.decisions import MAX_NOTE, MAX_REASON, Verdict
 
 Decision = Case.Decision
-MUTES = (1, 7, 30)
-"""Days of a mute to choose from; 0: until it is lifted."""
 ACTIONS: dict[str, dict[str, Any]] = {
     "allow": {"decision": Decision.ALLOW},
     "sensitive": {"decision": Decision.ALLOW, "sensitive": True},
